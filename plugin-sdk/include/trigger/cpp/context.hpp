@@ -1,0 +1,221 @@
+// What a service has of the host: settings, log, publish, metrics. Included by trigger/plugin.hpp.
+#ifndef TRIGGER_CPP_CONTEXT_HPP
+#define TRIGGER_CPP_CONTEXT_HPP
+
+#include <trigger/plugin.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <trigger/cpp/settings.hpp>
+#include <trigger/cpp/text.hpp>
+#include <trigger/cpp/verdict.hpp>
+#include <type_traits>
+#include <utility>
+
+namespace trigger {
+
+enum class Level : std::uint32_t {
+  trace = TRIGGER_LOG_TRACE,
+  debug = TRIGGER_LOG_DEBUG,
+  info = TRIGGER_LOG_INFO,
+  warn = TRIGGER_LOG_WARN,
+  error = TRIGGER_LOG_ERROR
+};
+
+namespace detail {
+
+// The line to the host that an instance's Context, Messages and Completions share. It outlives the
+// instance with them, and then answers that nobody is there.
+class Link {
+ public:
+  explicit Link(const trigger_host* host) noexcept : host_(host) {}
+
+  // Whether complete, extend and publish may be called: from start until stop has returned.
+  bool started() const noexcept { return started_; }
+  void set_started(bool started) noexcept { started_ = started; }
+  // The host's table is gone from now on.
+  void close() noexcept {
+    started_ = false;
+    host_ = nullptr;
+  }
+
+  // nullptr once closed.
+  const trigger_host* host() const noexcept { return host_; }
+
+  void log(Level level, std::string_view text) const noexcept {
+    if (const trigger_host* host = host_) {
+      host->log(host->ctx, static_cast<std::uint32_t>(level), to_abi(text));
+    }
+  }
+
+ private:
+  std::atomic<const trigger_host*> host_;
+  std::atomic<bool> started_{false};
+};
+
+// What an instance was made from.
+struct Origin {
+  Settings settings;
+  std::string trigger;
+  std::string alias;
+  std::uint32_t concurrency;
+};
+
+// Whom to tell what became of a publish: `Done` is called once and freed with this.
+template <class Done>
+struct PublishCallback {
+  std::shared_ptr<Link> link;
+  Done done;
+
+  static void call(void* user, std::int32_t code, trigger_str reason) noexcept {
+    const std::unique_ptr<PublishCallback> self(static_cast<PublishCallback*>(user));
+    try {
+      self->done(code, view(reason));
+    } catch (const std::exception& error) {
+      self->link->log(Level::error, error.what());
+    } catch (...) {
+      self->link->log(Level::error, "a publish callback threw something that is no std::exception");
+    }
+  }
+};
+
+}  // namespace detail
+
+// A message to publish. It borrows everything it names for the call of publish() only.
+struct Publish {
+  std::string_view topic;  // no wildcards
+  std::string_view payload;
+  int qos = 1;
+  bool retain = false;
+  std::string_view alias = {};                   // empty: the trigger's own
+  const trigger_property* properties = nullptr;  // MQTT 5
+  std::size_t property_count = 0;
+};
+
+// A number that the service counts. Copies count the same metric. [any; from create on]
+class Metric {
+ public:
+  // False: a counter and a value below 0, or not a finite number.
+  bool add(double value = 1) const noexcept {
+    const trigger_host* host = link_->host();
+    return host != nullptr && host->metric_add(host->ctx, id_, value) == TRIGGER_OK;
+  }
+
+ private:
+  friend class Context;
+  Metric(std::shared_ptr<detail::Link> link, std::uint64_t id) noexcept
+      : link_(std::move(link)), id_(id) {}
+
+  std::shared_ptr<detail::Link> link_;
+  std::uint64_t id_;
+};
+
+// A service is constructed with one, and keeps a copy where it needs the host later. Copies are
+// cheap, mean the same instance, and may be used from any thread.
+class Context {
+ public:
+  Context(std::shared_ptr<detail::Link> link, std::shared_ptr<const detail::Origin> origin) noexcept
+      : link_(std::move(link)), origin_(std::move(origin)) {}
+
+  const Settings& settings() const noexcept { return origin_->settings; }
+  const std::string& trigger() const noexcept { return origin_->trigger; }
+  const std::string& alias() const noexcept { return origin_->alias; }
+  // The most messages that are in the instance's hands at once.
+  std::uint32_t concurrency() const noexcept { return origin_->concurrency; }
+
+  bool log_enabled(Level level) const noexcept {
+    const trigger_host* host = link_->host();
+    return host != nullptr && host->log_enabled(host->ctx, static_cast<std::uint32_t>(level)) != 0;
+  }
+  void log(Level level, std::string_view text) const noexcept { link_->log(level, text); }
+  void trace(std::string_view text) const noexcept { log(Level::trace, text); }
+  void debug(std::string_view text) const noexcept { log(Level::debug, text); }
+  void info(std::string_view text) const noexcept { log(Level::info, text); }
+  void warn(std::string_view text) const noexcept { log(Level::warn, text); }
+  void error(std::string_view text) const noexcept { log(Level::error, text); }
+
+  // Publishes, with nobody to tell. TRIGGER_OK: on its way; otherwise one of the codes of
+  // trigger_host.publish, and nothing was sent. [any; started]
+  [[nodiscard]] std::int32_t publish(const Publish& message) const noexcept {
+    return publish_with(message, nullptr, nullptr);
+  }
+
+  // The same, and where it returned TRIGGER_OK, `done` is called exactly once, as
+  // void(std::int32_t code, std::string_view reason): TRIGGER_OK once the server has the message,
+  // otherwise an error. It is called on the plugin's completions thread, perhaps before publish()
+  // has returned, and must not block. It may be a move-only callable, such as a lambda that holds a
+  // Completion. Where publish() returned an error, `done` was destroyed uncalled. [any; started]
+  template <class Done>
+  [[nodiscard]] std::int32_t publish(const Publish& message, Done&& done) const {
+    using Callback = detail::PublishCallback<std::decay_t<Done>>;
+    static_assert(std::is_invocable_v<std::decay_t<Done>&, std::int32_t, std::string_view>,
+                  "done must be callable as void(std::int32_t code, std::string_view reason)");
+    // Given away before the call: the completions thread may have freed it when publish() returns.
+    Callback* callback = new Callback{link_, std::forward<Done>(done)};
+    const std::int32_t code = publish_with(message, &Callback::call, callback);
+    if (code != TRIGGER_OK) delete callback;
+    return code;
+  }
+
+  // A metric of the service; the runtime labels it with plugin and trigger. The same name again is
+  // the same metric. Throws std::runtime_error where the name is wrong or there are too many.
+  Metric counter(std::string_view name, std::string_view help) const {
+    return metric(name, TRIGGER_METRIC_COUNTER, help);
+  }
+  Metric gauge(std::string_view name, std::string_view help) const {
+    return metric(name, TRIGGER_METRIC_GAUGE, help);
+  }
+
+  // The host's extension `id`, or nullptr where this runtime has none.
+  const void* extension(const char* id) const noexcept {
+    const trigger_host* host = link_->host();
+    return host == nullptr ? nullptr : host->extension(host->ctx, id);
+  }
+
+ private:
+  std::int32_t publish_with(const Publish& message, trigger_publish_done done,
+                            void* user) const noexcept {
+    const trigger_host* host = link_->host();
+    if (host == nullptr || !link_->started()) return TRIGGER_E_STATE;
+    trigger_publish request{};
+    request.struct_size = sizeof(request);
+    request.flags = message.retain ? TRIGGER_PUBLISH_RETAIN : 0;
+    request.alias = detail::to_abi(message.alias);
+    request.topic = detail::to_abi(message.topic);
+    request.payload = detail::bytes_to_abi(message.payload);
+    request.properties = message.properties;
+    request.property_count = message.property_count;
+    request.qos = static_cast<std::uint32_t>(message.qos);
+    request.done = done;
+    request.user = user;
+    return host->publish(host->ctx, &request);
+  }
+
+  Metric metric(std::string_view name, std::uint32_t kind, std::string_view help) const {
+    const trigger_host* host = link_->host();
+    std::uint64_t id = 0;
+    const std::int32_t code = host == nullptr ? TRIGGER_E_STATE
+                                              : host->metric(host->ctx, detail::to_abi(name), kind,
+                                                             detail::to_abi(help), &id);
+    if (code != TRIGGER_OK) {
+      throw std::runtime_error("metric \"" + std::string(name) + "\" cannot be made: " +
+                               (code == TRIGGER_E_FULL
+                                    ? "the plugin has too many"
+                                    : "its name or kind is wrong, or is taken by another kind"));
+    }
+    return Metric(link_, id);
+  }
+
+  std::shared_ptr<detail::Link> link_;
+  std::shared_ptr<const detail::Origin> origin_;
+};
+
+}  // namespace trigger
+
+#endif  // TRIGGER_CPP_CONTEXT_HPP

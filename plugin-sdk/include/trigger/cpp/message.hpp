@@ -1,0 +1,187 @@
+// A message, and the verdict on it that comes later. Included by trigger/plugin.hpp.
+#ifndef TRIGGER_CPP_MESSAGE_HPP
+#define TRIGGER_CPP_MESSAGE_HPP
+
+#include <trigger/plugin.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <stdexcept>
+#include <string_view>
+#include <trigger/cpp/context.hpp>
+#include <trigger/cpp/text.hpp>
+#include <trigger/cpp/verdict.hpp>
+#include <utility>
+
+namespace trigger {
+namespace detail {
+
+// One attempt at a message: sees to it that it gets one verdict, from handle or from a Completion,
+// and that one is said for a Completion that went away without. Any thread.
+class Attempt {
+ public:
+  Attempt(std::shared_ptr<Link> link, std::uint64_t token) noexcept
+      : link_(std::move(link)), token_(token) {}
+
+  void take() {
+    if (taken_.exchange(true)) {
+      throw std::logic_error("the message's Completion was taken before: there is only one");
+    }
+  }
+
+  // The Completion's verdict. False: the attempt was over.
+  bool complete(const Verdict& verdict) noexcept {
+    return stage_.exchange(Stage::over) != Stage::over && tell(verdict);
+  }
+
+  // The Completion is gone.
+  void give_up() noexcept {
+    Stage expected = Stage::handling;
+    if (stage_.compare_exchange_strong(expected, Stage::given_up)) return;
+    expected = Stage::pending;
+    if (stage_.compare_exchange_strong(expected, Stage::over)) tell(forgotten());
+  }
+
+  // What handle answers the host, when the service's own handle has returned `verdict`. Where the
+  // Completion spoke first, its verdict is the one that counts.
+  Verdict settle(Verdict verdict) noexcept {
+    if (verdict.code() != TRIGGER_PENDING) {
+      return stage_.exchange(Stage::over) == Stage::over ? Verdict::pending() : std::move(verdict);
+    }
+    if (!taken_) return Verdict::retry("the service said pending and took no Completion");
+    Stage expected = Stage::handling;
+    if (stage_.compare_exchange_strong(expected, Stage::pending)) return verdict;
+    return expected == Stage::given_up ? forgotten() : std::move(verdict);
+  }
+
+  bool extend(std::chrono::milliseconds from_now) const noexcept {
+    const trigger_host* host = link_->host();
+    if (host == nullptr || !link_->started()) return false;
+    constexpr std::int64_t most = std::numeric_limits<std::uint32_t>::max();
+    const auto ms = static_cast<std::uint32_t>(std::clamp<std::int64_t>(from_now.count(), 0, most));
+    return host->extend(host->ctx, token_, ms) == TRIGGER_OK;
+  }
+
+ private:
+  enum class Stage { handling, pending, given_up, over };
+
+  static Verdict forgotten() noexcept {
+    return Verdict::retry("the service dropped the message without a verdict");
+  }
+
+  bool tell(const Verdict& verdict) const noexcept {
+    const trigger_host* host = link_->host();
+    if (host == nullptr || !link_->started()) return false;
+    trigger_result result{};
+    result.struct_size = sizeof(result);
+    write_verdict(result, verdict);
+    return host->complete(host->ctx, token_, &result) == TRIGGER_OK;
+  }
+
+  const std::shared_ptr<Link> link_;
+  const std::uint64_t token_;
+  std::atomic<Stage> stage_{Stage::handling};
+  std::atomic<bool> taken_{false};
+};
+
+}  // namespace detail
+
+// The right to say the verdict on one pending message. Whoever holds it does so, from any thread:
+// a worker of the service's own, or the callback of a publish. Destroyed without having said one,
+// it says retry, so that no message is forgotten; after stop it says nothing.
+class Completion {
+ public:
+  explicit Completion(std::shared_ptr<detail::Attempt> attempt) noexcept
+      : attempt_(std::move(attempt)) {}
+  ~Completion() { give_up(); }
+  Completion(Completion&& other) noexcept : attempt_(std::move(other.attempt_)) {}
+  Completion& operator=(Completion&& other) noexcept {
+    if (this != &other) {
+      give_up();
+      attempt_ = std::move(other.attempt_);
+    }
+    return *this;
+  }
+  Completion(const Completion&) = delete;
+  Completion& operator=(const Completion&) = delete;
+
+  // Says ok, retry or reject. The message is no longer valid afterwards. False: the attempt was
+  // over already (said before, past its deadline, revoked by stop), and the verdict does not count.
+  // Verdict::pending() says nothing and returns false.
+  bool complete(const Verdict& verdict) noexcept {
+    if (!attempt_ || verdict.code() == TRIGGER_PENDING) return false;
+    return std::exchange(attempt_, nullptr)->complete(verdict);
+  }
+
+  // Moves the deadline to `from_now`. False: the attempt is over.
+  bool extend(std::chrono::milliseconds from_now) const noexcept {
+    return attempt_ && attempt_->extend(from_now);
+  }
+
+ private:
+  void give_up() noexcept {
+    if (attempt_) std::exchange(attempt_, nullptr)->give_up();
+  }
+
+  std::shared_ptr<detail::Attempt> attempt_;
+};
+
+// A received message. A view: it and its copies are valid until handle returns, and after
+// Verdict::pending() until its Completion has spoken or stop has returned. [worker; and any while
+// pending]
+class Message {
+ public:
+  Message(const trigger_message& message, std::shared_ptr<detail::Attempt> attempt) noexcept
+      : message_(&message), attempt_(std::move(attempt)) {}
+
+  std::string_view topic() const noexcept { return detail::view(message_->topic); }
+  // The payload's bytes, whatever they are.
+  std::string_view payload() const noexcept { return detail::view(message_->payload); }
+  std::string_view trigger() const noexcept { return detail::view(message_->trigger); }
+  // The same over all attempts, unique over all runtimes.
+  std::string_view id() const noexcept { return detail::view(message_->id); }
+  std::uint32_t attempt() const noexcept { return message_->attempt; }  // 1 for the first
+  std::uint32_t qos() const noexcept { return message_->qos; }
+  bool retained() const noexcept { return (message_->flags & TRIGGER_MESSAGE_RETAIN) != 0; }
+  bool duplicate() const noexcept { return (message_->flags & TRIGGER_MESSAGE_DUP) != 0; }
+
+  std::chrono::system_clock::time_point received() const noexcept {
+    using std::chrono::duration_cast;
+    using Clock = std::chrono::system_clock;
+    return Clock::time_point(
+        duration_cast<Clock::duration>(std::chrono::nanoseconds(message_->received_unix_ns)));
+  }
+
+  // MQTT 5 properties, as an array.
+  const trigger_property* properties() const noexcept { return message_->properties; }
+  std::size_t property_count() const noexcept { return message_->property_count; }
+
+  // The message as plugin.h has it.
+  const trigger_message& raw() const noexcept { return *message_; }
+
+  // Takes the right to say the verdict, for a service that is about to answer Verdict::pending().
+  // There is one: a second call throws std::logic_error. Where handle then answers something else,
+  // that counts and the Completion is dead.
+  Completion completion() const {
+    attempt_->take();
+    return Completion(attempt_);
+  }
+
+  // Moves the deadline of this attempt to `from_now`. False: the attempt is over.
+  bool extend(std::chrono::milliseconds from_now) const noexcept {
+    return attempt_->extend(from_now);
+  }
+
+ private:
+  const trigger_message* message_;
+  std::shared_ptr<detail::Attempt> attempt_;
+};
+
+}  // namespace trigger
+
+#endif  // TRIGGER_CPP_MESSAGE_HPP

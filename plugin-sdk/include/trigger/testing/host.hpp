@@ -1,0 +1,385 @@
+// The host that a service under test sees. Included by trigger/testing.hpp.
+#ifndef TRIGGER_TESTING_HOST_HPP
+#define TRIGGER_TESTING_HOST_HPP
+
+#include <trigger/plugin.h>
+
+#include <chrono>
+#include <cmath>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <trigger/testing/message.hpp>
+#include <utility>
+#include <vector>
+
+namespace trigger {
+namespace testing {
+
+// A verdict, or what a function of the service answered. While an attempt is pending its code is
+// TRIGGER_PENDING.
+struct Answer {
+  std::int32_t code = TRIGGER_PENDING;
+  std::uint32_t retry_after_ms = 0;
+  std::string reason = {};
+};
+
+struct LogLine {
+  std::uint32_t level;  // TRIGGER_LOG_...
+  std::string text;
+};
+
+// A message that the service published.
+struct Published {
+  std::string alias;
+  std::string topic;
+  std::string payload;
+  std::uint32_t qos;
+  bool retain;
+  std::vector<Property> properties;
+  bool wants_result;  // it was published with a `done`
+};
+
+namespace detail {
+
+inline Answer answer_of(std::int32_t code, const trigger_result& result) {
+  return {code, result.retry_after_ms, std::string(result.reason)};
+}
+
+// One attempt at a message. Protected by its host's mutex.
+struct AttemptRecord {
+  std::unique_ptr<MessageMemory> memory;
+  bool returned = false;  // handle has
+  bool over = false;      // its verdict is known
+  Answer answer;
+  std::uint32_t extended_ms = 0;
+};
+
+// Host functions may be called from any thread; so may everything else here.
+class RecordingHost {
+ public:
+  explicit RecordingHost(std::uint32_t log_level) : log_level_(log_level) {
+    table_.struct_size = sizeof(table_);
+    table_.abi_major = TRIGGER_ABI_MAJOR;
+    table_.abi_minor = TRIGGER_ABI_MINOR;
+    table_.ctx = this;
+    table_.complete = [](void* ctx, std::uint64_t token, const trigger_result* result) {
+      return self(ctx).complete(token, *result);
+    };
+    table_.extend = [](void* ctx, std::uint64_t token, std::uint32_t ms) {
+      return self(ctx).extend(token, ms);
+    };
+    table_.publish = [](void* ctx, const trigger_publish* request) {
+      return self(ctx).publish(*request);
+    };
+    table_.log_enabled = [](void* ctx, std::uint32_t level) {
+      return level >= self(ctx).log_level_ ? 1 : 0;
+    };
+    table_.log = [](void* ctx, std::uint32_t level, trigger_str text) {
+      self(ctx).log(level, text);
+    };
+    table_.metric = [](void* ctx, trigger_str name, std::uint32_t kind, trigger_str,
+                       std::uint64_t* id) { return self(ctx).metric(name, kind, *id); };
+    table_.metric_add = [](void* ctx, std::uint64_t id, double value) {
+      return self(ctx).metric_add(id, value);
+    };
+    table_.extension = [](void*, const char*) -> const void* { return nullptr; };
+  }
+  RecordingHost(const RecordingHost&) = delete;
+  RecordingHost& operator=(const RecordingHost&) = delete;
+
+  const trigger_host& table() const noexcept { return table_; }
+
+  // ---- attempts
+
+  std::shared_ptr<AttemptRecord> open(Message content, std::string trigger) {
+    const std::lock_guard lock(mutex_);
+    graveyard_.clear();
+    const std::uint64_t token = ++last_token_;
+    if (content.id.empty()) content.id = "test-" + std::to_string(token);
+    auto record = std::make_shared<AttemptRecord>();
+    record->memory = std::make_unique<MessageMemory>(std::move(content), std::move(trigger), token);
+    attempts_.emplace(token, record);
+    return record;
+  }
+
+  // handle has returned this.
+  void returned(AttemptRecord& record, const Answer& answer) {
+    const std::lock_guard lock(mutex_);
+    record.returned = true;
+    if (answer.code != TRIGGER_PENDING) {
+      if (record.over) violation("an attempt was completed, and handle did not return PENDING");
+      finish(record, answer);
+    }
+    if (record.over) bury(record);
+  }
+
+  // Its deadline has passed. The message stays valid: the service may still be at it.
+  void expire(AttemptRecord& record) {
+    const std::lock_guard lock(mutex_);
+    finish(record, {TRIGGER_RETRY, 0, "its deadline has passed"});
+  }
+
+  Answer answer(const AttemptRecord& record) {
+    const std::lock_guard lock(mutex_);
+    return record.answer;
+  }
+
+  // Waits until the attempt's verdict is known; throws std::runtime_error after `limit`.
+  Answer wait(const AttemptRecord& record, std::chrono::milliseconds limit) {
+    std::unique_lock lock(mutex_);
+    if (!changed_.wait_for(lock, limit, [&record] { return record.over; })) {
+      throw std::runtime_error("no verdict came");
+    }
+    return record.answer;
+  }
+
+  std::uint32_t extended_ms(const AttemptRecord& record) {
+    const std::lock_guard lock(mutex_);
+    return record.extended_ms;
+  }
+
+  // ---- state
+
+  void set_started(bool started) {
+    const std::lock_guard lock(mutex_);
+    started_ = started;
+  }
+
+  // stop has returned: what is pending is revoked, its memory goes.
+  void stopped() {
+    const std::lock_guard lock(mutex_);
+    started_ = false;
+    for (auto& [token, record] : attempts_) {
+      finish(*record, {TRIGGER_RETRY, 0, "revoked: the instance stopped"});
+      record->memory.reset();
+    }
+    attempts_.clear();
+    graveyard_.clear();
+  }
+
+  // ---- publishes
+
+  void refuse_publishes(std::int32_t code) {
+    const std::lock_guard lock(mutex_);
+    refusal_ = code;
+  }
+
+  std::vector<Published> publishes() {
+    const std::lock_guard lock(mutex_);
+    std::vector<Published> all;
+    for (const Pending& pending : publishes_) all.push_back(pending.message);
+    return all;
+  }
+
+  // Waits until there are `count`; throws std::runtime_error after `limit`.
+  void wait_publishes(std::size_t count, std::chrono::milliseconds limit) {
+    std::unique_lock lock(mutex_);
+    if (!changed_.wait_for(lock, limit, [&] { return publishes_.size() >= count; })) {
+      throw std::runtime_error("the publish did not come");
+    }
+  }
+
+  // Tells the service what became of its publish number `index`, on a thread of its own.
+  void finish_publish(std::size_t index, std::int32_t code, std::string_view reason) {
+    trigger_publish_done done = nullptr;
+    void* user = nullptr;
+    {
+      const std::lock_guard lock(mutex_);
+      graveyard_.clear();
+      if (index >= publishes_.size()) throw std::logic_error("there is no such publish");
+      if (publishes_[index].finished) throw std::logic_error("that publish is finished");
+      publishes_[index].finished = true;
+      done = publishes_[index].done;
+      user = publishes_[index].user;
+    }
+    if (done == nullptr) return;
+    const std::string text(reason);
+    std::thread([&] { done(user, code, to_abi(text)); }).join();
+  }
+
+  // The same for all that are not finished.
+  void finish_publishes(std::int32_t code, std::string_view reason) {
+    for (std::size_t i = 0;; ++i) {
+      {
+        const std::lock_guard lock(mutex_);
+        if (i >= publishes_.size()) return;
+        if (publishes_[i].finished) continue;
+      }
+      finish_publish(i, code, reason);
+    }
+  }
+
+  // ---- what was seen
+
+  std::vector<LogLine> log_lines() {
+    const std::lock_guard lock(mutex_);
+    return log_;
+  }
+
+  std::optional<double> metric_value(std::string_view name) {
+    const std::lock_guard lock(mutex_);
+    for (const Metric& metric : metrics_) {
+      if (metric.name == name) return metric.value;
+    }
+    return std::nullopt;
+  }
+
+  std::vector<std::string> violations() {
+    const std::lock_guard lock(mutex_);
+    return violations_;
+  }
+
+ private:
+  struct Pending {
+    Published message;
+    trigger_publish_done done;
+    void* user;
+    bool finished;
+  };
+  struct Metric {
+    std::string name;
+    std::uint32_t kind;
+    double value;
+  };
+
+  static RecordingHost& self(void* ctx) noexcept { return *static_cast<RecordingHost*>(ctx); }
+
+  // The private functions below that take no lock want mutex_ held.
+
+  void violation(const char* what) { violations_.emplace_back(what); }
+
+  void finish(AttemptRecord& record, const Answer& answer) {
+    if (record.over) return;
+    record.over = true;
+    record.answer = answer;
+    changed_.notify_all();
+  }
+
+  // The message may go, but not before complete() has returned: the next call frees it.
+  void bury(AttemptRecord& record) {
+    attempts_.erase(record.memory->raw().token);
+    graveyard_.push_back(std::move(record.memory));
+  }
+
+  std::int32_t complete(std::uint64_t token, const trigger_result& result) {
+    const std::lock_guard lock(mutex_);
+    if (!started_) {
+      violation("complete was called when the instance was not started");
+      return TRIGGER_E_STALE;
+    }
+    if (result.code != TRIGGER_OK && result.code != TRIGGER_RETRY &&
+        result.code != TRIGGER_REJECT) {
+      violation("complete was called with a code that is no final verdict");
+      return TRIGGER_E_INVALID;
+    }
+    const auto found = attempts_.find(token);
+    if (found == attempts_.end()) return TRIGGER_E_STALE;
+    const std::shared_ptr<AttemptRecord> record = found->second;
+    const bool stale = record->over;
+    finish(*record, answer_of(result.code, result));
+    if (record->returned) bury(*record);
+    return stale ? TRIGGER_E_STALE : TRIGGER_OK;
+  }
+
+  std::int32_t extend(std::uint64_t token, std::uint32_t ms) {
+    const std::lock_guard lock(mutex_);
+    if (!started_) violation("extend was called when the instance was not started");
+    const auto found = attempts_.find(token);
+    if (!started_ || found == attempts_.end() || found->second->over) return TRIGGER_E_STALE;
+    found->second->extended_ms = ms;
+    return TRIGGER_OK;
+  }
+
+  std::int32_t publish(const trigger_publish& request) {
+    const std::lock_guard lock(mutex_);
+    if (!started_) {
+      violation("publish was called when the instance was not started");
+      return TRIGGER_E_STATE;
+    }
+    if (refusal_ != TRIGGER_OK) return refusal_;
+    Pending pending{{copy(request.alias),
+                     copy(request.topic),
+                     copy(request.payload),
+                     request.qos,
+                     (request.flags & TRIGGER_PUBLISH_RETAIN) != 0,
+                     {},
+                     request.done != nullptr},
+                    request.done,
+                    request.user,
+                    false};
+    const std::string& topic = pending.message.topic;
+    if (topic.empty() || topic.find_first_of("+#") != std::string::npos || request.qos > 2) {
+      return TRIGGER_E_INVALID;
+    }
+    for (std::size_t i = 0; i < request.property_count; ++i) {
+      const trigger_property& property = request.properties[i];
+      pending.message.properties.push_back(
+          {property.id, property.number, copy(property.name), copy(property.value)});
+    }
+    publishes_.push_back(std::move(pending));
+    changed_.notify_all();
+    return TRIGGER_OK;
+  }
+
+  void log(std::uint32_t level, trigger_str text) {
+    const std::lock_guard lock(mutex_);
+    if (level >= log_level_) log_.push_back({level, copy(text)});
+  }
+
+  std::int32_t metric(trigger_str name, std::uint32_t kind, std::uint64_t& id) {
+    const std::lock_guard lock(mutex_);
+    const std::string wanted = copy(name);
+    if (wanted.empty() || kind > TRIGGER_METRIC_GAUGE) return TRIGGER_E_INVALID;
+    for (std::size_t i = 0; i < metrics_.size(); ++i) {
+      if (metrics_[i].name != wanted) continue;
+      if (metrics_[i].kind != kind) return TRIGGER_E_INVALID;
+      id = i;
+      return TRIGGER_OK;
+    }
+    id = metrics_.size();
+    metrics_.push_back({wanted, kind, 0});
+    return TRIGGER_OK;
+  }
+
+  std::int32_t metric_add(std::uint64_t id, double value) {
+    const std::lock_guard lock(mutex_);
+    if (id >= metrics_.size() || !std::isfinite(value) ||
+        (value < 0 && metrics_[id].kind == TRIGGER_METRIC_COUNTER)) {
+      return TRIGGER_E_INVALID;
+    }
+    metrics_[id].value += value;
+    return TRIGGER_OK;
+  }
+
+  // Constant after construction.
+  trigger_host table_{};
+  const std::uint32_t log_level_;
+
+  // Protected by mutex_.
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool started_ = false;
+  std::uint64_t last_token_ = 0;
+  std::map<std::uint64_t, std::shared_ptr<AttemptRecord>> attempts_;  // whose messages are valid
+  std::vector<std::unique_ptr<MessageMemory>> graveyard_;
+  std::int32_t refusal_ = TRIGGER_OK;
+  std::vector<Pending> publishes_;
+  std::vector<LogLine> log_;
+  std::vector<Metric> metrics_;
+  std::vector<std::string> violations_;
+};
+
+}  // namespace detail
+}  // namespace testing
+}  // namespace trigger
+
+#endif  // TRIGGER_TESTING_HOST_HPP

@@ -1,0 +1,104 @@
+// Messages that a test sends, and their memory. Included by trigger/testing.hpp.
+#ifndef TRIGGER_TESTING_MESSAGE_HPP
+#define TRIGGER_TESTING_MESSAGE_HPP
+
+#include <trigger/plugin.h>
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace trigger {
+namespace testing {
+
+// An MQTT 5 property.
+struct Property {
+  std::uint32_t id = 0;
+  std::uint64_t number = 0;
+  std::string name = {};
+  std::string value = {};
+};
+
+// A message as a test describes it. The first two are what most tests need: {"a/b", "21.5"}.
+struct Message {
+  std::string topic = "test/topic";
+  std::string payload = {};
+  std::uint32_t qos = 1;
+  bool retain = false;
+  bool dup = false;
+  std::uint32_t attempt = 1;
+  std::string id = {};  // empty: one of its own
+  std::vector<Property> properties = {};
+  std::chrono::milliseconds timeout{30'000};  // what deadline_mono_ns says; nothing waits for it
+};
+
+namespace detail {
+
+inline trigger_str to_abi(std::string_view text) noexcept {
+  return {text.data(), text.size()};
+}
+
+inline trigger_bytes bytes_to_abi(std::string_view bytes) noexcept {
+  return {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()};
+}
+
+inline std::string copy(trigger_str text) {
+  return text.len == 0 ? std::string() : std::string(text.ptr, text.len);
+}
+
+inline std::string copy(trigger_bytes bytes) {
+  return bytes.len == 0 ? std::string()
+                        : std::string(reinterpret_cast<const char*>(bytes.ptr), bytes.len);
+}
+
+// A trigger_message and all that it points to, in one heap object: freed at the end of its
+// validity, a service that still reads it is found by AddressSanitizer.
+class MessageMemory {
+ public:
+  MessageMemory(Message content, std::string trigger, std::uint64_t token)
+      : content_(std::move(content)), trigger_(std::move(trigger)) {
+    using std::chrono::duration_cast;
+    using std::chrono::nanoseconds;
+    for (const Property& property : content_.properties) {
+      properties_.push_back(
+          {property.id, 0, property.number, to_abi(property.name), bytes_to_abi(property.value)});
+    }
+    const auto deadline = std::chrono::steady_clock::now() + content_.timeout;
+    raw_.struct_size = sizeof(raw_);
+    raw_.flags = (content_.retain ? TRIGGER_MESSAGE_RETAIN : 0) |
+                 (content_.dup ? TRIGGER_MESSAGE_DUP : 0) |
+                 (properties_.empty() ? 0 : TRIGGER_MESSAGE_MQTT5);
+    raw_.token = token;
+    raw_.id = to_abi(content_.id);
+    raw_.topic = to_abi(content_.topic);
+    raw_.trigger = to_abi(trigger_);
+    raw_.payload = bytes_to_abi(content_.payload);
+    raw_.received_unix_ns =
+        duration_cast<nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+    raw_.deadline_mono_ns =
+        static_cast<std::uint64_t>(duration_cast<nanoseconds>(deadline.time_since_epoch()).count());
+    raw_.properties = properties_.data();
+    raw_.property_count = properties_.size();
+    raw_.attempt = content_.attempt;
+    raw_.qos = content_.qos;
+  }
+  MessageMemory(const MessageMemory&) = delete;
+  MessageMemory& operator=(const MessageMemory&) = delete;
+
+  const trigger_message& raw() const noexcept { return raw_; }
+
+ private:
+  const Message content_;
+  const std::string trigger_;
+  std::vector<trigger_property> properties_;
+  trigger_message raw_{};
+};
+
+}  // namespace detail
+}  // namespace testing
+}  // namespace trigger
+
+#endif  // TRIGGER_TESTING_MESSAGE_HPP

@@ -1,0 +1,82 @@
+#include "common/topic_template.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace plugin_common {
+namespace {
+
+std::string expand(const char* text, const char* topic, const char* trigger = "t") {
+  const TopicTemplate::Topic result = TopicTemplate("topic", text).expand(topic, trigger);
+  return result.topic ? *result.topic : "problem: " + result.problem;
+}
+
+std::string error_of(const char* text) {
+  try {
+    const TopicTemplate made("alert_topic", text);
+  } catch (const trigger::SettingError& error) {
+    return error.what();
+  }
+  return "none";
+}
+
+TEST(TopicTemplate, PutsInTopicLevelsAndTrigger) {
+  EXPECT_EQ(expand("copy/{topic}", "a/b"), "copy/a/b");
+  EXPECT_EQ(expand("{topic:2}/{topic:1}", "a/b/c"), "b/a");
+  EXPECT_EQ(expand("{trigger}/x", "a", "hot"), "hot/x");
+  EXPECT_EQ(expand("{topic:3}", "a/b/c"), "c");
+  EXPECT_EQ(expand("fixed", "a"), "fixed");
+}
+
+TEST(TopicTemplate, KeepsEmptyLevels) {
+  EXPECT_EQ(expand("x/{topic:1}/y", "/a"), "x//y");
+  EXPECT_EQ(expand("x{topic:2}", "a/"), "x");
+}
+
+TEST(TopicTemplate, DoesNotExpandWhatItPutIn) {
+  EXPECT_EQ(expand("{topic}/{trigger}", "{trigger}/{topic}", "{topic}"),
+            "{trigger}/{topic}/{topic}");
+}
+
+TEST(TopicTemplate, WritesBracesThatAreDoubled) {
+  EXPECT_EQ(expand("{{topic}}", "a"), "{topic}");
+  EXPECT_EQ(expand("{{{topic}}}", "a"), "{a}");
+}
+
+TEST(TopicTemplate, NamesWhatIsWrongWithIt) {
+  EXPECT_EQ(error_of(""), "setting \"alert_topic\" must not be empty");
+  EXPECT_EQ(error_of("a/{topic"),
+            "setting \"alert_topic\" has a { without its }; write {{ for a brace");
+  EXPECT_EQ(error_of("a}b"), "setting \"alert_topic\" has a } without its {; write }} for a brace");
+  EXPECT_EQ(error_of("{topics}"),
+            "setting \"alert_topic\" has the unknown placeholder {topics}; there are {topic}, "
+            "{topic:N} and {trigger}");
+  for (const char* level : {"{topic:0}", "{topic:}", "{topic:x}", "{topic:-1}", "{topic:1x}",
+                            "{topic:99999999999999999999}"}) {
+    EXPECT_NE(error_of(level).find("levels are counted {topic:1}, {topic:2}"), std::string::npos)
+        << level;
+  }
+  for (const char* wildcard : {"a/+/b", "a/#", "{topic}/#"}) {
+    EXPECT_EQ(error_of(wildcard),
+              "setting \"alert_topic\" must not have + or #: those are for filters");
+  }
+}
+
+TEST(TopicTemplate, SaysWhyAMessageDoesNotFit) {
+  EXPECT_EQ(expand("{topic:3}", "a/b"),
+            "problem: the template \"{topic:3}\" does not fit this message: the topic \"a/b\" has "
+            "no level 3");
+  EXPECT_EQ(
+      expand("{topic:1}", "/a"),
+      "problem: the template \"{topic:1}\" does not fit this message: it makes an empty topic");
+  EXPECT_EQ(expand("{trigger}", "a", "x+y"),
+            "problem: the template \"{trigger}\" does not fit this message: it makes the topic "
+            "\"x+y\", and + and # are for filters");
+  const std::string longest(65535, 'a');
+  EXPECT_EQ(expand("{topic}", longest.c_str()), longest);
+  EXPECT_NE(expand("x{topic}", longest.c_str()).find("more than 65535 bytes"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace plugin_common

@@ -1,0 +1,44 @@
+#include "base/file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+namespace triggerd {
+
+void UniqueFd::reset() {
+  if (fd_ >= 0) ::close(fd_);
+  fd_ = -1;
+}
+
+std::string errno_text(int error) {
+  return std::generic_category().message(error);
+}
+
+Result<std::string> read_file(const std::filesystem::path& path, std::size_t limit) {
+  // O_NONBLOCK: opening a FIFO must not wait for a writer.
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!fd) return fail("cannot open {}: {}", path.string(), errno_text(errno));
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0) {
+    return fail("cannot read {}: {}", path.string(), errno_text(errno));
+  }
+  if (!S_ISREG(status.st_mode)) return fail("cannot read {}: not a regular file", path.string());
+  std::string content;
+  char block[16384];
+  for (;;) {
+    const ssize_t got = ::read(fd.get(), block, sizeof block);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail("cannot read {}: {}", path.string(), errno_text(errno));
+    if (got == 0) return content;
+    content.append(block, static_cast<std::size_t>(got));
+    if (content.size() > limit) {
+      return fail("cannot read {}: larger than {} bytes", path.string(), limit);
+    }
+  }
+}
+
+}  // namespace triggerd

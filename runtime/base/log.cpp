@@ -1,0 +1,166 @@
+#include "base/log.hpp"
+
+#include <spdlog/logger.h>
+#include <spdlog/sinks/stdout_sinks.h>
+
+#include <chrono>
+#include <ctime>
+
+#include "base/text.hpp"
+
+namespace triggerd {
+namespace {
+
+constexpr std::size_t kMaxTextBytes = 4096;
+
+spdlog::level::level_enum to_spdlog(LogLevel level) {
+  switch (level) {
+    case LogLevel::trace:
+      return spdlog::level::trace;
+    case LogLevel::debug:
+      return spdlog::level::debug;
+    case LogLevel::info:
+      return spdlog::level::info;
+    case LogLevel::warn:
+      return spdlog::level::warn;
+    case LogLevel::error:
+      return spdlog::level::err;
+  }
+  return spdlog::level::info;
+}
+
+std::string timestamp() {
+  const auto now = std::chrono::system_clock::now();
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
+  const auto millis =
+      std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() % 1000;
+  std::tm utc{};
+  gmtime_r(&seconds, &utc);
+  char text[32];
+  const std::size_t length = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+  return fmt::format("{}.{:03}Z", std::string_view(text, length), millis);
+}
+
+void append_json_string(std::string& out, std::string_view text) {
+  out += '"';
+  for (const char c : text) {
+    switch (c) {
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      default:
+        if (static_cast<unsigned char>(c) < 0x20) {
+          out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+        } else {
+          out += c;
+        }
+    }
+  }
+  out += '"';
+}
+
+void append_json_member(std::string& out, std::string_view key, std::string_view value) {
+  out += ',';
+  append_json_string(out, key);
+  out += ':';
+  append_json_string(out, value);
+}
+
+class SpdLog final : public Log {
+ public:
+  SpdLog(LogLevel level, LogFormat format, std::string name)
+      : level_(level),
+        format_(format),
+        name_(std::move(name)),
+        logger_("triggerd", std::make_shared<spdlog::sinks::stdout_sink_mt>()) {
+    logger_.set_level(spdlog::level::trace);
+    logger_.set_pattern("%v");
+    // Somebody is watching a terminal or a pipe: a line that waits in a buffer helps nobody.
+    logger_.flush_on(spdlog::level::trace);
+  }
+
+  bool enabled(LogLevel level) const override { return level >= level_; }
+
+  void write(LogLevel level, std::string_view event, LogFields fields,
+             std::string_view text) override {
+    if (!enabled(level)) return;
+    // What a service or a server said may be anything: it must not forge a second line.
+    const std::string safe = printable(text, kMaxTextBytes);
+    logger_.log(to_spdlog(level), format_ == LogFormat::json ? as_json(level, event, fields, safe)
+                                                             : as_text(level, event, fields, safe));
+  }
+
+ private:
+  std::string as_text(LogLevel level, std::string_view event, LogFields fields,
+                      std::string_view text) const {
+    std::string line =
+        fmt::format("{} {:<5} {:<22} {}", timestamp(), to_string(level), event, text);
+    const char* separator = "  [";
+    for (const LogField& field : fields) {
+      line += fmt::format("{}{}={}", separator, field.key, printable(field.value));
+      separator = " ";
+    }
+    if (fields.size() > 0) line += ']';
+    return line;
+  }
+
+  std::string as_json(LogLevel level, std::string_view event, LogFields fields,
+                      std::string_view text) const {
+    std::string line = fmt::format(R"({{"time":"{}")", timestamp());
+    append_json_member(line, "level", to_string(level));
+    append_json_member(line, "runtime", name_);
+    append_json_member(line, "event", event);
+    for (const LogField& field : fields) {
+      append_json_member(line, field.key, printable(field.value));
+    }
+    append_json_member(line, "message", text);
+    line += '}';
+    return line;
+  }
+
+  const LogLevel level_;
+  const LogFormat format_;
+  const std::string name_;
+  spdlog::logger logger_;
+};
+
+}  // namespace
+
+std::optional<LogLevel> parse_log_level(std::string_view text) {
+  for (const LogLevel level :
+       {LogLevel::trace, LogLevel::debug, LogLevel::info, LogLevel::warn, LogLevel::error}) {
+    if (text == to_string(level)) return level;
+  }
+  return std::nullopt;
+}
+
+std::string_view to_string(LogLevel level) {
+  switch (level) {
+    case LogLevel::trace:
+      return "trace";
+    case LogLevel::debug:
+      return "debug";
+    case LogLevel::info:
+      return "info";
+    case LogLevel::warn:
+      return "warn";
+    case LogLevel::error:
+      return "error";
+  }
+  return "info";
+}
+
+std::unique_ptr<Log> make_log(LogLevel level, LogFormat format, std::string name) {
+  return std::make_unique<SpdLog>(level, format, std::move(name));
+}
+
+}  // namespace triggerd

@@ -1,0 +1,89 @@
+// Log: one event a line, with a stable event name and fields, for people ("text") or machines
+// ("json").
+//
+// Thread-safe. spdlog stays inside log.cpp: this header is included everywhere and has to be cheap.
+// A secret never reaches a log line: config::Secret has no formatter.
+#pragma once
+
+#include <fmt/core.h>
+
+#include <cstddef>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace triggerd {
+
+enum class LogLevel { trace, debug, info, warn, error };
+enum class LogFormat { text, json };
+
+std::optional<LogLevel> parse_log_level(std::string_view text);
+std::string_view to_string(LogLevel level);
+
+struct LogField {
+  std::string_view key;
+  std::string value;
+};
+
+// The fields of one line: written in braces, or kept in a vector by whoever says the same ones
+// often. Borrows them: a parameter type, not one to store.
+class LogFields {
+ public:
+  LogFields(std::initializer_list<LogField> fields) : size_(fields.size()) {
+    first_ = fields.begin();
+  }
+  LogFields(const std::vector<LogField>& fields) : first_(fields.data()), size_(fields.size()) {}
+  const LogField* begin() const { return first_; }
+  const LogField* end() const { return first_ + size_; }
+  std::size_t size() const { return size_; }
+
+ private:
+  const LogField* first_ = nullptr;
+  std::size_t size_;
+};
+
+class Log {
+ public:
+  virtual ~Log() = default;
+  virtual bool enabled(LogLevel level) const = 0;
+  // `event` is a stable dotted name ("connection.up"); `text` is for a person.
+  virtual void write(LogLevel level, std::string_view event, LogFields fields,
+                     std::string_view text) = 0;
+
+  template <class... Args>
+  void log(LogLevel level, std::string_view event, LogFields fields,
+           fmt::format_string<Args...> format, Args&&... args) {
+    if (enabled(level)) {
+      write(level, event, fields, fmt::format(format, std::forward<Args>(args)...));
+    }
+  }
+  template <class... Args>
+  void debug(std::string_view event, LogFields fields, fmt::format_string<Args...> format,
+             Args&&... args) {
+    log(LogLevel::debug, event, fields, format, std::forward<Args>(args)...);
+  }
+  template <class... Args>
+  void info(std::string_view event, LogFields fields, fmt::format_string<Args...> format,
+            Args&&... args) {
+    log(LogLevel::info, event, fields, format, std::forward<Args>(args)...);
+  }
+  template <class... Args>
+  void warn(std::string_view event, LogFields fields, fmt::format_string<Args...> format,
+            Args&&... args) {
+    log(LogLevel::warn, event, fields, format, std::forward<Args>(args)...);
+  }
+  template <class... Args>
+  void error(std::string_view event, LogFields fields, fmt::format_string<Args...> format,
+             Args&&... args) {
+    log(LogLevel::error, event, fields, format, std::forward<Args>(args)...);
+  }
+};
+
+// Writes to standard output. `name` is the runtime's, said on every JSON line.
+std::unique_ptr<Log> make_log(LogLevel level, LogFormat format, std::string name);
+
+}  // namespace triggerd

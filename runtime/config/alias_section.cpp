@@ -1,0 +1,199 @@
+// [aliases.NAME] with its last will.
+#include "base/file.hpp"
+#include "base/text.hpp"
+#include "base/units.hpp"
+#include "config/names.hpp"
+#include "config/sections.hpp"
+#include "config/server_address.hpp"
+#include "config/table_reader.hpp"
+#include "config/topic_filter.hpp"
+
+namespace triggerd::config {
+namespace {
+
+constexpr std::size_t kMaxServers = 64;
+constexpr std::size_t kMaxClientId = 1024;
+constexpr std::size_t kMaxMqttField = 65'535;       // MQTT 3.1.1, section 1.5.3
+constexpr std::uint64_t kMaxPacket = 256ULL << 20;  // just over the largest there is, section 2.2.3
+constexpr std::size_t kMaxSecretFile = 65'536;
+constexpr Millis kLongestWait = std::chrono::hours(24);
+constexpr Millis kLongestKeepAlive = std::chrono::seconds(65'535);  // section 3.1.2.10
+
+void add_server(const SourceFile& file, std::string_view key, const Text& address, Alias& alias) {
+  auto server = parse_server(address.value);
+  if (server) {
+    alias.servers.push_back(*std::move(server));
+  } else {
+    file.error(address.spot, "{}: {}", key, server.error().message);
+  }
+}
+
+void read_servers(TableReader& reader, Alias& alias) {
+  const SourceFile& file = reader.file();
+  const bool host = reader.get("host") != nullptr;
+  const bool hosts = reader.get("hosts") != nullptr;
+  if (host && hosts) {
+    file.error(reader.spot_of("hosts"), "host and hosts exclude each other; write one of them");
+  }
+  if (!host && !hosts) reader.report_missing("host", "host = \"tcp://localhost:1883\"");
+  if (const auto address = reader.text("host")) add_server(file, "host", *address, alias);
+  const auto addresses = reader.texts("hosts");
+  if (!addresses) return;
+  if (reader.get("hosts")->as<Node::Array>()->empty()) {
+    file.error(reader.spot_of("hosts"), "hosts is empty; write at least one address");
+  }
+  if (addresses->size() > kMaxServers) {
+    file.error(reader.spot_of("hosts"), "hosts has more than {} addresses", kMaxServers);
+    return;
+  }
+  for (const Text& address : *addresses) add_server(file, "hosts", address, alias);
+}
+
+void read_session(TableReader& reader, Alias& alias) {
+  const SourceFile& file = reader.file();
+  if (const auto client_id = reader.text("client_id")) {
+    alias.client_id = client_id->value;
+    if (alias.client_id.size() > kMaxClientId) {
+      file.error(client_id->spot, "client_id is longer than {} bytes", kMaxClientId);
+    }
+  }
+  if (const auto protocol = reader.text("protocol")) {
+    if (protocol->value == "5") {
+      file.error(protocol->spot, "protocol \"5\" is not in this version yet; write \"3.1.1\"");
+    } else if (protocol->value != "3.1.1") {
+      file.error(protocol->spot, "protocol = \"{}\" is not known; write \"3.1.1\"",
+                 protocol->shown);
+    }
+  }
+  reader.boolean("clean_session", alias.clean_session);
+  Millis timeout{};
+  if (reader.duration("connection_timeout", timeout, Millis(0), kLongestWait)) {
+    alias.connection_timeout = timeout == Millis(0) ? std::nullopt : std::optional(timeout);
+  }
+  Millis keep_alive{};
+  if (reader.duration("keep_alive", keep_alive, Millis(0), kLongestKeepAlive)) {
+    alias.keep_alive = keep_alive;
+    if (keep_alive % std::chrono::seconds(1) != Millis(0)) {
+      file.error(reader.spot_of("keep_alive"), "keep_alive must be whole seconds, not {}",
+                 format_duration(keep_alive));
+    }
+  }
+  reader.size("max_packet_size", alias.max_packet_size, 1, kMaxPacket);
+}
+
+void read_reconnect(TableReader& alias_reader, Alias& alias) {
+  auto reader = alias_reader.table("reconnect");
+  if (!reader) return;
+  read_backoff(*reader, "min", "max", alias.reconnect);
+  reader->report_unknown_keys();
+}
+
+// The content of a file that holds a secret. Errors say the path and never the content.
+std::optional<std::string> read_secret_file(TableReader& reader, std::string_view key) {
+  const auto path = reader.path(key);
+  if (!path) return std::nullopt;
+  auto content = read_file(*path, kMaxSecretFile);
+  if (!content) {
+    reader.file().error(reader.spot_of(key), "{}: {}; name a file that holds the password", key,
+                        content.error().message);
+    return std::nullopt;
+  }
+  if (content->ends_with('\n')) content->pop_back();  // what editors and echo add
+  if (content->empty()) {
+    reader.file().error(reader.spot_of(key), "{}: {} is empty; write the password into it", key,
+                        path->string());
+    return std::nullopt;
+  }
+  return *std::move(content);
+}
+
+void read_credentials(TableReader& reader, Alias& alias) {
+  const SourceFile& file = reader.file();
+  const bool has_user_name = reader.get("user_name") != nullptr;
+  const bool user_name_is_good = reader.string("user_name", alias.user_name);
+  if (alias.user_name.size() > kMaxMqttField) {
+    file.error(reader.spot_of("user_name"), "user_name is longer than {} bytes", kMaxMqttField);
+  }
+  const bool plain = reader.get("password") != nullptr;
+  const bool from_file = reader.get("password_file") != nullptr;
+  if (plain && from_file) {
+    file.error(reader.spot_of("password_file"),
+               "password and password_file exclude each other; write one of them");
+  }
+  const std::string_view key = from_file ? "password_file" : "password";
+  std::string password;
+  reader.string("password", password);
+  if (auto content = read_secret_file(reader, "password_file")) password = *std::move(content);
+  if (password.size() > kMaxMqttField) {
+    file.error(reader.spot_of(key), "{} holds more than {} bytes", key, kMaxMqttField);
+  }
+  // Both may come from variables that are empty: then there is no login.
+  const bool no_user_name = !has_user_name || (user_name_is_good && alias.user_name.empty());
+  if (no_user_name && (from_file || !password.empty())) {
+    file.error(reader.spot_of(key), "{} without user_name; write user_name beside it", key);
+  }
+  alias.password = Secret(std::move(password));
+}
+
+std::optional<std::string> read_payload(TableReader& reader, std::string_view key) {
+  std::string payload;
+  if (!reader.payload(key, payload)) return std::nullopt;
+  if (payload.size() > kMaxMqttField) {
+    reader.file().error(reader.spot_of(key), "{} is longer than {} bytes", key, kMaxMqttField);
+  }
+  return payload;
+}
+
+void read_last_will(TableReader& alias_reader, Alias& alias) {
+  auto reader = alias_reader.table("last_will");
+  if (!reader) return;
+  LastWill will;
+  if (reader->get("topic") == nullptr) reader->report_missing("topic", "topic = \"state/edge-1\"");
+  if (const auto topic = reader->text("topic")) {
+    will.topic = topic->value;
+    if (const auto checked = check_topic_name(will.topic); !checked) {
+      reader->file().error(topic->spot, "topic \"{}\" {}", topic->shown, checked.error().message);
+    }
+  }
+  reader->integer("qos", will.qos, 0, 2);
+  reader->boolean("retained", will.retained);
+  will.payload = read_payload(*reader, "payload").value_or("");
+  will.on_connect_payload = read_payload(*reader, "on_connect_payload");
+  will.on_disconnect_payload = read_payload(*reader, "on_disconnect_payload");
+  reader->report_unknown_keys();
+  alias.last_will = std::move(will);
+}
+
+}  // namespace
+
+void read_alias(const SourceFile& file, const Member& member, Sections& sections) {
+  if (member.value.as<Node::Table>() == nullptr) {
+    file.error(member.key_spot, "\"{}\" in [aliases] must be a table, not {}; write [aliases.NAME]",
+               printable(member.key), type_name(member.value));
+    return;
+  }
+  const std::string shown = printable(member.key);
+  if (!is_name(member.key)) {
+    file.error(member.key_spot,
+               "\"{}\" cannot name an alias; use letters, digits, \"_\", \".\" and \"-\", at most "
+               "{} of them, a letter or digit first",
+               shown, kMaxName);
+  }
+  TableReader reader(file, member.value, fmt::format("[aliases.{}]", shown));
+  AliasDraft draft;
+  Alias& alias = draft.alias;
+  alias.name = member.key;
+  alias.place = file.place(member.key_spot);
+  reader.string("description", alias.description);
+  reader.boolean("enabled", alias.enabled);
+  read_servers(reader, alias);
+  read_session(reader, alias);
+  read_reconnect(reader, alias);
+  read_credentials(reader, alias);
+  read_last_will(reader, alias);
+  reader.report_unknown_keys();
+  draft.client_id_place = file.place(reader.spot_of("client_id"));
+  sections.aliases.push_back(std::move(draft));
+}
+
+}  // namespace triggerd::config

@@ -1,0 +1,30 @@
+#include "config/config.hpp"
+
+#include <algorithm>
+
+namespace triggerd::config {
+namespace {
+
+template <class T>
+const T* find_by_name(const std::vector<T>& items, std::string_view name) {
+  const auto found =
+      std::find_if(items.begin(), items.end(), [name](const T& item) { return item.name == name; });
+  return found == items.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+std::string to_string(const Place& place) {
+  if (place.line == 0) return place.file;
+  return fmt::format("{}:{}:{}", place.file, place.line, place.column);
+}
+
+const Alias* Config::find_alias(std::string_view name) const {
+  return find_by_name(aliases, name);
+}
+
+const Trigger* Config::find_trigger(std::string_view name) const {
+  return find_by_name(triggers, name);
+}
+
+}  // namespace triggerd::config

@@ -1,0 +1,49 @@
+// Collects what is wrong in all files, and puts it in the order of files and places.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "config/load.hpp"
+#include "config/tree.hpp"
+
+namespace triggerd::config {
+
+class Diagnostics {
+ public:
+  // Files are reported in the order in which they begin.
+  void begin_file(const std::string& name);
+  void add(Place place, std::string message);
+
+  bool empty() const { return found_.empty(); }
+  std::vector<Diagnostic> sorted() &&;
+
+ private:
+  std::map<std::string, std::size_t> file_order_;
+  std::vector<Diagnostic> found_;
+};
+
+// The file that is being read: where it is, and where its errors go.
+struct SourceFile {
+  std::string name;              // as messages say it
+  std::filesystem::path folder;  // relative paths in it start here
+  const Environment& environment;
+  Diagnostics& diagnostics;
+
+  Place place(Spot spot) const { return {name, spot.line, spot.column}; }
+  template <class... Args>
+  void error(Spot spot, fmt::format_string<Args...> format, Args&&... args) const {
+    diagnostics.add(place(spot), fmt::format(format, std::forward<Args>(args)...));
+  }
+};
+
+// "; did you mean "x"?", or nothing where no candidate is close.
+std::string did_you_mean(std::string_view word, std::span<const std::string_view> candidates);
+
+}  // namespace triggerd::config

@@ -1,0 +1,17 @@
+// ${NAME} and ${NAME:-default} in strings.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+#include "config/load.hpp"
+
+namespace triggerd::config {
+
+// ${NAME} is the variable's value, and an error where it is not set; ${NAME:-default} is the
+// default where the variable is not set or empty; $${ is a plain "${". What comes out of a variable
+// is not expanded again. Errors name the variable and quote nothing else: the text may be a secret.
+Result<std::string> expand(std::string_view text, const Environment& environment);
+
+}  // namespace triggerd::config

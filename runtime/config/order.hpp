@@ -1,0 +1,14 @@
+// "topic:2" -> Order.
+#pragma once
+
+#include <string_view>
+
+#include "base/result.hpp"
+#include "config/config.hpp"
+
+namespace triggerd::config {
+
+// What a user writes for `order`. Errors do not quote the text.
+Result<Order> parse_order(std::string_view text);
+
+}  // namespace triggerd::config

@@ -1,0 +1,89 @@
+// [runtime] and [log].
+#include "config/sections.hpp"
+#include "config/table_reader.hpp"
+
+namespace triggerd::config {
+namespace {
+
+constexpr Millis kLongest = std::chrono::hours(24);
+
+// Whether `key` stands in `table` and in no table of that name before: whether it is to be read.
+bool is_first(TableReader& table, std::string_view key, Sections& sections) {
+  if (table.get(key) == nullptr) return false;
+  const SourceFile& file = table.file();
+  const Place place = file.place(table.spot_of(key));
+  const auto [first, inserted] =
+      sections.written.emplace(fmt::format("{} {}", table.title(), key), place);
+  if (!inserted) {
+    file.error(table.spot_of(key), "{} of {} is already written at {}; write it once", key,
+               table.title(), to_string(first->second));
+  }
+  return inserted;
+}
+
+// "var/" has no last component, and who makes the folder wants to see one.
+std::filesystem::path without_last_slash(const std::filesystem::path& path) {
+  return path.has_filename() ? path : path.parent_path();
+}
+
+}  // namespace
+
+void read_runtime(const SourceFile& file, const Node& table, Sections& sections) {
+  TableReader reader(file, table, "[runtime]");
+  if (is_first(reader, "name", sections)) {
+    if (const auto name = reader.text("name")) {
+      sections.runtime.name = name->value;
+      if (name->value.empty() || name->value.size() > 255) {
+        file.error(name->spot, "name must be 1 to 255 bytes long");
+      }
+    }
+  }
+  if (is_first(reader, "state_dir", sections)) {
+    sections.runtime.state_dir_place = file.place(reader.spot_of("state_dir"));
+    if (auto path = reader.path("state_dir")) {
+      sections.state_dir = without_last_slash(*std::move(path));
+    }
+  }
+  if (is_first(reader, "plugin_dirs", sections)) {
+    if (const auto dirs = reader.texts("plugin_dirs")) {
+      sections.plugin_dirs.emplace();
+      for (const Text& dir : *dirs) {
+        if (dir.value.empty()) {
+          file.error(dir.spot, "an element of plugin_dirs must be a path, not an empty string");
+        }
+        sections.plugin_dirs->push_back(file.folder / dir.value);
+      }
+    }
+  }
+  if (is_first(reader, "drain_timeout", sections)) {
+    reader.duration("drain_timeout", sections.runtime.drain_timeout, Millis(0), kLongest);
+  }
+  if (is_first(reader, "hot_reload", sections)) {
+    bool hot_reload = false;
+    reader.boolean("hot_reload", hot_reload);
+    if (hot_reload) {
+      file.error(reader.spot_of("hot_reload"),
+                 "hot reload is not in this version yet; write false");
+    }
+  }
+  reader.report_unknown_keys();
+}
+
+void read_log(const SourceFile& file, const Node& table, Sections& sections) {
+  TableReader reader(file, table, "[log]");
+  if (is_first(reader, "level", sections)) {
+    reader.choice("level", sections.log.level,
+                  {{"trace", LogLevel::trace},
+                   {"debug", LogLevel::debug},
+                   {"info", LogLevel::info},
+                   {"warn", LogLevel::warn},
+                   {"error", LogLevel::error}});
+  }
+  if (is_first(reader, "format", sections)) {
+    reader.choice("format", sections.log.format,
+                  {{"text", LogFormat::text}, {"json", LogFormat::json}});
+  }
+  reader.report_unknown_keys();
+}
+
+}  // namespace triggerd::config

@@ -1,0 +1,21 @@
+// A value that must never be seen: it cannot be formatted, printed or compared by accident.
+#pragma once
+
+#include <string>
+#include <utility>
+
+namespace triggerd::config {
+
+class Secret {
+ public:
+  Secret() = default;
+  explicit Secret(std::string value) : value_(std::move(value)) {}
+  bool empty() const { return value_.empty(); }
+  // For the one caller that hands it to the MQTT library.
+  const std::string& reveal() const { return value_; }
+
+ private:
+  std::string value_;
+};
+
+}  // namespace triggerd::config

@@ -1,0 +1,57 @@
+#include "config/sections.hpp"
+
+#include "config/table_reader.hpp"
+
+namespace triggerd::config {
+namespace {
+
+void read_aliases(const SourceFile& file, const Node& node, Sections& sections) {
+  const auto* table = node.as<Node::Table>();
+  if (table == nullptr) {
+    file.error(node.spot, "aliases must be a table, not {}; write [aliases.NAME]", type_name(node));
+    return;
+  }
+  for (const Member& member : *table) read_alias(file, member, sections);
+}
+
+void read_triggers(const SourceFile& file, const Node& node, Sections& sections) {
+  const auto* array = node.as<Node::Array>();
+  if (array == nullptr) {
+    file.error(node.spot, "triggers must be an array of tables, not {}; write [[triggers]]",
+               type_name(node));
+    return;
+  }
+  for (const Node& element : *array) {
+    if (element.as<Node::Table>() == nullptr) {
+      file.error(element.spot, "an element of triggers must be a table, not {}; write [[triggers]]",
+                 type_name(element));
+    } else {
+      read_trigger(file, element, sections);
+    }
+  }
+}
+
+void read_one_table(TableReader& reader, std::string_view key, Sections& sections,
+                    void (*read)(const SourceFile&, const Node&, Sections&)) {
+  const Node* node = reader.get(key);
+  if (node == nullptr) return;
+  if (node->as<Node::Table>() == nullptr) {
+    reader.file().error(node->spot, "{} must be a table, not {}; write [{}]", key, type_name(*node),
+                        key);
+    return;
+  }
+  read(reader.file(), *node, sections);
+}
+
+}  // namespace
+
+void read_sections(const SourceFile& file, const Node& root, Sections& sections) {
+  TableReader reader(file, root, "this file");
+  read_one_table(reader, "runtime", sections, read_runtime);
+  read_one_table(reader, "log", sections, read_log);
+  if (const Node* aliases = reader.get("aliases")) read_aliases(file, *aliases, sections);
+  if (const Node* triggers = reader.get("triggers")) read_triggers(file, *triggers, sections);
+  reader.report_unknown_keys();
+}
+
+}  // namespace triggerd::config

@@ -1,0 +1,53 @@
+// The sections of a configuration file: each function reads one kind from one file, adds what it
+// found to Sections and reports what is wrong in it. What needs more than one section or more than
+// one file is in validate.hpp.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/config.hpp"
+#include "config/diagnostics.hpp"
+#include "config/tree.hpp"
+
+namespace triggerd::config {
+
+struct AliasDraft {
+  Alias alias;
+  Place client_id_place;
+};
+
+struct TriggerDraft {
+  Trigger trigger;
+  Place name_place;
+  Place alias_place;
+  std::string alias_shown;  // as it was written; empty where the trigger names no alias
+};
+
+// What all files together have said so far. A draft whose errors were reported is here all the
+// same, so that it is not missing for the others.
+struct Sections {
+  RuntimeSection runtime;
+  std::optional<std::filesystem::path> state_dir;
+  std::optional<std::vector<std::filesystem::path>> plugin_dirs;
+  LogSection log;
+  // "[log] level" -> where it was written: the keys of [runtime] and [log] are written once.
+  std::map<std::string, Place> written;
+  std::vector<AliasDraft> aliases;
+  std::vector<TriggerDraft> triggers;
+  // False once a file could not be read: what is missing may have been in there.
+  bool complete = true;
+};
+
+// `root` is the root table of `file`.
+void read_sections(const SourceFile& file, const Node& root, Sections& sections);
+
+// Their parts, each with the table it reads.
+void read_runtime(const SourceFile& file, const Node& table, Sections& sections);
+void read_log(const SourceFile& file, const Node& table, Sections& sections);
+void read_alias(const SourceFile& file, const Member& member, Sections& sections);
+void read_trigger(const SourceFile& file, const Node& table, Sections& sections);
+
+}  // namespace triggerd::config

@@ -1,0 +1,24 @@
+// MQTT topic names and topic filters (MQTT 3.1.1, sections 4.7.1 to 4.7.3).
+//
+// Pure functions, any thread.
+#pragma once
+
+#include <string_view>
+
+#include "base/result.hpp"
+
+namespace triggerd::config {
+
+// Whether a server would accept it in SUBSCRIBE; the error says what is wrong with it.
+Result<> check_topic_filter(std::string_view filter);
+// Whether a server would accept it in PUBLISH.
+Result<> check_topic_name(std::string_view topic);
+
+// Whether a message on `topic` reaches a subscription to `filter`. Both are valid. A filter that
+// begins with a wildcard does not match a topic that begins with "$" ($SYS and the like).
+bool matches(std::string_view filter, std::string_view topic);
+
+// Level `number` of `topic`, counted from 1; empty where it has fewer.
+std::string_view topic_level(std::string_view topic, unsigned number);
+
+}  // namespace triggerd::config

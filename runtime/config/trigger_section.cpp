@@ -1,0 +1,201 @@
+// [[triggers]] with their settings.
+#include <unordered_set>
+
+#include "base/text.hpp"
+#include "config/names.hpp"
+#include "config/order.hpp"
+#include "config/sections.hpp"
+#include "config/settings.hpp"
+#include "config/table_reader.hpp"
+#include "config/topic_filter.hpp"
+
+namespace triggerd::config {
+namespace {
+
+constexpr Millis kLongestCall = std::chrono::hours(24);
+constexpr double kMaxBackoffFactor = 1000;
+
+void read_name(TableReader& reader, Trigger& trigger) {
+  if (reader.get("name") == nullptr) reader.report_missing("name", "name = \"high-temperature\"");
+  const auto name = reader.text("name");
+  if (!name) return;
+  trigger.name = name->value;
+  if (!is_name(trigger.name)) {
+    reader.file().error(name->spot,
+                        "\"{}\" cannot name a trigger; use letters, digits, \"_\", \".\" and "
+                        "\"-\", at most {} of them, a letter or digit first",
+                        name->shown, kMaxName);
+  }
+}
+
+// A filter, or {filter, qos}.
+std::optional<Text> read_topic(const SourceFile& file, const Node& node, Topic& topic) {
+  std::optional<Text> filter;
+  if (node.as<Node::Table>() != nullptr) {
+    TableReader reader(file, node, "an element of topics");
+    if (reader.get("filter") == nullptr) reader.report_missing("filter", "filter = \"a/#\"");
+    filter = reader.text("filter");
+    reader.integer("qos", topic.qos, 0, 2);
+    reader.report_unknown_keys();
+  } else if (node.as<std::string>() != nullptr) {
+    filter = read_text(file, "an element of topics", node);
+  } else {
+    file.error(node.spot, "an element of topics must be a filter or {{filter, qos}}, not {}",
+               type_name(node));
+  }
+  if (!filter) return std::nullopt;
+  topic.filter = filter->value;
+  if (const auto checked = check_topic_filter(topic.filter); !checked) {
+    file.error(filter->spot, "filter \"{}\" {}", filter->shown, checked.error().message);
+    return std::nullopt;
+  }
+  return filter;
+}
+
+void read_topics(TableReader& reader, Trigger& trigger) {
+  const SourceFile& file = reader.file();
+  const Node* node = reader.get("topics");
+  if (node == nullptr) {
+    reader.report_missing("topics", "topics = [\"plant/+/temperature\"]");
+    return;
+  }
+  const auto* elements = node->as<Node::Array>();
+  if (elements == nullptr) {
+    file.error(node->spot, "topics must be an array of filters, not {}", type_name(*node));
+    return;
+  }
+  if (elements->empty()) file.error(node->spot, "topics is empty; write at least one filter");
+  std::unordered_set<std::string> seen;
+  for (const Node& element : *elements) {
+    Topic topic;
+    const auto filter = read_topic(file, element, topic);
+    if (!filter) continue;
+    if (!seen.insert(topic.filter).second) {
+      file.error(filter->spot, "filter \"{}\" is in this trigger already; write it once",
+                 filter->shown);
+    }
+    trigger.topics.push_back(std::move(topic));
+  }
+}
+
+void read_service(TableReader& reader, Trigger& trigger) {
+  trigger.service_place = reader.file().place(reader.spot_of("service"));
+  if (reader.get("service") == nullptr) reader.report_missing("service", "service = \"log\"");
+  const auto said = reader.text("service");
+  if (!said) return;
+  const std::size_t colon = said->value.find(':');
+  trigger.plugin = said->value.substr(0, colon);
+  const bool names_service = colon != std::string::npos;
+  if (names_service) trigger.service = said->value.substr(colon + 1);
+  if (!is_plugin_name(trigger.plugin) || (names_service && !is_plugin_name(trigger.service))) {
+    reader.file().error(said->spot,
+                        "service \"{}\" is not \"PLUGIN\" or \"PLUGIN:SERVICE\", each of letters, "
+                        "digits, \"_\" and \"-\", a letter or digit first",
+                        said->shown);
+  }
+}
+
+void read_order(TableReader& reader, Trigger& trigger) {
+  const SourceFile& file = reader.file();
+  trigger.concurrency_place = file.place(reader.spot_of("concurrency"));
+  reader.integer("concurrency", trigger.concurrency, 1, 1024);
+  if (const auto said = reader.text("order")) {
+    auto order = parse_order(said->value);
+    if (!order) {
+      file.error(said->spot, "order = \"{}\": {}", said->shown, order.error().message);
+      return;
+    }
+    trigger.order = *std::move(order);
+  } else if (reader.get("order") != nullptr) {
+    return;
+  }
+  if (trigger.order.by == Order::By::trigger && trigger.concurrency > 1) {
+    file.error(
+        reader.spot_of("concurrency"),
+        "concurrency = {} has no effect with order = \"trigger\"; write order = \"topic\" or "
+        "\"none\", or concurrency = 1",
+        trigger.concurrency);
+  }
+}
+
+void read_acknowledge(TableReader& reader) {
+  const auto said = reader.text("acknowledge");
+  if (!said || said->value == "received") return;
+  if (said->value == "durable" || said->value == "finished") {
+    reader.file().error(said->spot,
+                        "acknowledge = \"{}\" is not in this version yet; write \"received\"",
+                        said->value);
+  } else {
+    reader.file().error(said->spot, "acknowledge = \"{}\" is not known; write \"received\"",
+                        said->shown);
+  }
+}
+
+void read_retry(TableReader& trigger_reader, Trigger& trigger) {
+  auto reader = trigger_reader.table("retry");
+  if (!reader) return;
+  reader->integer("max_attempts", trigger.retry.max_attempts, 1, 1'000'000);
+  reader->number("backoff", trigger.retry.backoff.factor, 1, kMaxBackoffFactor);
+  read_backoff(*reader, "interval", "max_interval", trigger.retry.backoff);
+  reader->report_unknown_keys();
+}
+
+void read_dead_letter_topic(TableReader& reader, Trigger& trigger) {
+  const auto topic = reader.text("dead_letter_topic");
+  if (!topic || topic->value.empty()) return;  // "" is how one writes none
+  trigger.dead_letter_topic = topic->value;
+  if (const auto checked = check_topic_name(topic->value); !checked) {
+    reader.file().error(topic->spot, "dead_letter_topic \"{}\" {}", topic->shown,
+                        checked.error().message);
+  }
+}
+
+void read_trigger_settings(TableReader& reader, Trigger& trigger) {
+  const Node* node = reader.get("settings");
+  if (node == nullptr) return;
+  if (node->as<Node::Table>() == nullptr) {
+    reader.file().error(node->spot, "settings must be a table, not {}; write [triggers.settings]",
+                        type_name(*node));
+    return;
+  }
+  trigger.settings = read_settings(reader.file(), *node);
+}
+
+}  // namespace
+
+void read_trigger(const SourceFile& file, const Node& table, Sections& sections) {
+  TableReader reader(file, table, "[[triggers]]");
+  TriggerDraft draft;
+  Trigger& trigger = draft.trigger;
+  trigger.place = file.place(table.spot);
+  read_name(reader, trigger);
+  draft.name_place = file.place(reader.spot_of("name"));
+  reader.string("description", trigger.description);
+  reader.boolean("enabled", trigger.enabled);
+  draft.alias_place = file.place(reader.spot_of("alias"));
+  if (reader.get("alias") == nullptr) reader.report_missing("alias", "alias = \"plant\"");
+  if (const auto alias = reader.text("alias")) {
+    trigger.alias = alias->value;
+    draft.alias_shown = alias->shown;
+  }
+  read_topics(reader, trigger);
+  read_service(reader, trigger);
+  read_order(reader, trigger);
+  reader.integer("queue_capacity", trigger.queue_capacity, 1, 1'000'000);
+  read_acknowledge(reader);
+  reader.duration("timeout", trigger.timeout, Millis(1), kLongestCall);
+  reader.choice(
+      "retained", trigger.retained,
+      {{"process", Retained::process}, {"skip", Retained::skip}, {"once", Retained::once}});
+  read_retry(reader, trigger);
+  reader.choice("on_exhausted", trigger.on_exhausted,
+                {{"dead-letter", OnExhausted::dead_letter},
+                 {"suspend", OnExhausted::suspend},
+                 {"discard", OnExhausted::discard}});
+  read_dead_letter_topic(reader, trigger);
+  read_trigger_settings(reader, trigger);
+  reader.report_unknown_keys();
+  sections.triggers.push_back(std::move(draft));
+}
+
+}  // namespace triggerd::config

@@ -1,0 +1,82 @@
+// SQLite behind RAII. Not thread-safe: Inbox holds its lock around every use.
+//
+// Errors are kept in the database object instead of being returned by each bind and step: a
+// statement that failed does nothing more, and finish() or Transaction::commit() tells.
+#pragma once
+
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+
+namespace triggerd::inbox {
+
+class Database {
+ public:
+  static Result<std::unique_ptr<Database>> open(const std::filesystem::path& file);
+  ~Database();
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  // Runs one or more statements without parameters or results.
+  Result<> execute(const std::string& sql);
+  // An error that carries SQLite's own words and the file's name.
+  Error error(std::string_view doing) const;
+  sqlite3* handle() const { return handle_; }
+
+ private:
+  Database(sqlite3* handle, std::string file) : handle_(handle), file_(std::move(file)) {}
+
+  sqlite3* const handle_;
+  const std::string file_;
+};
+
+// One prepared statement: bind in order, then step.
+class Statement {
+ public:
+  Statement(Database& database, std::string_view sql);
+  ~Statement();
+  Statement(const Statement&) = delete;
+  Statement& operator=(const Statement&) = delete;
+
+  Statement& bind(std::string_view text);
+  Statement& bind(std::int64_t number);
+  Statement& bind_blob(std::string_view bytes);
+
+  // True while there is a row. False at the end, and after an error.
+  bool step();
+  std::string text(int column) const;
+  std::int64_t number(int column) const;
+
+  // Steps to the end; the first error of prepare, bind or step.
+  Result<> finish(std::string_view doing);
+
+ private:
+  Database& database_;
+  sqlite3_stmt* handle_ = nullptr;
+  int code_;
+  int bound_ = 0;
+};
+
+// Rolls back unless committed.
+class Transaction {
+ public:
+  enum class Sync { process, disk };
+  Transaction(Database& database, Sync sync);
+  ~Transaction();
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+  Result<> commit();
+
+ private:
+  Database& database_;
+  Result<> begun_;
+  bool committed_ = false;
+};
+
+}  // namespace triggerd::inbox

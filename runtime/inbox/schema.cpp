@@ -1,0 +1,71 @@
+#include "inbox/schema.hpp"
+
+#include <array>
+
+#include "inbox/database.hpp"
+
+namespace triggerd::inbox {
+namespace {
+
+// Step N brings version N to N + 1. A step that was released never changes; a change is a new step.
+constexpr std::array<const char*, 1> kSteps{R"sql(
+CREATE TABLE client_id (           -- generated once for an alias that names none
+  alias     TEXT PRIMARY KEY,
+  client_id TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE session (             -- client ids under which a persistent session was made
+  client_id TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+CREATE TABLE subscription (        -- the filters the server may hold in that session
+  client_id TEXT NOT NULL REFERENCES session ON DELETE CASCADE,
+  filter    TEXT NOT NULL,
+  PRIMARY KEY (client_id, filter)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE dead_letter (
+  number       INTEGER PRIMARY KEY AUTOINCREMENT,
+  message_id   TEXT NOT NULL,
+  trigger_name TEXT NOT NULL,
+  topic        TEXT NOT NULL,
+  payload      BLOB NOT NULL,
+  qos          INTEGER NOT NULL,
+  retained     INTEGER NOT NULL,
+  reason       TEXT NOT NULL,
+  attempts     INTEGER NOT NULL,
+  received_ms  INTEGER NOT NULL,   -- milliseconds since 1970-01-01 UTC
+  died_ms      INTEGER NOT NULL
+) STRICT;
+CREATE INDEX dead_letter_by_trigger ON dead_letter (trigger_name, number);
+CREATE TABLE handled_retained (    -- for retained = "once"
+  trigger_name TEXT NOT NULL,
+  topic        TEXT NOT NULL,
+  sha256       TEXT NOT NULL,      -- of the payload
+  PRIMARY KEY (trigger_name, topic)
+) STRICT, WITHOUT ROWID;
+)sql"};
+
+}  // namespace
+
+Result<> migrate(Database& database) {
+  Transaction transaction(database, Transaction::Sync::disk);
+  std::int64_t version = -1;
+  {
+    Statement query(database, "PRAGMA user_version");
+    if (query.step()) version = query.number(0);
+    if (auto read = query.finish("read"); !read) return read;
+  }
+  if (version > static_cast<std::int64_t>(kSteps.size())) {
+    return fail(
+        "inbox.db has schema version {}, this runtime knows {} and older; run the newer triggerd "
+        "that made it, or give this one another state_dir",
+        version, kSteps.size());
+  }
+  for (auto step = static_cast<std::size_t>(version); step < kSteps.size(); ++step) {
+    if (auto done = database.execute(kSteps[step]); !done) return done;
+  }
+  if (auto set = database.execute(fmt::format("PRAGMA user_version = {}", kSteps.size())); !set) {
+    return set;
+  }
+  return transaction.commit();
+}
+
+}  // namespace triggerd::inbox

@@ -1,0 +1,13 @@
+// The tables of inbox.db. PRAGMA user_version holds the schema's version.
+#pragma once
+
+#include "base/result.hpp"
+
+namespace triggerd::inbox {
+
+class Database;
+
+// Brings an empty or older file to today's schema, in one transaction. A newer one is an error.
+Result<> migrate(Database& database);
+
+}  // namespace triggerd::inbox

@@ -1,0 +1,138 @@
+// triggerd: command line, signals, exit codes. Everything else is in the folders beside this file.
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/log.hpp"
+#include "base/state_dir.hpp"
+#include "config/load.hpp"
+#include "trigger/plugin_set.hpp"
+#include "trigger/runtime.hpp"
+#include "version.hpp"
+
+namespace {
+
+using namespace triggerd;
+
+enum ExitCode { kClean = 0, kRuntimeFailure = 1, kConfiguration = 2 };
+
+int report(const std::vector<config::Diagnostic>& diagnostics) {
+  for (const config::Diagnostic& diagnostic : diagnostics) {
+    fmt::print(stderr, "{}\n", config::to_string(diagnostic));
+  }
+  return kConfiguration;
+}
+
+int report(const Error& error) {
+  fmt::print(stderr, "triggerd: error: {}\n", error.message);
+  return kRuntimeFailure;
+}
+
+// Loads and probes every plugin from a folder that is gone afterwards; no network, no state_dir.
+int check(const std::string& file, const config::Config& config) {
+  std::error_code error;
+  std::string name =
+      (std::filesystem::temp_directory_path(error) / "triggerd-check-XXXXXX").string();
+  if (error || ::mkdtemp(name.data()) == nullptr) {
+    return report(
+        Error{fmt::format("cannot make a folder in {}; set TMPDIR to one that can be "
+                          "written",
+                          name)});
+  }
+  const auto log = make_log(LogLevel::warn, config.log.format, config.runtime.name);
+  const auto diagnostics = trigger::probe_plugins(config, name, *log);
+  std::filesystem::remove_all(name, error);
+  if (!diagnostics.empty()) return report(diagnostics);
+  const auto count = [](std::size_t number, const char* one, const char* many) {
+    return fmt::format("{} {}", number, number == 1 ? one : many);
+  };
+  fmt::print("{}: ok: {}, {}\n", file, count(config.aliases.size(), "alias", "aliases"),
+             count(config.triggers.size(), "trigger", "triggers"));
+  return kClean;
+}
+
+// SIGTERM and SIGINT end the runtime, and a second one ends it at once. SIGHUP is kept from killing
+// it. Blocked in every thread; wait() takes them one by one.
+class Signals {
+ public:
+  Signals() {
+    sigemptyset(&set_);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set_, signal);
+    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+  }
+  int wait() const {
+    int signal = 0;
+    while (sigwait(&set_, &signal) != 0) {
+    }
+    return signal;
+  }
+  void wait_for_end(Log& log) const {
+    while (wait() == SIGHUP) {
+      log.warn("runtime.reload", {},
+               "the configuration cannot be reloaded in this version; restart");
+    }
+  }
+  // A second signal: whoever sent it wants the process gone, whatever is in flight.
+  void end_at_the_next() const {
+    std::thread([this] {
+      while (wait() == SIGHUP) {
+      }
+      _exit(kRuntimeFailure);
+    }).detach();
+  }
+
+ private:
+  sigset_t set_{};
+};
+
+int run(const config::Config& config) {
+  static const Signals signals;  // used by a thread that outlives this function
+  const auto log = make_log(config.log.level, config.log.format, config.runtime.name);
+  const auto state = StateDir::open(config.runtime.state_dir);
+  if (!state) {
+    if (state.error().failure == StateDir::Failure::locked) {
+      return report(Error{state.error().message});
+    }
+    return report({{config.runtime.state_dir_place, state.error().message}});
+  }
+  auto* runtime = new trigger::Runtime(config, state->path(), *log);
+  if (const auto prepared = runtime->prepare(); !prepared) {
+    const int code =
+        std::visit([](const auto& problem) { return report(problem); }, prepared.error());
+    delete runtime;
+    return code;
+  }
+  if (auto started = runtime->start(); !started) return report(started.error());
+  signals.wait_for_end(*log);
+  signals.end_at_the_next();
+  // With a service call that never returns, nothing may be taken down around it.
+  if (!runtime->stop()) _exit(kClean);
+  delete runtime;
+  return kClean;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"triggerd: runs plugin services on MQTT messages"};
+  std::string file = "triggers.toml";
+  bool check_only = false;
+  app.add_option("--config", file, "the configuration")->capture_default_str();
+  app.add_flag("--check", check_only, "check the configuration and every plugin, then exit");
+  app.set_version_flag("--version", std::string("triggerd ") + kVersion);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kClean : kConfiguration;
+  }
+  const auto config = config::load(file, config::process_environment());
+  if (!config) return report(config.error());
+  return check_only ? check(file, *config) : run(*config);
+}

@@ -1,0 +1,67 @@
+// The seam to the MQTT library: what a Connection needs of one MQTT client. PahoClient is the real
+// one, tests have a scripted one.
+//
+// Every operation returns at once; what came of it arrives through ClientEvents, with the number of
+// the attempt it belongs to, so that an answer from a connection that is gone can be told apart.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "mqtt/mqtt.hpp"
+
+namespace triggerd::mqtt {
+
+// Counts the connects of one client, from 1.
+using Attempt = std::uint64_t;
+
+// Called on the library's threads: must not block, and must not call the Client.
+class ClientEvents {
+ public:
+  virtual ~ClientEvents() = default;
+  virtual void on_message(Message message) = 0;
+  virtual void on_connected(Attempt attempt, bool session_present) = 0;
+  // `code` is the CONNACK return code (1 to 5), or 0 where none came; then `why` says what did.
+  virtual void on_connect_failed(Attempt attempt, int code, std::string why) = 0;
+  virtual void on_lost(Attempt attempt) = 0;
+  // The return codes of SUBACK in the order of the filters: 0, 1, 2 or 0x80. A shorter list: the
+  // operation failed.
+  virtual void on_subscribed(Attempt attempt, std::vector<int> codes) = 0;
+  virtual void on_unsubscribed(Attempt attempt) = 0;
+  virtual void on_disconnected(Attempt attempt) = 0;
+};
+
+struct ConnectRequest {
+  std::string uri;  // "tcp://127.0.0.1:1883", "ws://host:80/path"
+  bool clean_session = true;
+  std::optional<Millis> timeout;
+  Millis keep_alive{0};
+  std::string user_name;
+  config::Secret password;
+  std::optional<config::LastWill> last_will;
+};
+
+class Client {
+ public:
+  // When it returns, no event is under way or will come.
+  virtual ~Client() = default;
+  virtual Result<> connect(Attempt attempt, const ConnectRequest& request) = 0;
+  virtual Result<> subscribe(Attempt attempt, const std::vector<config::Topic>& topics) = 0;
+  virtual Result<> unsubscribe(Attempt attempt, const std::vector<std::string>& filters) = 0;
+  // Sends DISCONNECT where there is a connection, gives up a connect under way. on_disconnected
+  // comes only where this returned ok.
+  virtual Result<> disconnect(Attempt attempt) = 0;
+  // `done` is not called where this fails. [any thread that holds no lock a callback takes]
+  virtual Result<> publish(const PublishRequest& request, PublishDone done) = 0;
+};
+
+// Makes the client for a client id; `events` outlives it.
+using ClientFactory = std::function<Result<std::unique_ptr<Client>>(const std::string& client_id,
+                                                                    ClientEvents& events)>;
+
+}  // namespace triggerd::mqtt

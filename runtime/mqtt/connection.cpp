@@ -1,0 +1,515 @@
+#include "mqtt/connection.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/units.hpp"
+
+namespace triggerd::mqtt {
+namespace {
+
+// A session that ends sooner after its CONNACK counts as short; three short ones in a row are no
+// accident. 3.1.1 has no reason code, so this is how a taken client id shows.
+constexpr Millis kShortSession{30'000};
+constexpr std::uint32_t kShortSessionsToReport = 3;
+// The library's own limits come first; these catch an answer that never comes.
+constexpr Millis kLibraryMargin{10'000};
+constexpr Millis kGoodbyeLimit{1'000};
+constexpr Millis kDisconnectLimit{1'000};
+
+std::string uri_of(const config::Server& server, const std::string& address) {
+  config::Server target = server;
+  target.host = address;
+  return config::to_string(target);
+}
+
+std::string_view connack_text(int code) {
+  constexpr std::array<std::string_view, 6> kTexts{"",
+                                                   "it does not speak MQTT 3.1.1",
+                                                   "it does not allow this client id",
+                                                   "it says it is unavailable",
+                                                   "bad user name or password",
+                                                   "not authorized"};
+  const auto index = static_cast<std::size_t>(code);
+  return index < kTexts.size() ? kTexts[index] : "unknown return code";
+}
+
+std::vector<LogField> fields_of(const ConnectionOptions& options) {
+  std::vector<LogField> fields{{"alias", options.alias}};
+  if (!options.trigger.empty()) fields.push_back({"trigger", options.trigger});
+  fields.push_back({"client_id", options.client_id});
+  return fields;
+}
+
+}  // namespace
+
+bool ConnectionStatus::running() const {
+  return state == State::up && std::all_of(grants.begin(), grants.end(), [](const Grant& grant) {
+           return grant.granted_qos.has_value();
+         });
+}
+
+std::string_view to_string(ConnectionStatus::State state) {
+  switch (state) {
+    case ConnectionStatus::State::off:
+      return "off";
+    case ConnectionStatus::State::connecting:
+      return "connecting";
+    case ConnectionStatus::State::subscribing:
+      return "subscribing";
+    case ConnectionStatus::State::up:
+      return "up";
+    case ConnectionStatus::State::waiting:
+      return "waiting";
+  }
+  return "";
+}
+
+Connection::Connection(const ConnectionServices& services, ConnectionOptions options,
+                       ConnectionListener& listener)
+    : services_(services),
+      options_(std::move(options)),
+      listener_(listener),
+      log_(services_.log),
+      fields_(fields_of(options_)) {}
+
+Connection::~Connection() {
+  client_.reset();
+}
+
+Result<std::shared_ptr<Connection>> Connection::make(const ConnectionServices& services,
+                                                     ConnectionOptions options,
+                                                     ConnectionListener& listener) {
+  std::shared_ptr<Connection> connection(new Connection(services, std::move(options), listener));
+  auto client = services.make_client(connection->options_.client_id, *connection);
+  if (!client) return tl::make_unexpected(client.error());
+  connection->client_ = std::move(*client);
+  return connection;
+}
+
+// ---- From other threads ----
+
+void Connection::post(std::function<void(Connection&)> task) {
+  services_.supervisor->post([weak = weak_from_this(), task = std::move(task)] {
+    if (const auto self = weak.lock()) task(*self);
+  });
+}
+
+void Connection::post_for(Attempt attempt, std::function<void(Connection&)> task) {
+  post([attempt, task = std::move(task)](Connection& self) {
+    if (self.attempt_ == attempt) task(self);
+  });
+}
+
+void Connection::open() {
+  post([](Connection& self) {
+    self.wanted_ = true;
+    self.apply_wish();
+  });
+}
+
+void Connection::pause(std::string why) {
+  post([why = std::move(why)](Connection& self) {
+    self.paused_ = true;
+    self.pause_reason_ = why;
+    self.apply_wish();
+  });
+}
+
+void Connection::resume() {
+  post([](Connection& self) {
+    self.paused_ = false;
+    self.apply_wish();
+  });
+}
+
+void Connection::close(std::function<void()> done) {
+  post([done = std::move(done)](Connection& self) {
+    self.closing_ = true;
+    self.close_done_.push_back(done);
+    self.apply_wish();
+  });
+}
+
+void Connection::on_message(Message message) {
+  const std::uint64_t size = message.topic.size() + message.payload.size();
+  if (size > options_.max_packet_size) {
+    log_.warn("message.refused", fields_,
+              "message on \"{}\" has {} bytes, over max_packet_size ({}): refused", message.topic,
+              size, format_size(options_.max_packet_size));
+    return;
+  }
+  listener_.on_message(std::move(message));
+}
+
+void Connection::on_connected(Attempt attempt, bool session_present) {
+  post([attempt, session_present](Connection& self) {
+    if (self.attempt_ == attempt) {
+      self.connected(session_present);
+    } else {
+      (void)self.client_->disconnect(attempt);  // nobody waits for it any more
+    }
+  });
+}
+
+void Connection::on_connect_failed(Attempt attempt, int code, std::string why) {
+  post_for(attempt,
+           [code, why = std::move(why)](Connection& self) { self.connect_failed(code, why); });
+}
+
+void Connection::on_lost(Attempt attempt) {
+  can_publish_ = false;
+  post_for(attempt, [](Connection& self) { self.lost(); });
+}
+
+void Connection::on_subscribed(Attempt attempt, std::vector<int> codes) {
+  post_for(attempt, [codes = std::move(codes)](Connection& self) { self.subscribed(codes); });
+}
+
+void Connection::on_unsubscribed(Attempt attempt) {
+  post_for(attempt, [](Connection& self) { self.unsubscribed(); });
+}
+
+void Connection::on_disconnected(Attempt attempt) {
+  post_for(attempt, [](Connection& self) { self.disconnected(); });
+}
+
+// ---- Connecting ----
+
+void Connection::apply_wish() {
+  if (library_ == Library::disconnecting) return;  // disconnected() comes back here
+  if (should_connect()) {
+    if (status_.state == State::off) begin_round();
+  } else if (status_.state != State::off) {
+    begin_disconnect();
+  } else if (closing_) {
+    finish_close();
+  }
+}
+
+void Connection::begin_round() {
+  next_server_ = 0;
+  failures_.clear();
+  next_server();
+}
+
+void Connection::next_server() {
+  if (next_server_ == options_.servers.size()) {
+    ++failed_rounds_;
+    wait_and_retry(fmt::format("{}", fmt::join(failures_, "; ")),
+                   options_.reconnect.delay(failed_rounds_, services_.random()));
+    return;
+  }
+  server_ = &options_.servers[next_server_++];
+  status_.server = config::to_string(*server_);
+  enter(State::connecting, "");
+  const Attempt attempt = ++attempt_;
+  services_.resolver.resolve(
+      server_->host, [weak = weak_from_this(), supervisor = services_.supervisor,
+                      attempt](const Result<Resolver::Addresses>& found) {
+        supervisor->post([weak, attempt, found] {
+          const auto self = weak.lock();
+          if (!self || self->attempt_ != attempt) return;
+          if (!found) {
+            self->failures_.push_back(
+                fmt::format("{}: {}", self->status_.server, found.error().message));
+            self->next_server();
+            return;
+          }
+          self->addresses_ = *found;
+          // A WebSocket handshake names the host, so there the library has to get the name.
+          if (self->server_->scheme == config::Server::Scheme::ws) {
+            self->addresses_ = {self->server_->host};
+          }
+          self->next_address();
+        });
+      });
+}
+
+void Connection::next_address() {
+  if (addresses_.empty()) {
+    next_server();
+    return;
+  }
+  address_ = addresses_.front();
+  addresses_.erase(addresses_.begin());
+  connect();
+}
+
+void Connection::connect() {
+  const ConnectRequest request{.uri = uri_of(*server_, address_),
+                               .clean_session = options_.clean_session,
+                               .timeout = options_.connection_timeout,
+                               .keep_alive = options_.keep_alive,
+                               .user_name = options_.user_name,
+                               .password = options_.password,
+                               .last_will = options_.last_will};
+  ++attempt_;
+  connect_began_ = services_.supervisor->clock().now();
+  library_ = Library::connecting;
+  if (options_.connection_timeout) {
+    arm(*options_.connection_timeout + kLibraryMargin, [](Connection& self) {
+      self.log_.error("connection.library_silent", self.fields_,
+                      "the MQTT library did not answer a connect; trying again");
+      (void)self.client_->disconnect(self.attempt_);
+      self.connect_failed(0, "no answer");
+    });
+  }
+  if (auto begun = client_->connect(attempt_, request); !begun) {
+    disarm();
+    library_ = Library::idle;
+    address_failed(begun.error().message);
+  }
+}
+
+void Connection::connect_failed(int code, const std::string& why) {
+  if (library_ == Library::disconnecting) {
+    disconnected();
+    return;
+  }
+  if (library_ != Library::connecting) return;
+  disarm();
+  library_ = Library::idle;
+  if (code != 0) {
+    addresses_.clear();  // the server has spoken: its other addresses would say the same
+    address_failed(fmt::format("the server refused the connection: {} (return code {})",
+                               connack_text(code), code));
+    return;
+  }
+  const Millis waited =
+      std::chrono::duration_cast<Millis>(services_.supervisor->clock().now() - connect_began_);
+  const bool timed_out = options_.connection_timeout && waited >= *options_.connection_timeout;
+  const std::string fallback =
+      timed_out ? fmt::format("no CONNACK within connection_timeout ({})",
+                              format_duration(*options_.connection_timeout))
+                : fmt::format("the server closed the connection before CONNACK ({})", why);
+  const Attempt attempt = attempt_;
+  services_.resolver.explain(
+      address_, server_->port,
+      [weak = weak_from_this(), supervisor = services_.supervisor, attempt,
+       fallback](const std::string& reason) {
+        supervisor->post([weak, attempt, fallback, reason] {
+          const auto self = weak.lock();
+          if (self && self->attempt_ == attempt && self->library_ == Library::idle) {
+            self->address_failed(reason.empty() ? fallback : reason);
+          }
+        });
+      });
+}
+
+void Connection::address_failed(const std::string& why) {
+  if (status_.state != State::connecting) return;
+  failures_.push_back(fmt::format("{}: {}", status_.server, why));
+  next_address();
+}
+
+void Connection::wait_and_retry(const std::string& why, Millis delay) {
+  enter(State::waiting, why);
+  // The same failure again and again is one piece of news.
+  const LogLevel level = why == last_failure_ ? LogLevel::debug : LogLevel::warn;
+  last_failure_ = why;
+  log_.log(level, "connection.failed", fields_, "{}; next attempt in {}", why,
+           format_duration(delay));
+  arm(delay, [](Connection& self) { self.begin_round(); });
+}
+
+// ---- Connected ----
+
+void Connection::connected(bool session_present) {
+  if (library_ == Library::disconnecting) {  // given up while CONNACK was on its way
+    disconnect_library();
+    return;
+  }
+  if (library_ != Library::connecting) return;
+  disarm();
+  library_ = Library::connected;
+  last_failure_.clear();
+  connected_since_ = services_.supervisor->clock().now();
+  can_publish_ = true;
+  log_.info("connection.up", fields_, "connected to {}{}", status_.server,
+            session_present ? ", session resumed" : "");
+  if (options_.last_will && options_.last_will->on_connect_payload) {
+    publish_presence(*options_.last_will->on_connect_payload, [](const Result<>&) {});
+  }
+  status_.grants.clear();
+  for (const config::Topic& topic : options_.topics) {
+    status_.grants.push_back({topic.filter, topic.qos, std::nullopt});
+  }
+  stale_.clear();
+  asked_.clear();
+  if (!options_.topics.empty()) compare_session(session_present);
+  to_subscribe_.resize(options_.topics.size());
+  for (std::size_t i = 0; i < to_subscribe_.size(); ++i) to_subscribe_[i] = i;
+  enter(State::subscribing, "");
+  if (stale_.empty()) {
+    subscribe_next();
+  } else {
+    unsubscribe_next();
+  }
+}
+
+// ---- Losing it ----
+
+void Connection::lost() {
+  if (library_ == Library::disconnecting) {
+    disconnected();
+    return;
+  }
+  if (library_ != Library::connected) return;
+  disarm();
+  library_ = Library::idle;
+  can_publish_ = false;
+  publishes_.fail_all("the connection was lost before the server confirmed it");
+  const Monotonic now = services_.supervisor->clock().now();
+  const bool was_subscribing = status_.state == State::subscribing;
+  if (now - connected_since_ < kShortSession) {
+    ++short_sessions_;
+    ++failed_rounds_;
+  } else {
+    short_sessions_ = 0;
+    failed_rounds_ = 1;
+  }
+  if (short_sessions_ >= kShortSessionsToReport && !was_subscribing) {
+    // Whoever took the client id reconnects as we do: two that insist would take turns for ever.
+    log_.error("connection.client_id_taken", fields_,
+               "{} ended the connection {} times in a row soon after accepting it: another client "
+               "seems to use client id \"{}\"; give one of them another client_id",
+               status_.server, short_sessions_, options_.client_id);
+    wait_and_retry(
+        fmt::format("client id \"{}\" seems to be taken by another client", options_.client_id),
+        options_.reconnect.max);
+    return;
+  }
+  wait_and_retry(
+      was_subscribing
+          ? fmt::format("{} ended the connection when asked for subscriptions", status_.server)
+          : fmt::format("{} ended the connection", status_.server),
+      options_.reconnect.delay(failed_rounds_, services_.random()));
+}
+
+void Connection::reconnect_because(const std::string& why) {
+  broken_because_ = fmt::format("{}: {}", status_.server, why);
+  begin_disconnect();
+}
+
+// ---- Ending it ----
+
+void Connection::begin_disconnect() {
+  disarm();
+  const bool was_connected = library_ == Library::connected;
+  const bool was_idle = library_ == Library::idle;
+  if (was_idle) ++attempt_;  // a lookup under way is of no interest any more
+  library_ = Library::disconnecting;
+  enter(State::off, paused_ ? pause_reason_ : "");
+  if (was_idle) {
+    disconnected();
+  } else if (!was_connected) {
+    // The library cannot take a connect back: connected() or connect_failed() goes on from here.
+    arm(closing_ ? kDisconnectLimit : kLibraryMargin,
+        [](Connection& self) { self.disconnected(); });
+  } else if (closing_ && options_.last_will && options_.last_will->on_disconnect_payload) {
+    say_goodbye();
+  } else {
+    disconnect_library();
+  }
+}
+
+void Connection::say_goodbye() {
+  arm(kGoodbyeLimit, [](Connection& self) { self.disconnect_library(); });
+  const Attempt attempt = attempt_;
+  publish_presence(*options_.last_will->on_disconnect_payload,
+                   [weak = weak_from_this(), attempt](const Result<>&) {
+                     const auto self = weak.lock();
+                     if (!self) return;
+                     self->post_for(attempt, [](Connection& connection) {
+                       if (connection.library_ == Library::disconnecting) {
+                         connection.disconnect_library();
+                       }
+                     });
+                   });
+}
+
+void Connection::disconnect_library() {
+  disarm();
+  can_publish_ = false;
+  if (!client_->disconnect(attempt_)) {
+    disconnected();
+    return;
+  }
+  arm(kDisconnectLimit, [](Connection& self) { self.disconnected(); });
+}
+
+void Connection::disconnected() {
+  if (library_ != Library::disconnecting) return;
+  disarm();
+  library_ = Library::idle;
+  can_publish_ = false;
+  ++attempt_;
+  publishes_.fail_all("the connection was closed before the server confirmed it");
+  const std::string broken = std::exchange(broken_because_, {});
+  if (!broken.empty() && should_connect()) {
+    ++failed_rounds_;
+    wait_and_retry(broken, options_.reconnect.delay(failed_rounds_, services_.random()));
+  } else {
+    apply_wish();
+  }
+}
+
+void Connection::finish_close() {
+  for (const std::function<void()>& done : std::exchange(close_done_, {})) done();
+}
+
+// ---- Publishing ----
+
+tl::expected<void, PublishError> Connection::publish(const PublishRequest& request,
+                                                     PublishDone done) {
+  if (!can_publish_) return tl::make_unexpected(PublishError::not_connected);
+  const auto number = publishes_.add(std::move(done));
+  if (!number) return tl::make_unexpected(PublishError::full);
+  const Result<> sent =
+      client_->publish(request, [weak = weak_from_this(), n = *number](const Result<>& outcome) {
+        if (const auto self = weak.lock()) self->publishes_.finish(n, outcome);
+      });
+  // A lost connection may have told `done` already; then that is the answer.
+  if (sent || !publishes_.withdraw(*number)) return {};
+  return tl::make_unexpected(can_publish_ ? PublishError::invalid : PublishError::not_connected);
+}
+
+void Connection::publish_presence(const std::string& payload, PublishDone done) {
+  const config::LastWill& will = *options_.last_will;
+  const PublishRequest request{
+      .topic = will.topic,
+      .payload = {reinterpret_cast<const std::uint8_t*>(payload.data()), payload.size()},
+      .qos = will.qos,
+      .retained = will.retained};
+  auto shared_done = std::make_shared<PublishDone>(std::move(done));
+  auto sent = publish(request, [shared_done](const Result<>& outcome) { (*shared_done)(outcome); });
+  if (!sent) {
+    log_.warn("presence.failed", fields_, "cannot publish \"{}\" to \"{}\"", payload, will.topic);
+    (*shared_done)(fail("not sent"));
+  }
+}
+
+// ---- Small things ----
+
+void Connection::enter(State state, std::string reason) {
+  status_.state = state;
+  status_.reason = std::move(reason);
+  if (state != State::up && state != State::subscribing) status_.grants.clear();
+  listener_.on_status(status_);
+}
+
+void Connection::arm(Millis delay, std::function<void(Connection&)> task) {
+  disarm();
+  timer_ = services_.supervisor->after(delay, [weak = weak_from_this(), task = std::move(task)] {
+    if (const auto self = weak.lock()) task(*self);
+  });
+}
+
+void Connection::disarm() {
+  services_.supervisor->cancel(std::exchange(timer_, {}));
+}
+
+}  // namespace triggerd::mqtt

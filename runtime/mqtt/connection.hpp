@@ -1,0 +1,152 @@
+// The state machine of one connection: look up, connect, unsubscribe what is stale, subscribe, stay
+// up; and after a failure the next address, the next server, or a wait with jittered backoff and
+// then the first server again.
+//
+// All states belong to the supervisor (an EventLoop). The public functions may be called from any
+// thread, publish() included; but not from a ClientEvents or ConnectionListener::on_message.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/backoff.hpp"
+#include "base/event_loop.hpp"
+#include "base/log.hpp"
+#include "mqtt/client.hpp"
+#include "mqtt/mqtt.hpp"
+#include "mqtt/publishes.hpp"
+#include "mqtt/resolver.hpp"
+
+namespace triggerd::mqtt {
+
+// What all connections of a runtime share. Outlives them.
+struct ConnectionServices {
+  std::shared_ptr<EventLoop> supervisor;
+  Resolver& resolver;
+  ClientFactory make_client;
+  SessionMemory& sessions;
+  Random random;
+  Log& log;
+};
+
+class Connection final : public std::enable_shared_from_this<Connection>, private ClientEvents {
+ public:
+  // `listener` outlives the connection.
+  static Result<std::shared_ptr<Connection>> make(const ConnectionServices& services,
+                                                  ConnectionOptions options,
+                                                  ConnectionListener& listener);
+  ~Connection() override;
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // Connects, and keeps connected until close().
+  void open();
+  // Back-pressure: disconnects and keeps the session at the server; resume() connects again.
+  void pause(std::string why);
+  void resume();
+  // Publishes the on-disconnect payload, disconnects, and calls `done` on the supervisor; for good.
+  // The session stays at the server. `done` comes within about two seconds, whatever the server
+  // does.
+  void close(std::function<void()> done);
+
+  // `done` is called exactly once where this succeeds, and not at all where it does not.
+  tl::expected<void, PublishError> publish(const PublishRequest& request, PublishDone done);
+
+  const ConnectionOptions& options() const { return options_; }
+
+ private:
+  using State = ConnectionStatus::State;
+  // Where the MQTT library stands with the current attempt.
+  enum class Library { idle, connecting, connected, disconnecting };
+
+  Connection(const ConnectionServices& services, ConnectionOptions options,
+             ConnectionListener& listener);
+
+  // ClientEvents: on the library's threads; everything but messages is posted to the supervisor.
+  void on_message(Message message) override;
+  void on_connected(Attempt attempt, bool session_present) override;
+  void on_connect_failed(Attempt attempt, int code, std::string why) override;
+  void on_lost(Attempt attempt) override;
+  void on_subscribed(Attempt attempt, std::vector<int> codes) override;
+  void on_unsubscribed(Attempt attempt) override;
+  void on_disconnected(Attempt attempt) override;
+
+  // Posts `task`, to run only while `attempt` is still the current one.
+  void post_for(Attempt attempt, std::function<void(Connection&)> task);
+  void post(std::function<void(Connection&)> task);
+
+  // The rest runs on the supervisor.
+  bool should_connect() const { return wanted_ && !paused_ && !closing_; }
+  void apply_wish();
+  void begin_round();
+  void next_server();
+  void next_address();
+  void connect();
+  void connect_failed(int code, const std::string& why);
+  void address_failed(const std::string& why);
+  void connected(bool session_present);
+  void compare_session(bool session_present);
+  std::vector<std::string> wanted_filters() const;
+  void unsubscribe_next();
+  void unsubscribed();
+  void subscribe_next();
+  void subscribed(const std::vector<int>& codes);
+  void send_or_reconnect(const Result<>& sent, std::string_view answer);
+  void went_up();
+  void retry_refused();
+  void lost();
+  void reconnect_because(const std::string& why);
+  void wait_and_retry(const std::string& why, Millis delay);
+  void begin_disconnect();
+  void say_goodbye();
+  void disconnect_library();
+  void disconnected();
+  void finish_close();
+
+  void publish_presence(const std::string& payload, PublishDone done);
+  void enter(State state, std::string reason);
+  void arm(Millis delay, std::function<void(Connection&)> task);
+  void disarm();
+
+  const ConnectionServices services_;
+  const ConnectionOptions options_;
+  ConnectionListener& listener_;
+  Log& log_;
+  const std::vector<LogField> fields_;
+  std::unique_ptr<Client> client_;  // constant after make()
+
+  // Owned by the supervisor.
+  bool wanted_ = false;
+  bool paused_ = false;
+  bool closing_ = false;
+  std::string pause_reason_;
+  std::vector<std::function<void()>> close_done_;
+  ConnectionStatus status_;
+  Attempt attempt_ = 0;
+  Library library_ = Library::idle;
+  EventLoop::TimerId timer_{};
+
+  std::size_t next_server_ = 0;
+  const config::Server* server_ = nullptr;
+  std::vector<std::string> addresses_;  // of *server_, still to be tried
+  std::string address_;                 // the one being tried
+  std::vector<std::string> failures_;   // of this round, one line each
+  std::uint32_t failed_rounds_ = 0;
+  std::uint32_t short_sessions_ = 0;  // in a row, each ended soon after it began
+  std::string last_failure_;
+  std::string broken_because_;  // why we end this session ourselves, to begin a new one
+  Monotonic connect_began_{};
+  Monotonic connected_since_{};
+
+  std::vector<std::string> stale_;         // filters to unsubscribe
+  std::vector<std::size_t> to_subscribe_;  // indices into options_.topics, not yet asked for
+  std::vector<std::size_t> asked_;         // in the SUBSCRIBE under way
+
+  std::atomic<bool> can_publish_{false};
+  Publishes publishes_;
+};
+
+}  // namespace triggerd::mqtt

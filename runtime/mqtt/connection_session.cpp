@@ -1,0 +1,140 @@
+// Connection between CONNACK and up: the session that the server has or lost, stale filters, and
+// subscriptions.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/units.hpp"
+#include "mqtt/connection.hpp"
+#include "mqtt/session_plan.hpp"
+
+namespace triggerd::mqtt {
+namespace {
+
+constexpr std::size_t kFiltersPerPacket = 100;
+constexpr Millis kAnswerLimit{30'000};
+
+}  // namespace
+
+// What the server holds for this client id, against what is wanted now.
+void Connection::compare_session(bool session_present) {
+  const auto remembered = services_.sessions.filters(options_.client_id);
+  if (options_.clean_session) {
+    if (remembered) services_.sessions.forget(options_.client_id);
+    return;
+  }
+  SessionPlan plan = plan_session(remembered, session_present, wanted_filters());
+  if (plan.lost) {
+    log_.error("session.lost", fields_,
+               "{} no longer has the session of this client id: what was sent to it since the last "
+               "connection is lost",
+               status_.server);
+  }
+  // Before SUBSCRIBE leaves, so that no filter the server may hold is ever forgotten.
+  if (remembered != plan.remember) services_.sessions.remember(options_.client_id, plan.remember);
+  stale_ = std::move(plan.stale);
+}
+
+std::vector<std::string> Connection::wanted_filters() const {
+  std::vector<std::string> filters;
+  for (const config::Topic& topic : options_.topics) filters.push_back(topic.filter);
+  std::sort(filters.begin(), filters.end());
+  return filters;
+}
+
+void Connection::unsubscribe_next() {
+  const std::size_t count = std::min(stale_.size(), kFiltersPerPacket);
+  const std::vector<std::string> filters(stale_.end() - static_cast<std::ptrdiff_t>(count),
+                                         stale_.end());
+  for (const std::string& filter : filters) {
+    log_.info("subscription.dropped", fields_,
+              "unsubscribing from \"{}\", which is no longer wanted", filter);
+  }
+  send_or_reconnect(client_->unsubscribe(attempt_, filters), "UNSUBACK");
+}
+
+void Connection::unsubscribed() {
+  if (library_ != Library::connected || stale_.empty()) return;
+  disarm();
+  stale_.resize(stale_.size() - std::min(stale_.size(), kFiltersPerPacket));
+  if (!stale_.empty()) {
+    unsubscribe_next();
+    return;
+  }
+  services_.sessions.remember(options_.client_id, wanted_filters());
+  subscribe_next();
+}
+
+void Connection::subscribe_next() {
+  if (to_subscribe_.empty()) {
+    went_up();
+    return;
+  }
+  const std::size_t count = std::min(to_subscribe_.size(), kFiltersPerPacket);
+  const auto end = to_subscribe_.begin() + static_cast<std::ptrdiff_t>(count);
+  asked_.assign(to_subscribe_.begin(), end);
+  to_subscribe_.erase(to_subscribe_.begin(), end);
+  std::vector<config::Topic> topics;
+  for (const std::size_t index : asked_) topics.push_back(options_.topics[index]);
+  send_or_reconnect(client_->subscribe(attempt_, topics), "SUBACK");
+}
+
+// The wait for an answer has a bound; a request that could not even leave is a broken connection.
+void Connection::send_or_reconnect(const Result<>& sent, std::string_view answer) {
+  if (!sent) {
+    reconnect_because(sent.error().message);
+    return;
+  }
+  arm(kAnswerLimit, [answer](Connection& self) {
+    self.reconnect_because(fmt::format("no {} within {}", answer, format_duration(kAnswerLimit)));
+  });
+}
+
+void Connection::subscribed(const std::vector<int>& codes) {
+  if (library_ != Library::connected || asked_.empty()) return;
+  disarm();
+  const std::vector<std::size_t> asked = std::exchange(asked_, {});
+  if (codes.size() != asked.size()) {
+    reconnect_because(fmt::format("the server answered {} filters with {} return codes",
+                                  asked.size(), codes.size()));
+    return;
+  }
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    Grant& grant = status_.grants[asked[i]];
+    const std::optional<int> before = grant.granted_qos;
+    const bool first_answer = status_.state == State::subscribing;
+    grant.granted_qos.reset();
+    if (codes[i] >= 0 && codes[i] <= 2) grant.granted_qos = codes[i];
+    if (!grant.granted_qos && (first_answer || before)) {
+      log_.warn("subscription.refused", fields_,
+                "{} refused the subscription to \"{}\"; asking again every {}", status_.server,
+                grant.filter, format_duration(options_.reconnect.max));
+    } else if (grant.granted_qos && *grant.granted_qos < grant.asked_qos) {
+      log_.warn("subscription.lower_qos", fields_, "{} granted QoS {} instead of {} for \"{}\"",
+                status_.server, *grant.granted_qos, grant.asked_qos, grant.filter);
+    }
+  }
+  subscribe_next();
+}
+
+void Connection::went_up() {
+  std::string refused;
+  for (const Grant& grant : status_.grants) {
+    if (grant.granted_qos) continue;
+    refused += fmt::format("{}\"{}\"", refused.empty() ? "" : ", ", grant.filter);
+  }
+  if (!refused.empty()) {
+    arm(options_.reconnect.max, [](Connection& self) { self.retry_refused(); });
+    refused = fmt::format("{} refused the subscription to {}", status_.server, refused);
+  }
+  enter(State::up, refused);
+}
+
+void Connection::retry_refused() {
+  for (std::size_t i = 0; i < status_.grants.size(); ++i) {
+    if (!status_.grants[i].granted_qos) to_subscribe_.push_back(i);
+  }
+  subscribe_next();
+}
+
+}  // namespace triggerd::mqtt

@@ -1,0 +1,52 @@
+// A received message, in the memory it arrived in.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "base/clock.hpp"
+
+namespace triggerd::mqtt {
+
+// Two pieces of memory and the function that frees them, on whichever thread the last user is.
+class Buffers {
+ public:
+  using Release = void (*)(void* first, void* second);
+  Buffers() = default;
+  Buffers(void* first, void* second, Release release)
+      : first_(first), second_(second), release_(release) {}
+  Buffers(Buffers&& other) noexcept
+      : first_(other.first_),
+        second_(other.second_),
+        release_(std::exchange(other.release_, nullptr)) {}
+  Buffers& operator=(Buffers&& other) noexcept {
+    std::swap(first_, other.first_);
+    std::swap(second_, other.second_);
+    std::swap(release_, other.release_);
+    return *this;
+  }
+  ~Buffers() {
+    if (release_ != nullptr) release_(first_, second_);
+  }
+
+ private:
+  void* first_ = nullptr;
+  void* second_ = nullptr;
+  Release release_ = nullptr;
+};
+
+// `topic` and `payload` point into `buffers`, so a message goes from socket to service without a
+// copy. `topic` has a NUL behind it.
+struct Message {
+  Buffers buffers;
+  std::string_view topic;
+  std::span<const std::uint8_t> payload;
+  int qos = 0;
+  bool retained = false;
+  bool dup = false;
+  Wall received{};
+};
+
+}  // namespace triggerd::mqtt

@@ -1,0 +1,107 @@
+// mqtt/: sessions with MQTT servers, on Paho MQTT C. It knows base/ and config/, and not what a
+// trigger is: a Connection carries one MQTT client, and tells a listener what arrives and how it is
+// doing.
+//
+//   mqtt.hpp            what the rest of the runtime uses: options, listener, publish
+//   connection.hpp      the state machine of one connection (and connection_session.cpp)
+//   client.hpp          the seam to the MQTT library
+//   paho_client.hpp     the library behind that seam
+//   resolver.hpp        host names to addresses, off every thread that must not wait
+//   message.hpp         a received message
+//
+// Threads. One supervisor for all connections: an EventLoop on a thread that main starts. Every
+// state of a Connection belongs to it, so those states need no lock. Paho's two threads come in
+// through Client's callbacks: messages go straight to the listener, everything else is posted to
+// the supervisor. Paho's receive thread holds Paho's lock during a callback; so a listener's
+// on_message must not block, and nobody who may wait for a callback calls into Paho with a lock
+// that a callback takes.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "config/config.hpp"
+#include "mqtt/message.hpp"
+
+namespace triggerd::mqtt {
+
+struct ConnectionOptions {
+  std::string alias;      // for messages
+  std::string trigger;    // for messages; empty for the alias's own connection
+  std::string client_id;  // what the server knows the session by
+  std::vector<config::Server> servers;
+  bool clean_session = true;
+  std::optional<Millis> connection_timeout;  // nullopt: without limit
+  Millis keep_alive{0};
+  Backoff reconnect;
+  std::uint64_t max_packet_size = 0;
+  std::string user_name;
+  config::Secret password;
+  std::optional<config::LastWill> last_will;  // with its on-connect and on-disconnect payloads
+  std::vector<config::Topic> topics;          // subscribed to on every connect
+};
+
+// What the server made of one filter.
+struct Grant {
+  std::string filter;
+  int asked_qos = 0;
+  std::optional<int> granted_qos;  // nullopt: refused
+};
+
+struct ConnectionStatus {
+  enum class State {
+    off,         // not wanted: never opened, paused or closed
+    connecting,  // looking up the name, waiting for CONNACK
+    subscribing,
+    up,      // connected, and every filter was answered
+    waiting  // for the next attempt; `reason` says why
+  };
+  State state = State::off;
+  std::string reason;
+  std::string server;  // the one connected to
+  std::vector<Grant> grants;
+
+  // Up, with every filter granted at some QoS.
+  bool running() const;
+};
+std::string_view to_string(ConnectionStatus::State state);
+
+class ConnectionListener {
+ public:
+  virtual ~ConnectionListener() = default;
+  // [Paho receive thread]: must not block, publish, or call anything that waits for another thread.
+  virtual void on_message(Message message) = 0;
+  // After every change. [supervisor]
+  virtual void on_status(const ConnectionStatus& status) = 0;
+};
+
+// What a runtime remembers of the sessions it made, so that it notices lost ones and stale filters.
+class SessionMemory {
+ public:
+  virtual ~SessionMemory() = default;
+  // The filters last subscribed to; nullopt where there is no session to expect. [supervisor]
+  virtual std::optional<std::vector<std::string>> filters(const std::string& client_id) = 0;
+  virtual void remember(const std::string& client_id, const std::vector<std::string>& filters) = 0;
+  virtual void forget(const std::string& client_id) = 0;
+};
+
+enum class PublishError { not_connected, full, invalid };
+
+struct PublishRequest {
+  std::string_view topic;  // a valid topic name
+  std::span<const std::uint8_t> payload;
+  int qos = 1;
+  bool retained = false;
+};
+
+// Once the server has the message (QoS 0: once it was written), or why it may not have it. Called
+// exactly once, on any thread, possibly with Paho's lock held: it must not block or publish.
+using PublishDone = std::function<void(Result<>)>;
+
+}  // namespace triggerd::mqtt

@@ -1,0 +1,34 @@
+// Host names to addresses, and why a server could not be reached.
+//
+// getaddrinfo() has no time limit, and Paho would call it under its own lock, which freezes every
+// connection of the process: so names are looked up here first, each on a thread of its own that
+// nobody waits for. Lookups of one name that is already being looked up share the answer.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+
+namespace triggerd::mqtt {
+
+class Resolver {
+ public:
+  // Numeric addresses in the system's order of preference; IPv6 without brackets.
+  using Addresses = std::vector<std::string>;
+  using Done = std::function<void(Result<Addresses>)>;
+  virtual ~Resolver() = default;
+  // `done` is called once, on any thread, possibly before this returns.
+  virtual void resolve(const std::string& host, Done done) = 0;
+  // Tries a TCP connection to `address` and tells in words why it fails ("connection refused");
+  // empty where it does not. For messages only: the MQTT library keeps the reason to itself.
+  virtual void explain(const std::string& address, std::uint16_t port,
+                       std::function<void(std::string)> done) = 0;
+};
+
+std::unique_ptr<Resolver> make_system_resolver();
+
+}  // namespace triggerd::mqtt

@@ -1,0 +1,171 @@
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/text.hpp"
+#include "plugin/abi_check.hpp"
+#include "plugin/completions.hpp"
+#include "plugin/guarded_call.hpp"
+#include "plugin/host_table.hpp"
+#include "plugin/leak.hpp"
+#include "plugin/library.hpp"
+#include "plugin/plugin.hpp"
+#include "plugin/thread.hpp"
+
+namespace triggerd::plugin {
+namespace {
+
+std::string_view name_of(const trigger_service& service) {
+  return {service.name.ptr, service.name.len};
+}
+
+trigger_str borrow(const std::string& text) {
+  return {text.c_str(), text.size()};
+}
+
+std::uint32_t setting_type(config::Setting::Type type) {
+  switch (type) {
+    case config::Setting::Type::string:
+      return TRIGGER_SETTING_STRING;
+    case config::Setting::Type::integer:
+      return TRIGGER_SETTING_INTEGER;
+    case config::Setting::Type::floating:
+      return TRIGGER_SETTING_FLOAT;
+    case config::Setting::Type::boolean:
+      return TRIGGER_SETTING_BOOL;
+  }
+  return TRIGGER_SETTING_STRING;
+}
+
+std::vector<trigger_setting> borrow(const std::vector<config::Setting>& settings) {
+  std::vector<trigger_setting> borrowed;
+  borrowed.reserve(settings.size());
+  for (const config::Setting& setting : settings) {
+    borrowed.push_back({borrow(setting.key), borrow(setting.value), setting_type(setting.type), 0});
+  }
+  return borrowed;
+}
+
+Result<PluginTable> call_entry(const Library& library, const trigger_host* host) {
+  const trigger_plugin* plugin = nullptr;
+  if (const auto thrown = guarded([&] { plugin = library.entry()(host); })) {
+    return fail("threw an exception out of " TRIGGER_ENTRY_NAME ": {}", *thrown);
+  }
+  return read_plugin_table(plugin);
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Generation>> Generation::load(const Source& source, Log& log) {
+  const auto refuse = [&source](const Error& error) {
+    return fail("plugin \"{}\": {} {}", source.name, source.file.string(), error.message);
+  };
+  auto copy = StagedCopy::make(source.file, source.stage_dir, source.name, source.number);
+  if (!copy) return refuse(copy.error());
+  auto library = Library::load(std::move(*copy));
+  if (!library) return refuse(library.error());
+  std::shared_ptr<Generation> generation(new Generation(source, log, std::move(*library)));
+  auto table = call_entry(*generation->library_, generation->host_->table());
+  if (!table) return refuse(table.error());
+  generation->table_ = std::make_unique<PluginTable>(std::move(*table));
+  log.info("plugin.loaded",
+           {{"plugin", source.name},
+            {"version", generation->table_->version},
+            {"generation", std::to_string(source.number)},
+            {"sha256", generation->sha256().substr(0, 12)}},
+           "{}: services {}", source.file.string(), fmt::join(generation->service_names(), ", "));
+  return generation;
+}
+
+Generation::Generation(Source source, Log& log, std::unique_ptr<Library> library)
+    : source_(std::move(source)),
+      log_(log),
+      library_(std::move(library)),
+      host_(std::make_unique<HostTable>(source_.name, log)),
+      completions_(std::make_shared<Completions>(source_.name, log)) {}
+
+Generation::~Generation() {
+  const std::string number = std::to_string(source_.number);
+  // Every instance has seen its done callbacks return, so the thread has nothing left to do.
+  if (!completions_->join(std::chrono::steady_clock::now() + source_.done_timeout)) {
+    log_.error("plugin.abandoned", {{"plugin", source_.name}, {"generation", number}},
+               "its completions thread does not end; the library stays loaded until a restart");
+    leak(std::move(library_));
+    return;
+  }
+  if (!library_->unload()) {
+    log_.warn("plugin.still_loaded", {{"plugin", source_.name}, {"generation", number}},
+              "the library was closed and stays in memory until a restart: it has a thread_local "
+              "with a destructor on a running thread, a symbol of type GNU_UNIQUE (build it with "
+              "-fno-gnu-unique), or somebody else holds it");
+  }
+}
+
+std::string_view Generation::version() const {
+  return table_->version;
+}
+
+std::string Generation::sha256() const {
+  return library_->sha256();
+}
+
+std::vector<std::string> Generation::service_names() const {
+  std::vector<std::string> names;
+  for (const trigger_service& service : table_->services) names.emplace_back(name_of(service));
+  return names;
+}
+
+Result<const trigger_service*> Generation::find_service(std::string_view service) const {
+  std::vector<std::string_view> names;
+  for (const trigger_service& candidate : table_->services) {
+    if (name_of(candidate) == service) return &candidate;
+    names.push_back(name_of(candidate));
+  }
+  if (service.empty()) {
+    if (names.size() == 1) return &table_->services.front();
+    return fail("plugin \"{}\" has several services ({}); say which one: service = \"{}:{}\"",
+                name(), fmt::join(names, ", "), name(), names.front());
+  }
+  const std::string meant = closest(service, names);
+  return fail("plugin \"{}\" has no service \"{}\"; {}it has {}", name(), printable(service),
+              meant.empty() ? "" : fmt::format("did you mean \"{}\"? ", meant),
+              fmt::join(names, ", "));
+}
+
+Result<std::unique_ptr<Instance>> Generation::create(const config::Trigger& trigger,
+                                                     InstanceHost& host) {
+  const auto found = find_service(trigger.service);
+  if (!found) return tl::make_unexpected(found.error());
+  const trigger_service& service = **found;
+  if (trigger.concurrency > 1 && (service.flags & TRIGGER_SERVICE_CONCURRENT) == 0) {
+    return fail("service \"{}\" handles one message at a time; write concurrency = 1",
+                name_of(service));
+  }
+  auto table = std::make_unique<HostTable>(name(), trigger.name, log_, host, completions_);
+  const std::vector<trigger_setting> settings = borrow(trigger.settings.flat);
+  const trigger_instance_config config{.struct_size = sizeof config,
+                                       .concurrency = trigger.concurrency,
+                                       .trigger = borrow(trigger.name),
+                                       .alias = borrow(trigger.alias),
+                                       .settings_json = borrow(trigger.settings.json),
+                                       .settings = settings.data(),
+                                       .setting_count = settings.size()};
+  void* handle = nullptr;
+  const auto made = call_for_result("create", [&](trigger_result* error) {
+    return service.create(table->table(), &config, &handle, error);
+  });
+  if (!made) {
+    return fail("service \"{}:{}\" cannot be made: {}", name(), name_of(service),
+                made.error().message);
+  }
+  return std::unique_ptr<Instance>(
+      new Instance(shared_from_this(), service, trigger.name, std::move(table), handle));
+}
+
+void Generation::abandon() {
+  abandoned_ = true;
+  host_->sever();
+  completions_->mute();
+}
+
+}  // namespace triggerd::plugin

@@ -1,0 +1,44 @@
+// A loaded library, and proof that it is gone again.
+#pragma once
+
+#include <trigger/plugin.h>
+
+#include <memory>
+#include <string>
+
+#include "base/result.hpp"
+#include "plugin/staged_copy.hpp"
+
+namespace boost::dll {
+class shared_library;
+}
+
+namespace triggerd::plugin {
+
+// [control]
+class Library {
+ public:
+  // Checks the copy with check_elf(), then loads it, which runs its constructors. The error
+  // continues a sentence that begins with the file's name.
+  static Result<std::unique_ptr<Library>> load(StagedCopy copy);
+  // Unloads it, where unload() has not.
+  ~Library();
+  Library(const Library&) = delete;
+  Library& operator=(const Library&) = delete;
+
+  trigger_plugin_entry entry() const { return entry_; }
+  const std::string& sha256() const { return copy_.sha256(); }
+
+  // None of its code runs, or will. False: it stays mapped all the same.
+  [[nodiscard]] bool unload();
+
+ private:
+  Library(StagedCopy copy, std::unique_ptr<boost::dll::shared_library> library,
+          trigger_plugin_entry entry);
+
+  StagedCopy copy_;
+  std::unique_ptr<boost::dll::shared_library> library_;
+  trigger_plugin_entry entry_;
+};
+
+}  // namespace triggerd::plugin

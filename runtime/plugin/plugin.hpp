@@ -1,0 +1,165 @@
+// plugin/: the host side of the plugin ABI. It knows base/ and config/, and not what MQTT is.
+//
+//   plugin.hpp       a generation: one loaded copy of a plugin, and its instances
+//   work.hpp         what workers and services need from outside, as interfaces
+//   staged_copy.hpp  the private copy that is loaded instead of the built file
+//   elf_check.hpp    is this file a library that dlopen survives?
+//   library.hpp      Boost.DLL, the entry point, unloading that is verified
+//   abi_check.hpp    what the entry point returned, checked and copied
+//   host_table.hpp   the trigger_host a plugin sees
+//   publishes.hpp    publishes whose result a service is still to be told
+//   completions.hpp  the thread on which publish results are told
+//   worker_pool.hpp  threads that call handle()
+//   metrics.hpp      what services count
+//   thread.hpp       named threads, joined with a bound
+//   guarded_call.hpp calls into a plugin, from which no exception comes back
+//   leak.hpp         leaking on purpose
+//
+// Who owns what: a Generation owns its library and its completions thread; an Instance owns its
+// worker pool and keeps its generation alive. So when a generation goes, nothing of it is left
+// running: workers are joined before stop(), the library is unloaded last. A generation that cannot
+// be proven quiet (a worker or a done callback that does not come back, a thread that its stop left
+// running) is abandoned: never unloaded under running code. It is leaked on purpose; whoever owns
+// generations counts them by abandoned().
+//
+// Threads: load(), and everything that changes the life of an instance, is called from the plugin
+// control thread (the main thread, until hot reload brings its own); services are called from
+// workers.
+#pragma once
+
+#include <trigger/plugin.h>
+
+#include <atomic>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "config/config.hpp"
+#include "plugin/metrics.hpp"
+#include "plugin/work.hpp"
+
+namespace triggerd::plugin {
+
+class Completions;
+class Generation;
+class HostTable;
+class Library;
+class WorkerPool;
+struct PluginTable;
+
+// One instance of one service, made for one trigger.
+//
+// State: created -> started <-> stopped -> (destroyed with the object); abandoned from any of them.
+// Calls in the wrong state are programming errors and asserted; on an abandoned instance they do
+// nothing, and start() and run_workers() fail. [control]
+class Instance {
+ public:
+  ~Instance();
+  Instance(const Instance&) = delete;
+  Instance& operator=(const Instance&) = delete;
+
+  // Calls the service's start. After an error the instance is as it was before.
+  [[nodiscard]] Result<> start();
+  // Starts `count` workers (1 or more) that take from `source`. The instance is started. After an
+  // error, which is that the system has no more threads, none runs and none has taken a message.
+  [[nodiscard]] Result<> run_workers(WorkSource& source, unsigned count);
+  // Asks the workers to come back and waits for them until `deadline`. Afterwards none touches the
+  // source. False: some service call has not returned. The instance must then be abandoned, and the
+  // message of that call, for which answered() never comes, must stay in memory for ever.
+  [[nodiscard]] bool join_workers(Monotonic deadline);
+  // Cancels publishes that are under way (their done is called with TRIGGER_E_CANCELLED), then
+  // calls the service's stop. No worker runs. Where a done callback does not return within
+  // Source::done_timeout the instance is abandoned instead.
+  void stop();
+  // Leaves the service alone for ever: no done, no stop, no destroy, its library stays loaded, and
+  // what it still asks of its host is refused. When it returns, no call of the service is inside
+  // the InstanceHost, and none will be.
+  void abandon();
+  bool abandoned() const { return state_ == State::abandoned; }
+
+  std::string_view service_name() const;
+  // What the service counts. [any]
+  std::vector<Metric> metrics() const;
+
+ private:
+  friend class Generation;
+  Instance(std::shared_ptr<Generation> generation, const trigger_service& service,
+           std::string trigger, std::unique_ptr<HostTable> host, void* handle);
+
+  enum class State { created, started, stopped, abandoned };
+
+  void abandon_because(std::string_view reason);
+  bool cancel_publishes();
+  void note_left_threads(std::string_view after);
+
+  const std::shared_ptr<Generation> generation_;
+  const trigger_service& service_;  // generation_'s
+  const std::string trigger_;
+  std::unique_ptr<HostTable> host_;
+  void* const handle_;
+  std::unique_ptr<WorkerPool> workers_;
+  State state_ = State::created;
+  bool call_lost_ = false;     // a worker has not come back from handle
+  bool threads_left_ = false;  // the service's own threads still run: it is never destroyed
+};
+
+// One loaded copy of a plugin.
+class Generation : public std::enable_shared_from_this<Generation> {
+ public:
+  struct Source {
+    std::string name;                 // as triggers say it: the file's name without ".so"
+    std::filesystem::path file;       // the plugin as it was built
+    std::filesystem::path stage_dir;  // where the private copy goes; exists, 0700
+    unsigned number = 1;              // of this generation of this plugin
+    Millis done_timeout{5000};        // the longest that stop() waits for done callbacks
+  };
+  // Checks, copies, loads, negotiates. The error says which check failed, with both sides' values.
+  // `log` outlives the generation.
+  static Result<std::shared_ptr<Generation>> load(const Source& source, Log& log);
+  // Unloads, verifies that the library is gone, removes the private copy.
+  ~Generation();
+  Generation(const Generation&) = delete;
+  Generation& operator=(const Generation&) = delete;
+
+  const std::string& name() const { return source_.name; }
+  unsigned number() const { return source_.number; }
+  std::string_view version() const;
+  std::string sha256() const;
+  std::vector<std::string> service_names() const;
+
+  // The service called `service`, or the only one where that is empty. The error names what there
+  // is. Optional functions that the plugin's build did not know are NULL.
+  Result<const trigger_service*> find_service(std::string_view service) const;
+
+  // Calls the service's create with the trigger's settings. The instance keeps this generation
+  // alive. `host` outlives the instance.
+  Result<std::unique_ptr<Instance>> create(const config::Trigger& trigger, InstanceHost& host);
+
+  // Whether an instance was abandoned: this generation is never unloaded. [any]
+  bool abandoned() const { return abandoned_; }
+
+ private:
+  friend class Instance;
+  Generation(Source source, Log& log, std::unique_ptr<Library> library);
+
+  void abandon();
+
+  const Source source_;
+  Log& log_;
+  std::unique_ptr<Library> library_;
+  std::unique_ptr<HostTable> host_;  // the plugin's own, for the entry function
+  std::unique_ptr<PluginTable> table_;
+  std::shared_ptr<Completions> completions_;
+  std::atomic<bool> abandoned_{false};
+};
+
+// Finds NAME.so in `dirs`, first one wins; the error lists where it looked and the closest name.
+Result<std::filesystem::path> find_plugin(const std::vector<std::filesystem::path>& dirs,
+                                          std::string_view name);
+
+}  // namespace triggerd::plugin

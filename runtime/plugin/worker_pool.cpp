@@ -1,0 +1,128 @@
+#include "plugin/worker_pool.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/mutex.hpp"
+#include "plugin/guarded_call.hpp"
+
+namespace triggerd::plugin {
+namespace {
+
+// After a worker has said that it ends: what the system needs to end it, and what thread_local
+// destructors of the plugin need.
+constexpr Millis kEndGrace{1000};
+
+}  // namespace
+
+class WorkerPool::Worker {
+ public:
+  Worker(Service service, WorkSource& source, std::stop_token stop)
+      : service_(service), source_(source), stop_(std::move(stop)) {}
+
+  void run() {
+    if (!enter(Phase::in_source)) return;
+    while (const trigger_message* message = source_.take(stop_)) {
+      if (!enter(Phase::in_service)) return;
+      Answer answer = call_handle(service_, *message);
+      if (!enter(Phase::in_source)) return;
+      source_.answered(*message, std::move(answer));
+    }
+    enter(Phase::gone);
+  }
+
+  // Nobody takes a message before every thread of the pool is there.
+  void release() {
+    const MutexLock lock(mutex_);
+    phase_ = Phase::released;
+    changed_.notify_all();
+  }
+
+  // Waits until `deadline` for the end of run(), and without a bound for a source that was asked to
+  // stop. False: the service has not returned, and is cut off.
+  bool come_back(Monotonic deadline) {
+    const MutexLock lock(mutex_);
+    while (phase_ != Phase::gone) {
+      const bool late = std::chrono::steady_clock::now() >= deadline;
+      if (late && phase_ == Phase::in_service) {
+        phase_ = Phase::cut;
+        return false;
+      }
+      if (late) {
+        changed_.wait(mutex_);
+      } else {
+        changed_.wait_until(mutex_, deadline);
+      }
+    }
+    return true;
+  }
+
+ private:
+  enum class Phase { waiting, released, in_source, in_service, gone, cut };
+
+  // False: cut off; neither the source nor this pool's owner may be there any more.
+  bool enter(Phase phase) {
+    const MutexLock lock(mutex_);
+    while (phase_ == Phase::waiting) changed_.wait(mutex_);
+    if (phase_ == Phase::cut) return false;
+    phase_ = phase;
+    changed_.notify_all();
+    return true;
+  }
+
+  const Service service_;
+  WorkSource& source_;
+  const std::stop_token stop_;
+  Mutex mutex_;
+  CondVar changed_;
+  Phase phase_ TRIGGERD_GUARDED_BY(mutex_) = Phase::waiting;
+};
+
+Result<std::unique_ptr<WorkerPool>> WorkerPool::start(Service service, WorkSource& source,
+                                                      unsigned count,
+                                                      const std::string& thread_name) {
+  std::unique_ptr<WorkerPool> pool(new WorkerPool());
+  Result<> failure;
+  for (unsigned i = 0; i < count && failure; ++i) {
+    auto worker = std::make_shared<Worker>(service, source, pool->stop_.get_token());
+    auto thread = Thread::start(thread_name, [worker] { worker->run(); });
+    if (thread) {
+      pool->running_.push_back({std::move(worker), std::move(*thread)});
+    } else {
+      failure = tl::make_unexpected(thread.error());
+    }
+  }
+  // Where one is missing, the others find the stop before a message.
+  if (!failure) pool->stop_.request_stop();
+  for (const Running& running : pool->running_) running.worker->release();
+  if (failure) return pool;
+  static_cast<void>(pool->join(std::chrono::steady_clock::now()));
+  return tl::make_unexpected(failure.error());
+}
+
+WorkerPool::~WorkerPool() {
+  if (!running_.empty()) static_cast<void>(join(std::chrono::steady_clock::now()));
+}
+
+bool WorkerPool::join(Monotonic deadline) {
+  stop_.request_stop();
+  bool all = true;
+  for (Running& running : running_) {
+    all = running.worker->come_back(deadline) &&
+          running.thread.join(std::chrono::steady_clock::now() + kEndGrace) && all;
+  }
+  running_.clear();  // detaches those that were cut off
+  return all;
+}
+
+Answer call_handle(const WorkerPool::Service& service, const trigger_message& message) {
+  trigger_result result = empty_result();
+  std::int32_t code = TRIGGER_RETRY;
+  const auto thrown = guarded([&] { code = service.handle(service.instance, &message, &result); });
+  if (!thrown) return {code, result.retry_after_ms, reason_of(result)};
+  std::string reason = "the service threw an exception through the C ABI: " + *thrown;
+  reason.resize(std::min(reason.size(), sizeof result.reason - 1));
+  return {TRIGGER_RETRY, 0, std::move(reason)};
+}
+
+}  // namespace triggerd::plugin

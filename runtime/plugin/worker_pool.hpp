@@ -1,0 +1,59 @@
+// The threads that call one instance's handle().
+//
+// A worker takes a message from the source, calls the service, answers, and does that again. One
+// that does not come back from the service is cut off: it may go on for ever, but it does not touch
+// the source again, so the source may go.
+#pragma once
+
+#include <trigger/plugin.h>
+
+#include <cstdint>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "plugin/thread.hpp"
+#include "plugin/work.hpp"
+
+namespace triggerd::plugin {
+
+// [control]
+class WorkerPool {
+ public:
+  struct Service {
+    std::int32_t (*handle)(void*, const trigger_message*, trigger_result*) = nullptr;
+    void* instance = nullptr;
+  };
+  // `source` outlives join(). After an error no worker has taken anything.
+  static Result<std::unique_ptr<WorkerPool>> start(Service service, WorkSource& source,
+                                                   unsigned count, const std::string& thread_name);
+  // join() has been called.
+  ~WorkerPool();
+  WorkerPool(const WorkerPool&) = delete;
+  WorkerPool& operator=(const WorkerPool&) = delete;
+
+  // Ends all workers, waiting until `deadline` for calls of the service. False: at least one call
+  // has not returned, and its worker was cut off. In both cases none touches the source afterwards.
+  [[nodiscard]] bool join(Monotonic deadline);
+
+ private:
+  class Worker;
+  struct Running {
+    std::shared_ptr<Worker> worker;  // shared with its thread, which may outlive the pool
+    Thread thread;
+  };
+
+  WorkerPool() = default;
+
+  std::stop_source stop_;
+  std::vector<Running> running_;
+};
+
+// What a call of handle() comes to. An exception through the C ABI, which is the service's bug,
+// counts as TRIGGER_RETRY and says so in its reason.
+Answer call_handle(const WorkerPool::Service& service, const trigger_message& message);
+
+}  // namespace triggerd::plugin

@@ -1,0 +1,481 @@
+#include "trigger/dispatcher.hpp"
+
+#include <algorithm>
+
+#include "base/units.hpp"
+#include "trigger/order_key.hpp"
+
+namespace triggerd::trigger {
+namespace {
+
+// How long a dead letter that could not be written waits for the next try.
+constexpr Millis kBurialRetry{1'000};
+
+trigger_str as_str(std::string_view text) {
+  return {text.data(), text.size()};
+}
+
+template <class Duration>
+auto nanoseconds(Duration duration) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
+}
+
+}  // namespace
+
+struct Dispatcher::Attempt {
+  enum class State {
+    running,    // in the service's hands, not answered
+    completed,  // complete() came before handle() has returned; `answer` is it
+    pending,    // handle() has returned, complete() has not come
+    overdue,    // handle() has not returned by the deadline
+    late        // pending past the deadline: over, but the service may still read the message
+  };
+  State state = State::running;
+  DeliveryPtr delivery;
+  Monotonic deadline{};
+  plugin::Answer answer;
+  bool let_go = false;  // overdue, and complete() has come: nobody reads the message after handle()
+  trigger_message message{};
+};
+
+struct Dispatcher::Report {
+  DeliveryPtr finished;
+  std::vector<std::pair<DeliveryPtr, std::string>> burials;
+  std::vector<std::function<void(DeliverySink&)>> others;
+};
+
+Dispatcher::Dispatcher(DispatcherOptions options, DeliverySink& sink, EventLoop& timer,
+                       MessageIds& ids, Random random)
+    : options_(std::move(options)),
+      sink_(sink),
+      timer_(timer),
+      ids_(ids),
+      random_(std::move(random)) {}
+
+Dispatcher::~Dispatcher() = default;
+
+// ---- In ----
+
+void Dispatcher::accept(mqtt::Message message) {
+  auto delivery = std::make_shared<Delivery>();
+  delivery->message = std::move(message);
+  delivery->id = ids_.next();
+  const auto key = order_key(options_.order, delivery->message);
+  Report report;
+  {
+    MutexLock lock(mutex_);
+    ++counts_.received;
+    lanes_.push(std::move(delivery), key);
+    if (may_take()) work_.notify_one();
+    note_room(report);
+  }
+  tell(report);
+}
+
+// ---- Out, and back ----
+
+const trigger_message* Dispatcher::try_take() {
+  MutexLock lock(mutex_);
+  return may_take() ? begin_attempt(lanes_.pop()) : nullptr;
+}
+
+const trigger_message* Dispatcher::take(std::stop_token stop) {
+  const std::stop_callback wake_up(stop, [this] {
+    MutexLock lock(mutex_);
+    work_.notify_all();
+  });
+  MutexLock lock(mutex_);
+  for (;;) {
+    if (stop.stop_requested()) return nullptr;
+    if (may_take()) return begin_attempt(lanes_.pop());
+    work_.wait(mutex_);
+  }
+}
+
+const trigger_message* Dispatcher::begin_attempt(DeliveryPtr delivery) {
+  const Monotonic now = timer_.clock().now();
+  auto attempt = std::make_unique<Attempt>();
+  attempt->delivery = std::move(delivery);
+  attempt->deadline = now + options_.timeout;
+  Delivery& d = *attempt->delivery;
+  ++d.attempts;
+  trigger_message& view = attempt->message;
+  view.struct_size = sizeof view;
+  view.flags = (d.message.retained ? TRIGGER_MESSAGE_RETAIN : 0U) |
+               (d.message.dup ? TRIGGER_MESSAGE_DUP : 0U);
+  view.token = ++last_token_;
+  view.id = as_str(d.id);
+  view.topic = as_str(d.message.topic);
+  view.trigger = as_str(options_.trigger);
+  view.payload = {d.message.payload.data(), d.message.payload.size()};
+  view.received_unix_ns = nanoseconds(d.message.received.time_since_epoch());
+  view.deadline_mono_ns =
+      static_cast<std::uint64_t>(nanoseconds(attempt->deadline.time_since_epoch()));
+  view.attempt = d.attempts;
+  view.qos = static_cast<std::uint32_t>(d.message.qos);
+  ++in_flight_;
+  arm(attempt->deadline);
+  return &attempts_.emplace(view.token, std::move(attempt)).first->second->message;
+}
+
+void Dispatcher::answered(const trigger_message& message, plugin::Answer answer) {
+  Report report;
+  {
+    MutexLock lock(mutex_);
+    const auto found = attempts_.find(message.token);
+    if (found == attempts_.end()) return;
+    Attempt& attempt = *found->second;
+    const bool pending = answer.code == TRIGGER_PENDING;
+    if (attempt.state == Attempt::State::overdue) {
+      if (pending && !attempt.let_go) {
+        make_late(attempt, report);
+      } else {
+        ++counts_.late_answers;
+        time_out(attempt, report);
+      }
+    } else if (attempt.state == Attempt::State::completed) {
+      settle(attempt, std::move(attempt.answer), report);
+    } else if (pending) {
+      attempt.state = Attempt::State::pending;
+    } else {
+      settle(attempt, std::move(answer), report);
+    }
+    note_room(report);
+    quiet_.notify_all();
+  }
+  tell(report);
+}
+
+std::int32_t Dispatcher::complete(std::uint64_t token, plugin::Answer answer) {
+  Report report;
+  std::int32_t code = TRIGGER_E_STALE;
+  {
+    MutexLock lock(mutex_);
+    const auto found = attempts_.find(token);
+    if (found == attempts_.end()) return code;
+    Attempt& attempt = *found->second;
+    switch (attempt.state) {
+      case Attempt::State::running:
+        attempt.state = Attempt::State::completed;
+        attempt.answer = std::move(answer);
+        return TRIGGER_OK;
+      case Attempt::State::pending:
+        settle(attempt, std::move(answer), report);
+        code = TRIGGER_OK;
+        break;
+      case Attempt::State::overdue:
+        attempt.let_go = true;
+        return code;
+      case Attempt::State::late:
+        ++counts_.late_answers;
+        --late_;
+        attempts_.erase(found);
+        stall_told_ = false;
+        break;
+      case Attempt::State::completed:
+        return code;
+    }
+    if (may_take()) work_.notify_one();
+    note_room(report);
+    quiet_.notify_all();
+  }
+  tell(report);
+  return code;
+}
+
+std::int32_t Dispatcher::extend(std::uint64_t token, std::uint32_t ms) {
+  MutexLock lock(mutex_);
+  const auto found = attempts_.find(token);
+  if (found == attempts_.end()) return TRIGGER_E_STALE;
+  Attempt& attempt = *found->second;
+  if (attempt.state == Attempt::State::overdue || attempt.state == Attempt::State::late) {
+    return TRIGGER_E_STALE;
+  }
+  attempt.deadline = timer_.clock().now() + Millis(ms);
+  arm(attempt.deadline);
+  return TRIGGER_OK;
+}
+
+// ---- What a verdict leads to ----
+
+void Dispatcher::settle(Attempt& attempt, plugin::Answer answer, Report& report) {
+  DeliveryPtr delivery = std::move(attempt.delivery);
+  attempts_.erase(attempt.message.token);
+  --in_flight_;
+  delivery->last_reason = std::move(answer.reason);
+  switch (answer.code) {
+    case TRIGGER_OK:
+      ++counts_.ok;
+      lanes_.release(*delivery);
+      report.finished = std::move(delivery);
+      return;
+    case TRIGGER_REJECT:
+      ++counts_.rejected;
+      ++burying_;
+      if (delivery->last_reason.empty()) delivery->last_reason = "rejected without a reason";
+      report.burials.emplace_back(delivery, delivery->last_reason);
+      return;
+    case TRIGGER_RETRY:
+      break;
+    default:
+      ++counts_.invalid_verdicts;
+      delivery->last_reason =
+          fmt::format("the service returned {}, which is no verdict", answer.code);
+      answer.retry_after_ms = 0;
+  }
+  retry_or_exhaust(std::move(delivery), answer.retry_after_ms, report);
+}
+
+void Dispatcher::retry_or_exhaust(DeliveryPtr delivery, std::uint32_t retry_after_ms,
+                                  Report& report) {
+  if (delivery->attempts < options_.retry.max_attempts) {
+    ++counts_.retried;
+    const Millis wait = retry_after_ms > 0
+                            ? Millis(retry_after_ms)
+                            : options_.retry.backoff.delay(delivery->attempts, random_());
+    report.others.emplace_back([delivery, attempts = delivery->attempts, wait,
+                                reason = delivery->last_reason](DeliverySink& sink) {
+      sink.will_retry(*delivery, attempts, wait, reason);
+    });
+    delay(std::move(delivery), wait);
+    return;
+  }
+  std::string reason = fmt::format(
+      "out of attempts ({}): {}", delivery->attempts,
+      delivery->last_reason.empty() ? "the service gave no reason" : delivery->last_reason);
+  switch (options_.on_exhausted) {
+    case config::OnExhausted::dead_letter:
+      ++burying_;
+      report.burials.emplace_back(std::move(delivery), std::move(reason));
+      break;
+    case config::OnExhausted::discard:
+      lanes_.release(*delivery);
+      report.others.emplace_back(
+          [delivery, reason](DeliverySink& sink) { sink.discarded(*delivery, reason); });
+      break;
+    case config::OnExhausted::suspend:
+      held_ = true;
+      delivery->attempts = 0;
+      report.others.emplace_back(
+          [delivery, reason](DeliverySink& sink) { sink.suspended(*delivery, reason); });
+      lanes_.put_back(std::move(delivery));
+      break;
+  }
+}
+
+// The attempt's deadline has passed, and nobody uses its memory any more.
+void Dispatcher::time_out(Attempt& attempt, Report& report) {
+  DeliveryPtr delivery = std::move(attempt.delivery);
+  attempts_.erase(attempt.message.token);
+  --in_flight_;
+  ++counts_.timed_out;
+  delivery->last_reason = fmt::format("no verdict within {}", format_duration(options_.timeout));
+  retry_or_exhaust(std::move(delivery), 0, report);
+}
+
+// The same, but the service may still read the message until it calls complete().
+void Dispatcher::make_late(Attempt& attempt, Report& report) {
+  attempt.state = Attempt::State::late;
+  --in_flight_;
+  ++late_;
+  ++counts_.timed_out;
+  const DeliveryPtr delivery = attempt.delivery;
+  delivery->last_reason = fmt::format("no verdict within {}", format_duration(options_.timeout));
+  retry_or_exhaust(delivery, 0, report);
+  note_stall(report);
+}
+
+void Dispatcher::delay(DeliveryPtr delivery, Millis delay) {
+  const Monotonic due = timer_.clock().now() + delay;
+  delayed_.emplace(due, std::move(delivery));
+  arm(due);
+}
+
+// ---- Deadlines and retries ----
+
+void Dispatcher::on_timer() {
+  Report report;
+  {
+    MutexLock lock(mutex_);
+    armed_ = {};
+    const Monotonic now = timer_.clock().now();
+    Monotonic next = Monotonic::max();
+    std::vector<Attempt*> expired;
+    for (const auto& [token, attempt] : attempts_) {
+      const bool waits =
+          attempt->state == Attempt::State::running || attempt->state == Attempt::State::pending;
+      if (!waits) continue;
+      if (attempt->deadline <= now) {
+        expired.push_back(attempt.get());
+      } else {
+        next = std::min(next, attempt->deadline);
+      }
+    }
+    for (Attempt* attempt : expired) {
+      if (attempt->state == Attempt::State::pending) {
+        make_late(*attempt, report);
+      } else {
+        attempt->state = Attempt::State::overdue;
+        report.others.emplace_back(
+            [delivery = attempt->delivery](DeliverySink& sink) { sink.overdue(*delivery); });
+      }
+    }
+    while (!delayed_.empty() && delayed_.begin()->first <= now) {
+      DeliveryPtr delivery = std::move(delayed_.begin()->second);
+      delayed_.erase(delayed_.begin());
+      go_again(std::move(delivery), report);
+    }
+    if (!delayed_.empty()) next = std::min(next, delayed_.begin()->first);
+    if (next != Monotonic::max()) arm(next);
+    note_room(report);
+    quiet_.notify_all();
+  }
+  tell(report);
+}
+
+void Dispatcher::go_again(DeliveryPtr delivery, Report& report) {
+  if (delivery->burial) {
+    ++burying_;
+    std::string reason = *std::exchange(delivery->burial, std::nullopt);
+    report.burials.emplace_back(std::move(delivery), std::move(reason));
+    return;
+  }
+  lanes_.put_back(std::move(delivery));
+  if (may_take()) work_.notify_one();
+}
+
+void Dispatcher::arm(Monotonic when) {
+  if (armed_.serial != 0 && armed_.when <= when) return;
+  timer_.cancel(armed_);
+  armed_ = timer_.at(when, [this] { on_timer(); });
+}
+
+// ---- Telling ----
+
+void Dispatcher::tell(Report& report) {
+  if (report.finished) sink_.finished(*report.finished);
+  for (const auto& other : report.others) other(sink_);
+  if (report.burials.empty()) return;
+  Report after;
+  for (auto& [delivery, reason] : report.burials) {
+    const bool buried = sink_.bury(*delivery, reason);
+    MutexLock lock(mutex_);
+    --burying_;
+    if (buried) {
+      lanes_.release(*delivery);
+    } else {
+      delivery->burial = std::move(reason);
+      delayed_.emplace(timer_.clock().now() + kBurialRetry, delivery);
+      arm(timer_.clock().now() + kBurialRetry);
+    }
+    if (may_take()) work_.notify_one();
+    note_room(after);
+    quiet_.notify_all();
+  }
+  for (const auto& other : after.others) other(sink_);
+}
+
+void Dispatcher::note_room(Report& report) {
+  const std::size_t inside = unfinished();
+  const bool full =
+      full_ ? inside > options_.queue_capacity / 2 : inside >= options_.queue_capacity;
+  if (full == full_) return;
+  full_ = full;
+  report.others.emplace_back([](DeliverySink& sink) { sink.room_changed(); });
+}
+
+void Dispatcher::note_stall(Report& report) {
+  if (late_ < options_.queue_capacity || stall_told_) return;
+  stall_told_ = true;
+  report.others.emplace_back([late = late_](DeliverySink& sink) { sink.stalled(late); });
+}
+
+// ---- States ----
+
+bool Dispatcher::may_take() const {
+  return !held_ && in_flight_ < options_.concurrency && late_ < options_.queue_capacity &&
+         lanes_.has_ready();
+}
+
+std::size_t Dispatcher::unfinished() const {
+  return lanes_.size() + in_flight_ + delayed_.size() + burying_ + late_;
+}
+
+void Dispatcher::hold() {
+  MutexLock lock(mutex_);
+  held_ = true;
+}
+
+void Dispatcher::resume() {
+  MutexLock lock(mutex_);
+  held_ = false;
+  work_.notify_all();
+}
+
+bool Dispatcher::full() const {
+  MutexLock lock(mutex_);
+  return full_;
+}
+
+bool Dispatcher::nothing_left_before(Monotonic deadline) const {
+  if (in_flight_ > 0 || burying_ > 0) return false;
+  if (lanes_.has_ready() && !held_ && late_ < options_.queue_capacity) return false;
+  return delayed_.empty() || delayed_.begin()->first > deadline;
+}
+
+bool Dispatcher::drain(Monotonic deadline) {
+  MutexLock lock(mutex_);
+  Report none;
+  for (auto& [due, delivery] : std::exchange(delayed_, {})) {
+    if (delivery->burial) {
+      delayed_.emplace(due, std::move(delivery));
+    } else {
+      go_again(std::move(delivery), none);
+    }
+  }
+  while (!nothing_left_before(deadline) && timer_.clock().now() < deadline) {
+    quiet_.wait_until(mutex_, deadline);
+  }
+  return lanes_.size() + in_flight_ + delayed_.size() + burying_ == 0;
+}
+
+void Dispatcher::revoke_pending() {
+  MutexLock lock(mutex_);
+  for (auto& [token, attempt] : attempts_) {
+    if (attempt->state != Attempt::State::pending) continue;
+    attempt->state = Attempt::State::late;
+    --in_flight_;
+    ++late_;
+    attempt->delivery->last_reason = "the instance was stopped before the service completed it";
+    delayed_.emplace(timer_.clock().now(), attempt->delivery);
+  }
+}
+
+std::vector<DeliveryPtr> Dispatcher::take_leftovers() {
+  MutexLock lock(mutex_);
+  std::vector<DeliveryPtr> all = lanes_.take_all();
+  for (auto& [due, delivery] : std::exchange(delayed_, {})) all.push_back(std::move(delivery));
+  for (const auto& [token, attempt] : attempts_) {
+    const bool in_hands =
+        attempt->state == Attempt::State::running || attempt->state == Attempt::State::overdue;
+    if (!in_hands) continue;
+    attempt->delivery->last_reason = "the service had not returned";
+    all.push_back(attempt->delivery);
+  }
+  std::sort(all.begin(), all.end(), [](const DeliveryPtr& a, const DeliveryPtr& b) {
+    return a->message.received < b->message.received;
+  });
+  return all;
+}
+
+Dispatcher::Stats Dispatcher::stats() const {
+  MutexLock lock(mutex_);
+  Stats stats = counts_;
+  stats.queued = lanes_.size();
+  stats.in_flight = in_flight_;
+  stats.delayed = delayed_.size();
+  stats.late = late_;
+  return stats;
+}
+
+}  // namespace triggerd::trigger

@@ -1,0 +1,165 @@
+// The dispatcher: the heart of a trigger. Messages go in at one end, attempts come out at the
+// other, and every message ends in one of four ways: finished, buried (a dead letter), discarded
+// because the user chose that, or left over at shutdown.
+//
+// Threads. accept() comes from Paho's receive thread and only locks, queues and notifies. take()
+// and answered() come from workers; complete() and extend() from any thread of a plugin; deadlines
+// and retries from the timer (an EventLoop). One mutex protects all states. DeliverySink is called
+// without it.
+//
+// A token names an attempt. An attempt is over when its verdict is in, or when its deadline has
+// passed: then it counts as a retry, and a later answer is refused. What a late attempt may still
+// read is kept until it does answer; those messages count against the capacity.
+#pragma once
+
+#include <trigger/plugin.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/event_loop.hpp"
+#include "base/mutex.hpp"
+#include "config/config.hpp"
+#include "plugin/work.hpp"
+#include "trigger/delivery.hpp"
+#include "trigger/lanes.hpp"
+#include "trigger/message_id.hpp"
+
+namespace triggerd::trigger {
+
+// What the dispatcher tells, without its lock, on the thread that brought it about. Where a message
+// goes on (will_retry, suspended, overdue), only the constant parts of its Delivery may be read.
+class DeliverySink {
+ public:
+  virtual ~DeliverySink() = default;
+  virtual void finished(const Delivery& delivery) = 0;
+  virtual void will_retry(const Delivery& delivery, std::uint32_t attempts, Millis delay,
+                          const std::string& reason) = 0;
+  // Keeps it as a dead letter. False: not possible now; it is asked again later.
+  virtual bool bury(const Delivery& delivery, const std::string& reason) = 0;
+  virtual void discarded(const Delivery& delivery, const std::string& reason) = 0;
+  // Out of attempts with on_exhausted = "suspend": nothing more is handed out until resume().
+  virtual void suspended(const Delivery& delivery, const std::string& reason) = 0;
+  // A call of the service has not come back by its deadline; its lane and its place wait for it.
+  virtual void overdue(const Delivery& delivery) = 0;
+  // So many attempts were never completed that they fill the capacity: nothing more is handed out.
+  virtual void stalled(std::size_t late_attempts) = 0;
+  // full() has changed. Two changes may be told in either order: ask.
+  virtual void room_changed() = 0;
+};
+
+struct DispatcherOptions {
+  std::string trigger;
+  std::uint32_t concurrency = 1;
+  config::Order order;
+  std::uint32_t queue_capacity = 1000;
+  Millis timeout{30'000};
+  config::Retry retry;
+  config::OnExhausted on_exhausted = config::OnExhausted::dead_letter;
+};
+
+class Dispatcher final : public plugin::WorkSource {
+ public:
+  // All outlive the dispatcher; so do the tasks it leaves with `timer`, which must be stopped
+  // first.
+  Dispatcher(DispatcherOptions options, DeliverySink& sink, EventLoop& timer, MessageIds& ids,
+             Random random);
+  ~Dispatcher() override;
+
+  // [Paho receive thread]
+  void accept(mqtt::Message message);
+
+  // What take() would return at once; null where it would wait. [worker]
+  const trigger_message* try_take();
+
+  // WorkSource [worker]
+  const trigger_message* take(std::stop_token stop) override;
+  void answered(const trigger_message& message, plugin::Answer answer) override;
+
+  // As InstanceHost says. [any]
+  std::int32_t complete(std::uint64_t token, plugin::Answer answer);
+  std::int32_t extend(std::uint64_t token, std::uint32_t ms);
+
+  // Whether messages are handed out; they are from the start. [any]
+  void hold();
+  void resume();
+
+  // Whether there are queue_capacity messages inside; until half of them are gone. [any]
+  bool full() const;
+
+  // Waits until everything accepted is finished, or nothing more can be by `deadline`. Messages
+  // that wait for a retry get it at once, so that a long backoff does not cost them their chance.
+  // [main]
+  bool drain(Monotonic deadline);
+  // Ends every attempt that waits for complete(): its token is stale from now on. Workers are gone.
+  void revoke_pending();
+  // What is not finished, oldest first: what waits is taken out, and what is in the hands of a
+  // service that does not return is among it too. Nothing else is under way any more.
+  std::vector<DeliveryPtr> take_leftovers();
+
+  struct Stats {
+    std::uint64_t received = 0;
+    std::uint64_t ok = 0;
+    std::uint64_t retried = 0;
+    std::uint64_t rejected = 0;
+    std::uint64_t timed_out = 0;
+    std::uint64_t invalid_verdicts = 0;
+    std::uint64_t late_answers = 0;
+    std::size_t queued = 0;  // waiting for a worker
+    std::size_t in_flight = 0;
+    std::size_t delayed = 0;  // waiting for their retry
+    std::size_t late = 0;
+  };
+  Stats stats() const;
+
+ private:
+  struct Attempt;
+  // What to tell the sink once the lock is released.
+  struct Report;
+
+  const trigger_message* begin_attempt(DeliveryPtr delivery) TRIGGERD_REQUIRES(mutex_);
+  void settle(Attempt& attempt, plugin::Answer answer, Report& report) TRIGGERD_REQUIRES(mutex_);
+  void retry_or_exhaust(DeliveryPtr delivery, std::uint32_t retry_after_ms, Report& report)
+      TRIGGERD_REQUIRES(mutex_);
+  void time_out(Attempt& attempt, Report& report) TRIGGERD_REQUIRES(mutex_);
+  void make_late(Attempt& attempt, Report& report) TRIGGERD_REQUIRES(mutex_);
+  void delay(DeliveryPtr delivery, Millis delay) TRIGGERD_REQUIRES(mutex_);
+  void go_again(DeliveryPtr delivery, Report& report) TRIGGERD_REQUIRES(mutex_);
+  void arm(Monotonic when) TRIGGERD_REQUIRES(mutex_);
+  void note_room(Report& report) TRIGGERD_REQUIRES(mutex_);
+  void note_stall(Report& report) TRIGGERD_REQUIRES(mutex_);
+  std::size_t unfinished() const TRIGGERD_REQUIRES(mutex_);
+  bool may_take() const TRIGGERD_REQUIRES(mutex_);
+  bool nothing_left_before(Monotonic deadline) const TRIGGERD_REQUIRES(mutex_);
+  void on_timer();
+  // Tells the sink, and ends the burials that the report asks for.
+  void tell(Report& report) TRIGGERD_EXCLUDES(mutex_);
+
+  const DispatcherOptions options_;
+  DeliverySink& sink_;
+  EventLoop& timer_;
+  MessageIds& ids_;
+  const Random random_;
+
+  mutable Mutex mutex_;
+  CondVar work_;   // something may be taken, or a worker is to stop
+  CondVar quiet_;  // a message ended
+  Lanes lanes_ TRIGGERD_GUARDED_BY(mutex_);
+  std::unordered_map<std::uint64_t, std::unique_ptr<Attempt>> attempts_ TRIGGERD_GUARDED_BY(mutex_);
+  std::multimap<Monotonic, DeliveryPtr> delayed_ TRIGGERD_GUARDED_BY(mutex_);
+  std::uint64_t last_token_ TRIGGERD_GUARDED_BY(mutex_) = 0;
+  std::size_t in_flight_ TRIGGERD_GUARDED_BY(mutex_) = 0;  // attempts that hold a place
+  std::size_t burying_ TRIGGERD_GUARDED_BY(mutex_) = 0;    // being written as dead letters
+  std::size_t late_ TRIGGERD_GUARDED_BY(mutex_) = 0;
+  bool held_ TRIGGERD_GUARDED_BY(mutex_) = false;
+  bool full_ TRIGGERD_GUARDED_BY(mutex_) = false;
+  bool stall_told_ TRIGGERD_GUARDED_BY(mutex_) = false;
+  EventLoop::TimerId armed_ TRIGGERD_GUARDED_BY(mutex_);
+  Stats counts_ TRIGGERD_GUARDED_BY(mutex_);
+};
+
+}  // namespace triggerd::trigger

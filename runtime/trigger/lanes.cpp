@@ -1,0 +1,79 @@
+#include "trigger/lanes.hpp"
+
+#include <utility>
+
+namespace triggerd::trigger {
+
+void Lanes::push(DeliveryPtr delivery, const std::optional<std::string>& key) {
+  ++size_;
+  if (!key) {
+    laneless_.push_back(std::move(delivery));
+    return;
+  }
+  const auto [position, made] = lanes_.try_emplace(*key);
+  Lane& lane = position->second;
+  if (made) lane.key = *key;
+  delivery->lane = &lane;
+  lane.waiting.push_back(std::move(delivery));
+  if (!lane.held && lane.waiting.size() == 1) ready_.push_back(&lane);
+}
+
+DeliveryPtr Lanes::pop() {
+  DeliveryPtr delivery;
+  if (!ready_.empty()) {
+    Lane& lane = *ready_.front();
+    ready_.pop_front();
+    delivery = std::move(lane.waiting.front());
+    lane.waiting.pop_front();
+    lane.held = true;
+  } else if (!laneless_.empty()) {
+    delivery = std::move(laneless_.front());
+    laneless_.pop_front();
+  } else {
+    return nullptr;
+  }
+  --size_;
+  return delivery;
+}
+
+void Lanes::release(Delivery& delivery) {
+  Lane* lane = std::exchange(delivery.lane, nullptr);
+  if (lane == nullptr) return;
+  lane->held = false;
+  if (!lane->waiting.empty()) {
+    ready_.push_back(lane);
+  } else {
+    lanes_.erase(std::string(lane->key));
+  }
+}
+
+void Lanes::put_back(DeliveryPtr delivery) {
+  ++size_;
+  if (delivery->lane == nullptr) {
+    laneless_.push_front(std::move(delivery));
+    return;
+  }
+  Lane& lane = *delivery->lane;
+  lane.held = false;
+  lane.waiting.push_front(std::move(delivery));
+  ready_.push_front(&lane);
+}
+
+std::vector<DeliveryPtr> Lanes::take_all() {
+  std::vector<DeliveryPtr> all;
+  for (auto& [key, lane] : lanes_) {
+    for (DeliveryPtr& delivery : lane.waiting) {
+      delivery->lane = nullptr;
+      all.push_back(std::move(delivery));
+    }
+    lane.waiting.clear();
+  }
+  for (DeliveryPtr& delivery : laneless_) all.push_back(std::move(delivery));
+  laneless_.clear();
+  ready_.clear();
+  size_ = 0;
+  std::erase_if(lanes_, [](const auto& entry) { return !entry.second.held; });
+  return all;
+}
+
+}  // namespace triggerd::trigger

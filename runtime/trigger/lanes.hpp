@@ -1,0 +1,47 @@
+// Lanes: which message may go next. Messages of one lane go one after another; lanes do not wait
+// for each other. A plain data structure, not thread-safe: the dispatcher's lock is around it.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "trigger/delivery.hpp"
+
+namespace triggerd::trigger {
+
+struct Lane {
+  std::string key;
+  std::deque<DeliveryPtr> waiting;
+  bool held = false;  // one of its messages is being handled, or waits for its retry
+};
+
+class Lanes {
+ public:
+  // To the end of the lane `key`; nullopt: of no lane.
+  void push(DeliveryPtr delivery, const std::optional<std::string>& key);
+  // The next message of the lane that has waited longest; its lane is held until release() or
+  // put_back(). Null where there is none.
+  DeliveryPtr pop();
+  // The message is done with: the next one of its lane may go.
+  void release(Delivery& delivery);
+  // The message goes again, before all others of its lane.
+  void put_back(DeliveryPtr delivery);
+
+  bool has_ready() const { return !ready_.empty() || !laneless_.empty(); }
+  // Messages inside, those in held lanes included; not the ones that were popped.
+  std::size_t size() const { return size_; }
+  // Takes all of them out, lane by lane.
+  std::vector<DeliveryPtr> take_all();
+
+ private:
+  std::unordered_map<std::string, Lane> lanes_;  // those with messages waiting or held
+  std::deque<Lane*> ready_;                      // not held, something waiting
+  std::deque<DeliveryPtr> laneless_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace triggerd::trigger

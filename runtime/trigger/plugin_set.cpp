@@ -1,0 +1,63 @@
+#include "trigger/plugin_set.hpp"
+
+#include <fmt/core.h>
+
+#include "plugin/work.hpp"
+
+namespace triggerd::trigger {
+namespace {
+
+// create() may call no host function that gets here; a service that does so all the same is told.
+class NoHost final : public plugin::InstanceHost {
+ public:
+  std::int32_t complete(std::uint64_t, plugin::Answer) override { return TRIGGER_E_STATE; }
+  std::int32_t extend(std::uint64_t, std::uint32_t) override { return TRIGGER_E_STATE; }
+  std::int32_t publish(const trigger_publish&, plugin::PublishDone) override {
+    return TRIGGER_E_STATE;
+  }
+};
+
+}  // namespace
+
+PluginSet::PluginSet(const config::Config& config, std::filesystem::path stage_dir, Log& log)
+    : config_(config), stage_dir_(std::move(stage_dir)), log_(log) {}
+
+Result<std::shared_ptr<plugin::Generation>> PluginSet::load(const config::Trigger& trigger) {
+  const auto known = loaded_.find(trigger.plugin);
+  if (known != loaded_.end()) return known->second;
+  return loaded_.emplace(trigger.plugin, load_file(trigger.plugin)).first->second;
+}
+
+Result<std::shared_ptr<plugin::Generation>> PluginSet::load_file(const std::string& name) {
+  auto file = plugin::find_plugin(config_.runtime.plugin_dirs, name);
+  if (!file) return tl::make_unexpected(file.error());
+  std::error_code error;
+  std::filesystem::create_directories(stage_dir_, error);
+  if (!error) std::filesystem::permissions(stage_dir_, std::filesystem::perms::owner_all, error);
+  if (error) return fail("cannot make {}: {}", stage_dir_.string(), error.message());
+  return plugin::Generation::load({.name = name, .file = *file, .stage_dir = stage_dir_}, log_);
+}
+
+config::Diagnostic plugin_diagnostic(const config::Trigger& trigger, const Error& error) {
+  return {trigger.service_place, fmt::format("trigger \"{}\": {}", trigger.name, error.message)};
+}
+
+std::vector<config::Diagnostic> probe_plugins(const config::Config& config,
+                                              const std::filesystem::path& stage_dir, Log& log) {
+  std::vector<config::Diagnostic> found;
+  PluginSet plugins(config, stage_dir, log);
+  for (const config::Trigger& trigger : config.triggers) {
+    auto generation = plugins.load(trigger);
+    if (!generation) {
+      found.push_back(plugin_diagnostic(trigger, generation.error()));
+      continue;
+    }
+    NoHost host;
+    if (auto instance = (*generation)->create(trigger, host); !instance) {
+      found.push_back(plugin_diagnostic(trigger, instance.error()));
+    }
+  }
+  return found;
+}
+
+}  // namespace triggerd::trigger

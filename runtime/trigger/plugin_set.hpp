@@ -1,0 +1,42 @@
+// The plugins that a configuration names, each loaded once.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/log.hpp"
+#include "config/config.hpp"
+#include "config/load.hpp"
+#include "plugin/plugin.hpp"
+
+namespace triggerd::trigger {
+
+class PluginSet {
+ public:
+  // `stage_dir` receives the private copies; it is made where it is missing.
+  PluginSet(const config::Config& config, std::filesystem::path stage_dir, Log& log);
+
+  // The plugin of `trigger`, loaded at the first call for it. The error is told once and again for
+  // every trigger that names the plugin. [control]
+  Result<std::shared_ptr<plugin::Generation>> load(const config::Trigger& trigger);
+
+ private:
+  Result<std::shared_ptr<plugin::Generation>> load_file(const std::string& name);
+
+  const config::Config& config_;
+  const std::filesystem::path stage_dir_;
+  Log& log_;
+  std::map<std::string, Result<std::shared_ptr<plugin::Generation>>> loaded_;
+};
+
+// What is wrong with `trigger`, at the place of its service.
+config::Diagnostic plugin_diagnostic(const config::Trigger& trigger, const Error& error);
+
+// For --check: loads every plugin, and makes and destroys an instance for every trigger.
+std::vector<config::Diagnostic> probe_plugins(const config::Config& config,
+                                              const std::filesystem::path& stage_dir, Log& log);
+
+}  // namespace triggerd::trigger

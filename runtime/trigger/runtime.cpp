@@ -1,0 +1,285 @@
+#include "trigger/runtime.hpp"
+
+#include <algorithm>
+#include <random>
+
+#include "base/units.hpp"
+
+namespace triggerd::trigger {
+namespace {
+
+// Of drain_timeout, kept for calls that are under way when draining ends, and for saying goodbye to
+// the servers; each at most a quarter.
+constexpr Millis kLastCalls{1'000};
+constexpr Millis kGoodbye{2'000};
+
+mqtt::ConnectionOptions options_of(const config::Alias& alias, std::string client_id) {
+  mqtt::ConnectionOptions options;
+  options.alias = alias.name;
+  options.client_id = std::move(client_id);
+  options.servers = alias.servers;
+  options.connection_timeout = alias.connection_timeout;
+  options.keep_alive = alias.keep_alive;
+  options.reconnect = alias.reconnect;
+  options.max_packet_size = alias.max_packet_size;
+  options.user_name = alias.user_name;
+  options.password = alias.password;
+  return options;
+}
+
+std::string draw_client_id() {
+  std::random_device entropy;
+  return fmt::format("triggerd-{:08x}{:08x}", entropy(), entropy());
+}
+
+}  // namespace
+
+// The alias's own connection: carries the last will and what services publish, subscribes to
+// nothing.
+class AliasConnection final : private mqtt::ConnectionListener {
+ public:
+  AliasConnection(std::function<void()> changed) : changed_(std::move(changed)) {}
+
+  Result<> prepare(const mqtt::ConnectionServices& services, mqtt::ConnectionOptions options) {
+    auto made = mqtt::Connection::make(services, std::move(options), *this);
+    if (!made) return tl::make_unexpected(made.error());
+    connection_ = std::move(*made);
+    return {};
+  }
+  const std::shared_ptr<mqtt::Connection>& connection() const { return connection_; }
+  bool up() const { return up_; }
+
+ private:
+  void on_message(mqtt::Message) override {}
+  void on_status(const mqtt::ConnectionStatus& status) override {
+    if (up_.exchange(status.running()) != status.running()) changed_();
+  }
+
+  const std::function<void()> changed_;
+  std::atomic<bool> up_{false};
+  std::shared_ptr<mqtt::Connection> connection_;
+};
+
+// What mqtt/ wants to know of earlier sessions, from the inbox. An inbox that fails costs
+// knowledge, not messages: it is reported, and the connection goes on.
+class Runtime::InboxSessions final : public mqtt::SessionMemory {
+ public:
+  InboxSessions(inbox::Inbox& inbox, Log& log) : inbox_(inbox), log_(log) {}
+
+  std::optional<std::vector<std::string>> filters(const std::string& client_id) override {
+    auto kept = inbox_.session(client_id);
+    if (!kept) {
+      report(client_id, kept.error());
+      return std::nullopt;
+    }
+    return std::move(*kept);
+  }
+  void remember(const std::string& client_id, const std::vector<std::string>& filters) override {
+    if (auto done = inbox_.remember_session(client_id, filters); !done) {
+      report(client_id, done.error());
+    }
+  }
+  void forget(const std::string& client_id) override {
+    if (auto done = inbox_.forget_session(client_id); !done) report(client_id, done.error());
+  }
+
+ private:
+  void report(const std::string& client_id, const Error& error) {
+    log_.error("inbox.error", {{"client_id", client_id}}, "{}", error.message);
+  }
+
+  inbox::Inbox& inbox_;
+  Log& log_;
+};
+
+Runtime::Runtime(const config::Config& config, std::filesystem::path state_dir, Log& log)
+    : config_(config),
+      state_dir_(std::move(state_dir)),
+      log_(log),
+      supervisor_(std::make_shared<EventLoop>(system_clock())),
+      timer_(system_clock()),
+      library_(log),
+      resolver_(mqtt::make_system_resolver()),
+      plugins_(config, state_dir_ / "plugins", log) {}
+
+Runtime::~Runtime() = default;
+
+// ---- Making ----
+
+tl::expected<void, Runtime::Problem> Runtime::prepare() {
+  // Copies that a runtime which was killed has left behind; nobody else uses this folder.
+  std::error_code ignored;
+  std::filesystem::remove_all(state_dir_ / "plugins", ignored);
+  auto inbox = inbox::Inbox::open(state_dir_ / "inbox.db");
+  if (!inbox) return tl::make_unexpected(inbox.error());
+  inbox_ = std::move(*inbox);
+  sessions_ = std::make_unique<InboxSessions>(*inbox_, log_);
+  connections_ = std::make_unique<mqtt::ConnectionServices>(
+      mqtt::ConnectionServices{.supervisor = supervisor_,
+                               .resolver = *resolver_,
+                               .make_client = library_.factory(),
+                               .sessions = *sessions_,
+                               .random = system_random(),
+                               .log = log_});
+  for (const config::Alias& alias : config_.aliases) {
+    if (!alias.enabled) continue;
+    auto client_id = client_id_of(alias);
+    if (!client_id) return tl::make_unexpected(client_id.error());
+    client_ids_[alias.name] = *client_id;
+    mqtt::ConnectionOptions options = options_of(alias, *client_id);
+    options.last_will = alias.last_will;
+    auto connection = std::make_unique<AliasConnection>([this] { report_readiness(); });
+    if (auto made = connection->prepare(*connections_, std::move(options)); !made) {
+      return tl::make_unexpected(made.error());
+    }
+    publisher_.add(alias.name, connection->connection());
+    aliases_.push_back(std::move(connection));
+  }
+  if (auto diagnostics = prepare_triggers(); !diagnostics.empty()) {
+    return tl::make_unexpected(std::move(diagnostics));
+  }
+  return {};
+}
+
+Result<std::string> Runtime::client_id_of(const config::Alias& alias) {
+  if (!alias.client_id.empty()) return alias.client_id;
+  return inbox_->client_id(alias.name, draw_client_id());
+}
+
+std::vector<config::Diagnostic> Runtime::prepare_triggers() {
+  std::vector<config::Diagnostic> diagnostics;
+  const TriggerServices services{.connections = *connections_,
+                                 .timer = timer_,
+                                 .inbox = *inbox_,
+                                 .publisher = publisher_,
+                                 .ids = ids_,
+                                 .log = log_,
+                                 .running_changed = [this] { report_readiness(); }};
+  for (const config::Trigger& trigger : config_.triggers) {
+    if (!trigger.enabled) {
+      log_.info("trigger.disabled", {{"trigger", trigger.name}}, "disabled by the configuration");
+      continue;
+    }
+    const config::Alias* alias = config_.find_alias(trigger.alias);
+    if (alias == nullptr || !alias->enabled) {
+      log_.warn("trigger.not_running", {{"trigger", trigger.name}, {"alias", trigger.alias}},
+                "its alias is disabled");
+      continue;
+    }
+    mqtt::ConnectionOptions options =
+        options_of(*alias, client_ids_[alias->name] + "." + trigger.name);
+    options.trigger = trigger.name;
+    options.clean_session = alias->clean_session;
+    options.topics = trigger.topics;
+    auto made = std::make_unique<Trigger>(trigger, services);
+    auto generation = plugins_.load(trigger);
+    Result<> prepared;
+    if (generation) {
+      prepared = made->prepare(*generation, std::move(options));
+    } else {
+      prepared = tl::make_unexpected(generation.error());
+    }
+    if (!prepared) diagnostics.push_back(plugin_diagnostic(trigger, prepared.error()));
+    triggers_.push_back(std::move(made));
+  }
+  return diagnostics;
+}
+
+// ---- Running ----
+
+Result<> Runtime::start() {
+  try {
+    supervisor_thread_ =
+        std::jthread([this](const std::stop_token& stop) { supervisor_->run(stop); });
+    timer_thread_ = std::jthread([this](const std::stop_token& stop) { timer_.run(stop); });
+  } catch (const std::system_error& error) {
+    return fail("cannot start a thread: {}", error.what());
+  }
+  for (const auto& alias : aliases_) alias->connection()->open();
+  for (const auto& trigger : triggers_) {
+    if (auto started = trigger->start(); !started) {
+      log_.error("trigger.not_running", {{"trigger", trigger->name()}},
+                 "its service did not start: {}", started.error().message);
+    }
+  }
+  log_.info("runtime.started", {}, "{} with {} alias{} and {} trigger{}", config_.runtime.name,
+            aliases_.size(), aliases_.size() == 1 ? "" : "es", triggers_.size(),
+            triggers_.size() == 1 ? "" : "s");
+  return {};
+}
+
+// [supervisor]
+void Runtime::report_readiness() {
+  if (stopping_) return;
+  const bool ready = std::all_of(aliases_.begin(), aliases_.end(),
+                                 [](const auto& alias) { return alias->up(); }) &&
+                     std::all_of(triggers_.begin(), triggers_.end(),
+                                 [](const auto& trigger) { return trigger->running(); });
+  if (ready && !ready_) {
+    log_.info("runtime.ready", {}, "every alias is connected and every trigger is running");
+  } else if (!ready && ready_) {
+    log_.warn("runtime.not_ready", {}, "not every alias is connected and every trigger running");
+  }
+  ready_ = ready;
+}
+
+// ---- Stopping ----
+
+// Calls close(element, done) for each, and waits until every `done` was called, at most to the
+// deadline.
+template <class Each, class Close>
+void Runtime::close_all(const Each& each, Close close, Monotonic deadline) {
+  struct Count {
+    Mutex mutex;
+    CondVar changed;
+    std::size_t open TRIGGERD_GUARDED_BY(mutex) = 0;
+  };
+  const auto count = std::make_shared<Count>();  // a late `done` finds it, whenever it comes
+  {
+    MutexLock lock(count->mutex);
+    count->open = each.size();
+  }
+  for (const auto& element : each) {
+    close(*element, [count] {
+      MutexLock lock(count->mutex);
+      --count->open;
+      count->changed.notify_all();
+    });
+  }
+  MutexLock lock(count->mutex);
+  while (count->open > 0 &&
+         count->changed.wait_until(count->mutex, deadline) == std::cv_status::no_timeout) {
+  }
+}
+
+bool Runtime::stop() {
+  stopping_ = true;
+  const Millis quarter = config_.runtime.drain_timeout / 4;
+  const Monotonic ended = system_clock().now() + config_.runtime.drain_timeout;
+  const Monotonic quiet_by = ended - std::min(kGoodbye, quarter);
+  const Monotonic drained = quiet_by - std::min(kLastCalls, quarter);
+  log_.info("runtime.stopping", {}, "taking nothing more; up to {} for what is in flight",
+            format_duration(config_.runtime.drain_timeout));
+  close_all(
+      triggers_, [](Trigger& trigger, auto done) { trigger.close(done); }, drained);
+  for (const auto& trigger : triggers_) trigger->drain(drained);
+  bool quiet = true;
+  Dispatcher::Stats total;
+  for (const auto& trigger : triggers_) {
+    quiet = trigger->finish(quiet_by) && quiet;
+    const Dispatcher::Stats stats = trigger->stats();
+    total.received += stats.received;
+    total.ok += stats.ok;
+  }
+  close_all(
+      aliases_, [](AliasConnection& alias, auto done) { alias.connection()->close(done); }, ended);
+  for (std::jthread* thread : {&supervisor_thread_, &timer_thread_}) {
+    thread->request_stop();
+    if (thread->joinable()) thread->join();
+  }
+  log_.info("runtime.stopped", {}, "{} message{} received, {} handled", total.received,
+            total.received == 1 ? "" : "s", total.ok);
+  return quiet;
+}
+
+}  // namespace triggerd::trigger

@@ -1,0 +1,81 @@
+// Everything that one configuration asks for, made, started and stopped.
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "base/event_loop.hpp"
+#include "base/log.hpp"
+#include "config/config.hpp"
+#include "config/load.hpp"
+#include "inbox/inbox.hpp"
+#include "mqtt/paho_client.hpp"
+#include "mqtt/resolver.hpp"
+#include "trigger/plugin_set.hpp"
+#include "trigger/publisher.hpp"
+#include "trigger/trigger.hpp"
+
+namespace triggerd::trigger {
+
+class AliasConnection;
+
+// Used from one thread, main's. Outlived by `config`, `log` and the state folder's lock.
+class Runtime {
+ public:
+  Runtime(const config::Config& config, std::filesystem::path state_dir, Log& log);
+  ~Runtime();
+  Runtime(const Runtime&) = delete;
+  Runtime& operator=(const Runtime&) = delete;
+
+  // Opens the inbox, loads the plugins, makes instances and connections. Nothing is connected yet.
+  // Diagnostics: the configuration is at fault; an Error: this machine is.
+  using Problem = std::variant<Error, std::vector<config::Diagnostic>>;
+  tl::expected<void, Problem> prepare();
+
+  // Starts services, then connections. A service that does not start takes its trigger out, and no
+  // other.
+  Result<> start();
+
+  // Takes nothing more, lets what is in flight finish, ends services, says goodbye to the servers.
+  // Done within the configuration's drain_timeout. False: a service call never came back, and only
+  // the end of the process ends it; then this object must not be destroyed.
+  [[nodiscard]] bool stop();
+
+ private:
+  class InboxSessions;
+
+  Result<std::string> client_id_of(const config::Alias& alias);
+  std::vector<config::Diagnostic> prepare_triggers();
+  void report_readiness();
+  template <class Each, class Close>
+  void close_all(const Each& each, Close close, Monotonic deadline);
+
+  const config::Config& config_;
+  const std::filesystem::path state_dir_;
+  Log& log_;
+  const std::shared_ptr<EventLoop> supervisor_;
+  EventLoop timer_;
+  MessageIds ids_;
+  mqtt::PahoLibrary library_;
+  const std::unique_ptr<mqtt::Resolver> resolver_;
+  std::unique_ptr<inbox::Inbox> inbox_;
+  std::unique_ptr<mqtt::SessionMemory> sessions_;
+  std::unique_ptr<mqtt::ConnectionServices> connections_;
+  Publisher publisher_;
+  PluginSet plugins_;
+  std::map<std::string, std::string> client_ids_;  // by alias
+  std::vector<std::unique_ptr<AliasConnection>> aliases_;
+  std::vector<std::unique_ptr<Trigger>> triggers_;
+  std::atomic<bool> stopping_{false};
+  bool ready_ = false;  // [supervisor] as last logged
+  std::jthread supervisor_thread_;
+  std::jthread timer_thread_;
+};
+
+}  // namespace triggerd::trigger

@@ -1,0 +1,177 @@
+// The test kit tells services that break the rules of plugin.h from those that do not. The services
+// here are written against the raw ABI, since the C++ wrapper does not let them.
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "under_test.hpp"
+
+namespace {
+
+using trigger::testing::Plugin;
+
+const trigger_host* host = nullptr;
+std::int32_t (*script)(const trigger_message*) = nullptr;
+std::int32_t code_in_create = TRIGGER_OK;
+
+trigger_publish publish_of(const char* topic) {
+  trigger_publish request{};
+  request.struct_size = sizeof(request);
+  request.topic = {topic, std::string(topic).size()};
+  return request;
+}
+
+std::int32_t complete(std::uint64_t token, std::int32_t code) {
+  trigger_result result{};
+  result.struct_size = sizeof(result);
+  result.code = code;
+  return host->complete(host->ctx, token, &result);
+}
+
+const trigger_plugin* raw_entry(const trigger_host*) {
+  static const trigger_service service = [] {
+    trigger_service row{};
+    row.struct_size = sizeof(row);
+    row.name = {"raw", 3};
+    row.create = [](const trigger_host* given, const trigger_instance_config*, void** instance,
+                    trigger_result*) -> std::int32_t {
+      static char the_instance;
+      host = given;
+      *instance = &the_instance;
+      const trigger_publish request = publish_of("early");
+      code_in_create = host->publish(host->ctx, &request);
+      return TRIGGER_OK;
+    };
+    row.start = [](void*, trigger_result*) -> std::int32_t { return TRIGGER_OK; };
+    row.handle = [](void*, const trigger_message* message, trigger_result*) {
+      return script(message);
+    };
+    row.stop = [](void*) {};
+    row.destroy = [](void*) {};
+    return row;
+  }();
+  static const trigger_service* const services[] = {&service};
+  static const trigger_plugin plugin = {sizeof(trigger_plugin),
+                                        TRIGGER_ABI_MAJOR,
+                                        TRIGGER_ABI_MINOR,
+                                        1,
+                                        {"raw", 3},
+                                        {"1", 1},
+                                        services};
+  return &plugin;
+}
+
+using Violations = std::vector<std::string>;
+
+TEST(Kit, NoticesAPublishBeforeStart) {
+  auto instance = Plugin(&raw_entry).create();
+  EXPECT_EQ(code_in_create, TRIGGER_E_STATE);
+  EXPECT_EQ(instance.violations(),
+            Violations{"publish was called when the instance was not started"});
+}
+
+TEST(Kit, NoticesACompleteAfterStop) {
+  static std::uint64_t token;
+  script = [](const trigger_message* message) -> std::int32_t {
+    token = message->token;
+    return TRIGGER_PENDING;
+  };
+  auto instance = Plugin(&raw_entry).run();
+  const auto attempt = instance.send({});
+  instance.stop();
+  EXPECT_EQ(attempt.reason(), "revoked: the instance stopped");
+  EXPECT_EQ(complete(token, TRIGGER_OK), TRIGGER_E_STALE);
+  EXPECT_EQ(instance.violations().back(), "complete was called when the instance was not started");
+}
+
+TEST(Kit, NoticesTwoVerdicts) {
+  script = [](const trigger_message* message) -> std::int32_t {
+    EXPECT_EQ(complete(message->token, TRIGGER_REJECT), TRIGGER_OK);
+    return TRIGGER_OK;
+  };
+  auto instance = Plugin(&raw_entry).run();
+  EXPECT_EQ(instance.send({}).code(), TRIGGER_REJECT);
+  EXPECT_EQ(instance.violations().back(),
+            "an attempt was completed, and handle did not return PENDING");
+}
+
+TEST(Kit, RefusesACompleteThatIsNoVerdict) {
+  script = [](const trigger_message* message) -> std::int32_t {
+    EXPECT_EQ(complete(message->token, 99), TRIGGER_E_INVALID);
+    EXPECT_EQ(complete(message->token, TRIGGER_PENDING), TRIGGER_E_INVALID);
+    EXPECT_EQ(complete(message->token + 1, TRIGGER_OK), TRIGGER_E_STALE);
+    EXPECT_EQ(complete(message->token, TRIGGER_OK), TRIGGER_OK);
+    EXPECT_EQ(complete(message->token, TRIGGER_OK), TRIGGER_E_STALE);
+    return TRIGGER_PENDING;
+  };
+  auto instance = Plugin(&raw_entry).run();
+  EXPECT_EQ(instance.send({}).code(), TRIGGER_OK);
+}
+
+TEST(Kit, RefusesATopicThatIsNone) {
+  script = [](const trigger_message*) -> std::int32_t {
+    for (const char* topic : {"", "a/+", "#"}) {
+      const trigger_publish request = publish_of(topic);
+      EXPECT_EQ(host->publish(host->ctx, &request), TRIGGER_E_INVALID) << topic;
+    }
+    trigger_publish request = publish_of("a");
+    request.qos = 3;
+    EXPECT_EQ(host->publish(host->ctx, &request), TRIGGER_E_INVALID);
+    return TRIGGER_OK;
+  };
+  auto instance = Plugin(&raw_entry).run();
+  instance.send({});
+  EXPECT_TRUE(instance.publishes().empty());
+}
+
+TEST(Kit, KeepsUnknownVerdictsAsTheyAre) {
+  script = [](const trigger_message*) -> std::int32_t { return 77; };
+  auto instance = Plugin(&raw_entry).run();
+  EXPECT_EQ(instance.send({}).code(), 77);
+}
+
+TEST(Kit, RefusesMisuseByTheTest) {
+  script = [](const trigger_message*) -> std::int32_t { return TRIGGER_OK; };
+  auto instance = Plugin(&raw_entry).create();
+  EXPECT_THROW(instance.send({}), std::logic_error);
+  EXPECT_THROW(instance.stop(), std::logic_error);
+  instance.start();
+  EXPECT_THROW(instance.start(), std::logic_error);
+  EXPECT_THROW(instance.finish_publish(0), std::logic_error);
+  EXPECT_THROW(instance.send_batch({}), std::logic_error);
+  EXPECT_THROW(instance.save(), std::logic_error);
+  EXPECT_THROW(Plugin(&raw_entry).service("other"), std::logic_error);
+}
+
+TEST(Kit, SaysWhyAPluginDoesNotLoad) {
+  EXPECT_THROW(Plugin("/nowhere/at-all.so"), std::runtime_error);
+  try {
+    const Plugin refusing([](const trigger_host* given) -> const trigger_plugin* {
+      given->log(given->ctx, TRIGGER_LOG_ERROR, {"too old", 7});
+      return nullptr;
+    });
+    FAIL() << "it loaded";
+  } catch (const std::runtime_error& error) {
+    EXPECT_STREQ(error.what(), "the plugin refuses this host: too old");
+  }
+  EXPECT_THROW(
+      Plugin([](const trigger_host*) -> const trigger_plugin* {
+        static const trigger_plugin other = {
+            sizeof(trigger_plugin), TRIGGER_ABI_MAJOR + 1, 0, 0, {"x", 1}, {"1", 1}, nullptr};
+        return &other;
+      }),
+      std::runtime_error);
+}
+
+TEST(Kit, WaitsNoLongerThanItIsTold) {
+  script = [](const trigger_message*) -> std::int32_t { return TRIGGER_PENDING; };
+  auto instance = Plugin(&raw_entry).run();
+  const auto attempt = instance.send({});
+  EXPECT_THROW(attempt.wait(std::chrono::milliseconds(1)), std::runtime_error);
+  EXPECT_THROW(instance.wait_publishes(1, std::chrono::milliseconds(1)), std::runtime_error);
+}
+
+}  // namespace

@@ -1,0 +1,192 @@
+// A plugin for tests that watch from outside: "record" writes down every message it gets, and
+// "misbehave" does what a bad service does. It uses the raw ABI, so that nothing softens the blow.
+#include <trigger/plugin.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+namespace {
+
+std::string_view view(trigger_str text) {
+  return {text.ptr, text.len};
+}
+
+struct Recorder {
+  const trigger_host* host = nullptr;
+  std::string file;
+  std::string mode = "ok";
+  int delay_ms = 0;
+  std::mutex mutex;
+  std::vector<std::thread> threads;  // of answers that come late
+
+  // One line: what happened, topic, qos, retain, dup, attempt, payload size and its FNV-1a hash.
+  void write(const char* what, const trigger_message& m) {
+    std::uint64_t hash = 14695981039346656037ULL;
+    for (std::size_t i = 0; i < m.payload.len; ++i) {
+      hash = (hash ^ m.payload.ptr[i]) * 1099511628211ULL;
+    }
+    char line[1024];
+    const int length =
+        std::snprintf(line, sizeof line, "%s %.*s %u %d %d %u %zu %016llx\n", what,
+                      static_cast<int>(m.topic.len), m.topic.ptr, m.qos,
+                      (m.flags & TRIGGER_MESSAGE_RETAIN) != 0, (m.flags & TRIGGER_MESSAGE_DUP) != 0,
+                      m.attempt, m.payload.len, static_cast<unsigned long long>(hash));
+    if (length < 0 || file.empty()) return;
+    const std::lock_guard lock(mutex);
+    if (std::FILE* out = std::fopen(file.c_str(), "ae")) {
+      std::fwrite(line, 1, static_cast<std::size_t>(length), out);
+      std::fclose(out);
+    }
+  }
+
+  int random_delay() const {
+    thread_local std::mt19937 engine{std::random_device{}()};
+    return std::uniform_int_distribution<int>(0, delay_ms)(engine);
+  }
+};
+
+Recorder& self(void* instance) {
+  return *static_cast<Recorder*>(instance);
+}
+
+std::int32_t create(const trigger_host* host, const trigger_instance_config* config,
+                    void** instance, trigger_result* error) {
+  auto made = std::make_unique<Recorder>();
+  made->host = host;
+  for (std::size_t i = 0; i < config->setting_count; ++i) {
+    const trigger_setting& setting = config->settings[i];
+    const std::string value(view(setting.value));
+    if (view(setting.key) == "file") {
+      made->file = value;
+    } else if (view(setting.key) == "mode") {
+      made->mode = value;
+    } else if (view(setting.key) == "delay_ms") {
+      made->delay_ms = std::stoi(value);
+    } else {
+      std::snprintf(error->reason, sizeof error->reason, "unknown setting \"%s\"", setting.key.ptr);
+      return TRIGGER_E_INVALID;
+    }
+  }
+  *instance = made.release();
+  return TRIGGER_OK;
+}
+
+std::int32_t start(void* instance, trigger_result* error) {
+  if (self(instance).mode != "no-start") return TRIGGER_OK;
+  std::snprintf(error->reason, sizeof error->reason, "the database is away");
+  return TRIGGER_E_FAILED;
+}
+
+void stop(void* instance) {
+  for (std::thread& thread : self(instance).threads) thread.join();
+  self(instance).threads.clear();
+}
+
+void destroy(void* instance) {
+  delete static_cast<Recorder*>(instance);
+}
+
+std::int32_t record(void* instance, const trigger_message* message, trigger_result*) {
+  Recorder& recorder = self(instance);
+  recorder.write("begin", *message);
+  if (recorder.delay_ms > 0) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(recorder.random_delay()));
+  }
+  recorder.write("end", *message);
+  return TRIGGER_OK;
+}
+
+std::int32_t complete(Recorder& recorder, std::uint64_t token, std::int32_t code) {
+  trigger_result result{};
+  result.struct_size = sizeof result;
+  result.code = code;
+  return recorder.host->complete(recorder.host->ctx, token, &result);
+}
+
+void say(Recorder& recorder, const std::string& text) {
+  recorder.host->log(recorder.host->ctx, TRIGGER_LOG_INFO, {text.data(), text.size()});
+}
+
+std::int32_t misbehave(void* instance, const trigger_message* message, trigger_result* result) {
+  Recorder& recorder = self(instance);
+  const std::string& mode = recorder.mode;
+  recorder.write("begin", *message);
+  const std::uint64_t token = message->token;
+  if (mode == "throw") throw std::runtime_error("thrown through the ABI");
+  if (mode == "throw-int") throw 42;
+  if (mode == "nonsense") return 4711;
+  if (mode == "unterminated-reason") {
+    std::memset(result->reason, 'x', sizeof result->reason);
+    return TRIGGER_REJECT;
+  }
+  if (mode == "never") return TRIGGER_PENDING;
+  if (mode == "hang") {
+    for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
+  }
+  if (mode == "retry-twice") {
+    return message->attempt < 3 ? TRIGGER_RETRY : TRIGGER_OK;
+  }
+  if (mode == "retry") return TRIGGER_RETRY;
+  if (mode == "reject") {
+    std::snprintf(result->reason, sizeof result->reason, "not to my taste");
+    return TRIGGER_REJECT;
+  }
+  if (mode == "late") {
+    recorder.threads.emplace_back([&recorder, token] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(600));
+      say(recorder, "late answer: " + std::to_string(complete(recorder, token, TRIGGER_OK)));
+    });
+    return TRIGGER_PENDING;
+  }
+  if (mode == "twice") {
+    const std::int32_t first = complete(recorder, token, TRIGGER_OK);
+    const std::int32_t second = complete(recorder, token, TRIGGER_REJECT);
+    say(recorder, "answers: " + std::to_string(first) + " " + std::to_string(second));
+    return TRIGGER_PENDING;
+  }
+  return TRIGGER_OK;
+}
+
+trigger_service service(const char* name, std::uint32_t flags,
+                        std::int32_t (*handle)(void*, const trigger_message*, trigger_result*)) {
+  trigger_service made{};
+  made.struct_size = sizeof made;
+  made.flags = flags;
+  made.name = {name, std::strlen(name)};
+  made.create = create;
+  made.start = start;
+  made.handle = handle;
+  made.stop = stop;
+  made.destroy = destroy;
+  return made;
+}
+
+}  // namespace
+
+extern "C" TRIGGER_EXPORT const trigger_plugin* trigger_plugin_entry_v1(const trigger_host*) {
+  static const trigger_service record_service =
+      service("record", TRIGGER_SERVICE_CONCURRENT, record);
+  static const trigger_service misbehave_service = service("misbehave", 0, misbehave);
+  static const trigger_service* const services[] = {&record_service, &misbehave_service};
+  static const trigger_plugin plugin = [] {
+    trigger_plugin made{};
+    made.struct_size = sizeof made;
+    made.abi_major = TRIGGER_ABI_MAJOR;
+    made.abi_minor = TRIGGER_ABI_MINOR;
+    made.service_count = 2;
+    made.name = {"recorder", 8};
+    made.version = {"1.0.0", 5};
+    made.services = services;
+    return made;
+  }();
+  return &plugin;
+}

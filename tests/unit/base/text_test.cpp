@@ -1,0 +1,87 @@
+#include "base/text.hpp"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace triggerd {
+namespace {
+
+TEST(ClosestTest, FindsWhatWasMeant) {
+  const std::vector<std::string_view> keys{"enabled", "password", "password_file", "host", "hosts"};
+  EXPECT_EQ(closest("pasword", keys), "password");
+  EXPECT_EQ(closest("enable", keys), "enabled");
+  EXPECT_EQ(closest("Enabled", keys), "enabled");
+  EXPECT_EQ(closest("passwordfile", keys), "password_file");
+  EXPECT_EQ(closest("hostz", keys), "host");
+}
+
+TEST(ClosestTest, FindsNothingWhereNothingIsClose) {
+  const std::vector<std::string_view> keys{"enabled", "password", "host"};
+  EXPECT_EQ(closest("frequency", keys), "");
+  EXPECT_EQ(closest("", keys), "");
+  EXPECT_EQ(closest("xyz", keys), "");
+  EXPECT_EQ(closest("enabled", {}), "");
+  EXPECT_EQ(closest(std::string(65, 'x'), std::vector<std::string_view>{"x"}), "");
+}
+
+TEST(PrintableTest, LeavesPrintableTextAlone) {
+  EXPECT_EQ(printable(""), "");
+  EXPECT_EQ(printable("plant/1 \"x\""), "plant/1 \"x\"");
+  EXPECT_EQ(printable("Stra\xC3\x9F"
+                      "e \xE2\x82\xAC \xF0\x9F\x94\xA5"),
+            "Stra\xC3\x9F"
+            "e \xE2\x82\xAC \xF0\x9F\x94\xA5");
+}
+
+TEST(PrintableTest, ShowsEverythingElseAsHex) {
+  EXPECT_EQ(printable(std::string_view("a\n\r\t\x1b\x7f\0b", 8)),
+            "a\\x0a\\x0d\\x09\\x1b\\x7f\\x00b");
+  EXPECT_EQ(printable("\xff\xC3"), "\\xff\\xc3");
+  EXPECT_EQ(printable("\xC2\x9B"), "\\xc2\\x9b");           // a control character of eight bits
+  EXPECT_EQ(printable("\xC2\xA0"), "\xC2\xA0");             // its neighbour is none
+  EXPECT_EQ(printable("\xED\xA0\x80"), "\\xed\\xa0\\x80");  // half of a surrogate pair
+}
+
+TEST(PrintableTest, CutsWhatIsLong) {
+  EXPECT_EQ(printable(std::string(300, 'a')).substr(190), "aaaaaaa...");
+  EXPECT_EQ(printable("abcdefgh", 6), "abc...");
+  // Never in the middle of a character.
+  EXPECT_EQ(printable("\xE2\x82\xAC\xE2\x82\xAC\xE2\x82\xAC", 8), "\xE2\x82\xAC\xE2\x82\xAC...");
+}
+
+TEST(Utf8Test, AcceptsEveryLength) {
+  for (const char* good :
+       {"", "a", "\xC2\x80", "\xDF\xBF", "\xE0\xA0\x80", "\xED\x9F\xBF", "\xEE\x80\x80",
+        "\xEF\xBF\xBF", "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF"}) {
+    EXPECT_TRUE(is_utf8(good)) << printable(good);
+  }
+  EXPECT_TRUE(is_utf8(std::string_view("\0", 1)));
+}
+
+TEST(Utf8Test, RefusesWhatIsMalformed) {
+  for (const char* bad : {
+           "\x80",              // a continuation without its start
+           "\xC0\x80",          // overlong
+           "\xC1\xBF",          // overlong
+           "\xE0\x9F\xBF",      // overlong
+           "\xF0\x8F\xBF\xBF",  // overlong
+           "\xED\xA0\x80",      // a surrogate
+           "\xF4\x90\x80\x80",  // past U+10FFFF
+           "\xF5\x80\x80\x80",  // never a start
+           "\xFF",              // never anything
+           "\xC3",              // cut off
+           "\xE2\x82",          // cut off
+           "\xF0\x9F\x94",      // cut off
+           "\xE2\x82"
+           "a",  // cut off by a letter
+           "\xF0\x9F\x94"
+           "a",  // cut off by a letter
+           "good \xC3\xA9 then bad \xC3",
+       }) {
+    EXPECT_FALSE(is_utf8(bad)) << printable(bad);
+  }
+}
+
+}  // namespace
+}  // namespace triggerd

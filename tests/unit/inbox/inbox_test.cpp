@@ -1,0 +1,123 @@
+#include "inbox/inbox.hpp"
+
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include <fstream>
+
+#include "support/temp_dir.hpp"
+
+namespace triggerd::inbox {
+namespace {
+
+class InboxTest : public testing::Test {
+ protected:
+  std::unique_ptr<Inbox> open() {
+    auto inbox = Inbox::open(file());
+    EXPECT_TRUE(inbox) << inbox.error().message;
+    return inbox ? std::move(*inbox) : nullptr;
+  }
+  std::filesystem::path file() const { return dir_.path() / "inbox.db"; }
+
+  test::TempDir dir_;
+};
+
+TEST_F(InboxTest, KeepsTheFirstClientIdOfAnAlias) {
+  EXPECT_EQ(open()->client_id("plant", "first").value(), "first");
+  EXPECT_EQ(open()->client_id("plant", "second").value(), "first");
+  EXPECT_EQ(open()->client_id("other", "second").value(), "second");
+}
+
+TEST_F(InboxTest, AnUnknownClientIdHasNoSession) {
+  EXPECT_FALSE(open()->session("edge").value().has_value());
+}
+
+TEST_F(InboxTest, ASessionWithoutFiltersIsASession) {
+  ASSERT_TRUE(open()->remember_session("edge", {}));
+  const auto filters = open()->session("edge").value();
+  ASSERT_TRUE(filters.has_value());
+  EXPECT_TRUE(filters->empty());
+}
+
+TEST_F(InboxTest, RememberingReplacesTheFiltersOfThatClientIdOnly) {
+  auto inbox = open();
+  ASSERT_TRUE(inbox->remember_session("edge", {"b/#", "a/+"}));
+  ASSERT_TRUE(inbox->remember_session("other", {"x"}));
+  ASSERT_TRUE(inbox->remember_session("edge", {"c", "a/+"}));
+  EXPECT_EQ(*inbox->session("edge").value(), (std::vector<std::string>{"a/+", "c"}));
+  EXPECT_EQ(*inbox->session("other").value(), (std::vector<std::string>{"x"}));
+  ASSERT_TRUE(inbox->forget_session("edge"));
+  EXPECT_FALSE(inbox->session("edge").value().has_value());
+}
+
+TEST_F(InboxTest, DeadLettersKeepEveryByteAndComeNewestFirst) {
+  const std::string payload("\0\xff binary \0", 11);
+  DeadLetter letter{.message_id = "id-1",
+                    .trigger = "alarms",
+                    .topic = "plant/1",
+                    .payload = payload,
+                    .qos = 2,
+                    .retained = true,
+                    .reason = "not a number",
+                    .attempts = 3,
+                    .received = Wall(Millis(1'700'000'000'123)),
+                    .died = Wall(Millis(1'700'000'001'456))};
+  EXPECT_EQ(open()->add_dead_letter(letter).value(), 1);
+  letter.trigger = "other";
+  letter.payload.clear();
+  EXPECT_EQ(open()->add_dead_letter(letter).value(), 2);
+
+  const auto all = open()->dead_letters("", 10).value();
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_EQ(all[0].trigger, "other");
+  EXPECT_EQ(all[0].payload, "");
+  EXPECT_EQ(all[1].payload, payload);
+  EXPECT_EQ(all[1].reason, "not a number");
+  EXPECT_EQ(all[1].attempts, 3U);
+  EXPECT_EQ(all[1].qos, 2);
+  EXPECT_TRUE(all[1].retained);
+  EXPECT_EQ(all[1].received, Wall(Millis(1'700'000'000'123)));
+  EXPECT_EQ(all[1].died, Wall(Millis(1'700'000'001'456)));
+  EXPECT_EQ(open()->dead_letters("alarms", 10).value().size(), 1U);
+  EXPECT_EQ(open()->dead_letters("", 1).value().size(), 1U);
+}
+
+TEST_F(InboxTest, RemembersTheRetainedMessageThatWasHandled) {
+  using Handled = std::vector<std::pair<std::string, std::string>>;
+  auto inbox = open();
+  EXPECT_TRUE(inbox->handled_retained("t").value().empty());
+  ASSERT_TRUE(inbox->set_handled_retained("t", "a", "d1"));
+  ASSERT_TRUE(inbox->set_handled_retained("t", "a", "d2"));
+  ASSERT_TRUE(inbox->set_handled_retained("t", "b", "d3"));
+  EXPECT_EQ(open()->handled_retained("t").value(), (Handled{{"a", "d2"}, {"b", "d3"}}));
+  EXPECT_TRUE(open()->handled_retained("u").value().empty());
+}
+
+TEST_F(InboxTest, OthersCannotReadTheFile) {
+  open();
+  struct stat status {};
+  ASSERT_EQ(::stat(file().c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 077, 0U);
+}
+
+TEST_F(InboxTest, AFileThatIsNoDatabaseIsAnErrorThatNamesIt) {
+  std::ofstream(file()) << std::string(4096, 'x');
+  const auto inbox = Inbox::open(file());
+  ASSERT_FALSE(inbox);
+  EXPECT_NE(inbox.error().message.find(file().string()), std::string::npos);
+}
+
+TEST_F(InboxTest, ANewerSchemaIsRefused) {
+  open();
+  sqlite3* raw = nullptr;
+  ASSERT_EQ(sqlite3_open(file().c_str(), &raw), SQLITE_OK);
+  EXPECT_EQ(sqlite3_exec(raw, "PRAGMA user_version = 99", nullptr, nullptr, nullptr), SQLITE_OK);
+  sqlite3_close(raw);
+  const auto inbox = Inbox::open(file());
+  ASSERT_FALSE(inbox);
+  EXPECT_NE(inbox.error().message.find("schema version 99"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace triggerd::inbox

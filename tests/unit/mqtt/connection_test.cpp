@@ -1,0 +1,476 @@
+#include "mqtt/connection.hpp"
+
+#include <gtest/gtest.h>
+
+#include "support/capture_log.hpp"
+#include "support/fake_clock.hpp"
+#include "unit/mqtt/fakes.hpp"
+
+namespace triggerd::mqtt {
+namespace {
+
+using State = ConnectionStatus::State;
+using test::Asked;
+
+class ConnectionTest : public testing::Test {
+ protected:
+  ConnectionTest() {
+    options_.alias = "plant";
+    options_.client_id = "edge";
+    options_.servers = {{.host = "one", .port = 1883}, {.host = "two", .port = 1884}};
+    options_.clean_session = false;
+    options_.connection_timeout = Millis(30'000);
+    options_.keep_alive = Millis(60'000);
+    options_.reconnect = {Millis(1'000), Millis(60'000), 2.0};
+    options_.max_packet_size = 100;
+    options_.topics = {{"a/#", 1}, {"b", 2}};
+    resolver_.addresses = {{"one", {"10.0.0.1", "::1"}}, {"two", {"10.0.0.2"}}};
+  }
+  ~ConnectionTest() override { connection_.reset(); }
+
+  void open() {
+    const ConnectionServices services{
+        .supervisor = loop_,
+        .resolver = resolver_,
+        .make_client = [this](const std::string&,
+                              ClientEvents& events) -> Result<std::unique_ptr<Client>> {
+          asked_.events = &events;
+          return std::make_unique<test::FakeClient>(asked_);
+        },
+        .sessions = sessions_,
+        .random = [] { return 1.0; },
+        .log = log_};
+    connection_ = Connection::make(services, options_, listener_).value();
+    connection_->open();
+    loop_->run_due();
+  }
+  void advance(Millis by) {
+    clock_.advance(by);
+    loop_->run_due();
+  }
+  void connected(bool session_present = false) {
+    asked_.events->on_connected(asked_.attempt(), session_present);
+    loop_->run_due();
+  }
+  void connect_failed(int code = 0) {
+    asked_.events->on_connect_failed(asked_.attempt(), code, "socket error");
+    loop_->run_due();
+  }
+  void subscribed(std::vector<int> codes) {
+    asked_.events->on_subscribed(asked_.attempt(), std::move(codes));
+    loop_->run_due();
+  }
+  void lost() {
+    asked_.events->on_lost(asked_.attempt());
+    loop_->run_due();
+  }
+  void disconnected() {
+    asked_.events->on_disconnected(asked_.attempt());
+    loop_->run_due();
+  }
+  void up() {
+    open();
+    connected();
+    subscribed({1, 2});
+    ASSERT_EQ(listener_.status().state, State::up);
+  }
+  const std::string& uri() const { return asked_.connects.back().request.uri; }
+
+  triggerd::test::FakeClock clock_;
+  const std::shared_ptr<EventLoop> loop_ = std::make_shared<EventLoop>(clock_);
+  triggerd::test::CaptureLog log_;
+  test::FakeResolver resolver_;
+  test::FakeSessions sessions_;
+  test::FakeListener listener_;
+  Asked asked_;
+  ConnectionOptions options_;
+  std::shared_ptr<Connection> connection_;
+};
+
+TEST_F(ConnectionTest, ComesUpOnceEveryFilterIsGranted) {
+  open();
+  EXPECT_EQ(uri(), "tcp://10.0.0.1:1883");
+  EXPECT_FALSE(asked_.connects[0].request.clean_session);
+  connected();
+  ASSERT_EQ(asked_.subscribes.size(), 1U);
+  EXPECT_EQ(asked_.subscribes[0].size(), 2U);
+  EXPECT_FALSE(listener_.status().running());
+  subscribed({1, 2});
+  EXPECT_TRUE(listener_.status().running());
+  EXPECT_EQ(listener_.status().server, "tcp://one:1883");
+  EXPECT_EQ(sessions_.kept["edge"], (std::vector<std::string>{"a/#", "b"}));
+}
+
+TEST_F(ConnectionTest, TriesEveryAddressOfEveryServerThenWaitsAndBeginsAtTheFirst) {
+  open();
+  connect_failed();
+  EXPECT_EQ(uri(), "tcp://[::1]:1883");
+  connect_failed();
+  EXPECT_EQ(uri(), "tcp://10.0.0.2:1884");
+  connect_failed();
+  EXPECT_EQ(asked_.connects.size(), 3U);
+  EXPECT_EQ(resolver_.explained, (std::vector<std::string>{"10.0.0.1", "::1", "10.0.0.2"}));
+  EXPECT_EQ(listener_.status().state, State::waiting);
+  EXPECT_NE(listener_.status().reason.find("tcp://one:1883: Connection refused"),
+            std::string::npos);
+  EXPECT_NE(listener_.status().reason.find("tcp://two:1884: Connection refused"),
+            std::string::npos);
+  advance(Millis(999));
+  EXPECT_EQ(asked_.connects.size(), 3U);
+  advance(Millis(1));
+  ASSERT_EQ(asked_.connects.size(), 4U);
+  EXPECT_EQ(uri(), "tcp://10.0.0.1:1883");
+}
+
+TEST_F(ConnectionTest, WaitsLongerAfterEveryFailedRoundUpToTheMaximum) {
+  options_.servers.resize(1);
+  resolver_.addresses["one"] = {"10.0.0.1"};
+  options_.reconnect.max = Millis(4'000);
+  open();
+  for (const Millis delay : {Millis(1'000), Millis(2'000), Millis(4'000), Millis(4'000)}) {
+    const std::size_t before = asked_.connects.size();
+    connect_failed();
+    advance(delay - Millis(1));
+    EXPECT_EQ(asked_.connects.size(), before);
+    advance(Millis(1));
+    EXPECT_EQ(asked_.connects.size(), before + 1);
+  }
+}
+
+TEST_F(ConnectionTest, ARefusalNamesItsReasonAndSkipsTheOtherAddresses) {
+  open();
+  connect_failed(4);
+  EXPECT_EQ(uri(), "tcp://10.0.0.2:1884");
+  connect_failed(5);
+  EXPECT_NE(listener_.status().reason.find("bad user name or password"), std::string::npos);
+  EXPECT_NE(listener_.status().reason.find("not authorized"), std::string::npos);
+  EXPECT_TRUE(resolver_.explained.empty());
+}
+
+TEST_F(ConnectionTest, ANameThatCannotBeLookedUpIsAReason) {
+  resolver_.addresses.clear();
+  open();
+  EXPECT_TRUE(asked_.connects.empty());
+  EXPECT_EQ(listener_.status().state, State::waiting);
+  EXPECT_NE(log_.last("connection.failed").find("cannot look up host \"one\""), std::string::npos);
+}
+
+TEST_F(ConnectionTest, TheSameFailureIsNewsOnce) {
+  resolver_.addresses.clear();
+  open();
+  advance(Millis(60'000));
+  advance(Millis(60'000));
+  const auto lines = log_.lines("connection.failed");
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_EQ(lines[0].level, LogLevel::warn);
+  EXPECT_EQ(lines[1].level, LogLevel::debug);
+  EXPECT_EQ(lines[2].level, LogLevel::debug);
+}
+
+TEST_F(ConnectionTest, AConnectThatIsNeverAnsweredIsGivenUp) {
+  open();
+  advance(Millis(40'000));
+  EXPECT_EQ(asked_.disconnects.size(), 1U);
+  EXPECT_EQ(asked_.connects.size(), 2U);
+}
+
+TEST_F(ConnectionTest, WithoutATimeoutItWaitsForEver) {
+  options_.connection_timeout.reset();
+  open();
+  advance(std::chrono::duration_cast<Millis>(std::chrono::hours(1000)));
+  EXPECT_EQ(asked_.connects.size(), 1U);
+  EXPECT_EQ(listener_.status().state, State::connecting);
+}
+
+TEST_F(ConnectionTest, ASessionTheServerForgotIsReported) {
+  sessions_.kept["edge"] = {"a/#", "b"};
+  open();
+  connected(false);
+  EXPECT_EQ(log_.lines("session.lost").size(), 1U);
+}
+
+TEST_F(ConnectionTest, AResumedSessionIsNotReportedAndLosesItsStaleFilters) {
+  sessions_.kept["edge"] = {"a/#", "gone/1", "gone/2"};
+  open();
+  connected(true);
+  EXPECT_TRUE(log_.lines("session.lost").empty());
+  ASSERT_EQ(asked_.unsubscribes.size(), 1U);
+  EXPECT_EQ(asked_.unsubscribes[0], (std::vector<std::string>{"gone/1", "gone/2"}));
+  EXPECT_TRUE(asked_.subscribes.empty());
+  EXPECT_EQ(sessions_.kept["edge"].size(), 4U) << "nothing is forgotten before UNSUBACK";
+  asked_.events->on_unsubscribed(asked_.attempt());
+  loop_->run_due();
+  EXPECT_EQ(sessions_.kept["edge"], (std::vector<std::string>{"a/#", "b"}));
+  EXPECT_EQ(asked_.subscribes.size(), 1U);
+}
+
+TEST_F(ConnectionTest, ManyFiltersGoInPacketsOfAHundred) {
+  options_.topics.clear();
+  for (int i = 0; i < 250; ++i) options_.topics.push_back({fmt::format("t/{}", i), 1});
+  open();
+  connected();
+  subscribed(std::vector<int>(100, 1));
+  subscribed(std::vector<int>(100, 1));
+  EXPECT_FALSE(listener_.status().running());
+  subscribed(std::vector<int>(50, 1));
+  EXPECT_EQ(asked_.subscribes.size(), 3U);
+  EXPECT_EQ(asked_.subscribes[2][0].filter, "t/200");
+  EXPECT_TRUE(listener_.status().running());
+}
+
+TEST_F(ConnectionTest, ACleanSessionIsNotRemembered) {
+  options_.clean_session = true;
+  sessions_.kept["edge"] = {"a/#"};
+  open();
+  connected(false);
+  EXPECT_TRUE(sessions_.kept.empty());
+  EXPECT_TRUE(log_.lines("session.lost").empty());
+}
+
+TEST_F(ConnectionTest, ALowerQosIsReportedAndRuns) {
+  open();
+  connected();
+  subscribed({1, 0});
+  EXPECT_TRUE(listener_.status().running());
+  EXPECT_NE(log_.last("subscription.lower_qos").find("QoS 0 instead of 2 for \"b\""),
+            std::string::npos);
+  EXPECT_EQ(listener_.status().grants[1].granted_qos, 0);
+}
+
+TEST_F(ConnectionTest, ARefusedFilterDoesNotRunAndIsAskedForAgain) {
+  open();
+  connected();
+  subscribed({1, 0x80});
+  EXPECT_EQ(listener_.status().state, State::up);
+  EXPECT_FALSE(listener_.status().running());
+  EXPECT_NE(listener_.status().reason.find("refused the subscription to \"b\""), std::string::npos);
+  advance(Millis(60'000));
+  ASSERT_EQ(asked_.subscribes.size(), 2U);
+  ASSERT_EQ(asked_.subscribes[1].size(), 1U);
+  EXPECT_EQ(asked_.subscribes[1][0].filter, "b");
+  subscribed({0x80});
+  EXPECT_EQ(log_.lines("subscription.refused").size(), 1U) << "the same refusal is news once";
+  advance(Millis(60'000));
+  subscribed({2});
+  EXPECT_TRUE(listener_.status().running());
+  EXPECT_TRUE(listener_.status().reason.empty());
+}
+
+TEST_F(ConnectionTest, ASubackThatNeverComesOrDoesNotFitEndsTheConnectionWithAWait) {
+  open();
+  connected();
+  advance(Millis(30'000));
+  ASSERT_EQ(asked_.disconnects.size(), 1U);
+  disconnected();
+  EXPECT_EQ(listener_.status().state, State::waiting);
+  EXPECT_NE(listener_.status().reason.find("no SUBACK within 30s"), std::string::npos);
+  advance(Millis(1'000));
+  connected();
+  subscribed({1});
+  disconnected();
+  EXPECT_EQ(listener_.status().state, State::waiting);
+  EXPECT_NE(listener_.status().reason.find("2 filters with 1 return codes"), std::string::npos);
+}
+
+TEST_F(ConnectionTest, ALostConnectionComesBack) {
+  up();
+  advance(Millis(60'000));
+  lost();
+  EXPECT_EQ(listener_.status().state, State::waiting);
+  advance(Millis(1'000));
+  EXPECT_EQ(asked_.connects.size(), 2U);
+  connected(true);
+  subscribed({1, 2});
+  EXPECT_TRUE(listener_.status().running());
+}
+
+TEST_F(ConnectionTest, ATakenClientIdIsNamedAndNotFoughtFor) {
+  up();
+  lost();
+  advance(Millis(1'000));
+  connected(true);
+  subscribed({1, 2});
+  lost();
+  advance(Millis(2'000));
+  connected(true);
+  subscribed({1, 2});
+  EXPECT_TRUE(log_.lines("connection.client_id_taken").empty());
+  lost();
+  EXPECT_NE(log_.last("connection.client_id_taken").find("client id \"edge\""), std::string::npos);
+  const std::size_t before = asked_.connects.size();
+  advance(Millis(59'999));
+  EXPECT_EQ(asked_.connects.size(), before);
+  advance(Millis(1));
+  EXPECT_EQ(asked_.connects.size(), before + 1);
+}
+
+TEST_F(ConnectionTest, SessionsThatLastAreNoSignOfATakenClientId) {
+  up();
+  for (int i = 0; i < 5; ++i) {
+    advance(Millis(31'000));
+    lost();
+    advance(Millis(1'000));
+    connected(true);
+    subscribed({1, 2});
+  }
+  EXPECT_TRUE(log_.lines("connection.client_id_taken").empty());
+}
+
+TEST_F(ConnectionTest, AnswersToAnEarlierAttemptAreIgnored) {
+  up();
+  const Attempt old = asked_.attempt();
+  lost();
+  advance(Millis(1'000));
+  asked_.events->on_lost(old);
+  asked_.events->on_subscribed(old, {1, 2});
+  loop_->run_due();
+  EXPECT_EQ(listener_.status().state, State::connecting);
+  asked_.events->on_connected(old, true);
+  loop_->run_due();
+  EXPECT_EQ(listener_.status().state, State::connecting);
+  EXPECT_EQ(asked_.disconnects, std::vector<Attempt>{old}) << "nobody waits for that connection";
+}
+
+TEST_F(ConnectionTest, PauseKeepsTheSessionAndResumeComesBackAtOnce) {
+  up();
+  connection_->pause("full");
+  loop_->run_due();
+  EXPECT_EQ(asked_.disconnects.size(), 1U);
+  EXPECT_TRUE(asked_.unsubscribes.empty());
+  connection_->resume();
+  loop_->run_due();
+  EXPECT_EQ(asked_.connects.size(), 1U) << "not before the library is done disconnecting";
+  disconnected();
+  EXPECT_EQ(asked_.connects.size(), 2U);
+}
+
+TEST_F(ConnectionTest, PausedWhileConnectingItDisconnectsAsSoonAsItCan) {
+  open();
+  connection_->pause("full");
+  loop_->run_due();
+  EXPECT_TRUE(asked_.disconnects.empty());
+  connected();
+  EXPECT_EQ(asked_.disconnects.size(), 1U);
+  disconnected();
+  EXPECT_EQ(listener_.status().state, State::off);
+  EXPECT_TRUE(asked_.subscribes.empty());
+}
+
+TEST_F(ConnectionTest, PausedWhileWaitingItStaysAway) {
+  resolver_.addresses.clear();
+  open();
+  connection_->pause("full");
+  loop_->run_due();
+  EXPECT_EQ(listener_.status().state, State::off);
+  const std::size_t rounds = log_.lines("connection.failed").size();
+  advance(Millis(600'000));
+  EXPECT_EQ(log_.lines("connection.failed").size(), rounds);
+}
+
+class PresenceTest : public ConnectionTest {
+ protected:
+  PresenceTest() {
+    options_.topics.clear();
+    options_.clean_session = true;
+    options_.last_will = config::LastWill{.topic = "state",
+                                          .qos = 1,
+                                          .retained = true,
+                                          .payload = "lost",
+                                          .on_connect_payload = "up",
+                                          .on_disconnect_payload = "down"};
+  }
+  void close() {
+    connection_->close([this] { ++closed_; });
+    loop_->run_due();
+  }
+  int closed_ = 0;
+};
+
+TEST_F(PresenceTest, SaysUpWhenConnectedAndDownBeforeADisconnect) {
+  open();
+  EXPECT_EQ(asked_.connects[0].request.last_will->payload, "lost");
+  connected();
+  ASSERT_EQ(asked_.publishes.size(), 1U);
+  EXPECT_EQ(asked_.publishes[0].topic, "state");
+  EXPECT_EQ(asked_.publishes[0].payload, "up");
+  EXPECT_TRUE(asked_.publishes[0].retained);
+  EXPECT_TRUE(listener_.status().running());
+  close();
+  ASSERT_EQ(asked_.publishes.size(), 2U);
+  EXPECT_EQ(asked_.publishes[1].payload, "down");
+  EXPECT_TRUE(asked_.disconnects.empty()) << "the server has not confirmed it yet";
+  asked_.publishes[1].done({});
+  loop_->run_due();
+  EXPECT_EQ(asked_.disconnects.size(), 1U);
+  EXPECT_EQ(closed_, 0);
+  disconnected();
+  EXPECT_EQ(closed_, 1);
+}
+
+TEST_F(PresenceTest, ClosingEndsEvenWhereTheServerAnswersNothing) {
+  open();
+  connected();
+  close();
+  advance(Millis(1'000));
+  EXPECT_EQ(asked_.disconnects.size(), 1U);
+  advance(Millis(1'000));
+  EXPECT_EQ(closed_, 1);
+}
+
+TEST_F(PresenceTest, ClosingWhileConnectingOrWaitingEndsToo) {
+  open();
+  close();
+  advance(Millis(1'000));
+  EXPECT_EQ(closed_, 1);
+  close();
+  EXPECT_EQ(closed_, 2) << "closing twice tells both";
+}
+
+TEST_F(PresenceTest, ClosingWhatWasNeverOpenedEnds) {
+  resolver_.addresses.clear();
+  open();
+  close();
+  EXPECT_EQ(closed_, 1);
+  advance(Millis(600'000));
+  EXPECT_TRUE(asked_.connects.empty());
+}
+
+TEST_F(PresenceTest, PublishesOnlyWhileConnected) {
+  open();
+  int told = 0;
+  const PublishRequest request{.topic = "t"};
+  EXPECT_EQ(connection_->publish(request, [&](const Result<>&) { ++told; }).error(),
+            PublishError::not_connected);
+  connected();
+  ASSERT_TRUE(connection_->publish(request, [&](const Result<>& r) { told += r ? 10 : 100; }));
+  lost();
+  EXPECT_EQ(told, 100) << "a lost connection is an answer";
+  asked_.publishes.back().done({});
+  EXPECT_EQ(told, 100) << "and it stays the only one";
+}
+
+TEST_F(PresenceTest, APublishTheLibraryRefusesIsNotTold) {
+  open();
+  connected();
+  asked_.refuse_publish = true;
+  int told = 0;
+  EXPECT_EQ(connection_->publish({.topic = "t"}, [&](const Result<>&) { ++told; }).error(),
+            PublishError::invalid);
+  lost();
+  EXPECT_EQ(told, 0);
+}
+
+TEST_F(ConnectionTest, AMessageOverTheSizeLimitIsRefusedAndNamed) {
+  up();
+  const std::string payload(200, 'x');
+  Message small{.topic = "small"};
+  Message large{.topic = "large",
+                .payload = {reinterpret_cast<const std::uint8_t*>(payload.data()), payload.size()}};
+  asked_.events->on_message(std::move(small));
+  asked_.events->on_message(std::move(large));
+  EXPECT_EQ(listener_.topics, std::vector<std::string>{"small"});
+  EXPECT_NE(log_.last("message.refused").find("\"large\" has 205 bytes"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace triggerd::mqtt

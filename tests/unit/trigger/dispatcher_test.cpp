@@ -1,0 +1,453 @@
+#include "trigger/dispatcher.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "support/fake_clock.hpp"
+#include "unit/trigger/messages.hpp"
+
+namespace triggerd::trigger {
+namespace {
+
+using plugin::Answer;
+using test::message;
+
+// Writes down what it is told.
+class RecordingSink final : public DeliverySink {
+ public:
+  void finished(const Delivery& d) override { told.push_back("finished " + topic(d)); }
+  void will_retry(const Delivery& d, std::uint32_t attempts, Millis delay,
+                  const std::string& reason) override {
+    told.push_back(fmt::format("retry {} {} {} {}", topic(d), attempts, delay.count(), reason));
+  }
+  bool bury(const Delivery& d, const std::string& reason) override {
+    told.push_back(fmt::format("{} {} {}", can_bury ? "buried" : "not buried", topic(d), reason));
+    return can_bury;
+  }
+  void discarded(const Delivery& d, const std::string& reason) override {
+    told.push_back(fmt::format("discarded {} {}", topic(d), reason));
+  }
+  void suspended(const Delivery& d, const std::string&) override {
+    told.push_back("suspended " + topic(d));
+  }
+  void overdue(const Delivery& d) override { told.push_back("overdue " + topic(d)); }
+  void stalled(std::size_t late) override { told.push_back(fmt::format("stalled {}", late)); }
+  void room_changed() override { told.emplace_back("room"); }
+
+  std::vector<std::string> told;
+  bool can_bury = true;
+
+ private:
+  static std::string topic(const Delivery& d) { return std::string(d.message.topic); }
+};
+
+using Told = std::vector<std::string>;
+
+class DispatcherTest : public testing::Test {
+ protected:
+  DispatcherTest() {
+    options_.trigger = "t";
+    options_.order.by = config::Order::By::topic;
+    options_.queue_capacity = 4;
+    options_.timeout = Millis(1'000);
+    options_.retry.max_attempts = 3;
+    options_.retry.backoff = {Millis(100), Millis(1'000), 2.0};
+  }
+  Dispatcher& dispatcher() {
+    if (!dispatcher_) {
+      dispatcher_ = std::make_unique<Dispatcher>(options_, sink_, timer_, ids_, [] { return 1.0; });
+    }
+    return *dispatcher_;
+  }
+  void accept(const std::string& topic) { dispatcher().accept(message(topic)); }
+  // The next message; fails where there is none.
+  const trigger_message& take() {
+    const trigger_message* taken = dispatcher().try_take();
+    EXPECT_NE(taken, nullptr) << "nothing to take";
+    static const trigger_message none{};
+    return taken == nullptr ? none : *taken;
+  }
+  bool nothing_to_take() { return dispatcher().try_take() == nullptr; }
+  void answer(const trigger_message& taken, std::int32_t code, std::uint32_t retry_after = 0,
+              const std::string& reason = {}) {
+    dispatcher().answered(taken, {code, retry_after, reason});
+  }
+  void advance(Millis by) {
+    clock_.advance(by);
+    timer_.run_due();
+  }
+  static std::string topic(const trigger_message& m) { return {m.topic.ptr, m.topic.len}; }
+
+  triggerd::test::FakeClock clock_;
+  EventLoop timer_{clock_};
+  MessageIds ids_;
+  RecordingSink sink_;
+  DispatcherOptions options_;
+  std::unique_ptr<Dispatcher> dispatcher_;
+};
+
+TEST_F(DispatcherTest, HandsAMessageOutAsItCame) {
+  mqtt::Message m = message("plant/1", std::string("a\0b", 3));
+  m.qos = 2;
+  m.retained = true;
+  m.dup = true;
+  m.received = Wall(Millis(5));
+  dispatcher().accept(std::move(m));
+  const trigger_message& taken = take();
+  EXPECT_EQ(taken.struct_size, sizeof(trigger_message));
+  EXPECT_EQ(topic(taken), "plant/1");
+  EXPECT_EQ(taken.topic.ptr[taken.topic.len], '\0');
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>(taken.payload.ptr), taken.payload.len),
+            std::string("a\0b", 3));
+  EXPECT_EQ(taken.qos, 2U);
+  EXPECT_EQ(taken.flags, TRIGGER_MESSAGE_RETAIN | TRIGGER_MESSAGE_DUP);
+  EXPECT_EQ(taken.attempt, 1U);
+  EXPECT_EQ(taken.received_unix_ns, 5'000'000);
+  EXPECT_EQ(taken.deadline_mono_ns, 2'000'000'000U);  // the clock began at 1 s
+  EXPECT_GT(taken.id.len, 0U);
+  EXPECT_LT(taken.id.len, 64U);
+}
+
+TEST_F(DispatcherTest, OkFinishes) {
+  accept("a");
+  answer(take(), TRIGGER_OK);
+  EXPECT_EQ(sink_.told, Told{"finished a"});
+  EXPECT_EQ(dispatcher().stats().ok, 1U);
+  EXPECT_TRUE(nothing_to_take());
+}
+
+TEST_F(DispatcherTest, ConcurrencyBoundsWhatIsInFlight) {
+  options_.concurrency = 2;
+  for (const char* t : {"a", "b", "c"}) accept(t);
+  const trigger_message& first = take();
+  take();
+  EXPECT_TRUE(nothing_to_take());
+  answer(first, TRIGGER_OK);
+  EXPECT_EQ(topic(take()), "c");
+}
+
+TEST_F(DispatcherTest, OneKeyNeverOverlaps) {
+  options_.concurrency = 8;
+  accept("a");
+  accept("a");
+  const trigger_message& first = take();
+  EXPECT_TRUE(nothing_to_take());
+  answer(first, TRIGGER_OK);
+  take();
+}
+
+TEST_F(DispatcherTest, RetriesWithBackoffAndThenBuries) {
+  accept("a");
+  answer(take(), TRIGGER_RETRY, 0, "down");
+  advance(Millis(99));
+  EXPECT_TRUE(nothing_to_take());
+  advance(Millis(1));
+  const trigger_message& second = take();
+  EXPECT_EQ(second.attempt, 2U);
+  answer(second, TRIGGER_RETRY, 0, "down");
+  advance(Millis(200));
+  answer(take(), TRIGGER_RETRY, 0, "down");
+  EXPECT_EQ(sink_.told, (Told{"retry a 1 100 down", "retry a 2 200 down",
+                              "buried a out of attempts (3): down"}));
+  EXPECT_EQ(dispatcher().stats().retried, 2U);
+}
+
+TEST_F(DispatcherTest, TheIdStaysTheTokenChanges) {
+  accept("a");
+  const trigger_message& first = take();
+  const std::string id(first.id.ptr, first.id.len);
+  const std::uint64_t token = first.token;
+  answer(first, TRIGGER_RETRY);
+  advance(Millis(100));
+  const trigger_message& second = take();
+  EXPECT_EQ(std::string(second.id.ptr, second.id.len), id);
+  EXPECT_NE(second.token, token);
+}
+
+TEST_F(DispatcherTest, RetryAfterWinsOverTheBackoff) {
+  accept("a");
+  answer(take(), TRIGGER_RETRY, 5'000);
+  advance(Millis(4'999));
+  EXPECT_TRUE(nothing_to_take());
+  advance(Millis(1));
+  take();
+}
+
+TEST_F(DispatcherTest, AWaitingRetryHoldsItsKeyAndNothingElse) {
+  accept("a");
+  answer(take(), TRIGGER_RETRY);
+  accept("a");
+  accept("b");
+  EXPECT_EQ(topic(take()), "b");
+  EXPECT_TRUE(nothing_to_take());
+}
+
+TEST_F(DispatcherTest, RejectBuriesAtOnceWithItsReason) {
+  accept("a");
+  answer(take(), TRIGGER_REJECT, 0, "not a number");
+  accept("a");
+  answer(take(), TRIGGER_REJECT);
+  EXPECT_EQ(sink_.told, (Told{"buried a not a number", "buried a rejected without a reason"}));
+}
+
+TEST_F(DispatcherTest, NonsenseCountsAsRetry) {
+  for (const std::int32_t nonsense : {4, 17, -1, -100}) {
+    accept("a");
+    answer(take(), nonsense, 123'456);
+    EXPECT_EQ(sink_.told.back(),
+              fmt::format("retry a 1 100 the service returned {}, which is no verdict", nonsense));
+    sink_.told.clear();
+    dispatcher_.reset();
+  }
+}
+
+TEST_F(DispatcherTest, DiscardIsForThoseWhoChoseIt) {
+  options_.on_exhausted = config::OnExhausted::discard;
+  options_.retry.max_attempts = 1;
+  accept("a");
+  accept("a");
+  answer(take(), TRIGGER_RETRY);
+  EXPECT_EQ(sink_.told, Told{"discarded a out of attempts (1): the service gave no reason"});
+  take();
+}
+
+TEST_F(DispatcherTest, SuspendKeepsTheMessageFirstInItsLaneWithFreshAttempts) {
+  options_.on_exhausted = config::OnExhausted::suspend;
+  options_.retry.max_attempts = 1;
+  accept("a");
+  accept("b");
+  answer(take(), TRIGGER_RETRY);
+  EXPECT_EQ(sink_.told, Told{"suspended a"});
+  EXPECT_TRUE(nothing_to_take());
+  EXPECT_EQ(dispatcher().stats().queued, 2U);
+  dispatcher().resume();
+  const trigger_message& again = take();
+  EXPECT_EQ(topic(again), "a");
+  EXPECT_EQ(again.attempt, 1U);
+}
+
+TEST_F(DispatcherTest, ADeadLetterThatCannotBeWrittenIsTriedAgainAndHoldsItsKey) {
+  sink_.can_bury = false;
+  accept("a");
+  accept("a");
+  answer(take(), TRIGGER_REJECT, 0, "bad");
+  EXPECT_EQ(sink_.told, Told{"not buried a bad"});
+  EXPECT_TRUE(nothing_to_take());
+  sink_.can_bury = true;
+  advance(Millis(1'000));
+  EXPECT_EQ(sink_.told.back(), "buried a bad");
+  take();
+}
+
+// ---- pending ----
+
+TEST_F(DispatcherTest, PendingIsFinishedByComplete) {
+  accept("a");
+  const trigger_message& taken = take();
+  const std::uint64_t token = taken.token;
+  answer(taken, TRIGGER_PENDING);
+  EXPECT_TRUE(sink_.told.empty());
+  EXPECT_EQ(dispatcher().complete(token, {TRIGGER_OK, 0, ""}), TRIGGER_OK);
+  EXPECT_EQ(sink_.told, Told{"finished a"});
+  EXPECT_EQ(dispatcher().complete(token, {TRIGGER_OK, 0, ""}), TRIGGER_E_STALE);
+}
+
+TEST_F(DispatcherTest, PendingHoldsItsPlace) {
+  accept("a");
+  accept("b");
+  answer(take(), TRIGGER_PENDING);
+  EXPECT_TRUE(nothing_to_take());
+}
+
+TEST_F(DispatcherTest, CompleteMayComeBeforeHandleHasReturned) {
+  accept("a");
+  const trigger_message& taken = take();
+  EXPECT_EQ(dispatcher().complete(taken.token, {TRIGGER_REJECT, 0, "early"}), TRIGGER_OK);
+  EXPECT_EQ(dispatcher().complete(taken.token, {TRIGGER_OK, 0, ""}), TRIGGER_E_STALE);
+  EXPECT_TRUE(sink_.told.empty()) << "the service may still be reading the message";
+  answer(taken, TRIGGER_PENDING);
+  EXPECT_EQ(sink_.told, Told{"buried a early"});
+}
+
+TEST_F(DispatcherTest, TheFirstAnswerWinsOverWhatHandleReturnsLater) {
+  accept("a");
+  const trigger_message& taken = take();
+  EXPECT_EQ(dispatcher().complete(taken.token, {TRIGGER_OK, 0, ""}), TRIGGER_OK);
+  answer(taken, TRIGGER_RETRY);
+  EXPECT_EQ(sink_.told, Told{"finished a"});
+}
+
+TEST_F(DispatcherTest, AnUnknownTokenIsStale) {
+  accept("a");
+  EXPECT_EQ(dispatcher().complete(0, {}), TRIGGER_E_STALE);
+  EXPECT_EQ(dispatcher().complete(77, {}), TRIGGER_E_STALE);
+  EXPECT_EQ(dispatcher().extend(77, 1), TRIGGER_E_STALE);
+}
+
+// ---- deadlines ----
+
+TEST_F(DispatcherTest, PendingPastItsDeadlineIsRetriedAndTheLateAnswerRefused) {
+  accept("a");
+  const trigger_message& taken = take();
+  const std::uint64_t token = taken.token;
+  answer(taken, TRIGGER_PENDING);
+  advance(Millis(999));
+  EXPECT_TRUE(sink_.told.empty());
+  advance(Millis(1));
+  EXPECT_EQ(sink_.told, Told{"retry a 1 100 no verdict within 1s"});
+  EXPECT_EQ(topic(taken), "a") << "the service may read it until it completes";
+  EXPECT_EQ(dispatcher().stats().late, 1U);
+  EXPECT_EQ(dispatcher().complete(token, {TRIGGER_OK, 0, ""}), TRIGGER_E_STALE);
+  EXPECT_EQ(dispatcher().stats().late, 0U);
+  EXPECT_EQ(dispatcher().complete(token, {TRIGGER_OK, 0, ""}), TRIGGER_E_STALE);
+  advance(Millis(100));
+  EXPECT_EQ(take().attempt, 2U);
+}
+
+TEST_F(DispatcherTest, ExtendMovesTheDeadline) {
+  accept("a");
+  const trigger_message& taken = take();
+  const std::uint64_t token = taken.token;
+  answer(taken, TRIGGER_PENDING);
+  advance(Millis(900));
+  EXPECT_EQ(dispatcher().extend(token, 5'000), TRIGGER_OK);
+  advance(Millis(4'999));
+  EXPECT_TRUE(sink_.told.empty());
+  advance(Millis(1));
+  EXPECT_EQ(sink_.told.size(), 1U);
+  EXPECT_EQ(dispatcher().extend(token, 5'000), TRIGGER_E_STALE);
+}
+
+TEST_F(DispatcherTest, ExtendMayShorten) {
+  accept("a");
+  const trigger_message& taken = take();
+  answer(taken, TRIGGER_PENDING);
+  EXPECT_EQ(dispatcher().extend(taken.token, 10), TRIGGER_OK);
+  advance(Millis(10));
+  EXPECT_EQ(sink_.told.size(), 1U);
+}
+
+TEST_F(DispatcherTest, ACallThatOverrunsKeepsItsPlaceAndKeyUntilItReturns) {
+  options_.concurrency = 2;
+  accept("a");
+  accept("a");
+  const trigger_message& taken = take();
+  advance(Millis(1'000));
+  EXPECT_EQ(sink_.told, Told{"overdue a"});
+  advance(Millis(60'000));
+  EXPECT_EQ(sink_.told.size(), 1U) << "said once";
+  EXPECT_TRUE(nothing_to_take());
+  answer(taken, TRIGGER_OK);  // refused: it had counted as a retry
+  EXPECT_EQ(sink_.told.back(), "retry a 1 100 no verdict within 1s");
+  EXPECT_EQ(dispatcher().stats().late_answers, 1U);
+  EXPECT_EQ(dispatcher().stats().ok, 0U);
+}
+
+TEST_F(DispatcherTest, AnOverrunThatThenSaysPendingKeepsTheMessageReadable) {
+  accept("a");
+  const trigger_message& taken = take();
+  const std::uint64_t token = taken.token;
+  advance(Millis(1'000));
+  answer(taken, TRIGGER_PENDING);
+  EXPECT_EQ(dispatcher().stats().late, 1U);
+  EXPECT_EQ(topic(taken), "a");
+  EXPECT_EQ(dispatcher().complete(token, {}), TRIGGER_E_STALE);
+  EXPECT_EQ(dispatcher().stats().late, 0U);
+}
+
+TEST_F(DispatcherTest, CompletedDuringAnOverrunIsStaleAndPinsNothing) {
+  accept("a");
+  const trigger_message& taken = take();
+  advance(Millis(1'000));
+  EXPECT_EQ(dispatcher().complete(taken.token, {TRIGGER_OK, 0, ""}), TRIGGER_E_STALE);
+  answer(taken, TRIGGER_PENDING);
+  EXPECT_EQ(dispatcher().stats().late, 0U);
+  EXPECT_EQ(sink_.told.back(), "retry a 1 100 no verdict within 1s");
+}
+
+TEST_F(DispatcherTest, AServiceThatNeverCompletesStallsItsTriggerInsteadOfFillingMemory) {
+  options_.retry.max_attempts = 1;
+  for (int i = 0; i < 5; ++i) accept(fmt::format("t{}", i));
+  const trigger_message* last = nullptr;
+  for (int i = 0; i < 4; ++i) {
+    last = &take();
+    answer(*last, TRIGGER_PENDING);
+    advance(Millis(1'000));
+  }
+  EXPECT_EQ(std::count(sink_.told.begin(), sink_.told.end(), "stalled 4"), 1);
+  EXPECT_TRUE(nothing_to_take());
+  EXPECT_EQ(dispatcher().complete(last->token, {}), TRIGGER_E_STALE);
+  EXPECT_EQ(topic(take()), "t4");
+}
+
+// ---- room ----
+
+TEST_F(DispatcherTest, FullAtCapacityRoomyAgainAtHalf) {
+  for (int i = 0; i < 3; ++i) accept(fmt::format("t{}", i));
+  EXPECT_FALSE(dispatcher().full());
+  accept("t3");
+  EXPECT_TRUE(dispatcher().full());
+  EXPECT_EQ(sink_.told, Told{"room"});
+  answer(take(), TRIGGER_OK);
+  EXPECT_TRUE(dispatcher().full());
+  answer(take(), TRIGGER_OK);
+  EXPECT_FALSE(dispatcher().full());
+  EXPECT_EQ(std::count(sink_.told.begin(), sink_.told.end(), "room"), 2);
+}
+
+TEST_F(DispatcherTest, WhatComesWhileFullIsStillTaken) {
+  for (int i = 0; i < 10; ++i) accept(fmt::format("t{}", i));
+  EXPECT_EQ(dispatcher().stats().queued, 10U);
+}
+
+// ---- stopping ----
+
+TEST_F(DispatcherTest, DrainEndsAtOnceWhereNothingIsLeft) {
+  EXPECT_TRUE(dispatcher().drain(clock_.now() + Millis(1'000)));
+}
+
+TEST_F(DispatcherTest, DrainGivesWaitingRetriesTheirChance) {
+  accept("a");
+  answer(take(), TRIGGER_RETRY, 500'000);
+  EXPECT_TRUE(nothing_to_take());
+  dispatcher().hold();
+  EXPECT_FALSE(dispatcher().drain(clock_.now()));
+  dispatcher().resume();
+  EXPECT_EQ(take().attempt, 2U);
+}
+
+TEST_F(DispatcherTest, RevokedPendingIsStaleAndLeftOver) {
+  accept("a");
+  accept("b");
+  const trigger_message& taken = take();
+  const std::uint64_t token = taken.token;
+  answer(taken, TRIGGER_PENDING);
+  dispatcher().revoke_pending();
+  EXPECT_EQ(dispatcher().complete(token, {TRIGGER_OK, 0, ""}), TRIGGER_E_STALE);
+  const auto left = dispatcher().take_leftovers();
+  ASSERT_EQ(left.size(), 2U);
+  EXPECT_TRUE(sink_.told.empty());
+}
+
+TEST_F(DispatcherTest, WhatAServiceDoesNotReturnIsLeftOverToo) {
+  options_.concurrency = 3;
+  for (const char* t : {"running", "overdue", "answered"}) accept(t);
+  take();
+  take();
+  const trigger_message& answered = take();
+  EXPECT_EQ(dispatcher().complete(answered.token, {TRIGGER_OK, 0, ""}), TRIGGER_OK);
+  advance(Millis(1'000));
+  EXPECT_EQ(dispatcher().take_leftovers().size(), 2U) << "not the one that is answered";
+}
+
+TEST_F(DispatcherTest, AStoppedWorkerGetsNothing) {
+  accept("a");
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_EQ(dispatcher().take(stop.get_token()), nullptr);
+  EXPECT_EQ(dispatcher().stats().queued, 1U);
+}
+
+}  // namespace
+}  // namespace triggerd::trigger

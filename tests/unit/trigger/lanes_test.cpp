@@ -1,0 +1,94 @@
+#include "trigger/lanes.hpp"
+
+#include <gtest/gtest.h>
+
+namespace triggerd::trigger {
+namespace {
+
+DeliveryPtr delivery(const std::string& id) {
+  auto made = std::make_shared<Delivery>();
+  made->id = id;
+  return made;
+}
+
+TEST(Lanes, OneLaneGivesOneAtATimeInOrder) {
+  Lanes lanes;
+  lanes.push(delivery("1"), "k");
+  lanes.push(delivery("2"), "k");
+  const DeliveryPtr first = lanes.pop();
+  EXPECT_EQ(first->id, "1");
+  EXPECT_FALSE(lanes.has_ready());
+  EXPECT_EQ(lanes.pop(), nullptr);
+  EXPECT_EQ(lanes.size(), 1U);
+  lanes.release(*first);
+  EXPECT_EQ(lanes.pop()->id, "2");
+}
+
+TEST(Lanes, LanesDoNotWaitForEachOther) {
+  Lanes lanes;
+  lanes.push(delivery("a1"), "a");
+  lanes.push(delivery("a2"), "a");
+  lanes.push(delivery("b1"), "b");
+  EXPECT_EQ(lanes.pop()->id, "a1");
+  EXPECT_EQ(lanes.pop()->id, "b1");
+  EXPECT_EQ(lanes.pop(), nullptr);
+}
+
+TEST(Lanes, TheLaneThatWaitedLongestGoesFirst) {
+  Lanes lanes;
+  lanes.push(delivery("a1"), "a");
+  lanes.push(delivery("a2"), "a");
+  lanes.push(delivery("b1"), "b");
+  const DeliveryPtr first = lanes.pop();
+  lanes.release(*first);
+  EXPECT_EQ(lanes.pop()->id, "b1");
+  EXPECT_EQ(lanes.pop()->id, "a2");
+}
+
+TEST(Lanes, WhatIsPutBackGoesBeforeAllOthersOfItsLane) {
+  Lanes lanes;
+  lanes.push(delivery("1"), "k");
+  lanes.push(delivery("2"), "k");
+  lanes.put_back(lanes.pop());
+  EXPECT_EQ(lanes.size(), 2U);
+  EXPECT_EQ(lanes.pop()->id, "1");
+}
+
+TEST(Lanes, LanelessMessagesNeverWait) {
+  Lanes lanes;
+  for (const char* id : {"1", "2", "3"}) lanes.push(delivery(id), std::nullopt);
+  EXPECT_EQ(lanes.pop()->id, "1");
+  const DeliveryPtr second = lanes.pop();
+  EXPECT_EQ(second->id, "2");
+  lanes.put_back(second);
+  EXPECT_EQ(lanes.pop()->id, "2");
+  EXPECT_EQ(lanes.pop()->id, "3");
+  EXPECT_EQ(lanes.size(), 0U);
+}
+
+TEST(Lanes, AReleasedLaneTakesNewMessages) {
+  Lanes lanes;
+  lanes.push(delivery("1"), "k");
+  const DeliveryPtr first = lanes.pop();
+  lanes.release(*first);
+  lanes.release(*first);  // a second release finds nothing to release
+  lanes.push(delivery("2"), "k");
+  EXPECT_EQ(lanes.pop()->id, "2");
+}
+
+TEST(Lanes, TakeAllLeavesNothingButTheHeldLanes) {
+  Lanes lanes;
+  lanes.push(delivery("a1"), "a");
+  lanes.push(delivery("a2"), "a");
+  lanes.push(delivery("b1"), "b");
+  lanes.push(delivery("free"), std::nullopt);
+  const DeliveryPtr held = lanes.pop();
+  EXPECT_EQ(lanes.take_all().size(), 3U);
+  EXPECT_EQ(lanes.size(), 0U);
+  EXPECT_FALSE(lanes.has_ready());
+  lanes.release(*held);
+  EXPECT_FALSE(lanes.has_ready());
+}
+
+}  // namespace
+}  // namespace triggerd::trigger
