@@ -25,10 +25,12 @@ class ClientEvents {
  public:
   virtual ~ClientEvents() = default;
   virtual void on_message(Message message) = 0;
+  virtual void on_batch_end() = 0;
   virtual void on_connected(Attempt attempt, bool session_present) = 0;
   // `code` is the CONNACK return code (1 to 5), or 0 where none came; then `why` says what did.
   virtual void on_connect_failed(Attempt attempt, int code, std::string why) = 0;
-  virtual void on_lost(Attempt attempt) = 0;
+  // `why` where more is known than that it is gone.
+  virtual void on_lost(Attempt attempt, std::string why) = 0;
   // The return codes of SUBACK in the order of the filters: 0, 1, 2 or 0x80. A shorter list: the
   // operation failed.
   virtual void on_subscribed(Attempt attempt, std::vector<int> codes) = 0;
@@ -56,12 +58,16 @@ class Client {
   // Sends DISCONNECT where there is a connection, gives up a connect under way. on_disconnected
   // comes only where this returned ok.
   virtual Result<> disconnect(Attempt attempt) = 0;
+  // Stops and starts reading from the connection there is, which stays up meanwhile. False: this
+  // library cannot do that. [any thread]
+  virtual bool pause_reading() = 0;
+  virtual void resume_reading() = 0;
   // `done` is not called where this fails. [any thread that holds no lock a callback takes]
   virtual Result<> publish(const PublishRequest& request, PublishDone done) = 0;
 };
 
-// Makes the client for a client id; `events` outlives it.
-using ClientFactory = std::function<Result<std::unique_ptr<Client>>(const std::string& client_id,
-                                                                    ClientEvents& events)>;
+// Makes the client of a connection; `events` outlives it.
+using ClientFactory = std::function<Result<std::unique_ptr<Client>>(
+    const ConnectionOptions& options, ClientEvents& events)>;
 
 }  // namespace triggerd::mqtt

@@ -83,7 +83,7 @@ Result<std::shared_ptr<Connection>> Connection::make(const ConnectionServices& s
                                                      ConnectionOptions options,
                                                      ConnectionListener& listener) {
   std::shared_ptr<Connection> connection(new Connection(services, std::move(options), listener));
-  auto client = services.make_client(connection->options_.client_id, *connection);
+  auto client = services.make_client(connection->options_, *connection);
   if (!client) return tl::make_unexpected(client.error());
   connection->client_ = std::move(*client);
   return connection;
@@ -139,6 +139,7 @@ void Connection::on_message(Message message) {
     log_.warn("message.refused", fields_,
               "message on \"{}\" has {} bytes, over max_packet_size ({}): refused", message.topic,
               size, format_size(options_.max_packet_size));
+    message.receipt.release();
     return;
   }
   listener_.on_message(std::move(message));
@@ -159,9 +160,9 @@ void Connection::on_connect_failed(Attempt attempt, int code, std::string why) {
            [code, why = std::move(why)](Connection& self) { self.connect_failed(code, why); });
 }
 
-void Connection::on_lost(Attempt attempt) {
+void Connection::on_lost(Attempt attempt, std::string why) {
   can_publish_ = false;
-  post_for(attempt, [](Connection& self) { self.lost(); });
+  post_for(attempt, [why = std::move(why)](Connection& self) { self.lost(why); });
 }
 
 void Connection::on_subscribed(Attempt attempt, std::vector<int> codes) {
@@ -352,7 +353,7 @@ void Connection::connected(bool session_present) {
 
 // ---- Losing it ----
 
-void Connection::lost() {
+void Connection::lost(const std::string& fault) {
   if (library_ == Library::disconnecting) {
     disconnected();
     return;
@@ -370,6 +371,11 @@ void Connection::lost() {
   } else {
     short_sessions_ = 0;
     failed_rounds_ = 1;
+  }
+  if (!fault.empty()) {
+    wait_and_retry(fmt::format("{}: connection closed: {}", status_.server, fault),
+                   options_.reconnect.delay(failed_rounds_, services_.random()));
+    return;
   }
   if (short_sessions_ >= kShortSessionsToReport && !was_subscribing) {
     // Whoever took the client id reconnects as we do: two that insist would take turns for ever.

@@ -47,6 +47,11 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   // Back-pressure: disconnects and keeps the session at the server; resume() connects again.
   void pause(std::string why);
   void resume();
+  // Back-pressure for a short while: the connection stays up and is not read from. It has to go on
+  // before keep_alive runs out, which only reading answers. False: not possible, pause() instead.
+  // [any]
+  bool pause_reading() { return client_->pause_reading(); }
+  void resume_reading() { client_->resume_reading(); }
   // Publishes the on-disconnect payload, disconnects, and calls `done` on the supervisor; for good.
   // The session stays at the server. `done` comes within about two seconds, whatever the server
   // does.
@@ -67,9 +72,10 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
 
   // ClientEvents: on the library's threads; everything but messages is posted to the supervisor.
   void on_message(Message message) override;
+  void on_batch_end() override { listener_.on_batch_end(); }
   void on_connected(Attempt attempt, bool session_present) override;
   void on_connect_failed(Attempt attempt, int code, std::string why) override;
-  void on_lost(Attempt attempt) override;
+  void on_lost(Attempt attempt, std::string why) override;
   void on_subscribed(Attempt attempt, std::vector<int> codes) override;
   void on_unsubscribed(Attempt attempt) override;
   void on_disconnected(Attempt attempt) override;
@@ -97,7 +103,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void send_or_reconnect(const Result<>& sent, std::string_view answer);
   void went_up();
   void retry_refused();
-  void lost();
+  void lost(const std::string& fault);
   void reconnect_because(const std::string& why);
   void wait_and_retry(const std::string& why, Millis delay);
   void begin_disconnect();

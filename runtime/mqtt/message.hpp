@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/clock.hpp"
+#include "mqtt/receipt.hpp"
 
 namespace triggerd::mqtt {
 
@@ -46,7 +47,9 @@ struct Message {
   int qos = 0;
   bool retained = false;
   bool dup = false;
+  std::uint16_t packet_id = 0;  // QoS 1 and 2
   Wall received{};
+  Receipt receipt;
 };
 
 }  // namespace triggerd::mqtt

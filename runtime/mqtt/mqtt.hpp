@@ -7,7 +7,8 @@
 //   client.hpp          the seam to the MQTT library
 //   paho_client.hpp     the library behind that seam
 //   resolver.hpp        host names to addresses, off every thread that must not wait
-//   message.hpp         a received message
+//   message.hpp         a received message, with its receipt.hpp
+//   wire/               under the library: reading ahead, held acknowledgements, pausing
 //
 // Threads. One supervisor for all connections: an EventLoop on a thread that main starts. Every
 // state of a Connection belongs to it, so those states need no lock. Paho's two threads come in
@@ -31,6 +32,22 @@
 
 namespace triggerd::mqtt {
 
+// Where QoS 2 messages are kept between PUBLISH and PUBREL, so that one which the server has PUBREC
+// for survives this process. Keys are the library's. [Paho's threads, with its lock held: must not
+// block]
+class StagedMessages {
+ public:
+  virtual ~StagedMessages() = default;
+  // What is kept: at first what an earlier process has kept.
+  virtual std::vector<std::string> keys() = 0;
+  virtual std::optional<std::string> get(const std::string& key) = 0;
+  // Keeps `packet`, the PUBLISH as it came, in the place of one with the same key. The keys are
+  // "r-7" for packet id 7 on 3.1.1, and "r5-7" on 5. `receipt` is the PUBREC's.
+  virtual void put(const std::string& key, std::string packet, Receipt receipt) = 0;
+  // The server has lost the session: no PUBREL will come for what is staged.
+  virtual void session_lost() = 0;
+};
+
 struct ConnectionOptions {
   std::string alias;      // for messages
   std::string trigger;    // for messages; empty for the alias's own connection
@@ -45,6 +62,9 @@ struct ConnectionOptions {
   config::Secret password;
   std::optional<config::LastWill> last_will;  // with its on-connect and on-disconnect payloads
   std::vector<config::Topic> topics;          // subscribed to on every connect
+  // Acknowledgements of QoS 1 and 2 wait for Receipt::release().
+  bool hold_acknowledgements = false;
+  StagedMessages* staged = nullptr;  // outlives the connection; null: QoS 2 is kept in memory only
 };
 
 // What the server made of one filter.
@@ -77,6 +97,9 @@ class ConnectionListener {
   virtual ~ConnectionListener() = default;
   // [Paho receive thread]: must not block, publish, or call anything that waits for another thread.
   virtual void on_message(Message message) = 0;
+  // After the last message of those that came together. Where the library is not wired, that is
+  // every message, and its acknowledgement leaves when this returns. [Paho receive thread]
+  virtual void on_batch_end() {}
   // After every change. [supervisor]
   virtual void on_status(const ConnectionStatus& status) = 0;
 };

@@ -8,6 +8,8 @@
 #include <limits>
 
 #include "base/mutex.hpp"
+#include "mqtt/paho_persistence.hpp"
+#include "mqtt/wire/wire.hpp"
 
 namespace triggerd::mqtt {
 namespace {
@@ -22,6 +24,16 @@ struct Hook {
   Mutex mutex;
   ClientEvents* events TRIGGERD_GUARDED_BY(mutex) = nullptr;
   std::atomic<Attempt> attempt{0};
+  bool hold = false;                           // constant once made
+  std::size_t packet_limit = 0;                // constant once made
+  std::optional<PahoPersistence> persistence;  // constant once made
+  Mutex link_mutex;
+  std::shared_ptr<wire::Link> link TRIGGERD_GUARDED_BY(link_mutex);  // of the connection there is
+
+  std::shared_ptr<wire::Link> current_link() {
+    MutexLock lock(link_mutex);
+    return link;
+  }
 
   template <class Tell>
   void tell(Tell tell) {
@@ -29,6 +41,11 @@ struct Hook {
     if (events != nullptr) tell(*events);
   }
 };
+
+// A packet that is larger is not read, whatever max_packet_size says: it ends the connection. Up to
+// it, a message over max_packet_size is read, refused and acknowledged, so that it does not come
+// again.
+constexpr std::size_t kReadableBytes = 16 << 20;
 
 // One operation under way; freed by the callback that ends it.
 struct Call {
@@ -65,21 +82,41 @@ int message_arrived(void* context, char* topic, int topic_length, MQTTAsync_mess
                    .qos = message->qos,
                    .retained = message->retained != 0,
                    .dup = message->dup != 0,
-                   .received = std::chrono::system_clock::now()};
-  static_cast<Hook*>(context)->tell(
-      [&received](ClientEvents& events) { events.on_message(std::move(received)); });
+                   .packet_id = static_cast<std::uint16_t>(message->msgid),
+                   .received = std::chrono::system_clock::now(),
+                   .receipt = {}};
+  auto& hook = *static_cast<Hook*>(context);
+  const std::shared_ptr<wire::Link> link = message->qos > 0 ? wire::current() : nullptr;
+  if (hook.hold && link) {
+    // QoS 2 of 3.1.1 arrives here with its PUBREL.
+    const auto kind = received.qos == 1 ? wire::AckKind::puback : wire::AckKind::pubcomp;
+    received.receipt = Receipt(link, kind, link->hold({kind, received.packet_id}));
+  }
+  hook.tell([&received](ClientEvents& events) {
+    events.on_message(std::move(received));
+    if (!wire::wired()) events.on_batch_end();
+  });
   // Anything else would be acknowledged all the same, and block the messages behind it.
   return 1;
 }
 
 void connection_lost(void* context, char*) {
   auto& hook = *static_cast<Hook*>(context);
-  hook.tell([&hook](ClientEvents& events) { events.on_lost(hook.attempt); });
+  const auto link = hook.current_link();
+  const std::string why = link ? link->fault() : std::string();
+  hook.tell([&](ClientEvents& events) { events.on_lost(hook.attempt, why); });
 }
 
 void connect_succeeded(void* context, MQTTAsync_successData* data) {
   const auto call = take(context);
   const bool present = data != nullptr && data->alt.connect.sessionPresent != 0;
+  if (const auto link = wire::current()) {
+    Hook& hook = call->hook;
+    link->limit_packets(hook.packet_limit);
+    link->on_batch_end([&hook] { hook.tell([](ClientEvents& events) { events.on_batch_end(); }); });
+    MutexLock lock(hook.link_mutex);
+    hook.link = link;
+  }
   call->hook.tell([&](ClientEvents& events) { events.on_connected(call->attempt, present); });
 }
 
@@ -238,6 +275,17 @@ class PahoClient final : public Client {
     });
   }
 
+  bool pause_reading() override {
+    const auto link = hook_.current_link();
+    if (!link || link->gone()) return false;
+    link->pause();
+    return true;
+  }
+
+  void resume_reading() override {
+    if (const auto link = hook_.current_link()) link->resume();
+  }
+
  private:
   static int timeout_seconds(std::optional<Millis> timeout) {
     if (!timeout) return kNoTimeoutSeconds;
@@ -260,22 +308,28 @@ class PahoClient final : public Client {
   Mutex api_mutex_;
 };
 
-Result<std::unique_ptr<Client>> make_client(const std::string& client_id, ClientEvents& events) {
+Result<std::unique_ptr<Client>> make_client(const ConnectionOptions& connection,
+                                            ClientEvents& events) {
+  const std::string& client_id = connection.client_id;
   MQTTAsync_createOptions options = MQTTAsync_createOptions_initializer;
   options.MQTTVersion = MQTTVERSION_3_1_1;
   options.sendWhileDisconnected = 0;
   // It also counts what is sent while connected; Publishes has the real limit.
   options.maxBufferedMessages = std::numeric_limits<std::uint16_t>::max();
+  auto* hook = new Hook;
+  hook->hold = connection.hold_acknowledgements;
+  hook->packet_limit = std::max<std::size_t>(connection.max_packet_size, kReadableBytes);
+  if (connection.staged != nullptr) hook->persistence.emplace(*connection.staged);
   MQTTAsync handle = nullptr;
   // The address is replaced by the one of each connect.
-  const int created =
-      MQTTAsync_createWithOptions(&handle, "tcp://localhost:1883", client_id.c_str(),
-                                  MQTTCLIENT_PERSISTENCE_NONE, nullptr, &options);
+  const int created = MQTTAsync_createWithOptions(
+      &handle, "tcp://localhost:1883", client_id.c_str(),
+      hook->persistence ? MQTTCLIENT_PERSISTENCE_USER : MQTTCLIENT_PERSISTENCE_NONE,
+      hook->persistence ? hook->persistence->interface() : nullptr, &options);
   if (created != MQTTASYNC_SUCCESS) {
     return fail("cannot make an MQTT client for client id \"{}\": {}", client_id,
                 MQTTAsync_strerror(created));
   }
-  auto* hook = new Hook;
   {
     MutexLock lock(hook->mutex);
     hook->events = &events;
@@ -298,6 +352,10 @@ void trace(enum MQTTASYNC_TRACE_LEVELS level, char* message) {
   log->warn("mqtt.library", {}, "{}", message);
 }
 
+void report_error(const std::string& text) {
+  if (Log* log = trace_log) log->warn("mqtt.library", {}, "{}", text);
+}
+
 }  // namespace
 
 PahoLibrary::PahoLibrary(Log& log) {
@@ -309,6 +367,7 @@ PahoLibrary::PahoLibrary(Log& log) {
   MQTTAsync_global_init(&options);
   MQTTAsync_setTraceCallback(&trace);
   MQTTAsync_setTraceLevel(MQTTASYNC_TRACE_ERROR);
+  wire::report_errors_to(&report_error);
 }
 
 PahoLibrary::~PahoLibrary() {

@@ -32,7 +32,7 @@ class ConnectionTest : public testing::Test {
     const ConnectionServices services{
         .supervisor = loop_,
         .resolver = resolver_,
-        .make_client = [this](const std::string&,
+        .make_client = [this](const ConnectionOptions&,
                               ClientEvents& events) -> Result<std::unique_ptr<Client>> {
           asked_.events = &events;
           return std::make_unique<test::FakeClient>(asked_);
@@ -61,7 +61,7 @@ class ConnectionTest : public testing::Test {
     loop_->run_due();
   }
   void lost() {
-    asked_.events->on_lost(asked_.attempt());
+    asked_.events->on_lost(asked_.attempt(), "");
     loop_->run_due();
   }
   void disconnected() {
@@ -321,7 +321,7 @@ TEST_F(ConnectionTest, AnswersToAnEarlierAttemptAreIgnored) {
   const Attempt old = asked_.attempt();
   lost();
   advance(Millis(1'000));
-  asked_.events->on_lost(old);
+  asked_.events->on_lost(old, "");
   asked_.events->on_subscribed(old, {1, 2});
   loop_->run_due();
   EXPECT_EQ(listener_.status().state, State::connecting);

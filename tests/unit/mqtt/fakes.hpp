@@ -56,6 +56,8 @@ class FakeClient final : public Client {
     asked_.disconnects.push_back(attempt);
     return {};
   }
+  bool pause_reading() override { return false; }
+  void resume_reading() override {}
   Result<> publish(const PublishRequest& request, PublishDone done) override {
     if (asked_.refuse_publish) return fail("refused");
     asked_.publishes.push_back(

@@ -1,0 +1,237 @@
+#include "mqtt/wire/link.hpp"
+
+#include <fmt/format.h>
+#include <openssl/err.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "mqtt/wire/receiver.hpp"
+
+namespace triggerd::mqtt::wire {
+namespace {
+
+constexpr std::size_t kAhead = 64 * 1024;
+// No acknowledgement is longer, so longer writes are not looked at.
+constexpr std::size_t kShort = 128;
+
+}  // namespace
+
+Link::~Link() = default;
+
+// ---- Reading ----
+
+std::size_t Link::serve(void* to, std::size_t size) {
+  const std::size_t served = std::min(size, end_ - at_);
+  std::memcpy(to, ahead_.get() + at_, served);
+  at_ += served;
+  established_ = true;
+  Receiver::of_this_thread().reading(*this);
+  return served;
+}
+
+// The library asks for the whole rest of a packet at once, so what it asks for is a packet's
+// length.
+bool Link::too_long(std::size_t size) {
+  if (size <= packet_limit_) return false;
+  MutexLock lock(mutex_);
+  fault_ = fmt::format("the server announced a packet of {} bytes, over the limit of {}", size,
+                       packet_limit_.load());
+  return true;
+}
+
+ssize_t Link::read(void* to, std::size_t size) {
+  if (buffered() > 0) return static_cast<ssize_t>(serve(to, size));
+  if (too_long(size)) {
+    errno = EMSGSIZE;
+    return -1;
+  }
+  if (size >= kAhead) {
+    const ssize_t got = ::recv(fd_, to, size, 0);
+    if (got > 0) Receiver::of_this_thread().reading(*this);
+    return got;
+  }
+  if (!ahead_) ahead_ = Receiver::of_this_thread().take_buffer(kAhead);
+  const ssize_t got = ::recv(fd_, ahead_.get(), kAhead, 0);
+  if (got <= 0) return got;
+  at_ = 0;
+  end_ = static_cast<std::size_t>(got);
+  return static_cast<ssize_t>(serve(to, size));
+}
+
+int Link::read_tls(SSL* ssl, void* to, int size, int& error) {
+  error = SSL_ERROR_NONE;
+  const auto wanted = static_cast<std::size_t>(std::max(size, 0));
+  if (buffered() > 0) return static_cast<int>(serve(to, wanted));
+  if (too_long(wanted)) {
+    error = SSL_ERROR_SYSCALL;
+    return -1;
+  }
+  if (!ahead_) ahead_ = Receiver::of_this_thread().take_buffer(kAhead);
+  {
+    MutexLock lock(mutex_);
+    ssl_ = ssl;
+    // One record at a time; what is in the socket already belongs to the same batch.
+    std::size_t filled = 0;
+    int got = 0;
+    while (filled < kAhead &&
+           (got = SSL_read(ssl, ahead_.get() + filled, static_cast<int>(kAhead - filled))) > 0) {
+      filled += static_cast<std::size_t>(got);
+    }
+    if (filled == 0) {
+      error = SSL_get_error(ssl, got);
+      return got;
+    }
+    // What ended the loop comes up again with the next read; nobody asks about this one.
+    ERR_clear_error();
+    at_ = 0;
+    end_ = filled;
+  }
+  return static_cast<int>(serve(to, wanted));
+}
+
+int Link::pending_tls(SSL* ssl) const {
+  return static_cast<int>(buffered()) + SSL_pending(ssl);
+}
+
+void Link::shed() {
+  if (buffered() == 0 && ahead_) Receiver::of_this_thread().give_buffer(std::move(ahead_));
+}
+
+void Link::end_batch() {
+  if (batch_end_) batch_end_();
+  flush();
+}
+
+// ---- The gate ----
+
+Gate::Ticket Link::hold(Ack ack) {
+  MutexLock lock(mutex_);
+  return gate_.hold(ack);
+}
+
+void Link::release(AckKind kind, Gate::Ticket ticket) {
+  MutexLock lock(mutex_);
+  gate_.release(kind, ticket);
+}
+
+std::size_t Link::held() const {
+  MutexLock lock(mutex_);
+  return gate_.size();
+}
+
+std::string Link::fault() const {
+  MutexLock lock(mutex_);
+  return fault_;
+}
+
+void Link::resume() {
+  paused_ = false;
+  wake_receiver();
+}
+
+void Link::flush() {
+  MutexLock lock(mutex_);
+  if (ssl_ != nullptr && !Receiver::is_receive_thread()) {
+    // One thread at a time may use an SSL object together with its error state.
+    we_wait_ = true;
+    wake_receiver();
+    return;
+  }
+  flush_locked();
+}
+
+void Link::flush_locked() {
+  if (gone_ || library_waits_) return;
+  gate_.take(out_);
+  if (!send_out() && !Receiver::is_receive_thread()) wake_receiver();
+}
+
+// False: the socket has no room; it is tried again when poll(2) sees some.
+bool Link::send_out() {
+  while (!out_.empty() || !retry_.empty()) {
+    ssize_t sent = 0;
+    if (ssl_ == nullptr) {
+      sent = ::send(fd_, out_.data(), out_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (sent < 0 && errno == EINTR) continue;
+    } else {
+      if (retry_.empty()) retry_.swap(out_);
+      sent = SSL_write(ssl_, retry_.data(), static_cast<int>(retry_.size()));
+      if (sent > 0) {
+        retry_.clear();
+        continue;
+      }
+    }
+    if (sent <= 0) {
+      // Full, or broken: then the library finds out when it reads.
+      we_wait_ = true;
+      return false;
+    }
+    out_.erase(0, static_cast<std::size_t>(sent));
+  }
+  we_wait_ = false;
+  return true;
+}
+
+// ---- The library writes ----
+
+ssize_t Link::write(const iovec* parts, int count) {
+  std::size_t total = 0;
+  for (int i = 0; i < count; ++i) total += parts[i].iov_len;
+  MutexLock lock(mutex_);
+  if (!library_waits_ && total < kShort) {
+    std::string bytes;
+    for (int i = 0; i < count; ++i) {
+      bytes.append(static_cast<const char*>(parts[i].iov_base), parts[i].iov_len);
+    }
+    if (const auto ack = parse_ack(bytes)) {
+      gate_.written(*ack, bytes);
+      if (!Receiver::is_receive_thread()) flush_locked();
+      return static_cast<ssize_t>(total);
+    }
+  }
+  if (!library_waits_ && !send_out()) {
+    errno = EAGAIN;
+    return -1;
+  }
+  const ssize_t sent = ::writev(fd_, parts, count);
+  if (sent >= 0) library_waits_ = static_cast<std::size_t>(sent) < total;
+  if (!library_waits_ && sent >= 0) flush_locked();
+  return sent;
+}
+
+int Link::write_tls(SSL* ssl, const void* from, int size, int& error) {
+  error = SSL_ERROR_NONE;
+  MutexLock lock(mutex_);
+  ssl_ = ssl;
+  const std::string_view bytes(static_cast<const char*>(from), static_cast<std::size_t>(size));
+  if (!library_waits_ && bytes.size() < kShort) {
+    if (const auto ack = parse_ack(bytes)) {
+      gate_.written(*ack, bytes);
+      return size;
+    }
+  }
+  if (!library_waits_ && !send_out()) {
+    error = SSL_ERROR_WANT_WRITE;
+    return -1;
+  }
+  const int sent = SSL_write(ssl, from, size);
+  error = SSL_get_error(ssl, sent);
+  library_waits_ = sent <= 0 && (error == SSL_ERROR_WANT_WRITE || error == SSL_ERROR_WANT_READ);
+  return sent;
+}
+
+void Link::die() {
+  MutexLock lock(mutex_);
+  gone_ = true;
+  ssl_ = nullptr;
+  gate_ = Gate();
+  out_.clear();
+  retry_.clear();
+  we_wait_ = false;
+  library_waits_ = false;
+}
+
+}  // namespace triggerd::mqtt::wire

@@ -1,0 +1,112 @@
+// Link: one socket of the MQTT library, from its first use to its close().
+//
+// Threads. read() and what begins with "receive" in its thread tag belong to the library's receive
+// thread, and the buffer for reading ahead is its own. Everything that writes is under one lock, so
+// that no packet is split by another, whoever writes: the library's two threads, or a worker that
+// finished a message.
+#pragma once
+
+#include <openssl/ssl.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/mutex.hpp"
+#include "mqtt/wire/gate.hpp"
+
+namespace triggerd::mqtt::wire {
+
+class Link : public std::enable_shared_from_this<Link> {
+ public:
+  explicit Link(int fd) : fd_(fd) {}
+  ~Link();
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
+  int fd() const { return fd_; }
+
+  // ---- For the client that uses this connection ----
+
+  // Holds the acknowledgement that the library is about to write. [receive thread]
+  Gate::Ticket hold(Ack ack);
+  // Lets it go, once its turn comes and somebody flushes. Nothing where the connection is gone:
+  // what it held is dropped with it, and the server sends the message again. [any]
+  void release(AckKind kind, Gate::Ticket ticket);
+  // Writes what may leave, in one write. [any]
+  void flush();
+  // Stops reading: TCP flow control does the rest. [any]
+  void pause() { paused_ = true; }
+  void resume();
+  bool paused() const { return paused_; }
+  // A packet that is longer ends the connection instead of being read. [any]
+  void limit_packets(std::size_t bytes) { packet_limit_ = bytes; }
+  // Called after the last message of each batch: when nothing more is buffered, or the connection
+  // is gone; without a lock. Set before the first message. [receive thread]
+  void on_batch_end(std::function<void()> call) { batch_end_ = std::move(call); }
+  // Why this layer ended the connection; empty where it did not. [any]
+  std::string fault() const;
+  // Acknowledgements held or waiting for their turn. [any]
+  std::size_t held() const;
+
+  // ---- For the functions under the library ----
+
+  // As recv(2) without flags. [receive thread]
+  ssize_t read(void* to, std::size_t size);
+  // As SSL_read and SSL_pending; `error` is what SSL_get_error says afterwards. [receive thread]
+  int read_tls(SSL* ssl, void* to, int size, int& error);
+  int pending_tls(SSL* ssl) const;
+  std::size_t buffered() const { return end_ - at_; }
+  // Bytes have come, so it is connected. [receive thread]
+  bool established() const { return established_; }
+  // Closed; its number may be another link's by now. [any]
+  bool gone() const { return gone_; }
+  // As writev(2), SSL_write. [Paho's threads]
+  ssize_t write(const iovec* parts, int count);
+  int write_tls(SSL* ssl, const void* from, int size, int& error);
+  // The library has a packet that is partly written: only poll(2) knows when it goes on. [any]
+  bool library_waits() const { return library_waits_; }
+  // Our own bytes wait for room in the socket. [any]
+  bool we_wait() const { return we_wait_; }
+  // The batch is over. [receive thread]
+  void end_batch();
+  // Gives the buffer for reading ahead back, where it is empty. [receive thread]
+  void shed();
+  // close(2) comes next; nothing is written to the descriptor from here on. [Paho's threads]
+  void die();
+
+ private:
+  std::size_t serve(void* to, std::size_t size);
+  bool too_long(std::size_t size);
+  void flush_locked() TRIGGERD_REQUIRES(mutex_);
+  bool send_out() TRIGGERD_REQUIRES(mutex_);
+
+  const int fd_;
+
+  // The receive thread's.
+  std::unique_ptr<char[]> ahead_;
+  std::size_t at_ = 0;
+  std::size_t end_ = 0;
+  bool established_ = false;
+  std::function<void()> batch_end_;
+
+  std::atomic<bool> gone_{false};
+  std::atomic<bool> paused_{false};
+  std::atomic<bool> library_waits_{false};
+  std::atomic<bool> we_wait_{false};
+  std::atomic<std::size_t> packet_limit_{1 << 20};
+
+  mutable Mutex mutex_;
+  SSL* ssl_ TRIGGERD_GUARDED_BY(mutex_) = nullptr;
+  Gate gate_ TRIGGERD_GUARDED_BY(mutex_);
+  std::string out_ TRIGGERD_GUARDED_BY(mutex_);  // ours, not yet in the socket
+  std::string retry_
+      TRIGGERD_GUARDED_BY(mutex_);  // of a TLS write that has to be made again as it was
+  std::string fault_ TRIGGERD_GUARDED_BY(mutex_);
+};
+
+}  // namespace triggerd::mqtt::wire

@@ -1,0 +1,30 @@
+// wire: what lies under the MQTT library. Its calls to the operating system and to OpenSSL come
+// here first, by link-time wrapping of the static archive (wire.cmake); the library itself is
+// unmodified.
+//
+//   wire.hpp      what the client above uses
+//   link.hpp      one socket: reading ahead, writing whole packets, pausing
+//   gate.hpp      held acknowledgements, in arrival order
+//   receiver.hpp  the receive thread between two packets: poll(2), and the end of a batch
+//   table.hpp     which link a descriptor is
+//   wrap.cpp      the wrapped functions
+//
+// Where the library cannot be wrapped (only a shared one is there), wired() is false, current() is
+// null, and whoever has to hold an acknowledgement does its work before the callback returns.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "mqtt/wire/link.hpp"
+
+namespace triggerd::mqtt::wire {
+
+// Whether the library in this program is wrapped. [any]
+bool wired();
+// The connection whose packet is being handled. [receive thread, in a callback of the library]
+std::shared_ptr<Link> current();
+// Gets the library's own messages of level error and above. [before the first client]
+void report_errors_to(void (*report)(const std::string& text));
+
+}  // namespace triggerd::mqtt::wire

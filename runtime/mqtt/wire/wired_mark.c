@@ -1,0 +1,2 @@
+/* Part of the wrapped library only: see wired() in wrap.cpp. */
+const char triggerd_paho_is_wired = 1;

@@ -1,0 +1,158 @@
+// The functions that stand between the MQTT library and the system. The linker gives the library's
+// references to them these names (wire.cmake); no other code of the program is touched.
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+
+#include "mqtt/wire/receiver.hpp"
+#include "mqtt/wire/table.hpp"
+#include "mqtt/wire/wire.hpp"
+
+// NOLINTBEGIN(bugprone-reserved-identifier): the linker chose the prefix.
+
+namespace triggerd::mqtt::wire {
+namespace {
+
+std::atomic<void (*)(const std::string&)> error_report{nullptr};
+
+// The library asks for the error of its last call on an object; in between, another thread may have
+// used the object.
+struct LastTls {
+  const SSL* ssl = nullptr;
+  int result = 0;
+  int error = SSL_ERROR_NONE;
+};
+thread_local LastTls last_tls;
+
+// Log levels of Paho; below it there is tracing, and a message for every packet.
+constexpr int kErrorLevel = 5;
+
+// The library reads packet after packet from one connection: mostly it is the one before.
+Link& link_to_read(int fd, std::shared_ptr<Link>& keep) {
+  if (Receiver::is_receive_thread()) {
+    const auto& last = Receiver::of_this_thread().current();
+    if (last && last->fd() == fd && !last->gone()) return *last;
+  }
+  keep = link_of(fd);
+  return *keep;
+}
+
+}  // namespace
+
+void report_errors_to(void (*report)(const std::string& text)) {
+  error_report = report;
+}
+
+std::shared_ptr<Link> current() {
+  return Receiver::is_receive_thread() ? Receiver::of_this_thread().current() : nullptr;
+}
+
+}  // namespace triggerd::mqtt::wire
+
+extern "C" {
+
+using triggerd::mqtt::wire::find_link;
+using triggerd::mqtt::wire::last_tls;
+using triggerd::mqtt::wire::Link;
+using triggerd::mqtt::wire::link_of;
+using triggerd::mqtt::wire::Receiver;
+
+int __wrap_connect(int fd, const sockaddr* address, socklen_t length) {
+  link_of(fd);
+  const int result = ::connect(fd, address, length);
+  const int error = errno;
+  // The receive thread may be asleep over the connections there were before.
+  triggerd::mqtt::wire::wake_receiver();
+  errno = error;
+  return result;
+}
+
+ssize_t __wrap_recv(int fd, void* to, size_t size, int flags) {
+  if (size == 0 || flags != 0) return ::recv(fd, to, size, flags);
+  std::shared_ptr<Link> keep;
+  return triggerd::mqtt::wire::link_to_read(fd, keep).read(to, size);
+}
+
+ssize_t __wrap_writev(int fd, const iovec* parts, int count) {
+  return link_of(fd)->write(parts, count);
+}
+
+int __wrap_poll(pollfd* fds, nfds_t count, int timeout_ms) {
+  return Receiver::of_this_thread().poll(fds, count, timeout_ms);
+}
+
+int __wrap_close(int fd) {
+  triggerd::mqtt::wire::forget_link(fd);
+  return ::close(fd);
+}
+
+int __wrap_usleep(useconds_t time) {
+  if (Receiver::is_receive_thread()) {
+    Receiver::of_this_thread().sleep(static_cast<int>(time / 1000));
+    return 0;
+  }
+  const timespec wait{.tv_sec = static_cast<time_t>(time / 1'000'000),
+                      .tv_nsec = static_cast<long>(time % 1'000'000) * 1000};
+  return ::nanosleep(&wait, nullptr);
+}
+
+int __wrap_SSL_read(SSL* ssl, void* to, int size) {
+  last_tls.ssl = ssl;
+  last_tls.result = link_of(SSL_get_fd(ssl))->read_tls(ssl, to, size, last_tls.error);
+  return last_tls.result;
+}
+
+int __wrap_SSL_write(SSL* ssl, const void* from, int size) {
+  last_tls.ssl = ssl;
+  last_tls.result = link_of(SSL_get_fd(ssl))->write_tls(ssl, from, size, last_tls.error);
+  return last_tls.result;
+}
+
+int __wrap_SSL_pending(const SSL* ssl) {
+  const auto link = find_link(SSL_get_fd(ssl));
+  return link ? link->pending_tls(const_cast<SSL*>(ssl)) : SSL_pending(ssl);
+}
+
+int __wrap_SSL_get_error(const SSL* ssl, int result) {
+  const bool ours = last_tls.ssl == ssl && last_tls.result == result;
+  last_tls.ssl = nullptr;
+  return ours ? last_tls.error : SSL_get_error(ssl, result);
+}
+
+// Tracing and heap tracking: 165 locks and 12 allocations for each message.
+void __wrap_StackTrace_entry(const char*, int, int) {}
+void __wrap_StackTrace_exit(const char*, int, void*, int) {}
+void* __wrap_mymalloc(char*, int, size_t size) {
+  return std::malloc(size);
+}
+void* __wrap_myrealloc(char*, int, void* memory, size_t size) {
+  return std::realloc(memory, size);
+}
+void __wrap_myfree(char*, int, void* memory) {
+  std::free(memory);
+}
+void __wrap_Log(int level, int number, const char* format, ...) {
+  const auto report = triggerd::mqtt::wire::error_report.load();
+  if (level < triggerd::mqtt::wire::kErrorLevel || report == nullptr) return;
+  char text[512];
+  if (format == nullptr) {
+    std::snprintf(text, sizeof text, "message number %d of the MQTT library", number);
+  } else {
+    va_list arguments;
+    va_start(arguments, format);
+    std::vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+  }
+  report(text);
+}
+
+}  // extern "C"
+
+// NOLINTEND(bugprone-reserved-identifier)
