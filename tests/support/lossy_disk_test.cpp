@@ -133,7 +133,6 @@ TEST(LossyDisk, LaterSyncsDoNotMakeUpForOneInVain) {
   const Remains found = remains([](LossyDisk& disk) {
     keep(disk, "a");
     const auto file = disk.find("file");
-    // Odds that differ from the cut's own, whose seed is the same for all of them.
     LossyDisk::write(*file, 0, "b");
     disk.sync_in_vain(*file);
     EXPECT_EQ(file->content(), "b");

@@ -62,12 +62,11 @@ struct Outcome {
   int looks = 0;         // at a database after a cut or after closing it
   int losses = 0;        // looks that missed a transaction whose COMMIT had returned SQLITE_OK
   int damages = 0;       // looks that found no moment's content
-  int failures = 0;      // commits that failed with the power on
+  int failures = 0;      // commits that failed, and were undone, with the power on
   int transactions = 0;  // that were committed
 };
 
-// The cuts are anywhere: in opening, recovery, the first transaction, commits, checkpoints,
-// closing.
+// The cuts are anywhere: in opening, recovery, the first transaction, commits, checkpoints, closes.
 class Endurance {
  public:
   explicit Endurance(Ordeal ordeal) : ordeal_(std::move(ordeal)) {}
@@ -115,9 +114,8 @@ class Endurance {
   void commit(const SqliteConnection& connection) {
     const bool mixed = ordeal_.synchronous == "mixed";
     const bool promise = !mixed || random_() % 2 == 0;
-    connection.run("PRAGMA synchronous = " + (!mixed    ? ordeal_.synchronous
-                                              : promise ? "FULL"
-                                                        : "NORMAL"));
+    const std::string by_turns = promise ? "FULL" : "NORMAL";
+    connection.run("PRAGMA synchronous = " + (mixed ? by_turns : ordeal_.synchronous));
     if (ordeal_.syncs_fail) {
       vfs_->fail_syncs(random_() % 8 == 0 ? SQLITE_IOERR_FSYNC : SQLITE_OK);
     }
@@ -127,8 +125,9 @@ class Endurance {
       if (promise) promised_ = committed_;
       ++outcome_.transactions;
     } else if (vfs_->powered()) {
-      connection.run("ROLLBACK");
       ++outcome_.failures;
+      connection.run("ROLLBACK");
+      EXPECT_EQ(seen(connection), committed_);
     }
   }
 
