@@ -38,6 +38,11 @@ struct RuntimeSection {
   Millis drain_timeout{10'000};
 };
 
+struct InboxSection {
+  bool sync_to_disk = true;  // sync = "disk"; "process": in the operating system's hands
+  std::uint64_t max_size = 1ULL << 30;
+};
+
 struct LogSection {
   LogLevel level = LogLevel::info;
   LogFormat format = LogFormat::text;
@@ -100,6 +105,7 @@ struct Order {
 };
 
 enum class Retained { process, skip, once };
+enum class Acknowledge { received, finished, durable };
 enum class OnExhausted { dead_letter, suspend, discard };
 
 struct Retry {
@@ -135,17 +141,20 @@ struct Trigger {
   Place concurrency_place;
   Order order;
   std::uint32_t queue_capacity = 1000;
+  Acknowledge acknowledge = Acknowledge::durable;
   Millis timeout{30'000};
   Retained retained = Retained::process;
   Retry retry;
   OnExhausted on_exhausted = OnExhausted::dead_letter;
   std::string dead_letter_topic;  // empty: none
+  Millis monitor_interval{60'000};
   Settings settings;
 };
 
 struct Config {
   RuntimeSection runtime;
   LogSection log;
+  InboxSection inbox;
   std::vector<Alias> aliases;
   std::vector<Trigger> triggers;
 

@@ -79,6 +79,7 @@ class Loader {
       config.runtime.plugin_dirs = {folder / "plugins"};
     }
     config.log = sections_.log;
+    config.inbox = sections_.inbox;
     for (AliasDraft& draft : sections_.aliases) config.aliases.push_back(std::move(draft.alias));
     for (TriggerDraft& draft : sections_.triggers) {
       config.triggers.push_back(std::move(draft.trigger));

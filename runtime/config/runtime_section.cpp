@@ -1,4 +1,4 @@
-// [runtime] and [log].
+// [runtime], [log] and [inbox].
 #include "config/sections.hpp"
 #include "config/table_reader.hpp"
 
@@ -6,6 +6,8 @@ namespace triggerd::config {
 namespace {
 
 constexpr Millis kLongest = std::chrono::hours(24);
+constexpr std::uint64_t kSmallestInbox = 1 << 20;
+constexpr std::uint64_t kLargestInbox = 1ULL << 44;
 
 // Whether `key` stands in `table` and in no table of that name before: whether it is to be read.
 bool is_first(TableReader& table, std::string_view key, Sections& sections) {
@@ -82,6 +84,17 @@ void read_log(const SourceFile& file, const Node& table, Sections& sections) {
   if (is_first(reader, "format", sections)) {
     reader.choice("format", sections.log.format,
                   {{"text", LogFormat::text}, {"json", LogFormat::json}});
+  }
+  reader.report_unknown_keys();
+}
+
+void read_inbox(const SourceFile& file, const Node& table, Sections& sections) {
+  TableReader reader(file, table, "[inbox]");
+  if (is_first(reader, "sync", sections)) {
+    reader.choice("sync", sections.inbox.sync_to_disk, {{"disk", true}, {"process", false}});
+  }
+  if (is_first(reader, "max_size", sections)) {
+    reader.size("max_size", sections.inbox.max_size, kSmallestInbox, kLargestInbox);
   }
   reader.report_unknown_keys();
 }

@@ -49,6 +49,7 @@ void read_sections(const SourceFile& file, const Node& root, Sections& sections)
   TableReader reader(file, root, "this file");
   read_one_table(reader, "runtime", sections, read_runtime);
   read_one_table(reader, "log", sections, read_log);
+  read_one_table(reader, "inbox", sections, read_inbox);
   if (const Node* aliases = reader.get("aliases")) read_aliases(file, *aliases, sections);
   if (const Node* triggers = reader.get("triggers")) read_triggers(file, *triggers, sections);
   reader.report_unknown_keys();

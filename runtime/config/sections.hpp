@@ -33,6 +33,7 @@ struct Sections {
   std::optional<std::filesystem::path> state_dir;
   std::optional<std::vector<std::filesystem::path>> plugin_dirs;
   LogSection log;
+  InboxSection inbox;
   // "[log] level" -> where it was written: the keys of [runtime] and [log] are written once.
   std::map<std::string, Place> written;
   std::vector<AliasDraft> aliases;
@@ -46,6 +47,7 @@ void read_sections(const SourceFile& file, const Node& root, Sections& sections)
 
 // Their parts, each with the table it reads.
 void read_runtime(const SourceFile& file, const Node& table, Sections& sections);
+void read_inbox(const SourceFile& file, const Node& table, Sections& sections);
 void read_log(const SourceFile& file, const Node& table, Sections& sections);
 void read_alias(const SourceFile& file, const Member& member, Sections& sections);
 void read_trigger(const SourceFile& file, const Node& table, Sections& sections);

@@ -118,19 +118,6 @@ void read_order(TableReader& reader, Trigger& trigger) {
   }
 }
 
-void read_acknowledge(TableReader& reader) {
-  const auto said = reader.text("acknowledge");
-  if (!said || said->value == "received") return;
-  if (said->value == "durable" || said->value == "finished") {
-    reader.file().error(said->spot,
-                        "acknowledge = \"{}\" is not in this version yet; write \"received\"",
-                        said->value);
-  } else {
-    reader.file().error(said->spot, "acknowledge = \"{}\" is not known; write \"received\"",
-                        said->shown);
-  }
-}
-
 void read_retry(TableReader& trigger_reader, Trigger& trigger) {
   auto reader = trigger_reader.table("retry");
   if (!reader) return;
@@ -182,7 +169,10 @@ void read_trigger(const SourceFile& file, const Node& table, Sections& sections)
   read_service(reader, trigger);
   read_order(reader, trigger);
   reader.integer("queue_capacity", trigger.queue_capacity, 1, 1'000'000);
-  read_acknowledge(reader);
+  reader.choice("acknowledge", trigger.acknowledge,
+                {{"durable", Acknowledge::durable},
+                 {"finished", Acknowledge::finished},
+                 {"received", Acknowledge::received}});
   reader.duration("timeout", trigger.timeout, Millis(1), kLongestCall);
   reader.choice(
       "retained", trigger.retained,
@@ -193,6 +183,7 @@ void read_trigger(const SourceFile& file, const Node& table, Sections& sections)
                  {"suspend", OnExhausted::suspend},
                  {"discard", OnExhausted::discard}});
   read_dead_letter_topic(reader, trigger);
+  reader.duration("monitor_interval", trigger.monitor_interval, Millis(100), kLongestCall);
   read_trigger_settings(reader, trigger);
   reader.report_unknown_keys();
   sections.triggers.push_back(std::move(draft));

@@ -7,10 +7,12 @@ constexpr int kBusyTimeoutMs = 5000;  // somebody looking with sqlite3(1)
 
 }  // namespace
 
-Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& file) {
+Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& file,
+                                                 const std::string& vfs) {
   sqlite3* handle = nullptr;
   constexpr int kFlags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-  const int code = sqlite3_open_v2(file.c_str(), &handle, kFlags, nullptr);
+  const int code =
+      sqlite3_open_v2(file.c_str(), &handle, kFlags, vfs.empty() ? nullptr : vfs.c_str());
   std::unique_ptr<Database> database(new Database(handle, file.string()));
   if (code != SQLITE_OK) return tl::make_unexpected(database->error("open"));
   sqlite3_extended_result_codes(handle, 1);
@@ -35,6 +37,12 @@ Result<> Database::execute(const std::string& sql) {
 Error Database::error(std::string_view doing) const {
   return Error{fmt::format("cannot {} {}: {}", doing, file_,
                            handle_ == nullptr ? "out of memory" : sqlite3_errmsg(handle_))};
+}
+
+bool Database::corrupt() const {
+  if (handle_ == nullptr) return false;
+  const int code = sqlite3_errcode(handle_);
+  return code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
 }
 
 Statement::Statement(Database& database, std::string_view sql) : database_(database) {
@@ -64,6 +72,31 @@ Statement& Statement::bind_blob(std::string_view bytes) {
     code_ = sqlite3_bind_blob64(handle_, ++bound_, bytes.data() == nullptr ? "" : bytes.data(),
                                 bytes.size(), SQLITE_TRANSIENT);
   }
+  return *this;
+}
+
+Statement& Statement::bind_view(std::string_view text) {
+  if (code_ == SQLITE_OK) {
+    code_ = sqlite3_bind_text64(handle_, ++bound_, text.data() == nullptr ? "" : text.data(),
+                                text.size(), SQLITE_STATIC, SQLITE_UTF8);
+  }
+  return *this;
+}
+
+Statement& Statement::bind_blob_view(std::string_view bytes) {
+  if (code_ == SQLITE_OK) {
+    code_ = sqlite3_bind_blob64(handle_, ++bound_, bytes.data() == nullptr ? "" : bytes.data(),
+                                bytes.size(), SQLITE_STATIC);
+  }
+  return *this;
+}
+
+Statement& Statement::reset() {
+  if (code_ == SQLITE_DONE || code_ == SQLITE_ROW) {
+    sqlite3_reset(handle_);
+    code_ = SQLITE_OK;
+  }
+  bound_ = 0;
   return *this;
 }
 

@@ -12,13 +12,24 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.hpp"
 #include "base/result.hpp"
 
 namespace triggerd::inbox {
 
+// Times are kept as milliseconds since 1970-01-01 UTC.
+inline std::int64_t to_ms(Wall time) {
+  return std::chrono::duration_cast<Millis>(time.time_since_epoch()).count();
+}
+inline Wall from_ms(std::int64_t ms) {
+  return Wall(Millis(ms));
+}
+
 class Database {
  public:
-  static Result<std::unique_ptr<Database>> open(const std::filesystem::path& file);
+  // `vfs` is the name of an SQLite VFS; empty: the system's files.
+  static Result<std::unique_ptr<Database>> open(const std::filesystem::path& file,
+                                                const std::string& vfs = {});
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
@@ -27,6 +38,8 @@ class Database {
   Result<> execute(const std::string& sql);
   // An error that carries SQLite's own words and the file's name.
   Error error(std::string_view doing) const;
+  // The file is no database, or a damaged one.
+  bool corrupt() const;
   sqlite3* handle() const { return handle_; }
 
  private:
@@ -47,6 +60,9 @@ class Statement {
   Statement& bind(std::string_view text);
   Statement& bind(std::int64_t number);
   Statement& bind_blob(std::string_view bytes);
+  // The same without a copy: the bytes stay as they are until reset().
+  Statement& bind_view(std::string_view text);
+  Statement& bind_blob_view(std::string_view bytes);
 
   // True while there is a row. False at the end, and after an error.
   bool step();
@@ -55,6 +71,8 @@ class Statement {
 
   // Steps to the end; the first error of prepare, bind or step.
   Result<> finish(std::string_view doing);
+  // Makes it ready for other values. An error stays.
+  Statement& reset();
 
  private:
   Database& database_;

@@ -8,28 +8,52 @@
 namespace triggerd::inbox {
 namespace {
 
-std::int64_t to_ms(Wall time) {
-  return std::chrono::duration_cast<Millis>(time.time_since_epoch()).count();
-}
-
-Wall from_ms(std::int64_t ms) {
-  return Wall(Millis(ms));
-}
+// SQLite's words where the first bytes are another file's.
+constexpr std::string_view kNotADatabase = "file is not a database";
 
 }  // namespace
 
 Inbox::Inbox(std::unique_ptr<Database> database) : database_(std::move(database)) {}
 Inbox::~Inbox() = default;
 
-Result<std::unique_ptr<Inbox>> Inbox::open(const std::filesystem::path& file) {
+Result<std::unique_ptr<Inbox>> Inbox::open_whole(const std::filesystem::path& file,
+                                                 const std::string& vfs, bool& damaged) {
   const mode_t mask = ::umask(0077);
-  auto database = Database::open(file);
+  auto database = Database::open(file, vfs);
   ::umask(mask);
+  damaged = !database && database.error().message.find(kNotADatabase) != std::string::npos;
   if (!database) return tl::make_unexpected(database.error());
+  // Reads all of it, so it has its price; what a start may cost.
+  Statement check(**database, "PRAGMA quick_check(1)");
+  std::string verdict = "ok";
+  if (check.step()) verdict = check.text(0);
+  const auto checked = check.finish("check");
+  damaged = verdict != "ok" || (!checked && (*database)->corrupt());
+  if (!checked) return tl::make_unexpected(checked.error());
+  if (damaged) return fail("{} is damaged: {}", file.string(), verdict);
   if (auto migrated = migrate(**database); !migrated) {
     return tl::make_unexpected(migrated.error());
   }
   return std::unique_ptr<Inbox>(new Inbox(std::move(*database)));
+}
+
+Result<std::unique_ptr<Inbox>> Inbox::open(const std::filesystem::path& file,
+                                           const OpenOptions& options) {
+  bool damaged = false;
+  auto opened = open_whole(file, options.vfs, damaged);
+  if (opened || !damaged || !options.set_aside) return opened;
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const std::string suffix =
+      fmt::format(".damaged-{}", std::chrono::duration_cast<Millis>(now).count());
+  for (const char* part : {"", "-wal", "-shm"}) {
+    const std::filesystem::path from = file.string() + part;
+    std::error_code error;
+    if (!std::filesystem::exists(from, error)) continue;
+    std::filesystem::rename(from, file.string() + suffix + part, error);
+    if (error) return fail("cannot set {} aside: {}", from.string(), error.message());
+  }
+  options.set_aside(file.string() + suffix, opened.error().message);
+  return open_whole(file, options.vfs, damaged);
 }
 
 Result<std::string> Inbox::client_id(std::string_view alias, std::string_view candidate) {
@@ -65,7 +89,7 @@ Result<std::optional<std::vector<std::string>>> Inbox::session(std::string_view 
 Result<> Inbox::remember_session(std::string_view client_id,
                                  const std::vector<std::string>& filters) {
   MutexLock lock(mutex_);
-  Transaction transaction(*database_, Transaction::Sync::process);
+  Transaction transaction(*database_, Transaction::Sync::disk);
   Statement clear(*database_, "DELETE FROM session WHERE client_id = ?");
   if (auto done = clear.bind(client_id).finish("write"); !done) return done;
   Statement session(*database_, "INSERT INTO session (client_id) VALUES (?)");
@@ -78,54 +102,21 @@ Result<> Inbox::remember_session(std::string_view client_id,
   return transaction.commit();
 }
 
+Result<std::vector<std::string>> Inbox::sessions() {
+  MutexLock lock(mutex_);
+  Statement query(*database_, "SELECT client_id FROM session ORDER BY client_id");
+  std::vector<std::string> found;
+  while (query.step()) found.push_back(query.text(0));
+  if (auto read = query.finish("read"); !read) return tl::make_unexpected(read.error());
+  return found;
+}
+
 Result<> Inbox::forget_session(std::string_view client_id) {
   MutexLock lock(mutex_);
-  Transaction transaction(*database_, Transaction::Sync::process);
+  Transaction transaction(*database_, Transaction::Sync::disk);
   Statement clear(*database_, "DELETE FROM session WHERE client_id = ?");
   if (auto done = clear.bind(client_id).finish("write"); !done) return done;
   return transaction.commit();
-}
-
-Result<std::int64_t> Inbox::add_dead_letter(const DeadLetter& letter) {
-  MutexLock lock(mutex_);
-  Transaction transaction(*database_, Transaction::Sync::disk);
-  Statement insert(*database_,
-                   "INSERT INTO dead_letter (message_id, trigger_name, topic, payload, qos,"
-                   " retained, reason, attempts, received_ms, died_ms)"
-                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number");
-  insert.bind(letter.message_id).bind(letter.trigger).bind(letter.topic).bind_blob(letter.payload);
-  insert.bind(std::int64_t{letter.qos}).bind(std::int64_t{letter.retained}).bind(letter.reason);
-  insert.bind(std::int64_t{letter.attempts}).bind(to_ms(letter.received)).bind(to_ms(letter.died));
-  std::int64_t number = 0;
-  if (insert.step()) number = insert.number(0);
-  if (auto done = insert.finish("write"); !done) return tl::make_unexpected(done.error());
-  if (auto done = transaction.commit(); !done) return tl::make_unexpected(done.error());
-  return number;
-}
-
-Result<std::vector<DeadLetter>> Inbox::dead_letters(std::string_view trigger, std::size_t limit) {
-  MutexLock lock(mutex_);
-  Statement query(*database_,
-                  "SELECT number, message_id, trigger_name, topic, payload, qos, retained, reason,"
-                  " attempts, received_ms, died_ms FROM dead_letter"
-                  " WHERE ?1 = '' OR trigger_name = ?1 ORDER BY number DESC LIMIT ?2");
-  query.bind(trigger).bind(static_cast<std::int64_t>(limit));
-  std::vector<DeadLetter> letters;
-  while (query.step()) {
-    letters.push_back({.number = query.number(0),
-                       .message_id = query.text(1),
-                       .trigger = query.text(2),
-                       .topic = query.text(3),
-                       .payload = query.text(4),
-                       .qos = static_cast<int>(query.number(5)),
-                       .retained = query.number(6) != 0,
-                       .reason = query.text(7),
-                       .attempts = static_cast<std::uint32_t>(query.number(8)),
-                       .received = from_ms(query.number(9)),
-                       .died = from_ms(query.number(10))});
-  }
-  if (auto read = query.finish("read"); !read) return tl::make_unexpected(read.error());
-  return letters;
 }
 
 Result<std::vector<std::pair<std::string, std::string>>> Inbox::handled_retained(
@@ -142,7 +133,7 @@ Result<std::vector<std::pair<std::string, std::string>>> Inbox::handled_retained
 Result<> Inbox::set_handled_retained(std::string_view trigger, std::string_view topic,
                                      std::string_view digest) {
   MutexLock lock(mutex_);
-  Transaction transaction(*database_, Transaction::Sync::process);
+  Transaction transaction(*database_, Transaction::Sync::disk);
   Statement insert(*database_,
                    "INSERT OR REPLACE INTO handled_retained (trigger_name, topic, sha256)"
                    " VALUES (?, ?, ?)");

@@ -1,11 +1,14 @@
 // inbox/: what the runtime remembers across restarts, in one SQLite file: STATE_DIR/inbox.db.
 //
 //   inbox.hpp     what is kept, as plain calls
+//   writer.hpp    accepted messages, written in batches on a thread of its own
 //   database.hpp  SQLite behind RAII: open, statement, transaction
 //   schema.hpp    the tables, their version and its migrations
 //
-// Kept so far: generated client ids, the subscriptions last made for each client id, dead letters,
-// and which retained messages a trigger has handled. The file is meant to be read with sqlite3(1).
+// Kept are accepted messages that are not finished, QoS 2 messages between PUBREC and PUBREL, dead
+// letters, the states of triggers, generated client ids, the subscriptions last made for each
+// client id, and which retained messages a trigger has handled. docs/inbox-format.md describes the
+// file.
 //
 // Threads: any; calls are serialised inside, and each that writes is one transaction that has
 // reached the operating system when it returns, and the disk where it says so.
@@ -13,6 +16,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,10 +47,47 @@ struct DeadLetter {
   Wall died{};
 };
 
+// An accepted message that was not finished when the process before this one ended.
+struct StoredMessage {
+  std::int64_t number = 0;  // in the order of arrival
+  std::string message_id;
+  std::string trigger;
+  std::string topic;
+  std::string payload;
+  int qos = 0;
+  bool retained = false;
+  std::uint16_t packet_id = 0;
+  std::uint32_t attempts = 0;
+  Wall received{};
+};
+
+struct StagedMessage {
+  std::string key;  // the MQTT library's
+  std::string message_id;
+  std::string packet;
+};
+
+struct TriggerState {
+  enum class State { disabled, suspended };
+  State state = State::disabled;
+  std::string changed_by;
+  std::string reason;
+  Wall since{};
+};
+
 class Inbox {
  public:
+  struct OpenOptions {
+    std::string vfs;  // of SQLite; empty: the system's files
+    // Told where a damaged file was set aside, and why. Without it such a file is an error.
+    std::function<void(const std::filesystem::path& aside, const std::string& why)> set_aside;
+  };
   // Opens or creates the file. An error names the file and what to do.
-  static Result<std::unique_ptr<Inbox>> open(const std::filesystem::path& file);
+  static Result<std::unique_ptr<Inbox>> open(const std::filesystem::path& file,
+                                             const OpenOptions& options);
+  static Result<std::unique_ptr<Inbox>> open(const std::filesystem::path& file) {
+    return open(file, OpenOptions());
+  }
   ~Inbox();
 
   // The client id kept for `alias`; where there is none, `candidate` is kept and returned.
@@ -57,11 +98,33 @@ class Inbox {
   Result<std::optional<std::vector<std::string>>> session(std::string_view client_id);
   Result<> remember_session(std::string_view client_id, const std::vector<std::string>& filters);
   Result<> forget_session(std::string_view client_id);
+  // The client ids of all sessions.
+  Result<std::vector<std::string>> sessions();
 
-  // On disk when it returns.
-  Result<std::int64_t> add_dead_letter(const DeadLetter& letter);
+  // Messages of `trigger` after number `after`, in the order of arrival, at most `limit`.
+  Result<std::vector<StoredMessage>> messages(std::string_view trigger, std::int64_t after,
+                                              std::size_t limit);
+  // How many there are, by trigger.
+  Result<std::vector<std::pair<std::string, std::int64_t>>> message_counts();
+  Result<std::vector<StagedMessage>> staged(std::string_view client_id);
+
+  // Adds it and removes the message `number`, in one transaction that is on disk when this returns;
+  // `row` is asked for the number inside of it, where no message is being written.
+  Result<std::int64_t> add_dead_letter(
+      const DeadLetter& letter, const std::function<std::optional<std::int64_t>()>& row = {});
   // The newest `limit` ones, newest first; of one trigger where `trigger` is not empty.
   Result<std::vector<DeadLetter>> dead_letters(std::string_view trigger, std::size_t limit);
+  Result<std::optional<DeadLetter>> dead_letter(std::int64_t number);
+  // Gives it another topic and payload.
+  Result<> edit_dead_letter(std::int64_t number, std::string_view topic, std::string_view payload);
+  Result<> drop_dead_letter(std::int64_t number);
+  // Makes it a message of its trigger again, with the same message id and its attempts counted
+  // anew; nullopt where there is no such dead letter.
+  Result<std::optional<StoredMessage>> replay_dead_letter(std::int64_t number);
+
+  // nullopt: neither disabled nor suspended.
+  Result<std::optional<TriggerState>> trigger_state(std::string_view trigger);
+  Result<> set_trigger_state(std::string_view trigger, const std::optional<TriggerState>& state);
 
   // Topic and digest of the retained messages that `trigger` has handled.
   Result<std::vector<std::pair<std::string, std::string>>> handled_retained(
@@ -70,7 +133,10 @@ class Inbox {
                                 std::string_view digest);
 
  private:
+  friend class Writer;
   explicit Inbox(std::unique_ptr<Database> database);
+  static Result<std::unique_ptr<Inbox>> open_whole(const std::filesystem::path& file,
+                                                   const std::string& vfs, bool& damaged);
 
   Mutex mutex_;
   const std::unique_ptr<Database> database_ TRIGGERD_GUARDED_BY(mutex_);

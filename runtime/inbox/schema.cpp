@@ -8,7 +8,7 @@ namespace triggerd::inbox {
 namespace {
 
 // Step N brings version N to N + 1. A step that was released never changes; a change is a new step.
-constexpr std::array<const char*, 1> kSteps{R"sql(
+constexpr std::array<const char*, 2> kSteps{R"sql(
 CREATE TABLE client_id (           -- generated once for an alias that names none
   alias     TEXT PRIMARY KEY,
   client_id TEXT NOT NULL
@@ -40,6 +40,35 @@ CREATE TABLE handled_retained (    -- for retained = "once"
   topic        TEXT NOT NULL,
   sha256       TEXT NOT NULL,      -- of the payload
   PRIMARY KEY (trigger_name, topic)
+) STRICT, WITHOUT ROWID;
+)sql",
+                                            R"sql(
+CREATE TABLE message (             -- accepted, and not finished when this was written
+  number       INTEGER PRIMARY KEY AUTOINCREMENT,  -- in the order of arrival
+  trigger_name TEXT NOT NULL,
+  message_id   TEXT NOT NULL,      -- what the service sees: the same over all attempts
+  topic        TEXT NOT NULL,
+  payload      BLOB NOT NULL,
+  qos          INTEGER NOT NULL,
+  retained     INTEGER NOT NULL,
+  packet_id    INTEGER NOT NULL,   -- of the PUBLISH, by which the server sends it again
+  attempts     INTEGER NOT NULL,
+  received_ms  INTEGER NOT NULL
+) STRICT;
+CREATE INDEX message_by_trigger ON message (trigger_name, number);
+CREATE TABLE staged (              -- QoS 2 messages between PUBREC and PUBREL
+  client_id    TEXT NOT NULL,
+  key          TEXT NOT NULL,      -- of the MQTT library: "r-ID" on 3.1.1, "r5-ID" on 5
+  message_id   TEXT NOT NULL,
+  packet       BLOB NOT NULL,      -- the PUBLISH as it came
+  PRIMARY KEY (client_id, key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE trigger_state (       -- triggers that somebody or something has stopped
+  trigger_name TEXT PRIMARY KEY,
+  state        TEXT NOT NULL,      -- "disabled" or "suspended"
+  changed_by   TEXT NOT NULL,
+  reason       TEXT NOT NULL,
+  since_ms     INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 )sql"};
 

@@ -26,6 +26,8 @@ class ClientEvents {
   virtual ~ClientEvents() = default;
   virtual void on_message(Message message) = 0;
   virtual void on_batch_end() = 0;
+  // The server repeats a PUBREL whose message was handed over before; `receipt` is its PUBCOMP's.
+  virtual void on_repeated_pubrel(std::uint16_t packet_id, Receipt receipt) = 0;
   virtual void on_connected(Attempt attempt, bool session_present) = 0;
   // `code` is the CONNACK return code (1 to 5), or 0 where none came; then `why` says what did.
   virtual void on_connect_failed(Attempt attempt, int code, std::string why) = 0;
@@ -62,6 +64,8 @@ class Client {
   // library cannot do that. [any thread]
   virtual bool pause_reading() = 0;
   virtual void resume_reading() = 0;
+  // Writes the acknowledgements that have been released. [any thread]
+  virtual void flush_acknowledgements() = 0;
   // `done` is not called where this fails. [any thread that holds no lock a callback takes]
   virtual Result<> publish(const PublishRequest& request, PublishDone done) = 0;
 };

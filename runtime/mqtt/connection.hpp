@@ -52,6 +52,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   // [any]
   bool pause_reading() { return client_->pause_reading(); }
   void resume_reading() { client_->resume_reading(); }
+  // Writes the acknowledgements that have been released. [any]
+  void flush_acknowledgements() { client_->flush_acknowledgements(); }
   // Publishes the on-disconnect payload, disconnects, and calls `done` on the supervisor; for good.
   // The session stays at the server. `done` comes within about two seconds, whatever the server
   // does.
@@ -73,6 +75,9 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   // ClientEvents: on the library's threads; everything but messages is posted to the supervisor.
   void on_message(Message message) override;
   void on_batch_end() override { listener_.on_batch_end(); }
+  void on_repeated_pubrel(std::uint16_t packet_id, Receipt receipt) override {
+    listener_.on_repeated_pubrel(packet_id, std::move(receipt));
+  }
   void on_connected(Attempt attempt, bool session_present) override;
   void on_connect_failed(Attempt attempt, int code, std::string why) override;
   void on_lost(Attempt attempt, std::string why) override;

@@ -100,6 +100,12 @@ class ConnectionListener {
   // After the last message of those that came together. Where the library is not wired, that is
   // every message, and its acknowledgement leaves when this returns. [Paho receive thread]
   virtual void on_batch_end() {}
+  // The server repeats a PUBREL whose QoS 2 message was handed over before; `receipt` is the
+  // PUBCOMP's, which waits as the first one does. [Paho receive thread]
+  virtual void on_repeated_pubrel(std::uint16_t packet_id, Receipt receipt) {
+    (void)packet_id;
+    receipt.release();
+  }
   // After every change. [supervisor]
   virtual void on_status(const ConnectionStatus& status) = 0;
 };

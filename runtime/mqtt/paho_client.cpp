@@ -114,6 +114,13 @@ void connect_succeeded(void* context, MQTTAsync_successData* data) {
     Hook& hook = call->hook;
     link->limit_packets(hook.packet_limit);
     link->on_batch_end([&hook] { hook.tell([](ClientEvents& events) { events.on_batch_end(); }); });
+    if (hook.hold) {
+      // Owned by the link itself, so it keeps no share of it.
+      link->on_repeated_pubrel([&hook, raw = link.get()](std::uint16_t id, wire::Gate::Ticket t) {
+        Receipt receipt(raw->shared_from_this(), wire::AckKind::pubcomp, t);
+        hook.tell([&](ClientEvents& events) { events.on_repeated_pubrel(id, std::move(receipt)); });
+      });
+    }
     MutexLock lock(hook.link_mutex);
     hook.link = link;
   }
@@ -284,6 +291,10 @@ class PahoClient final : public Client {
 
   void resume_reading() override {
     if (const auto link = hook_.current_link()) link->resume();
+  }
+
+  void flush_acknowledgements() override {
+    if (const auto link = hook_.current_link()) link->flush();
   }
 
  private:

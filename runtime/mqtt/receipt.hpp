@@ -24,6 +24,8 @@ class Receipt {
   void flush() {
     if (link_) link_->flush();
   }
+  // Of the same connection.
+  bool same_connection(const Receipt& other) const { return link_ == other.link_; }
   // The connection still stands, so the acknowledgement can still leave.
   bool open() const { return link_ && !link_->gone(); }
 

@@ -1,21 +1,43 @@
 // One message on its way through one trigger: the same over all attempts.
+//
+// It is finished when the service said ok, when it became a dead letter, or when the user's
+// on_exhausted discards it. Until then it is safe in one of three places: the server has it, for
+// its acknowledgement has not left; the inbox has it as a row; or, for QoS 0 and with acknowledge =
+// "received", only memory has it, as was promised.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "base/mutex.hpp"
+#include "config/config.hpp"
+#include "inbox/writer.hpp"
 #include "mqtt/message.hpp"
 
 namespace triggerd::trigger {
 
 struct Lane;
 
-struct Delivery {
+// What the deliveries of one trigger have in common. Outlives them.
+struct DeliveryHome {
+  std::string trigger;
+  std::string client_id;
+  config::Acknowledge acknowledge = config::Acknowledge::received;
+  inbox::Writer* writer = nullptr;  // null: nothing is ever written (tests)
+};
+
+struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
+  Delivery() = default;
+  Delivery(const DeliveryHome& home, mqtt::Message received, std::string message_id)
+      : message(std::move(received)), id(std::move(message_id)), home_(&home) {}
+
   // Constant once accepted.
   mqtt::Message message;
-  std::string id;  // see message_id.hpp
+  std::string id;          // see message_id.hpp
+  std::string staged_key;  // QoS 2 that is staged in the inbox; else empty
 
   // Under the dispatcher's lock, until the message is finished, buried or discarded.
   std::uint32_t attempts = 0;  // begun so far
@@ -23,6 +45,40 @@ struct Delivery {
   Lane* lane = nullptr;
   std::optional<std::string>
       burial;  // a dead letter that could not be written yet, and why it died
+
+  // It comes from the inbox, where it is message `number`. [before it is accepted]
+  void stored_as(std::int64_t number);
+  // Whether the inbox is to have it: QoS 1 and 2 with acknowledge = "durable".
+  bool goes_to_inbox() const;
+  // Its message in the inbox, where there is one. [any]
+  std::optional<std::int64_t> number() const;
+  // Done with it: what it owes its server is released, and its row goes. [any]
+  void finish();
+  // Writes what has been released of its connection. [any]
+  void flush_acknowledgement() override;
+  // The server sent it again: this is the acknowledgement it waits for now. [Paho receive thread]
+  void attach(mqtt::Receipt receipt);
+  // Its acknowledgement was released at some time. [any]
+  bool acknowledged() const;
+  // The server sent it on this connection. [any]
+  bool arrived_with(const mqtt::Receipt& receipt) const;
+
+  // inbox::Entry [the writer's thread]
+  bool begin_write() override;
+  inbox::MessageView view() const override;
+  void written(std::optional<std::int64_t> number) override;
+  void not_written() override;
+
+ private:
+  enum class Storing : std::uint8_t { no, writing, stored, finished };
+
+  void release();
+
+  const DeliveryHome* home_ = nullptr;
+  std::atomic<Storing> storing_{Storing::no};
+  std::int64_t number_ = 0;      // constant once stored
+  mutable Mutex receipt_mutex_;  // message.receipt too, which is not constant
+  bool released_ TRIGGERD_GUARDED_BY(receipt_mutex_) = false;
 };
 using DeliveryPtr = std::shared_ptr<Delivery>;
 

@@ -45,28 +45,26 @@ struct Dispatcher::Report {
 };
 
 Dispatcher::Dispatcher(DispatcherOptions options, DeliverySink& sink, EventLoop& timer,
-                       MessageIds& ids, Random random)
-    : options_(std::move(options)),
-      sink_(sink),
-      timer_(timer),
-      ids_(ids),
-      random_(std::move(random)) {}
+                       Random random)
+    : options_(std::move(options)), sink_(sink), timer_(timer), random_(std::move(random)) {}
 
 Dispatcher::~Dispatcher() = default;
 
 // ---- In ----
 
-void Dispatcher::accept(mqtt::Message message) {
-  auto delivery = std::make_shared<Delivery>();
-  delivery->message = std::move(message);
-  delivery->id = ids_.next();
-  const auto key = order_key(options_.order, delivery->message);
+void Dispatcher::accept(std::vector<DeliveryPtr> deliveries) {
+  // Keys of JSON are read from the payload, which is nothing to hold a lock for.
+  std::vector<std::optional<std::string>> keys;
+  keys.reserve(deliveries.size());
+  for (const DeliveryPtr& d : deliveries) keys.push_back(order_key(options_.order, d->message));
   Report report;
   {
     MutexLock lock(mutex_);
-    ++counts_.received;
-    lanes_.push(std::move(delivery), key);
-    if (may_take()) work_.notify_one();
+    counts_.received += deliveries.size();
+    for (std::size_t i = 0; i < deliveries.size(); ++i) {
+      lanes_.push(std::move(deliveries[i]), keys[i]);
+    }
+    if (may_take()) wake_workers();
     note_room(report);
   }
   tell(report);
@@ -80,6 +78,12 @@ const trigger_message* Dispatcher::try_take() {
 }
 
 const trigger_message* Dispatcher::take(std::stop_token stop) {
+  {
+    MutexLock lock(mutex_);
+    if (stop.stop_requested()) return nullptr;
+    if (may_take()) return begin_attempt(lanes_.pop());
+  }
+  sink_.idle();
   const std::stop_callback wake_up(stop, [this] {
     MutexLock lock(mutex_);
     work_.notify_all();
@@ -88,7 +92,20 @@ const trigger_message* Dispatcher::take(std::stop_token stop) {
   for (;;) {
     if (stop.stop_requested()) return nullptr;
     if (may_take()) return begin_attempt(lanes_.pop());
+    ++waiting_;
     work_.wait(mutex_);
+    --waiting_;
+  }
+}
+
+// One worker for each message that may go, as far as there are idle ones.
+void Dispatcher::wake_workers() {
+  if (waiting_ == 0) return;
+  const std::size_t free = options_.concurrency - in_flight_;
+  if (lanes_.size() > 1 && free > 1 && waiting_ > 1) {
+    work_.notify_all();
+  } else {
+    work_.notify_one();
   }
 }
 
@@ -114,6 +131,7 @@ const trigger_message* Dispatcher::begin_attempt(DeliveryPtr delivery) {
   view.attempt = d.attempts;
   view.qos = static_cast<std::uint32_t>(d.message.qos);
   ++in_flight_;
+  if (held_ && trial_ == Trial::wanted) trial_ = Trial::running;
   arm(attempt->deadline);
   return &attempts_.emplace(view.token, std::move(attempt)).first->second->message;
 }
@@ -175,7 +193,7 @@ std::int32_t Dispatcher::complete(std::uint64_t token, plugin::Answer answer) {
       case Attempt::State::completed:
         return code;
     }
-    if (may_take()) work_.notify_one();
+    if (may_take()) wake_workers();
     note_room(report);
     quiet_.notify_all();
   }
@@ -207,12 +225,14 @@ void Dispatcher::settle(Attempt& attempt, plugin::Answer answer, Report& report)
     case TRIGGER_OK:
       ++counts_.ok;
       lanes_.release(*delivery);
+      end_trial(true, report);
       report.finished = std::move(delivery);
       return;
     case TRIGGER_REJECT:
       ++counts_.rejected;
       ++burying_;
       if (delivery->last_reason.empty()) delivery->last_reason = "rejected without a reason";
+      end_trial(true, report);  // it is this message that is refused
       report.burials.emplace_back(delivery, delivery->last_reason);
       return;
     case TRIGGER_RETRY:
@@ -226,8 +246,20 @@ void Dispatcher::settle(Attempt& attempt, plugin::Answer answer, Report& report)
   retry_or_exhaust(std::move(delivery), answer.retry_after_ms, report);
 }
 
+void Dispatcher::end_trial(bool handled, Report& report) {
+  if (trial_ != Trial::running) return;
+  trial_ = Trial::none;
+  report.others.emplace_back([handled](DeliverySink& sink) { sink.trial_ended(handled); });
+}
+
 void Dispatcher::retry_or_exhaust(DeliveryPtr delivery, std::uint32_t retry_after_ms,
                                   Report& report) {
+  if (trial_ == Trial::running && held_) {
+    delivery->attempts = 0;  // the trigger's trouble, not this message's
+    end_trial(false, report);
+    lanes_.put_back(std::move(delivery));
+    return;
+  }
   if (delivery->attempts < options_.retry.max_attempts) {
     ++counts_.retried;
     const Millis wait = retry_after_ms > 0
@@ -255,6 +287,7 @@ void Dispatcher::retry_or_exhaust(DeliveryPtr delivery, std::uint32_t retry_afte
       break;
     case config::OnExhausted::suspend:
       held_ = true;
+      trial_ = Trial::none;
       delivery->attempts = 0;
       report.others.emplace_back(
           [delivery, reason](DeliverySink& sink) { sink.suspended(*delivery, reason); });
@@ -341,7 +374,7 @@ void Dispatcher::go_again(DeliveryPtr delivery, Report& report) {
     return;
   }
   lanes_.put_back(std::move(delivery));
-  if (may_take()) work_.notify_one();
+  if (may_take()) wake_workers();
 }
 
 void Dispatcher::arm(Monotonic when) {
@@ -368,7 +401,7 @@ void Dispatcher::tell(Report& report) {
       delayed_.emplace(timer_.clock().now() + kBurialRetry, delivery);
       arm(timer_.clock().now() + kBurialRetry);
     }
-    if (may_take()) work_.notify_one();
+    if (may_take()) wake_workers();
     note_room(after);
     quiet_.notify_all();
   }
@@ -393,8 +426,8 @@ void Dispatcher::note_stall(Report& report) {
 // ---- States ----
 
 bool Dispatcher::may_take() const {
-  return !held_ && in_flight_ < options_.concurrency && late_ < options_.queue_capacity &&
-         lanes_.has_ready();
+  return (!held_ || (trial_ == Trial::wanted && in_flight_ == 0)) &&
+         in_flight_ < options_.concurrency && late_ < options_.queue_capacity && lanes_.has_ready();
 }
 
 std::size_t Dispatcher::unfinished() const {
@@ -409,11 +442,41 @@ void Dispatcher::hold() {
 void Dispatcher::resume() {
   MutexLock lock(mutex_);
   held_ = false;
+  trial_ = Trial::none;
   work_.notify_all();
 }
 
-bool Dispatcher::full() const {
+void Dispatcher::begin_trial() {
   MutexLock lock(mutex_);
+  if (!held_ || trial_ != Trial::none) return;
+  trial_ = Trial::wanted;
+  work_.notify_all();
+}
+
+bool Dispatcher::wait_until_quiet(Monotonic deadline) {
+  MutexLock lock(mutex_);
+  while (in_flight_ + burying_ > 0 && timer_.clock().now() < deadline) {
+    quiet_.wait_until(mutex_, deadline);
+  }
+  return in_flight_ + burying_ == 0;
+}
+
+void Dispatcher::for_each_unfinished(const std::function<void(const DeliveryPtr&)>& visit) const {
+  MutexLock lock(mutex_);
+  lanes_.for_each(visit);
+  for (const auto& [due, delivery] : delayed_) visit(delivery);
+  for (const auto& [token, attempt] : attempts_) {
+    if (attempt->delivery) visit(attempt->delivery);
+  }
+}
+
+std::size_t Dispatcher::room() const {
+  MutexLock lock(mutex_);
+  const std::size_t inside = unfinished();
+  return inside >= options_.queue_capacity ? 0 : options_.queue_capacity - inside;
+}
+
+bool Dispatcher::full() const {
   return full_;
 }
 

@@ -2,7 +2,8 @@
 // other, and every message ends in one of four ways: finished, buried (a dead letter), discarded
 // because the user chose that, or left over at shutdown.
 //
-// Threads. accept() comes from Paho's receive thread and only locks, queues and notifies. take()
+// Threads. accept() comes from Paho's receive thread, a batch at a time, and only locks, queues and
+// notifies. take()
 // and answered() come from workers; complete() and extend() from any thread of a plugin; deadlines
 // and retries from the timer (an EventLoop). One mutex protects all states. DeliverySink is called
 // without it.
@@ -14,6 +15,7 @@
 
 #include <trigger/plugin.h>
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -27,7 +29,6 @@
 #include "plugin/work.hpp"
 #include "trigger/delivery.hpp"
 #include "trigger/lanes.hpp"
-#include "trigger/message_id.hpp"
 
 namespace triggerd::trigger {
 
@@ -36,18 +37,22 @@ namespace triggerd::trigger {
 class DeliverySink {
  public:
   virtual ~DeliverySink() = default;
-  virtual void finished(const Delivery& delivery) = 0;
+  virtual void finished(Delivery& delivery) = 0;
   virtual void will_retry(const Delivery& delivery, std::uint32_t attempts, Millis delay,
                           const std::string& reason) = 0;
   // Keeps it as a dead letter. False: not possible now; it is asked again later.
-  virtual bool bury(const Delivery& delivery, const std::string& reason) = 0;
-  virtual void discarded(const Delivery& delivery, const std::string& reason) = 0;
+  virtual bool bury(Delivery& delivery, const std::string& reason) = 0;
+  virtual void discarded(Delivery& delivery, const std::string& reason) = 0;
   // Out of attempts with on_exhausted = "suspend": nothing more is handed out until resume().
   virtual void suspended(const Delivery& delivery, const std::string& reason) = 0;
   // A call of the service has not come back by its deadline; its lane and its place wait for it.
   virtual void overdue(const Delivery& delivery) = 0;
   // So many attempts were never completed that they fill the capacity: nothing more is handed out.
   virtual void stalled(std::size_t late_attempts) = 0;
+  // With a trial under way: its one message was handled, or failed and waits on.
+  virtual void trial_ended(bool handled) = 0;
+  // A worker found nothing more to do, for now: what was put off for company goes. [worker]
+  virtual void idle() = 0;
   // full() has changed. Two changes may be told in either order: ask.
   virtual void room_changed() = 0;
 };
@@ -66,12 +71,11 @@ class Dispatcher final : public plugin::WorkSource {
  public:
   // All outlive the dispatcher; so do the tasks it leaves with `timer`, which must be stopped
   // first.
-  Dispatcher(DispatcherOptions options, DeliverySink& sink, EventLoop& timer, MessageIds& ids,
-             Random random);
+  Dispatcher(DispatcherOptions options, DeliverySink& sink, EventLoop& timer, Random random);
   ~Dispatcher() override;
 
-  // [Paho receive thread]
-  void accept(mqtt::Message message);
+  // In this order. [Paho receive thread, control]
+  void accept(std::vector<DeliveryPtr> deliveries);
 
   // What take() would return at once; null where it would wait. [worker]
   const trigger_message* try_take();
@@ -87,6 +91,12 @@ class Dispatcher final : public plugin::WorkSource {
   // Whether messages are handed out; they are from the start. [any]
   void hold();
   void resume();
+  // While held: hands out one message, and tells trial_ended(). Where there is none, the next one.
+  // [any]
+  void begin_trial();
+  // Waits until no attempt is under way, however long they wait for a retry. False: not by
+  // `deadline`.
+  bool wait_until_quiet(Monotonic deadline);
 
   // Whether there are queue_capacity messages inside; until half of them are gone. [any]
   bool full() const;
@@ -100,6 +110,11 @@ class Dispatcher final : public plugin::WorkSource {
   // What is not finished, oldest first: what waits is taken out, and what is in the hands of a
   // service that does not return is among it too. Nothing else is under way any more.
   std::vector<DeliveryPtr> take_leftovers();
+
+  // Calls `visit` for every message that is not finished, with the lock held. [any]
+  void for_each_unfinished(const std::function<void(const DeliveryPtr&)>& visit) const;
+  // How many more fit before full(). [any]
+  std::size_t room() const;
 
   struct Stats {
     std::uint64_t received = 0;
@@ -130,6 +145,8 @@ class Dispatcher final : public plugin::WorkSource {
   void delay(DeliveryPtr delivery, Millis delay) TRIGGERD_REQUIRES(mutex_);
   void go_again(DeliveryPtr delivery, Report& report) TRIGGERD_REQUIRES(mutex_);
   void arm(Monotonic when) TRIGGERD_REQUIRES(mutex_);
+  void wake_workers() TRIGGERD_REQUIRES(mutex_);
+  void end_trial(bool handled, Report& report) TRIGGERD_REQUIRES(mutex_);
   void note_room(Report& report) TRIGGERD_REQUIRES(mutex_);
   void note_stall(Report& report) TRIGGERD_REQUIRES(mutex_);
   std::size_t unfinished() const TRIGGERD_REQUIRES(mutex_);
@@ -142,7 +159,6 @@ class Dispatcher final : public plugin::WorkSource {
   const DispatcherOptions options_;
   DeliverySink& sink_;
   EventLoop& timer_;
-  MessageIds& ids_;
   const Random random_;
 
   mutable Mutex mutex_;
@@ -152,11 +168,14 @@ class Dispatcher final : public plugin::WorkSource {
   std::unordered_map<std::uint64_t, std::unique_ptr<Attempt>> attempts_ TRIGGERD_GUARDED_BY(mutex_);
   std::multimap<Monotonic, DeliveryPtr> delayed_ TRIGGERD_GUARDED_BY(mutex_);
   std::uint64_t last_token_ TRIGGERD_GUARDED_BY(mutex_) = 0;
+  std::size_t waiting_ TRIGGERD_GUARDED_BY(mutex_) = 0;    // workers that wait for a message
   std::size_t in_flight_ TRIGGERD_GUARDED_BY(mutex_) = 0;  // attempts that hold a place
   std::size_t burying_ TRIGGERD_GUARDED_BY(mutex_) = 0;    // being written as dead letters
   std::size_t late_ TRIGGERD_GUARDED_BY(mutex_) = 0;
   bool held_ TRIGGERD_GUARDED_BY(mutex_) = false;
-  bool full_ TRIGGERD_GUARDED_BY(mutex_) = false;
+  enum class Trial { none, wanted, running };
+  Trial trial_ TRIGGERD_GUARDED_BY(mutex_) = Trial::none;
+  std::atomic<bool> full_{false};  // written under the lock
   bool stall_told_ TRIGGERD_GUARDED_BY(mutex_) = false;
   EventLoop::TimerId armed_ TRIGGERD_GUARDED_BY(mutex_);
   Stats counts_ TRIGGERD_GUARDED_BY(mutex_);

@@ -59,6 +59,13 @@ void Lanes::put_back(DeliveryPtr delivery) {
   ready_.push_front(&lane);
 }
 
+void Lanes::for_each(const std::function<void(const DeliveryPtr&)>& visit) const {
+  for (const auto& [key, lane] : lanes_) {
+    for (const DeliveryPtr& delivery : lane.waiting) visit(delivery);
+  }
+  for (const DeliveryPtr& delivery : laneless_) visit(delivery);
+}
+
 std::vector<DeliveryPtr> Lanes::take_all() {
   std::vector<DeliveryPtr> all;
   for (auto& [key, lane] : lanes_) {

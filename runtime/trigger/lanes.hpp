@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -31,6 +32,7 @@ class Lanes {
   // The message goes again, before all others of its lane.
   void put_back(DeliveryPtr delivery);
 
+  void for_each(const std::function<void(const DeliveryPtr&)>& visit) const;
   bool has_ready() const { return !ready_.empty() || !laneless_.empty(); }
   // Messages inside, those in held lanes included; not the ones that were popped.
   std::size_t size() const { return size_; }

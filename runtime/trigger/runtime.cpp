@@ -110,9 +110,26 @@ tl::expected<void, Runtime::Problem> Runtime::prepare() {
   // Copies that a runtime which was killed has left behind; nobody else uses this folder.
   std::error_code ignored;
   std::filesystem::remove_all(state_dir_ / "plugins", ignored);
-  auto inbox = inbox::Inbox::open(state_dir_ / "inbox.db");
+  auto inbox = inbox::Inbox::open(
+      state_dir_ / "inbox.db",
+      {.vfs = {}, .set_aside = [this](const std::filesystem::path& aside, const std::string& why) {
+         log_.error("inbox.damaged", {}, "{}; it is kept as {}, and a new one begins", why,
+                    aside.string());
+       }});
   if (!inbox) return tl::make_unexpected(inbox.error());
   inbox_ = std::move(*inbox);
+  writer_ = std::make_unique<inbox::Writer>(
+      *inbox_,
+      inbox::Writer::Options{.sync_to_disk = config_.inbox.sync_to_disk,
+                             .max_size = config_.inbox.max_size},
+      [this](const std::optional<std::string>& reason) {
+        if (reason) {
+          log_.error("inbox.trouble", {}, "{}; receiving pauses until it is over", *reason);
+        } else {
+          log_.info("inbox.recovered", {}, "the inbox can be written again");
+        }
+        for (const auto& trigger : triggers_) trigger->inbox_trouble(reason);
+      });
   sessions_ = std::make_unique<InboxSessions>(*inbox_, log_);
   connections_ = std::make_unique<mqtt::ConnectionServices>(
       mqtt::ConnectionServices{.supervisor = supervisor_,
@@ -151,6 +168,7 @@ std::vector<config::Diagnostic> Runtime::prepare_triggers() {
   const TriggerServices services{.connections = *connections_,
                                  .timer = timer_,
                                  .inbox = *inbox_,
+                                 .writer = *writer_,
                                  .publisher = publisher_,
                                  .ids = ids_,
                                  .log = log_,
@@ -185,6 +203,81 @@ std::vector<config::Diagnostic> Runtime::prepare_triggers() {
   return diagnostics;
 }
 
+// Messages in the inbox of triggers that the configuration does not know.
+void Runtime::report_strangers() {
+  auto counts = inbox_->message_counts();
+  if (!counts) return;
+  for (const auto& [name, count] : *counts) {
+    if (config_.find_trigger(name) != nullptr) continue;
+    log_.warn("inbox.strangers", {{"trigger", name}},
+              "the inbox has {} message{} of a trigger that is not configured; they stay there",
+              count, count == 1 ? "" : "s");
+  }
+}
+
+// A trigger that was removed leaves a session at its server, which would pile up messages for
+// nobody: a connect with a clean session ends it.
+void Runtime::end_removed_sessions() {
+  auto sessions = inbox_->sessions();
+  if (!sessions) return;
+  for (const std::string& client_id : *sessions) {
+    const bool known = std::any_of(
+        config_.triggers.begin(), config_.triggers.end(), [&](const config::Trigger& trigger) {
+          const auto alias = client_ids_.find(trigger.alias);
+          return alias == client_ids_.end() || client_id == alias->second + "." + trigger.name;
+        });
+    if (known) continue;
+    for (const config::Alias& alias : config_.aliases) {
+      const auto own = client_ids_.find(alias.name);
+      if (own == client_ids_.end() || !client_id.starts_with(own->second + ".")) continue;
+      mqtt::ConnectionOptions options = options_of(alias, client_id);
+      options.clean_session = true;
+      auto ending = std::make_unique<AliasConnection>([this, client_id, i = endings_.size()] {
+        if (!endings_[i]->up()) return;
+        log_.info("session.ended", {{"client_id", client_id}},
+                  "its trigger is gone: the server has dropped the session");
+        (void)inbox_->forget_session(client_id);
+        endings_[i]->connection()->close([] {});
+      });
+      if (ending->prepare(*connections_, std::move(options))) {
+        endings_.push_back(std::move(ending));
+      }
+      break;
+    }
+  }
+  for (const auto& ending : endings_) ending->connection()->open();
+}
+
+// ---- Administration ----
+
+Result<Trigger*> Runtime::find_trigger(std::string_view name) const {
+  for (const auto& trigger : triggers_) {
+    if (trigger->name() == name) return trigger.get();
+  }
+  return fail("no trigger \"{}\" runs here", name);
+}
+
+Result<> Runtime::disable(std::string_view trigger, const std::string& by,
+                          const std::string& reason) {
+  auto found = find_trigger(trigger);
+  if (!found) return tl::make_unexpected(found.error());
+  return (*found)->disable(by, reason, config_.runtime.drain_timeout);
+}
+
+Result<> Runtime::enable(std::string_view trigger) {
+  auto found = find_trigger(trigger);
+  if (!found) return tl::make_unexpected(found.error());
+  return (*found)->enable();
+}
+
+Result<> Runtime::replay_dead_letter(std::int64_t number) {
+  auto message = inbox_->replay_dead_letter(number);
+  if (!message) return tl::make_unexpected(message.error());
+  if (!*message) return fail("there is no dead letter {}", number);
+  if (auto trigger = find_trigger((*message)->trigger)) (*trigger)->replay(**message);
+  return {};
+}
+
 // ---- Running ----
 
 Result<> Runtime::start() {
@@ -202,6 +295,8 @@ Result<> Runtime::start() {
                  "its service did not start: {}", started.error().message);
     }
   }
+  report_strangers();
+  end_removed_sessions();
   log_.info("runtime.started", {}, "{} with {} alias{} and {} trigger{}", config_.runtime.name,
             aliases_.size(), aliases_.size() == 1 ? "" : "es", triggers_.size(),
             triggers_.size() == 1 ? "" : "s");
@@ -260,9 +355,11 @@ bool Runtime::stop() {
   const Monotonic drained = quiet_by - std::min(kLastCalls, quarter);
   log_.info("runtime.stopping", {}, "taking nothing more; up to {} for what is in flight",
             format_duration(config_.runtime.drain_timeout));
-  close_all(
-      triggers_, [](Trigger& trigger, auto done) { trigger.close(done); }, drained);
+  for (const auto& trigger : triggers_) trigger->stop_receiving();
   for (const auto& trigger : triggers_) trigger->drain(drained);
+  (void)writer_->flush(quiet_by);
+  close_all(
+      triggers_, [](Trigger& trigger, auto done) { trigger.close(done); }, quiet_by);
   bool quiet = true;
   Dispatcher::Stats total;
   for (const auto& trigger : triggers_) {

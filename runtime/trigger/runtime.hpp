@@ -15,6 +15,7 @@
 #include "config/config.hpp"
 #include "config/load.hpp"
 #include "inbox/inbox.hpp"
+#include "inbox/writer.hpp"
 #include "mqtt/paho_client.hpp"
 #include "mqtt/resolver.hpp"
 #include "trigger/plugin_set.hpp"
@@ -47,12 +48,25 @@ class Runtime {
   // the end of the process ends it; then this object must not be destroyed.
   [[nodiscard]] bool stop();
 
+  // ---- Administration of what runs. Errors say what there is not. ----
+
+  // Stops a trigger for good, over restarts, or starts it again. `by` is who, for the record.
+  Result<> disable(std::string_view trigger, const std::string& by, const std::string& reason);
+  Result<> enable(std::string_view trigger);
+  // Dead letters: list, edit and drop them with inbox(); a replayed one is a message of its trigger
+  // again, now where that runs, else when it does.
+  Result<> replay_dead_letter(std::int64_t number);
+  inbox::Inbox& inbox() { return *inbox_; }
+
  private:
   class InboxSessions;
 
   Result<std::string> client_id_of(const config::Alias& alias);
   std::vector<config::Diagnostic> prepare_triggers();
   void report_readiness();
+  Result<Trigger*> find_trigger(std::string_view name) const;
+  void report_strangers();
+  void end_removed_sessions();
   template <class Each, class Close>
   void close_all(const Each& each, Close close, Monotonic deadline);
 
@@ -65,6 +79,7 @@ class Runtime {
   mqtt::PahoLibrary library_;
   const std::unique_ptr<mqtt::Resolver> resolver_;
   std::unique_ptr<inbox::Inbox> inbox_;
+  std::unique_ptr<inbox::Writer> writer_;
   std::unique_ptr<mqtt::SessionMemory> sessions_;
   std::unique_ptr<mqtt::ConnectionServices> connections_;
   Publisher publisher_;
@@ -72,6 +87,7 @@ class Runtime {
   std::map<std::string, std::string> client_ids_;  // by alias
   std::vector<std::unique_ptr<AliasConnection>> aliases_;
   std::vector<std::unique_ptr<Trigger>> triggers_;
+  std::vector<std::unique_ptr<AliasConnection>> endings_;  // of sessions nobody wants any more
   std::atomic<bool> stopping_{false};
   bool ready_ = false;  // [supervisor] as last logged
   std::jthread supervisor_thread_;

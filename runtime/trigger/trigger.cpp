@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "base/units.hpp"
 #include "config/topic_filter.hpp"
+#include "mqtt/wire/wire.hpp"
 
 namespace triggerd::trigger {
 namespace {
@@ -32,14 +33,26 @@ std::string sha256(std::span<const std::uint8_t> bytes) {
   return hex;
 }
 
+constexpr unsigned kFlushAfter = 64;
+constexpr Millis kFlushWithin{2};
+constexpr Millis kBacklogRetry{1'000};
+constexpr Millis kPauseCheck{250};
+constexpr Millis kPauseTold{1'000};
+constexpr Millis kLastWrite{500};
+
 }  // namespace
 
 Trigger::Trigger(const config::Trigger& config, const TriggerServices& services)
     : config_(config),
       services_(services),
       log_(services.log),
-      dispatcher_(options_of(config), *this, services.timer, services.ids,
-                  services.connections.random) {}
+      holds_(config.acknowledge != config::Acknowledge::received),
+      home_{.trigger = config.name,
+            .client_id = {},
+            .acknowledge = config.acknowledge,
+            .writer = &services.writer},
+      dispatcher_(options_of(config), *this, services.timer, services.connections.random),
+      intake_(home_, dispatcher_, services.inbox, services.ids, services.log) {}
 
 Trigger::~Trigger() = default;
 
@@ -57,6 +70,23 @@ Result<> Trigger::prepare(const std::shared_ptr<plugin::Generation>& generation,
     MutexLock lock(retained_mutex_);
     for (auto& [topic, digest] : *handled) retained_seen_[topic] = std::move(digest);
   }
+  home_.client_id = options.client_id;
+  options.hold_acknowledgements = holds_;
+  if (holds_) {
+    if (auto loaded = intake_.load(); !loaded) return loaded;
+    options.staged = &intake_;
+  }
+  auto state = services_.inbox.trigger_state(config_.name);
+  if (!state) return tl::make_unexpected(state.error());
+  if (*state) {
+    const bool disabled = (*state)->state == inbox::TriggerState::State::disabled;
+    disabled_ = disabled;
+    suspended_ = !disabled;
+    dispatcher_.hold();
+    log_.warn(disabled ? "trigger.disabled" : "trigger.suspended", {{"trigger", config_.name}},
+              "it was {} by {} and stays so: {}", disabled ? "disabled" : "suspended",
+              (*state)->changed_by, (*state)->reason);
+  }
   auto connection = mqtt::Connection::make(services_.connections, std::move(options), *this);
   if (!connection) return tl::make_unexpected(connection.error());
   connection_ = std::move(*connection);
@@ -69,16 +99,42 @@ Result<> Trigger::start() {
   if (auto running = instance_->run_workers(dispatcher_, config_.concurrency); !running) {
     return running;
   }
-  connection_->open();
+  services_.connections.supervisor->post([this] {
+    apply_pause();
+    load_backlog();
+  });
+  if (suspended_) arm_monitor();
   return {};
 }
 
+// What earlier processes accepted goes before what comes now, as far as memory may hold it; only
+// then is there a connection. [supervisor]
+void Trigger::load_backlog() {
+  if (backlog_done_ || stopping_) return;
+  auto all = intake_.take_backlog(dispatcher_.room());
+  if (!all) {
+    log_.error("inbox.error", {{"trigger", config_.name}}, "{}", all.error().message);
+    services_.connections.supervisor->after(kBacklogRetry, [this] { load_backlog(); });
+    return;
+  }
+  if (!*all) return;  // room_changed() goes on
+  backlog_done_ = true;
+  connection_->open();
+}
+
+void Trigger::stop_receiving() {
+  stopping_ = true;
+  update_reading();
+}
+
 void Trigger::close(std::function<void()> closed) {
+  flush_acknowledgements();
   connection_->close(std::move(closed));
 }
 
 void Trigger::drain(Monotonic deadline) {
   if (started_) (void)dispatcher_.drain(deadline);
+  flush_acknowledgements();
 }
 
 bool Trigger::finish(Monotonic deadline) {
@@ -95,29 +151,150 @@ bool Trigger::finish(Monotonic deadline) {
       instance_->abandon();
     }
   }
-  for (const DeliveryPtr& delivery : dispatcher_.take_leftovers()) {
-    std::string reason = delivery->attempts == 0 ? "the runtime stopped before it was handled"
-                                                 : "the runtime stopped before its next attempt";
-    if (!delivery->last_reason.empty()) reason += ": " + delivery->last_reason;
-    if (!bury(*delivery, reason)) {
-      log_.error("message.lost", fields(*delivery), "message on \"{}\" is lost: {}",
-                 delivery->message.topic, reason);
-    }
-  }
+  keep_leftovers(deadline);
   return quiet;
+}
+
+// The server has what it has no acknowledgement for, the inbox what it has a row of. The rest gets
+// one now, and is handled after the next start.
+void Trigger::keep_leftovers(Monotonic deadline) {
+  std::vector<DeliveryPtr> kept;
+  std::vector<inbox::EntryPtr> to_inbox;
+  for (const DeliveryPtr& delivery : dispatcher_.take_leftovers()) {
+    if (const auto number = delivery->number()) {
+      services_.writer.note_attempts(*number, delivery->attempts);
+      continue;
+    }
+    const bool server_has_it = holds_ && delivery->message.qos > 0 && !delivery->acknowledged() &&
+                               !connection_->options().clean_session;
+    if (server_has_it) continue;
+    kept.push_back(delivery);
+    to_inbox.push_back(delivery);
+  }
+  if (!to_inbox.empty()) services_.writer.accept(std::move(to_inbox));
+  if (services_.writer.flush(std::max(deadline, std::chrono::steady_clock::now() + kLastWrite))) {
+    if (!kept.empty()) {
+      log_.info("trigger.leftovers", {{"trigger", config_.name}},
+                "{} message{} not handled yet: the inbox keeps {} for the next start", kept.size(),
+                kept.size() == 1 ? " is" : "s are", kept.size() == 1 ? "it" : "them");
+    }
+    return;
+  }
+  for (const DeliveryPtr& delivery : kept) {
+    if (delivery->number()) continue;
+    log_.error("message.lost", fields(*delivery), "message on \"{}\" is lost: {}",
+               delivery->message.topic, "the runtime stopped, and the inbox could not be written");
+  }
+}
+
+// ---- States ----
+
+Result<> Trigger::set_state(const std::optional<inbox::TriggerState>& state) {
+  return services_.inbox.set_trigger_state(config_.name, state);
+}
+
+Result<> Trigger::disable(const std::string& by, const std::string& reason, Millis drain_timeout) {
+  using State = inbox::TriggerState;
+  if (auto kept = set_state(State{.state = State::State::disabled,
+                                  .changed_by = by,
+                                  .reason = reason,
+                                  .since = std::chrono::system_clock::now()});
+      !kept) {
+    return kept;
+  }
+  disabled_ = true;
+  update_reading();
+  if (started_) {
+    (void)dispatcher_.drain(std::chrono::steady_clock::now() + drain_timeout);
+    dispatcher_.hold();
+  }
+  log_.warn("trigger.disabled", {{"trigger", config_.name}}, "disabled by {}: {}", by, reason);
+  services_.connections.supervisor->post([this] { apply_pause(); });
+  return {};
+}
+
+Result<> Trigger::enable() {
+  if (auto kept = set_state(std::nullopt); !kept) return kept;
+  disabled_ = false;
+  suspended_ = false;
+  dispatcher_.resume();
+  log_.info("trigger.enabled", {{"trigger", config_.name}}, "enabled");
+  room_changed();
+  return {};
+}
+
+void Trigger::replay(const inbox::StoredMessage& message) {
+  services_.connections.supervisor->post([this, message] {
+    // Where the backlog is still being read, this one is part of it.
+    if (backlog_done_) intake_.take_stored(message);
+  });
+}
+
+void Trigger::inbox_trouble(const std::optional<std::string>& reason) {
+  if (config_.acknowledge != config::Acknowledge::durable) return;
+  {
+    MutexLock lock(pause_mutex_);
+    inbox_trouble_ = reason.value_or("");
+  }
+  room_changed();
+}
+
+// The monitor: with no probe of its own, a suspended service is asked with one message.
+void Trigger::arm_monitor() {
+  services_.timer.after(config_.monitor_interval, [this] {
+    if (!suspended_ || stopping_) return;
+    log_.info("trigger.trial", {{"trigger", config_.name}}, "trying one message");
+    dispatcher_.begin_trial();
+    room_changed();
+  });
+}
+
+void Trigger::trial_ended(bool handled) {
+  if (!handled) {
+    log_.warn("trigger.suspended", {{"trigger", config_.name}},
+              "stays suspended: the message it tried was not handled");
+    arm_monitor();
+    return;
+  }
+  log_.info("trigger.resumed", {{"trigger", config_.name}},
+            "the message it tried was handled: running again");
+  if (auto kept = enable(); !kept) {
+    log_.error("inbox.error", {{"trigger", config_.name}}, "{}", kept.error().message);
+    suspended_ = false;
+    dispatcher_.resume();
+    room_changed();
+  }
 }
 
 // ---- From the connection ----
 
 void Trigger::on_message(mqtt::Message message) {
-  if (message.retained && !retained_is_wanted(message)) return;
-  dispatcher_.accept(std::move(message));
+  if (message.retained && !retained_is_wanted(message)) {
+    message.receipt.release();
+    return;
+  }
+  intake_.take(std::move(message));
+}
+
+void Trigger::on_batch_end() {
+  intake_.end_batch();
+  if (dispatcher_.full()) update_reading();
+}
+
+void Trigger::on_repeated_pubrel(std::uint16_t packet_id, mqtt::Receipt receipt) {
+  intake_.repeated_pubrel(packet_id, std::move(receipt));
 }
 
 void Trigger::on_status(const mqtt::ConnectionStatus& status) {
-  const bool running = status.running() && !suspended_;
+  if (status.state == mqtt::ConnectionStatus::State::subscribing) {
+    MutexLock lock(pause_mutex_);  // a new connection reads until it is told not to
+    if (reading_paused_ && !stopping_) (void)connection_->pause_reading();
+  }
+  const bool running = status.running() && !suspended_ && !disabled_;
   std::string because;
-  if (suspended_) {
+  if (disabled_) {
+    because = "disabled";
+  } else if (suspended_) {
     because = "suspended";
   } else if (!running) {
     because = status.reason.empty() ? std::string(mqtt::to_string(status.state)) : status.reason;
@@ -159,29 +336,89 @@ void Trigger::remember_retained(const Delivery& delivery) {
   }
 }
 
-// Full or suspended: this connection alone stops, and its session at the server keeps what comes.
+// ---- Back-pressure: this connection alone stops reading, and after a while disconnects with its
+// session kept; the server keeps what is published meanwhile. ----
+
+std::string Trigger::pause_reason() {
+  if (disabled_) return "the trigger is disabled";
+  if (suspended_) return "the trigger is suspended";
+  if (stopping_) return "the runtime stops";
+  if (dispatcher_.full()) {
+    return fmt::format("queue_capacity ({}) is reached", config_.queue_capacity);
+  }
+  MutexLock lock(pause_mutex_);
+  return inbox_trouble_.empty() ? "" : "the inbox takes no messages: " + inbox_trouble_;
+}
+
+// [any]
+void Trigger::update_reading() {
+  const bool pause = !pause_reason().empty();
+  bool arm = false;
+  {
+    MutexLock lock(pause_mutex_);
+    if (pause != reading_paused_) paused_since_ = std::chrono::steady_clock::now();
+    if (!pause && reading_paused_) connection_->resume_reading();
+    reading_paused_ = pause;
+    if (pause) {
+      (void)connection_->pause_reading();
+      arm = !std::exchange(check_armed_, true);
+    }
+  }
+  if (arm) services_.connections.supervisor->post([this] { check_pause(); });
+}
+
+// While a pause lasts, from time to time. [supervisor]
+void Trigger::check_pause() {
+  {
+    MutexLock lock(pause_mutex_);
+    check_armed_ = reading_paused_;
+    if (!check_armed_) return;
+  }
+  apply_pause();
+  services_.connections.supervisor->after(kPauseCheck, [this] { check_pause(); });
+}
+
+// [supervisor]
 void Trigger::apply_pause() {
-  const bool full = dispatcher_.full();
-  const bool pause = full || suspended_;
-  if (pause == paused_) return;
-  paused_ = pause;
-  if (!pause) {
-    log_.info("trigger.resumed", {{"trigger", config_.name}}, "receiving again");
-    connection_->resume();
+  const std::string reason = pause_reason();
+  const bool clean = connection_->options().clean_session;
+  Monotonic since;
+  {
+    MutexLock lock(pause_mutex_);
+    since = paused_since_;
+  }
+  const auto lasted = std::chrono::steady_clock::now() - since;
+  if (reason.empty()) {
+    if (std::exchange(pause_told_, false)) {
+      log_.info("trigger.resumed", {{"trigger", config_.name}}, "receiving again");
+    }
+    if (std::exchange(paused_, false)) connection_->resume();
     return;
   }
-  log_.warn("trigger.paused", {{"trigger", config_.name}}, "receiving pauses: {}{}",
-            full ? fmt::format("queue_capacity ({}) is reached", config_.queue_capacity)
-                 : "the trigger is suspended",
-            connection_->options().clean_session
-                ? "; what is published meanwhile is missed, since the session is clean"
-                : "; the server keeps what is published meanwhile");
-  connection_->pause(full ? "paused: queue_capacity is reached" : "suspended");
+  if (stopping_ && mqtt::wire::wired()) return;
+  if (!pause_told_ && lasted >= kPauseTold) {
+    pause_told_ = true;
+    log_.warn("trigger.paused", {{"trigger", config_.name}}, "receiving pauses: {}", reason);
+  }
+  // Only reading answers keep-alive. A clean session would lose what comes meanwhile, so there a
+  // pause lasts as long as the server allows.
+  const Millis keep_alive = connection_->options().keep_alive;
+  const bool too_long = keep_alive > Millis(0) && lasted >= keep_alive * 3 / 4;
+  const bool at_once = disabled_ || suspended_ || !mqtt::wire::wired();
+  if (paused_ || !(at_once || (too_long && !clean))) return;
+  paused_ = true;
+  if (!std::exchange(pause_told_, true)) {
+    log_.warn("trigger.paused", {{"trigger", config_.name}}, "receiving pauses: {}", reason);
+  }
+  connection_->pause(reason);
 }
 
 void Trigger::room_changed() {
-  // Two changes may be told in either order; what holds is asked where they are applied.
-  services_.connections.supervisor->post([this] { apply_pause(); });
+  update_reading();
+  services_.connections.supervisor->post([this] {
+    apply_pause();
+    load_backlog();
+  });
 }
 
 // ---- From the service ----
@@ -212,7 +449,30 @@ std::int32_t Trigger::publish(const trigger_publish& request, plugin::PublishDon
 
 // ---- From the dispatcher ----
 
-void Trigger::finished(const Delivery& delivery) {
+// Acknowledgements of messages that finish one after another leave together, soon.
+void Trigger::acknowledge(Delivery& delivery) {
+  delivery.finish();
+  if (!holds_ || delivery.message.qos == 0) return;
+  if (++unflushed_ >= kFlushAfter) {
+    flush_acknowledgements();
+  } else if (!flush_armed_.exchange(true)) {
+    services_.timer.after(kFlushWithin, [this] {
+      flush_armed_ = false;
+      flush_acknowledgements();
+    });
+  }
+}
+
+void Trigger::flush_acknowledgements() {
+  if (unflushed_.exchange(0) > 0) connection_->flush_acknowledgements();
+}
+
+void Trigger::idle() {
+  flush_acknowledgements();
+}
+
+void Trigger::finished(Delivery& delivery) {
+  acknowledge(delivery);
   remember_retained(delivery);
   if (!log_.enabled(LogLevel::debug)) return;
   log_.debug("message.ok", fields(delivery), "{}:{} handled \"{}\"", config_.plugin,
@@ -225,9 +485,10 @@ void Trigger::will_retry(const Delivery& delivery, std::uint32_t attempts, Milli
             "{}:{} will get \"{}\" again in {} (attempt {} of {} failed: {})", config_.plugin,
             instance_->service_name(), delivery.message.topic, format_duration(delay), attempts,
             config_.retry.max_attempts, reason.empty() ? "no reason given" : reason);
+  if (const auto number = delivery.number()) services_.writer.note_attempts(*number, attempts);
 }
 
-bool Trigger::bury(const Delivery& delivery, const std::string& reason) {
+bool Trigger::bury(Delivery& delivery, const std::string& reason) {
   const mqtt::Message& message = delivery.message;
   const auto number = services_.inbox.add_dead_letter(
       {.message_id = delivery.id,
@@ -240,7 +501,8 @@ bool Trigger::bury(const Delivery& delivery, const std::string& reason) {
        .reason = reason,
        .attempts = delivery.attempts,
        .received = message.received,
-       .died = std::chrono::system_clock::now()});
+       .died = std::chrono::system_clock::now()},
+      [&delivery] { return delivery.number(); });
   if (!number) {
     log_.error("dead_letter.failed", fields(delivery), "cannot keep a dead letter: {}",
                number.error().message);
@@ -248,6 +510,7 @@ bool Trigger::bury(const Delivery& delivery, const std::string& reason) {
   }
   log_.warn("message.dead_letter", fields(delivery), "\"{}\" is dead letter {}: {}", message.topic,
             *number, reason);
+  acknowledge(delivery);
   remember_retained(delivery);
   publish_dead_letter(delivery);
   return true;
@@ -271,17 +534,29 @@ void Trigger::publish_dead_letter(const Delivery& delivery) {
   }
 }
 
-void Trigger::discarded(const Delivery& delivery, const std::string& reason) {
+void Trigger::discarded(Delivery& delivery, const std::string& reason) {
+  acknowledge(delivery);
   remember_retained(delivery);
   log_.warn("message.discarded", fields(delivery), "\"{}\" is discarded, as on_exhausted says: {}",
             delivery.message.topic, reason);
 }
 
 void Trigger::suspended(const Delivery& delivery, const std::string& reason) {
+  using State = inbox::TriggerState;
   suspended_ = true;
   log_.error("trigger.suspended", {{"trigger", config_.name}, {"message", delivery.id}},
-             "suspended, as on_exhausted says, until the runtime is started again: {}", reason);
+             "suspended, as on_exhausted says; one message is tried every {}: {}",
+             format_duration(config_.monitor_interval), reason);
+  if (auto kept = set_state(State{.state = State::State::suspended,
+                                  .changed_by = "on_exhausted",
+                                  .reason = reason,
+                                  .since = std::chrono::system_clock::now()});
+      !kept) {
+    log_.error("inbox.error", {{"trigger", config_.name}}, "{}; a restart will not know of it",
+               kept.error().message);
+  }
   room_changed();
+  arm_monitor();
 }
 
 void Trigger::overdue(const Delivery& delivery) {

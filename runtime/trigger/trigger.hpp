@@ -1,6 +1,7 @@
 // trigger/: the heart. It knows every folder below it: base, config, inbox, mqtt, plugin.
 //
 //   trigger.hpp     one trigger: a connection, a dispatcher and an instance of a service, tied
+//   intake.hpp      from received messages to deliveries, and to the inbox
 //   dispatcher.hpp  from message to verdict: lanes, attempts, retries, deadlines
 //   lanes.hpp       which message may go next
 //   order_key.hpp   which lane a message belongs to
@@ -27,6 +28,7 @@
 #include "mqtt/connection.hpp"
 #include "plugin/plugin.hpp"
 #include "trigger/dispatcher.hpp"
+#include "trigger/intake.hpp"
 #include "trigger/message_id.hpp"
 #include "trigger/publisher.hpp"
 
@@ -37,6 +39,7 @@ struct TriggerServices {
   const mqtt::ConnectionServices& connections;
   EventLoop& timer;
   inbox::Inbox& inbox;
+  inbox::Writer& writer;
   Publisher& publisher;
   MessageIds& ids;
   Log& log;
@@ -60,13 +63,28 @@ class Trigger final : private mqtt::ConnectionListener,
   Result<> start();
 
   // The stages of stopping, each for all triggers before the next. [main]
-  // 1. Takes nothing more; `closed` is called on the supervisor.
-  void close(std::function<void()> closed);
+  // 1. Receives nothing more, but stays connected where it can, for the acknowledgements.
+  void stop_receiving();
   // 2. Lets what was accepted finish.
   void drain(Monotonic deadline);
-  // 3. Ends workers and service; what is left becomes dead letters. False: a service call does not
-  //    come back, so the plugin stays in memory and only the end of the process ends it.
+  // 3. Disconnects, and keeps the session; `closed` is called on the supervisor.
+  void close(std::function<void()> closed);
+  // 4. Ends workers and service; what is left and nobody else has goes to the inbox. False: a
+  // service
+  //    call does not come back, so the plugin stays in memory and only the end of the process ends
+  //    it.
   [[nodiscard]] bool finish(Monotonic deadline);
+
+  // Stops it, and keeps it so over restarts: what is in flight is finished first, for up to
+  // `drain_timeout`; the session stays at the server. [control]
+  Result<> disable(const std::string& by, const std::string& reason, Millis drain_timeout);
+  // Starts it again, from disabled or suspended. [control]
+  Result<> enable();
+  // Gives the service a message that was a dead letter. [control]
+  void replay(const inbox::StoredMessage& message);
+
+  // The inbox cannot take messages, for this reason; or can again. [any]
+  void inbox_trouble(const std::optional<std::string>& reason);
 
   const std::string& name() const { return config_.name; }
   // Connected, every filter granted, not suspended. [any]
@@ -76,32 +94,49 @@ class Trigger final : private mqtt::ConnectionListener,
  private:
   // mqtt::ConnectionListener
   void on_message(mqtt::Message message) override;
+  void on_batch_end() override;
+  void on_repeated_pubrel(std::uint16_t packet_id, mqtt::Receipt receipt) override;
   void on_status(const mqtt::ConnectionStatus& status) override;
   // plugin::InstanceHost
   std::int32_t complete(std::uint64_t token, plugin::Answer answer) override;
   std::int32_t extend(std::uint64_t token, std::uint32_t ms) override;
   std::int32_t publish(const trigger_publish& request, plugin::PublishDone done) override;
   // DeliverySink
-  void finished(const Delivery& delivery) override;
+  void finished(Delivery& delivery) override;
   void will_retry(const Delivery& delivery, std::uint32_t attempts, Millis delay,
                   const std::string& reason) override;
-  bool bury(const Delivery& delivery, const std::string& reason) override;
-  void discarded(const Delivery& delivery, const std::string& reason) override;
+  bool bury(Delivery& delivery, const std::string& reason) override;
+  void discarded(Delivery& delivery, const std::string& reason) override;
   void suspended(const Delivery& delivery, const std::string& reason) override;
   void overdue(const Delivery& delivery) override;
+  void trial_ended(bool handled) override;
+  void idle() override;
   void stalled(std::size_t late_attempts) override;
   void room_changed() override;
 
   bool retained_is_wanted(const mqtt::Message& message);
   void remember_retained(const Delivery& delivery);
   void publish_dead_letter(const Delivery& delivery);
+  void acknowledge(Delivery& delivery);
+  void flush_acknowledgements();
+  // Why receiving is to pause; empty where it is not.
+  std::string pause_reason();
+  void update_reading();
   void apply_pause();
+  void check_pause();
+  void load_backlog();
+  void keep_leftovers(Monotonic deadline);
+  Result<> set_state(const std::optional<inbox::TriggerState>& state);
+  void arm_monitor();
   std::vector<LogField> fields(const Delivery& delivery) const;
 
   const config::Trigger& config_;
   const TriggerServices services_;
   Log& log_;
+  const bool holds_;  // acknowledgements wait for the dispatcher or the inbox
+  DeliveryHome home_;
   Dispatcher dispatcher_;
+  Intake intake_;
   std::shared_ptr<plugin::Generation> generation_;
   std::unique_ptr<plugin::Instance> instance_;
   std::shared_ptr<mqtt::Connection> connection_;
@@ -109,8 +144,20 @@ class Trigger final : private mqtt::ConnectionListener,
 
   std::atomic<bool> running_{false};
   std::atomic<bool> suspended_{false};
-  bool paused_ = false;              // [supervisor]
+  std::atomic<bool> disabled_{false};
+  std::atomic<bool> stopping_{false};
+  std::atomic<unsigned> unflushed_{0};  // finished messages whose acknowledgement waits for company
+  std::atomic<bool> flush_armed_{false};
+  bool backlog_done_ = false;        // [supervisor]
+  bool paused_ = false;              // [supervisor] disconnected for it
+  bool pause_told_ = false;          // [supervisor]
   std::string not_running_because_;  // [supervisor] as last logged
+
+  Mutex pause_mutex_;
+  std::string inbox_trouble_ TRIGGERD_GUARDED_BY(pause_mutex_);
+  bool reading_paused_ TRIGGERD_GUARDED_BY(pause_mutex_) = false;
+  Monotonic paused_since_ TRIGGERD_GUARDED_BY(pause_mutex_){};
+  bool check_armed_ TRIGGERD_GUARDED_BY(pause_mutex_) = false;
 
   Mutex retained_mutex_;
   // With retained = "once": topic -> digest of the payload accepted last.

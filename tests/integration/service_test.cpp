@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <set>
 
 #include "integration/recorded.hpp"
 #include "support/mosquitto.hpp"
@@ -54,6 +55,33 @@ class ServiceTest : public testing::Test {
     }
     sqlite3_close(database);
     return letters;
+  }
+
+  struct Kept {
+    std::string trigger, payload;
+    int attempts;
+  };
+  // What the inbox keeps of messages that are not finished.
+  static std::vector<Kept> kept_messages(const TriggerdProcess& triggerd) {
+    sqlite3* database = nullptr;
+    const std::string name = (triggerd.dir() / "var" / "inbox.db").string();
+    std::vector<Kept> kept;
+    if (sqlite3_open_v2(name.c_str(), &database, SQLITE_OPEN_READONLY, nullptr) == SQLITE_OK) {
+      sqlite3_stmt* query = nullptr;
+      sqlite3_prepare_v2(database,
+                         "SELECT trigger_name, payload, attempts FROM message ORDER BY number", -1,
+                         &query, nullptr);
+      while (sqlite3_step(query) == SQLITE_ROW) {
+        const auto text = [query](int column) {
+          return std::string(static_cast<const char*>(sqlite3_column_blob(query, column)),
+                             static_cast<std::size_t>(sqlite3_column_bytes(query, column)));
+        };
+        kept.push_back({text(0), text(1), sqlite3_column_int(query, 2)});
+      }
+      sqlite3_finalize(query);
+    }
+    sqlite3_close(database);
+    return kept;
   }
 
   TempDir dir_;
@@ -146,10 +174,12 @@ TEST_F(ServiceTest, ACallThatNeverReturnsIsNamedAndTheProcessStillEnds) {
   ASSERT_TRUE(wait_for_records(file("good"), 2)) << "the other trigger does not notice";
   EXPECT_EQ(triggerd.stop(), (Exit{0, 0})) << triggerd.output();
   EXPECT_TRUE(triggerd.wait_for_event("trigger.stuck", {"trigger=bad"})) << triggerd.output();
-  const auto letters = dead_letters(triggerd);
-  ASSERT_EQ(letters.size(), 2U) << "the one in its hands, and the one behind it";
-  EXPECT_EQ(letters[0].payload, "one");
-  EXPECT_EQ(letters[1].payload, "two");
+  const auto kept = kept_messages(triggerd);
+  ASSERT_EQ(kept.size(), 2U) << "the one in its hands, and the one behind it";
+  EXPECT_EQ(kept[0].payload, "one");
+  EXPECT_EQ(kept[0].attempts, 1);
+  EXPECT_EQ(kept[1].payload, "two");
+  EXPECT_EQ(dead_letters(triggerd).size(), 0U);
 }
 
 TEST_F(ServiceTest, AServiceThatDoesNotStartTakesItsTriggerOutAndNoOther) {
@@ -176,7 +206,8 @@ TEST_F(ServiceTest, SuspendStopsTheTriggerAndKeepsItsMessages) {
   ASSERT_TRUE(wait_for_records(file("good"), 2));
   EXPECT_EQ(records(file("bad")).size(), 1U) << "nothing is handed to it any more";
   EXPECT_EQ(triggerd.stop(), (Exit{0, 0}));
-  ASSERT_EQ(dead_letters(triggerd).size(), 1U) << "the message it had is kept";
+  ASSERT_EQ(kept_messages(triggerd).size(), 1U) << "the message it had is kept";
+  EXPECT_EQ(dead_letters(triggerd).size(), 0U);
 }
 
 TEST_F(ServiceTest, DiscardIsForThoseWhoChooseIt) {
@@ -249,7 +280,7 @@ TEST_F(ServiceTest, SigtermFinishesWhatWasAccepted) {
   ASSERT_TRUE(wait_for_records(file(), 100)) << triggerd.output();
 }
 
-TEST_F(ServiceTest, WhatDrainTimeoutCutsOffBecomesDeadLetters) {
+TEST_F(ServiceTest, WhatDrainTimeoutCutsOffIsHandledAfterTheNextStart) {
   TriggerdProcess triggerd(runtime_table("drain_timeout = \"600ms\"") +
                            alias_table("a", server_.port()) +
                            trigger_table("t", "a", "\"x\"", file(), "", "delay_ms = 200"));
@@ -260,13 +291,16 @@ TEST_F(ServiceTest, WhatDrainTimeoutCutsOffBecomesDeadLetters) {
   ASSERT_TRUE(client.wait_published());
   ASSERT_TRUE(wait_for_records(file(), 1));
   EXPECT_EQ(triggerd.stop(), (Exit{0, 0})) << triggerd.output();
-  const auto letters = dead_letters(triggerd);
   const std::size_t handled = records(file(), "end").size();
-  EXPECT_GT(letters.size(), 0U);
-  EXPECT_TRUE(triggerd.process().wait_for_line(
-      fmt::format("{} messages received, {} handled", handled + letters.size(), handled)))
-      << triggerd.output();
-  EXPECT_EQ(letters[0].reason, "the runtime stopped before it was handled");
+  EXPECT_GT(handled, 0U);
+  EXPECT_LT(handled, 50U);
+  EXPECT_GT(kept_messages(triggerd).size(), 0U);
+  EXPECT_EQ(dead_letters(triggerd).size(), 0U);
+  triggerd.start();
+  ASSERT_TRUE(wait_for_records(file(), 50)) << triggerd.output();
+  std::set<std::string> seen;
+  for (const Record& record : records(file())) seen.insert(record.hash);
+  EXPECT_EQ(seen.size(), 50U);
 }
 
 TEST_F(ServiceTest, DrainDoesNotWaitForARetryThatIsFarAway) {
@@ -277,10 +311,9 @@ TEST_F(ServiceTest, DrainDoesNotWaitForARetryThatIsFarAway) {
   publish();
   ASSERT_TRUE(triggerd.wait_for_event("message.retry", {"trigger=bad"})) << triggerd.output();
   EXPECT_EQ(triggerd.stop(), (Exit{0, 0})) << triggerd.output();
-  const auto letters = dead_letters(triggerd);
-  ASSERT_EQ(letters.size(), 1U);
-  EXPECT_EQ(letters[0].attempts, 2) << "it had one more chance on the way out";
-  EXPECT_NE(letters[0].reason.find("before its next attempt"), std::string::npos);
+  const auto kept = kept_messages(triggerd);
+  ASSERT_EQ(kept.size(), 1U);
+  EXPECT_EQ(kept[0].attempts, 2) << "it had one more chance on the way out";
 }
 
 TEST_F(ServiceTest, ASecondSignalEndsItAtOnce) {

@@ -53,7 +53,7 @@ void Gate::release(AckKind kind, Ticket ticket) {
   if (index < q.entries.size()) q.entries[index].released = true;
 }
 
-void Gate::written(Ack ack, std::string_view bytes) {
+std::optional<Gate::Ticket> Gate::written(Ack ack, std::string_view bytes, bool hold_unclaimed) {
   Queue& q = queue(ack.kind);
   // The library answers in order, so the one that waits for its bytes is nearly always the last.
   const auto waiting = std::find_if(q.entries.rbegin(), q.entries.rend(), [ack](const Entry& e) {
@@ -61,10 +61,12 @@ void Gate::written(Ack ack, std::string_view bytes) {
   });
   if (waiting != q.entries.rend()) {
     waiting->bytes = bytes;
-  } else {
-    q.entries.push_back(
-        {.packet_id = ack.packet_id, .released = true, .bytes = std::string(bytes)});
+    return std::nullopt;
   }
+  q.entries.push_back(
+      {.packet_id = ack.packet_id, .released = !hold_unclaimed, .bytes = std::string(bytes)});
+  if (!hold_unclaimed) return std::nullopt;
+  return q.first + q.entries.size() - 1;
 }
 
 std::size_t Gate::take(std::string& out) {

@@ -34,8 +34,9 @@ class Gate {
   // The acknowledgement that the library is about to write for `ack` stays here until release().
   Ticket hold(Ack ack);
   void release(AckKind kind, Ticket ticket);
-  // The library has written it. One that nobody holds leaves as soon as its turn comes.
-  void written(Ack ack, std::string_view bytes);
+  // The library has written it. One that nobody holds leaves as soon as its turn comes; with
+  // `hold_unclaimed` it is held too, and the result names it.
+  std::optional<Ticket> written(Ack ack, std::string_view bytes, bool hold_unclaimed = false);
   // Appends to `out` what may leave; how many acknowledgements that is.
   std::size_t take(std::string& out);
   // Held or waiting for their turn.

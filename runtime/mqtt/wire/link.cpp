@@ -177,21 +177,34 @@ bool Link::send_out() {
 
 // ---- The library writes ----
 
+// Whether `bytes` are an acknowledgement; then they are the gate's.
+bool Link::note_ack(std::string_view bytes) {
+  const auto ack = parse_ack(bytes);
+  if (!ack) return false;
+  const bool hold_unclaimed = repeated_pubrel_ && ack->kind == AckKind::pubcomp;
+  std::optional<Gate::Ticket> unclaimed;
+  {
+    MutexLock lock(mutex_);
+    unclaimed = gate_.written(*ack, bytes, hold_unclaimed);
+  }
+  if (unclaimed) repeated_pubrel_(ack->packet_id, *unclaimed);
+  return true;
+}
+
 ssize_t Link::write(const iovec* parts, int count) {
   std::size_t total = 0;
   for (int i = 0; i < count; ++i) total += parts[i].iov_len;
-  MutexLock lock(mutex_);
   if (!library_waits_ && total < kShort) {
     std::string bytes;
     for (int i = 0; i < count; ++i) {
       bytes.append(static_cast<const char*>(parts[i].iov_base), parts[i].iov_len);
     }
-    if (const auto ack = parse_ack(bytes)) {
-      gate_.written(*ack, bytes);
-      if (!Receiver::is_receive_thread()) flush_locked();
+    if (note_ack(bytes)) {
+      if (!Receiver::is_receive_thread()) flush();
       return static_cast<ssize_t>(total);
     }
   }
+  MutexLock lock(mutex_);
   if (!library_waits_ && !send_out()) {
     errno = EAGAIN;
     return -1;
@@ -204,15 +217,10 @@ ssize_t Link::write(const iovec* parts, int count) {
 
 int Link::write_tls(SSL* ssl, const void* from, int size, int& error) {
   error = SSL_ERROR_NONE;
+  const std::string_view bytes(static_cast<const char*>(from), static_cast<std::size_t>(size));
+  if (!library_waits_ && bytes.size() < kShort && note_ack(bytes)) return size;
   MutexLock lock(mutex_);
   ssl_ = ssl;
-  const std::string_view bytes(static_cast<const char*>(from), static_cast<std::size_t>(size));
-  if (!library_waits_ && bytes.size() < kShort) {
-    if (const auto ack = parse_ack(bytes)) {
-      gate_.written(*ack, bytes);
-      return size;
-    }
-  }
   if (!library_waits_ && !send_out()) {
     error = SSL_ERROR_WANT_WRITE;
     return -1;

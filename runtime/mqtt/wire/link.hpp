@@ -48,6 +48,11 @@ class Link : public std::enable_shared_from_this<Link> {
   // Called after the last message of each batch: when nothing more is buffered, or the connection
   // is gone; without a lock. Set before the first message. [receive thread]
   void on_batch_end(std::function<void()> call) { batch_end_ = std::move(call); }
+  // Holds every PUBCOMP that nobody asked to hold, and calls this for it: the server has repeated a
+  // PUBREL, and what it is for may not be safe yet. Set before the first message. [receive thread]
+  void on_repeated_pubrel(std::function<void(std::uint16_t packet_id, Gate::Ticket)> call) {
+    repeated_pubrel_ = std::move(call);
+  }
   // Why this layer ended the connection; empty where it did not. [any]
   std::string fault() const;
   // Acknowledgements held or waiting for their turn. [any]
@@ -82,6 +87,7 @@ class Link : public std::enable_shared_from_this<Link> {
  private:
   std::size_t serve(void* to, std::size_t size);
   bool too_long(std::size_t size);
+  bool note_ack(std::string_view bytes);
   void flush_locked() TRIGGERD_REQUIRES(mutex_);
   bool send_out() TRIGGERD_REQUIRES(mutex_);
 
@@ -93,6 +99,7 @@ class Link : public std::enable_shared_from_this<Link> {
   std::size_t end_ = 0;
   bool established_ = false;
   std::function<void()> batch_end_;
+  std::function<void(std::uint16_t, Gate::Ticket)> repeated_pubrel_;
 
   std::atomic<bool> gone_{false};
   std::atomic<bool> paused_{false};

@@ -58,6 +58,7 @@ class FakeClient final : public Client {
   }
   bool pause_reading() override { return false; }
   void resume_reading() override {}
+  void flush_acknowledgements() override {}
   Result<> publish(const PublishRequest& request, PublishDone done) override {
     if (asked_.refuse_publish) return fail("refused");
     asked_.publishes.push_back(

@@ -16,16 +16,16 @@ using test::message;
 // Writes down what it is told.
 class RecordingSink final : public DeliverySink {
  public:
-  void finished(const Delivery& d) override { told.push_back("finished " + topic(d)); }
+  void finished(Delivery& d) override { told.push_back("finished " + topic(d)); }
   void will_retry(const Delivery& d, std::uint32_t attempts, Millis delay,
                   const std::string& reason) override {
     told.push_back(fmt::format("retry {} {} {} {}", topic(d), attempts, delay.count(), reason));
   }
-  bool bury(const Delivery& d, const std::string& reason) override {
+  bool bury(Delivery& d, const std::string& reason) override {
     told.push_back(fmt::format("{} {} {}", can_bury ? "buried" : "not buried", topic(d), reason));
     return can_bury;
   }
-  void discarded(const Delivery& d, const std::string& reason) override {
+  void discarded(Delivery& d, const std::string& reason) override {
     told.push_back(fmt::format("discarded {} {}", topic(d), reason));
   }
   void suspended(const Delivery& d, const std::string&) override {
@@ -33,6 +33,10 @@ class RecordingSink final : public DeliverySink {
   }
   void overdue(const Delivery& d) override { told.push_back("overdue " + topic(d)); }
   void stalled(std::size_t late) override { told.push_back(fmt::format("stalled {}", late)); }
+  void trial_ended(bool handled) override {
+    told.push_back(handled ? "trial handled" : "trial failed");
+  }
+  void idle() override {}
   void room_changed() override { told.emplace_back("room"); }
 
   std::vector<std::string> told;
@@ -56,11 +60,11 @@ class DispatcherTest : public testing::Test {
   }
   Dispatcher& dispatcher() {
     if (!dispatcher_) {
-      dispatcher_ = std::make_unique<Dispatcher>(options_, sink_, timer_, ids_, [] { return 1.0; });
+      dispatcher_ = std::make_unique<Dispatcher>(options_, sink_, timer_, [] { return 1.0; });
     }
     return *dispatcher_;
   }
-  void accept(const std::string& topic) { dispatcher().accept(message(topic)); }
+  void accept(const std::string& topic) { dispatcher().accept({test::delivery(topic)}); }
   // The next message; fails where there is none.
   const trigger_message& take() {
     const trigger_message* taken = dispatcher().try_take();
@@ -81,7 +85,6 @@ class DispatcherTest : public testing::Test {
 
   triggerd::test::FakeClock clock_;
   EventLoop timer_{clock_};
-  MessageIds ids_;
   RecordingSink sink_;
   DispatcherOptions options_;
   std::unique_ptr<Dispatcher> dispatcher_;
@@ -93,7 +96,7 @@ TEST_F(DispatcherTest, HandsAMessageOutAsItCame) {
   m.retained = true;
   m.dup = true;
   m.received = Wall(Millis(5));
-  dispatcher().accept(std::move(m));
+  dispatcher().accept({test::delivery(std::move(m))});
   const trigger_message& taken = take();
   EXPECT_EQ(taken.struct_size, sizeof(trigger_message));
   EXPECT_EQ(topic(taken), "plant/1");

@@ -1,9 +1,10 @@
 // Messages for tests, in memory of their own.
 #pragma once
 
+#include <memory>
 #include <string>
 
-#include "mqtt/message.hpp"
+#include "trigger/delivery.hpp"
 
 namespace triggerd::trigger::test {
 
@@ -18,6 +19,20 @@ inline mqtt::Message message(const std::string& topic, const std::string& payloa
           .topic = *kept_topic,
           .payload = {reinterpret_cast<const std::uint8_t*>(kept_payload->data()),
                       kept_payload->size()}};
+}
+
+inline const DeliveryHome& home() {
+  static const DeliveryHome home{.trigger = "t", .client_id = "c"};
+  return home;
+}
+
+inline DeliveryPtr delivery(mqtt::Message message) {
+  static int count = 0;
+  return std::make_shared<Delivery>(home(), std::move(message), "id-" + std::to_string(++count));
+}
+
+inline DeliveryPtr delivery(const std::string& topic) {
+  return delivery(message(topic));
 }
 
 }  // namespace triggerd::trigger::test

@@ -1,0 +1,219 @@
+// The part of Inbox that is about messages: accepted ones, staged ones, dead letters; and the
+// states of triggers.
+#include "inbox/database.hpp"
+#include "inbox/inbox.hpp"
+
+namespace triggerd::inbox {
+namespace {
+
+constexpr std::string_view kDeadLetterColumns =
+    "number, message_id, trigger_name, topic, payload, qos, retained, reason, attempts, "
+    "received_ms,"
+    " died_ms";
+
+DeadLetter dead_letter_of(const Statement& row) {
+  return {.number = row.number(0),
+          .message_id = row.text(1),
+          .trigger = row.text(2),
+          .topic = row.text(3),
+          .payload = row.text(4),
+          .qos = static_cast<int>(row.number(5)),
+          .retained = row.number(6) != 0,
+          .reason = row.text(7),
+          .attempts = static_cast<std::uint32_t>(row.number(8)),
+          .received = from_ms(row.number(9)),
+          .died = from_ms(row.number(10))};
+}
+
+constexpr std::string_view kSuspended = "suspended";
+constexpr std::string_view kDisabled = "disabled";
+
+}  // namespace
+
+// ---- Accepted messages ----
+
+Result<std::vector<StoredMessage>> Inbox::messages(std::string_view trigger, std::int64_t after,
+                                                   std::size_t limit) {
+  MutexLock lock(mutex_);
+  Statement query(*database_,
+                  "SELECT number, message_id, trigger_name, topic, payload, qos, retained,"
+                  " packet_id, attempts, received_ms FROM message"
+                  " WHERE trigger_name = ? AND number > ? ORDER BY number LIMIT ?");
+  query.bind(trigger).bind(after).bind(static_cast<std::int64_t>(limit));
+  std::vector<StoredMessage> found;
+  while (query.step()) {
+    found.push_back({.number = query.number(0),
+                     .message_id = query.text(1),
+                     .trigger = query.text(2),
+                     .topic = query.text(3),
+                     .payload = query.text(4),
+                     .qos = static_cast<int>(query.number(5)),
+                     .retained = query.number(6) != 0,
+                     .packet_id = static_cast<std::uint16_t>(query.number(7)),
+                     .attempts = static_cast<std::uint32_t>(query.number(8)),
+                     .received = from_ms(query.number(9))});
+  }
+  if (auto read = query.finish("read"); !read) return tl::make_unexpected(read.error());
+  return found;
+}
+
+Result<std::vector<std::pair<std::string, std::int64_t>>> Inbox::message_counts() {
+  MutexLock lock(mutex_);
+  Statement query(*database_,
+                  "SELECT trigger_name, count(*) FROM message GROUP BY trigger_name"
+                  " ORDER BY trigger_name");
+  std::vector<std::pair<std::string, std::int64_t>> found;
+  while (query.step()) found.emplace_back(query.text(0), query.number(1));
+  if (auto read = query.finish("read"); !read) return tl::make_unexpected(read.error());
+  return found;
+}
+
+Result<std::vector<StagedMessage>> Inbox::staged(std::string_view client_id) {
+  MutexLock lock(mutex_);
+  Statement query(*database_, "SELECT key, message_id, packet FROM staged WHERE client_id = ?");
+  query.bind(client_id);
+  std::vector<StagedMessage> found;
+  while (query.step()) found.push_back({query.text(0), query.text(1), query.text(2)});
+  if (auto read = query.finish("read"); !read) return tl::make_unexpected(read.error());
+  return found;
+}
+
+// ---- Dead letters ----
+
+Result<std::int64_t> Inbox::add_dead_letter(
+    const DeadLetter& letter, const std::function<std::optional<std::int64_t>()>& row) {
+  MutexLock lock(mutex_);
+  Transaction transaction(*database_, Transaction::Sync::disk);
+  Statement insert(*database_,
+                   "INSERT INTO dead_letter (message_id, trigger_name, topic, payload, qos,"
+                   " retained, reason, attempts, received_ms, died_ms)"
+                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number");
+  insert.bind(letter.message_id).bind(letter.trigger).bind(letter.topic).bind_blob(letter.payload);
+  insert.bind(std::int64_t{letter.qos}).bind(std::int64_t{letter.retained}).bind(letter.reason);
+  insert.bind(std::int64_t{letter.attempts}).bind(to_ms(letter.received)).bind(to_ms(letter.died));
+  std::int64_t number = 0;
+  if (insert.step()) number = insert.number(0);
+  if (auto done = insert.finish("write"); !done) return tl::make_unexpected(done.error());
+  if (const auto message = row ? row() : std::nullopt) {
+    Statement remove(*database_, "DELETE FROM message WHERE number = ?");
+    if (auto done = remove.bind(*message).finish("write"); !done) {
+      return tl::make_unexpected(done.error());
+    }
+  }
+  if (auto done = transaction.commit(); !done) return tl::make_unexpected(done.error());
+  return number;
+}
+
+Result<std::vector<DeadLetter>> Inbox::dead_letters(std::string_view trigger, std::size_t limit) {
+  MutexLock lock(mutex_);
+  Statement query(*database_,
+                  fmt::format("SELECT {} FROM dead_letter WHERE ?1 = '' OR trigger_name = ?1"
+                              " ORDER BY number DESC LIMIT ?2",
+                              kDeadLetterColumns));
+  query.bind(trigger).bind(static_cast<std::int64_t>(limit));
+  std::vector<DeadLetter> letters;
+  while (query.step()) letters.push_back(dead_letter_of(query));
+  if (auto read = query.finish("read"); !read) return tl::make_unexpected(read.error());
+  return letters;
+}
+
+Result<std::optional<DeadLetter>> Inbox::dead_letter(std::int64_t number) {
+  MutexLock lock(mutex_);
+  Statement query(*database_,
+                  fmt::format("SELECT {} FROM dead_letter WHERE number = ?", kDeadLetterColumns));
+  std::optional<DeadLetter> letter;
+  if (query.bind(number).step()) letter = dead_letter_of(query);
+  if (auto read = query.finish("read"); !read) return tl::make_unexpected(read.error());
+  return letter;
+}
+
+Result<> Inbox::edit_dead_letter(std::int64_t number, std::string_view topic,
+                                 std::string_view payload) {
+  MutexLock lock(mutex_);
+  Transaction transaction(*database_, Transaction::Sync::disk);
+  Statement update(*database_, "UPDATE dead_letter SET topic = ?, payload = ? WHERE number = ?");
+  update.bind(topic).bind_blob(payload).bind(number);
+  if (auto done = update.finish("write"); !done) return done;
+  if (sqlite3_changes(database_->handle()) == 0) return fail("there is no dead letter {}", number);
+  return transaction.commit();
+}
+
+Result<> Inbox::drop_dead_letter(std::int64_t number) {
+  MutexLock lock(mutex_);
+  Transaction transaction(*database_, Transaction::Sync::disk);
+  Statement remove(*database_, "DELETE FROM dead_letter WHERE number = ?");
+  if (auto done = remove.bind(number).finish("write"); !done) return done;
+  if (sqlite3_changes(database_->handle()) == 0) return fail("there is no dead letter {}", number);
+  return transaction.commit();
+}
+
+Result<std::optional<StoredMessage>> Inbox::replay_dead_letter(std::int64_t number) {
+  auto letter = dead_letter(number);
+  if (!letter) return tl::make_unexpected(letter.error());
+  if (!*letter) return std::nullopt;
+  const DeadLetter& dead = **letter;
+  StoredMessage message{.message_id = dead.message_id,
+                        .trigger = dead.trigger,
+                        .topic = dead.topic,
+                        .payload = dead.payload,
+                        .qos = dead.qos,
+                        .retained = dead.retained,
+                        .received = dead.received};
+  MutexLock lock(mutex_);
+  Transaction transaction(*database_, Transaction::Sync::disk);
+  Statement remove(*database_, "DELETE FROM dead_letter WHERE number = ?");
+  if (auto done = remove.bind(number).finish("write"); !done) {
+    return tl::make_unexpected(done.error());
+  }
+  if (sqlite3_changes(database_->handle()) == 0) return std::nullopt;  // somebody was quicker
+  Statement insert(*database_,
+                   "INSERT INTO message (trigger_name, message_id, topic, payload, qos, retained,"
+                   " packet_id, attempts, received_ms) VALUES (?, ?, ?, ?, ?, ?, 0, 0, ?)"
+                   " RETURNING number");
+  insert.bind(message.trigger).bind(message.message_id).bind(message.topic);
+  insert.bind_blob(message.payload).bind(std::int64_t{message.qos});
+  insert.bind(std::int64_t{message.retained}).bind(to_ms(message.received));
+  if (insert.step()) message.number = insert.number(0);
+  if (auto done = insert.finish("write"); !done) return tl::make_unexpected(done.error());
+  if (auto done = transaction.commit(); !done) return tl::make_unexpected(done.error());
+  return message;
+}
+
+// ---- States of triggers ----
+
+Result<std::optional<TriggerState>> Inbox::trigger_state(std::string_view trigger) {
+  MutexLock lock(mutex_);
+  Statement query(*database_,
+                  "SELECT state, changed_by, reason, since_ms FROM trigger_state"
+                  " WHERE trigger_name = ?");
+  std::optional<TriggerState> state;
+  if (query.bind(trigger).step()) {
+    state = TriggerState{.state = query.text(0) == kSuspended ? TriggerState::State::suspended
+                                                              : TriggerState::State::disabled,
+                         .changed_by = query.text(1),
+                         .reason = query.text(2),
+                         .since = from_ms(query.number(3))};
+  }
+  if (auto read = query.finish("read"); !read) return tl::make_unexpected(read.error());
+  return state;
+}
+
+Result<> Inbox::set_trigger_state(std::string_view trigger,
+                                  const std::optional<TriggerState>& state) {
+  MutexLock lock(mutex_);
+  Transaction transaction(*database_, Transaction::Sync::disk);
+  Statement clear(*database_, "DELETE FROM trigger_state WHERE trigger_name = ?");
+  if (auto done = clear.bind(trigger).finish("write"); !done) return done;
+  if (state) {
+    Statement insert(*database_,
+                     "INSERT INTO trigger_state (trigger_name, state, changed_by, reason, since_ms)"
+                     " VALUES (?, ?, ?, ?, ?)");
+    insert.bind(trigger);
+    insert.bind(state->state == TriggerState::State::suspended ? kSuspended : kDisabled);
+    insert.bind(state->changed_by).bind(state->reason).bind(to_ms(state->since));
+    if (auto done = insert.finish("write"); !done) return done;
+  }
+  return transaction.commit();
+}
+
+}  // namespace triggerd::inbox

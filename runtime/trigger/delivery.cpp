@@ -1,0 +1,112 @@
+#include "trigger/delivery.hpp"
+
+namespace triggerd::trigger {
+
+using config::Acknowledge;
+
+void Delivery::stored_as(std::int64_t number) {
+  number_ = number;
+  storing_ = Storing::stored;
+  MutexLock lock(receipt_mutex_);
+  released_ = true;
+}
+
+bool Delivery::goes_to_inbox() const {
+  return message.qos > 0 && home_ != nullptr && home_->acknowledge == Acknowledge::durable &&
+         storing_ == Storing::no;
+}
+
+std::optional<std::int64_t> Delivery::number() const {
+  if (storing_ != Storing::stored) return std::nullopt;
+  return number_;
+}
+
+void Delivery::finish() {
+  if (home_ == nullptr) return;
+  const Storing before = storing_.exchange(Storing::finished);
+  if (before == Storing::finished) return;
+  if (before == Storing::stored) {
+    home_->writer->remove(number_);
+  } else if (!staged_key.empty()) {
+    // PUBCOMP may leave once the staged copy is gone for good: else it would come back one day.
+    if (home_->acknowledge == Acknowledge::finished) {
+      home_->writer->unstage({home_->client_id, staged_key}, [self = shared_from_this()] {
+        self->release();
+        self->flush_acknowledgement();
+      });
+    }
+    return;  // durable: written() comes
+  }
+  release();
+}
+
+void Delivery::release() {
+  if (message.qos == 0) return;
+  MutexLock lock(receipt_mutex_);
+  released_ = true;
+  message.receipt.release();
+}
+
+void Delivery::flush_acknowledgement() {
+  if (message.qos == 0) return;
+  mqtt::Receipt receipt;
+  {
+    MutexLock lock(receipt_mutex_);
+    receipt = message.receipt;
+  }
+  receipt.flush();
+}
+
+void Delivery::attach(mqtt::Receipt receipt) {
+  MutexLock lock(receipt_mutex_);
+  message.receipt = std::move(receipt);
+  if (released_) message.receipt.release();
+}
+
+bool Delivery::acknowledged() const {
+  MutexLock lock(receipt_mutex_);
+  return released_;
+}
+
+bool Delivery::arrived_with(const mqtt::Receipt& receipt) const {
+  MutexLock lock(receipt_mutex_);
+  return message.receipt.same_connection(receipt);
+}
+
+// ---- The writer's ----
+
+bool Delivery::begin_write() {
+  Storing expected = Storing::no;
+  return storing_.compare_exchange_strong(expected, Storing::writing);
+}
+
+inbox::MessageView Delivery::view() const {
+  return {
+      .trigger = home_->trigger,
+      .message_id = id,
+      .topic = message.topic,
+      .payload = {reinterpret_cast<const char*>(message.payload.data()), message.payload.size()},
+      .qos = message.qos,
+      .retained = message.retained,
+      .packet_id = message.packet_id,
+      .attempts = 0,
+      .received = message.received};
+}
+
+void Delivery::written(std::optional<std::int64_t> number) {
+  if (number) {
+    number_ = *number;
+    Storing expected = Storing::writing;
+    if (!storing_.compare_exchange_strong(expected, Storing::stored)) {
+      home_->writer->remove(*number);  // finished meanwhile
+    }
+  }
+  release();
+}
+
+void Delivery::not_written() {
+  Storing expected = Storing::writing;
+  storing_.compare_exchange_strong(expected, Storing::no);
+}
+
+}  // namespace triggerd::trigger
