@@ -71,6 +71,14 @@ inline Deed deed_for(const Numbered& message, std::uint32_t attempt) {
   return Deed::ok;
 }
 
+// How long a call takes. Long enough that at any moment some message is in somebody's hands, which
+// is when a kill matters; those of QoS 2 are fewer, and take longer for that.
+inline std::uint64_t milliseconds_for(const Numbered& message, Deed deed) {
+  const std::uint64_t dice = mix(hash_of(message) + 2);
+  if (deed == Deed::slow) return 50 + dice % 200;
+  return dice % (message.qos == 2 ? 100 : 16);
+}
+
 inline bool is_to_be_rejected(const Numbered& message) {
   return deed_for(message, 1) == Deed::reject;
 }

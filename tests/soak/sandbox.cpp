@@ -27,18 +27,18 @@ void mount_tmpfs(const std::filesystem::path& folder, const std::string& options
   }
 }
 
-bool ip(std::vector<std::string> arguments, std::string& output) {
-  arguments.insert(arguments.begin(), IP_PROGRAM);
-  test::Process process(std::move(arguments));
+bool succeeds(std::vector<std::string> command, std::string& output) {
+  test::Process process(std::move(command));
   const bool done = process.wait() == test::Exit{};
   output = process.output();
   return done;
 }
 
-void must_ip(const std::vector<std::string>& arguments) {
+void must_ip(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), IP_PROGRAM);
   std::string output;
-  if (ip(arguments, output)) return;
-  throw std::runtime_error(fmt::format("ip {}: {}", fmt::join(arguments, " "), output));
+  if (succeeds(arguments, output)) return;
+  throw std::runtime_error(fmt::format("{}: {}", fmt::join(arguments, " "), output));
 }
 
 }  // namespace
@@ -72,6 +72,10 @@ CutNetwork::CutNetwork()
     must_ip({"-n", name_, "address", "add", written(base + 2) + "/30", "dev", inside_});
     must_ip({"-n", name_, "link", "set", "lo", "up"});
     heal();
+    std::string ignored;
+    slow_ = succeeds({TC_PROGRAM, "qdisc", "add", "dev", outside_, "root", "tbf", "rate", "1mbit",
+                      "burst", "4kb", "latency", "400ms"},
+                     ignored);
   } catch (...) {
     remove();
     throw;
@@ -84,8 +88,8 @@ CutNetwork::~CutNetwork() {
 
 void CutNetwork::remove() {
   std::string ignored;  // what is left ends with the mounts
-  ip({"link", "delete", outside_}, ignored);
-  ip({"netns", "delete", name_}, ignored);
+  succeeds({IP_PROGRAM, "link", "delete", outside_}, ignored);
+  succeeds({IP_PROGRAM, "netns", "delete", name_}, ignored);
 }
 
 std::vector<std::string> CutNetwork::launcher() const {

@@ -14,7 +14,9 @@ namespace triggerd::soak {
 // are threads. Throws where the kernel refuses.
 void enter_private_mounts();
 
-// A network namespace with one link, to this machine.
+// A network namespace with one link, to this machine. It is slow towards the inside where the
+// kernel can make it so, so that bursts are on their way for a while: a kill then also hits what is
+// between PUBLISH, PUBREC and PUBREL.
 class CutNetwork {
  public:
   CutNetwork();
@@ -24,6 +26,7 @@ class CutNetwork {
 
   // This machine's address, seen from inside. It stays while the network is cut.
   const std::string& address() const { return address_; }
+  bool slow() const { return slow_; }
   // Becomes the command that stands behind it, inside.
   std::vector<std::string> launcher() const;
 
@@ -37,6 +40,7 @@ class CutNetwork {
   const std::string name_;              // of the namespace
   const std::string outside_, inside_;  // of the link's ends
   std::string address_;
+  bool slow_ = false;
 };
 
 // A tmpfs on an empty folder.

@@ -175,6 +175,7 @@ TEST(Soak, NothingAcknowledgedIsLostAndNothingOfQos2AcceptedTwice) {
   std::cout << fmt::format("{} form, TRIGGERD_SOAK_SEED={}", form->name, options.seed) << std::endl;
 
   Stage stage;
+  if (!stage.network.slow()) std::cout << "this kernel cannot slow down the link" << std::endl;
   stage.runtime.start();
   // Only then is there a session for what is published.
   ASSERT_TRUE(stage.runtime.wait_until_running()) << stage.runtime.output();

@@ -42,10 +42,8 @@ class Record {
       return trigger::Verdict::reject("not a message of the soak test");
     }
     const Deed deed = triggerd::soak::deed_for(*known, message.attempt());
-    if (deed == Deed::slow) {
-      std::this_thread::sleep_for(
-          std::chrono::milliseconds(50 + triggerd::soak::hash_of(*known) % 200));
-    }
+    std::this_thread::sleep_for(
+        std::chrono::milliseconds(triggerd::soak::milliseconds_for(*known, deed)));
     write(message, std::to_string(known->number), triggerd::soak::name_of(deed));
     if (deed == Deed::exception) throw std::runtime_error("thrown for the soak test");
     if (deed == Deed::retry) return trigger::Verdict::retry("not yet");
