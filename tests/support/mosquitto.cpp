@@ -67,6 +67,9 @@ void MosquittoServer::write_config(const MosquittoOptions& options) {
   if (websocket_port_) {
     config += fmt::format("listener {} 127.0.0.1\nprotocol websockets\n", websocket_port());
   }
+  if (!options.also_on.empty()) {
+    config += fmt::format("listener {} {}\n", port(), options.also_on);
+  }
   config += fmt::format("listener {} 127.0.0.1\n", port());
   config += options.extra_config + "\n";
   dir_.write("mosquitto.conf", config);

@@ -20,6 +20,8 @@ struct MosquittoOptions {
   // Sessions and retained messages survive stop(). kill() loses what autosave has not saved.
   bool persistence = false;
   bool websockets = false;  // listens for them too, on a port of their own
+  // An address of this machine on whose port() it listens too, beside that of loopback.
+  std::string also_on = {};
   // Lines for the end of the configuration; settings of a listener are those of the TCP one.
   std::string extra_config = {};
 };

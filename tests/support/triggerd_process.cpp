@@ -30,8 +30,9 @@ std::string_view event_of(std::string_view line) {
 }
 
 TriggerdProcess::TriggerdProcess(std::string_view triggers_toml,
-                                 std::map<std::string, std::string> env)
-    : env_(std::move(env)) {
+                                 std::map<std::string, std::string> env,
+                                 std::vector<std::string> launcher)
+    : env_(std::move(env)), launcher_(std::move(launcher)) {
   write_config(triggers_toml);
 }
 
@@ -50,7 +51,9 @@ void TriggerdProcess::write_config(std::string_view triggers_toml) {
 }
 
 std::vector<std::string> TriggerdProcess::command() const {
-  return {TRIGGERD_BINARY, "--config", config_file().string()};
+  std::vector<std::string> argv = launcher_;
+  argv.insert(argv.end(), {TRIGGERD_BINARY, "--config", config_file().string()});
+  return argv;
 }
 
 void TriggerdProcess::start(const std::vector<std::string>& arguments) {

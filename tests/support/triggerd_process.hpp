@@ -28,9 +28,11 @@ class TriggerdProcess {
  public:
   // `triggers_toml` is written to dir() / "triggers.toml". Where it has no [runtime] table one is
   // added at its end, with a name, `state_dir = "var"` and the plugins of this build, so that line
-  // numbers stay.
+  // numbers stay. `launcher` is a program with arguments that becomes the command behind them, as
+  // "ip netns exec NAME" does; empty: none.
   explicit TriggerdProcess(std::string_view triggers_toml,
-                           std::map<std::string, std::string> env = {});
+                           std::map<std::string, std::string> env = {},
+                           std::vector<std::string> launcher = {});
 
   // Where this build's plugins are, for a [runtime] table of the test's own.
   static std::filesystem::path plugin_dir();
@@ -63,6 +65,7 @@ class TriggerdProcess {
 
   TempDir dir_;
   const std::map<std::string, std::string> env_;
+  const std::vector<std::string> launcher_;
   std::unique_ptr<Process> process_;
 };
 
