@@ -346,16 +346,16 @@ std::string Trigger::pause_reason() {
   if (dispatcher_.full()) {
     return fmt::format("queue_capacity ({}) is reached", config_.queue_capacity);
   }
-  MutexLock lock(pause_mutex_);
   return inbox_trouble_.empty() ? "" : "the inbox takes no messages: " + inbox_trouble_;
 }
 
 // [any]
 void Trigger::update_reading() {
-  const bool pause = !pause_reason().empty();
   bool arm = false;
   {
+    // What holds is asked under the lock: of two that come at once, the later one knows better.
     MutexLock lock(pause_mutex_);
+    const bool pause = !pause_reason().empty();
     if (pause != reading_paused_) paused_since_ = std::chrono::steady_clock::now();
     if (!pause && reading_paused_) connection_->resume_reading();
     reading_paused_ = pause;
@@ -380,11 +380,12 @@ void Trigger::check_pause() {
 
 // [supervisor]
 void Trigger::apply_pause() {
-  const std::string reason = pause_reason();
+  std::string reason;
   const bool clean = connection_->options().clean_session;
   Monotonic since;
   {
     MutexLock lock(pause_mutex_);
+    reason = pause_reason();
     since = paused_since_;
   }
   const auto lasted = std::chrono::steady_clock::now() - since;

@@ -117,10 +117,12 @@ class Trigger final : private mqtt::ConnectionListener,
   bool retained_is_wanted(const mqtt::Message& message);
   void remember_retained(const Delivery& delivery);
   void publish_dead_letter(const Delivery& delivery);
+  Mutex pause_mutex_;
+
   void acknowledge(Delivery& delivery);
   void flush_acknowledgements();
   // Why receiving is to pause; empty where it is not.
-  std::string pause_reason();
+  std::string pause_reason() TRIGGERD_REQUIRES(pause_mutex_);
   void update_reading();
   void apply_pause();
   void check_pause();
@@ -153,7 +155,6 @@ class Trigger final : private mqtt::ConnectionListener,
   bool pause_told_ = false;          // [supervisor]
   std::string not_running_because_;  // [supervisor] as last logged
 
-  Mutex pause_mutex_;
   std::string inbox_trouble_ TRIGGERD_GUARDED_BY(pause_mutex_);
   bool reading_paused_ TRIGGERD_GUARDED_BY(pause_mutex_) = false;
   Monotonic paused_since_ TRIGGERD_GUARDED_BY(pause_mutex_){};
