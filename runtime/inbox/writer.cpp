@@ -145,7 +145,11 @@ bool Writer::wait_for_batch() {
       urgent_ = false;
       idle_.notify_all();
       if (stop_) return false;
-      work_.wait(mutex_);
+      if (!over_size_) {
+        work_.wait(mutex_);
+      } else if (work_.wait_until(mutex_, now() + options_.retry) == std::cv_status::timeout) {
+        return true;  // others may have made room: an empty batch, and another look
+      }
     } else {
       work_.wait_until(mutex_, due_);
     }
@@ -155,6 +159,7 @@ bool Writer::wait_for_batch() {
 
 void Writer::run() {
   Batch batch;
+  note_size();
   for (;;) {
     {
       MutexLock lock(mutex_);

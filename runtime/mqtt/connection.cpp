@@ -139,7 +139,7 @@ void Connection::on_message(Message message) {
     log_.warn("message.refused", fields_,
               "message on \"{}\" has {} bytes, over max_packet_size ({}): refused", message.topic,
               size, format_size(options_.max_packet_size));
-    message.receipt.release();
+    listener_.on_refused(std::move(message));
     return;
   }
   listener_.on_message(std::move(message));

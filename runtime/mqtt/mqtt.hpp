@@ -97,6 +97,8 @@ class ConnectionListener {
   virtual ~ConnectionListener() = default;
   // [Paho receive thread]: must not block, publish, or call anything that waits for another thread.
   virtual void on_message(Message message) = 0;
+  // A message over max_packet_size, instead of on_message(). [Paho receive thread]
+  virtual void on_refused(Message message) { message.receipt.release(); }
   // After the last message of those that came together. Where the library is not wired, that is
   // every message, and its acknowledgement leaves when this returns. [Paho receive thread]
   virtual void on_batch_end() {}

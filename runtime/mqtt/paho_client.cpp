@@ -27,6 +27,7 @@ struct Hook {
   bool hold = false;                           // constant once made
   std::size_t packet_limit = 0;                // constant once made
   std::optional<PahoPersistence> persistence;  // constant once made
+  StagedMessages* staged = nullptr;            // constant once made
   Mutex link_mutex;
   std::shared_ptr<wire::Link> link TRIGGERD_GUARDED_BY(link_mutex);  // of the connection there is
 
@@ -110,6 +111,8 @@ void connection_lost(void* context, char*) {
 void connect_succeeded(void* context, MQTTAsync_successData* data) {
   const auto call = take(context);
   const bool present = data != nullptr && data->alt.connect.sessionPresent != 0;
+  // Paho forgets what it had, but does not always say so to its persistence.
+  if (!present && call->hook.staged != nullptr) call->hook.staged->session_lost();
   if (const auto link = wire::current()) {
     Hook& hook = call->hook;
     link->limit_packets(hook.packet_limit);
@@ -330,6 +333,7 @@ Result<std::unique_ptr<Client>> make_client(const ConnectionOptions& connection,
   auto* hook = new Hook;
   hook->hold = connection.hold_acknowledgements;
   hook->packet_limit = std::max<std::size_t>(connection.max_packet_size, kReadableBytes);
+  hook->staged = connection.staged;
   if (connection.staged != nullptr) hook->persistence.emplace(*connection.staged);
   MQTTAsync handle = nullptr;
   // The address is replaced by the one of each connect.

@@ -45,6 +45,7 @@ void Delivery::release() {
   MutexLock lock(receipt_mutex_);
   released_ = true;
   message.receipt.release();
+  for (mqtt::Receipt& receipt : earlier_) receipt.release();
 }
 
 void Delivery::flush_acknowledgement() {
@@ -59,6 +60,11 @@ void Delivery::flush_acknowledgement() {
 
 void Delivery::attach(mqtt::Receipt receipt) {
   MutexLock lock(receipt_mutex_);
+  if (message.receipt && message.receipt.same_connection(receipt)) {
+    earlier_.push_back(message.receipt);
+  } else {
+    earlier_.clear();  // their connection is gone
+  }
   message.receipt = std::move(receipt);
   if (released_) message.receipt.release();
 }
@@ -70,7 +76,7 @@ bool Delivery::acknowledged() const {
 
 bool Delivery::arrived_with(const mqtt::Receipt& receipt) const {
   MutexLock lock(receipt_mutex_);
-  return message.receipt.same_connection(receipt);
+  return receipt && message.receipt.same_connection(receipt);
 }
 
 // ---- The writer's ----
@@ -89,7 +95,7 @@ inbox::MessageView Delivery::view() const {
       .qos = message.qos,
       .retained = message.retained,
       .packet_id = message.packet_id,
-      .attempts = 0,
+      .attempts = attempts,
       .received = message.received};
 }
 

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/mutex.hpp"
 #include "config/config.hpp"
@@ -40,8 +41,8 @@ struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
   std::string staged_key;  // QoS 2 that is staged in the inbox; else empty
 
   // Under the dispatcher's lock, until the message is finished, buried or discarded.
-  std::uint32_t attempts = 0;  // begun so far
-  std::string last_reason;     // of the attempt that failed last
+  std::atomic<std::uint32_t> attempts = 0;  // begun so far; the writer reads it
+  std::string last_reason;                  // of the attempt that failed last
   Lane* lane = nullptr;
   std::optional<std::string>
       burial;  // a dead letter that could not be written yet, and why it died
@@ -78,6 +79,8 @@ struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
   std::atomic<Storing> storing_{Storing::no};
   std::int64_t number_ = 0;      // constant once stored
   mutable Mutex receipt_mutex_;  // message.receipt too, which is not constant
+  // Of the same connection, where the server has asked twice.
+  std::vector<mqtt::Receipt> earlier_ TRIGGERD_GUARDED_BY(receipt_mutex_);
   bool released_ TRIGGERD_GUARDED_BY(receipt_mutex_) = false;
 };
 using DeliveryPtr = std::shared_ptr<Delivery>;

@@ -265,7 +265,7 @@ void Dispatcher::retry_or_exhaust(DeliveryPtr delivery, std::uint32_t retry_afte
     const Millis wait = retry_after_ms > 0
                             ? Millis(retry_after_ms)
                             : options_.retry.backoff.delay(delivery->attempts, random_());
-    report.others.emplace_back([delivery, attempts = delivery->attempts, wait,
+    report.others.emplace_back([delivery, attempts = delivery->attempts.load(), wait,
                                 reason = delivery->last_reason](DeliverySink& sink) {
       sink.will_retry(*delivery, attempts, wait, reason);
     });

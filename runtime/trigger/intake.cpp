@@ -145,6 +145,30 @@ bool Intake::is_redelivery(const mqtt::Message& message) {
   return false;
 }
 
+void Intake::keep(const DeliveryPtr& delivery) {
+  if (delivery->staged_key.empty()) {
+    writer_.accept({delivery});
+  } else {
+    writer_.accept_staged({home_.client_id, delivery->staged_key}, delivery);
+  }
+}
+
+void Intake::refuse(mqtt::Message& message) {
+  if (message.qos < 2 || home_.acknowledge == config::Acknowledge::received) {
+    message.receipt.release();
+    return;
+  }
+  const std::string key = key_of(message.packet_id);
+  {
+    MutexLock lock(mutex_);
+    staged_.erase(key);
+  }
+  writer_.unstage({home_.client_id, key}, [receipt = message.receipt]() mutable {
+    receipt.release();
+    receipt.flush();
+  });
+}
+
 void Intake::end_batch() {
   if (batch_.empty()) return;
   std::vector<inbox::EntryPtr> to_inbox;
@@ -153,7 +177,8 @@ void Intake::end_batch() {
     if (delivery->staged_key.empty()) {
       to_inbox.push_back(delivery);
     } else {
-      writer_.accept_staged({home_.client_id, delivery->staged_key}, delivery);
+      if (!to_inbox.empty()) writer_.accept(std::exchange(to_inbox, {}));  // in their order
+      keep(delivery);
     }
   }
   bool must_wait = false;

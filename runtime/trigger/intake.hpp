@@ -40,7 +40,11 @@ class Intake final : public mqtt::StagedMessages {
   void take_stored(const inbox::StoredMessage& message);
 
   void take(mqtt::Message message);
+  // A message that nobody wants: acknowledged, and its staged copy forgotten.
+  void refuse(mqtt::Message& message);
   void end_batch();
+  // Hands a message to the inbox whatever its QoS. [control]
+  void keep(const DeliveryPtr& delivery);
   void repeated_pubrel(std::uint16_t packet_id, mqtt::Receipt receipt);
 
   // mqtt::StagedMessages [Paho's threads]

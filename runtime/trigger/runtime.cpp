@@ -224,7 +224,7 @@ void Runtime::end_removed_sessions() {
     const bool known = std::any_of(
         config_.triggers.begin(), config_.triggers.end(), [&](const config::Trigger& trigger) {
           const auto alias = client_ids_.find(trigger.alias);
-          return alias == client_ids_.end() || client_id == alias->second + "." + trigger.name;
+          return alias != client_ids_.end() && client_id == alias->second + "." + trigger.name;
         });
     if (known) continue;
     for (const config::Alias& alias : config_.aliases) {

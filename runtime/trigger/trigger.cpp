@@ -49,7 +49,9 @@ Trigger::Trigger(const config::Trigger& config, const TriggerServices& services)
       holds_(config.acknowledge != config::Acknowledge::received),
       home_{.trigger = config.name,
             .client_id = {},
-            .acknowledge = config.acknowledge,
+            // Not wired, the acknowledgement leaves with the callback: then only the inbox is safe.
+            .acknowledge =
+                holds_ && !mqtt::wire::wired() ? config::Acknowledge::durable : config.acknowledge,
             .writer = &services.writer},
       dispatcher_(options_of(config), *this, services.timer, services.connections.random),
       intake_(home_, dispatcher_, services.inbox, services.ids, services.log) {}
@@ -159,7 +161,6 @@ bool Trigger::finish(Monotonic deadline) {
 // one now, and is handled after the next start.
 void Trigger::keep_leftovers(Monotonic deadline) {
   std::vector<DeliveryPtr> kept;
-  std::vector<inbox::EntryPtr> to_inbox;
   for (const DeliveryPtr& delivery : dispatcher_.take_leftovers()) {
     if (const auto number = delivery->number()) {
       services_.writer.note_attempts(*number, delivery->attempts);
@@ -169,9 +170,8 @@ void Trigger::keep_leftovers(Monotonic deadline) {
                                !connection_->options().clean_session;
     if (server_has_it) continue;
     kept.push_back(delivery);
-    to_inbox.push_back(delivery);
+    intake_.keep(delivery);
   }
-  if (!to_inbox.empty()) services_.writer.accept(std::move(to_inbox));
   if (services_.writer.flush(std::max(deadline, std::chrono::steady_clock::now() + kLastWrite))) {
     if (!kept.empty()) {
       log_.info("trigger.leftovers", {{"trigger", config_.name}},
@@ -202,12 +202,16 @@ Result<> Trigger::disable(const std::string& by, const std::string& reason, Mill
       !kept) {
     return kept;
   }
-  disabled_ = true;
+  disabling_ = true;  // stays connected meanwhile, for the acknowledgements
   update_reading();
   if (started_) {
     (void)dispatcher_.drain(std::chrono::steady_clock::now() + drain_timeout);
     dispatcher_.hold();
+    (void)services_.writer.flush(std::chrono::steady_clock::now() + kLastWrite);
+    flush_acknowledgements();
   }
+  disabled_ = true;
+  disabling_ = false;
   log_.warn("trigger.disabled", {{"trigger", config_.name}}, "disabled by {}: {}", by, reason);
   services_.connections.supervisor->post([this] { apply_pause(); });
   return {};
@@ -244,15 +248,19 @@ void Trigger::arm_monitor() {
   services_.timer.after(config_.monitor_interval, [this] {
     if (!suspended_ || stopping_) return;
     log_.info("trigger.trial", {{"trigger", config_.name}}, "trying one message");
+    const Dispatcher::Stats stats = dispatcher_.stats();
+    trial_needs_message_ = stats.queued + stats.delayed == 0;
     dispatcher_.begin_trial();
     room_changed();
   });
 }
 
 void Trigger::trial_ended(bool handled) {
+  trial_needs_message_ = false;
   if (!handled) {
     log_.warn("trigger.suspended", {{"trigger", config_.name}},
               "stays suspended: the message it tried was not handled");
+    room_changed();
     arm_monitor();
     return;
   }
@@ -270,10 +278,14 @@ void Trigger::trial_ended(bool handled) {
 
 void Trigger::on_message(mqtt::Message message) {
   if (message.retained && !retained_is_wanted(message)) {
-    message.receipt.release();
+    intake_.refuse(message);
     return;
   }
   intake_.take(std::move(message));
+}
+
+void Trigger::on_refused(mqtt::Message message) {
+  intake_.refuse(message);
 }
 
 void Trigger::on_batch_end() {
@@ -286,9 +298,11 @@ void Trigger::on_repeated_pubrel(std::uint16_t packet_id, mqtt::Receipt receipt)
 }
 
 void Trigger::on_status(const mqtt::ConnectionStatus& status) {
-  if (status.state == mqtt::ConnectionStatus::State::subscribing) {
-    MutexLock lock(pause_mutex_);  // a new connection reads until it is told not to
-    if (reading_paused_ && !stopping_) (void)connection_->pause_reading();
+  {
+    // A new connection reads until it is told not to, and has to until its SUBACK is there.
+    MutexLock lock(pause_mutex_);
+    up_ = status.state == mqtt::ConnectionStatus::State::up;
+    if (up_ && reading_paused_) (void)connection_->pause_reading();
   }
   const bool running = status.running() && !suspended_ && !disabled_;
   std::string because;
@@ -340,8 +354,8 @@ void Trigger::remember_retained(const Delivery& delivery) {
 // session kept; the server keeps what is published meanwhile. ----
 
 std::string Trigger::pause_reason() {
-  if (disabled_) return "the trigger is disabled";
-  if (suspended_) return "the trigger is suspended";
+  if (disabled_ || disabling_) return "the trigger is disabled";
+  if (suspended_ && !trial_needs_message_) return "the trigger is suspended";
   if (stopping_) return "the runtime stops";
   if (dispatcher_.full()) {
     return fmt::format("queue_capacity ({}) is reached", config_.queue_capacity);
@@ -360,7 +374,7 @@ void Trigger::update_reading() {
     if (!pause && reading_paused_) connection_->resume_reading();
     reading_paused_ = pause;
     if (pause) {
-      (void)connection_->pause_reading();
+      if (up_) (void)connection_->pause_reading();
       arm = !std::exchange(check_armed_, true);
     }
   }
@@ -405,7 +419,7 @@ void Trigger::apply_pause() {
   // pause lasts as long as the server allows.
   const Millis keep_alive = connection_->options().keep_alive;
   const bool too_long = keep_alive > Millis(0) && lasted >= keep_alive * 3 / 4;
-  const bool at_once = disabled_ || suspended_ || !mqtt::wire::wired();
+  const bool at_once = disabled_ || (suspended_ && !trial_needs_message_) || !mqtt::wire::wired();
   if (paused_ || !(at_once || (too_long && !clean))) return;
   paused_ = true;
   if (!std::exchange(pause_told_, true)) {

@@ -95,6 +95,7 @@ class Trigger final : private mqtt::ConnectionListener,
   // mqtt::ConnectionListener
   void on_message(mqtt::Message message) override;
   void on_batch_end() override;
+  void on_refused(mqtt::Message message) override;
   void on_repeated_pubrel(std::uint16_t packet_id, mqtt::Receipt receipt) override;
   void on_status(const mqtt::ConnectionStatus& status) override;
   // plugin::InstanceHost
@@ -147,6 +148,8 @@ class Trigger final : private mqtt::ConnectionListener,
   std::atomic<bool> running_{false};
   std::atomic<bool> suspended_{false};
   std::atomic<bool> disabled_{false};
+  std::atomic<bool> disabling_{false};
+  std::atomic<bool> trial_needs_message_{false};  // there is none to try: one has to be received
   std::atomic<bool> stopping_{false};
   std::atomic<unsigned> unflushed_{0};  // finished messages whose acknowledgement waits for company
   std::atomic<bool> flush_armed_{false};
@@ -156,6 +159,7 @@ class Trigger final : private mqtt::ConnectionListener,
   std::string not_running_because_;  // [supervisor] as last logged
 
   std::string inbox_trouble_ TRIGGERD_GUARDED_BY(pause_mutex_);
+  bool up_ TRIGGERD_GUARDED_BY(pause_mutex_) = false;
   bool reading_paused_ TRIGGERD_GUARDED_BY(pause_mutex_) = false;
   Monotonic paused_since_ TRIGGERD_GUARDED_BY(pause_mutex_){};
   bool check_armed_ TRIGGERD_GUARDED_BY(pause_mutex_) = false;

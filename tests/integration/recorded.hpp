@@ -25,6 +25,7 @@ struct Record {
   unsigned attempt = 0;
   std::size_t size = 0;
   std::string hash;
+  std::string id;  // of the message
 };
 
 inline std::string fnv1a(std::string_view bytes) {
@@ -40,7 +41,7 @@ inline std::vector<Record> records(const std::filesystem::path& file,
   for (std::string line; std::getline(in, line);) {
     Record record;
     std::istringstream(line) >> record.what >> record.topic >> record.qos >> record.retain >>
-        record.dup >> record.attempt >> record.size >> record.hash;
+        record.dup >> record.attempt >> record.size >> record.hash >> record.id;
     if (!record.hash.empty() && record.what == what) found.push_back(std::move(record));
   }
   return found;
@@ -49,6 +50,12 @@ inline std::vector<Record> records(const std::filesystem::path& file,
 [[nodiscard]] inline bool wait_for_records(const std::filesystem::path& file, std::size_t count,
                                            Millis timeout = kPatience) {
   return eventually([&] { return records(file, "end").size() >= count; }, timeout);
+}
+
+// Calls that have begun, whether or not they end.
+[[nodiscard]] inline bool wait_for_calls(const std::filesystem::path& file, std::size_t count,
+                                         Millis timeout = kPatience) {
+  return eventually([&] { return records(file).size() >= count; }, timeout);
 }
 
 // A [runtime] table with the plugins of this build and those of the tests.

@@ -50,7 +50,7 @@ std::optional<int> seen(const SqliteConnection& connection) {
 }
 
 struct Ordeal {
-  std::string synchronous;  // "mixed": NORMAL and FULL by turns, as the inbox does it
+  std::string synchronous;  // "mixed": NORMAL and FULL by turns
   std::string journal_mode = "WAL";
   std::size_t sector_size = 4096;
   bool syncs_fail = false;  // now and then
