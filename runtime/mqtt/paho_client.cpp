@@ -28,6 +28,7 @@ struct Hook {
   std::size_t packet_limit = 0;                // constant once made
   std::optional<PahoPersistence> persistence;  // constant once made
   StagedMessages* staged = nullptr;            // constant once made
+  Wall batch_time{};                           // the receive thread's: when the batch began
   Mutex link_mutex;
   std::shared_ptr<wire::Link> link TRIGGERD_GUARDED_BY(link_mutex);  // of the connection there is
 
@@ -84,9 +85,14 @@ int message_arrived(void* context, char* topic, int topic_length, MQTTAsync_mess
                    .retained = message->retained != 0,
                    .dup = message->dup != 0,
                    .packet_id = static_cast<std::uint16_t>(message->msgid),
-                   .received = std::chrono::system_clock::now(),
+                   .received = {},
                    .receipt = {}};
   auto& hook = *static_cast<Hook*>(context);
+  // What came together was received at one time.
+  if (hook.batch_time == Wall{} || !wire::wired()) {
+    hook.batch_time = std::chrono::system_clock::now();
+  }
+  received.received = hook.batch_time;
   const std::shared_ptr<wire::Link> link = message->qos > 0 ? wire::current() : nullptr;
   if (hook.hold && link) {
     // QoS 2 of 3.1.1 arrives here with its PUBREL.
@@ -116,7 +122,10 @@ void connect_succeeded(void* context, MQTTAsync_successData* data) {
   if (const auto link = wire::current()) {
     Hook& hook = call->hook;
     link->limit_packets(hook.packet_limit);
-    link->on_batch_end([&hook] { hook.tell([](ClientEvents& events) { events.on_batch_end(); }); });
+    link->on_batch_end([&hook] {
+      hook.batch_time = {};
+      hook.tell([](ClientEvents& events) { events.on_batch_end(); });
+    });
     if (hook.hold) {
       // Owned by the link itself, so it keeps no share of it.
       link->on_repeated_pubrel([&hook, raw = link.get()](std::uint16_t id, wire::Gate::Ticket t) {

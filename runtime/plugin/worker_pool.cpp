@@ -1,6 +1,7 @@
 #include "plugin/worker_pool.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "base/mutex.hpp"
@@ -42,11 +43,14 @@ class WorkerPool::Worker {
   // stop. False: the service has not returned, and is cut off.
   bool come_back(Monotonic deadline) {
     const MutexLock lock(mutex_);
-    while (phase_ != Phase::gone) {
+    watched_ = true;
+    for (;;) {
+      Phase phase = phase_;
+      if (phase == Phase::gone) return true;
       const bool late = std::chrono::steady_clock::now() >= deadline;
-      if (late && phase_ == Phase::in_service) {
-        phase_ = Phase::cut;
-        return false;
+      if (late && phase == Phase::in_service) {
+        if (phase_.compare_exchange_strong(phase, Phase::cut)) return false;
+        continue;
       }
       if (late) {
         changed_.wait(mutex_);
@@ -54,19 +58,27 @@ class WorkerPool::Worker {
         changed_.wait_until(mutex_, deadline);
       }
     }
-    return true;
   }
 
  private:
   enum class Phase { waiting, released, in_source, in_service, gone, cut };
 
-  // False: cut off; neither the source nor this pool's owner may be there any more.
+  // False: cut off; neither the source nor this pool's owner may be there any more. Twice for each
+  // message, so without a lock where nobody watches.
   bool enter(Phase phase) {
-    const MutexLock lock(mutex_);
-    while (phase_ == Phase::waiting) changed_.wait(mutex_);
-    if (phase_ == Phase::cut) return false;
-    phase_ = phase;
-    changed_.notify_all();
+    Phase before = phase_;
+    if (before == Phase::waiting) {
+      const MutexLock lock(mutex_);
+      while (phase_ == Phase::waiting) changed_.wait(mutex_);
+      before = phase_;
+    }
+    do {
+      if (before == Phase::cut) return false;
+    } while (!phase_.compare_exchange_weak(before, phase));
+    if (watched_) {
+      const MutexLock lock(mutex_);
+      changed_.notify_all();
+    }
     return true;
   }
 
@@ -75,7 +87,8 @@ class WorkerPool::Worker {
   const std::stop_token stop_;
   Mutex mutex_;
   CondVar changed_;
-  Phase phase_ TRIGGERD_GUARDED_BY(mutex_) = Phase::waiting;
+  std::atomic<Phase> phase_{Phase::waiting};
+  std::atomic<bool> watched_{false};  // somebody waits in come_back()
 };
 
 Result<std::unique_ptr<WorkerPool>> WorkerPool::start(Service service, WorkSource& source,

@@ -1,5 +1,7 @@
 #include "trigger/delivery.hpp"
 
+#include <cstring>
+
 namespace triggerd::trigger {
 
 using config::Acknowledge;
@@ -9,6 +11,18 @@ void Delivery::stored_as(std::int64_t number) {
   storing_ = Storing::stored;
   MutexLock lock(receipt_mutex_);
   released_ = true;
+}
+
+void Delivery::take_in() {
+  const std::size_t topic = message.topic.size();
+  const std::size_t payload = message.payload.size();
+  if (topic + 1 + payload > small_.size()) return;
+  std::memcpy(small_.data(), message.topic.data(), topic);
+  small_[topic] = '\0';
+  if (payload > 0) std::memcpy(small_.data() + topic + 1, message.payload.data(), payload);
+  message.topic = {small_.data(), topic};
+  message.payload = {reinterpret_cast<const std::uint8_t*>(small_.data()) + topic + 1, payload};
+  message.buffers = {};
 }
 
 bool Delivery::goes_to_inbox() const {

@@ -6,7 +6,9 @@
 // "received", only memory has it, as was promised.
 #pragma once
 
+#include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -17,6 +19,7 @@
 #include "config/config.hpp"
 #include "inbox/writer.hpp"
 #include "mqtt/message.hpp"
+#include "trigger/memory_pool.hpp"
 
 namespace triggerd::trigger {
 
@@ -51,6 +54,9 @@ struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
   void stored_as(std::int64_t number);
   // Whether the inbox is to have it: QoS 1 and 2 with acknowledge = "durable".
   bool goes_to_inbox() const;
+  // Moves a small message into the delivery's own memory, so that the library's is freed where it
+  // was allocated. [before it is accepted]
+  void take_in();
   // Its message in the inbox, where there is one. [any]
   std::optional<std::int64_t> number() const;
   // Done with it: what it owes its server is released, and its row goes. [any]
@@ -75,6 +81,8 @@ struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
 
   void release();
 
+  static constexpr std::size_t kSmall = 192;
+
   const DeliveryHome* home_ = nullptr;
   std::atomic<Storing> storing_{Storing::no};
   std::int64_t number_ = 0;      // constant once stored
@@ -82,7 +90,21 @@ struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
   // Of the same connection, where the server has asked twice.
   std::vector<mqtt::Receipt> earlier_ TRIGGERD_GUARDED_BY(receipt_mutex_);
   bool released_ TRIGGERD_GUARDED_BY(receipt_mutex_) = false;
+  std::array<char, kSmall> small_;
 };
 using DeliveryPtr = std::shared_ptr<Delivery>;
+
+// Makes deliveries in memory that is used again and again. It outlives them.
+class DeliveryPool {
+ public:
+  // [one thread at a time]
+  DeliveryPtr make(const DeliveryHome& home, mqtt::Message message, std::string message_id) {
+    return std::allocate_shared<Delivery>(PoolAllocator<Delivery>(memory_), home,
+                                          std::move(message), std::move(message_id));
+  }
+
+ private:
+  MemoryPool memory_;
+};
 
 }  // namespace triggerd::trigger

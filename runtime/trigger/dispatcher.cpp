@@ -31,6 +31,7 @@ struct Dispatcher::Attempt {
     late        // pending past the deadline: over, but the service may still read the message
   };
   State state = State::running;
+  bool in_use = false;
   DeliveryPtr delivery;
   Monotonic deadline{};
   plugin::Answer answer;
@@ -111,38 +112,68 @@ void Dispatcher::wake_workers() {
 
 const trigger_message* Dispatcher::begin_attempt(DeliveryPtr delivery) {
   const Monotonic now = timer_.clock().now();
-  auto attempt = std::make_unique<Attempt>();
-  attempt->delivery = std::move(delivery);
-  attempt->deadline = now + options_.timeout;
-  Delivery& d = *attempt->delivery;
+  Attempt& attempt = new_attempt();
+  attempt.delivery = std::move(delivery);
+  attempt.deadline = now + options_.timeout;
+  Delivery& d = *attempt.delivery;
   ++d.attempts;
-  trigger_message& view = attempt->message;
+  trigger_message& view = attempt.message;
   view.struct_size = sizeof view;
   view.flags = (d.message.retained ? TRIGGER_MESSAGE_RETAIN : 0U) |
                (d.message.dup ? TRIGGER_MESSAGE_DUP : 0U);
-  view.token = ++last_token_;
   view.id = as_str(d.id);
   view.topic = as_str(d.message.topic);
   view.trigger = as_str(options_.trigger);
   view.payload = {d.message.payload.data(), d.message.payload.size()};
   view.received_unix_ns = nanoseconds(d.message.received.time_since_epoch());
   view.deadline_mono_ns =
-      static_cast<std::uint64_t>(nanoseconds(attempt->deadline.time_since_epoch()));
+      static_cast<std::uint64_t>(nanoseconds(attempt.deadline.time_since_epoch()));
   view.attempt = d.attempts;
   view.qos = static_cast<std::uint32_t>(d.message.qos);
   ++in_flight_;
   if (held_ && trial_ == Trial::wanted) trial_ = Trial::running;
-  arm(attempt->deadline);
-  return &attempts_.emplace(view.token, std::move(attempt)).first->second->message;
+  arm(attempt.deadline);
+  return &attempt.message;
+}
+
+Dispatcher::Attempt& Dispatcher::new_attempt() {
+  if (free_slots_.empty()) {
+    free_slots_.push_back(static_cast<std::uint32_t>(attempts_.size()));
+    attempts_.push_back(std::make_unique<Attempt>());
+  }
+  const std::uint32_t slot = free_slots_.back();
+  free_slots_.pop_back();
+  Attempt& attempt = *attempts_[slot];
+  attempt.in_use = true;
+  attempt.state = Attempt::State::running;
+  attempt.let_go = false;
+  // The serial makes a token of an attempt that is over another one than its slot's next.
+  if (++last_serial_ == 0) ++last_serial_;
+  attempt.message.token = std::uint64_t{last_serial_} << 32 | slot;
+  return attempt;
+}
+
+Dispatcher::Attempt* Dispatcher::find_attempt(std::uint64_t token) const {
+  const auto slot = static_cast<std::uint32_t>(token);
+  if (slot >= attempts_.size()) return nullptr;
+  Attempt& attempt = *attempts_[slot];
+  return attempt.in_use && attempt.message.token == token ? &attempt : nullptr;
+}
+
+void Dispatcher::end_attempt(Attempt& attempt) {
+  attempt.in_use = false;
+  attempt.delivery.reset();
+  attempt.answer = {};
+  free_slots_.push_back(static_cast<std::uint32_t>(attempt.message.token));
 }
 
 void Dispatcher::answered(const trigger_message& message, plugin::Answer answer) {
   Report report;
   {
     MutexLock lock(mutex_);
-    const auto found = attempts_.find(message.token);
-    if (found == attempts_.end()) return;
-    Attempt& attempt = *found->second;
+    Attempt* const found = find_attempt(message.token);
+    if (found == nullptr) return;
+    Attempt& attempt = *found;
     const bool pending = answer.code == TRIGGER_PENDING;
     if (attempt.state == Attempt::State::overdue) {
       if (pending && !attempt.let_go) {
@@ -169,9 +200,9 @@ std::int32_t Dispatcher::complete(std::uint64_t token, plugin::Answer answer) {
   std::int32_t code = TRIGGER_E_STALE;
   {
     MutexLock lock(mutex_);
-    const auto found = attempts_.find(token);
-    if (found == attempts_.end()) return code;
-    Attempt& attempt = *found->second;
+    Attempt* const found = find_attempt(token);
+    if (found == nullptr) return code;
+    Attempt& attempt = *found;
     switch (attempt.state) {
       case Attempt::State::running:
         attempt.state = Attempt::State::completed;
@@ -187,7 +218,7 @@ std::int32_t Dispatcher::complete(std::uint64_t token, plugin::Answer answer) {
       case Attempt::State::late:
         ++counts_.late_answers;
         --late_;
-        attempts_.erase(found);
+        end_attempt(attempt);
         stall_told_ = false;
         break;
       case Attempt::State::completed:
@@ -203,9 +234,9 @@ std::int32_t Dispatcher::complete(std::uint64_t token, plugin::Answer answer) {
 
 std::int32_t Dispatcher::extend(std::uint64_t token, std::uint32_t ms) {
   MutexLock lock(mutex_);
-  const auto found = attempts_.find(token);
-  if (found == attempts_.end()) return TRIGGER_E_STALE;
-  Attempt& attempt = *found->second;
+  Attempt* const found = find_attempt(token);
+  if (found == nullptr) return TRIGGER_E_STALE;
+  Attempt& attempt = *found;
   if (attempt.state == Attempt::State::overdue || attempt.state == Attempt::State::late) {
     return TRIGGER_E_STALE;
   }
@@ -218,7 +249,7 @@ std::int32_t Dispatcher::extend(std::uint64_t token, std::uint32_t ms) {
 
 void Dispatcher::settle(Attempt& attempt, plugin::Answer answer, Report& report) {
   DeliveryPtr delivery = std::move(attempt.delivery);
-  attempts_.erase(attempt.message.token);
+  end_attempt(attempt);
   --in_flight_;
   delivery->last_reason = std::move(answer.reason);
   switch (answer.code) {
@@ -299,7 +330,7 @@ void Dispatcher::retry_or_exhaust(DeliveryPtr delivery, std::uint32_t retry_afte
 // The attempt's deadline has passed, and nobody uses its memory any more.
 void Dispatcher::time_out(Attempt& attempt, Report& report) {
   DeliveryPtr delivery = std::move(attempt.delivery);
-  attempts_.erase(attempt.message.token);
+  end_attempt(attempt);
   --in_flight_;
   ++counts_.timed_out;
   delivery->last_reason = fmt::format("no verdict within {}", format_duration(options_.timeout));
@@ -334,7 +365,8 @@ void Dispatcher::on_timer() {
     const Monotonic now = timer_.clock().now();
     Monotonic next = Monotonic::max();
     std::vector<Attempt*> expired;
-    for (const auto& [token, attempt] : attempts_) {
+    for (const auto& attempt : attempts_) {
+      if (!attempt->in_use) continue;
       const bool waits =
           attempt->state == Attempt::State::running || attempt->state == Attempt::State::pending;
       if (!waits) continue;
@@ -465,8 +497,8 @@ void Dispatcher::for_each_unfinished(const std::function<void(const DeliveryPtr&
   MutexLock lock(mutex_);
   lanes_.for_each(visit);
   for (const auto& [due, delivery] : delayed_) visit(delivery);
-  for (const auto& [token, attempt] : attempts_) {
-    if (attempt->delivery) visit(attempt->delivery);
+  for (const auto& attempt : attempts_) {
+    if (attempt->in_use) visit(attempt->delivery);
   }
 }
 
@@ -504,8 +536,8 @@ bool Dispatcher::drain(Monotonic deadline) {
 
 void Dispatcher::revoke_pending() {
   MutexLock lock(mutex_);
-  for (auto& [token, attempt] : attempts_) {
-    if (attempt->state != Attempt::State::pending) continue;
+  for (const auto& attempt : attempts_) {
+    if (!attempt->in_use || attempt->state != Attempt::State::pending) continue;
     attempt->state = Attempt::State::late;
     --in_flight_;
     ++late_;
@@ -518,9 +550,9 @@ std::vector<DeliveryPtr> Dispatcher::take_leftovers() {
   MutexLock lock(mutex_);
   std::vector<DeliveryPtr> all = lanes_.take_all();
   for (auto& [due, delivery] : std::exchange(delayed_, {})) all.push_back(std::move(delivery));
-  for (const auto& [token, attempt] : attempts_) {
-    const bool in_hands =
-        attempt->state == Attempt::State::running || attempt->state == Attempt::State::overdue;
+  for (const auto& attempt : attempts_) {
+    const bool in_hands = attempt->in_use && (attempt->state == Attempt::State::running ||
+                                              attempt->state == Attempt::State::overdue);
     if (!in_hands) continue;
     attempt->delivery->last_reason = "the service had not returned";
     all.push_back(attempt->delivery);

@@ -20,7 +20,6 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "base/event_loop.hpp"
@@ -137,6 +136,9 @@ class Dispatcher final : public plugin::WorkSource {
   struct Report;
 
   const trigger_message* begin_attempt(DeliveryPtr delivery) TRIGGERD_REQUIRES(mutex_);
+  Attempt& new_attempt() TRIGGERD_REQUIRES(mutex_);
+  Attempt* find_attempt(std::uint64_t token) const TRIGGERD_REQUIRES(mutex_);
+  void end_attempt(Attempt& attempt) TRIGGERD_REQUIRES(mutex_);
   void settle(Attempt& attempt, plugin::Answer answer, Report& report) TRIGGERD_REQUIRES(mutex_);
   void retry_or_exhaust(DeliveryPtr delivery, std::uint32_t retry_after_ms, Report& report)
       TRIGGERD_REQUIRES(mutex_);
@@ -165,9 +167,11 @@ class Dispatcher final : public plugin::WorkSource {
   CondVar work_;   // something may be taken, or a worker is to stop
   CondVar quiet_;  // a message ended
   Lanes lanes_ TRIGGERD_GUARDED_BY(mutex_);
-  std::unordered_map<std::uint64_t, std::unique_ptr<Attempt>> attempts_ TRIGGERD_GUARDED_BY(mutex_);
+  // By slot, which is the lower half of the token; used again when the attempt is over.
+  std::vector<std::unique_ptr<Attempt>> attempts_ TRIGGERD_GUARDED_BY(mutex_);
+  std::vector<std::uint32_t> free_slots_ TRIGGERD_GUARDED_BY(mutex_);
   std::multimap<Monotonic, DeliveryPtr> delayed_ TRIGGERD_GUARDED_BY(mutex_);
-  std::uint64_t last_token_ TRIGGERD_GUARDED_BY(mutex_) = 0;
+  std::uint32_t last_serial_ TRIGGERD_GUARDED_BY(mutex_) = 0;
   std::size_t waiting_ TRIGGERD_GUARDED_BY(mutex_) = 0;    // workers that wait for a message
   std::size_t in_flight_ TRIGGERD_GUARDED_BY(mutex_) = 0;  // attempts that hold a place
   std::size_t burying_ TRIGGERD_GUARDED_BY(mutex_) = 0;    // being written as dead letters

@@ -103,8 +103,8 @@ void Intake::take(mqtt::Message message) {
     id = staged_id(key);
     staged_.erase(key);
   }
-  auto delivery = std::make_shared<Delivery>(home_, std::move(message),
-                                             id.empty() ? ids_.next() : std::move(id));
+  auto delivery = pool_.make(home_, std::move(message), id.empty() ? ids_.next() : std::move(id));
+  delivery->take_in();
   if (!key.empty()) {
     delivery->staged_key = std::move(key);
     MutexLock lock(mutex_);

@@ -70,6 +70,7 @@ class Intake final : public mqtt::StagedMessages {
   MessageIds& ids_;
   Log& log_;
 
+  DeliveryPool pool_;  // the receive thread's
   std::vector<DeliveryPtr> batch_;
   // While the server sends again what it had no acknowledgement for: what may be meant, by packet
   // id.

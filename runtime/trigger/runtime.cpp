@@ -102,7 +102,10 @@ Runtime::Runtime(const config::Config& config, std::filesystem::path state_dir, 
       resolver_(mqtt::make_system_resolver()),
       plugins_(config, state_dir_ / "plugins", log) {}
 
-Runtime::~Runtime() = default;
+// What the writer still holds lives in memory of the triggers.
+Runtime::~Runtime() {
+  writer_.reset();
+}
 
 // ---- Making ----
 

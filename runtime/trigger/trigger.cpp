@@ -53,8 +53,8 @@ Trigger::Trigger(const config::Trigger& config, const TriggerServices& services)
             .acknowledge =
                 holds_ && !mqtt::wire::wired() ? config::Acknowledge::durable : config.acknowledge,
             .writer = &services.writer},
-      dispatcher_(options_of(config), *this, services.timer, services.connections.random),
-      intake_(home_, dispatcher_, services.inbox, services.ids, services.log) {}
+      intake_(home_, dispatcher_, services.inbox, services.ids, services.log),
+      dispatcher_(options_of(config), *this, services.timer, services.connections.random) {}
 
 Trigger::~Trigger() = default;
 

@@ -138,8 +138,9 @@ class Trigger final : private mqtt::ConnectionListener,
   Log& log_;
   const bool holds_;  // acknowledgements wait for the dispatcher or the inbox
   DeliveryHome home_;
-  Dispatcher dispatcher_;
+  // The intake's memory is what the dispatcher's messages live in.
   Intake intake_;
+  Dispatcher dispatcher_;
   std::shared_ptr<plugin::Generation> generation_;
   std::unique_ptr<plugin::Instance> instance_;
   std::shared_ptr<mqtt::Connection> connection_;

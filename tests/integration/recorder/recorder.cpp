@@ -28,20 +28,19 @@ struct Recorder {
   std::mutex mutex;
   std::vector<std::thread> threads;  // of answers that come late
 
-  // One line: what happened, topic, qos, retain, dup, attempt, payload size, its FNV-1a hash, and the
-  // message's id.
+  // One line: what happened, topic, qos, retain, dup, attempt, payload size, its FNV-1a hash, and
+  // the message's id.
   void write(const char* what, const trigger_message& m) {
     std::uint64_t hash = 14695981039346656037ULL;
     for (std::size_t i = 0; i < m.payload.len; ++i) {
       hash = (hash ^ m.payload.ptr[i]) * 1099511628211ULL;
     }
     char line[1024];
-    const int length =
-        std::snprintf(line, sizeof line, "%s %.*s %u %d %d %u %zu %016llx %.*s\n", what,
-                      static_cast<int>(m.topic.len), m.topic.ptr, m.qos,
-                      (m.flags & TRIGGER_MESSAGE_RETAIN) != 0, (m.flags & TRIGGER_MESSAGE_DUP) != 0,
-                      m.attempt, m.payload.len, static_cast<unsigned long long>(hash),
-                      static_cast<int>(m.id.len), m.id.ptr);
+    const int length = std::snprintf(
+        line, sizeof line, "%s %.*s %u %d %d %u %zu %016llx %.*s\n", what,
+        static_cast<int>(m.topic.len), m.topic.ptr, m.qos, (m.flags & TRIGGER_MESSAGE_RETAIN) != 0,
+        (m.flags & TRIGGER_MESSAGE_DUP) != 0, m.attempt, m.payload.len,
+        static_cast<unsigned long long>(hash), static_cast<int>(m.id.len), m.id.ptr);
     if (length < 0 || file.empty()) return;
     const std::lock_guard lock(mutex);
     if (std::FILE* out = std::fopen(file.c_str(), "ae")) {
