@@ -383,8 +383,7 @@ TEST_F(AcknowledgeTest, ALengthOf256MegabytesEndsTheConnectionWithAReason) {
                Reply().send(packet::encode_header(packet::Type::publish, 0, 268'435'455)));
   ASSERT_TRUE(broker_.wait_for_end(connection)) << triggerd_->output();
   EXPECT_TRUE(triggerd_->wait_for_event(
-      "connection.failed", {"the server announced a packet of 268435455 bytes", "trigger=t"}))
-     ;
+      "connection.failed", {"the server announced a packet of 268435455 bytes", "trigger=t"}));
   wait_for_subscription();
   send(publish(1, 1, "still here"));
   EXPECT_TRUE(answered<packet::PubAck>(1));

@@ -1,6 +1,7 @@
 // A plugin for tests that watch from outside: "record" writes down every message it gets, and
 // "misbehave" does what a bad service does. It uses the raw ABI, so that nothing softens the blow.
 #include <trigger/plugin.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
@@ -24,6 +25,7 @@ struct Recorder {
   const trigger_host* host = nullptr;
   std::string file;
   std::string mode = "ok";
+  std::string flag;  // a file; until it is there, the "...-until" modes do not say ok
   int delay_ms = 0;
   std::mutex mutex;
   std::vector<std::thread> threads;  // of answers that come late
@@ -70,6 +72,8 @@ std::int32_t create(const trigger_host* host, const trigger_instance_config* con
       made->file = value;
     } else if (view(setting.key) == "mode") {
       made->mode = value;
+    } else if (view(setting.key) == "flag") {
+      made->flag = value;
     } else if (view(setting.key) == "delay_ms") {
       made->delay_ms = std::stoi(value);
     } else {
@@ -141,6 +145,13 @@ std::int32_t misbehave(void* instance, const trigger_message* message, trigger_r
     return message->attempt < 3 ? TRIGGER_RETRY : TRIGGER_OK;
   }
   if (mode == "retry") return TRIGGER_RETRY;
+  if (mode == "retry-until" || mode == "reject-until") {
+    if (access(recorder.flag.c_str(), F_OK) != 0) {
+      return mode == "retry-until" ? TRIGGER_RETRY : TRIGGER_REJECT;
+    }
+    recorder.write("end", *message);
+    return TRIGGER_OK;
+  }
   if (mode == "reject") {
     std::snprintf(result->reason, sizeof result->reason, "not to my taste");
     return TRIGGER_REJECT;

@@ -1,0 +1,107 @@
+// What stops triggers and starts them again: back-pressure beside others, suspension, removal.
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "integration/recorded.hpp"
+#include "support/mosquitto.hpp"
+#include "support/mqtt_client.hpp"
+#include "support/triggerd_process.hpp"
+
+namespace triggerd::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+class LifecycleTest : public testing::Test {
+ protected:
+  std::filesystem::path file(const std::string& name = "records") const { return dir_ / name; }
+
+  TempDir dir_;
+  MosquittoServer server_;
+};
+
+// One service sleeps with its queue full, for longer than keep-alive; the other goes on as if
+// nothing was, and no connection is lost to keep-alive.
+TEST_F(LifecycleTest, ASlowTriggerCostsTheOthersNothing) {
+  const auto run = [this](bool with_slow, const std::string& name) {
+    std::string config =
+        runtime_table("drain_timeout = \"100ms\"") +
+        alias_table("a", server_.port(), "keep_alive = \"3s\"") +
+        trigger_table("quick", "a", "\"quick\"", file(name), "", "mode = \"payload-delay\"");
+    if (with_slow) {
+      config += trigger_table("slow", "a", "\"slow\"", file(name + "-slow"), "queue_capacity = 4",
+                              "mode = \"payload-delay\"");
+    }
+    TriggerdProcess triggerd(config);
+    triggerd.start();
+    EXPECT_TRUE(triggerd.wait_until_running()) << triggerd.output();
+    TestClient client(server_.port());
+    if (with_slow) {
+      for (int i = 0; i < 30; ++i) client.publish_later("slow", "10000", 1);
+      EXPECT_TRUE(client.wait_published());
+      EXPECT_TRUE(wait_for_calls(file(name + "-slow"), 1));
+    }
+    // Work of a known length, so that the time is the trigger's and not the machine's.
+    constexpr int kMessages = 300;
+    const auto began = std::chrono::steady_clock::now();
+    for (int i = 0; i < kMessages; ++i) client.publish_later("quick", "20", 1);
+    EXPECT_TRUE(client.wait_published());
+    EXPECT_TRUE(wait_for_records(file(name), kMessages, 60'000ms)) << triggerd.output();
+    const auto took = std::chrono::steady_clock::now() - began;
+    EXPECT_EQ(triggerd.output().find("ended the connection"), std::string::npos)
+        << triggerd.output();
+    return std::chrono::duration<double>(took).count();
+  };
+  const double alone = run(false, "alone");
+  const double beside = run(true, "beside");
+  EXPECT_LT(beside, alone * 1.1);
+}
+
+TEST_F(LifecycleTest, ASuspendedTriggerTriesOneMessageAndGoesOn) {
+  const std::filesystem::path healed = dir_ / "healed";
+  TriggerdProcess triggerd(
+      runtime_table() + alias_table("a", server_.port()) +
+      trigger_table("t", "a", "\"x\"", file(),
+                    "service = \"recorder:misbehave\"\non_exhausted = \"suspend\"\n"
+                    "retry = { max_attempts = 1 }\nmonitor_interval = \"300ms\"",
+                    fmt::format("mode = \"retry-until\"\nflag = \"{}\"", healed.string())));
+  triggerd.start();
+  ASSERT_TRUE(triggerd.wait_until_running()) << triggerd.output();
+  TestClient client(server_.port());
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(client.publish("x", std::to_string(i), 1));
+  ASSERT_TRUE(triggerd.wait_for_event("trigger.suspended", {"trigger=t", "one message is tried"}));
+  ASSERT_TRUE(triggerd.wait_for_event("trigger.suspended", {"trigger=t", "stays suspended"}));
+  triggerd.kill();  // it is still suspended after that
+  triggerd.start();
+  ASSERT_TRUE(triggerd.wait_for_event("trigger.suspended", {"trigger=t", "stays so"}));
+  std::ofstream(healed) << "yes";
+  ASSERT_TRUE(triggerd.wait_for_event("trigger.resumed", {"trigger=t"})) << triggerd.output();
+  ASSERT_TRUE(triggerd.wait_for_event("trigger.running", {"trigger=t"})) << triggerd.output();
+  ASSERT_TRUE(client.publish("x", "last", 1));
+  EXPECT_TRUE(eventually([&] {
+    std::set<std::string> done;
+    for (const Record& record : records(file(), "end")) done.insert(record.hash);
+    return done.size() == 6;
+  })) << triggerd.output();
+}
+
+TEST_F(LifecycleTest, ARemovedTriggersSessionIsEndedAtTheServer) {
+  const std::string kept = trigger_table("kept", "a", "\"x\"", file());
+  TriggerdProcess triggerd(runtime_table() + alias_table("a", server_.port()) + kept +
+                           trigger_table("gone", "a", "\"x\"", file("gone")));
+  triggerd.start();
+  ASSERT_TRUE(triggerd.wait_until_running()) << triggerd.output();
+  ASSERT_EQ(triggerd.stop(), (Exit{0, 0}));
+  triggerd.write_config(runtime_table() + alias_table("a", server_.port()) + kept);
+  triggerd.start();
+  ASSERT_TRUE(triggerd.wait_for_event("session.ended", {"client_id=client-a.gone"}))
+      << triggerd.output();
+  ASSERT_EQ(triggerd.stop(), (Exit{0, 0}));
+  triggerd.start();
+  ASSERT_TRUE(triggerd.wait_until_running()) << triggerd.output();
+  EXPECT_EQ(triggerd.output().find("session.ended"), std::string::npos) << "once is enough";
+}
+
+}  // namespace
+}  // namespace triggerd::test
