@@ -147,6 +147,9 @@ struct Trigger {
   Retry retry;
   OnExhausted on_exhausted = OnExhausted::dead_letter;
   std::string dead_letter_topic;  // empty: none
+  std::string monitor_plugin;     // of the monitor service; empty: the trigger's own is asked
+  std::string monitor_service;    // as `service`
+  Place monitor_place;
   Millis monitor_interval{60'000};
   Settings settings;
 };

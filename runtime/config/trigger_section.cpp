@@ -78,20 +78,31 @@ void read_topics(TableReader& reader, Trigger& trigger) {
   }
 }
 
+// "PLUGIN" or "PLUGIN:SERVICE".
+void read_service_name(TableReader& reader, std::string_view key, const Text& said,
+                       std::string& plugin, std::string& service) {
+  const std::size_t colon = said.value.find(':');
+  plugin = said.value.substr(0, colon);
+  const bool names_service = colon != std::string::npos;
+  if (names_service) service = said.value.substr(colon + 1);
+  if (!is_plugin_name(plugin) || (names_service && !is_plugin_name(service))) {
+    reader.file().error(said.spot,
+                        "{} \"{}\" is not \"PLUGIN\" or \"PLUGIN:SERVICE\", each of letters, "
+                        "digits, \"_\" and \"-\", a letter or digit first",
+                        key, said.shown);
+  }
+}
+
 void read_service(TableReader& reader, Trigger& trigger) {
   trigger.service_place = reader.file().place(reader.spot_of("service"));
   if (reader.get("service") == nullptr) reader.report_missing("service", "service = \"log\"");
-  const auto said = reader.text("service");
-  if (!said) return;
-  const std::size_t colon = said->value.find(':');
-  trigger.plugin = said->value.substr(0, colon);
-  const bool names_service = colon != std::string::npos;
-  if (names_service) trigger.service = said->value.substr(colon + 1);
-  if (!is_plugin_name(trigger.plugin) || (names_service && !is_plugin_name(trigger.service))) {
-    reader.file().error(said->spot,
-                        "service \"{}\" is not \"PLUGIN\" or \"PLUGIN:SERVICE\", each of letters, "
-                        "digits, \"_\" and \"-\", a letter or digit first",
-                        said->shown);
+  if (const auto said = reader.text("service")) {
+    read_service_name(reader, "service", *said, trigger.plugin, trigger.service);
+  }
+  trigger.monitor_place = reader.file().place(reader.spot_of("monitor"));
+  const auto monitor = reader.text("monitor");
+  if (monitor && !monitor->value.empty()) {
+    read_service_name(reader, "monitor", *monitor, trigger.monitor_plugin, trigger.monitor_service);
   }
 }
 

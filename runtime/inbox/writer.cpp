@@ -190,7 +190,7 @@ Result<> Writer::write(Batch& batch) {
   std::size_t stored = 0;
   {
     MutexLock lock(inbox_.mutex_);
-    const Result<> done = write_all(batch, written, wrote_message);
+    Result<> done = write_all(batch, written, wrote_message);
     for (const Written& w : written) {
       if (done) {
         w.accept->entry->written(w.number);

@@ -91,8 +91,8 @@ Result<> Instance::run_workers(WorkSource& source, unsigned count) {
                 service_name());
   }
   assert(state_ == State::started && !workers_ && count > 0);
-  auto workers =
-      WorkerPool::start({service_.handle, handle_}, source, count, worker_name(trigger_));
+  auto workers = WorkerPool::start({service_.handle, handle_, service_.probe}, source, count,
+                                   worker_name(trigger_));
   if (!workers) return tl::make_unexpected(workers.error());
   workers_ = std::move(*workers);
   return {};
@@ -165,6 +165,10 @@ void Instance::abandon_because(std::string_view reason) {
 
 std::string_view Instance::service_name() const {
   return {service_.name.ptr, service_.name.len};
+}
+
+bool Instance::can_be_probed() const {
+  return service_.probe != nullptr;
 }
 
 std::vector<Metric> Instance::metrics() const {

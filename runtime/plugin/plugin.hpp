@@ -83,6 +83,8 @@ class Instance {
   bool abandoned() const { return state_ == State::abandoned; }
 
   std::string_view service_name() const;
+  // Whether the service has a probe. [any]
+  bool can_be_probed() const;
   // What the service counts. [any]
   std::vector<Metric> metrics() const;
 

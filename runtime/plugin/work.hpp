@@ -9,6 +9,8 @@
 #include <stop_token>
 #include <string>
 
+#include "base/result.hpp"
+
 namespace triggerd::plugin {
 
 // A verdict as values, free of ABI memory. `code` is a TRIGGER_... code, not yet judged: what a
@@ -29,6 +31,11 @@ class WorkSource {
   virtual const trigger_message* take(std::stop_token stop) = 0;
   // handle() has returned this for it. [worker]
   virtual void answered(const trigger_message& message, Answer answer) = 0;
+
+  // What take() returns instead of a message to have the service's probe called: its address.
+  static const trigger_message kProbe;
+  // probe() has returned. [worker]
+  virtual void probed(const Result<>& outcome) { (void)outcome; }
 };
 
 // What becomes of a publish: called exactly once, on any thread, unless publish() itself failed.

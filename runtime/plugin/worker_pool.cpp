@@ -16,6 +16,18 @@ constexpr Millis kEndGrace{1000};
 
 }  // namespace
 
+const trigger_message WorkSource::kProbe{};
+
+namespace {
+
+Result<> call_probe(const WorkerPool::Service& service) {
+  if (service.probe == nullptr) return {};
+  return call_for_result(
+      "probe", [&](trigger_result* result) { return service.probe(service.instance, result); });
+}
+
+}  // namespace
+
 class WorkerPool::Worker {
  public:
   Worker(Service service, WorkSource& source, std::stop_token stop)
@@ -25,6 +37,12 @@ class WorkerPool::Worker {
     if (!enter(Phase::in_source)) return;
     while (const trigger_message* message = source_.take(stop_)) {
       if (!enter(Phase::in_service)) return;
+      if (message == &WorkSource::kProbe) {
+        const Result<> outcome = call_probe(service_);
+        if (!enter(Phase::in_source)) return;
+        source_.probed(outcome);
+        continue;
+      }
       Answer answer = call_handle(service_, *message);
       if (!enter(Phase::in_source)) return;
       source_.answered(*message, std::move(answer));

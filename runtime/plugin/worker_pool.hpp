@@ -26,6 +26,7 @@ class WorkerPool {
   struct Service {
     std::int32_t (*handle)(void*, const trigger_message*, trigger_result*) = nullptr;
     void* instance = nullptr;
+    std::int32_t (*probe)(void*, trigger_result*) = nullptr;  // may be missing
   };
   // `source` outlives join(). After an error no worker has taken anything.
   static Result<std::unique_ptr<WorkerPool>> start(Service service, WorkSource& source,

@@ -82,6 +82,7 @@ const trigger_message* Dispatcher::take(std::stop_token stop) {
   {
     MutexLock lock(mutex_);
     if (stop.stop_requested()) return nullptr;
+    if (std::exchange(probe_wanted_, false)) return &kProbe;
     if (may_take()) return begin_attempt(lanes_.pop());
   }
   sink_.idle();
@@ -92,6 +93,7 @@ const trigger_message* Dispatcher::take(std::stop_token stop) {
   MutexLock lock(mutex_);
   for (;;) {
     if (stop.stop_requested()) return nullptr;
+    if (std::exchange(probe_wanted_, false)) return &kProbe;
     if (may_take()) return begin_attempt(lanes_.pop());
     ++waiting_;
     work_.wait(mutex_);
@@ -476,6 +478,16 @@ void Dispatcher::resume() {
   held_ = false;
   trial_ = Trial::none;
   work_.notify_all();
+}
+
+void Dispatcher::begin_probe() {
+  MutexLock lock(mutex_);
+  probe_wanted_ = true;
+  work_.notify_one();
+}
+
+void Dispatcher::probed(const Result<>& outcome) {
+  sink_.probe_ended(outcome);
 }
 
 void Dispatcher::begin_trial() {

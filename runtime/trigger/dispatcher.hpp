@@ -48,6 +48,8 @@ class DeliverySink {
   virtual void overdue(const Delivery& delivery) = 0;
   // So many attempts were never completed that they fill the capacity: nothing more is handed out.
   virtual void stalled(std::size_t late_attempts) = 0;
+  // What the probe that begin_probe() asked for came to. [worker]
+  virtual void probe_ended(const Result<>& outcome) = 0;
   // With a trial under way: its one message was handled, or failed and waits on.
   virtual void trial_ended(bool handled) = 0;
   // A worker found nothing more to do, for now: what was put off for company goes. [worker]
@@ -82,6 +84,7 @@ class Dispatcher final : public plugin::WorkSource {
   // WorkSource [worker]
   const trigger_message* take(std::stop_token stop) override;
   void answered(const trigger_message& message, plugin::Answer answer) override;
+  void probed(const Result<>& outcome) override;
 
   // As InstanceHost says. [any]
   std::int32_t complete(std::uint64_t token, plugin::Answer answer);
@@ -90,6 +93,8 @@ class Dispatcher final : public plugin::WorkSource {
   // Whether messages are handed out; they are from the start. [any]
   void hold();
   void resume();
+  // While held: has a worker call the service's probe, and tells probe_ended(). [any]
+  void begin_probe();
   // While held: hands out one message, and tells trial_ended(). Where there is none, the next one.
   // [any]
   void begin_trial();
@@ -178,6 +183,7 @@ class Dispatcher final : public plugin::WorkSource {
   std::size_t late_ TRIGGERD_GUARDED_BY(mutex_) = 0;
   bool held_ TRIGGERD_GUARDED_BY(mutex_) = false;
   enum class Trial { none, wanted, running };
+  bool probe_wanted_ TRIGGERD_GUARDED_BY(mutex_) = false;
   Trial trial_ TRIGGERD_GUARDED_BY(mutex_) = Trial::none;
   std::atomic<bool> full_{false};  // written under the lock
   bool stall_told_ TRIGGERD_GUARDED_BY(mutex_) = false;

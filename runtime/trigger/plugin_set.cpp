@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "plugin/work.hpp"
+#include "trigger/monitor.hpp"
 
 namespace triggerd::trigger {
 namespace {
@@ -22,10 +23,10 @@ class NoHost final : public plugin::InstanceHost {
 PluginSet::PluginSet(const config::Config& config, std::filesystem::path stage_dir, Log& log)
     : config_(config), stage_dir_(std::move(stage_dir)), log_(log) {}
 
-Result<std::shared_ptr<plugin::Generation>> PluginSet::load(const config::Trigger& trigger) {
-  const auto known = loaded_.find(trigger.plugin);
+Result<std::shared_ptr<plugin::Generation>> PluginSet::load(const std::string& plugin) {
+  const auto known = loaded_.find(plugin);
   if (known != loaded_.end()) return known->second;
-  return loaded_.emplace(trigger.plugin, load_file(trigger.plugin)).first->second;
+  return loaded_.emplace(plugin, load_file(plugin)).first->second;
 }
 
 Result<std::shared_ptr<plugin::Generation>> PluginSet::load_file(const std::string& name) {
@@ -42,12 +43,16 @@ config::Diagnostic plugin_diagnostic(const config::Trigger& trigger, const Error
   return {trigger.service_place, fmt::format("trigger \"{}\": {}", trigger.name, error.message)};
 }
 
+config::Diagnostic monitor_diagnostic(const config::Trigger& trigger, const Error& error) {
+  return {trigger.monitor_place, fmt::format("trigger \"{}\": {}", trigger.name, error.message)};
+}
+
 std::vector<config::Diagnostic> probe_plugins(const config::Config& config,
                                               const std::filesystem::path& stage_dir, Log& log) {
   std::vector<config::Diagnostic> found;
   PluginSet plugins(config, stage_dir, log);
   for (const config::Trigger& trigger : config.triggers) {
-    auto generation = plugins.load(trigger);
+    auto generation = plugins.load(trigger.plugin);
     if (!generation) {
       found.push_back(plugin_diagnostic(trigger, generation.error()));
       continue;
@@ -55,7 +60,17 @@ std::vector<config::Diagnostic> probe_plugins(const config::Config& config,
     NoHost host;
     if (auto instance = (*generation)->create(trigger, host); !instance) {
       found.push_back(plugin_diagnostic(trigger, instance.error()));
+      continue;
     }
+    if (trigger.monitor_plugin.empty()) continue;
+    auto monitor = plugins.load(trigger.monitor_plugin);
+    Result<> made;
+    if (!monitor) {
+      made = tl::make_unexpected(monitor.error());
+    } else if (auto asked = Monitor::make(*monitor, trigger, [](const Result<>&) {}); !asked) {
+      made = tl::make_unexpected(asked.error());
+    }
+    if (!made) found.push_back(monitor_diagnostic(trigger, made.error()));
   }
   return found;
 }

@@ -19,9 +19,9 @@ class PluginSet {
   // `stage_dir` receives the private copies; it is made where it is missing.
   PluginSet(const config::Config& config, std::filesystem::path stage_dir, Log& log);
 
-  // The plugin of `trigger`, loaded at the first call for it. The error is told once and again for
-  // every trigger that names the plugin. [control]
-  Result<std::shared_ptr<plugin::Generation>> load(const config::Trigger& trigger);
+  // `plugin`, loaded at the first call for it. The error is told once and again for every trigger
+  // that names the plugin. [control]
+  Result<std::shared_ptr<plugin::Generation>> load(const std::string& plugin);
 
  private:
   Result<std::shared_ptr<plugin::Generation>> load_file(const std::string& name);
@@ -34,6 +34,8 @@ class PluginSet {
 
 // What is wrong with `trigger`, at the place of its service.
 config::Diagnostic plugin_diagnostic(const config::Trigger& trigger, const Error& error);
+// The same, at the place of its monitor.
+config::Diagnostic monitor_diagnostic(const config::Trigger& trigger, const Error& error);
 
 // For --check: loads every plugin, and makes and destroys an instance for every trigger.
 std::vector<config::Diagnostic> probe_plugins(const config::Config& config,

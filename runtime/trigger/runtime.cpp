@@ -193,10 +193,19 @@ std::vector<config::Diagnostic> Runtime::prepare_triggers() {
     options.clean_session = alias->clean_session;
     options.topics = trigger.topics;
     auto made = std::make_unique<Trigger>(trigger, services);
-    auto generation = plugins_.load(trigger);
+    auto generation = plugins_.load(trigger.plugin);
+    std::shared_ptr<plugin::Generation> monitor;
+    if (!trigger.monitor_plugin.empty()) {
+      auto loaded = plugins_.load(trigger.monitor_plugin);
+      if (!loaded) {
+        diagnostics.push_back(monitor_diagnostic(trigger, loaded.error()));
+        continue;
+      }
+      monitor = *loaded;
+    }
     Result<> prepared;
     if (generation) {
-      prepared = made->prepare(*generation, std::move(options));
+      prepared = made->prepare(*generation, monitor, std::move(options));
     } else {
       prepared = tl::make_unexpected(generation.error());
     }

@@ -61,11 +61,18 @@ Trigger::~Trigger() = default;
 // ---- Life ----
 
 Result<> Trigger::prepare(const std::shared_ptr<plugin::Generation>& generation,
+                          const std::shared_ptr<plugin::Generation>& monitor,
                           mqtt::ConnectionOptions options) {
   generation_ = generation;
   auto instance = generation->create(config_, *this);
   if (!instance) return tl::make_unexpected(instance.error());
   instance_ = std::move(*instance);
+  if (monitor) {
+    auto made =
+        Monitor::make(monitor, config_, [this](const Result<>& outcome) { probe_ended(outcome); });
+    if (!made) return tl::make_unexpected(made.error());
+    monitor_ = std::move(*made);
+  }
   if (config_.retained == config::Retained::once) {
     auto handled = services_.inbox.handled_retained(config_.name);
     if (!handled) return tl::make_unexpected(handled.error());
@@ -98,6 +105,9 @@ Result<> Trigger::prepare(const std::shared_ptr<plugin::Generation>& generation,
 Result<> Trigger::start() {
   if (auto started = instance_->start(); !started) return started;
   started_ = true;
+  if (monitor_) {
+    if (auto started = monitor_->start(); !started) return started;
+  }
   if (auto running = instance_->run_workers(dispatcher_, config_.concurrency); !running) {
     return running;
   }
@@ -153,6 +163,7 @@ bool Trigger::finish(Monotonic deadline) {
       instance_->abandon();
     }
   }
+  if (monitor_) quiet = monitor_->stop(deadline) && quiet;
   keep_leftovers(deadline);
   return quiet;
 }
@@ -243,16 +254,38 @@ void Trigger::inbox_trouble(const std::optional<std::string>& reason) {
   room_changed();
 }
 
-// The monitor: with no probe of its own, a suspended service is asked with one message.
+// While the trigger is suspended, from time to time: first the monitor service or the service's own
+// probe is asked, where there is one; and where that is well, one message is tried.
 void Trigger::arm_monitor() {
   services_.timer.after(config_.monitor_interval, [this] {
     if (!suspended_ || stopping_) return;
-    log_.info("trigger.trial", {{"trigger", config_.name}}, "trying one message");
-    const Dispatcher::Stats stats = dispatcher_.stats();
-    trial_needs_message_ = stats.queued + stats.delayed == 0;
-    dispatcher_.begin_trial();
-    room_changed();
+    if (monitor_) {
+      monitor_->ask();
+    } else if (instance_->can_be_probed()) {
+      dispatcher_.begin_probe();
+    } else {
+      begin_trial();
+    }
   });
+}
+
+void Trigger::probe_ended(const Result<>& outcome) {
+  if (!suspended_ || stopping_) return;
+  if (outcome) {
+    begin_trial();
+    return;
+  }
+  log_.warn("trigger.suspended", {{"trigger", config_.name}}, "stays suspended: {}",
+            outcome.error().message);
+  arm_monitor();
+}
+
+void Trigger::begin_trial() {
+  log_.info("trigger.trial", {{"trigger", config_.name}}, "trying one message");
+  const Dispatcher::Stats stats = dispatcher_.stats();
+  trial_needs_message_ = stats.queued + stats.delayed == 0;
+  dispatcher_.begin_trial();
+  room_changed();
 }
 
 void Trigger::trial_ended(bool handled) {

@@ -30,6 +30,7 @@
 #include "trigger/dispatcher.hpp"
 #include "trigger/intake.hpp"
 #include "trigger/message_id.hpp"
+#include "trigger/monitor.hpp"
 #include "trigger/publisher.hpp"
 
 namespace triggerd::trigger {
@@ -57,7 +58,9 @@ class Trigger final : private mqtt::ConnectionListener,
   Trigger& operator=(const Trigger&) = delete;
 
   // Makes the instance and the connection; nothing runs yet. [main]
+  // `monitor` is the plugin of the trigger's monitor service; null where it has none of its own.
   Result<> prepare(const std::shared_ptr<plugin::Generation>& generation,
+                   const std::shared_ptr<plugin::Generation>& monitor,
                    mqtt::ConnectionOptions options);
   // Starts the service, its workers, and then the connection. [main]
   Result<> start();
@@ -110,6 +113,7 @@ class Trigger final : private mqtt::ConnectionListener,
   void discarded(Delivery& delivery, const std::string& reason) override;
   void suspended(const Delivery& delivery, const std::string& reason) override;
   void overdue(const Delivery& delivery) override;
+  void probe_ended(const Result<>& outcome) override;
   void trial_ended(bool handled) override;
   void idle() override;
   void stalled(std::size_t late_attempts) override;
@@ -131,6 +135,7 @@ class Trigger final : private mqtt::ConnectionListener,
   void keep_leftovers(Monotonic deadline);
   Result<> set_state(const std::optional<inbox::TriggerState>& state);
   void arm_monitor();
+  void begin_trial();
   std::vector<LogField> fields(const Delivery& delivery) const;
 
   const config::Trigger& config_;
@@ -143,6 +148,7 @@ class Trigger final : private mqtt::ConnectionListener,
   Dispatcher dispatcher_;
   std::shared_ptr<plugin::Generation> generation_;
   std::unique_ptr<plugin::Instance> instance_;
+  std::unique_ptr<Monitor> monitor_;  // null: the service is asked itself
   std::shared_ptr<mqtt::Connection> connection_;
   bool started_ = false;  // [main]
 

@@ -86,6 +86,38 @@ TEST_F(LifecycleTest, ASuspendedTriggerTriesOneMessageAndGoesOn) {
   })) << triggerd.output();
 }
 
+TEST_F(LifecycleTest, AMonitorServiceSaysWhenASuspendedTriggerMayTry) {
+  const std::filesystem::path healed = dir_ / "healed";
+  TriggerdProcess triggerd(
+      runtime_table() + alias_table("a", server_.port()) +
+      trigger_table("t", "a", "\"x\"", file(),
+                    "service = \"recorder:misbehave\"\nmonitor = \"recorder:guard\"\n"
+                    "on_exhausted = \"suspend\"\nretry = { max_attempts = 1 }\n"
+                    "monitor_interval = \"200ms\"",
+                    fmt::format("mode = \"retry-until\"\nflag = \"{}\"", healed.string())));
+  triggerd.start();
+  ASSERT_TRUE(triggerd.wait_until_running()) << triggerd.output();
+  TestClient client(server_.port());
+  ASSERT_TRUE(client.publish("x", "one", 1));
+  ASSERT_TRUE(triggerd.wait_for_event(
+      "trigger.suspended", {"trigger=t", "stays suspended: the database is still away"}));
+  EXPECT_EQ(records(file()).size(), 1U) << "the message is not tried while its monitor says no";
+  std::ofstream(healed) << "yes";
+  ASSERT_TRUE(triggerd.wait_for_event("trigger.resumed", {"trigger=t"})) << triggerd.output();
+  EXPECT_TRUE(wait_for_records(file(), 1));
+  EXPECT_EQ(triggerd.stop(), (Exit{0, 0}));
+}
+
+TEST_F(LifecycleTest, AMonitorWithoutAProbeIsAnErrorOfTheConfiguration) {
+  TriggerdProcess triggerd(
+      runtime_table() + alias_table("a", server_.port()) +
+      trigger_table("t", "a", "\"x\"", file(), "monitor = \"recorder:record\""));
+  const CheckResult checked = triggerd.check();
+  EXPECT_EQ(checked.exit, (Exit{2, 0}));
+  EXPECT_NE(checked.output.find("service \"recorder:record\" has no probe"), std::string::npos)
+      << checked.output;
+}
+
 TEST_F(LifecycleTest, ARemovedTriggersSessionIsEndedAtTheServer) {
   const std::string kept = trigger_table("kept", "a", "\"x\"", file());
   TriggerdProcess triggerd(runtime_table() + alias_table("a", server_.port()) + kept +

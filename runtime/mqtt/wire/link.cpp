@@ -13,7 +13,7 @@
 namespace triggerd::mqtt::wire {
 namespace {
 
-constexpr std::size_t kAhead = 64 * 1024;
+constexpr std::size_t kAhead = 65'536;
 // No acknowledgement is longer, so longer writes are not looked at.
 constexpr std::size_t kShort = 128;
 

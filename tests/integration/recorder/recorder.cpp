@@ -114,6 +114,13 @@ std::int32_t record(void* instance, const trigger_message* message, trigger_resu
   return TRIGGER_OK;
 }
 
+// For a service that is there to be probed: well once the flag file is there.
+std::int32_t probe(void* instance, trigger_result* result) {
+  if (access(self(instance).flag.c_str(), F_OK) == 0) return TRIGGER_OK;
+  std::snprintf(result->reason, sizeof result->reason, "the database is still away");
+  return TRIGGER_E_FAILED;
+}
+
 std::int32_t complete(Recorder& recorder, std::uint64_t token, std::int32_t code) {
   trigger_result result{};
   result.struct_size = sizeof result;
@@ -192,13 +199,19 @@ extern "C" TRIGGER_EXPORT const trigger_plugin* trigger_plugin_entry_v1(const tr
   static const trigger_service record_service =
       service("record", TRIGGER_SERVICE_CONCURRENT, record);
   static const trigger_service misbehave_service = service("misbehave", 0, misbehave);
-  static const trigger_service* const services[] = {&record_service, &misbehave_service};
+  static const trigger_service guard_service = [] {
+    trigger_service made = service("guard", 0, record);
+    made.probe = probe;
+    return made;
+  }();
+  static const trigger_service* const services[] = {&record_service, &misbehave_service,
+                                                    &guard_service};
   static const trigger_plugin plugin = [] {
     trigger_plugin made{};
     made.struct_size = sizeof made;
     made.abi_major = TRIGGER_ABI_MAJOR;
     made.abi_minor = TRIGGER_ABI_MINOR;
-    made.service_count = 2;
+    made.service_count = 3;
     made.name = {"recorder", 8};
     made.version = {"1.0.0", 5};
     made.services = services;

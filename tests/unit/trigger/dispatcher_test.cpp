@@ -36,6 +36,9 @@ class RecordingSink final : public DeliverySink {
   void trial_ended(bool handled) override {
     told.push_back(handled ? "trial handled" : "trial failed");
   }
+  void probe_ended(const Result<>& outcome) override {
+    told.push_back(outcome ? "probe ok" : "probe failed: " + outcome.error().message);
+  }
   void idle() override {}
   void room_changed() override { told.emplace_back("room"); }
 

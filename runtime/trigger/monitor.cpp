@@ -1,0 +1,61 @@
+#include "trigger/monitor.hpp"
+
+namespace triggerd::trigger {
+
+Result<std::unique_ptr<Monitor>> Monitor::make(
+    const std::shared_ptr<plugin::Generation>& generation, const config::Trigger& trigger,
+    std::function<void(const Result<>&)> answered) {
+  std::unique_ptr<Monitor> monitor(new Monitor(std::move(answered)));
+  // The same settings, for another service.
+  config::Trigger asked = trigger;
+  asked.plugin = trigger.monitor_plugin;
+  asked.service = trigger.monitor_service;
+  asked.concurrency = 1;
+  auto instance = generation->create(asked, *monitor);
+  if (!instance) return fail("its monitor: {}", instance.error().message);
+  monitor->instance_ = std::move(*instance);
+  if (!monitor->instance_->can_be_probed()) {
+    return fail("its monitor: service \"{}:{}\" has no probe", asked.plugin,
+                monitor->instance_->service_name());
+  }
+  return monitor;
+}
+
+Result<> Monitor::start() {
+  if (auto started = instance_->start(); !started) {
+    return fail("its monitor: {}", started.error().message);
+  }
+  started_ = true;
+  return instance_->run_workers(*this, 1);
+}
+
+void Monitor::ask() {
+  MutexLock lock(mutex_);
+  wanted_ = true;
+  asked_.notify_all();
+}
+
+const trigger_message* Monitor::take(std::stop_token stop) {
+  const std::stop_callback wake_up(stop, [this] {
+    MutexLock lock(mutex_);
+    asked_.notify_all();
+  });
+  MutexLock lock(mutex_);
+  for (;;) {
+    if (stop.stop_requested()) return nullptr;
+    if (std::exchange(wanted_, false)) return &kProbe;
+    asked_.wait(mutex_);
+  }
+}
+
+bool Monitor::stop(Monotonic deadline) {
+  if (!started_) return true;
+  if (!instance_->join_workers(deadline)) {
+    instance_->abandon();
+    return false;
+  }
+  instance_->stop();
+  return true;
+}
+
+}  // namespace triggerd::trigger

@@ -1,0 +1,51 @@
+// A trigger's monitor: a service of its own whose probe says whether a suspended trigger may go on.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+
+#include "base/mutex.hpp"
+#include "config/config.hpp"
+#include "plugin/plugin.hpp"
+
+namespace triggerd::trigger {
+
+class Monitor final : private plugin::WorkSource, private plugin::InstanceHost {
+ public:
+  // `answered` is called on the monitor's worker. An error where the service has no probe.
+  // [control]
+  static Result<std::unique_ptr<Monitor>> make(
+      const std::shared_ptr<plugin::Generation>& generation, const config::Trigger& trigger,
+      std::function<void(const Result<>&)> answered);
+
+  Result<> start();  // [control]
+  // Has the probe called; what it says comes to `answered`. [any]
+  void ask();
+  // False: the probe does not come back, and is left alone. [control]
+  [[nodiscard]] bool stop(Monotonic deadline);
+
+ private:
+  explicit Monitor(std::function<void(const Result<>&)> answered)
+      : answered_(std::move(answered)) {}
+
+  // plugin::WorkSource
+  const trigger_message* take(std::stop_token stop) override;
+  void answered(const trigger_message&, plugin::Answer) override {}
+  void probed(const Result<>& outcome) override { answered_(outcome); }
+  // plugin::InstanceHost: it gets no messages, and publishes nothing.
+  std::int32_t complete(std::uint64_t, plugin::Answer) override { return TRIGGER_E_STALE; }
+  std::int32_t extend(std::uint64_t, std::uint32_t) override { return TRIGGER_E_STALE; }
+  std::int32_t publish(const trigger_publish&, plugin::PublishDone) override {
+    return TRIGGER_E_UNSUPPORTED;
+  }
+
+  const std::function<void(const Result<>&)> answered_;
+  Mutex mutex_;
+  CondVar asked_;
+  bool wanted_ TRIGGERD_GUARDED_BY(mutex_) = false;
+  bool started_ = false;  // [control]
+  std::unique_ptr<plugin::Instance> instance_;
+};
+
+}  // namespace triggerd::trigger
