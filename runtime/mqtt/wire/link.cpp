@@ -43,11 +43,11 @@ bool Link::too_long(std::size_t size) {
 }
 
 ssize_t Link::read(void* to, std::size_t size) {
-  if (buffered() > 0) return static_cast<ssize_t>(serve(to, size));
   if (too_long(size)) {
     errno = EMSGSIZE;
     return -1;
   }
+  if (buffered() > 0) return static_cast<ssize_t>(serve(to, size));
   if (size >= kAhead) {
     const ssize_t got = ::recv(fd_, to, size, 0);
     if (got > 0) Receiver::of_this_thread().reading(*this);
@@ -64,11 +64,11 @@ ssize_t Link::read(void* to, std::size_t size) {
 int Link::read_tls(SSL* ssl, void* to, int size, int& error) {
   error = SSL_ERROR_NONE;
   const auto wanted = static_cast<std::size_t>(std::max(size, 0));
-  if (buffered() > 0) return static_cast<int>(serve(to, wanted));
   if (too_long(wanted)) {
     error = SSL_ERROR_SYSCALL;
     return -1;
   }
+  if (buffered() > 0) return static_cast<int>(serve(to, wanted));
   if (!ahead_) ahead_ = Receiver::of_this_thread().take_buffer(kAhead);
   {
     MutexLock lock(mutex_);
