@@ -218,7 +218,10 @@ ssize_t Link::write(const iovec* parts, int count) {
 int Link::write_tls(SSL* ssl, const void* from, int size, int& error) {
   error = SSL_ERROR_NONE;
   const std::string_view bytes(static_cast<const char*>(from), static_cast<std::size_t>(size));
-  if (!library_waits_ && bytes.size() < kShort && note_ack(bytes)) return size;
+  if (!library_waits_ && bytes.size() < kShort && note_ack(bytes)) {
+    if (!Receiver::is_receive_thread()) flush();
+    return size;
+  }
   MutexLock lock(mutex_);
   ssl_ = ssl;
   if (!library_waits_ && !send_out()) {
@@ -228,6 +231,7 @@ int Link::write_tls(SSL* ssl, const void* from, int size, int& error) {
   const int sent = SSL_write(ssl, from, size);
   error = SSL_get_error(ssl, sent);
   library_waits_ = sent <= 0 && (error == SSL_ERROR_WANT_WRITE || error == SSL_ERROR_WANT_READ);
+  if (sent > 0) flush_locked();
   return sent;
 }
 
