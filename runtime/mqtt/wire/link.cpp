@@ -43,11 +43,11 @@ bool Link::too_long(std::size_t size) {
 }
 
 ssize_t Link::read(void* to, std::size_t size) {
-  if (buffered() > 0) return static_cast<ssize_t>(serve(to, size));
   if (too_long(size)) {
     errno = EMSGSIZE;
     return -1;
   }
+  if (buffered() > 0) return static_cast<ssize_t>(serve(to, size));
   if (size >= kAhead) {
     const ssize_t got = ::recv(fd_, to, size, 0);
     if (got > 0) Receiver::of_this_thread().reading(*this);
@@ -64,11 +64,11 @@ ssize_t Link::read(void* to, std::size_t size) {
 int Link::read_tls(SSL* ssl, void* to, int size, int& error) {
   error = SSL_ERROR_NONE;
   const auto wanted = static_cast<std::size_t>(std::max(size, 0));
-  if (buffered() > 0) return static_cast<int>(serve(to, wanted));
   if (too_long(wanted)) {
     error = SSL_ERROR_SYSCALL;
     return -1;
   }
+  if (buffered() > 0) return static_cast<int>(serve(to, wanted));
   if (!ahead_) ahead_ = Receiver::of_this_thread().take_buffer(kAhead);
   {
     MutexLock lock(mutex_);
@@ -218,7 +218,10 @@ ssize_t Link::write(const iovec* parts, int count) {
 int Link::write_tls(SSL* ssl, const void* from, int size, int& error) {
   error = SSL_ERROR_NONE;
   const std::string_view bytes(static_cast<const char*>(from), static_cast<std::size_t>(size));
-  if (!library_waits_ && bytes.size() < kShort && note_ack(bytes)) return size;
+  if (!library_waits_ && bytes.size() < kShort && note_ack(bytes)) {
+    if (!Receiver::is_receive_thread()) flush();
+    return size;
+  }
   MutexLock lock(mutex_);
   ssl_ = ssl;
   if (!library_waits_ && !send_out()) {
@@ -228,6 +231,7 @@ int Link::write_tls(SSL* ssl, const void* from, int size, int& error) {
   const int sent = SSL_write(ssl, from, size);
   error = SSL_get_error(ssl, sent);
   library_waits_ = sent <= 0 && (error == SSL_ERROR_WANT_WRITE || error == SSL_ERROR_WANT_READ);
+  if (sent > 0) flush_locked();
   return sent;
 }
 

@@ -68,7 +68,7 @@ class Link : public std::enable_shared_from_this<Link> {
   std::size_t buffered() const { return end_ - at_; }
   // Bytes have come, so it is connected. [receive thread]
   bool established() const { return established_; }
-  // Closed; its number may be another link's by now. [any]
+  // Closed, or about to be; its number may be another link's by now. [any]
   bool gone() const { return gone_; }
   // As writev(2), SSL_write. [Paho's threads]
   ssize_t write(const iovec* parts, int count);
@@ -81,7 +81,7 @@ class Link : public std::enable_shared_from_this<Link> {
   void end_batch();
   // Gives the buffer for reading ahead back, where it is empty. [receive thread]
   void shed();
-  // close(2) comes next; nothing is written to the descriptor from here on. [Paho's threads]
+  // SSL_shutdown or close(2) comes next; nothing is written from here on. [Paho's threads]
   void die();
 
  private:

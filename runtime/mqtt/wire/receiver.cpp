@@ -149,7 +149,8 @@ int Receiver::wait(pollfd* fds, nfds_t count, int timeout_ms) {
       const Link* link = links_[i].get();
       if (link == nullptr) continue;
       if (link->paused()) asked_[i].events = 0;
-      if (link->we_wait()) asked_[i].events |= POLLOUT;
+      // Room is for the library first, where it has begun a packet; ours leave after that.
+      if (link->we_wait() && !link->library_waits()) asked_[i].events |= POLLOUT;
       if (asked_[i].events == 0) asked_[i].fd = -1;
     }
     asked_.push_back({.fd = waker().fd(), .events = POLLIN, .revents = 0});

@@ -126,6 +126,12 @@ int __wrap_SSL_get_error(const SSL* ssl, int result) {
   return ours ? last_tls.error : SSL_get_error(ssl, result);
 }
 
+// The library frees the object next, and closes the descriptor only then.
+int __wrap_SSL_shutdown(SSL* ssl) {
+  if (const auto link = find_link(SSL_get_fd(ssl))) link->die();
+  return SSL_shutdown(ssl);
+}
+
 // Tracing and heap tracking: 165 locks and 12 allocations for each message.
 void __wrap_StackTrace_entry(const char*, int, int) {}
 void __wrap_StackTrace_exit(const char*, int, void*, int) {}
