@@ -59,6 +59,8 @@ Writer::~Writer() {
     work_.notify_all();
   }
   thread_.join();
+  MutexLock lock(inbox_.mutex_);  // others may be using the database
+  statements_.reset();
 }
 
 // ---- Asking ----
@@ -171,13 +173,15 @@ void Writer::run() {
     }
     for (;;) {
       const Result<> done = write(batch);
-      if (done) break;
+      if (done) {
+        note_size();
+        break;
+      }
       tell_trouble(done.error().message);
       MutexLock lock(mutex_);
       if (stop_) break;  // what is not written was never acknowledged: the server has it
       work_.wait_until(mutex_, now() + options_.retry);
     }
-    note_size();
     batch = {};
   }
 }

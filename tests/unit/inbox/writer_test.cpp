@@ -1,0 +1,325 @@
+#include "inbox/writer.hpp"
+
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+
+#include <atomic>
+
+#include "support/eventually.hpp"
+#include "support/lossy_vfs.hpp"
+
+namespace triggerd::inbox {
+namespace {
+
+constexpr std::size_t kAll = 1000;
+constexpr Millis kShortRetry{5};
+
+// What the writer has said, in its order. [any thread]
+class Journal {
+ public:
+  void add(std::string line) {
+    const MutexLock lock(mutex_);
+    lines_.push_back(std::move(line));
+  }
+  std::vector<std::string> lines() const {
+    const MutexLock lock(mutex_);
+    return lines_;
+  }
+
+ private:
+  mutable Mutex mutex_;
+  std::vector<std::string> lines_ TRIGGERD_GUARDED_BY(mutex_);
+};
+
+class FakeEntry : public Entry {
+ public:
+  FakeEntry(std::string id, Journal& journal, std::string payload = "payload")
+      : id_(std::move(id)), payload_(std::move(payload)), journal_(journal) {}
+
+  bool begin_write() override { return !finished; }
+  MessageView view() const override {
+    return {.trigger = "alarms",
+            .message_id = id_,
+            .topic = "plant/1",
+            .payload = payload_,
+            .qos = 2,
+            .retained = true,
+            .packet_id = 77,
+            .attempts = 3,
+            .received = Wall(Millis(1'700'000'000'123))};
+  }
+  void written(std::optional<std::int64_t> row) override {
+    number = row.value_or(0);
+    journal_.add(id_ + (row ? " written" : " not needed"));
+  }
+  void not_written() override { ++failures; }
+  void flush_acknowledgement() override { ++flushes; }
+
+  std::atomic<bool> finished{false};
+  std::atomic<std::int64_t> number{0};
+  std::atomic<int> failures{0};
+  std::atomic<int> flushes{0};
+
+ private:
+  const std::string id_;
+  const std::string payload_;
+  Journal& journal_;
+};
+using FakePtr = std::shared_ptr<FakeEntry>;
+
+class WriterTest : public testing::Test {
+ protected:
+  WriterTest() : inbox_(Inbox::open("inbox.db", {.vfs = vfs_.name()}).value()) { start({}); }
+
+  void start(const Writer::Options& options) {
+    writer_.reset();
+    writer_ = std::make_unique<Writer>(
+        *inbox_, options,
+        [this](const std::optional<std::string>& reason) { troubles_.add(reason.value_or("")); });
+  }
+  FakePtr entry(const std::string& id, const std::string& payload = "payload") {
+    return std::make_shared<FakeEntry>(id, journal_, payload);
+  }
+  FakePtr accept(const std::string& id, const std::string& payload = "payload") {
+    auto accepted = entry(id, payload);
+    writer_->accept({accepted});
+    return accepted;
+  }
+  [[nodiscard]] bool flush() {
+    return writer_->flush(std::chrono::steady_clock::now() + test::kPatience);
+  }
+  [[nodiscard]] bool told(std::size_t troubles) {
+    return test::eventually([&] { return troubles_.lines().size() >= troubles; });
+  }
+  std::vector<StoredMessage> messages() { return inbox_->messages("alarms", 0, kAll).value(); }
+  std::vector<StagedMessage> staged() { return inbox_->staged("edge").value(); }
+  void stage(const std::string& key, const std::string& id, const std::string& packet) {
+    writer_->stage({"edge", key}, id, packet, [this, id] { journal_.add(id + " staged"); });
+  }
+
+  using Lines = std::vector<std::string>;
+  Journal journal_;
+  Journal troubles_;  // "": it is over
+  test::LossyVfs vfs_{"writer"};
+  std::unique_ptr<Inbox> inbox_;
+  std::unique_ptr<Writer> writer_;
+};
+
+TEST_F(WriterTest, WritesAllOfAMessage) {
+  const FakePtr accepted = accept("id-1", std::string("\0\xff", 2));
+  ASSERT_TRUE(flush());
+  const auto found = messages();
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].number, accepted->number);
+  EXPECT_EQ(found[0].message_id, "id-1");
+  EXPECT_EQ(found[0].topic, "plant/1");
+  EXPECT_EQ(found[0].payload, std::string("\0\xff", 2));
+  EXPECT_EQ(found[0].qos, 2);
+  EXPECT_TRUE(found[0].retained);
+  EXPECT_EQ(found[0].packet_id, 77);
+  EXPECT_EQ(found[0].attempts, 3U);
+  EXPECT_EQ(found[0].received, Wall(Millis(1'700'000'000'123)));
+  EXPECT_EQ(accepted->flushes, 1);
+}
+
+TEST_F(WriterTest, WhatIsFinishedBeforeIsNotWritten) {
+  const std::size_t operations = vfs_.operations();
+  const FakePtr finished = entry("a");
+  finished->finished = true;
+  writer_->accept({finished});
+  ASSERT_TRUE(flush());
+  EXPECT_EQ(journal_.lines(), Lines{"a not needed"});
+  EXPECT_EQ(finished->flushes, 1);
+  EXPECT_EQ(vfs_.operations(), operations);
+  EXPECT_EQ(writer_->stats().messages, 0U);
+  EXPECT_EQ(writer_->stats().batches, 0U);
+  EXPECT_EQ(writer_->stats().finished, 1U);
+}
+
+TEST_F(WriterTest, ManyEntriesAreOneBatchInTheirOrder) {
+  std::vector<EntryPtr> entries;
+  Lines expected;
+  for (int i = 0; i < 50; ++i) {
+    entries.push_back(entry(std::to_string(i)));
+    expected.push_back(std::to_string(i) + " written");
+  }
+  writer_->accept(std::move(entries));
+  ASSERT_TRUE(flush());
+  EXPECT_EQ(journal_.lines(), expected);
+  EXPECT_EQ(writer_->stats().batches, 1U);
+  EXPECT_EQ(writer_->stats().messages, 50U);
+  const auto found = messages();
+  ASSERT_EQ(found.size(), 50U);
+  for (std::size_t i = 0; i < found.size(); ++i) EXPECT_EQ(found[i].message_id, std::to_string(i));
+}
+
+TEST_F(WriterTest, BatchesKeepTheOrder) {
+  Lines expected;
+  for (int i = 0; i < 200; ++i) {
+    accept(std::to_string(i));
+    expected.push_back(std::to_string(i) + " written");
+  }
+  ASSERT_TRUE(flush());
+  EXPECT_EQ(journal_.lines(), expected);
+}
+
+TEST_F(WriterTest, StartsWithoutAWordOfTrouble) {
+  accept("a");
+  ASSERT_TRUE(flush());
+  EXPECT_TRUE(troubles_.lines().empty());
+}
+
+TEST_F(WriterTest, AFullDiskIsToldOnceAndTriedAgainUntilItIsWritten) {
+  start({.retry = kShortRetry});
+  vfs_.fail_writes(SQLITE_FULL);
+  const FakePtr first = accept("a");
+  stage("r-1", "b", "packet");
+  ASSERT_TRUE(test::eventually([&] { return first->failures >= 3; }));
+  const FakePtr second = accept("c");
+  EXPECT_EQ(troubles_.lines().size(), 1U);
+  EXPECT_NE(troubles_.lines().at(0).find("full"), std::string::npos) << troubles_.lines().at(0);
+  EXPECT_TRUE(journal_.lines().empty());
+  EXPECT_EQ(first->flushes + second->flushes, 0);
+  EXPECT_TRUE(messages().empty());
+
+  vfs_.fail_writes(SQLITE_OK);
+  ASSERT_TRUE(flush());
+  EXPECT_EQ(journal_.lines(), (Lines{"a written", "b staged", "c written"}));
+  ASSERT_EQ(troubles_.lines().size(), 2U);
+  EXPECT_EQ(troubles_.lines().at(1), "");
+  EXPECT_EQ(messages().size(), 2U);
+  EXPECT_EQ(staged().size(), 1U);
+}
+
+TEST_F(WriterTest, WhatIsFinishedWhileTheDiskIsFullIsNotWritten) {
+  start({.retry = kShortRetry});
+  vfs_.fail_writes(SQLITE_FULL);
+  const FakePtr accepted = accept("a");
+  ASSERT_TRUE(test::eventually([&] { return accepted->failures > 0; }));
+  accepted->finished = true;
+  ASSERT_TRUE(flush());
+  EXPECT_EQ(journal_.lines(), Lines{"a not needed"});
+}
+
+TEST_F(WriterTest, FlushComesBackAtItsDeadlineWhileWritesFail) {
+  start({.retry = kShortRetry});
+  vfs_.fail_writes(SQLITE_IOERR);
+  const FakePtr accepted = accept("a");
+  EXPECT_FALSE(writer_->flush(std::chrono::steady_clock::now() + Millis(30)));
+  EXPECT_TRUE(journal_.lines().empty());
+  vfs_.fail_writes(SQLITE_OK);
+  EXPECT_TRUE(flush());
+  EXPECT_EQ(journal_.lines(), Lines{"a written"});
+}
+
+// An end says nothing of the file: whoever believed it would receive what nobody writes.
+TEST_F(WriterTest, EndsAtOnceWhileWritesFailAndTheTroubleIsNotOver) {
+  start({.retry = std::chrono::hours(1)});
+  vfs_.fail_writes(SQLITE_FULL);
+  accept("a");
+  ASSERT_TRUE(told(1));
+  writer_.reset();
+  EXPECT_EQ(troubles_.lines().size(), 1U);
+  EXPECT_TRUE(journal_.lines().empty());
+}
+
+TEST_F(WriterTest, TheEndWritesWhatIsQueued) {
+  start({.grace = std::chrono::hours(1)});
+  accept("a");
+  writer_.reset();
+  EXPECT_EQ(journal_.lines(), Lines{"a written"});
+  EXPECT_EQ(messages().size(), 1U);
+}
+
+TEST_F(WriterTest, OverMaxSizeIsTroubleUntilMessagesAreRemoved) {
+  start({.max_size = 400'000, .retry = kShortRetry});
+  std::vector<FakePtr> accepted;
+  for (int i = 0; i < 10; ++i) accepted.push_back(accept("a", std::string(50'000, 'x')));
+  ASSERT_TRUE(flush());
+  ASSERT_TRUE(told(1));
+  EXPECT_NE(troubles_.lines().at(0).find("max_size"), std::string::npos);
+  EXPECT_EQ(messages().size(), 10U);  // what was accepted is written all the same
+  for (const FakePtr& entry : accepted) writer_->remove(entry->number);
+  ASSERT_TRUE(flush());
+  ASSERT_TRUE(told(2));
+  EXPECT_EQ(troubles_.lines().at(1), "");
+}
+
+TEST_F(WriterTest, OverMaxSizeIsOverWhenOthersHaveMadeRoom) {
+  std::vector<std::int64_t> letters;
+  for (int i = 0; i < 10; ++i) {
+    letters.push_back(inbox_->add_dead_letter({.payload = std::string(50'000, 'x')}).value());
+  }
+  start({.max_size = 400'000, .retry = kShortRetry});
+  ASSERT_TRUE(told(1));
+  EXPECT_NE(troubles_.lines().at(0), "");
+  for (const std::int64_t number : letters) ASSERT_TRUE(inbox_->drop_dead_letter(number));
+  ASSERT_TRUE(told(2));
+  EXPECT_EQ(troubles_.lines().at(1), "");
+}
+
+TEST_F(WriterTest, RemovalsAndAttemptsReachTheFile) {
+  const FakePtr first = accept("a");
+  const FakePtr second = accept("b");
+  ASSERT_TRUE(flush());
+  writer_->note_attempts(first->number, 8);
+  writer_->note_attempts(second->number, 8);
+  writer_->note_attempts(second->number, 9);
+  writer_->remove(first->number);
+  ASSERT_TRUE(flush());
+  const auto found = messages();
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].message_id, "b");
+  EXPECT_EQ(found[0].attempts, 9U);
+}
+
+// Nobody asks for a flush.
+TEST_F(WriterTest, RemovalsComeByThemselves) {
+  const FakePtr accepted = accept("a");
+  ASSERT_TRUE(flush());
+  writer_->remove(accepted->number);
+  EXPECT_TRUE(test::eventually([&] { return messages().empty(); }));
+}
+
+TEST_F(WriterTest, StagingReplacesTheSameKeyOnly) {
+  stage("r-1", "old", "old packet");
+  stage("r-2", "other", "other packet");
+  stage("r-1", "new", std::string("\0\xff", 2));
+  writer_->stage({"another client", "r-1"}, "x", "y", {});
+  ASSERT_TRUE(flush());
+  EXPECT_EQ(journal_.lines(), (Lines{"old staged", "other staged", "new staged"}));
+  const auto found = staged();
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].key, "r-1");
+  EXPECT_EQ(found[0].message_id, "new");
+  EXPECT_EQ(found[0].packet, std::string("\0\xff", 2));
+  EXPECT_EQ(found[1].message_id, "other");
+}
+
+TEST_F(WriterTest, UnstagingForgetsAndTells) {
+  stage("r-1", "a", "packet");
+  writer_->unstage({"edge", "r-1"}, [this] { journal_.add("a unstaged"); });
+  writer_->unstage({"edge", "none"}, [this] { journal_.add("nothing unstaged"); });
+  ASSERT_TRUE(flush());
+  EXPECT_EQ(journal_.lines(), (Lines{"a staged", "a unstaged", "nothing unstaged"}));
+  EXPECT_TRUE(staged().empty());
+}
+
+TEST_F(WriterTest, AcceptingAStagedMessageMovesIt) {
+  stage("r-1", "a", "packet");
+  stage("r-2", "b", "packet");
+  ASSERT_TRUE(flush());
+  writer_->accept_staged({"edge", "r-1"}, entry("a"));
+  const FakePtr finished = entry("b");
+  finished->finished = true;
+  writer_->accept_staged({"edge", "r-2"}, finished);
+  ASSERT_TRUE(flush());
+  EXPECT_TRUE(staged().empty());
+  const auto found = messages();
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].message_id, "a");
+  EXPECT_EQ(journal_.lines(), (Lines{"a staged", "b staged", "a written", "b not needed"}));
+}
+
+}  // namespace
+}  // namespace triggerd::inbox
