@@ -8,7 +8,8 @@ constexpr int kBusyTimeoutMs = 5000;  // somebody looking with sqlite3(1)
 }  // namespace
 
 Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& file,
-                                                 const std::string& vfs) {
+                                                 const std::string& vfs, bool& damaged) {
+  damaged = false;
   sqlite3* handle = nullptr;
   constexpr int kFlags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
   const int code =
@@ -18,6 +19,7 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& fi
   sqlite3_extended_result_codes(handle, 1);
   sqlite3_busy_timeout(handle, kBusyTimeoutMs);
   if (auto set = database->execute("PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON"); !set) {
+    damaged = database->corrupt();
     return tl::make_unexpected(set.error());
   }
   return database;
@@ -41,7 +43,8 @@ Error Database::error(std::string_view doing) const {
 
 bool Database::corrupt() const {
   if (handle_ == nullptr) return false;
-  const int code = sqlite3_errcode(handle_);
+  constexpr int kPrimary = 0xff;  // codes are extended ones
+  const int code = sqlite3_errcode(handle_) & kPrimary;
   return code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
 }
 

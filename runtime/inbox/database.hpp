@@ -27,9 +27,10 @@ inline Wall from_ms(std::int64_t ms) {
 
 class Database {
  public:
-  // `vfs` is the name of an SQLite VFS; empty: the system's files.
+  // `vfs` is the name of an SQLite VFS; empty: the system's files. Where it fails, `damaged` says
+  // whether that is for what is in the file.
   static Result<std::unique_ptr<Database>> open(const std::filesystem::path& file,
-                                                const std::string& vfs = {});
+                                                const std::string& vfs, bool& damaged);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
@@ -38,7 +39,7 @@ class Database {
   Result<> execute(const std::string& sql);
   // An error that carries SQLite's own words and the file's name.
   Error error(std::string_view doing) const;
-  // The file is no database, or a damaged one.
+  // The latest error: the file is no database, or a damaged one.
   bool corrupt() const;
   sqlite3* handle() const { return handle_; }
 

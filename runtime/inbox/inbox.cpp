@@ -6,12 +6,6 @@
 #include "inbox/schema.hpp"
 
 namespace triggerd::inbox {
-namespace {
-
-// SQLite's words where the first bytes are another file's.
-constexpr std::string_view kNotADatabase = "file is not a database";
-
-}  // namespace
 
 Inbox::Inbox(std::unique_ptr<Database> database) : database_(std::move(database)) {}
 Inbox::~Inbox() = default;
@@ -19,9 +13,8 @@ Inbox::~Inbox() = default;
 Result<std::unique_ptr<Inbox>> Inbox::open_whole(const std::filesystem::path& file,
                                                  const std::string& vfs, bool& damaged) {
   const mode_t mask = ::umask(0077);
-  auto database = Database::open(file, vfs);
+  auto database = Database::open(file, vfs, damaged);
   ::umask(mask);
-  damaged = !database && database.error().message.find(kNotADatabase) != std::string::npos;
   if (!database) return tl::make_unexpected(database.error());
   // Reads all of it, so it has its price; what a start may cost.
   Statement check(**database, "PRAGMA quick_check(1)");
