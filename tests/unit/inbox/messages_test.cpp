@@ -1,0 +1,180 @@
+// Messages, dead letters and states of triggers: what runtime/inbox/messages.cpp keeps.
+#include <gtest/gtest.h>
+
+#include "inbox/inbox.hpp"
+#include "support/temp_dir.hpp"
+
+namespace triggerd::inbox {
+namespace {
+
+constexpr std::size_t kAll = 1000;
+
+class MessagesTest : public testing::Test {
+ protected:
+  std::int64_t add(const std::string& id, const std::string& trigger = "alarms") {
+    return inbox_
+        ->add_dead_letter({.message_id = id,
+                           .trigger = trigger,
+                           .topic = "plant/1",
+                           .payload = std::string("\0\xff", 2),
+                           .qos = 2,
+                           .retained = true,
+                           .reason = "not a number",
+                           .attempts = 3,
+                           .received = Wall(Millis(1'700'000'000'123)),
+                           .died = Wall(Millis(1'700'000'001'456))})
+        .value();
+  }
+  // A message, by its number: the replay of a dead letter is one.
+  std::int64_t add_message(const std::string& id, const std::string& trigger = "alarms") {
+    return inbox_->replay_dead_letter(add(id, trigger)).value().value().number;
+  }
+  std::vector<std::string> ids(const std::string& trigger, std::int64_t after, std::size_t limit) {
+    std::vector<std::string> found;
+    const auto messages = inbox_->messages(trigger, after, limit).value();
+    for (const auto& message : messages) found.push_back(message.message_id);
+    return found;
+  }
+
+  using Ids = std::vector<std::string>;
+  using Counts = std::vector<std::pair<std::string, std::int64_t>>;
+  test::TempDir dir_;
+  std::unique_ptr<Inbox> inbox_ = Inbox::open(dir_ / "inbox.db").value();
+};
+
+TEST_F(MessagesTest, ADeadLetterIsFoundByItsNumber) {
+  add("a");
+  const std::int64_t number = add("b");
+  const auto found = inbox_->dead_letter(number).value();
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ(found->number, number);
+  EXPECT_EQ(found->message_id, "b");
+  EXPECT_EQ(found->reason, "not a number");
+  EXPECT_FALSE(inbox_->dead_letter(number + 1).value().has_value());
+}
+
+TEST_F(MessagesTest, AnEditedDeadLetterHasAnotherTopicAndPayload) {
+  const std::int64_t other = add("a");
+  const std::int64_t number = add("b");
+  ASSERT_TRUE(inbox_->edit_dead_letter(number, "plant/2", std::string("\0new", 4)));
+  const auto found = inbox_->dead_letter(number).value();
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ(found->topic, "plant/2");
+  EXPECT_EQ(found->payload, std::string("\0new", 4));
+  EXPECT_EQ(found->message_id, "b");
+  EXPECT_EQ(found->attempts, 3U);
+  EXPECT_EQ(inbox_->dead_letter(other).value()->topic, "plant/1");
+}
+
+TEST_F(MessagesTest, ADroppedDeadLetterIsGone) {
+  const std::int64_t other = add("a");
+  const std::int64_t number = add("b");
+  ASSERT_TRUE(inbox_->drop_dead_letter(number));
+  EXPECT_FALSE(inbox_->dead_letter(number).value().has_value());
+  EXPECT_TRUE(inbox_->dead_letter(other).value().has_value());
+}
+
+TEST_F(MessagesTest, EditingAndDroppingNameTheDeadLetterThatIsNotThere) {
+  const auto edited = inbox_->edit_dead_letter(42, "t", "p");
+  ASSERT_FALSE(edited);
+  EXPECT_EQ(edited.error().message, "there is no dead letter 42");
+  const auto dropped = inbox_->drop_dead_letter(42);
+  ASSERT_FALSE(dropped);
+  EXPECT_EQ(dropped.error().message, "there is no dead letter 42");
+  EXPECT_EQ(add("a"), 1);  // neither has left a transaction open
+}
+
+TEST_F(MessagesTest, AReplayedDeadLetterIsAMessageAgain) {
+  const std::int64_t number = add("a");
+  const auto replayed = inbox_->replay_dead_letter(number).value();
+  ASSERT_TRUE(replayed.has_value());
+  const auto messages = inbox_->messages("alarms", 0, kAll).value();
+  ASSERT_EQ(messages.size(), 1U);
+  for (const StoredMessage& message : {*replayed, messages[0]}) {
+    EXPECT_EQ(message.number, replayed->number);
+    EXPECT_EQ(message.message_id, "a");
+    EXPECT_EQ(message.trigger, "alarms");
+    EXPECT_EQ(message.topic, "plant/1");
+    EXPECT_EQ(message.payload, std::string("\0\xff", 2));
+    EXPECT_EQ(message.qos, 2);
+    EXPECT_TRUE(message.retained);
+    EXPECT_EQ(message.packet_id, 0);
+    EXPECT_EQ(message.attempts, 0U);
+    EXPECT_EQ(message.received, Wall(Millis(1'700'000'000'123)));
+  }
+  EXPECT_FALSE(inbox_->dead_letter(number).value().has_value());
+}
+
+TEST_F(MessagesTest, ADeadLetterIsReplayedOnce) {
+  const std::int64_t number = add("a");
+  ASSERT_TRUE(inbox_->replay_dead_letter(number).value().has_value());
+  EXPECT_FALSE(inbox_->replay_dead_letter(number).value().has_value());
+  EXPECT_EQ(ids("alarms", 0, kAll), Ids{"a"});
+}
+
+TEST_F(MessagesTest, ADeadLetterTakesThePlaceOfItsRow) {
+  const std::int64_t row = add_message("a");
+  add_message("b");
+  ASSERT_TRUE(inbox_->add_dead_letter({.message_id = "a", .trigger = "alarms"},
+                                      [row] { return std::optional(row); }));
+  EXPECT_EQ(ids("alarms", 0, kAll), Ids{"b"});
+  EXPECT_EQ(inbox_->dead_letters("", kAll).value().size(), 1U);
+}
+
+TEST_F(MessagesTest, ADeadLetterWithoutARowRemovesNone) {
+  add_message("b");
+  ASSERT_TRUE(inbox_->add_dead_letter({.message_id = "a", .trigger = "alarms"},
+                                      []() -> std::optional<std::int64_t> { return {}; }));
+  EXPECT_EQ(ids("alarms", 0, kAll), Ids{"b"});
+  EXPECT_EQ(inbox_->dead_letters("", kAll).value().size(), 1U);
+}
+
+TEST_F(MessagesTest, MessagesComeInPagesByTriggerAndNumber) {
+  const std::int64_t first = add_message("a");
+  add_message("other", "doors");
+  const std::int64_t second = add_message("b");
+  add_message("c");
+  EXPECT_EQ(ids("alarms", 0, kAll), (Ids{"a", "b", "c"}));
+  EXPECT_EQ(ids("alarms", 0, 2), (Ids{"a", "b"}));
+  EXPECT_EQ(ids("alarms", second, 2), Ids{"c"});
+  EXPECT_EQ(ids("alarms", first, 1), Ids{"b"});
+  EXPECT_EQ(ids("doors", 0, kAll), Ids{"other"});
+  EXPECT_EQ(ids("none", 0, kAll), Ids{});
+}
+
+TEST_F(MessagesTest, MessagesAreCountedByTrigger) {
+  EXPECT_EQ(inbox_->message_counts().value(), Counts{});
+  add_message("a", "doors");
+  add_message("b");
+  add_message("c");
+  add("letter");
+  EXPECT_EQ(inbox_->message_counts().value(), (Counts{{"alarms", 2}, {"doors", 1}}));
+}
+
+TEST_F(MessagesTest, TheStateOfATriggerIsSetReplacedAndCleared) {
+  EXPECT_FALSE(inbox_->trigger_state("alarms").value().has_value());
+  TriggerState state{.state = TriggerState::State::suspended,
+                     .changed_by = "runtime",
+                     .reason = "its service crashes",
+                     .since = Wall(Millis(1'700'000'000'123))};
+  ASSERT_TRUE(inbox_->set_trigger_state("alarms", state));
+  auto found = inbox_->trigger_state("alarms").value();
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ(found->state, TriggerState::State::suspended);
+  EXPECT_EQ(found->changed_by, "runtime");
+  EXPECT_EQ(found->reason, "its service crashes");
+  EXPECT_EQ(found->since, Wall(Millis(1'700'000'000'123)));
+  EXPECT_FALSE(inbox_->trigger_state("doors").value().has_value());
+
+  state.state = TriggerState::State::disabled;
+  ASSERT_TRUE(inbox_->set_trigger_state("alarms", state));
+  found = inbox_->trigger_state("alarms").value();
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ(found->state, TriggerState::State::disabled);
+
+  ASSERT_TRUE(inbox_->set_trigger_state("alarms", std::nullopt));
+  EXPECT_FALSE(inbox_->trigger_state("alarms").value().has_value());
+}
+
+}  // namespace
+}  // namespace triggerd::inbox
