@@ -59,14 +59,21 @@ void Dispatcher::accept(std::vector<DeliveryPtr> deliveries) {
   keys.reserve(deliveries.size());
   for (const DeliveryPtr& d : deliveries) keys.push_back(order_key(options_.order, d->message));
   Report report;
+  std::size_t wake = 0;
   {
     MutexLock lock(mutex_);
     counts_.received += deliveries.size();
     for (std::size_t i = 0; i < deliveries.size(); ++i) {
       lanes_.push(std::move(deliveries[i]), keys[i]);
     }
-    if (may_take()) wake_workers();
+    if (may_take()) wake = std::min({waiting_, options_.concurrency - in_flight_, lanes_.size()});
     note_room(report);
+  }
+  // Without the lock, which the woken worker would wait for.
+  if (wake > 1) {
+    work_.notify_all();
+  } else if (wake == 1) {
+    work_.notify_one();
   }
   tell(report);
 }

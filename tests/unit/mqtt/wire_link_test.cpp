@@ -25,7 +25,7 @@ INSTANTIATE_TEST_SUITE_P(Wire, WireLink, testing::Values(Pair::Kind::local, Pair
 // ---- Reading ----
 
 TEST_P(WireLink, SmallReadsAreServedFromOneOfTheSystem) {
-  on_own_thread([this] {
+  on_own_thread([] {
     const Pair pair(GetParam());
     pair.peer_sends("0123456789");
     ASSERT_NE(library_polls(pair.ours(), kBoundMs) & POLLIN, 0);
@@ -42,7 +42,7 @@ TEST_P(WireLink, SmallReadsAreServedFromOneOfTheSystem) {
 }
 
 TEST_P(WireLink, NothingThereAndTheEndAreAsOfTheSystem) {
-  on_own_thread([this] {
+  on_own_thread([] {
     Pair pair(GetParam());
     char byte = 0;
     errno = 0;
@@ -72,7 +72,7 @@ TEST(WireLinkTcp, AResetIsAsOfTheSystem) {
 }
 
 TEST_P(WireLink, AReadLargerThanTheBufferGoesStraight) {
-  on_own_thread([this] {
+  on_own_thread([] {
     const Pair pair(GetParam());
     pair.peer_sends("head" + std::string(1000, 'b'));
     ASSERT_NE(library_polls(pair.ours(), kBoundMs), 0);
@@ -83,7 +83,7 @@ TEST_P(WireLink, AReadLargerThanTheBufferGoesStraight) {
 }
 
 TEST_P(WireLink, APacketOverTheLimitFailsTheRead) {
-  on_own_thread([this] {
+  on_own_thread([] {
     const Pair pair(GetParam());
     pair.link()->limit_packets(1000);
     std::string bytes(1001, '\0');
@@ -98,7 +98,7 @@ TEST_P(WireLink, APacketOverTheLimitFailsTheRead) {
 }
 
 TEST_P(WireLink, APacketOverTheLimitFailsTheReadThoughItIsBufferedAlready) {
-  on_own_thread([this] {
+  on_own_thread([] {
     const Pair pair(GetParam());
     pair.link()->limit_packets(1000);
     pair.peer_sends(std::string(2000, 'p'));
@@ -115,7 +115,7 @@ TEST_P(WireLink, APacketOverTheLimitFailsTheReadThoughItIsBufferedAlready) {
 // ---- Writing ----
 
 TEST_P(WireLink, AHeldAcknowledgementLeavesWithTheFlushAfterItsRelease) {
-  on_own_thread([this] {
+  on_own_thread([] {
     const Pair pair(GetParam());
     const auto link = pair.link();
     const auto ticket = link->hold({AckKind::puback, 3});
@@ -131,7 +131,7 @@ TEST_P(WireLink, AHeldAcknowledgementLeavesWithTheFlushAfterItsRelease) {
 }
 
 TEST_P(WireLink, AnAcknowledgementInPartsIsKnown) {
-  on_own_thread([this] {
+  on_own_thread([] {
     const Pair pair(GetParam());
     pair.link()->hold({AckKind::puback, 0x0102});
     char head[] = {0x40, 2};
@@ -145,7 +145,7 @@ TEST_P(WireLink, AnAcknowledgementInPartsIsKnown) {
 }
 
 TEST_P(WireLink, ARepeatedPubrelIsHeldAndTold) {
-  on_own_thread([this] {
+  on_own_thread([] {
     const Pair pair(GetParam());
     const auto link = pair.link();
     std::vector<std::pair<std::uint16_t, Gate::Ticket>> told;
@@ -163,7 +163,7 @@ TEST_P(WireLink, ARepeatedPubrelIsHeldAndTold) {
 }
 
 TEST_P(WireLink, NothingLeavesBetweenTheTwoPartsOfAPacket) {
-  on_own_thread([this] {
+  on_own_thread([] {
     const Pair pair(GetParam(), 4608);
     const auto link = pair.link();
     const auto ticket = link->hold({AckKind::puback, 1});
@@ -194,7 +194,7 @@ TEST_P(WireLink, NothingLeavesBetweenTheTwoPartsOfAPacket) {
 }
 
 TEST_P(WireLink, WhileOurBytesWaitTheLibraryIsToldToTryAgain) {
-  on_own_thread([this] {
+  on_own_thread([] {
     const Pair pair(GetParam(), 4608);
     const auto link = pair.link();
     const std::size_t filler = pair.fill();
@@ -225,7 +225,7 @@ TEST_P(WireLink, WhileOurBytesWaitTheLibraryIsToldToTryAgain) {
 }
 
 TEST_P(WireLink, AReleaseFromAnotherThreadLeavesWithItsFlush) {
-  on_own_thread([this] {
+  on_own_thread([] {
     const Pair pair(GetParam());
     const auto link = pair.link();
     EXPECT_EQ(library_polls(pair.ours(), 0), 0);
@@ -240,7 +240,7 @@ TEST_P(WireLink, AReleaseFromAnotherThreadLeavesWithItsFlush) {
 }
 
 TEST_P(WireLink, TheNextOneWithTheSameNumberStartsClean) {
-  on_own_thread([this] {
+  on_own_thread([] {
     Pair first(GetParam());
     const int number = first.ours();
     const auto old = first.link();
@@ -283,7 +283,7 @@ TEST_P(WireLink, TheNextOneWithTheSameNumberStartsClean) {
 // ---- Interleaving ----
 
 TEST_P(WireLink, ManyThreadsNeverSplitAPacket) {
-  on_own_thread([this] {
+  on_own_thread([] {
     constexpr int kPackets = 400;
     constexpr int kWorkers = 3;
     const Pair pair(GetParam(), 8192);
