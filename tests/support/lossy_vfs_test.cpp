@@ -192,8 +192,8 @@ TEST_F(LossyVfsTest, ThreadsWithConnectionsOfTheirOwnTakeTurns) {
       connection.run("PRAGMA busy_timeout = 20000; PRAGMA wal_autocheckpoint = 10");
       for (int i = 0; i < kEach; ++i) {
         const std::string n = std::to_string(thread * kEach + i);
-        // SQLite answers so at once, busy_timeout or not, while a connection that closes as the last
-        // one removes the log.
+        // SQLite answers so at once, busy_timeout or not, while a connection that closes as the
+        // last one removes the log.
         int code = SQLITE_BUSY;
         for (int tries = 0; code == SQLITE_BUSY && tries < 1000; ++tries) {
           code = connection.run("INSERT INTO t VALUES(" + n + ")");

@@ -1,0 +1,210 @@
+// Trigger while it does not receive: disabled, suspended and its monitor, and back-pressure.
+#include "base/units.hpp"
+#include "mqtt/wire/wire.hpp"
+#include "trigger/trigger.hpp"
+
+namespace triggerd::trigger {
+namespace {
+
+constexpr Millis kPauseCheck{250};
+constexpr Millis kPauseTold{1'000};
+constexpr Millis kLastWrite{500};
+
+}  // namespace
+
+// ---- States ----
+
+Result<> Trigger::set_state(const std::optional<inbox::TriggerState>& state) {
+  return services_.inbox.set_trigger_state(config_.name, state);
+}
+
+Result<> Trigger::disable(const std::string& by, const std::string& reason, Millis drain_timeout) {
+  using State = inbox::TriggerState;
+  if (auto kept = set_state(State{.state = State::State::disabled,
+                                  .changed_by = by,
+                                  .reason = reason,
+                                  .since = std::chrono::system_clock::now()});
+      !kept) {
+    return kept;
+  }
+  disabling_ = true;  // stays connected meanwhile, for the acknowledgements
+  update_reading();
+  if (started_) {
+    (void)dispatcher_.drain(std::chrono::steady_clock::now() + drain_timeout);
+    dispatcher_.hold();
+    (void)services_.writer.flush(std::chrono::steady_clock::now() + kLastWrite);
+    flush_acknowledgements();
+  }
+  disabled_ = true;
+  disabling_ = false;
+  log_.warn("trigger.disabled", {{"trigger", config_.name}}, "disabled by {}: {}", by, reason);
+  services_.connections.supervisor->post([this] { apply_pause(); });
+  return {};
+}
+
+Result<> Trigger::enable() {
+  if (auto kept = set_state(std::nullopt); !kept) return kept;
+  disabled_ = false;
+  suspended_ = false;
+  dispatcher_.resume();
+  log_.info("trigger.enabled", {{"trigger", config_.name}}, "enabled");
+  room_changed();
+  return {};
+}
+
+void Trigger::replay(const inbox::StoredMessage& message) {
+  services_.connections.supervisor->post([this, message] {
+    // Where the backlog is still being read, this one is part of it.
+    if (backlog_done_) intake_.take_stored(message);
+  });
+}
+
+void Trigger::inbox_trouble(const std::optional<std::string>& reason) {
+  if (config_.acknowledge != config::Acknowledge::durable) return;
+  {
+    MutexLock lock(pause_mutex_);
+    inbox_trouble_ = reason.value_or("");
+  }
+  room_changed();
+}
+
+// While the trigger is suspended, from time to time: first the monitor service or the service's own
+// probe is asked, where there is one; and where that is well, one message is tried.
+void Trigger::arm_monitor() {
+  services_.timer.after(config_.monitor_interval, [this] {
+    if (!suspended_ || stopping_) return;
+    if (monitor_) {
+      monitor_->ask();
+    } else if (instance_->can_be_probed()) {
+      dispatcher_.begin_probe();
+    } else {
+      begin_trial();
+    }
+  });
+}
+
+void Trigger::probe_ended(const Result<>& outcome) {
+  if (!suspended_ || stopping_) return;
+  if (outcome) {
+    begin_trial();
+    return;
+  }
+  log_.warn("trigger.suspended", {{"trigger", config_.name}}, "stays suspended: {}",
+            outcome.error().message);
+  arm_monitor();
+}
+
+void Trigger::begin_trial() {
+  log_.info("trigger.trial", {{"trigger", config_.name}}, "trying one message");
+  const Dispatcher::Stats stats = dispatcher_.stats();
+  trial_needs_message_ = stats.queued + stats.delayed == 0;
+  dispatcher_.begin_trial();
+  room_changed();
+}
+
+void Trigger::trial_ended(bool handled) {
+  trial_needs_message_ = false;
+  if (!handled) {
+    log_.warn("trigger.suspended", {{"trigger", config_.name}},
+              "stays suspended: the message it tried was not handled");
+    room_changed();
+    arm_monitor();
+    return;
+  }
+  log_.info("trigger.resumed", {{"trigger", config_.name}},
+            "the message it tried was handled: running again");
+  if (auto kept = enable(); !kept) {
+    log_.error("inbox.error", {{"trigger", config_.name}}, "{}", kept.error().message);
+    suspended_ = false;
+    dispatcher_.resume();
+    room_changed();
+  }
+}
+
+// ---- Back-pressure: this connection alone stops reading, and after a while disconnects with its
+// session kept; the server keeps what is published meanwhile. ----
+
+std::string Trigger::pause_reason() {
+  if (disabled_ || disabling_) return "the trigger is disabled";
+  if (suspended_ && !trial_needs_message_) return "the trigger is suspended";
+  if (stopping_) return "the runtime stops";
+  if (dispatcher_.full()) {
+    return fmt::format("queue_capacity ({}) is reached", config_.queue_capacity);
+  }
+  return inbox_trouble_.empty() ? "" : "the inbox takes no messages: " + inbox_trouble_;
+}
+
+// [any]
+void Trigger::update_reading() {
+  bool arm = false;
+  {
+    // What holds is asked under the lock: of two that come at once, the later one knows better.
+    MutexLock lock(pause_mutex_);
+    const bool pause = !pause_reason().empty();
+    if (pause != reading_paused_) paused_since_ = std::chrono::steady_clock::now();
+    if (!pause && reading_paused_) connection_->resume_reading();
+    reading_paused_ = pause;
+    if (pause) {
+      if (up_) (void)connection_->pause_reading();
+      arm = !std::exchange(check_armed_, true);
+    }
+  }
+  if (arm) services_.connections.supervisor->post([this] { check_pause(); });
+}
+
+// While a pause lasts, from time to time. [supervisor]
+void Trigger::check_pause() {
+  {
+    MutexLock lock(pause_mutex_);
+    check_armed_ = reading_paused_;
+    if (!check_armed_) return;
+  }
+  apply_pause();
+  services_.connections.supervisor->after(kPauseCheck, [this] { check_pause(); });
+}
+
+// [supervisor]
+void Trigger::apply_pause() {
+  std::string reason;
+  const bool clean = connection_->options().clean_session;
+  Monotonic since;
+  {
+    MutexLock lock(pause_mutex_);
+    reason = pause_reason();
+    since = paused_since_;
+  }
+  const auto lasted = std::chrono::steady_clock::now() - since;
+  if (reason.empty()) {
+    if (std::exchange(pause_told_, false)) {
+      log_.info("trigger.resumed", {{"trigger", config_.name}}, "receiving again");
+    }
+    if (std::exchange(paused_, false)) connection_->resume();
+    return;
+  }
+  if (stopping_ && mqtt::wire::wired()) return;
+  if (!pause_told_ && lasted >= kPauseTold) {
+    pause_told_ = true;
+    log_.warn("trigger.paused", {{"trigger", config_.name}}, "receiving pauses: {}", reason);
+  }
+  // Only reading answers keep-alive. A clean session would lose what comes meanwhile, so there a
+  // pause lasts as long as the server allows.
+  const Millis keep_alive = connection_->options().keep_alive;
+  const bool too_long = keep_alive > Millis(0) && lasted >= keep_alive * 3 / 4;
+  const bool at_once = disabled_ || (suspended_ && !trial_needs_message_) || !mqtt::wire::wired();
+  if (paused_ || !(at_once || (too_long && !clean))) return;
+  paused_ = true;
+  if (!std::exchange(pause_told_, true)) {
+    log_.warn("trigger.paused", {{"trigger", config_.name}}, "receiving pauses: {}", reason);
+  }
+  connection_->pause(reason);
+}
+
+void Trigger::room_changed() {
+  update_reading();
+  services_.connections.supervisor->post([this] {
+    apply_pause();
+    load_backlog();
+  });
+}
+
+}  // namespace triggerd::trigger
