@@ -131,6 +131,9 @@ tl::expected<void, Runtime::Problem> Runtime::prepare() {
         } else {
           log_.info("inbox.recovered", {}, "the inbox can be written again");
         }
+        MutexLock lock(trouble_mutex_);
+        inbox_trouble_ = reason;
+        if (!told_of_trouble_) return;  // start() tells them
         for (const auto& trigger : triggers_) trigger->inbox_trouble(reason);
       });
   sessions_ = std::make_unique<InboxSessions>(*inbox_, log_);
@@ -299,6 +302,13 @@ Result<> Runtime::start() {
     timer_thread_ = std::jthread([this](const std::stop_token& stop) { timer_.run(stop); });
   } catch (const std::system_error& error) {
     return fail("cannot start a thread: {}", error.what());
+  }
+  {
+    MutexLock lock(trouble_mutex_);
+    told_of_trouble_ = true;
+    if (inbox_trouble_) {
+      for (const auto& trigger : triggers_) trigger->inbox_trouble(inbox_trouble_);
+    }
   }
   for (const auto& alias : aliases_) alias->connection()->open();
   for (const auto& trigger : triggers_) {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <variant>
@@ -12,6 +13,7 @@
 
 #include "base/event_loop.hpp"
 #include "base/log.hpp"
+#include "base/mutex.hpp"
 #include "config/config.hpp"
 #include "config/load.hpp"
 #include "inbox/inbox.hpp"
@@ -78,6 +80,9 @@ class Runtime {
   MessageIds ids_;
   mqtt::PahoLibrary library_;
   const std::unique_ptr<mqtt::Resolver> resolver_;
+  Mutex trouble_mutex_;
+  std::optional<std::string> inbox_trouble_ TRIGGERD_GUARDED_BY(trouble_mutex_);
+  bool told_of_trouble_ TRIGGERD_GUARDED_BY(trouble_mutex_) = false;  // the triggers
   std::unique_ptr<inbox::Inbox> inbox_;
   std::unique_ptr<inbox::Writer> writer_;
   std::unique_ptr<mqtt::SessionMemory> sessions_;

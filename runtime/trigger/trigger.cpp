@@ -110,6 +110,7 @@ Result<> Trigger::start() {
     return running;
   }
   services_.connections.supervisor->post([this] {
+    may_load_ = true;
     apply_pause();
     load_backlog();
   });
@@ -120,7 +121,7 @@ Result<> Trigger::start() {
 // What earlier processes accepted goes before what comes now, as far as memory may hold it; only
 // then is there a connection. [supervisor]
 void Trigger::load_backlog() {
-  if (backlog_done_ || stopping_) return;
+  if (!may_load_ || backlog_done_ || stopping_) return;
   auto all = intake_.take_backlog(dispatcher_.room());
   if (!all) {
     log_.error("inbox.error", {{"trigger", config_.name}}, "{}", all.error().message);

@@ -160,6 +160,7 @@ class Trigger final : private mqtt::ConnectionListener,
   std::atomic<bool> stopping_{false};
   std::atomic<unsigned> unflushed_{0};  // finished messages whose acknowledgement waits for company
   std::atomic<bool> flush_armed_{false};
+  bool may_load_ = false;            // [supervisor] the service has started
   bool backlog_done_ = false;        // [supervisor]
   bool paused_ = false;              // [supervisor] disconnected for it
   bool pause_told_ = false;          // [supervisor]
