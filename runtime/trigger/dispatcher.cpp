@@ -504,14 +504,6 @@ void Dispatcher::begin_trial() {
   work_.notify_all();
 }
 
-bool Dispatcher::wait_until_quiet(Monotonic deadline) {
-  MutexLock lock(mutex_);
-  while (in_flight_ + burying_ > 0 && timer_.clock().now() < deadline) {
-    quiet_.wait_until(mutex_, deadline);
-  }
-  return in_flight_ + burying_ == 0;
-}
-
 void Dispatcher::for_each_unfinished(const std::function<void(const DeliveryPtr&)>& visit) const {
   MutexLock lock(mutex_);
   lanes_.for_each(visit);

@@ -98,9 +98,6 @@ class Dispatcher final : public plugin::WorkSource {
   // While held: hands out one message, and tells trial_ended(). Where there is none, the next one.
   // [any]
   void begin_trial();
-  // Waits until no attempt is under way, however long they wait for a retry. False: not by
-  // `deadline`.
-  bool wait_until_quiet(Monotonic deadline);
 
   // Whether there are queue_capacity messages inside; until half of them are gone. [any]
   bool full() const;

@@ -36,6 +36,7 @@ std::string sha256(std::span<const std::uint8_t> bytes) {
 constexpr unsigned kFlushAfter = 64;
 constexpr Millis kFlushWithin{2};
 constexpr Millis kBacklogRetry{1'000};
+constexpr Millis kNextWindow{1};  // so that others get their turn
 constexpr Millis kLastWrite{500};
 
 }  // namespace
@@ -128,7 +129,13 @@ void Trigger::load_backlog() {
     services_.connections.supervisor->after(kBacklogRetry, [this] { load_backlog(); });
     return;
   }
-  if (!*all) return;  // room_changed() goes on
+  if (!*all) {
+    // Full, room_changed() goes on. A quick service may have taken all of it already.
+    if (!dispatcher_.full()) {
+      services_.connections.supervisor->after(kNextWindow, [this] { load_backlog(); });
+    }
+    return;
+  }
   backlog_done_ = true;
   connection_->open();
 }

@@ -6,6 +6,7 @@
 #include "integration/recorded.hpp"
 #include "support/mosquitto.hpp"
 #include "support/mqtt_client.hpp"
+#include "support/sqlite_connection.hpp"
 #include "support/triggerd_process.hpp"
 
 namespace triggerd::test {
@@ -56,6 +57,36 @@ TEST_F(LifecycleTest, ASlowTriggerCostsTheOthersNothing) {
   const double alone = run(false, "alone");
   const double beside = run(true, "beside");
   EXPECT_LT(beside, alone * 1.1);
+}
+
+// Many times what memory may hold waits in the inbox: all of it is handled, in its order, and what
+// is published meanwhile comes behind it.
+TEST_F(LifecycleTest, ABacklogIsHandledInWindowsAndInOrder) {
+  constexpr int kBacklog = 5'000;
+  TriggerdProcess triggerd(runtime_table() + alias_table("a", server_.port()) +
+                           trigger_table("t", "a", "\"x\"", file(), "queue_capacity = 100"));
+  triggerd.start();
+  ASSERT_TRUE(triggerd.wait_until_running()) << triggerd.output();
+  ASSERT_EQ(triggerd.stop(), (Exit{0, 0}));
+  {
+    const SqliteConnection inbox((triggerd.dir() / "var" / "inbox.db").string());
+    ASSERT_EQ(inbox.run(fmt::format(
+                  "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {})"
+                  " INSERT INTO message (trigger_name, message_id, topic, payload, qos, retained,"
+                  " packet_id, attempts, received_ms)"
+                  " SELECT 't', 'id-' || i, 'x', CAST(i AS BLOB), 1, 0, 0, 0, 0 FROM n",
+                  kBacklog - 1)),
+              SQLITE_OK);
+  }
+  ASSERT_TRUE(TestClient(server_.port()).publish("x", "new", 1));
+  triggerd.start();
+  ASSERT_TRUE(wait_for_records(file(), kBacklog + 1, Millis(60'000))) << triggerd.output();
+  const auto handled = records(file());
+  ASSERT_EQ(handled.size(), static_cast<std::size_t>(kBacklog) + 1);
+  for (int i = 0; i < kBacklog; ++i) {
+    ASSERT_EQ(handled[static_cast<std::size_t>(i)].hash, fnv1a(std::to_string(i)));
+  }
+  EXPECT_EQ(handled.back().hash, fnv1a("new"));
 }
 
 TEST_F(LifecycleTest, ASuspendedTriggerTriesOneMessageAndGoesOn) {
