@@ -28,12 +28,12 @@ class AdministrationTest : public testing::Test {
     start_again();
   }
   void start_again() {
-    runtime_ = std::make_unique<trigger::Runtime>(config_, dir_ / "state", *log_);
+    runtime_ = std::make_unique<trigger::Runtime>(config_, dir_ / "state", log());
     ASSERT_TRUE(runtime_->prepare());
     ASSERT_TRUE(runtime_->start());
   }
   bool wait_for_log(const std::string& event, std::size_t count = 1) {
-    return eventually([&] { return log_->lines(event).size() >= count; });
+    return eventually([&] { return log().lines(event).size() >= count; });
   }
   void TearDown() override {
     if (runtime_) {
@@ -43,8 +43,11 @@ class AdministrationTest : public testing::Test {
 
   TempDir dir_;
   MosquittoServer server_;
-  // The MQTT library's threads may still have something to say at the end.
-  CaptureLog* const log_ = new CaptureLog;
+  // Not destroyed: the MQTT library's threads may still have something to say at the end.
+  static CaptureLog& log() {
+    static auto* const made = new CaptureLog;
+    return *made;
+  }
   config::Config config_;
   std::unique_ptr<trigger::Runtime> runtime_;
 };

@@ -68,6 +68,11 @@ class Link : public std::enable_shared_from_this<Link> {
   std::size_t buffered() const { return end_ - at_; }
   // Bytes have come, so it is connected. [receive thread]
   bool established() const { return established_; }
+  // Whether the library may still have to see that it is connected, which it looks at only when its
+  // wait for bytes is over: that can be a second. A few times only, for a connection whose server
+  // is slow to answer would otherwise keep it busy. [receive thread]
+  bool connect_may_be_unseen() const { return !established_ && connect_looks_ < kConnectLooks; }
+  void connect_was_shown() { ++connect_looks_; }
   // Closed, or about to be; its number may be another link's by now. [any]
   bool gone() const { return gone_; }
   // As writev(2), SSL_write. [Paho's threads]
@@ -91,6 +96,8 @@ class Link : public std::enable_shared_from_this<Link> {
   void flush_locked() TRIGGERD_REQUIRES(mutex_);
   bool send_out() TRIGGERD_REQUIRES(mutex_);
 
+  static constexpr int kConnectLooks = 8;
+
   const int fd_;
 
   // The receive thread's.
@@ -98,6 +105,7 @@ class Link : public std::enable_shared_from_this<Link> {
   std::size_t at_ = 0;
   std::size_t end_ = 0;
   bool established_ = false;
+  int connect_looks_ = 0;
   std::function<void()> batch_end_;
   std::function<void(std::uint16_t, Gate::Ticket)> repeated_pubrel_;
 

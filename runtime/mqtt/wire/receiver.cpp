@@ -151,6 +151,7 @@ int Receiver::wait(pollfd* fds, nfds_t count, int timeout_ms) {
       if (link->paused()) asked_[i].events = 0;
       // Room is for the library first, where it has begun a packet; ours leave after that.
       if (link->we_wait() && !link->library_waits()) asked_[i].events |= POLLOUT;
+      if (link->connect_may_be_unseen()) asked_[i].events |= POLLOUT;
       if (asked_[i].events == 0) asked_[i].fd = -1;
     }
     asked_.push_back({.fd = waker().fd(), .events = POLLIN, .revents = 0});
@@ -159,18 +160,23 @@ int Receiver::wait(pollfd* fds, nfds_t count, int timeout_ms) {
     const bool woken = asked_.back().revents != 0;
     if (woken) waker().clear();
     int ready = 0;
+    bool connected = false;
     for (nfds_t i = 0; i < count; ++i) {
       const auto events = static_cast<short>(asked_[i].fd < 0 ? 0 : asked_[i].revents);
       Link* const link = links_[i].get();
       if (link != nullptr && link->we_wait() && ((events & POLLOUT) != 0 || woken)) link->flush();
+      if (link != nullptr && (events & POLLOUT) != 0 && link->connect_may_be_unseen()) {
+        link->connect_was_shown();
+        connected = true;
+      }
       // Writability is for us; what the library has not asked for it is not told.
       fds[i].revents = static_cast<short>(events & (fds[i].events | POLLERR | POLLHUP | POLLNVAL));
       ready += fds[i].revents != 0 ? 1 : 0;
     }
     // A link that was resumed may have bytes here already.
     if (ready == 0 && woken) ready = answer_buffered(fds, count);
-    // New connections are for the library to add: woken, it asks again with them.
-    if (ready > 0 || woken || timeout_ms <= 0 || Clock::now() >= until) return ready;
+    // New connections are for the library to add, and to find connected: it asks again with them.
+    if (ready > 0 || woken || connected || timeout_ms <= 0 || Clock::now() >= until) return ready;
   }
 }
 

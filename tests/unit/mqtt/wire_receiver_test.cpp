@@ -53,6 +53,25 @@ TEST(WireReceiver, ABatchEndsOnceAndNotWhileBytesAreBuffered) {
   });
 }
 
+// The library sees only after its wait for bytes that a connection is established.
+TEST(WireReceiver, AConnectionIsShownToTheLibraryAtOnceAndNotForEver) {
+  on_own_thread([] {
+    const Pair pair;
+    pair.link();
+    forget_wakes();
+    const auto before = Clock::now();
+    EXPECT_EQ(library_polls(pair.ours(), kBoundMs), 0) << "there is nothing to read";
+    EXPECT_LT(Clock::now() - before, kBound / 2);
+    int looks = 1;
+    for (; looks < 100; ++looks) {
+      const auto began = Clock::now();
+      EXPECT_EQ(library_polls(pair.ours(), 20), 0);
+      if (Clock::now() - began >= std::chrono::milliseconds(20)) break;
+    }
+    EXPECT_LT(looks, 100) << "a server that is slow to answer costs no processor time";
+  });
+}
+
 TEST(WireReceiver, ABatchEndsWithItsConnection) {
   on_own_thread([] {
     Pair pair;
@@ -186,6 +205,9 @@ TEST(WireReceiver, SleepOnTheReceiveThreadEndsWithBytes) {
   on_own_thread([] {
     const Pair pair;
     pair.link();
+    pair.peer_sends("hello");  // an established connection
+    ASSERT_TRUE(becomes_readable(pair.ours()));
+    EXPECT_EQ(library_reads(pair.ours(), 5), "hello");
     forget_wakes();
     EXPECT_EQ(library_polls(pair.ours(), 0), 0);
     auto before = Clock::now();
