@@ -28,12 +28,12 @@ class AdministrationTest : public testing::Test {
     start_again();
   }
   void start_again() {
-    runtime_ = std::make_unique<trigger::Runtime>(config_, dir_ / "state", log());
+    runtime_ = std::make_unique<trigger::Runtime>(config_, dir_ / "state", log_);
     ASSERT_TRUE(runtime_->prepare());
     ASSERT_TRUE(runtime_->start());
   }
   bool wait_for_log(const std::string& event, std::size_t count = 1) {
-    return eventually([&] { return log().lines(event).size() >= count; });
+    return eventually([&] { return log_.lines(event).size() >= count; });
   }
   void TearDown() override {
     if (runtime_) {
@@ -43,11 +43,12 @@ class AdministrationTest : public testing::Test {
 
   TempDir dir_;
   MosquittoServer server_;
-  // Not destroyed: the MQTT library's threads may still have something to say at the end.
-  static CaptureLog& log() {
-    static auto* const made = new CaptureLog;
-    return *made;
+  // Kept to the end of the process: the MQTT library's threads may still have something to say.
+  static CaptureLog& new_log() {
+    static auto* const kept = new std::vector<std::unique_ptr<CaptureLog>>;
+    return *kept->emplace_back(std::make_unique<CaptureLog>());
   }
+  CaptureLog& log_ = new_log();
   config::Config config_;
   std::unique_ptr<trigger::Runtime> runtime_;
 };
