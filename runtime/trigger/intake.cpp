@@ -109,6 +109,10 @@ void Intake::take(mqtt::Message message) {
     delivery->staged_key = std::move(key);
     MutexLock lock(mutex_);
     handed_over_[packet_id] = delivery;
+    if (handed_over_.size() >= sweep_at_) {
+      std::erase_if(handed_over_, [](const auto& entry) { return entry.second.expired(); });
+      sweep_at_ = kSweep + 2 * handed_over_.size();
+    }
   }
   batch_.push_back(std::move(delivery));
 }

@@ -54,6 +54,7 @@ class Intake final : public mqtt::StagedMessages {
   void session_lost() override;
 
  private:
+  static constexpr std::size_t kSweep = 256;
   struct Staged {
     std::string message_id;
     std::string packet;
@@ -81,9 +82,11 @@ class Intake final : public mqtt::StagedMessages {
 
   Mutex mutex_;
   std::map<std::string, Staged> staged_ TRIGGERD_GUARDED_BY(mutex_);
-  // QoS 2 messages that were handed over, as long as they live.
+  // QoS 2 messages that were handed over, as long as they live; those that do not are swept now and
+  // then, for they keep their memory.
   std::unordered_map<std::uint16_t, std::weak_ptr<Delivery>> handed_over_
       TRIGGERD_GUARDED_BY(mutex_);
+  std::size_t sweep_at_ TRIGGERD_GUARDED_BY(mutex_) = kSweep;
 };
 
 }  // namespace triggerd::trigger
