@@ -222,6 +222,7 @@ TEST_F(AcknowledgeTest, ARedeliveredMessageIsHandledOnceWhereItsRowIsStillThere)
   start(kHangs, "mode = \"hang\"");
   send(publish(1, 1, "one"));
   ASSERT_TRUE(answered<packet::PubAck>(1));  // which the server loses
+  ASSERT_TRUE(wait_for_calls(file(), 1));    // the disk may have been quicker
   kill_and_restart();
   send(publish(1, 1, "one", true));
   ASSERT_TRUE(answered<packet::PubAck>(1)) << triggerd_->output();
@@ -300,6 +301,7 @@ TEST_F(AcknowledgeTest, Qos2KilledAfterItsCommitAndBeforePubcomp) {
   ASSERT_TRUE(answered<packet::PubRec>(7));
   send(packet::PubRel{7});
   ASSERT_TRUE(answered<packet::PubComp>(7));  // which the server loses
+  ASSERT_TRUE(wait_for_calls(file(), 1));     // the disk may have been quicker
   kill_and_restart();
   send(packet::PubRel{7});
   ASSERT_TRUE(answered<packet::PubComp>(7));
