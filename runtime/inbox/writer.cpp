@@ -65,23 +65,22 @@ Writer::~Writer() {
 
 // ---- Asking ----
 
+void Writer::write_within(Millis grace) {
+  const Monotonic due = now() + grace;
+  if (due >= due_) return;
+  due_ = due;
+  work_.notify_one();
+}
+
 void Writer::queue(Operation operation) {
   next_.operations.push_back(std::move(operation));
-  const Monotonic due = now() + options_.grace;
-  if (due < due_) {
-    due_ = due;
-    work_.notify_one();
-  }
+  write_within(options_.grace);
 }
 
 void Writer::accept(std::vector<EntryPtr> entries) {
   MutexLock lock(mutex_);
   for (EntryPtr& entry : entries) next_.operations.push_back(Accept{std::move(entry), {}});
-  const Monotonic due = now() + options_.grace;
-  if (due < due_) {
-    due_ = due;
-    work_.notify_one();
-  }
+  write_within(options_.grace);
 }
 
 void Writer::accept_staged(StagedKey staged, EntryPtr entry) {
@@ -104,21 +103,13 @@ void Writer::remove(std::int64_t number) {
   MutexLock lock(mutex_);
   next_.removals.push_back(number);
   next_.attempts.erase(number);
-  const Monotonic due = now() + kRemovalGrace;
-  if (due < due_) {
-    due_ = due;
-    work_.notify_one();
-  }
+  write_within(kRemovalGrace);
 }
 
 void Writer::note_attempts(std::int64_t number, std::uint32_t attempts) {
   MutexLock lock(mutex_);
   next_.attempts[number] = attempts;
-  const Monotonic due = now() + kRemovalGrace;
-  if (due < due_) {
-    due_ = due;
-    work_.notify_one();
-  }
+  write_within(kRemovalGrace);
 }
 
 bool Writer::flush(Monotonic deadline) {

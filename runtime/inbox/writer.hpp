@@ -140,6 +140,7 @@ class Writer {
   void note_size();
   void tell_trouble(const std::optional<std::string>& reason);
   void queue(Operation operation) TRIGGERD_REQUIRES(mutex_);
+  void write_within(Millis grace) TRIGGERD_REQUIRES(mutex_);
 
   Inbox& inbox_;
   const Options options_;
