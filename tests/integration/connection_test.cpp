@@ -250,6 +250,30 @@ TEST_F(ConnectionTest, WebSocketCarriesMessagesToo) {
   EXPECT_TRUE(wait_for_records(file(), 3));
 }
 
+// The server sends the second message once it has the acknowledgement of the first.
+TEST_F(ConnectionTest, AcknowledgementsAreHeldOnAWebSocketToo) {
+  for (const int qos : {1, 2}) {
+    MosquittoServer server({.websockets = true, .extra_config = "max_inflight_messages 1"});
+    const auto records_file = file(fmt::format("qos-{}", qos));
+    TriggerdProcess triggerd(
+        runtime_table() +
+        fmt::format("[aliases.a]\nhost = \"ws://localhost:{}/mqtt\"\n", server.websocket_port()) +
+        trigger_table("t", "a", "{ filter = \"x\", qos = 2 }", records_file,
+                      "acknowledge = \"finished\"\nconcurrency = 2\norder = \"none\"",
+                      "mode = \"payload-delay\""));
+    triggerd.start();
+    ASSERT_TRUE(triggerd.wait_until_running()) << triggerd.output();
+    TestClient client(server.port());
+    ASSERT_TRUE(client.publish("x", "500", qos));
+    ASSERT_TRUE(client.publish("x", "1", qos));
+    ASSERT_TRUE(wait_for_records(records_file, 2)) << triggerd.output();
+    std::vector<std::string> calls;
+    std::ifstream in(records_file);
+    for (std::string what, rest; in >> what && std::getline(in, rest);) calls.push_back(what);
+    EXPECT_EQ(calls, (std::vector<std::string>{"begin", "end", "begin", "end"})) << "QoS " << qos;
+  }
+}
+
 TEST_F(ConnectionTest, StaleFiltersAreUnsubscribedOnTheNextConnect) {
   MosquittoServer server;
   TriggerdProcess triggerd(config(server.port(), "", "\"keep\", \"drop\""));
