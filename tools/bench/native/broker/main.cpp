@@ -29,6 +29,8 @@ int main(int argc, char** argv) {
   app.add_option("--connections", options.connections,
                  "connections that must have subscribed before it begins")
       ->check(CLI::Range(1, 100'000));
+  app.add_option("--patience", options.patience, "seconds for them to subscribe")
+      ->check(CLI::PositiveNumber);
   app.add_option("--filters", options.filters, "distinct topics: bench/0, bench/1 and so on")
       ->check(CLI::Range(1, 65'535));
   app.add_option("--backlog-first", options.backlog,

@@ -17,6 +17,7 @@ struct Options {
   double warmup = 1;
   double seconds = 3;
   std::size_t connections = 1;
+  double patience = 20;  // seconds, for the connections to subscribe
   std::size_t filters = 1;
   std::size_t backlog = 0;
   std::optional<double> pace;  // messages a second, over all connections

@@ -20,7 +20,6 @@ namespace bench {
 namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
-constexpr std::uint64_t kSubscribeWithin = 20 * kSecond;
 // Small, so that at QoS 0 what counts as sent is what was taken.
 constexpr int kSendBuffer = 256 << 10;
 
@@ -76,7 +75,7 @@ void Server::watch(int fd, std::uint32_t events) {
 }
 
 std::string Server::run() {
-  phase_ends_ = monotonic_ns() + kSubscribeWithin;
+  phase_ends_ = monotonic_ns() + static_cast<std::uint64_t>(options_.patience * kSecond);
   std::array<epoll_event, 64> events{};
   while (phase_ != Phase::done) {
     const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()),
@@ -165,9 +164,9 @@ void Server::advance(std::uint64_t now) {
       }
       if (now < phase_ends_) return;
       throw std::runtime_error(fmt::format(
-          "{} of {} connections subscribed within 20 s; is the contender running, and was it given "
+          "{} of {} connections subscribed within {} s; is the contender running, and was it given "
           "this port?",
-          subscribers().size(), options_.connections));
+          subscribers().size(), options_.connections, options_.patience));
     case Phase::backlog: {
       const auto all = subscribers();
       if (std::all_of(all.begin(), all.end(), [this](const Connection* connection) {
