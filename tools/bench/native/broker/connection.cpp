@@ -120,7 +120,7 @@ void Connection::on_subscribe(std::string_view body) {
     if (body.size() < 2 || body.size() < 2U + mqtt::number(body) + 1U) {
       refuse("SUBSCRIBE ends too early");
     }
-    const int asked = body[2U + mqtt::number(body)];
+    const int asked = static_cast<std::uint8_t>(body[2U + mqtt::number(body)]);
     if (asked < qos_) {
       throw std::runtime_error(
           fmt::format("a client subscribed with QoS {} to a run of QoS {}: it would measure "
@@ -151,13 +151,13 @@ void Connection::on_ack(std::uint8_t first, std::string_view body) {
   const std::uint16_t number = mqtt::number(body);
   Id& id = ids_[number];
   const auto type = static_cast<Type>(first >> 4);
-  if (type == Type::puback && qos_ == 1 && id == Id::sent) {
+  const bool last = qos_ == 1 ? type == Type::puback && id == Id::sent
+                              : type == Type::pubcomp && id == Id::released;
+  if (last) {
     complete(id);
   } else if (type == Type::pubrec && qos_ == 2 && id != Id::free) {
     id = Id::released;
     mqtt::append_ack(out_, Type::pubrel, number);
-  } else if (type == Type::pubcomp && qos_ == 2 && id == Id::released) {
-    complete(id);
   } else {
     refuse(fmt::format("0x{:02x} for packet id {}, which does not wait for it", first, number));
   }

@@ -44,7 +44,7 @@ class SameMessage final : public plugin::WorkSource {
   }
   // Returns when `count` messages were answered with ok; false where one was not.
   bool run(std::int64_t count) {
-    left_ = count;
+    count_.store(count, std::memory_order_relaxed);
     round_.fetch_add(1, std::memory_order_release);
     round_.notify_all();
     const std::uint64_t wanted = round_;
@@ -53,7 +53,9 @@ class SameMessage final : public plugin::WorkSource {
     }
     return ok_;
   }
+  // Wakes the worker with nothing to do but to see that it is to stop.
   void release() {
+    count_.store(0, std::memory_order_relaxed);
     round_.fetch_add(1);
     round_.notify_all();
   }
@@ -67,6 +69,7 @@ class SameMessage final : public plugin::WorkSource {
       round_.wait(seen_, std::memory_order_acquire);
       seen_ = round_.load(std::memory_order_acquire);
       if (stop.stop_requested()) return nullptr;
+      left_ = count_.load(std::memory_order_relaxed);
     }
     --left_;
     return &message_;
@@ -78,10 +81,11 @@ class SameMessage final : public plugin::WorkSource {
  private:
   const std::string payload_ = std::string(64, 'x');
   trigger_message message_{};
+  std::atomic<std::int64_t> count_{0};  // of the round
   std::atomic<std::uint64_t> round_{0};
   std::atomic<std::uint64_t> done_{0};
-  std::uint64_t seen_ = 0;  // the worker's
-  // Whoever's turn it is.
+  // The worker's; `ok_` is read between rounds.
+  std::uint64_t seen_ = 0;
   std::int64_t left_ = 0;
   bool ok_ = true;
 };
