@@ -13,6 +13,7 @@
 #include "base/log.hpp"
 #include "base/state_dir.hpp"
 #include "config/load.hpp"
+#include "mqtt/tls/stores.hpp"
 #include "trigger/plugin_set.hpp"
 #include "trigger/runtime.hpp"
 #include "version.hpp"
@@ -47,6 +48,11 @@ int check(const std::string& file, const config::Config& config) {
                           name)});
   }
   const auto log = make_log(LogLevel::warn, config.log.format, config.runtime.name);
+  const auto certificates = mqtt::tls::Stores::load(config);
+  if (!certificates) return report(certificates.error());
+  for (const auto& remark : certificates->remarks(std::chrono::system_clock::now())) {
+    fmt::print("{}\n", mqtt::tls::to_string(remark));
+  }
   const auto diagnostics = trigger::probe_plugins(config, name, *log);
   std::filesystem::remove_all(name, error);
   if (!diagnostics.empty()) return report(diagnostics);

@@ -19,6 +19,14 @@ std::string to_string(const Place& place) {
   return fmt::format("{}:{}:{}", place.file, place.line, place.column);
 }
 
+const Truststore* Config::find_truststore(std::string_view name) const {
+  return find_by_name(truststores, name);
+}
+
+const Keystore* Config::find_keystore(std::string_view name) const {
+  return find_by_name(keystores, name);
+}
+
 const Alias* Config::find_alias(std::string_view name) const {
   return find_by_name(aliases, name);
 }

@@ -48,16 +48,42 @@ struct LogSection {
   LogFormat format = LogFormat::text;
 };
 
-// One server address. Schemes tcp and mqtt are TCP (default port 1883), ws is WebSocket (80).
+// One server address. Schemes tcp and mqtt are TCP (default port 1883), ws is WebSocket (80); ssl,
+// tls and mqtts are TLS (8883), wss is WebSocket on TLS (443).
 struct Server {
-  enum class Scheme { tcp, ws };
+  enum class Scheme { tcp, ws, ssl, wss };
   Scheme scheme = Scheme::tcp;
   std::string host;  // a name, an IPv4 address, or an IPv6 address without its brackets
   std::uint16_t port = 1883;
   std::string path;  // of a WebSocket, with its leading slash; else empty
+
+  bool has_tls() const { return scheme == Scheme::ssl || scheme == Scheme::wss; }
+  bool is_websocket() const { return scheme == Scheme::ws || scheme == Scheme::wss; }
 };
 // "tcp://host:1883", IPv6 in brackets: what log lines say and Paho takes.
 std::string to_string(const Server& server);
+
+// Whom to trust: the certificates that a server's own has to lead to.
+struct Truststore {
+  std::string name;
+  Place place;
+  bool system = false;         // file = "system": what the operating system trusts
+  std::filesystem::path file;  // else: a PEM bundle, or a folder of certificates
+  Place file_place;
+};
+
+// Who we are: keys with their certificates, in one PKCS#12 file or a pair of PEM files.
+struct Keystore {
+  std::string name;
+  Place place;
+  std::filesystem::path file;  // PKCS#12; empty: the two below
+  std::filesystem::path certificate;
+  std::filesystem::path private_key;
+  Place file_place;         // of `file` or `certificate`
+  Place private_key_place;  // of `file` or `private_key`
+  Secret password;
+  std::filesystem::path password_file;  // where `password` came from it: it is read again
+};
 
 struct LastWill {
   std::string topic;
@@ -83,6 +109,15 @@ struct Alias {
   std::string user_name;
   Secret password;
   std::optional<LastWill> last_will;
+  std::string truststore;  // empty: none of the servers has TLS
+  Place truststore_place;
+  std::string keystore;  // empty: the server does not ask who we are
+  Place keystore_place;
+  std::string key_alias;  // empty: the only key of the keystore
+  Place key_alias_place;
+  std::vector<std::string> alpn;  // protocols to offer in the TLS handshake, the best one first
+
+  bool has_tls() const { return !servers.empty() && servers.front().has_tls(); }
 };
 
 struct Topic {
@@ -158,9 +193,13 @@ struct Config {
   RuntimeSection runtime;
   LogSection log;
   InboxSection inbox;
+  std::vector<Truststore> truststores;
+  std::vector<Keystore> keystores;
   std::vector<Alias> aliases;
   std::vector<Trigger> triggers;
 
+  const Truststore* find_truststore(std::string_view name) const;
+  const Keystore* find_keystore(std::string_view name) const;
   const Alias* find_alias(std::string_view name) const;
   const Trigger* find_trigger(std::string_view name) const;
 };

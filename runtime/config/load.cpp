@@ -80,6 +80,8 @@ class Loader {
     }
     config.log = sections_.log;
     config.inbox = sections_.inbox;
+    config.truststores = std::move(sections_.truststores);
+    config.keystores = std::move(sections_.keystores);
     for (AliasDraft& draft : sections_.aliases) config.aliases.push_back(std::move(draft.alias));
     for (TriggerDraft& draft : sections_.triggers) {
       config.triggers.push_back(std::move(draft.trigger));

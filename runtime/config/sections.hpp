@@ -17,6 +17,8 @@ namespace triggerd::config {
 struct AliasDraft {
   Alias alias;
   Place client_id_place;
+  std::string truststore_shown;  // as it was written; empty where the alias names none
+  std::string keystore_shown;
 };
 
 struct TriggerDraft {
@@ -36,6 +38,8 @@ struct Sections {
   InboxSection inbox;
   // "[log] level" -> where it was written: the keys of [runtime] and [log] are written once.
   std::map<std::string, Place> written;
+  std::vector<Truststore> truststores;
+  std::vector<Keystore> keystores;
   std::vector<AliasDraft> aliases;
   std::vector<TriggerDraft> triggers;
   // False once a file could not be read: what is missing may have been in there.
@@ -50,6 +54,12 @@ void read_runtime(const SourceFile& file, const Node& table, Sections& sections)
 void read_inbox(const SourceFile& file, const Node& table, Sections& sections);
 void read_log(const SourceFile& file, const Node& table, Sections& sections);
 void read_alias(const SourceFile& file, const Member& member, Sections& sections);
+void read_truststore(const SourceFile& file, const Member& member, Sections& sections);
+void read_keystore(const SourceFile& file, const Member& member, Sections& sections);
 void read_trigger(const SourceFile& file, const Node& table, Sections& sections);
+
+class TableReader;
+// The TLS keys of an alias, whose servers have been read.
+void read_alias_tls(TableReader& reader, AliasDraft& draft);
 
 }  // namespace triggerd::config

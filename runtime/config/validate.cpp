@@ -23,7 +23,15 @@ void claim(Places& places, std::string_view kind, const std::string& name, const
 }
 
 void check_names(const Sections& sections, Diagnostics& diagnostics) {
+  Places truststores;
+  Places keystores;
   Places aliases;
+  for (const Truststore& truststore : sections.truststores) {
+    claim(truststores, "truststore", truststore.name, truststore.place, diagnostics);
+  }
+  for (const Keystore& keystore : sections.keystores) {
+    claim(keystores, "keystore", keystore.name, keystore.place, diagnostics);
+  }
   Places triggers;
   for (const AliasDraft& draft : sections.aliases) {
     claim(aliases, "alias", draft.alias.name, draft.alias.place, diagnostics);
@@ -103,6 +111,7 @@ void check_client_ids(const Sections& sections, Diagnostics& diagnostics) {
 void validate(const Sections& sections, Diagnostics& diagnostics) {
   check_names(sections, diagnostics);
   check_alias_references(sections, diagnostics);
+  validate_tls(sections, diagnostics);
   check_client_ids(sections, diagnostics);
 }
 

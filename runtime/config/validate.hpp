@@ -10,4 +10,7 @@ namespace triggerd::config {
 // to one server would share.
 void validate(const Sections& sections, Diagnostics& diagnostics);
 
+// Its part for TLS: truststores and keystores that do not exist.
+void validate_tls(const Sections& sections, Diagnostics& diagnostics);
+
 }  // namespace triggerd::config

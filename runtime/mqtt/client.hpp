@@ -41,7 +41,12 @@ class ClientEvents {
 };
 
 struct ConnectRequest {
-  std::string uri;  // "tcp://127.0.0.1:1883", "ws://host:80/path"
+  std::string uri;  // "tcp://127.0.0.1:1883", "ws://host:80/path", "ssl://host:8883"
+  // Where `uri` says a name: the name, and the address it stands for, for a library that can be
+  // told.
+  std::string host = {};
+  std::string address = {};
+  tls::MaterialPtr tls = {};  // with "ssl://" and "wss://"
   bool clean_session = true;
   std::optional<Millis> timeout;
   Millis keep_alive{0};

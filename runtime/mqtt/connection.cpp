@@ -19,9 +19,18 @@ constexpr Millis kLibraryMargin{10'000};
 constexpr Millis kGoodbyeLimit{1'000};
 constexpr Millis kDisconnectLimit{1'000};
 
+// TLS verifies the name, and a WebSocket handshake says it: the library has to get it.
+bool needs_name(const config::Server& server) {
+  return server.has_tls() || server.is_websocket();
+}
+
 std::string uri_of(const config::Server& server, const std::string& address) {
+  // The library compares a certificate with what stands here, and with brackets nothing is equal.
+  if (server.scheme == config::Server::Scheme::ssl) {
+    return fmt::format("ssl://{}:{}", server.host, server.port);
+  }
   config::Server target = server;
-  target.host = address;
+  if (!needs_name(server)) target.host = address;
   return config::to_string(target);
 }
 
@@ -86,6 +95,13 @@ Result<std::shared_ptr<Connection>> Connection::make(const ConnectionServices& s
   auto client = services.make_client(connection->options_, *connection);
   if (!client) return tl::make_unexpected(client.error());
   connection->client_ = std::move(*client);
+  if (connection->options_.tls) {
+    connection->options_.tls->on_change([weak = std::weak_ptr<Connection>(connection)] {
+      const auto self = weak.lock();
+      if (self) self->renew();
+      return self != nullptr;
+    });
+  }
   return connection;
 }
 
@@ -220,10 +236,6 @@ void Connection::next_server() {
             return;
           }
           self->addresses_ = *found;
-          // A WebSocket handshake names the host, so there the library has to get the name.
-          if (self->server_->scheme == config::Server::Scheme::ws) {
-            self->addresses_ = {self->server_->host};
-          }
           self->next_address();
         });
       });
@@ -240,7 +252,12 @@ void Connection::next_address() {
 }
 
 void Connection::connect() {
+  const bool named = needs_name(*server_);
+  material_ = options_.tls ? options_.tls->get() : nullptr;
   const ConnectRequest request{.uri = uri_of(*server_, address_),
+                               .host = named ? server_->host : "",
+                               .address = named ? address_ : "",
+                               .tls = material_,
                                .clean_session = options_.clean_session,
                                .timeout = options_.connection_timeout,
                                .keep_alive = options_.keep_alive,
@@ -288,9 +305,8 @@ void Connection::connect_failed(int code, const std::string& why) {
                 : fmt::format("the server closed the connection before CONNACK ({})", why);
   const Attempt attempt = attempt_;
   services_.resolver.explain(
-      address_, server_->port,
-      [weak = weak_from_this(), supervisor = services_.supervisor, attempt,
-       fallback](const std::string& reason) {
+      {address_, *server_, material_}, [weak = weak_from_this(), supervisor = services_.supervisor,
+                                        attempt, fallback](const std::string& reason) {
         supervisor->post([weak, attempt, fallback, reason] {
           const auto self = weak.lock();
           if (self && self->attempt_ == attempt && self->library_ == Library::idle) {

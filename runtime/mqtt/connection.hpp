@@ -1,6 +1,7 @@
 // The state machine of one connection: look up, connect, unsubscribe what is stale, subscribe, stay
 // up; and after a failure the next address, the next server, or a wait with jittered backoff and
-// then the first server again.
+// then the first server again. Its parts between CONNACK and up are in connection_session.cpp,
+// those for new certificates in connection_renew.cpp.
 //
 // All states belong to the supervisor (an EventLoop). The public functions may be called from any
 // thread, publish() included; but not from a ClientEvents or ConnectionListener::on_message.
@@ -54,6 +55,9 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void resume_reading() { client_->resume_reading(); }
   // Writes the acknowledgements that have been released. [any]
   void flush_acknowledgements() { client_->flush_acknowledgements(); }
+  // There is new TLS material: connects again with it, soon, and without losing anything where the
+  // session is kept: what is published is confirmed first, where the server does that in time.
+  void renew();
   // Publishes the on-disconnect payload, disconnects, and calls `done` on the supervisor; for good.
   // The session stays at the server. `done` comes within about two seconds, whatever the server
   // does.
@@ -63,6 +67,10 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   tl::expected<void, PublishError> publish(const PublishRequest& request, PublishDone done);
 
   const ConnectionOptions& options() const { return options_; }
+  // When our own certificate ends, where there is one. [any]
+  std::optional<Wall> certificate_ends() const {
+    return options_.tls ? options_.tls->get()->not_after() : std::nullopt;
+  }
 
  private:
   using State = ConnectionStatus::State;
@@ -110,6 +118,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void retry_refused();
   void lost(const std::string& fault);
   void reconnect_because(const std::string& why);
+  void renew_after(Millis delay, Monotonic latest);
+  void renew_now(Monotonic latest);
   void wait_and_retry(const std::string& why, Millis delay);
   void begin_disconnect();
   void say_goodbye();
@@ -144,6 +154,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   const config::Server* server_ = nullptr;
   std::vector<std::string> addresses_;  // of *server_, still to be tried
   std::string address_;                 // the one being tried
+  tls::MaterialPtr material_;           // of the current attempt
   std::vector<std::string> failures_;   // of this round, one line each
   std::uint32_t failed_rounds_ = 0;
   std::uint32_t short_sessions_ = 0;  // in a row, each ended soon after it began

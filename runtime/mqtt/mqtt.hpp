@@ -3,11 +3,12 @@
 // doing.
 //
 //   mqtt.hpp            what the rest of the runtime uses: options, listener, publish
-//   connection.hpp      the state machine of one connection (and connection_session.cpp)
+//   connection.hpp      the state machine of one connection (and connection_session.cpp, ..._renew)
 //   client.hpp          the seam to the MQTT library
 //   paho_client.hpp     the library behind that seam
 //   resolver.hpp        host names to addresses, off every thread that must not wait
 //   message.hpp         a received message, with its receipt.hpp
+//   tls/                truststores, keystores, and why a handshake fails
 //   wire/               under the library: reading ahead, held acknowledgements, pausing
 //
 // Threads. One supervisor for all connections: an EventLoop on a thread that main starts. Every
@@ -29,6 +30,7 @@
 #include "base/result.hpp"
 #include "config/config.hpp"
 #include "mqtt/message.hpp"
+#include "mqtt/tls/material.hpp"
 
 namespace triggerd::mqtt {
 
@@ -60,6 +62,7 @@ struct ConnectionOptions {
   std::uint64_t max_packet_size = 0;
   std::string user_name;
   config::Secret password;
+  std::shared_ptr<tls::Current> tls;          // where the servers have TLS
   std::optional<config::LastWill> last_will;  // with its on-connect and on-disconnect payloads
   std::vector<config::Topic> topics;          // subscribed to on every connect
   // Acknowledgements of QoS 1 and 2 wait for Receipt::release().

@@ -9,6 +9,8 @@
 
 #include "base/mutex.hpp"
 #include "mqtt/paho_persistence.hpp"
+#include "mqtt/tls/ssl_options.hpp"
+#include "mqtt/wire/pins.hpp"
 #include "mqtt/wire/wire.hpp"
 
 namespace triggerd::mqtt {
@@ -31,6 +33,10 @@ struct Hook {
   Wall batch_time{};                           // the receive thread's: when the batch began
   Mutex link_mutex;
   std::shared_ptr<wire::Link> link TRIGGERD_GUARDED_BY(link_mutex);  // of the connection there is
+  Mutex tls_mutex;
+  // Of the last connect: Paho opens its files while it connects.
+  tls::MaterialPtr material TRIGGERD_GUARDED_BY(tls_mutex);
+  std::string tls_error TRIGGERD_GUARDED_BY(tls_mutex);  // of this attempt, the first
 
   std::shared_ptr<wire::Link> current_link() {
     MutexLock lock(link_mutex);
@@ -139,11 +145,23 @@ void connect_succeeded(void* context, MQTTAsync_successData* data) {
   call->hook.tell([&](ClientEvents& events) { events.on_connected(call->attempt, present); });
 }
 
+int tls_failed(const char* text, std::size_t size, void* context) {
+  auto& hook = *static_cast<Hook*>(context);
+  MutexLock lock(hook.tls_mutex);
+  if (hook.tls_error.empty()) hook.tls_error = tls::reason_in({text, size});
+  return 1;
+}
+
 void connect_failed(void* context, MQTTAsync_failureData* data) {
   const auto call = take(context);
   const int code = data == nullptr ? 0 : std::max(0, data->code);
+  std::string why = text_of(data);
+  {
+    MutexLock lock(call->hook.tls_mutex);
+    if (!call->hook.tls_error.empty()) why = "TLS: " + call->hook.tls_error;
+  }
   call->hook.tell(
-      [&](ClientEvents& events) { events.on_connect_failed(call->attempt, code, text_of(data)); });
+      [&](ClientEvents& events) { events.on_connect_failed(call->attempt, code, why); });
 }
 
 void subscribe_succeeded(void* context, MQTTAsync_successData* data) {
@@ -228,6 +246,15 @@ class PahoClient final : public Client {
       will.retained = request.last_will->retained ? 1 : 0;
       options.will = &will;
     }
+    MQTTAsync_SSLOptions ssl = MQTTAsync_SSLOptions_initializer;
+    if (request.tls) {
+      ssl = tls::ssl_options(*request.tls, &tls_failed, &hook_);
+      options.ssl = &ssl;
+      MutexLock lock(hook_.tls_mutex);
+      hook_.material = request.tls;
+      hook_.tls_error.clear();
+    }
+    if (!request.host.empty()) wire::pin_address(request.host, request.address);
     options.onSuccess = &connect_succeeded;
     options.onFailure = &connect_failed;
     return begin(new Call{hook_, attempt, 0, {}}, [&](Call* call) {

@@ -13,20 +13,6 @@ namespace {
 constexpr Millis kLastCalls{1'000};
 constexpr Millis kGoodbye{2'000};
 
-mqtt::ConnectionOptions options_of(const config::Alias& alias, std::string client_id) {
-  mqtt::ConnectionOptions options;
-  options.alias = alias.name;
-  options.client_id = std::move(client_id);
-  options.servers = alias.servers;
-  options.connection_timeout = alias.connection_timeout;
-  options.keep_alive = alias.keep_alive;
-  options.reconnect = alias.reconnect;
-  options.max_packet_size = alias.max_packet_size;
-  options.user_name = alias.user_name;
-  options.password = alias.password;
-  return options;
-}
-
 std::string draw_client_id() {
   std::random_device entropy;
   return fmt::format("triggerd-{:08x}{:08x}", entropy(), entropy());
@@ -100,7 +86,8 @@ Runtime::Runtime(const config::Config& config, std::filesystem::path state_dir, 
       timer_(system_clock()),
       library_(log),
       resolver_(mqtt::make_system_resolver()),
-      plugins_(config, state_dir_ / "plugins", log) {}
+      plugins_(config, state_dir_ / "plugins", log),
+      rotation_loop_(system_clock()) {}
 
 // What the writer still holds lives in memory of the triggers.
 Runtime::~Runtime() {
@@ -110,6 +97,9 @@ Runtime::~Runtime() {
 // ---- Making ----
 
 tl::expected<void, Runtime::Problem> Runtime::prepare() {
+  auto certificates = mqtt::tls::Stores::load(config_);
+  if (!certificates) return tl::make_unexpected(std::move(certificates.error()));
+  certificates_ = *std::move(certificates);
   // Copies that a runtime which was killed has left behind; nobody else uses this folder.
   std::error_code ignored;
   std::filesystem::remove_all(state_dir_ / "plugins", ignored);
@@ -162,6 +152,22 @@ tl::expected<void, Runtime::Problem> Runtime::prepare() {
     return tl::make_unexpected(std::move(diagnostics));
   }
   return {};
+}
+
+mqtt::ConnectionOptions Runtime::options_of(const config::Alias& alias,
+                                            std::string client_id) const {
+  mqtt::ConnectionOptions options;
+  options.alias = alias.name;
+  options.client_id = std::move(client_id);
+  options.servers = alias.servers;
+  options.connection_timeout = alias.connection_timeout;
+  options.keep_alive = alias.keep_alive;
+  options.reconnect = alias.reconnect;
+  options.max_packet_size = alias.max_packet_size;
+  options.user_name = alias.user_name;
+  options.password = alias.password;
+  options.tls = certificates_.of(alias.name);
+  return options;
 }
 
 Result<std::string> Runtime::client_id_of(const config::Alias& alias) {
@@ -300,6 +306,7 @@ Result<> Runtime::start() {
     supervisor_thread_ =
         std::jthread([this](const std::stop_token& stop) { supervisor_->run(stop); });
     timer_thread_ = std::jthread([this](const std::stop_token& stop) { timer_.run(stop); });
+    watch_certificates();
   } catch (const std::system_error& error) {
     return fail("cannot start a thread: {}", error.what());
   }
@@ -323,6 +330,22 @@ Result<> Runtime::start() {
             aliases_.size(), aliases_.size() == 1 ? "" : "es", triggers_.size(),
             triggers_.size() == 1 ? "" : "s");
   return {};
+}
+
+// On a thread of its own, as files may be slow.
+void Runtime::watch_certificates() {
+  rotation_.emplace(config_, certificates_, system_clock(), log_);
+  rotation_->tell_ages();
+  if (rotation_->empty()) return;
+  const auto look = [this](const auto& again) -> void {
+    rotation_loop_.after(mqtt::tls::Rotation::kInterval, [this, again] {
+      rotation_->look();
+      again(again);
+    });
+  };
+  look(look);
+  rotation_thread_ =
+      std::jthread([this](const std::stop_token& stop) { rotation_loop_.run(stop); });
 }
 
 // [supervisor]
@@ -392,7 +415,7 @@ bool Runtime::stop() {
   }
   close_all(
       aliases_, [](AliasConnection& alias, auto done) { alias.connection()->close(done); }, ended);
-  for (std::jthread* thread : {&supervisor_thread_, &timer_thread_}) {
+  for (std::jthread* thread : {&rotation_thread_, &supervisor_thread_, &timer_thread_}) {
     thread->request_stop();
     if (thread->joinable()) thread->join();
   }

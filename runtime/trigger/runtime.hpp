@@ -20,6 +20,8 @@
 #include "inbox/writer.hpp"
 #include "mqtt/paho_client.hpp"
 #include "mqtt/resolver.hpp"
+#include "mqtt/tls/rotation.hpp"
+#include "mqtt/tls/stores.hpp"
 #include "trigger/plugin_set.hpp"
 #include "trigger/publisher.hpp"
 #include "trigger/trigger.hpp"
@@ -63,11 +65,13 @@ class Runtime {
  private:
   class InboxSessions;
 
+  mqtt::ConnectionOptions options_of(const config::Alias& alias, std::string client_id) const;
   Result<std::string> client_id_of(const config::Alias& alias);
   std::vector<config::Diagnostic> prepare_triggers();
   void report_readiness();
   Result<Trigger*> find_trigger(std::string_view name) const;
   void report_strangers();
+  void watch_certificates();
   void end_removed_sessions();
   template <class Each, class Close>
   void close_all(const Each& each, Close close, Monotonic deadline);
@@ -95,6 +99,10 @@ class Runtime {
   std::vector<std::unique_ptr<AliasConnection>> endings_;  // of sessions nobody wants any more
   std::atomic<bool> stopping_{false};
   bool ready_ = false;  // [supervisor] as last logged
+  mqtt::tls::Stores certificates_;
+  std::optional<mqtt::tls::Rotation> rotation_;  // [rotation]
+  EventLoop rotation_loop_;
+  std::jthread rotation_thread_;
   std::jthread supervisor_thread_;
   std::jthread timer_thread_;
 };
