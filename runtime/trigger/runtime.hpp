@@ -20,6 +20,7 @@
 #include "inbox/writer.hpp"
 #include "mqtt/paho_client.hpp"
 #include "mqtt/resolver.hpp"
+#include "trigger/package_failures.hpp"
 #include "trigger/plugin_set.hpp"
 #include "trigger/publisher.hpp"
 #include "trigger/trigger.hpp"
@@ -37,7 +38,8 @@ class Runtime {
   Runtime& operator=(const Runtime&) = delete;
 
   // Opens the inbox, loads the plugins, makes instances and connections. Nothing is connected yet.
-  // Diagnostics: the configuration is at fault; an Error: this machine is.
+  // Diagnostics: the configuration is at fault; an Error: this machine is. What is wrong with a
+  // package is logged, and keeps that package out and no other.
   using Problem = std::variant<Error, std::vector<config::Diagnostic>>;
   tl::expected<void, Problem> prepare();
 
@@ -65,6 +67,7 @@ class Runtime {
 
   Result<std::string> client_id_of(const config::Alias& alias);
   std::vector<config::Diagnostic> prepare_triggers();
+  void leave_out_broken_packages();
   void report_readiness();
   Result<Trigger*> find_trigger(std::string_view name) const;
   void report_strangers();
@@ -89,6 +92,7 @@ class Runtime {
   std::unique_ptr<mqtt::ConnectionServices> connections_;
   Publisher publisher_;
   PluginSet plugins_;
+  PackageFailures package_failures_;               // constant once prepared
   std::map<std::string, std::string> client_ids_;  // by alias
   std::vector<std::unique_ptr<AliasConnection>> aliases_;
   std::vector<std::unique_ptr<Trigger>> triggers_;
