@@ -175,6 +175,7 @@ void read_alias(const SourceFile& file, const Member& member, Sections& sections
   AliasDraft draft;
   Alias& alias = draft.alias;
   alias.name = member.key;
+  alias.package = file.package;
   alias.place = file.place(member.key_spot);
   reader.string("description", alias.description);
   reader.boolean("enabled", alias.enabled);

@@ -2,6 +2,7 @@
 //
 //   config.hpp        what a configuration says, after every check and with every default filled in
 //   load.hpp          files -> Config, or all their errors at once
+//   local_values.hpp  what is different on this machine in the aliases of a package
 //   topic_filter.hpp  MQTT topic filters: validity and matching
 //   secret.hpp        passwords, which never reach a log
 //
@@ -30,11 +31,18 @@ struct Place {
 };
 std::string to_string(const Place& place);
 
+// One finding. `message` says what is wrong and, where it can, what to write instead.
+struct Diagnostic {
+  Place place;
+  std::string message;
+};
+
 struct RuntimeSection {
   std::string name;  // default: the host name
   std::filesystem::path state_dir = "var";
   Place state_dir_place;
   std::vector<std::filesystem::path> plugin_dirs;
+  std::filesystem::path packages_dir = "packages";
   Millis drain_timeout{10'000};
 };
 
@@ -96,6 +104,7 @@ struct LastWill {
 
 struct Alias {
   std::string name;
+  std::string package;  // that carries it; empty: the configuration's own files do
   Place place;
   std::string description;
   bool enabled = true;
@@ -164,6 +173,7 @@ struct Settings {
 
 struct Trigger {
   std::string name;
+  std::string package;  // as an alias's
   Place place;
   std::string description;
   bool enabled = true;
@@ -189,6 +199,25 @@ struct Trigger {
   Settings settings;
 };
 
+// A package that another one needs.
+struct Requirement {
+  std::string name;
+  Place place;
+};
+
+// A package as it was found, whether or not it could be loaded. With `problems`, nothing that it
+// carries is in the Config.
+struct Package {
+  std::string name;
+  std::string version;  // empty where its package.toml cannot be read
+  std::string description;
+  std::filesystem::path folder;
+  std::filesystem::path staged_in;  // where its files are read while it is installed; else empty
+  bool enabled = true;              // false: so is nothing that it carries
+  std::vector<Requirement> requirements;
+  std::vector<Diagnostic> problems;
+};
+
 struct Config {
   RuntimeSection runtime;
   LogSection log;
@@ -197,9 +226,18 @@ struct Config {
   std::vector<Keystore> keystores;
   std::vector<Alias> aliases;
   std::vector<Trigger> triggers;
+  std::vector<Package> packages;  // a package stands behind those that it requires
 
   const Truststore* find_truststore(std::string_view name) const;
   const Keystore* find_keystore(std::string_view name) const;
+  // Where plugins of a trigger of `package` are looked for, in this order: in the package, in those
+  // that it requires, in plugin_dirs. With an empty name, in plugin_dirs alone.
+  std::vector<std::filesystem::path> plugin_dirs_for(std::string_view package) const;
+
+  // What keeps packages that are enabled from being loaded.
+  std::vector<Diagnostic> package_problems() const;
+
+  const Package* find_package(std::string_view name) const;
   const Alias* find_alias(std::string_view name) const;
   const Trigger* find_trigger(std::string_view name) const;
 };

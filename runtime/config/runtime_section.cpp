@@ -57,6 +57,11 @@ void read_runtime(const SourceFile& file, const Node& table, Sections& sections)
       }
     }
   }
+  if (is_first(reader, "packages_dir", sections)) {
+    if (auto path = reader.path("packages_dir")) {
+      sections.packages_dir = without_last_slash(*std::move(path));
+    }
+  }
   if (is_first(reader, "drain_timeout", sections)) {
     reader.duration("drain_timeout", sections.runtime.drain_timeout, Millis(0), kLongest);
   }

@@ -40,6 +40,13 @@ void read_one_table(TableReader& reader, std::string_view key, Sections& section
                     void (*read)(const SourceFile&, const Node&, Sections&)) {
   const Node* node = reader.get(key);
   if (node == nullptr) return;
+  if (!reader.file().may_set_up) {
+    reader.file().error(node->spot,
+                        "[{}] has no place in this file, which may define aliases and triggers; "
+                        "write it into the runtime's own triggers.toml",
+                        key);
+    return;
+  }
   if (node->as<Node::Table>() == nullptr) {
     reader.file().error(node->spot, "{} must be a table, not {}; write [{}]", key, type_name(*node),
                         key);

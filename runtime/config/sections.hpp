@@ -5,6 +5,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,7 @@ struct Sections {
   RuntimeSection runtime;
   std::optional<std::filesystem::path> state_dir;
   std::optional<std::vector<std::filesystem::path>> plugin_dirs;
+  std::optional<std::filesystem::path> packages_dir;
   LogSection log;
   InboxSection inbox;
   // "[log] level" -> where it was written: the keys of [runtime] and [log] are written once.
@@ -42,6 +44,8 @@ struct Sections {
   std::vector<Keystore> keystores;
   std::vector<AliasDraft> aliases;
   std::vector<TriggerDraft> triggers;
+  // Which packages a package requires: it may use their aliases.
+  std::map<std::string, std::set<std::string>> requirements;
   // False once a file could not be read: what is missing may have been in there.
   bool complete = true;
 };

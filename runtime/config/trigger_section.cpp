@@ -165,6 +165,7 @@ void read_trigger(const SourceFile& file, const Node& table, Sections& sections)
   TableReader reader(file, table, "[[triggers]]");
   TriggerDraft draft;
   Trigger& trigger = draft.trigger;
+  trigger.package = file.package;
   trigger.place = file.place(table.spot);
   read_name(reader, trigger);
   draft.name_place = file.place(reader.spot_of("name"));

@@ -87,6 +87,7 @@ Runtime::Runtime(const config::Config& config, std::filesystem::path state_dir, 
       library_(log),
       resolver_(mqtt::make_system_resolver()),
       plugins_(config, state_dir_ / "plugins", log),
+      package_failures_(config),
       rotation_loop_(system_clock()) {}
 
 // What the writer still holds lives in memory of the triggers.
@@ -151,6 +152,7 @@ tl::expected<void, Runtime::Problem> Runtime::prepare() {
   if (auto diagnostics = prepare_triggers(); !diagnostics.empty()) {
     return tl::make_unexpected(std::move(diagnostics));
   }
+  leave_out_broken_packages();
   return {};
 }
 
@@ -185,9 +187,17 @@ std::vector<config::Diagnostic> Runtime::prepare_triggers() {
                                  .ids = ids_,
                                  .log = log_,
                                  .running_changed = [this] { report_readiness(); }};
+  const auto found = [&](const config::Trigger& trigger, config::Diagnostic diagnostic) {
+    if (trigger.package.empty()) {
+      diagnostics.push_back(std::move(diagnostic));
+    } else {
+      package_failures_.add(trigger.package, std::move(diagnostic));
+    }
+  };
   for (const config::Trigger& trigger : config_.triggers) {
     if (!trigger.enabled) {
-      log_.info("trigger.disabled", {{"trigger", trigger.name}}, "disabled by the configuration");
+      log_.info("trigger.disabled", {{"trigger", trigger.name}}, "disabled by {}",
+                is_of_disabled_package(config_, trigger) ? "its package" : "the configuration");
       continue;
     }
     const config::Alias* alias = config_.find_alias(trigger.alias);
@@ -202,12 +212,12 @@ std::vector<config::Diagnostic> Runtime::prepare_triggers() {
     options.clean_session = alias->clean_session;
     options.topics = trigger.topics;
     auto made = std::make_unique<Trigger>(trigger, services);
-    auto generation = plugins_.load(trigger.plugin);
+    auto generation = plugins_.load(trigger.plugin, trigger.package);
     std::shared_ptr<plugin::Generation> monitor;
     if (!trigger.monitor_plugin.empty()) {
-      auto loaded = plugins_.load(trigger.monitor_plugin);
+      auto loaded = plugins_.load(trigger.monitor_plugin, trigger.package);
       if (!loaded) {
-        diagnostics.push_back(monitor_diagnostic(trigger, loaded.error()));
+        found(trigger, monitor_diagnostic(trigger, loaded.error()));
         continue;
       }
       monitor = *loaded;
@@ -218,10 +228,29 @@ std::vector<config::Diagnostic> Runtime::prepare_triggers() {
     } else {
       prepared = tl::make_unexpected(generation.error());
     }
-    if (!prepared) diagnostics.push_back(plugin_diagnostic(trigger, prepared.error()));
+    if (!prepared) found(trigger, plugin_diagnostic(trigger, prepared.error()));
     triggers_.push_back(std::move(made));
   }
   return diagnostics;
+}
+
+void Runtime::leave_out_broken_packages() {
+  package_failures_.spread();
+  package_failures_.report(log_);
+  std::erase_if(triggers_, [this](const auto& trigger) {
+    const bool out = package_failures_.takes_out(trigger->name());
+    if (out) {
+      log_.warn("trigger.not_running", {{"trigger", trigger->name()}},
+                "its package, or that of its alias, is broken");
+    }
+    return out;
+  });
+  std::erase_if(aliases_, [this](const auto& alias) {
+    const std::string& name = alias->connection()->options().alias;
+    const bool out = package_failures_.contains(config_.find_alias(name)->package);
+    if (out) publisher_.remove(name);
+    return out;
+  });
 }
 
 // Messages in the inbox of triggers that the configuration does not know.
@@ -239,6 +268,10 @@ void Runtime::report_strangers() {
 // A trigger that was removed leaves a session at its server, which would pile up messages for
 // nobody: a connect with a clean session ends it.
 void Runtime::end_removed_sessions() {
+  // What is in a package that could not be read is not removed.
+  for (const config::Package& package : config_.packages) {
+    if (!package.problems.empty()) return;
+  }
   auto sessions = inbox_->sessions();
   if (!sessions) return;
   for (const std::string& client_id : *sessions) {
@@ -351,7 +384,8 @@ void Runtime::watch_certificates() {
 // [supervisor]
 void Runtime::report_readiness() {
   if (stopping_) return;
-  const bool ready = std::all_of(aliases_.begin(), aliases_.end(),
+  const bool ready = !package_failures_.any() &&
+                     std::all_of(aliases_.begin(), aliases_.end(),
                                  [](const auto& alias) { return alias->up(); }) &&
                      std::all_of(triggers_.begin(), triggers_.end(),
                                  [](const auto& trigger) { return trigger->running(); });

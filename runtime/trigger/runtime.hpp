@@ -22,6 +22,7 @@
 #include "mqtt/resolver.hpp"
 #include "mqtt/tls/rotation.hpp"
 #include "mqtt/tls/stores.hpp"
+#include "trigger/package_failures.hpp"
 #include "trigger/plugin_set.hpp"
 #include "trigger/publisher.hpp"
 #include "trigger/trigger.hpp"
@@ -39,7 +40,8 @@ class Runtime {
   Runtime& operator=(const Runtime&) = delete;
 
   // Opens the inbox, loads the plugins, makes instances and connections. Nothing is connected yet.
-  // Diagnostics: the configuration is at fault; an Error: this machine is.
+  // Diagnostics: the configuration is at fault; an Error: this machine is. What is wrong with a
+  // package is logged, and keeps that package out and no other.
   using Problem = std::variant<Error, std::vector<config::Diagnostic>>;
   tl::expected<void, Problem> prepare();
 
@@ -68,6 +70,7 @@ class Runtime {
   mqtt::ConnectionOptions options_of(const config::Alias& alias, std::string client_id) const;
   Result<std::string> client_id_of(const config::Alias& alias);
   std::vector<config::Diagnostic> prepare_triggers();
+  void leave_out_broken_packages();
   void report_readiness();
   Result<Trigger*> find_trigger(std::string_view name) const;
   void report_strangers();
@@ -93,6 +96,7 @@ class Runtime {
   std::unique_ptr<mqtt::ConnectionServices> connections_;
   Publisher publisher_;
   PluginSet plugins_;
+  PackageFailures package_failures_;               // constant once prepared
   std::map<std::string, std::string> client_ids_;  // by alias
   std::vector<std::unique_ptr<AliasConnection>> aliases_;
   std::vector<std::unique_ptr<Trigger>> triggers_;
