@@ -56,15 +56,8 @@ void read_session(TableReader& reader, Alias& alias) {
       file.error(client_id->spot, "client_id is longer than {} bytes", kMaxClientId);
     }
   }
-  if (const auto protocol = reader.text("protocol")) {
-    if (protocol->value == "5") {
-      file.error(protocol->spot, "protocol \"5\" is not in this version yet; write \"3.1.1\"");
-    } else if (protocol->value != "3.1.1") {
-      file.error(protocol->spot, "protocol = \"{}\" is not known; write \"3.1.1\"",
-                 protocol->shown);
-    }
-  }
   reader.boolean("clean_session", alias.clean_session);
+  read_protocol(reader, alias);
   Millis timeout{};
   if (reader.duration("connection_timeout", timeout, Millis(0), kLongestWait)) {
     alias.connection_timeout = timeout == Millis(0) ? std::nullopt : std::optional(timeout);

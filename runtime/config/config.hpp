@@ -102,6 +102,8 @@ struct LastWill {
   std::optional<std::string> on_disconnect_payload;
 };
 
+enum class Protocol { v3_1_1, v5 };
+
 struct Alias {
   std::string name;
   std::string package;  // that carries it; empty: the configuration's own files do
@@ -110,7 +112,11 @@ struct Alias {
   bool enabled = true;
   std::vector<Server> servers;  // tried in order
   std::string client_id;        // empty: made once and kept in state_dir
-  bool clean_session = false;   // for subscriptions
+  Protocol protocol = Protocol::v3_1_1;
+  bool clean_session = false;  // for subscriptions
+  // MQTT 5: how long the server keeps the session without a connection, in whole seconds.
+  std::chrono::seconds session_expiry{7 * 24 * 3600};
+  std::uint16_t receive_maximum = 1000;  // MQTT 5: unacknowledged messages in flight to us
   std::optional<Millis> connection_timeout = Millis{30'000};  // nullopt: wait without limit
   Millis keep_alive{60'000};                                  // 0: off
   Backoff reconnect{Millis{1'000}, Millis{60'000}, 2.0};
@@ -129,9 +135,17 @@ struct Alias {
   bool has_tls() const { return !servers.empty() && servers.front().has_tls(); }
 };
 
+// MQTT 5: when SUBSCRIBE brings retained messages (MQTT 5.0, section 3.8.3.1).
+enum class RetainHandling { always, if_new, never };
+
 struct Topic {
   std::string filter;
   int qos = 1;
+  // MQTT 5.
+  bool no_local = false;             // not what this very connection publishes
+  bool retain_as_published = false;  // messages keep the RETAIN flag they were published with
+  RetainHandling retain_handling = RetainHandling::always;
+  std::uint32_t subscription_id = 0;  // comes with each message of this filter; 0: none
 };
 
 // Which messages of a trigger may not overtake each other.
@@ -140,12 +154,13 @@ struct Order {
     trigger,      // all of them
     topic,        // those with the same topic
     topic_level,  // those with the same `level` (1 or more) of their topic
+    property,     // MQTT 5: those with the same value of user property `pointer`
     json,         // those with the same value at JSON pointer `pointer` of their payload
     none
   };
   By by = By::trigger;
   unsigned level = 0;
-  std::string pointer;
+  std::string pointer;  // of By::json; the name of By::property
 };
 
 enum class Retained { process, skip, once };
@@ -179,8 +194,9 @@ struct Trigger {
   bool enabled = true;
   std::string alias;
   std::vector<Topic> topics;
-  std::string plugin;   // "thermostat" of "thermostat:high-temperature"
-  std::string service;  // "high-temperature"; empty: the only one the plugin exports
+  std::string shared_group;  // empty: not shared
+  std::string plugin;        // "thermostat" of "thermostat:high-temperature"
+  std::string service;       // "high-temperature"; empty: the only one the plugin exports
   Place service_place;
   std::uint32_t concurrency = 1;
   Place concurrency_place;

@@ -23,10 +23,17 @@ struct AliasDraft {
 };
 
 struct TriggerDraft {
+  // A key that only MQTT 5 has, and where it was written.
+  struct Mqtt5Key {
+    std::string key;
+    Place place;
+  };
   Trigger trigger;
   Place name_place;
   Place alias_place;
   std::string alias_shown;  // as it was written; empty where the trigger names no alias
+  std::vector<Mqtt5Key> mqtt5_keys;
+  std::optional<Place> retain_as_published;  // where it was first written as true
 };
 
 // What all files together have said so far. A draft whose errors were reported is here all the
@@ -63,7 +70,12 @@ void read_keystore(const SourceFile& file, const Member& member, Sections& secti
 void read_trigger(const SourceFile& file, const Node& table, Sections& sections);
 
 class TableReader;
+
 // The TLS keys of an alias, whose servers have been read.
 void read_alias_tls(TableReader& reader, AliasDraft& draft);
+// The keys of an alias that depend on its protocol; clean_session was read. (protocol.cpp)
+void read_protocol(TableReader& reader, Alias& alias);
+// topics and shared_group of a trigger. (topics.cpp)
+void read_topics(TableReader& reader, TriggerDraft& draft);
 
 }  // namespace triggerd::config

@@ -48,6 +48,23 @@ bool may_use(const Sections& sections, std::string_view package, std::string_vie
   return required != sections.requirements.end() && required->second.count(std::string(owner)) > 0;
 }
 
+// What only MQTT 5 has, in triggers whose alias speaks 3.1.1.
+void check_protocols(const Sections& sections, Diagnostics& diagnostics) {
+  std::unordered_map<std::string_view, Protocol> protocols;
+  for (const AliasDraft& draft : sections.aliases) {
+    protocols.emplace(draft.alias.name, draft.alias.protocol);
+  }
+  for (const TriggerDraft& draft : sections.triggers) {
+    const auto protocol = protocols.find(draft.trigger.alias);
+    if (protocol == protocols.end() || protocol->second == Protocol::v5) continue;
+    for (const TriggerDraft::Mqtt5Key& key : draft.mqtt5_keys) {
+      diagnostics.add(key.place,
+                      fmt::format("{} needs an alias with protocol = \"5\"; \"{}\" speaks 3.1.1",
+                                  key.key, draft.alias_shown));
+    }
+  }
+}
+
 // Who connects to which server with which client id. The server ends the older of two connections
 // with the same one, and they would end each other for ever.
 class ClientIds {
@@ -102,6 +119,7 @@ void check_client_ids(const Sections& sections, Diagnostics& diagnostics) {
 void validate(const Sections& sections, Diagnostics& diagnostics) {
   check_names(sections, diagnostics);
   validate_tls(sections, diagnostics);
+  check_protocols(sections, diagnostics);
   check_client_ids(sections, diagnostics);
 }
 

@@ -86,11 +86,11 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void on_repeated_pubrel(std::uint16_t packet_id, Receipt receipt) override {
     listener_.on_repeated_pubrel(packet_id, std::move(receipt));
   }
-  void on_connected(Attempt attempt, bool session_present) override;
+  void on_connected(Attempt attempt, Welcome welcome) override;
   void on_connect_failed(Attempt attempt, int code, std::string why) override;
-  void on_lost(Attempt attempt, std::string why) override;
-  void on_subscribed(Attempt attempt, std::vector<int> codes) override;
-  void on_unsubscribed(Attempt attempt) override;
+  void on_lost(Attempt attempt, std::string why, int code) override;
+  void on_subscribed(Attempt attempt, std::vector<int> codes, std::string why) override;
+  void on_unsubscribed(Attempt attempt, std::vector<int> codes, std::string why) override;
   void on_disconnected(Attempt attempt) override;
 
   // Posts `task`, to run only while `attempt` is still the current one.
@@ -106,17 +106,20 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void connect();
   void connect_failed(int code, const std::string& why);
   void address_failed(const std::string& why);
-  void connected(bool session_present);
+  std::string refusal_text(int code, const std::string& why) const;
+  void connected(const Welcome& welcome);
+  bool keeps_alive_as(const Welcome& welcome);
   void compare_session(bool session_present);
   std::vector<std::string> wanted_filters() const;
   void unsubscribe_next();
-  void unsubscribed();
+  void unsubscribed(const std::vector<int>& codes, const std::string& why);
   void subscribe_next();
-  void subscribed(const std::vector<int>& codes);
+  void subscribed(const std::vector<int>& codes, const std::string& why);
   void send_or_reconnect(const Result<>& sent, std::string_view answer);
   void went_up();
   void retry_refused();
-  void lost(const std::string& fault);
+  void lost(const std::string& why, int code);
+  void client_id_taken(const std::string& why);
   void reconnect_because(const std::string& why);
   void renew_after(Millis delay, Monotonic latest);
   void renew_now(Monotonic latest);
@@ -160,6 +163,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   std::uint32_t short_sessions_ = 0;  // in a row, each ended soon after it began
   std::string last_failure_;
   std::string broken_because_;  // why we end this session ourselves, to begin a new one
+  Millis keep_alive_;           // the server's wish where it has one (MQTT 5)
   Monotonic connect_began_{};
   Monotonic connected_since_{};
 

@@ -4,6 +4,7 @@
 #include <random>
 
 #include "base/units.hpp"
+#include "config/topic_filter.hpp"
 
 namespace triggerd::trigger {
 namespace {
@@ -162,6 +163,9 @@ mqtt::ConnectionOptions Runtime::options_of(const config::Alias& alias,
   options.alias = alias.name;
   options.client_id = std::move(client_id);
   options.servers = alias.servers;
+  options.protocol = alias.protocol;
+  options.session_expiry = alias.session_expiry;
+  options.receive_maximum = alias.receive_maximum;
   options.connection_timeout = alias.connection_timeout;
   options.keep_alive = alias.keep_alive;
   options.reconnect = alias.reconnect;
@@ -210,7 +214,10 @@ std::vector<config::Diagnostic> Runtime::prepare_triggers() {
         options_of(*alias, client_ids_[alias->name] + "." + trigger.name);
     options.trigger = trigger.name;
     options.clean_session = alias->clean_session;
-    options.topics = trigger.topics;
+    for (const config::Topic& topic : trigger.topics) {
+      options.topics.push_back(topic);
+      options.topics.back().filter = config::shared_filter(trigger.shared_group, topic.filter);
+    }
     auto made = std::make_unique<Trigger>(trigger, services);
     auto generation = plugins_.load(trigger.plugin, trigger.package);
     std::shared_ptr<plugin::Generation> monitor;

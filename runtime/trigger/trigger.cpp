@@ -79,6 +79,7 @@ Result<> Trigger::prepare(const std::shared_ptr<plugin::Generation>& generation,
     for (auto& [topic, digest] : *handled) retained_seen_[topic] = std::move(digest);
   }
   home_.client_id = options.client_id;
+  home_.mqtt5 = options.protocol == config::Protocol::v5;
   options.hold_acknowledgements = holds_;
   if (holds_) {
     if (auto loaded = intake_.load(); !loaded) return loaded;
@@ -291,18 +292,24 @@ std::int32_t Trigger::extend(std::uint64_t token, std::uint32_t ms) {
 }
 
 std::int32_t Trigger::publish(const trigger_publish& request, plugin::PublishDone done) {
-  if (request.property_count > 0) return TRIGGER_E_UNSUPPORTED;  // every alias speaks 3.1.1
+  const auto properties = from_abi({request.properties, request.property_count});
   const std::string_view alias = request.alias.len == 0
                                      ? std::string_view(config_.alias)
                                      : std::string_view(request.alias.ptr, request.alias.len);
   const mqtt::PublishRequest publish{.topic = {request.topic.ptr, request.topic.len},
                                      .payload = {request.payload.ptr, request.payload.len},
                                      .qos = static_cast<int>(request.qos),
-                                     .retained = (request.flags & TRIGGER_PUBLISH_RETAIN) != 0};
+                                     .retained = (request.flags & TRIGGER_PUBLISH_RETAIN) != 0,
+                                     .properties = properties};
   return services_.publisher.publish(alias, publish, [done = std::move(done)](Result<> outcome) {
     if (!done) return;
-    done(outcome ? TRIGGER_OK : TRIGGER_E_NOT_CONNECTED,
-         outcome ? std::string() : outcome.error().message);
+    if (outcome) {
+      done(TRIGGER_OK, {});
+    } else {
+      // With a code the server has it, and refused it.
+      done(outcome.error().code == 0 ? TRIGGER_E_NOT_CONNECTED : TRIGGER_E_FAILED,
+           outcome.error().message);
+    }
   });
 }
 
@@ -360,7 +367,8 @@ bool Trigger::bury(Delivery& delivery, const std::string& reason) {
        .reason = reason,
        .attempts = delivery.attempts,
        .received = message.received,
-       .died = std::chrono::system_clock::now()},
+       .died = std::chrono::system_clock::now(),
+       .properties = message.mqtt5 ? std::optional(message.properties) : std::nullopt},
       [&delivery] { return delivery.number(); });
   if (!number) {
     log_.error("dead_letter.failed", fields(delivery), "cannot keep a dead letter: {}",
@@ -377,8 +385,16 @@ bool Trigger::bury(Delivery& delivery, const std::string& reason) {
 
 void Trigger::publish_dead_letter(const Delivery& delivery) {
   if (config_.dead_letter_topic.empty()) return;
-  const mqtt::PublishRequest request{
-      .topic = config_.dead_letter_topic, .payload = delivery.message.payload, .qos = 1};
+  std::vector<mqtt::Property> properties;
+  if (connection_->options().protocol == config::Protocol::v5) {
+    if (const auto all = mqtt::decode_properties(delivery.message.properties)) {
+      properties = mqtt::publishable(*all);
+    }
+  }
+  const mqtt::PublishRequest request{.topic = config_.dead_letter_topic,
+                                     .payload = delivery.message.payload,
+                                     .qos = 1,
+                                     .properties = properties};
   const auto failed = [this, fields = fields(delivery)](const std::string& why) {
     log_.warn("dead_letter.not_published", fields, "cannot publish a dead letter to \"{}\": {}",
               config_.dead_letter_topic, why);
@@ -391,6 +407,13 @@ void Trigger::publish_dead_letter(const Delivery& delivery) {
     failed(code == TRIGGER_E_NOT_CONNECTED ? "the alias is not connected"
                                            : fmt::format("error {}", code));
   }
+}
+
+void Trigger::expired(Delivery& delivery) {
+  acknowledge(delivery);
+  log_.info("message.expired", fields(delivery),
+            "\"{}\" is past its message expiry: dropped without the service",
+            delivery.message.topic);
 }
 
 void Trigger::discarded(Delivery& delivery, const std::string& reason) {

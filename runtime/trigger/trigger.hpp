@@ -2,6 +2,7 @@
 //
 //   trigger.hpp     one trigger: a connection, a dispatcher and an instance of a service, tied
 //   intake.hpp      from received messages to deliveries, and to the inbox
+//                   (intake5.cpp: QoS 2 on MQTT 5)
 //   dispatcher.hpp  from message to verdict: lanes, attempts, retries, deadlines
 //   lanes.hpp       which message may go next
 //   order_key.hpp   which lane a message belongs to
@@ -111,6 +112,7 @@ class Trigger final : private mqtt::ConnectionListener,
                   const std::string& reason) override;
   bool bury(Delivery& delivery, const std::string& reason) override;
   void discarded(Delivery& delivery, const std::string& reason) override;
+  void expired(Delivery& delivery) override;
   void suspended(const Delivery& delivery, const std::string& reason) override;
   void overdue(const Delivery& delivery) override;
   void probe_ended(const Result<>& outcome) override;

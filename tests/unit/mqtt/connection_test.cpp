@@ -49,7 +49,7 @@ class ConnectionTest : public testing::Test {
     loop_->run_due();
   }
   void connected(bool session_present = false) {
-    asked_.events->on_connected(asked_.attempt(), session_present);
+    asked_.events->on_connected(asked_.attempt(), {.session_present = session_present});
     loop_->run_due();
   }
   void connect_failed(int code = 0) {
@@ -57,11 +57,11 @@ class ConnectionTest : public testing::Test {
     loop_->run_due();
   }
   void subscribed(std::vector<int> codes) {
-    asked_.events->on_subscribed(asked_.attempt(), std::move(codes));
+    asked_.events->on_subscribed(asked_.attempt(), std::move(codes), "");
     loop_->run_due();
   }
   void lost() {
-    asked_.events->on_lost(asked_.attempt(), "");
+    asked_.events->on_lost(asked_.attempt(), "", -1);
     loop_->run_due();
   }
   void disconnected() {
@@ -198,7 +198,7 @@ TEST_F(ConnectionTest, AResumedSessionIsNotReportedAndLosesItsStaleFilters) {
   EXPECT_EQ(asked_.unsubscribes[0], (std::vector<std::string>{"gone/1", "gone/2"}));
   EXPECT_TRUE(asked_.subscribes.empty());
   EXPECT_EQ(sessions_.kept["edge"].size(), 4U) << "nothing is forgotten before UNSUBACK";
-  asked_.events->on_unsubscribed(asked_.attempt());
+  asked_.events->on_unsubscribed(asked_.attempt(), {}, "");
   loop_->run_due();
   EXPECT_EQ(sessions_.kept["edge"], (std::vector<std::string>{"a/#", "b"}));
   EXPECT_EQ(asked_.subscribes.size(), 1U);
@@ -321,11 +321,11 @@ TEST_F(ConnectionTest, AnswersToAnEarlierAttemptAreIgnored) {
   const Attempt old = asked_.attempt();
   lost();
   advance(Millis(1'000));
-  asked_.events->on_lost(old, "");
-  asked_.events->on_subscribed(old, {1, 2});
+  asked_.events->on_lost(old, "", -1);
+  asked_.events->on_subscribed(old, {1, 2}, "");
   loop_->run_due();
   EXPECT_EQ(listener_.status().state, State::connecting);
-  asked_.events->on_connected(old, true);
+  asked_.events->on_connected(old, {.session_present = true});
   loop_->run_due();
   EXPECT_EQ(listener_.status().state, State::connecting);
   EXPECT_EQ(asked_.disconnects, std::vector<Attempt>{old}) << "nobody waits for that connection";

@@ -53,7 +53,7 @@ class ConnectionTlsTest : public testing::Test {
     loop_->run_due();
   }
   void connected() {
-    asked_.events->on_connected(asked_.attempt(), true);
+    asked_.events->on_connected(asked_.attempt(), {.session_present = true});
     loop_->run_due();
   }
   void connect_failed() {

@@ -25,6 +25,7 @@ class RecordingSink final : public DeliverySink {
     told.push_back(fmt::format("{} {} {}", can_bury ? "buried" : "not buried", topic(d), reason));
     return can_bury;
   }
+  void expired(Delivery& d) override { told.push_back("expired " + topic(d)); }
   void discarded(Delivery& d, const std::string& reason) override {
     told.push_back(fmt::format("discarded {} {}", topic(d), reason));
   }
