@@ -36,6 +36,7 @@ struct RuntimeSection {
   Place state_dir_place;
   std::vector<std::filesystem::path> plugin_dirs;
   Millis drain_timeout{10'000};
+  bool hot_reload = false;  // watch plugin_dirs, and put what is built there in service
 };
 
 struct InboxSection {

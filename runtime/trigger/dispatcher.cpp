@@ -467,7 +467,7 @@ void Dispatcher::note_stall(Report& report) {
 // ---- States ----
 
 bool Dispatcher::may_take() const {
-  return (!held_ || (trial_ == Trial::wanted && in_flight_ == 0)) &&
+  return !gate_closed_ && (!held_ || (trial_ == Trial::wanted && in_flight_ == 0)) &&
          in_flight_ < options_.concurrency && late_ < options_.queue_capacity && lanes_.has_ready();
 }
 
@@ -485,6 +485,34 @@ void Dispatcher::resume() {
   held_ = false;
   trial_ = Trial::none;
   work_.notify_all();
+}
+
+bool Dispatcher::close_gate(Monotonic deadline) {
+  MutexLock lock(mutex_);
+  gate_closed_ = true;
+  while (in_flight_ > 0 && timer_.clock().now() < deadline) quiet_.wait_until(mutex_, deadline);
+  return in_flight_ == 0;
+}
+
+void Dispatcher::open_gate() {
+  MutexLock lock(mutex_);
+  gate_closed_ = false;
+  work_.notify_all();
+}
+
+void Dispatcher::end_late_attempts() {
+  Report report;
+  {
+    MutexLock lock(mutex_);
+    for (const auto& attempt : attempts_) {
+      if (!attempt->in_use || attempt->state != Attempt::State::late) continue;
+      --late_;
+      end_attempt(*attempt);
+    }
+    stall_told_ = false;
+    note_room(report);
+  }
+  tell(report);
 }
 
 void Dispatcher::begin_probe() {
@@ -554,6 +582,7 @@ void Dispatcher::revoke_pending() {
     ++late_;
     attempt->delivery->last_reason = "the instance was stopped before the service completed it";
     delayed_.emplace(timer_.clock().now(), attempt->delivery);
+    arm(timer_.clock().now());
   }
 }
 

@@ -20,8 +20,10 @@
 #include "inbox/writer.hpp"
 #include "mqtt/paho_client.hpp"
 #include "mqtt/resolver.hpp"
+#include "plugin/watcher.hpp"
 #include "trigger/plugin_set.hpp"
 #include "trigger/publisher.hpp"
+#include "trigger/reloader.hpp"
 #include "trigger/trigger.hpp"
 
 namespace triggerd::trigger {
@@ -31,7 +33,10 @@ class AliasConnection;
 // Used from one thread, main's. Outlived by `config`, `log` and the state folder's lock.
 class Runtime {
  public:
-  Runtime(const config::Config& config, std::filesystem::path state_dir, Log& log);
+  // `probe_program` is this program, which runs itself as `PROGRAM --probe FILE` before it loads
+  // another build of a plugin; empty: it does not.
+  Runtime(const config::Config& config, std::filesystem::path state_dir, Log& log,
+          std::filesystem::path probe_program = {});
   ~Runtime();
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
@@ -59,6 +64,8 @@ class Runtime {
   // again, now where that runs, else when it does.
   Result<> replay_dead_letter(std::int64_t number);
   inbox::Inbox& inbox() { return *inbox_; }
+  // Puts the plugin's file, as it is now, in service. Once started.
+  Result<Reloader::Report> reload_plugin(const std::string& plugin, bool force = false);
 
  private:
   class InboxSessions;
@@ -67,6 +74,7 @@ class Runtime {
   std::vector<config::Diagnostic> prepare_triggers();
   void report_readiness();
   Result<Trigger*> find_trigger(std::string_view name) const;
+  Result<> watch_plugins();
   void report_strangers();
   void end_removed_sessions();
   template <class Each, class Close>
@@ -77,6 +85,7 @@ class Runtime {
   Log& log_;
   const std::shared_ptr<EventLoop> supervisor_;
   EventLoop timer_;
+  EventLoop control_;  // plugins, once started
   MessageIds ids_;
   mqtt::PahoLibrary library_;
   const std::unique_ptr<mqtt::Resolver> resolver_;
@@ -93,10 +102,13 @@ class Runtime {
   std::vector<std::unique_ptr<AliasConnection>> aliases_;
   std::vector<std::unique_ptr<Trigger>> triggers_;
   std::vector<std::unique_ptr<AliasConnection>> endings_;  // of sessions nobody wants any more
+  Reloader reloader_;
+  std::unique_ptr<plugin::Watcher> watcher_;
   std::atomic<bool> stopping_{false};
   bool ready_ = false;  // [supervisor] as last logged
   std::jthread supervisor_thread_;
   std::jthread timer_thread_;
+  std::jthread control_thread_;
 };
 
 }  // namespace triggerd::trigger
