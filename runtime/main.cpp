@@ -64,6 +64,14 @@ int check(const std::string& file, const config::Config& config) {
   return kClean;
 }
 
+int probe(const std::string& file) {
+  const auto log = make_log(LogLevel::error, LogFormat::text, "probe");
+  const auto said = trigger::probe_plugin(file, *log);
+  if (!said) return report(said.error());
+  fmt::print("{}: ok: {}\n", file, *said);
+  return kClean;
+}
+
 // SIGTERM and SIGINT end the runtime, and a second one ends it at once. SIGHUP is kept from killing
 // it. Blocked in every thread; wait() takes them one by one.
 class Signals {
@@ -108,7 +116,7 @@ int run(const config::Config& config) {
     }
     return report({{config.runtime.state_dir_place, state.error().message}});
   }
-  auto* runtime = new trigger::Runtime(config, state->path(), *log);
+  auto* runtime = new trigger::Runtime(config, state->path(), *log, "/proc/self/exe");
   if (const auto prepared = runtime->prepare(); !prepared) {
     const int code =
         std::visit([](const auto& problem) { return report(problem); }, prepared.error());
@@ -129,15 +137,18 @@ int run(const config::Config& config) {
 int main(int argc, char** argv) {
   CLI::App app{"triggerd: runs plugin services on MQTT messages"};
   std::string file = "triggers.toml";
+  std::string plugin;
   bool check_only = false;
   app.add_option("--config", file, "the configuration")->capture_default_str();
   app.add_flag("--check", check_only, "check the configuration and every plugin, then exit");
+  app.add_option("--probe", plugin, "load this plugin file, say what it has, then exit");
   app.set_version_flag("--version", std::string("triggerd ") + kVersion);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kClean : kConfiguration;
   }
+  if (!plugin.empty()) return probe(plugin);
   const auto config = config::load(file, config::process_environment());
   if (!config) return report(config.error());
   return check_only ? check(file, *config) : run(*config);

@@ -44,6 +44,7 @@ struct RuntimeSection {
   std::vector<std::filesystem::path> plugin_dirs;
   std::filesystem::path packages_dir = "packages";
   Millis drain_timeout{10'000};
+  bool hot_reload = false;  // watch plugin_dirs, and put what is built there in service
 };
 
 struct InboxSection {

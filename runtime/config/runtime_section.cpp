@@ -66,12 +66,7 @@ void read_runtime(const SourceFile& file, const Node& table, Sections& sections)
     reader.duration("drain_timeout", sections.runtime.drain_timeout, Millis(0), kLongest);
   }
   if (is_first(reader, "hot_reload", sections)) {
-    bool hot_reload = false;
-    reader.boolean("hot_reload", hot_reload);
-    if (hot_reload) {
-      file.error(reader.spot_of("hot_reload"),
-                 "hot reload is not in this version yet; write false");
-    }
+    reader.boolean("hot_reload", sections.runtime.hot_reload);
   }
   reader.report_unknown_keys();
 }

@@ -506,6 +506,21 @@ void Dispatcher::note_stall(Report& report) {
 
 // ---- The end ----
 
+void Dispatcher::end_late_attempts() {
+  Report report;
+  {
+    MutexLock lock(mutex_);
+    for (const auto& attempt : attempts_) {
+      if (!attempt->in_use || attempt->state != Attempt::State::late) continue;
+      --late_;
+      end_attempt(*attempt);
+    }
+    stall_told_ = false;
+    note_room(report);
+  }
+  tell(report);
+}
+
 void Dispatcher::for_each_unfinished(const std::function<void(const DeliveryPtr&)>& visit) const {
   MutexLock lock(mutex_);
   lanes_.for_each(visit);
@@ -546,6 +561,7 @@ void Dispatcher::revoke_pending() {
     ++late_;
     attempt->delivery->last_reason = "the instance was stopped before the service completed it";
     delayed_.emplace(timer_.clock().now(), attempt->delivery);
+    arm(timer_.clock().now());
   }
 }
 

@@ -96,6 +96,12 @@ class Dispatcher final : public plugin::WorkSource {
   // Whether messages are handed out; they are from the start. [any]
   void hold();
   void resume();
+  // Hands out nothing more, whatever else allows it, until open_gate(); and waits until no attempt
+  // is in the service's hands, at most to `deadline`. False: one still is. [control]
+  [[nodiscard]] bool close_gate(Monotonic deadline);
+  void open_gate();
+  // The instance was stopped: nobody reads late attempts any more. [control]
+  void end_late_attempts();
   // While held: has a worker call the service's probe, and tells probe_ended(). [any]
   void begin_probe();
   // While held: hands out one message, and tells trial_ended(). Where there is none, the next one.
@@ -186,6 +192,7 @@ class Dispatcher final : public plugin::WorkSource {
   std::size_t burying_ TRIGGERD_GUARDED_BY(mutex_) = 0;    // being written as dead letters
   std::size_t late_ TRIGGERD_GUARDED_BY(mutex_) = 0;
   bool held_ TRIGGERD_GUARDED_BY(mutex_) = false;
+  bool gate_closed_ TRIGGERD_GUARDED_BY(mutex_) = false;
   enum class Trial { none, wanted, running };
   bool probe_wanted_ TRIGGERD_GUARDED_BY(mutex_) = false;
   Trial trial_ TRIGGERD_GUARDED_BY(mutex_) = Trial::none;

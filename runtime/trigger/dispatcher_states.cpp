@@ -4,7 +4,7 @@
 namespace triggerd::trigger {
 
 bool Dispatcher::may_take() const {
-  return (!held_ || (trial_ == Trial::wanted && in_flight_ == 0)) &&
+  return !gate_closed_ && (!held_ || (trial_ == Trial::wanted && in_flight_ == 0)) &&
          in_flight_ < options_.concurrency && late_ < options_.queue_capacity && lanes_.has_ready();
 }
 
@@ -21,6 +21,19 @@ void Dispatcher::resume() {
   MutexLock lock(mutex_);
   held_ = false;
   trial_ = Trial::none;
+  work_.notify_all();
+}
+
+bool Dispatcher::close_gate(Monotonic deadline) {
+  MutexLock lock(mutex_);
+  gate_closed_ = true;
+  while (in_flight_ > 0 && timer_.clock().now() < deadline) quiet_.wait_until(mutex_, deadline);
+  return in_flight_ == 0;
+}
+
+void Dispatcher::open_gate() {
+  MutexLock lock(mutex_);
+  gate_closed_ = false;
   work_.notify_all();
 }
 

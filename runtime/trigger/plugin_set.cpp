@@ -1,7 +1,9 @@
 #include "trigger/plugin_set.hpp"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
+#include <stdlib.h>
 
+#include "plugin/staged_copy.hpp"
 #include "plugin/work.hpp"
 #include "trigger/monitor.hpp"
 
@@ -27,27 +29,97 @@ Result<std::shared_ptr<plugin::Generation>> PluginSet::load(const std::string& p
                                                             const std::string& package) {
   auto file = plugin::find_plugin(config_.plugin_dirs_for(package), plugin);
   if (!file) return tl::make_unexpected(file.error());
-  const auto known = loaded_.find(*file);
-  if (known != loaded_.end()) return known->second;
-  return loaded_.emplace(*file, load_file(plugin, *file)).first->second;
+  const config::Package* const carrier = carrier_of(*file);
+  // A copy has its plugin's name, so each package has a folder of its own for them.
+  auto [at, is_new] = loaded_.try_emplace(
+      carrier == nullptr ? plugin : carrier->name + "/" + plugin,
+      Loaded{.plugin = plugin,
+             .package = package,
+             .stage_dir = carrier == nullptr ? stage_dir_ : stage_dir_ / carrier->name,
+             .last_number = 0,
+             .generation = {}});
+  if (is_new) at->second.generation = load_file(at->second, *file, {});
+  return at->second.generation;
 }
 
-Result<std::shared_ptr<plugin::Generation>> PluginSet::load_file(
-    const std::string& name, const std::filesystem::path& file) {
-  const std::filesystem::path stage_dir = stage_dir_for(file);
-  std::error_code error;
-  std::filesystem::create_directories(stage_dir, error);
-  if (!error) std::filesystem::permissions(stage_dir, std::filesystem::perms::owner_all, error);
-  if (error) return fail("cannot make {}: {}", stage_dir.string(), error.message());
-  return plugin::Generation::load({.name = name, .file = file, .stage_dir = stage_dir}, log_);
-}
-
-// A copy has its plugin's name, so each package has a folder of its own for them.
-std::filesystem::path PluginSet::stage_dir_for(const std::filesystem::path& file) const {
+const config::Package* PluginSet::carrier_of(const std::filesystem::path& file) const {
   for (const config::Package& package : config_.packages) {
-    if (file.parent_path() == package.folder / "plugins") return stage_dir_ / package.name;
+    if (file.parent_path() == package.folder / "plugins") return &package;
   }
-  return stage_dir_;
+  return nullptr;
+}
+
+Result<std::shared_ptr<plugin::Generation>> PluginSet::load_file(Loaded& loaded,
+                                                                 const std::filesystem::path& file,
+                                                                 Verify verify) {
+  std::error_code error;
+  std::filesystem::create_directories(loaded.stage_dir, error);
+  if (!error) {
+    std::filesystem::permissions(loaded.stage_dir, std::filesystem::perms::owner_all, error);
+  }
+  if (error) return fail("cannot make {}: {}", loaded.stage_dir.string(), error.message());
+  return plugin::Generation::load({.name = loaded.plugin,
+                                   .file = file,
+                                   .stage_dir = loaded.stage_dir,
+                                   .number = ++loaded.last_number,
+                                   .verify = std::move(verify),
+                                   .leaked = leaked_},
+                                  log_);
+}
+
+// ---- What is loaded ----
+
+Result<std::shared_ptr<plugin::Generation>> PluginSet::load_next(const std::string& name,
+                                                                 const std::filesystem::path& file,
+                                                                 Verify verify) {
+  Loaded& loaded = loaded_.at(name);
+  if (!file.empty()) return load_file(loaded, file, std::move(verify));
+  auto found = plugin::find_plugin(config_.plugin_dirs_for(loaded.package), loaded.plugin);
+  if (!found) return tl::make_unexpected(found.error());
+  return load_file(loaded, *found, std::move(verify));
+}
+
+void PluginSet::put_in_service(const std::string& name,
+                               std::shared_ptr<plugin::Generation> generation) {
+  loaded_.at(name).generation = std::move(generation);
+}
+
+std::shared_ptr<plugin::Generation> PluginSet::in_service(const std::string& name) const {
+  const auto known = loaded_.find(name);
+  if (known == loaded_.end() || !known->second.generation) return nullptr;
+  return *known->second.generation;
+}
+
+std::vector<std::string> PluginSet::names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, loaded] : loaded_) names.push_back(name);
+  return names;
+}
+
+std::vector<plugin::Watcher::Plugin> PluginSet::watched() const {
+  std::vector<plugin::Watcher::Plugin> watched;
+  for (const auto& [name, loaded] : loaded_) {
+    watched.push_back(
+        {.name = name, .plugin = loaded.plugin, .dirs = config_.plugin_dirs_for(loaded.package)});
+  }
+  return watched;
+}
+
+Result<std::string> probe_plugin(const std::filesystem::path& file, Log& log) {
+  std::error_code error;
+  std::string stage = (std::filesystem::temp_directory_path(error) / "triggerd-probe-XXXXXX");
+  if (error || ::mkdtemp(stage.data()) == nullptr) {
+    return fail("cannot make a folder in {}; set TMPDIR to one that can be written", stage);
+  }
+  std::string name = file.stem().string();
+  auto generation = plugin::Generation::load({.name = name, .file = file, .stage_dir = stage}, log);
+  Result<std::string> said = generation.map([](const auto& loaded) {
+    return fmt::format("version {}, services {}", loaded->version(),
+                       fmt::join(loaded->service_names(), ", "));
+  });
+  generation = tl::make_unexpected(Error{});  // unloads it: its destructors count too
+  std::filesystem::remove_all(stage, error);
+  return said;
 }
 
 bool is_of_disabled_package(const config::Config& config, const config::Trigger& trigger) {

@@ -1,6 +1,9 @@
 #include "trigger/runtime.hpp"
 
+#include <pthread.h>
+
 #include <algorithm>
+#include <future>
 #include <random>
 
 #include "base/units.hpp"
@@ -79,16 +82,22 @@ class Runtime::InboxSessions final : public mqtt::SessionMemory {
   Log& log_;
 };
 
-Runtime::Runtime(const config::Config& config, std::filesystem::path state_dir, Log& log)
+Runtime::Runtime(const config::Config& config, std::filesystem::path state_dir, Log& log,
+                 std::filesystem::path probe_program)
     : config_(config),
       state_dir_(std::move(state_dir)),
       log_(log),
       supervisor_(std::make_shared<EventLoop>(system_clock())),
       timer_(system_clock()),
+      control_(system_clock()),
       library_(log),
       resolver_(mqtt::make_system_resolver()),
       plugins_(config, state_dir_ / "plugins", log),
       package_failures_(config),
+      reloader_(plugins_, triggers_, control_,
+                {.probe_program = std::move(probe_program),
+                 .drain_timeout = config.runtime.drain_timeout},
+                log),
       rotation_loop_(system_clock()) {}
 
 // What the writer still holds lives in memory of the triggers.
@@ -339,6 +348,24 @@ Result<> Runtime::replay_dead_letter(std::int64_t number) {
   return {};
 }
 
+Result<Reloader::Report> Runtime::reload_plugin(const std::string& plugin, bool force) {
+  std::promise<Result<Reloader::Report>> report;
+  control_.post([&] { report.set_value(reloader_.reload(plugin, force)); });
+  return report.get_future().get();
+}
+
+Result<> Runtime::watch_plugins() {
+  auto watcher = plugin::Watcher::start(
+      {.plugins = plugins_.watched()},
+      [this](const std::string& plugin) {
+        control_.post([this, plugin] { (void)reloader_.reload(plugin, false); });
+      },
+      log_);
+  if (!watcher) return tl::make_unexpected(watcher.error());
+  watcher_ = std::move(*watcher);
+  return {};
+}
+
 // ---- Running ----
 
 Result<> Runtime::start() {
@@ -347,6 +374,10 @@ Result<> Runtime::start() {
         std::jthread([this](const std::stop_token& stop) { supervisor_->run(stop); });
     timer_thread_ = std::jthread([this](const std::stop_token& stop) { timer_.run(stop); });
     watch_certificates();
+    control_thread_ = std::jthread([this](const std::stop_token& stop) {
+      pthread_setname_np(pthread_self(), "control");
+      control_.run(stop);
+    });
   } catch (const std::system_error& error) {
     return fail("cannot start a thread: {}", error.what());
   }
@@ -363,6 +394,9 @@ Result<> Runtime::start() {
       log_.error("trigger.not_running", {{"trigger", trigger->name()}},
                  "its service did not start: {}", started.error().message);
     }
+  }
+  if (config_.runtime.hot_reload) {
+    if (auto watching = watch_plugins(); !watching) return watching;
   }
   report_strangers();
   end_removed_sessions();
@@ -441,6 +475,10 @@ bool Runtime::stop() {
   const Monotonic drained = quiet_by - std::min(kLastCalls, quarter);
   log_.info("runtime.stopping", {}, "taking nothing more; up to {} for what is in flight",
             format_duration(config_.runtime.drain_timeout));
+  watcher_.reset();
+  reloader_.cancel();
+  control_thread_.request_stop();
+  if (control_thread_.joinable()) control_thread_.join();
   for (const auto& trigger : triggers_) trigger->stop_receiving();
   for (const auto& trigger : triggers_) trigger->drain(drained);
   (void)writer_->flush(quiet_by);

@@ -22,9 +22,11 @@
 #include "mqtt/resolver.hpp"
 #include "mqtt/tls/rotation.hpp"
 #include "mqtt/tls/stores.hpp"
+#include "plugin/watcher.hpp"
 #include "trigger/package_failures.hpp"
 #include "trigger/plugin_set.hpp"
 #include "trigger/publisher.hpp"
+#include "trigger/reloader.hpp"
 #include "trigger/trigger.hpp"
 
 namespace triggerd::trigger {
@@ -34,7 +36,10 @@ class AliasConnection;
 // Used from one thread, main's. Outlived by `config`, `log` and the state folder's lock.
 class Runtime {
  public:
-  Runtime(const config::Config& config, std::filesystem::path state_dir, Log& log);
+  // `probe_program` is this program, which runs itself as `PROGRAM --probe FILE` before it loads
+  // another build of a plugin; empty: it does not.
+  Runtime(const config::Config& config, std::filesystem::path state_dir, Log& log,
+          std::filesystem::path probe_program = {});
   ~Runtime();
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
@@ -63,6 +68,8 @@ class Runtime {
   // again, now where that runs, else when it does.
   Result<> replay_dead_letter(std::int64_t number);
   inbox::Inbox& inbox() { return *inbox_; }
+  // Puts the plugin's file, as it is now, in service. Once started.
+  Result<Reloader::Report> reload_plugin(const std::string& plugin, bool force = false);
 
  private:
   class InboxSessions;
@@ -73,6 +80,7 @@ class Runtime {
   void leave_out_broken_packages();
   void report_readiness();
   Result<Trigger*> find_trigger(std::string_view name) const;
+  Result<> watch_plugins();
   void report_strangers();
   void watch_certificates();
   void end_removed_sessions();
@@ -84,6 +92,7 @@ class Runtime {
   Log& log_;
   const std::shared_ptr<EventLoop> supervisor_;
   EventLoop timer_;
+  EventLoop control_;  // plugins, once started
   MessageIds ids_;
   mqtt::PahoLibrary library_;
   const std::unique_ptr<mqtt::Resolver> resolver_;
@@ -101,6 +110,8 @@ class Runtime {
   std::vector<std::unique_ptr<AliasConnection>> aliases_;
   std::vector<std::unique_ptr<Trigger>> triggers_;
   std::vector<std::unique_ptr<AliasConnection>> endings_;  // of sessions nobody wants any more
+  Reloader reloader_;
+  std::unique_ptr<plugin::Watcher> watcher_;
   std::atomic<bool> stopping_{false};
   bool ready_ = false;  // [supervisor] as last logged
   mqtt::tls::Stores certificates_;
@@ -109,6 +120,7 @@ class Runtime {
   std::jthread rotation_thread_;
   std::jthread supervisor_thread_;
   std::jthread timer_thread_;
+  std::jthread control_thread_;
 };
 
 }  // namespace triggerd::trigger

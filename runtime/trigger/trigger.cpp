@@ -62,16 +62,15 @@ Trigger::~Trigger() = default;
 Result<> Trigger::prepare(const std::shared_ptr<plugin::Generation>& generation,
                           const std::shared_ptr<plugin::Generation>& monitor,
                           mqtt::ConnectionOptions options) {
-  generation_ = generation;
   auto instance = generation->create(config_, *this);
   if (!instance) return tl::make_unexpected(instance.error());
-  instance_ = std::move(*instance);
+  Serving serving{.instance = std::move(*instance), .monitor = nullptr};
   if (monitor) {
-    auto made =
-        Monitor::make(monitor, config_, [this](const Result<>& outcome) { probe_ended(outcome); });
+    auto made = make_monitor(monitor);
     if (!made) return tl::make_unexpected(made.error());
-    monitor_ = std::move(*made);
+    serving.monitor = std::move(*made);
   }
+  serve_with(std::move(serving));
   if (config_.retained == config::Retained::once) {
     auto handled = services_.inbox.handled_retained(config_.name);
     if (!handled) return tl::make_unexpected(handled.error());
@@ -103,21 +102,19 @@ Result<> Trigger::prepare(const std::shared_ptr<plugin::Generation>& generation,
 }
 
 Result<> Trigger::start() {
-  if (auto started = instance_->start(); !started) return started;
+  if (auto started = start_serving(*instance_, monitor().get()); !started) return started;
   started_ = true;
-  if (monitor_) {
-    if (auto started = monitor_->start(); !started) return started;
-  }
-  if (auto running = instance_->run_workers(dispatcher_, config_.concurrency); !running) {
-    return running;
-  }
+  begin_receiving();
+  return {};
+}
+
+void Trigger::begin_receiving() {
   services_.connections.supervisor->post([this] {
     may_load_ = true;
     apply_pause();
     load_backlog();
   });
   if (suspended_) arm_monitor();
-  return {};
 }
 
 // What earlier processes accepted goes before what comes now, as far as memory may hold it; only
@@ -158,10 +155,13 @@ void Trigger::drain(Monotonic deadline) {
 
 bool Trigger::finish(Monotonic deadline) {
   bool quiet = true;
+  // It goes first: its worker has the trigger's name, as those of the service have.
+  if (const auto asked = monitor()) quiet = asked->stop(deadline);
   if (started_) {
-    quiet = instance_->join_workers(deadline);
+    const bool joined = instance_->join_workers(deadline);
     dispatcher_.revoke_pending();
-    if (quiet) {
+    quiet = joined && quiet;
+    if (joined) {
       instance_->stop();
     } else {
       log_.error("trigger.stuck", {{"trigger", config_.name}},
@@ -170,7 +170,6 @@ bool Trigger::finish(Monotonic deadline) {
       instance_->abandon();
     }
   }
-  if (monitor_) quiet = monitor_->stop(deadline) && quiet;
   keep_leftovers(deadline);
   return quiet;
 }

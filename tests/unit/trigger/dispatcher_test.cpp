@@ -456,5 +456,51 @@ TEST_F(DispatcherTest, AStoppedWorkerGetsNothing) {
   EXPECT_EQ(dispatcher().stats().queued, 1U);
 }
 
+// ---- The gate ----
+
+TEST_F(DispatcherTest, BehindAClosedGateMessagesWaitInTheirOrder) {
+  EXPECT_TRUE(dispatcher().close_gate(clock_.now()));
+  accept("a");
+  accept("b");
+  EXPECT_TRUE(nothing_to_take());
+  dispatcher().open_gate();
+  EXPECT_EQ(topic(take()), "a");
+}
+
+TEST_F(DispatcherTest, TheGateIsClosedOnceNothingIsInTheServicesHands) {
+  accept("a");
+  const trigger_message& a = take();
+  EXPECT_FALSE(dispatcher().close_gate(clock_.now()));
+  answer(a, TRIGGER_OK);
+  EXPECT_TRUE(dispatcher().close_gate(clock_.now()));
+}
+
+TEST_F(DispatcherTest, ARetryWaitsBehindTheGateToo) {
+  accept("a");
+  answer(take(), TRIGGER_RETRY);
+  EXPECT_TRUE(dispatcher().close_gate(clock_.now()));
+  advance(Millis(200));
+  EXPECT_TRUE(nothing_to_take());
+  dispatcher().open_gate();
+  EXPECT_EQ(take().attempt, 2U);
+}
+
+TEST_F(DispatcherTest, APendingMessageThatIsRevokedComesAgainAndItsLateAttemptEndsWithTheInstance) {
+  accept("a");
+  const trigger_message& a = take();
+  const std::uint64_t token = a.token;
+  answer(a, TRIGGER_PENDING);
+  EXPECT_FALSE(dispatcher().close_gate(clock_.now()));
+  dispatcher().revoke_pending();
+  EXPECT_TRUE(dispatcher().close_gate(clock_.now()));
+  EXPECT_EQ(dispatcher().stats().late, 1U);
+  dispatcher().end_late_attempts();
+  EXPECT_EQ(dispatcher().stats().late, 0U);
+  EXPECT_EQ(dispatcher().complete(token, {TRIGGER_OK, 0, ""}), TRIGGER_E_STALE);
+  dispatcher().open_gate();
+  advance(Millis(1));
+  EXPECT_EQ(topic(take()), "a");
+}
+
 }  // namespace
 }  // namespace triggerd::trigger
