@@ -1,6 +1,7 @@
 #include "mqtt/paho_client.hpp"
 
 #include <MQTTAsync.h>
+#include <openssl/crypto.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -477,6 +478,9 @@ void tell_connected(Call& call, const Welcome& welcome) {
 PahoLibrary::PahoLibrary(Log& log) {
   for (const char* name : {"http_proxy", "https_proxy"})
     ::unsetenv(name);  // NOLINT(concurrency-mt-unsafe)
+  // Lookups and handshakes that nobody waits for may still run when the process ends, and OpenSSL
+  // must not be taken down under them.
+  OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
   trace_log = &log;
   MQTTAsync_init_options options = MQTTAsync_init_options_initializer;
   options.do_openssl_init = 1;

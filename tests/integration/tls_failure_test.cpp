@@ -195,6 +195,15 @@ TEST_F(TlsFailureTest, AServerThatAcceptsAndSaysNothing) {
   expect_failure({"the server accepts the connection and says nothing to the TLS handshake"});
 }
 
+TEST_F(TlsFailureTest, AnEndWhileAReasonIsLookedForIsAnOrderlyOne) {
+  TlsServer server({.identity = authority_.issue(), .handshake = Handshake::stalled});
+  start("", alias("bad", fmt::format("ssl://localhost:{}", server.port()),
+                  "truststore = \"ca\"\nconnection_timeout = \"1s\""));
+  // Alias and trigger have tried, and the third is a look at why.
+  ASSERT_TRUE(eventually([&] { return server.accepted() >= 3; })) << triggerd_->output();
+  EXPECT_EQ(triggerd_->stop(), (Exit{0, 0})) << triggerd_->output();
+}
+
 TEST_F(TlsFailureTest, AServerThatStopsInTheHandshake) {
   TlsServer server({.identity = authority_.issue(), .handshake = Handshake::stalled});
   start("", alias("bad", fmt::format("ssl://localhost:{}", server.port()),

@@ -133,6 +133,7 @@ void TlsServer::accept() {
   while (!ending_) {
     const int fd = ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC);
     if (fd < 0) continue;
+    ++accepted_;
     MutexLock lock(mutex_);
     open_.push_back(fd);
     connections_.emplace_back([this, fd] { serve(fd); });

@@ -52,6 +52,7 @@ class TlsServer {
 
   std::uint16_t port() const { return port_; }
   std::vector<Seen> seen() const;
+  int accepted() const { return accepted_; }
   // MQTT CONNECT packets that came.
   int connects() const { return connects_; }
   void release() { held_ = false; }
@@ -70,6 +71,7 @@ class TlsServer {
   std::uint16_t port_ = 0;
   std::atomic<bool> held_;
   std::atomic<bool> ending_{false};
+  std::atomic<int> accepted_{0};
   std::atomic<int> connects_{0};
 
   mutable Mutex mutex_;

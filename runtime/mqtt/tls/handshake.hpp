@@ -14,7 +14,8 @@ namespace triggerd::mqtt::tls {
 std::string why_handshake_fails(int fd, const std::string& host, const Material& material,
                                 Millis limit);
 
-// Whether the server at the other end of `fd` answers a TLS handshake in TLS.
+// Whether the server at the other end of `fd` answers a TLS handshake in TLS. Nothing is verified,
+// as nothing is sent.
 bool answers_in_tls(int fd, Millis limit);
 
 }  // namespace triggerd::mqtt::tls

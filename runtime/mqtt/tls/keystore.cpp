@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 
 #include "base/file.hpp"
 #include "base/text.hpp"
@@ -43,8 +42,7 @@ int give_password(char* to, int size, int, void* context) {
   auto& asked = *static_cast<Asked*>(context);
   asked.yes = true;
   if (asked.password.empty() || asked.password.size() > static_cast<std::size_t>(size)) return -1;
-  std::memcpy(to, asked.password.data(), asked.password.size());
-  return static_cast<int>(asked.password.size());
+  return static_cast<int>(asked.password.copy(to, asked.password.size()));
 }
 
 Result<KeyPtr> parse_key(const std::string& pem, const config::Keystore& section) {
@@ -122,8 +120,9 @@ tl::expected<Keystore, KeystoreError> load_pkcs12(const config::Keystore& sectio
   if (content->keys.empty()) return key_error(fmt::format("{} holds no private key", file));
   Keystore keystore;
   for (auto& [alias, key] : content->keys) {
-    const auto own = std::find_if(content->certificates.begin(), content->certificates.end(),
-                                  [&](const auto& c) { return fits(c.second.get(), key.get()); });
+    const auto own =
+        std::find_if(content->certificates.begin(), content->certificates.end(),
+                     [secret = key.get()](const auto& c) { return fits(c.second.get(), secret); });
     if (own == content->certificates.end()) {
       return key_error(fmt::format("{}: no certificate in it matches the private key \"{}\"", file,
                                    printable(alias)));

@@ -56,7 +56,6 @@ Rotation::Rotation(const config::Config& config, const Stores& stores, const Clo
         if (!file->empty()) watched.files.push_back(*file);
       }
     }
-    watched.taken = watched.seen = look_of(watched.files);
     watched_.push_back(std::move(watched));
   }
 }

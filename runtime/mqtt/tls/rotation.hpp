@@ -34,8 +34,10 @@ class Rotation {
     const config::Alias* alias;
     std::shared_ptr<Current> current;
     std::vector<std::filesystem::path> files;
-    std::string taken;  // what the files looked like when they were read
-    std::string seen;   // by the last look
+    // What the files looked like when they were read, and at the last look. Empty at first, as they
+    // may have changed since the start read them: they are read once more.
+    std::string taken;
+    std::string seen;
   };
 
   void look_at(Watched& watched);

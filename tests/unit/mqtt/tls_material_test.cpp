@@ -259,6 +259,12 @@ TEST_F(TlsRotationTest, GoodNewFilesAreTakenOnceTheyHaveSettled) {
   EXPECT_EQ(log_.lines("tls.rotated").size(), 1U);
 }
 
+TEST_F(TlsRotationTest, AChangeBeforeTheFirstLookIsSeen) {
+  write_key(authority_.issue({.name = "edge-2"}));
+  looks();
+  EXPECT_EQ(changes_, 1);
+}
+
 TEST_F(TlsRotationTest, BadNewFilesChangeNothingAndAreNamedOnce) {
   const MaterialPtr before = current_->get();
   dir_.write("edge.pem", authority_.issue({.name = "edge-2"}).certificate_pem());
