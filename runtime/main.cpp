@@ -13,6 +13,8 @@
 #include "base/log.hpp"
 #include "base/state_dir.hpp"
 #include "config/load.hpp"
+#include "package/package.hpp"
+#include "package_commands.hpp"
 #include "trigger/plugin_set.hpp"
 #include "trigger/runtime.hpp"
 #include "version.hpp"
@@ -47,7 +49,9 @@ int check(const std::string& file, const config::Config& config) {
                           name)});
   }
   const auto log = make_log(LogLevel::warn, config.log.format, config.runtime.name);
-  const auto diagnostics = trigger::probe_plugins(config, name, *log);
+  auto diagnostics = config.package_problems();
+  const auto probed = trigger::probe_plugins(config, name, *log);
+  diagnostics.insert(diagnostics.end(), probed.begin(), probed.end());
   std::filesystem::remove_all(name, error);
   if (!diagnostics.empty()) return report(diagnostics);
   const auto count = [](std::size_t number, const char* one, const char* many) {
@@ -126,13 +130,15 @@ int main(int argc, char** argv) {
   bool check_only = false;
   app.add_option("--config", file, "the configuration")->capture_default_str();
   app.add_flag("--check", check_only, "check the configuration and every plugin, then exit");
+  const PackageCommands packages(app, file);
   app.set_version_flag("--version", std::string("triggerd ") + kVersion);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kClean : kConfiguration;
   }
-  const auto config = config::load(file, config::process_environment());
+  if (packages.chosen()) return packages.run();
+  const auto config = config::load(file, config::process_environment(), package::source());
   if (!config) return report(config.error());
   return check_only ? check(file, *config) : run(*config);
 }
