@@ -32,6 +32,10 @@ std::string lines_of(const std::vector<config::Diagnostic>& diagnostics) {
   return lines;
 }
 
+tl::unexpected<Error> configuration_error(const std::vector<config::Diagnostic>& diagnostics) {
+  return fail("the configuration is at fault:\n{}", lines_of(diagnostics));
+}
+
 Candidate* find(std::vector<Candidate>& candidates, std::string_view name) {
   const auto found =
       std::find_if(candidates.begin(), candidates.end(),
@@ -79,7 +83,10 @@ config::PackageSource source() {
 
 Result<PackedPackage> pack_package(const fs::path& folder, const fs::path& archive) {
   const auto file = read_package_file(folder, (folder / kPackageFile).string());
-  if (!file) return fail("{}", lines_of(file.error()));
+  if (!file) {
+    return fail("{} is no package that can be packed:\n{}", folder.string(),
+                lines_of(file.error()));
+  }
   const fs::path triggers = folder / "triggers.toml";
   std::error_code error;
   if (fs::exists(fs::symlink_status(triggers, error))) {
@@ -87,8 +94,8 @@ Result<PackedPackage> pack_package(const fs::path& folder, const fs::path& archi
     if (!text) return tl::make_unexpected(text.error());
     if (const auto root = config::parse_toml(*text); !root) {
       const config::Spot& spot = root.error().spot;
-      return fail("{}", config::to_string(config::Diagnostic{
-                            {triggers.string(), spot.line, spot.column}, root.error().message}));
+      return fail("{} is no package that can be packed:\n{}", folder.string(),
+                  lines_of({{{triggers.string(), spot.line, spot.column}, root.error().message}}));
     }
   }
   const auto packed = pack(folder, archive);
@@ -126,13 +133,13 @@ Result<Packages::Scene> Packages::look(Purpose purpose) const {
   if (purpose == Purpose::change) {
     // Before anything is read that the change depends on.
     const auto folders = config::load(config_file_, environment_);
-    if (!folders) return fail("{}", lines_of(folders.error()));
+    if (!folders) return configuration_error(folders.error());
     auto lock = FolderLock::take(folders->runtime.packages_dir);
     if (!lock) return tl::make_unexpected(lock.error());
     scene.lock.emplace(*std::move(lock));
   }
   auto loaded = config::load(config_file_, environment_, source());
-  if (!loaded) return fail("{}", lines_of(loaded.error()));
+  if (!loaded) return configuration_error(loaded.error());
   scene.config = *std::move(loaded);
   auto disabled = read_disabled(scene.state_dir());
   if (!disabled) return tl::make_unexpected(disabled.error());
@@ -146,7 +153,7 @@ Result<Packages::Scene> Packages::look(Purpose purpose) const {
 Result<config::Config> Packages::load_with(const std::vector<Candidate>& candidates) const {
   auto loaded = config::load(config_file_, environment_,
                              [&](const fs::path&, const fs::path&) { return resolve(candidates); });
-  if (!loaded) return fail("{}", lines_of(loaded.error()));
+  if (!loaded) return configuration_error(loaded.error());
   return *std::move(loaded);
 }
 
@@ -191,7 +198,9 @@ Result<> Packages::enable(std::string_view name) {
   if (!scene) return tl::make_unexpected(scene.error());
   if (auto found = scene->find(name); !found) return tl::make_unexpected(found.error());
   find(scene->candidates, name)->enabled = true;
-  if (auto good = judge(*scene, scene->candidates, name); !good) return good;
+  if (auto good = judge(*scene, scene->candidates, name); !good) {
+    return fail("package \"{}\" cannot be enabled:\n{}", name, good.error().message);
+  }
   if (scene->disabled.erase(std::string(name)) == 0) return {};
   return write_disabled(scene->state_dir(), scene->disabled);
 }
@@ -213,6 +222,9 @@ Result<Installed> Packages::install(const fs::path& archive, const config::Local
   Staging::remove_leftovers(packages_dir);
   auto staging = Staging::make(packages_dir);
   if (!staging) return tl::make_unexpected(staging.error());
+  const auto not_installed = [&archive](const std::string& lines) {
+    return fail("{} is not installed:\n{}", archive.string(), lines);
+  };
   const fs::path staged = staging->path() / "package";
   std::error_code error;
   fs::create_directory(staged, error);
@@ -221,7 +233,7 @@ Result<Installed> Packages::install(const fs::path& archive, const config::Local
   after_step_("unpacked");
 
   const auto file = read_package_file(staged, fmt::format("{}/{}", archive.string(), kPackageFile));
-  if (!file) return fail("{}", lines_of(file.error()));
+  if (!file) return not_installed(lines_of(file.error()));
   Installed installed{.name = file->name, .version = file->version_text, .replaced = {}};
   const fs::path target = packages_dir / file->name;
   Candidate* before = find(scene->candidates, file->name);
@@ -239,8 +251,8 @@ Result<Installed> Packages::install(const fs::path& archive, const config::Local
     const auto version = parse_version(installed.replaced);
     if (version && *version > file->version && !downgrade) {
       return fail(
-          "package \"{}\" is there in version {}, which is newer than {}; say that you want "
-          "a downgrade, or leave it",
+          "package \"{}\" is there in version {}, which is newer than {}; ask for a downgrade "
+          "(--downgrade), or leave it",
           file->name, installed.replaced, file->version_text);
     }
     installed.enabled = before->enabled;
@@ -266,7 +278,7 @@ Result<Installed> Packages::install(const fs::path& archive, const config::Local
     candidates.push_back({file->name, target, staged, true});
   }
   if (auto good = judge(*scene, candidates, file->name); !good) {
-    return fail("{} is not installed:\n{}", archive.string(), good.error().message);
+    return not_installed(good.error().message);
   }
   if (auto seen = load_with(candidates)) {
     for (const config::Alias& alias : seen->aliases) {

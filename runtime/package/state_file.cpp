@@ -25,11 +25,11 @@ Result<std::set<std::string>> read_disabled(const fs::path& state_dir) {
   std::set<std::string> disabled;
   std::error_code error;
   if (!fs::exists(fs::symlink_status(path, error))) return disabled;
-  const auto damaged = [&path](std::string_view why) {
+  const auto damaged = [](std::string_view why) {
     return fail(
-        "{} does not say which packages are disabled: {}; remove it, and every package is "
+        "it does not say which packages are disabled: {}; remove it, and every package is "
         "enabled",
-        path.string(), why);
+        why);
   };
   const auto text = read_file(path, kMaxFile);
   if (!text) return damaged(text.error().message);

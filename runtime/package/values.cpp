@@ -60,7 +60,7 @@ Result<config::LocalValues> read_values(const fs::path& path,
     for (const auto& found : std::move(diagnostics).sorted()) {
       lines += (lines.empty() ? "" : "\n") + config::to_string(found);
     }
-    return fail("{}", lines);
+    return fail("the values cannot be used:\n{}", lines);
   }
   for (auto& [name, alias] : values) make_absolute(alias, path.parent_path());
   return values;

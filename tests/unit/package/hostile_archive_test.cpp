@@ -225,6 +225,23 @@ TEST_F(HostileArchiveTest, CutOffAtEveryBlockAndGarbage) {
   expect_refused("", "");
 }
 
+// Where fuzzing begins, and what it has found: see tests/fuzz/README.md.
+TEST_F(HostileArchiveTest, TheCorpusOfTheFuzzerLeavesNothingOutside) {
+  std::size_t good = 0;
+  std::size_t bad = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(FUZZ_CORPUS)) {
+    SCOPED_TRACE(entry.path().filename().string());
+    const std::string found = unpacked(content(entry.path()));
+    const bool is_good = entry.path().filename().string().starts_with("good");
+    EXPECT_EQ(found == "done", is_good) << found;
+    ++(is_good ? good : bad);
+    std::filesystem::remove_all(dir_ / "in/side");
+    EXPECT_EQ(tree(dir_ / "in"), before_);
+  }
+  EXPECT_GE(good, 2U);
+  EXPECT_GE(bad, 3U);
+}
+
 TEST_F(HostileArchiveTest, WhatIsNoFileToReadFromIsRefused) {
   EXPECT_NE(error_of(unpack(dir_ / "nowhere", dir_ / "in/side")).find("cannot open"),
             std::string::npos);

@@ -98,8 +98,8 @@ TEST_F(PackageTest, AnUpgradeReplacesItAndADowngradeIsAskedFor) {
   EXPECT_EQ(content(dir_ / "packages/a/plugins/a.so"), "plugin of 2");
   EXPECT_FALSE(has_hidden());
   EXPECT_EQ(installed(dir_ / "a-1.tar.gz"),
-            "package \"a\" is there in version 2, which is newer than 1; say that you want a "
-            "downgrade, or leave it");
+            "package \"a\" is there in version 2, which is newer than 1; ask for a downgrade "
+            "(--downgrade), or leave it");
   EXPECT_TRUE(packages().install(dir_ / "a-2.tar.gz")) << "the same one again";
   EXPECT_TRUE(packages().install(dir_ / "a-1.tar.gz", {}, true));
   EXPECT_EQ(listed(), "a 1 enabled");
@@ -192,6 +192,7 @@ TEST_F(PackageTest, DisablingAndEnablingIsKept) {
   ASSERT_TRUE(packages().disable("a"));
   EXPECT_EQ(listed(), "a 1 disabled, b 1 disabled");
   EXPECT_EQ(error_of(packages().enable("b")),
+            "package \"b\" cannot be enabled:\n"
             "packages/b/package.toml:3:13: error: package \"b\" requires package \"a\", which is "
             "disabled; enable it first");
   ASSERT_TRUE(packages().enable("a"));
@@ -210,7 +211,7 @@ TEST_F(PackageTest, TwoThatRequireEachOtherCanBeTakenApart) {
 
 TEST_F(PackageTest, AStateFileThatCannotBeReadIsSaidWithWhatToDo) {
   dir_.write("var/packages.toml", "disabled = 1\n");
-  EXPECT_NE(listed().find("var/packages.toml does not say which packages are disabled"),
+  EXPECT_NE(listed().find("var/packages.toml: error: it does not say which packages are disabled"),
             std::string::npos)
       << listed();
 }

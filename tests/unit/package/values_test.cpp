@@ -59,6 +59,7 @@ TEST_F(ValuesTest, ARelativePasswordFileIsTheValuesFiles) {
 TEST_F(ValuesTest, AFileThatIsWrongIsToldWithItsPlaces) {
   const auto file = dir_.write("values.toml", "[aliases.a]\nhots = \"x\"\nhost = 1\n");
   EXPECT_EQ(error_of(read_values(file, no_variable)),
+            "the values cannot be used:\n"
             "values.toml:2:1: error: unknown key \"hots\" in [aliases.a]\n"
             "values.toml:3:8: error: host must be a string, not an integer");
 }
