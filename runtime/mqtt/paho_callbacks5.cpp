@@ -48,7 +48,6 @@ void connect_succeeded5(void* context, MQTTAsync_successData5* data) {
   hook.aliases.clear();
   {
     MutexLock lock(hook.link_mutex);
-    hook.farewell = {};
     hook.limits = {
         .qos = static_cast<int>(number_of(properties, property::kMaximumQos).value_or(2)),
         .retained = number_of(properties, property::kRetainAvailable).value_or(1) != 0,
@@ -79,8 +78,8 @@ void server_disconnects(void* context, MQTTProperties* properties, MQTTReasonCod
     const std::string server = text_of(*properties, property::kServerReference);
     if (!server.empty()) why += (why.empty() ? "use " : "; use ") + server;
   }
-  MutexLock lock(hook.link_mutex);
-  hook.farewell = {static_cast<int>(code), std::move(why)};
+  // Paho closes the connection next, and does not call it lost.
+  hook.tell([&](ClientEvents& events) { events.on_lost(hook.attempt, why, code); });
 }
 
 // ---- Operations ----

@@ -78,13 +78,8 @@ int message_arrived(void* context, char* topic, int topic_length, MQTTAsync_mess
 void connection_lost(void* context, char*) {
   auto& hook = *static_cast<Hook*>(context);
   const auto link = hook.current_link();
-  Hook::Farewell farewell;
-  {
-    MutexLock lock(hook.link_mutex);
-    farewell = std::exchange(hook.farewell, {});
-  }
-  const std::string why = farewell.code >= 0 ? farewell.why : link ? link->fault() : std::string();
-  hook.tell([&](ClientEvents& events) { events.on_lost(hook.attempt, why, farewell.code); });
+  const std::string why = link ? link->fault() : std::string();
+  hook.tell([&](ClientEvents& events) { events.on_lost(hook.attempt, why, -1); });
 }
 
 void connect_succeeded(void* context, MQTTAsync_successData* data) {

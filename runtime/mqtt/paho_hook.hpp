@@ -26,11 +26,6 @@ struct Hook {
     bool retained = true;
     std::uint64_t packet_size = 0;  // 0: any
   };
-  // The server's DISCONNECT (MQTT 5).
-  struct Farewell {
-    int code = -1;  // none came
-    std::string why;
-  };
 
   Mutex mutex;
   ClientEvents* events TRIGGERD_GUARDED_BY(mutex) = nullptr;
@@ -45,7 +40,6 @@ struct Hook {
   Mutex link_mutex;
   std::shared_ptr<wire::Link> link TRIGGERD_GUARDED_BY(link_mutex);  // of the connection there is
   Limits limits TRIGGERD_GUARDED_BY(link_mutex);
-  Farewell farewell TRIGGERD_GUARDED_BY(link_mutex);
 
   Mutex tls_mutex;
   // Of the last connect: Paho opens its files while it connects.
