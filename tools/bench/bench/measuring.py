@@ -72,7 +72,8 @@ def _measure_once(cell, contender, repetition, folder, failures):
         if missing:
             raise Failure(f'no figure for {", ".join(missing)}')
     except Failure as failure:
-        failures[contender.name].append({'repetition': repetition, 'reason': str(failure)})
+        reason = str(failure).replace(f'{work}/', '')
+        failures[contender.name].append({'repetition': repetition, 'reason': reason})
         return None  # its folder stays, for whoever looks into it
     shutil.rmtree(work, ignore_errors=True)
     return figures

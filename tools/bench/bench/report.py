@@ -136,16 +136,13 @@ def _by_name(cell):
     return {result['contender']: result for result in cell['results']}
 
 
-def _in_order(cells):
-    """Every contender of these cells once."""
-    found = {}
-    for cell in cells:
-        for result in cell['results']:
-            found.setdefault(result['contender'], result['title'])
-    return found
+def _in_order(cells, whole):
+    """Every contender of these cells once: name and title."""
+    there = {result['contender'] for cell in cells for result in cell['results']}
+    return {each['name']: each['title'] for each in whole['contenders'] if each['name'] in there}
 
 
-def _figure_tables(cells, notes):
+def _figure_tables(cells, whole, notes):
     def text(cell, contender, metric):
         result = _by_name(cell).get(contender)
         if result is None:
@@ -163,17 +160,18 @@ def _figure_tables(cells, notes):
         cell = cells[0]
         yield _table([cell['title'], *(metric['title'] for metric in cell['metrics'])],
                      [[title, *(text(cell, contender, metric) for metric in cell['metrics'])]
-                      for contender, title in _in_order(cells).items()])
+                      for contender, title in _in_order(cells, whole).items()])
         return
     for metric in cells[0]['metrics']:
         yield _table([metric['title'], *(cell['title'] for cell in cells)],
                      [[title, *(text(cell, contender, metric) for cell in cells)]
-                      for contender, title in _in_order(cells).items()])
+                      for contender, title in _in_order(cells, whole).items()])
 
 
-def _ratio_table(cells, default):
+def _ratio_table(cells, whole):
+    default = whole['default']
     metric = cells[0]['metrics'][0]
-    rivals = {contender: title for contender, title in _in_order(cells).items()
+    rivals = {contender: title for contender, title in _in_order(cells, whole).items()
               if contender != 'discard'
               and any(_by_name(cell).get(contender, {}).get('ratios') for cell in cells)}
     if not rivals or not metric['better']:
@@ -198,9 +196,9 @@ def _scenario(scenario, whole, drawn, notes):
         groups.setdefault(cell['group'], []).append(cell)
     for group, cells in groups.items():
         lines += [f'### {group[0].upper()}{group[1:]}', '']
-        for table in _figure_tables(cells, notes):
+        for table in _figure_tables(cells, whole, notes):
             lines += table
-        lines += _ratio_table(cells, whole['default'])
+        lines += _ratio_table(cells, whole)
         absent = {title: f'{title}: {why}.' for cell in cells
                   for title, why in cell['absent'].items()}
         if absent:

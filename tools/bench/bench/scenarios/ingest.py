@@ -76,9 +76,12 @@ def scenario(setting):
              {'all others': NOT_HERE}, qos=qos, window=100, payload=payload)
 
     for qos, payload in setting.pick([(0, 64), (1, 64), (1, 1024)], [(1, 64)], []):
+        chosen, absent = contenders(qos, small=True), {'all others': NOT_HERE}
+        if setting.why_no_tls:
+            chosen = [each for each in chosen if not each.ours]
+            absent['triggerd'] = f'has no TLS yet ({setting.why_no_tls})'
         cell(f'tls-qos{qos}-{payload}', f'QoS {qos}, {payload} bytes' + (', 100 in flight' if qos
                                                                          else ''),
-             'ingest over TLS', contenders(qos, small=True), {'all others': NOT_HERE},
-             qos=qos, window=100, payload=payload, tls=True)
+             'ingest over TLS', chosen, absent, qos=qos, window=100, payload=payload, tls=True)
 
     return Scenario('ingest', '1. Ingest from a server that is never the bottleneck', ABOUT, cells)
