@@ -41,6 +41,9 @@ class Job:
 class Contender:
     """`name` is in bench.json and in file names, `title` in tables."""
 
+    # At SIGTERM it handles everything that it has acknowledged, and ends when that is done.
+    drains = False
+
     def __init__(self, name, title, guarantee, ours=False):
         self.name = name
         self.title = title
@@ -128,6 +131,8 @@ class NodeRed(Contender):
 
 class Shell(Contender):
     """mosquitto_sub | while read line, where bash reads a byte at a time, as it has to."""
+
+    drains = True
 
     def __init__(self, script):
         super().__init__('mosquitto_sub', 'mosquitto_sub, while read', AT_ONCE)

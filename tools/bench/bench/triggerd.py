@@ -16,6 +16,8 @@ class Triggerd(Contender):
         self._plugins = plugins
         self.acknowledge = acknowledge
         self.sync = sync
+        # With "finished" all that is acknowledged is handled.
+        self.drains = acknowledge != 'finished'
 
     def start(self, job):
         (job.folder / 'triggers.toml').write_text(self._configuration(job))

@@ -19,7 +19,7 @@ class Paths:
 
     @property
     def npm(self):
-        return self.output / 'npm'
+        return self.build / 'bench/npm'
 
     @property
     def work(self):

@@ -28,16 +28,15 @@ def measure(setting, contender, folder, *, work_us, concurrency, count):
         job = Job(server.url, 1, folder, work_us=work_us, concurrency=concurrency,
                   extra={'drain_timeout': '60s'})
         with contender.start(job) as process:
-            if contender.ours:
-                contender.wait_until_ready(process)
-            began = time.monotonic()
             result = server.result(process, 10 * count / ideal)
             seconds = result['backlog_seconds']
-            if contender.ours and contender.acknowledge != 'finished':
-                # What was acknowledged is not finished yet; at SIGTERM it is before the end.
+            began = time.monotonic() - seconds
+            if contender.drains:
+                # What was acknowledged need not be handled yet; when it has ended, it is.
                 process.stop(20 + 10 * count / ideal)
                 seconds = time.monotonic() - began
             else:
+                time.sleep(2e-6 * work_us)  # one may have been acknowledged before its callback
                 process.stop()
             received = contender.report(process, job)['received']
     if not count <= received <= count + 1:  # the pace may have been due
