@@ -160,7 +160,7 @@ def _growth_curves(name, title, groups, output):
         return None
     return '\n'.join([
         _head(output, name, title, 'processor time of a message, first = 1', 460),
-        'set key bottom right', f'set xlabel "how many (log scale)" textcolor rgb "{INK}"',
+        'set key top left', f'set xlabel "how many (log scale)" textcolor rgb "{INK}"',
         'set logscale x', 'set yrange [0:*]', 'set xrange [0.8:*]', *blocks,
         f'plot 1 with lines linewidth 1.5 linecolor rgb "{INK}" notitle, \\',
         ', \\\n'.join(plots), ''])

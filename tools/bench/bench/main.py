@@ -83,7 +83,8 @@ def measure(scenarios, repetitions, paths):
             done.append(measuring.measure_cell(cell, repetitions, paths.work,
                                                lambda line: print(f'    {line}', flush=True)))
         results.append({'scenario': scenario.name, 'title': scenario.title,
-                        'about': scenario.about, 'slot': scenario.slot, 'cells': done})
+                        'about': scenario.about, 'slot': scenario.slot,
+                        'reasons': scenario.reasons, 'cells': done})
     return results
 
 

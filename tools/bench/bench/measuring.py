@@ -43,6 +43,7 @@ class Scenario:
     about: str  # for the report: what is measured, and how to read it
     cells: list
     slot: str = ''  # why there are no cells yet
+    reasons: dict = field(default_factory=dict)  # group -> why its cost is not flat
 
 
 def measure_cell(cell, repetitions, folder, say):

@@ -101,15 +101,17 @@ def ahead(scenarios):
                         'rival': rival['title'], 'mode': mode['title'],
                         'same_guarantee': mode['guarantee'] == rival['guarantee']
                         or cell['settings'].get('qos') == 0,
-                        'ratio': figures, 'sure': figures['max'] < 1,
+                        'ratio': figures,
+                        'sure': figures['repetitions'] > 1 and figures['max'] < 1,
                     })
-    return found
+    return sorted(found, key=lambda each: not each['same_guarantee'])
 
 
 def growth_lines(scenarios):
     """Of each growth: by how much the cost of a message grows over its range."""
-    groups = {}
+    groups, reasons = {}, {}
     for scenario, cell in _cells(scenarios):
+        reasons.update(scenario['reasons'])
         if scenario['scenario'] == 'growth' and cell['metrics'][0]['name'] == 'cpu':
             figures = cell['results'][0]['metrics']['cpu']
             if 'median' in figures:
@@ -119,9 +121,10 @@ def growth_lines(scenarios):
         if len(costs) < 2:
             continue
         (first, base), (most, cost) = costs[0], max(costs, key=lambda each: each[1])
-        verdict = 'flat' if cost <= FLAT_BOUND * base else '**not flat**'
-        lines.append(f'- {group}: {verdict}: {_three(base)} µs at {first}, at most '
-                     f'{_three(cost)} µs, at {most}.')
+        flat = cost <= FLAT_BOUND * base
+        line = (f'- {group}: {"flat" if flat else "**not flat**"}: {_three(base)} µs at {first}, '
+                f'at most {_three(cost)} µs, at {most}.')
+        lines.append(line if flat else f'{line} {reasons.get(group, "Why is not known.")}')
     return lines
 
 
@@ -156,16 +159,23 @@ def _figure_tables(cells, whole, notes):
             figures = f'failed {number}' if figures == '-' else f'{figures} {number}'
         return figures
 
+    contenders, metrics = _in_order(cells, whole), cells[0]['metrics']
+    titles = [metric['title'] for metric in metrics]
     if len(cells) == 1:  # one row has room for all of its figures
-        cell = cells[0]
-        yield _table([cell['title'], *(metric['title'] for metric in cell['metrics'])],
-                     [[title, *(text(cell, contender, metric) for metric in cell['metrics'])]
-                      for contender, title in _in_order(cells, whole).items()])
+        yield _table([cells[0]['title'], *titles],
+                     [[title, *(text(cells[0], contender, metric) for metric in metrics)]
+                      for contender, title in contenders.items()])
         return
-    for metric in cells[0]['metrics']:
+    if len(contenders) == 1:
+        for contender, title in contenders.items():
+            yield _table([title, *titles],
+                         [[cell['title'], *(text(cell, contender, metric) for metric in metrics)]
+                          for cell in cells])
+        return
+    for metric in metrics:
         yield _table([metric['title'], *(cell['title'] for cell in cells)],
                      [[title, *(text(cell, contender, metric) for cell in cells)]
-                      for contender, title in _in_order(cells, whole).items()])
+                      for contender, title in contenders.items()])
 
 
 def _ratio_table(cells, whole):

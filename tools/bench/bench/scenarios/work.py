@@ -49,12 +49,12 @@ def scenario(setting):
     modes = setting.named('triggerd-durable-disk', 'triggerd-finished')
     if setting.profile == 'full':
         modes = setting.named('triggerd-durable-disk', 'triggerd-durable-process',
-                              'triggerd-finished')
+                              'triggerd-finished', 'triggerd-received')
     rivals = setting.named(*setting.pick(['mosquitto', 'paho', 'mqttjs', 'mosquitto_sub'],
                                          ['paho'], ['paho']))
     for work_us in setting.pick([1000, 10000], [1000], [1000]):
         for concurrency in setting.pick([1, 8, 64], [1, 64], [1, 8]):
-            count = int(concurrency / work_us * 1e6 * setting.pick(1.5, 1.0, 0.3))
+            count = int(concurrency / work_us * 1e6 * setting.pick(1.0, 0.7, 0.3))
             contenders, absent = modes + rivals, {}
             if concurrency > 1:
                 contenders, absent = modes, {'all others': AT_ONE}
