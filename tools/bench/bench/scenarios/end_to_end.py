@@ -108,5 +108,5 @@ def scenario(setting):
     if setting.profile != 'smoke':
         cell('flood', 'more than gets through', 'end to end, sustained rate', [RATE, CPU],
              everybody, measure_rate,
-             rate=60000, publishers=PUBLISHERS, seconds=setting.pick(2.0, 1.2))
+             rate=60000, publishers=PUBLISHERS, seconds=setting.pick(1.5, 1.0))
     return Scenario('end-to-end', '2. End to end through a real mosquitto', ABOUT, cells)
