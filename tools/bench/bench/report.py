@@ -115,16 +115,20 @@ def growth_lines(scenarios):
         if scenario['scenario'] == 'growth' and cell['metrics'][0]['name'] == 'cpu':
             figures = cell['results'][0]['metrics']['cpu']
             if 'median' in figures:
-                groups.setdefault(cell['group'], []).append((cell['title'], figures['median']))
+                groups.setdefault(cell['group'], []).append((cell['title'], figures))
     lines = []
     for group, costs in groups.items():
         if len(costs) < 2:
             continue
-        (first, base), (most, cost) = costs[0], max(costs, key=lambda each: each[1])
-        flat = cost <= FLAT_BOUND * base
-        line = (f'- {group}: {"flat" if flat else "**not flat**"}: {_three(base)} µs at {first}, '
-                f'at most {_three(cost)} µs, at {most}.')
-        lines.append(line if flat else f'{line} {reasons.get(group, "Why is not known.")}')
+        (first, base), (most, cost) = costs[0], max(costs, key=lambda each: each[1]['median'])
+        flat = cost['median'] <= FLAT_BOUND * base['median']
+        verdict = 'flat' if flat else 'the noise hides whether it is flat'
+        if not flat and cost['min'] > base['max']:
+            verdict = '**not flat**'
+        line = (f'- {group}: {verdict}: {_three(base["median"])} µs at {first}, at most '
+                f'{_three(cost["median"])} µs, at {most}.')
+        why = reasons.get(group, 'Why is not known.') if verdict == '**not flat**' else ''
+        lines.append(f'{line} {why}'.rstrip())
     return lines
 
 

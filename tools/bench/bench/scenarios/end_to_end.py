@@ -99,7 +99,7 @@ def scenario(setting):
     for rate in setting.pick([1000, 10000], [10000], [1000]):
         cell(f'rate-{rate}', f'{rate // 1000} k messages/s', 'end to end at a steady rate',
              latencies, everybody, measure_latency,
-             rate=rate, publishers=PUBLISHERS, seconds=setting.pick(2.0, 1.5, 0.5))
+             rate=rate, publishers=PUBLISHERS, seconds=setting.pick(2.0, 1.0, 0.5))
     if setting.profile == 'full':
         cell('sparse', 'gaps of 20 ms to 1.5 s', 'end to end, sparse messages',
              [P50, MAX, COUNT], few, measure_latency,
@@ -107,6 +107,7 @@ def scenario(setting):
              sparse='20:1500', publishers=1, seconds=7)
     if setting.profile != 'smoke':
         cell('flood', 'more than gets through', 'end to end, sustained rate', [RATE, CPU],
-             everybody, measure_rate,
-             rate=60000, publishers=PUBLISHERS, seconds=setting.pick(1.5, 1.0))
+             everybody if setting.profile == 'full'
+             else setting.named('triggerd-durable-disk', 'mosquitto', 'paho'), measure_rate,
+             rate=60000, publishers=PUBLISHERS, seconds=setting.pick(1.5, 0.7))
     return Scenario('end-to-end', '2. End to end through a real mosquitto', ABOUT, cells)

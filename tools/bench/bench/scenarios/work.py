@@ -54,7 +54,7 @@ def scenario(setting):
                                          ['paho'], ['paho']))
     for work_us in setting.pick([1000, 10000], [1000], [1000]):
         for concurrency in setting.pick([1, 8, 64], [1, 64], [1, 8]):
-            count = int(concurrency / work_us * 1e6 * setting.pick(1.0, 0.7, 0.3))
+            count = int(concurrency / work_us * 1e6 * setting.pick(1.0, 0.5, 0.3))
             contenders, absent = modes + rivals, {}
             if concurrency > 1:
                 contenders, absent = modes, {'all others': AT_ONE}
