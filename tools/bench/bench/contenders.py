@@ -41,6 +41,9 @@ class Job:
 class Contender:
     """`name` is in bench.json and in file names, `title` in tables."""
 
+    # At SIGTERM it handles everything that it has acknowledged, and ends when that is done.
+    drains = False
+
     def __init__(self, name, title, guarantee, ours=False):
         self.name = name
         self.title = title
@@ -102,7 +105,7 @@ class MqttJs(Contender):
 
 
 class NodeRed(Contender):
-    """A flow of two nodes: mqtt in, and a function that counts."""
+    """A flow of two nodes: mqtt in, and a function that counts. Not over TLS."""
 
     def __init__(self, npm):
         super().__init__('node-red', 'Node-RED', AT_ONCE)
@@ -115,11 +118,6 @@ class NodeRed(Contender):
                 node['qos'] = str(job.qos)
             elif node['type'] == 'mqtt-broker':
                 node['port'] = str(job.port)
-                node['usetls'] = job.ca is not None
-                if job.ca is None:
-                    del node['tls']
-            elif node['type'] == 'tls-config':
-                node['ca'] = str(job.ca or '')
         (job.folder / 'flow.json').write_text(json.dumps(flow))
         return Process(
             self.name,
@@ -132,10 +130,12 @@ class NodeRed(Contender):
 
 
 class Shell(Contender):
-    """mosquitto_sub | while read, which reads a byte at a time from a pipe, as bash has to."""
+    """mosquitto_sub | while read line, where bash reads a byte at a time, as it has to."""
+
+    drains = True
 
     def __init__(self, script):
-        super().__init__('mosquitto_sub', 'mosquitto_sub \\| while read', AT_ONCE)
+        super().__init__('mosquitto_sub', 'mosquitto_sub, while read', AT_ONCE)
         self._script = script
 
     def start(self, job):

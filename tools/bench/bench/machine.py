@@ -55,10 +55,10 @@ def describe(folder):
         'memory_bytes': int(memory) * 1024 if memory else 0,
         'system': _first('/etc/os-release', r'^PRETTY_NAME=(.*)$') or platform.system(),
         'kernel': platform.release(),
-        'virtual_machine': _output('systemd-detect-virt') or
+        'virtual_machine': _output('systemd-detect-virt', '--vm') or
         ('yes' if 'hypervisor' in _first('/proc/cpuinfo', r'^flags\s*:\s*(.*)$') else 'no'),
         'governor': _first('/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor', '(.*)'),
-        'file_system': _output('stat', '-f', '-c', '%T', str(folder)),
+        'file_system': _output('df', '--output=fstype', str(folder)).rpartition('\n')[2],
     }
 
 
@@ -76,6 +76,6 @@ def versions(source, contenders):
         'OpenSSL': package_version('libssl3'),
         'mosquitto': package_version('mosquitto'),
         'Node.js': node,
-        **{contender.title.replace('\\', ''): contender.version() for contender in contenders},
+        **{contender.title: contender.version() for contender in contenders},
     }
     return {name: version for name, version in found.items() if version}

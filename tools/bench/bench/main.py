@@ -13,7 +13,6 @@ from bench import charts, installation, machine, measuring, report
 from bench.processes import Failure
 from bench.scenarios import end_to_end, footprint, growth, ingest, later, work
 from bench.scenarios.setting import Paths, Setting
-from bench.servers import Tls
 
 SOURCE = Path(__file__).resolve().parent.parent
 ROOT = SOURCE.parent.parent
@@ -27,8 +26,8 @@ def arguments():
                     'writes bench.md, bench.json and charts.')
     parser.add_argument('--quick', action='store_true', help='less of everything: under 3 minutes')
     parser.add_argument('--only', action='append', metavar='SCENARIO[:CELL]', default=[],
-                        help='one of ' + ', '.join(SCENARIOS) + '; with CELL only cells whose '
-                             'name contains it; may be given more than once')
+                        help='one of ' + ', '.join(SCENARIOS) + '; with CELL only the cell '
+                             'of that name, or those whose names contain it; may be given more than once')
     parser.add_argument('--output', type=Path, metavar='DIR', help='default: bench/ in the build')
     parser.add_argument('--build', type=Path, metavar='DIR', default=ROOT / 'build',
                         help='the build tree; default: build/')
@@ -54,8 +53,10 @@ def plan(setting, only):
         for scenario in scenarios:
             asked = [each.partition(':')[2] for each in only
                      if each.partition(':')[0] == scenario.name]
+            names = [cell.name for cell in scenario.cells]
             scenario.cells = [cell for cell in scenario.cells
-                              if any(part in cell.name for part in asked)]
+                              if any(cell.name == part or (part not in names and part in cell.name)
+                                     for part in asked)]
     return [scenario for scenario in scenarios if scenario.cells] + later.scenarios(setting)
 
 
@@ -82,7 +83,8 @@ def measure(scenarios, repetitions, paths):
             done.append(measuring.measure_cell(cell, repetitions, paths.work,
                                                lambda line: print(f'    {line}', flush=True)))
         results.append({'scenario': scenario.name, 'title': scenario.title,
-                        'about': scenario.about, 'slot': scenario.slot, 'cells': done})
+                        'about': scenario.about, 'slot': scenario.slot,
+                        'reasons': scenario.reasons, 'cells': done})
     return results
 
 
@@ -93,7 +95,7 @@ def main():
     build = chosen.build.resolve()
     paths = Paths(SOURCE, build, (chosen.output or build / 'bench').resolve())
     setting = Setting(paths, profile)
-    scenarios = plan(setting, chosen.only)
+    scenarios = plan(setting, chosen.only)  # for a look; the build may still change it
     if chosen.list:
         for scenario in scenarios:
             print(f'{scenario.name:12} {scenario.slot or scenario.title}')
@@ -105,7 +107,7 @@ def main():
               file=sys.stderr)
         return 2
     try:
-        return run(chosen, setting, scenarios)
+        return run(chosen, setting)
     except (installation.InstallationError, Failure) as error:
         print(f'bench: {error}', file=sys.stderr)
         return 1
@@ -113,13 +115,14 @@ def main():
         return 130
 
 
-def run(chosen, setting, scenarios):
+def run(chosen, setting):
     paths = setting.paths
     paths.output.mkdir(parents=True, exist_ok=True)
     install(chosen, paths)
     shutil.rmtree(paths.work, ignore_errors=True)
     paths.work.mkdir()
-    setting.tls = Tls(paths.work)
+    setting.prepare()
+    scenarios = plan(setting, chosen.only)
     repetitions = chosen.repetitions or (1 if chosen.smoke else 3)
 
     busy = machine.busy_share(0.1 if chosen.smoke else 1.0)
@@ -139,6 +142,8 @@ def run(chosen, setting, scenarios):
                     'stolen': round(machine.stolen_share(ticks, machine.ticks()), 4)},
         'versions': machine.versions(ROOT, setting.rivals),
         'default': setting.default.name,
+        'contenders': [{'name': each.name, 'title': each.title, 'guarantee': each.guarantee}
+                       for each in [*setting.everybody, setting.ceiling]],
         'scenarios': results,
         'ahead': report.ahead(results),
     }

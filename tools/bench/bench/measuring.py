@@ -43,6 +43,7 @@ class Scenario:
     about: str  # for the report: what is measured, and how to read it
     cells: list
     slot: str = ''  # why there are no cells yet
+    reasons: dict = field(default_factory=dict)  # group -> why its cost is not flat
 
 
 def measure_cell(cell, repetitions, folder, say):
@@ -72,7 +73,8 @@ def _measure_once(cell, contender, repetition, folder, failures):
         if missing:
             raise Failure(f'no figure for {", ".join(missing)}')
     except Failure as failure:
-        failures[contender.name].append({'repetition': repetition, 'reason': str(failure)})
+        reason = str(failure).replace(f'{work}/', '')
+        failures[contender.name].append({'repetition': repetition, 'reason': reason})
         return None  # its folder stays, for whoever looks into it
     shutil.rmtree(work, ignore_errors=True)
     return figures

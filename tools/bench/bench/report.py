@@ -101,27 +101,34 @@ def ahead(scenarios):
                         'rival': rival['title'], 'mode': mode['title'],
                         'same_guarantee': mode['guarantee'] == rival['guarantee']
                         or cell['settings'].get('qos') == 0,
-                        'ratio': figures, 'sure': figures['max'] < 1,
+                        'ratio': figures,
+                        'sure': figures['repetitions'] > 1 and figures['max'] < 1,
                     })
-    return found
+    return sorted(found, key=lambda each: not each['same_guarantee'])
 
 
 def growth_lines(scenarios):
     """Of each growth: by how much the cost of a message grows over its range."""
-    groups = {}
+    groups, reasons = {}, {}
     for scenario, cell in _cells(scenarios):
+        reasons.update(scenario['reasons'])
         if scenario['scenario'] == 'growth' and cell['metrics'][0]['name'] == 'cpu':
             figures = cell['results'][0]['metrics']['cpu']
             if 'median' in figures:
-                groups.setdefault(cell['group'], []).append((cell['title'], figures['median']))
+                groups.setdefault(cell['group'], []).append((cell['title'], figures))
     lines = []
     for group, costs in groups.items():
         if len(costs) < 2:
             continue
-        (first, base), (most, cost) = costs[0], max(costs, key=lambda each: each[1])
-        verdict = 'flat' if cost <= FLAT_BOUND * base else '**not flat**'
-        lines.append(f'- {group}: {verdict}: {_three(base)} µs at {first}, at most '
-                     f'{_three(cost)} µs, at {most}.')
+        (first, base), (most, cost) = costs[0], max(costs, key=lambda each: each[1]['median'])
+        flat = cost['median'] <= FLAT_BOUND * base['median']
+        verdict = 'flat' if flat else 'the noise hides whether it is flat'
+        if not flat and cost['min'] > base['max']:
+            verdict = '**not flat**'
+        line = (f'- {group}: {verdict}: {_three(base["median"])} µs at {first}, at most '
+                f'{_three(cost["median"])} µs, at {most}.')
+        why = reasons.get(group, 'Why is not known.') if verdict == '**not flat**' else ''
+        lines.append(f'{line} {why}'.rstrip())
     return lines
 
 
@@ -136,16 +143,13 @@ def _by_name(cell):
     return {result['contender']: result for result in cell['results']}
 
 
-def _in_order(cells):
-    """Every contender of these cells once."""
-    found = {}
-    for cell in cells:
-        for result in cell['results']:
-            found.setdefault(result['contender'], result['title'])
-    return found
+def _in_order(cells, whole):
+    """Every contender of these cells once: name and title."""
+    there = {result['contender'] for cell in cells for result in cell['results']}
+    return {each['name']: each['title'] for each in whole['contenders'] if each['name'] in there}
 
 
-def _figure_tables(cells, notes):
+def _figure_tables(cells, whole, notes):
     def text(cell, contender, metric):
         result = _by_name(cell).get(contender)
         if result is None:
@@ -159,21 +163,29 @@ def _figure_tables(cells, notes):
             figures = f'failed {number}' if figures == '-' else f'{figures} {number}'
         return figures
 
+    contenders, metrics = _in_order(cells, whole), cells[0]['metrics']
+    titles = [metric['title'] for metric in metrics]
     if len(cells) == 1:  # one row has room for all of its figures
-        cell = cells[0]
-        yield _table([cell['title'], *(metric['title'] for metric in cell['metrics'])],
-                     [[title, *(text(cell, contender, metric) for metric in cell['metrics'])]
-                      for contender, title in _in_order(cells).items()])
+        yield _table([cells[0]['title'], *titles],
+                     [[title, *(text(cells[0], contender, metric) for metric in metrics)]
+                      for contender, title in contenders.items()])
         return
-    for metric in cells[0]['metrics']:
+    if len(contenders) == 1:
+        for contender, title in contenders.items():
+            yield _table([title, *titles],
+                         [[cell['title'], *(text(cell, contender, metric) for metric in metrics)]
+                          for cell in cells])
+        return
+    for metric in metrics:
         yield _table([metric['title'], *(cell['title'] for cell in cells)],
                      [[title, *(text(cell, contender, metric) for cell in cells)]
-                      for contender, title in _in_order(cells).items()])
+                      for contender, title in contenders.items()])
 
 
-def _ratio_table(cells, default):
+def _ratio_table(cells, whole):
+    default = whole['default']
     metric = cells[0]['metrics'][0]
-    rivals = {contender: title for contender, title in _in_order(cells).items()
+    rivals = {contender: title for contender, title in _in_order(cells, whole).items()
               if contender != 'discard'
               and any(_by_name(cell).get(contender, {}).get('ratios') for cell in cells)}
     if not rivals or not metric['better']:
@@ -198,9 +210,9 @@ def _scenario(scenario, whole, drawn, notes):
         groups.setdefault(cell['group'], []).append(cell)
     for group, cells in groups.items():
         lines += [f'### {group[0].upper()}{group[1:]}', '']
-        for table in _figure_tables(cells, notes):
+        for table in _figure_tables(cells, whole, notes):
             lines += table
-        lines += _ratio_table(cells, whole['default'])
+        lines += _ratio_table(cells, whole)
         absent = {title: f'{title}: {why}.' for cell in cells
                   for title, why in cell['absent'].items()}
         if absent:

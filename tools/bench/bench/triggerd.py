@@ -2,7 +2,7 @@
 
 import json
 
-from bench.contenders import AT_ONCE, DURABLE, HANDLED, Contender
+from bench.contenders import AT_ONCE, DURABLE, HANDLED, Contender, Job
 from bench.processes import Failure, Process
 
 READY_WITHIN = 60.0  # seconds; a thousand triggers or a million messages take some of them
@@ -16,11 +16,23 @@ class Triggerd(Contender):
         self._plugins = plugins
         self.acknowledge = acknowledge
         self.sync = sync
+        # With "finished" all that is acknowledged is handled.
+        self.drains = acknowledge != 'finished'
 
     def start(self, job):
         (job.folder / 'triggers.toml').write_text(self._configuration(job))
         return Process(self.name, [self._program, '--config', job.folder / 'triggers.toml'],
                        job.folder)
+
+    def why_no_tls(self, folder, tls):
+        """What this triggerd says of an alias with TLS; '' where it has nothing against it."""
+        job = Job('ssl://127.0.0.1:8883', 1, folder, ca=tls.certificate)
+        (folder / 'triggers.toml').write_text(self._configuration(job))
+        with Process('triggerd-check', [self._program, '--config', folder / 'triggers.toml',
+                                        '--check'], folder) as process:
+            if process.wait(READY_WITHIN) == 0:
+                return ''
+            return process.text().strip().splitlines()[0].replace(f'{folder}/', '')
 
     def wait_until_ready(self, process, within=READY_WITHIN):
         return process.wait_for(' runtime.ready ', within)

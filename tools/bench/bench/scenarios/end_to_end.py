@@ -63,7 +63,8 @@ class _Run:
 def measure_latency(setting, contender, folder, **publishing):
     run = _Run(setting, contender, folder, latency=True)
     said, _, received, cpu, latency = run.measure(**publishing)
-    if received < said['sent']:
+    # A test has no bound on how slow the machine may be.
+    if received < said['sent'] and setting.profile != 'smoke':
         raise Failure(f'it does not keep up: of {said["sent"]} messages {received} had arrived '
                       f'{SETTLE:g} s after the last one was sent')
     return {
@@ -98,14 +99,15 @@ def scenario(setting):
     for rate in setting.pick([1000, 10000], [10000], [1000]):
         cell(f'rate-{rate}', f'{rate // 1000} k messages/s', 'end to end at a steady rate',
              latencies, everybody, measure_latency,
-             rate=rate, publishers=PUBLISHERS, seconds=setting.pick(2.5, 1.5, 0.5))
+             rate=rate, publishers=PUBLISHERS, seconds=setting.pick(2.0, 1.0, 0.5))
     if setting.profile == 'full':
         cell('sparse', 'gaps of 20 ms to 1.5 s', 'end to end, sparse messages',
              [P50, MAX, COUNT], few, measure_latency,
              {'all others': 'the sparse runs are long; these show what libraries differ in'},
-             sparse='20:1500', publishers=1, seconds=9)
+             sparse='20:1500', publishers=1, seconds=7)
     if setting.profile != 'smoke':
         cell('flood', 'more than gets through', 'end to end, sustained rate', [RATE, CPU],
-             everybody, measure_rate,
-             rate=60000, publishers=PUBLISHERS, seconds=setting.pick(2.0, 1.2))
+             everybody if setting.profile == 'full'
+             else setting.named('triggerd-durable-disk', 'mosquitto', 'paho'), measure_rate,
+             rate=60000, publishers=PUBLISHERS, seconds=setting.pick(1.5, 0.7))
     return Scenario('end-to-end', '2. End to end through a real mosquitto', ABOUT, cells)

@@ -21,13 +21,24 @@ BESIDE = Metric('beside', 'messages a second of another trigger beside it', 'mes
 ACCEPTING = Metric('accepting', 'resident memory with all of it in the queue', 'bytes', 'lower')
 
 ABOUT = '''\
-What a message costs as a configuration grows, in triggerd's default mode at QoS 1 with 100 in
+What a message costs as a configuration grows, in triggerd's default mode at QoS 1 with 20 in
 flight on each connection. Each trigger has a connection of its own, and the fake server sends to
 all of them; filters are of one trigger, and messages go round through all of their topics. A
 backlog is made by a service that takes 200 ms, behind which messages are accepted as rows
 of the inbox; then triggerd is stopped and started again, once with that service beside another
 trigger whose messages are measured, and once with an empty service. Flat is: processor time of a
 message grows by less than a quarter over the whole range. The report says where it does not.'''
+
+# Why a cost is not flat, as far as somebody has looked; said where the figures say that it is not.
+WHY = {
+    'growth: triggers':
+        'Each trigger has a connection, and for each packet the MQTT library walks over all '
+        'connections of the process, twice: to find the one of the socket, and to look for '
+        'messages to send again (MQTTProtocol_retry). With perf: four fifths of the processor time '
+        'at 1000 triggers.',
+    'growth: payload':
+        'Each byte is copied out of the socket and into the message.',
+}
 
 SLOW = '200ms'
 
@@ -50,8 +61,11 @@ def _load(setting, contender, folder, job, server):
 
 
 def measure_load(setting, contender, folder, *, triggers=1, filters=0, payload=64):
-    with FakeServer(setting.paths.programs, folder, seconds=setting.pick(1.0, 0.6, 0.3),
-                    warmup=0.2, qos=1, window=100, payload=payload, connections=triggers,
+    many = triggers >= 1000  # the first round of all of them takes a while
+    with FakeServer(setting.paths.programs, folder,
+                    seconds=2.5 if many else setting.pick(1.0, 0.6, 0.3),
+                    warmup=1.0 if many else 0.2, qos=1, window=20, payload=payload,
+                    connections=triggers,
                     filters=max(1, filters)) as server:
         job = Job(server.url, 1, folder, triggers=triggers, filters=filters)
         return _load(setting, contender, folder, job, server)
@@ -85,7 +99,7 @@ def _beside(setting, contender, folder, backlog):
     """The rate of another trigger, while the backlog waits for its slow service."""
     folder.mkdir()
     with FakeServer(setting.paths.programs, folder, seconds=setting.pick(1.0, 0.6, 0.3),
-                    warmup=0.2, qos=1, window=100) as server:
+                    warmup=0.2, qos=1, window=20) as server:
         job = Job(server.url, 1, folder, extra={
             'drain_timeout': '1s', 'state_dir': folder.parent / 'state',
             'triggers': _slow_trigger(1000) if backlog > 0 else []})
@@ -149,4 +163,4 @@ def scenario(setting):
         title = {1000000: '1 M', 10000: '10 k'}.get(backlog, str(backlog))
         cell(f'backlog-{backlog}', f'{title} messages', 'growth: backlog in the inbox',
              [BESIDE, ACCEPTED, ACCEPTING, RESTART, MEMORY], measure_backlog, backlog=backlog)
-    return Scenario('growth', '4. Growth', ABOUT, cells)
+    return Scenario('growth', '4. Growth', ABOUT, cells, reasons=WHY)

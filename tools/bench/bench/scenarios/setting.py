@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import contenders, triggerd
+from bench.servers import Tls
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Paths:
 
     @property
     def npm(self):
-        return self.output / 'npm'
+        return self.build / 'bench/npm'
 
     @property
     def work(self):
@@ -28,10 +29,11 @@ class Paths:
 class Setting:
     """`profile` is 'full', 'quick' or 'smoke': how much of everything."""
 
-    def __init__(self, paths, profile, tls=None):
+    def __init__(self, paths, profile):
         self.paths = paths
         self.profile = profile
-        self.tls = tls
+        self.tls = None  # from prepare() on
+        self.why_no_tls = ''
         self.modes = triggerd.modes(paths)
         self.default = self.modes[0]
         self.rivals = contenders.rivals(paths)
@@ -39,6 +41,11 @@ class Setting:
         if profile == 'smoke':  # what needs nothing but this tree's build
             self.rivals = [rival for rival in self.rivals
                            if isinstance(rival, contenders.Native)]
+
+    def prepare(self):
+        """Once everything is built, and before scenarios are made of it."""
+        self.tls = Tls(self.paths.work)
+        self.why_no_tls = self.default.why_no_tls(self.paths.work, self.tls)
 
     def pick(self, full, quick, smoke=None):
         return {'full': full, 'quick': quick, 'smoke': quick if smoke is None else smoke}[

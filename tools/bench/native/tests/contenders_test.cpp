@@ -22,18 +22,23 @@ void PrintTo(const Contender& contender, std::ostream* out) {
   *out << contender.name << " at QoS " << contender.qos;
 }
 
+// At QoS 0 what fills the sockets first counts as sent. A slow contender, under a sanitizer, may
+// leave it at that for longer than these runs take: there the warm-up would be all there is.
 Words load(int qos) {
-  return {"--qos", std::to_string(qos), "--window", "30", "--warmup", "0.1", "--seconds", "0.4"};
+  return {"--qos",    std::to_string(qos),    "--window",  "30",
+          "--warmup", qos == 0 ? "0" : "0.1", "--seconds", "0.4"};
 }
 Words pace(int qos) {
   return words(load(qos), {"--pace", "500"});
 }
 
-// `latency` of a paced run: every message has one.
+// `latency` of a paced run: every message has one. The one that a contender is just counting when
+// it is told to end may be in one figure and not yet in the other.
 void expect_latency(const nlohmann::json& end) {
   const auto latency = end.value("latency_ns", nlohmann::json::object());
   EXPECT_GT(end.value("received", 0), 0) << end;
-  EXPECT_EQ(latency.value("count", 0), end.value("received", -1)) << end;
+  EXPECT_GE(latency.value("count", 0), end.value("received", 0)) << end;
+  EXPECT_LE(latency.value("count", 0), end.value("received", 0) + 1) << end;
   EXPECT_GT(latency.value("p50", 0), 0) << end;
   EXPECT_LE(latency.value("p50", 0.0), latency.value("p99", 0.0)) << end;
   EXPECT_LE(latency.value("p999", 0.0), latency.value("max", 0.0)) << end;
