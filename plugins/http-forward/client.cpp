@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <csignal>
 #include <exception>
+#include <iterator>
 #include <stdexcept>
 #include <unordered_map>
 #include <utility>
@@ -37,7 +38,9 @@ class AllSignalsBlocked {
 class Client::Loop {
  public:
   explicit Loop(const Client& client)
-      : client_(client), multi_(curl_multi_init(), &curl_multi_cleanup) {
+      : client_(client),
+        roles_differ_(Transfer::roles_differ(client.settings_)),
+        multi_(curl_multi_init(), &curl_multi_cleanup) {
     if (!multi_) throw std::runtime_error("libcurl has no memory for its connections");
     curl_multi_setopt(multi_.get(), CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
     const AllSignalsBlocked blocked;
@@ -67,6 +70,7 @@ class Client::Loop {
     curl_multi_wakeup(multi_.get());
     thread_.join();
     std::vector<std::unique_ptr<Exchange>> left = std::move(inbox_);
+    std::move(held_.begin(), held_.end(), std::back_inserter(left));
     for (auto& [easy, transfer] : running_) {
       curl_multi_remove_handle(multi_.get(), easy);
       left.push_back(transfer->take_exchange());
@@ -114,6 +118,18 @@ class Client::Loop {
   }
 
   void begin(std::unique_ptr<Exchange> exchange) {
+    if (!roles_differ_) return begin(std::move(exchange), Transfer::Role::either);
+    if (exchange->kind == Exchange::Kind::probe) {
+      begin(std::move(exchange), Transfer::Role::opens);  // its own, which says nothing of others
+    } else if (opening_) {
+      held_.push_back(std::move(exchange));
+    } else {
+      opening_ = !connected_;
+      begin(std::move(exchange), connected_ ? Transfer::Role::shares : Transfer::Role::opens);
+    }
+  }
+
+  void begin(std::unique_ptr<Exchange> exchange, Transfer::Role role) {
     std::unique_ptr<Transfer> transfer;
     if (spare_.empty()) {
       transfer = std::make_unique<Transfer>(client_.settings_);
@@ -122,7 +138,9 @@ class Client::Loop {
       spare_.pop_back();
     }
     client_.requests_.add();
-    if (!transfer->begin(std::move(exchange)) || !add(*transfer)) return tell(std::move(transfer));
+    if (!transfer->begin(std::move(exchange), role) || !add(*transfer)) {
+      return tell(std::move(transfer));
+    }
     CURL* const easy = transfer->easy();
     running_.emplace(easy, std::move(transfer));
     // More than libcurl's own guess: every request that is under way may leave a connection.
@@ -140,6 +158,7 @@ class Client::Loop {
     curl_multi_remove_handle(multi_.get(), easy);
     auto node = running_.extract(easy);
     std::unique_ptr<Transfer> transfer = std::move(node.mapped());
+    if (transfer->found_no_connection()) return begin_again(std::move(transfer));
     client_.connections_.add(static_cast<double>(transfer->connections_opened()));
     if (!transfer->follows(code)) {
       transfer->end(code);
@@ -151,20 +170,50 @@ class Client::Loop {
     tell(std::move(transfer));
   }
 
+  void begin_again(std::unique_ptr<Transfer> transfer) {
+    std::unique_ptr<Exchange> exchange = transfer->take_exchange();
+    transfer->clear();
+    spare_.push_back(std::move(transfer));
+    connected_ = false;
+    begin(std::move(exchange));
+  }
+
+  // The one that was to open a connection has ended, and those that wait for it go on; or end with
+  // it, since each by itself would wait as long as it did.
+  void opened(const Outcome& outcome) {
+    opening_ = false;
+    connected_ = outcome.status != 0;
+    for (auto& exchange : std::exchange(held_, {})) {
+      if (connected_) {
+        begin(std::move(exchange));
+      } else {
+        client_.unanswered_.add();
+        quietly([&] { exchange->finished(outcome); });
+      }
+    }
+  }
+
   void tell(std::unique_ptr<Transfer> transfer) {
     if (transfer->outcome().status == 0) client_.unanswered_.add();
     const std::unique_ptr<Exchange> exchange = transfer->take_exchange();
+    if (transfer->role() == Transfer::Role::opens && exchange->kind == Exchange::Kind::forward) {
+      opened(transfer->outcome());
+    }
     quietly([&] { exchange->finished(transfer->outcome()); });
     transfer->clear();
     spare_.push_back(std::move(transfer));
   }
 
   const Client& client_;
+  const bool roles_differ_;
   const std::unique_ptr<CURLM, decltype(&curl_multi_cleanup)> multi_;
 
   // The thread's own while it runs.
   std::unordered_map<CURL*, std::unique_ptr<Transfer>> running_;
   std::size_t most_running_ = 0;
+  bool opening_ = false;
+  bool connected_ = false;                       // as far as is known
+  std::vector<std::unique_ptr<Exchange>> held_;  // until the connection is open
   std::vector<std::unique_ptr<Transfer>> spare_;
 
   std::mutex mutex_;

@@ -38,10 +38,17 @@ Transfer::Transfer(const Settings& settings)
   if (!easy_) throw std::runtime_error("libcurl has no memory for a request");
 }
 
-bool Transfer::begin(std::unique_ptr<Exchange> exchange) {
+bool Transfer::roles_differ(const Settings& settings) {
+  const unsigned version = curl_version_info(CURLVERSION_NOW)->version_num;
+  return settings.http2 && !settings.tls && version >= 0x075800 && version < 0x080000;
+}
+
+bool Transfer::begin(std::unique_ptr<Exchange> exchange, Role role) {
   exchange_ = std::move(exchange);
+  role_ = role;
   try {
     set_up_connection();
+    set_up_version();
     set_up_request();
   } catch (const std::exception& error) {
     fail(error.what());
@@ -69,15 +76,6 @@ void Transfer::set_up_connection() {
     set(easy, CURLOPT_UNIX_SOCKET_PATH, settings_.unix_socket.c_str());
   }
 
-  const bool tls = begins_with(url(), "https:");
-  if (!settings_.http2) {
-    set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-  } else {
-    set(easy, CURLOPT_HTTP_VERSION,
-        static_cast<long>(tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE));
-    set(easy, CURLOPT_PIPEWAIT, 1L);  // rather share a connection than open one
-  }
-
   set(easy, CURLOPT_SSL_VERIFYPEER, 1L);
   set(easy, CURLOPT_SSL_VERIFYHOST, 2L);
   set(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
@@ -89,6 +87,29 @@ void Transfer::set_up_connection() {
     set(easy, CURLOPT_SSLCERT, settings_.cert_file.c_str());
     set(easy, CURLOPT_SSLKEY, settings_.key_file.c_str());
   }
+}
+
+void Transfer::set_up_version() {
+  CURL* const easy = easy_.get();
+  const bool tls = begins_with(url(), "https:");
+  long version = CURL_HTTP_VERSION_1_1;
+  if (settings_.http2) {
+    const bool by_agreement = tls || role_ == Role::shares;
+    version = by_agreement ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
+    set(easy, CURLOPT_PIPEWAIT, 1L);  // rather share a connection than open one
+  }
+  set(easy, CURLOPT_HTTP_VERSION, version);
+  if (role_ == Role::opens) set(easy, CURLOPT_FRESH_CONNECT, 1L);
+  if (role_ == Role::shares) {
+    set(easy, CURLOPT_OPENSOCKETFUNCTION, &Transfer::open_nothing);
+    set(easy, CURLOPT_OPENSOCKETDATA, this);
+  }
+}
+
+curl_socket_t Transfer::open_nothing(void* self, curlsocktype /*purpose*/,
+                                     curl_sockaddr* /*address*/) {
+  static_cast<Transfer*>(self)->found_no_connection_ = true;
+  return CURL_SOCKET_BAD;
 }
 
 void Transfer::set_up_request() {
@@ -137,6 +158,7 @@ bool Transfer::set_time_limit() {
 void Transfer::forget_answer() {
   outcome_ = {};
   header_bytes_ = 0;
+  headers_ended_ = false;
   too_many_headers_ = false;
   error_[0] = '\0';
 }
@@ -176,6 +198,8 @@ void Transfer::end(CURLcode code) {
     if (too_many_headers_) return fail("its headers are larger than 64 KiB");
     return fail(error_[0] != '\0' ? error_.data() : curl_easy_strerror(code));
   }
+  // A connection that ends among the headers is an empty body to libcurl.
+  if (!headers_ended_) return fail("the connection was closed in the headers of the answer");
   outcome_.status = status();
   char* text = nullptr;
   curl_easy_getinfo(easy_.get(), CURLINFO_CONTENT_TYPE, &text);
@@ -195,13 +219,16 @@ void Transfer::end(CURLcode code) {
 }
 
 void Transfer::fail(std::string_view problem) {
+  std::string text = trigger::printable(problem, 160);  // it may lie in what is forgotten
   forget_answer();
-  outcome_.problem = trigger::printable(problem, 160);
+  outcome_.problem = std::move(text);
 }
 
 void Transfer::clear() {
   curl_easy_reset(easy_.get());
   headers_.reset();
+  role_ = Role::either;
+  found_no_connection_ = false;
   redirects_ = 0;
   forget_answer();
 }
@@ -222,6 +249,9 @@ void Transfer::take_header(std::string_view line) {
   too_many_headers_ = header_bytes_ > max_header_bytes;
   if (begins_with(line, "http/")) {
     outcome_.retry_after.reset();  // of an answer that was not the last
+    headers_ended_ = false;
+  } else if (line == "\r\n" || line == "\n") {
+    headers_ended_ = true;
   } else if (begins_with(line, name)) {
     outcome_.retry_after = std::string(line.substr(name.size()));
   }
