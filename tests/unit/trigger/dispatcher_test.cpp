@@ -500,6 +500,8 @@ TEST_F(DispatcherTest, APendingMessageThatIsRevokedComesAgainAndItsLateAttemptEn
   dispatcher().open_gate();
   advance(Millis(1));
   EXPECT_EQ(topic(take()), "a");
+}
+
 // ---- MQTT 5 ----
 
 TEST_F(DispatcherTest, PropertiesReachTheServiceAsTheyCame) {
