@@ -1,7 +1,8 @@
-# cmake -DPROGRAM=... -DGOLDEN=... -DHEADER=... -P layout.cmake
+# cmake -DPROGRAM=... -DGOLDEN=... -DHEADER=... [-DFROZEN=file...] -P layout.cmake
 #
 # Every row of the golden file must still be what the compiler says: plugins out there rely on it.
-# What is new must be added to the file. Every number that the header defines must have a row.
+# What is new must be added to the file. Every number that the header defines must have a row. Each
+# row of the FROZEN files, which minors before left, must be in the golden file as it was.
 cmake_policy(VERSION 3.25)
 execute_process(COMMAND ${PROGRAM} OUTPUT_VARIABLE output RESULT_VARIABLE result)
 if(NOT result EQUAL 0)
@@ -21,6 +22,14 @@ foreach(row IN LISTS now)
   if(NOT row IN_LIST golden)
     list(APPEND problems "new, add it to ${GOLDEN}: ${row}")
   endif()
+endforeach()
+foreach(file IN LISTS FROZEN)
+  file(STRINGS ${file} rows)
+  foreach(row IN LISTS rows)
+    if(NOT row IN_LIST golden)
+      list(APPEND problems "of ${file}, and no longer in ${GOLDEN}: ${row}")
+    endif()
+  endforeach()
 endforeach()
 
 # TRIGGER_ABI_MINOR is the one number that changes.

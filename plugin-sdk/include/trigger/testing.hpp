@@ -13,11 +13,13 @@
 //   assert(instance.violations().empty());
 //
 // Nothing happens by itself and nothing waits: the test sends each message, decides what becomes of
-// each publish, and lets deadlines pass. Messages are freed as soon as the ABI allows it and
-// settings after create, so that AddressSanitizer finds a service that keeps what it only borrowed.
+// each publish, moves the clock, and lets deadlines pass. Messages are freed as soon as the ABI
+// allows it and settings after create, so that AddressSanitizer finds a service that keeps what it
+// only borrowed.
 //
 //   testing/plugin.hpp    Plugin, Instance, Attempt, Options
 //   testing/message.hpp   Message, Property
+//   testing/clock.hpp     the time that the service sees
 //   testing/host.hpp      Answer, LogLine, Published
 //   testing/settings.hpp  Setting
 //
@@ -25,6 +27,7 @@
 #ifndef TRIGGER_TESTING_HPP
 #define TRIGGER_TESTING_HPP
 
+#include <trigger/testing/clock.hpp>
 #include <trigger/testing/host.hpp>
 #include <trigger/testing/message.hpp>
 #include <trigger/testing/plugin.hpp>

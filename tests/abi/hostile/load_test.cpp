@@ -1,4 +1,6 @@
 // Each thing that can be wrong with a plugin's file or table, and what is said about it.
+#include <csignal>
+#include <cstdlib>
 #include <fstream>
 
 #include "hostile_fixture.hpp"
@@ -95,6 +97,19 @@ TEST_F(LoadTest, ThatNeedsASymbolNobodyHas) {
   expect_refused("undefined",
                  "cannot be loaded: undefined symbol: a_function_that_nobody_has; link the plugin "
                  "with -Wl,--no-undefined to find it at build time");
+}
+
+// A constructor runs inside of dlopen, before anything of the plugin can be looked at: whoever
+// loads this one goes with it. A process that must live has another one load it first.
+TEST_F(LoadTest, WhoseConstructorCrashesEndsTheProcess) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        const auto generation = Generation::load(source("crashes_in_constructor"), log_);
+        std::filesystem::remove_all(dir_.path());
+        std::exit(0);
+      },
+      testing::KilledBySignal(SIGABRT), "");
 }
 
 TEST_F(LoadTest, ThatIsNoLibrary) {

@@ -14,6 +14,7 @@
 #define DATA_ENTRY 11
 #define UNDEFINED 12
 #define NOTHING_WRONG 13
+#define CRASHES_IN_CONSTRUCTOR 14
 
 #if MISFIT != NO_ENTRY && MISFIT != OTHER_MAJOR_SYMBOL && MISFIT != DATA_ENTRY
 
@@ -151,6 +152,13 @@ const trigger_plugin* trigger_plugin_entry_v2(const trigger_host* host) {
   return 0;
 }
 /* None of its code may run. */
+__attribute__((constructor)) static void constructor(void) {
+  abort();
+}
+#endif
+
+#if MISFIT == CRASHES_IN_CONSTRUCTOR
+#include <stdlib.h>
 __attribute__((constructor)) static void constructor(void) {
   abort();
 }

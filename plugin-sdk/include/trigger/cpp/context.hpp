@@ -2,9 +2,11 @@
 #ifndef TRIGGER_CPP_CONTEXT_HPP
 #define TRIGGER_CPP_CONTEXT_HPP
 
+#include <trigger/clock.h>
 #include <trigger/plugin.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -148,6 +150,20 @@ class Context {
   void warn(std::string_view text) const noexcept { log(Level::warn, text); }
   void error(std::string_view text) const noexcept { log(Level::error, text); }
 
+  // The time, which a test can set: see trigger/clock.h. now() is what Message::received() is read
+  // from, monotonic() is for spans of time.
+  std::chrono::system_clock::time_point now() const noexcept {
+    using Clock = std::chrono::system_clock;
+    const trigger_clock* clock = host_clock();
+    return clock == nullptr ? Clock::now() : at<Clock>(clock->unix_ns(clock->ctx));
+  }
+  std::chrono::steady_clock::time_point monotonic() const noexcept {
+    using Clock = std::chrono::steady_clock;
+    const trigger_clock* clock = host_clock();
+    return clock == nullptr ? Clock::now()
+                            : at<Clock>(static_cast<std::int64_t>(clock->mono_ns(clock->ctx)));
+  }
+
   // Publishes, with nobody to tell. TRIGGER_OK: on its way; otherwise one of the codes of
   // trigger_host.publish, and nothing was sent. [any; started]
   [[nodiscard]] std::int32_t publish(const Publish& message) const noexcept {
@@ -200,6 +216,16 @@ class Context {
   }
 
  private:
+  const trigger_clock* host_clock() const noexcept {
+    return static_cast<const trigger_clock*>(extension(TRIGGER_CLOCK));
+  }
+
+  template <class Clock>
+  static typename Clock::time_point at(std::int64_t ns) noexcept {
+    return typename Clock::time_point(
+        std::chrono::duration_cast<typename Clock::duration>(std::chrono::nanoseconds(ns)));
+  }
+
   std::int32_t publish_with(const Publish& message, trigger_publish_done done,
                             void* user) const noexcept {
     const trigger_host* host = link_->host();

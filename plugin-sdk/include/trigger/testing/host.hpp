@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -17,6 +18,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <trigger/testing/clock.hpp>
 #include <trigger/testing/message.hpp>
 #include <utility>
 #include <vector>
@@ -61,6 +63,7 @@ struct AttemptRecord {
   bool over = false;      // its verdict is known
   Answer answer;
   std::uint32_t extended_ms = 0;
+  std::uint64_t deadline_mono_ns = 0;
 };
 
 // Host functions may be called from any thread; so may everything else here.
@@ -91,7 +94,7 @@ class RecordingHost {
     table_.metric_add = [](void* ctx, std::uint64_t id, double value) {
       return self(ctx).metric_add(id, value);
     };
-    table_.extension = [](void*, const char*) -> const void* { return nullptr; };
+    table_.extension = [](void* ctx, const char* id) { return self(ctx).extension(id); };
   }
   RecordingHost(const RecordingHost&) = delete;
   RecordingHost& operator=(const RecordingHost&) = delete;
@@ -106,7 +109,9 @@ class RecordingHost {
     const std::uint64_t token = ++last_token_;
     if (content.id.empty()) content.id = "test-" + std::to_string(token);
     auto record = std::make_shared<AttemptRecord>();
-    record->memory = std::make_unique<MessageMemory>(std::move(content), std::move(trigger), token);
+    record->memory =
+        std::make_unique<MessageMemory>(std::move(content), std::move(trigger), token, clock_);
+    record->deadline_mono_ns = record->memory->raw().deadline_mono_ns;
     attempts_.emplace(token, record);
     return record;
   }
@@ -125,7 +130,16 @@ class RecordingHost {
   // Its deadline has passed. The message stays valid: the service may still be at it.
   void expire(AttemptRecord& record) {
     const std::lock_guard lock(mutex_);
-    finish(record, {TRIGGER_RETRY, 0, "its deadline has passed"});
+    finish(record, expired());
+  }
+
+  // Moves the clock, and lets the deadlines pass that this reaches.
+  void advance(std::chrono::nanoseconds by) {
+    const std::lock_guard lock(mutex_);
+    clock_.advance(by);
+    for (auto& [token, record] : attempts_) {
+      if (record->deadline_mono_ns <= clock_.mono_ns()) finish(*record, expired());
+    }
   }
 
   Answer answer(const AttemptRecord& record) {
@@ -218,6 +232,14 @@ class RecordingHost {
     }
   }
 
+  // ---- extensions
+
+  // From now on the service finds `what` under `id`.
+  void offer(std::string id, const void* what) {
+    const std::lock_guard lock(mutex_);
+    extensions_[std::move(id)] = what;
+  }
+
   // ---- what was seen
 
   std::vector<LogLine> log_lines() {
@@ -254,6 +276,8 @@ class RecordingHost {
   static RecordingHost& self(void* ctx) noexcept { return *static_cast<RecordingHost*>(ctx); }
 
   // The private functions below that take no lock want mutex_ held.
+
+  static Answer expired() { return {TRIGGER_RETRY, 0, "its deadline has passed"}; }
 
   void violation(const char* what) { violations_.emplace_back(what); }
 
@@ -296,6 +320,7 @@ class RecordingHost {
     const auto found = attempts_.find(token);
     if (!started_ || found == attempts_.end() || found->second->over) return TRIGGER_E_STALE;
     found->second->extended_ms = ms;
+    found->second->deadline_mono_ns = clock_.mono_ns() + std::uint64_t{ms} * 1'000'000;
     return TRIGGER_OK;
   }
 
@@ -328,6 +353,12 @@ class RecordingHost {
     publishes_.push_back(std::move(pending));
     changed_.notify_all();
     return TRIGGER_OK;
+  }
+
+  const void* extension(const char* id) {
+    const std::lock_guard lock(mutex_);
+    const auto found = extensions_.find(id);
+    return found == extensions_.end() ? nullptr : found->second;
   }
 
   void log(std::uint32_t level, trigger_str text) {
@@ -364,6 +395,8 @@ class RecordingHost {
   trigger_host table_{};
   const std::uint32_t log_level_;
 
+  FakeClock clock_;  // any thread
+
   // Protected by mutex_.
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -376,6 +409,7 @@ class RecordingHost {
   std::vector<LogLine> log_;
   std::vector<Metric> metrics_;
   std::vector<std::string> violations_;
+  std::map<std::string, const void*, std::less<>> extensions_{{TRIGGER_CLOCK, &clock_.table()}};
 };
 
 }  // namespace detail

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <trigger/testing/clock.hpp>
 #include <utility>
 #include <vector>
 
@@ -46,7 +47,7 @@ struct Message {
   std::uint32_t attempt = 1;
   std::string id = {};  // empty: one of its own
   std::vector<Property> properties = {};
-  std::chrono::milliseconds timeout{30'000};  // what deadline_mono_ns says; nothing waits for it
+  std::chrono::milliseconds timeout{30'000};  // the deadline, which advance() lets pass
   bool mqtt5 = false;  // it came over MQTT 5; with properties it did in any case
 };
 
@@ -73,15 +74,13 @@ inline std::string copy(trigger_bytes bytes) {
 // validity, a service that still reads it is found by AddressSanitizer.
 class MessageMemory {
  public:
-  MessageMemory(Message content, std::string trigger, std::uint64_t token)
+  MessageMemory(Message content, std::string trigger, std::uint64_t token, const FakeClock& clock)
       : content_(std::move(content)), trigger_(std::move(trigger)) {
-    using std::chrono::duration_cast;
-    using std::chrono::nanoseconds;
+    const std::chrono::nanoseconds timeout = content_.timeout;
     for (const Property& property : content_.properties) {
       properties_.push_back(
           {property.id, 0, property.number, to_abi(property.name), bytes_to_abi(property.value)});
     }
-    const auto deadline = std::chrono::steady_clock::now() + content_.timeout;
     raw_.struct_size = sizeof(raw_);
     raw_.flags = (content_.retain ? TRIGGER_MESSAGE_RETAIN : 0) |
                  (content_.dup ? TRIGGER_MESSAGE_DUP : 0) |
@@ -91,10 +90,8 @@ class MessageMemory {
     raw_.topic = to_abi(content_.topic);
     raw_.trigger = to_abi(trigger_);
     raw_.payload = bytes_to_abi(content_.payload);
-    raw_.received_unix_ns =
-        duration_cast<nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-    raw_.deadline_mono_ns =
-        static_cast<std::uint64_t>(duration_cast<nanoseconds>(deadline.time_since_epoch()).count());
+    raw_.received_unix_ns = clock.unix_ns();
+    raw_.deadline_mono_ns = clock.mono_ns() + static_cast<std::uint64_t>(timeout.count());
     raw_.properties = properties_.data();
     raw_.property_count = properties_.size();
     raw_.attempt = content_.attempt;

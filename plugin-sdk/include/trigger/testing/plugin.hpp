@@ -134,6 +134,14 @@ class Instance {
     return attempts;
   }
 
+  // Moves the time that the service sees (Context::now(), "trigger.clock/1"), which stands still
+  // otherwise. Attempts whose deadline this reaches are retries, as after expire().
+  void advance(std::chrono::nanoseconds by) { host_->advance(by); }
+
+  // From now on the service finds the extension `what` of the host under `id`; nullptr: it does
+  // not.
+  void offer_extension(std::string id, const void* what) { host_->offer(std::move(id), what); }
+
   // From now on publish() returns `code` and sends nothing; TRIGGER_OK: it sends again.
   void refuse_publishes(std::int32_t code) { host_->refuse_publishes(code); }
 
@@ -191,6 +199,11 @@ class Instance {
         TRIGGER_OK) {
       throw std::runtime_error(error.reason);
     }
+  }
+
+  // The service's own extension `id`; nullptr where it has none.
+  const void* extension(const char* id) const {
+    return service_->extension == nullptr ? nullptr : service_->extension(instance_, id);
   }
 
   // For what this kit has no word for.

@@ -1,0 +1,226 @@
+use crate::abi;
+use crate::link::Link;
+use crate::Verdict;
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// An MQTT 5 property. `id` is the specification's identifier.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Property<'a> {
+    pub id: u32,
+    pub number: u64,
+    pub name: &'a str,
+    pub value: &'a [u8],
+}
+
+/// A received message: a view, valid until `handle` returns. What is needed longer, as after
+/// [`Verdict::pending`], is copied.
+#[derive(Clone, Copy)]
+pub struct Message<'a> {
+    raw: *const abi::Message,
+    attempt: &'a Arc<Attempt>,
+    life: PhantomData<&'a abi::Message>,
+}
+
+impl<'a> Message<'a> {
+    /// # Safety
+    /// `raw` points to a `trigger_message` that stays as it is for `'a`.
+    pub(crate) unsafe fn new(raw: *const abi::Message, attempt: &'a Arc<Attempt>) -> Message<'a> {
+        Message { raw, attempt, life: PhantomData }
+    }
+
+    pub fn topic(&self) -> &'a str {
+        unsafe { (*self.raw).topic.as_str() }
+    }
+    /// The payload's bytes, whatever they are.
+    pub fn payload(&self) -> &'a [u8] {
+        unsafe { (*self.raw).payload.as_slice() }
+    }
+    /// The payload as text, where it is UTF-8.
+    pub fn text(&self) -> Result<&'a str, std::str::Utf8Error> {
+        std::str::from_utf8(self.payload())
+    }
+    /// The name of the trigger.
+    pub fn trigger(&self) -> &'a str {
+        unsafe { (*self.raw).trigger.as_str() }
+    }
+    /// The same over all attempts, unique over all runtimes.
+    pub fn id(&self) -> &'a str {
+        unsafe { (*self.raw).id.as_str() }
+    }
+    /// 1 for the first.
+    pub fn attempt(&self) -> u32 {
+        unsafe { (*self.raw).attempt }
+    }
+    pub fn qos(&self) -> u32 {
+        unsafe { (*self.raw).qos }
+    }
+    pub fn retained(&self) -> bool {
+        self.has_flag(abi::MESSAGE_RETAIN)
+    }
+    pub fn duplicate(&self) -> bool {
+        self.has_flag(abi::MESSAGE_DUP)
+    }
+    /// When the runtime got it.
+    pub fn received(&self) -> SystemTime {
+        time_at(unsafe { (*self.raw).received_unix_ns })
+    }
+    /// On the clock of [`Context::monotonic`](crate::Context::monotonic).
+    pub fn deadline(&self) -> Duration {
+        Duration::from_nanos(unsafe { (*self.raw).deadline_mono_ns })
+    }
+    /// Of MQTT 5.
+    pub fn properties(&self) -> impl Iterator<Item = Property<'a>> + 'a {
+        let raw = self.raw;
+        let count = unsafe { (*raw).property_count };
+        (0..count).map(move |at| unsafe {
+            let property = *(*raw).properties.add(at);
+            Property {
+                id: property.id,
+                number: property.number,
+                name: property.name.as_str(),
+                value: property.value.as_slice(),
+            }
+        })
+    }
+
+    /// Takes the right to say the verdict, for a service that is about to answer
+    /// [`Verdict::pending`]. There is one: a second call panics. Where `handle` then answers
+    /// something else, that counts and the Completion is dead.
+    pub fn completion(&self) -> Completion {
+        self.attempt.take();
+        Completion { attempt: Some(self.attempt.clone()) }
+    }
+
+    /// Moves the deadline of this attempt to `from_now`. False: the attempt is over.
+    pub fn extend(&self, from_now: Duration) -> bool {
+        self.attempt.extend(from_now)
+    }
+
+    fn has_flag(&self, flag: u32) -> bool {
+        unsafe { (*self.raw).flags & flag != 0 }
+    }
+}
+
+pub(crate) fn time_at(unix_ns: i64) -> SystemTime {
+    let distance = Duration::from_nanos(unix_ns.unsigned_abs());
+    if unix_ns >= 0 {
+        SystemTime::UNIX_EPOCH + distance
+    } else {
+        SystemTime::UNIX_EPOCH - distance
+    }
+}
+
+/// The right to say the verdict on one pending message. Whoever holds it does so, from any thread.
+/// Dropped without having said one, it says retry, so that no message is forgotten; after stop it
+/// says nothing.
+#[must_use]
+pub struct Completion {
+    attempt: Option<Arc<Attempt>>,
+}
+
+impl Completion {
+    /// Says ok, retry or reject. False: the attempt was over already (past its deadline, revoked by
+    /// stop), and the verdict does not count. `Verdict::pending()` says nothing, and is a retry.
+    pub fn complete(mut self, verdict: Verdict) -> bool {
+        match self.attempt.take() {
+            Some(attempt) if verdict.is_pending() => {
+                attempt.give_up();
+                false
+            }
+            Some(attempt) => attempt.complete(&verdict),
+            None => false,
+        }
+    }
+
+    /// Moves the deadline to `from_now`. False: the attempt is over.
+    pub fn extend(&self, from_now: Duration) -> bool {
+        self.attempt.as_ref().map_or(false, |attempt| attempt.extend(from_now))
+    }
+}
+
+impl Drop for Completion {
+    fn drop(&mut self) {
+        if let Some(attempt) = self.attempt.take() {
+            attempt.give_up();
+        }
+    }
+}
+
+const HANDLING: u8 = 0;
+const PENDING: u8 = 1;
+const GIVEN_UP: u8 = 2;
+const OVER: u8 = 3;
+
+/// One attempt at a message: sees to it that it gets one verdict, from `handle` or from a
+/// Completion, and that one is said for a Completion that went away without. Any thread.
+pub(crate) struct Attempt {
+    link: Arc<Link>,
+    token: u64,
+    stage: AtomicU8,
+    taken: AtomicBool,
+}
+
+impl Attempt {
+    pub fn new(link: Arc<Link>, token: u64) -> Arc<Attempt> {
+        let taken = AtomicBool::new(false);
+        Arc::new(Attempt { link, token, stage: AtomicU8::new(HANDLING), taken })
+    }
+
+    fn take(&self) {
+        if self.taken.swap(true, Ordering::SeqCst) {
+            panic!("the message's Completion was taken before: there is only one");
+        }
+    }
+
+    fn complete(&self, verdict: &Verdict) -> bool {
+        self.stage.swap(OVER, Ordering::SeqCst) != OVER && self.tell(verdict)
+    }
+
+    fn give_up(&self) {
+        if self.change(HANDLING, GIVEN_UP).is_err() && self.change(PENDING, OVER).is_ok() {
+            self.tell(&forgotten());
+        }
+    }
+
+    /// What `handle` answers the host when the service's own has returned `verdict`. Where the
+    /// Completion spoke first, its verdict is the one that counts.
+    pub fn settle(&self, verdict: Verdict) -> Verdict {
+        if !verdict.is_pending() {
+            let before = self.stage.swap(OVER, Ordering::SeqCst);
+            return if before == OVER { Verdict::pending() } else { verdict };
+        }
+        if !self.taken.load(Ordering::SeqCst) {
+            return Verdict::retry("the service said pending and took no Completion");
+        }
+        match self.change(HANDLING, PENDING) {
+            Err(GIVEN_UP) => forgotten(),
+            _ => verdict,
+        }
+    }
+
+    fn extend(&self, from_now: Duration) -> bool {
+        let ms = from_now.as_millis().min(u128::from(u32::MAX)) as u32;
+        self.link.call_started(false, |host| unsafe {
+            ((*host).extend)((*host).ctx, self.token, ms) == abi::OK
+        })
+    }
+
+    fn tell(&self, verdict: &Verdict) -> bool {
+        let mut result = abi::Result::empty();
+        unsafe { verdict.write_to(&mut result) };
+        self.link.call_started(false, |host| unsafe {
+            ((*host).complete)((*host).ctx, self.token, &result) == abi::OK
+        })
+    }
+
+    fn change(&self, from: u8, to: u8) -> Result<u8, u8> {
+        self.stage.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst)
+    }
+}
+
+fn forgotten() -> Verdict {
+    Verdict::retry("the service dropped the message without a verdict")
+}
