@@ -98,7 +98,6 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? kClean : kConfiguration;
   }
   if (!plugin.empty()) return probe(plugin);
-  const auto config = config::load(file, config::process_environment());
   if (packages.chosen()) return packages.run();
   const auto config = config::load(file, config::process_environment(), package::source());
   if (!config) return report(config.error());

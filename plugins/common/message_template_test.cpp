@@ -11,7 +11,8 @@ namespace {
 
 MessageTemplate::Text expand(const char* text, trigger::testing::Message message,
                              MessageTemplate::Write write = nullptr) {
-  const trigger::testing::detail::MessageMemory memory(std::move(message), "t", 1);
+  const trigger::testing::detail::MessageMemory memory(std::move(message), "t", 1,
+                                                       trigger::testing::detail::FakeClock());
   const MessageTemplate made("key", text);
   const trigger::Message view(memory.raw(), nullptr);
   return write == nullptr ? made.expand(view) : made.expand(view, write);

@@ -177,7 +177,8 @@ http_forward::Settings settings_of(Mode mode) {
 class Fixed {
  public:
   explicit Fixed(Message message, std::int64_t unix_ns = 1'700'000'000'123'456'789)
-      : memory_(std::move(message), "t", 1), raw_(memory_.raw()) {
+      : memory_(std::move(message), "t", 1, trigger::testing::detail::FakeClock()),
+        raw_(memory_.raw()) {
     raw_.received_unix_ns = unix_ns;
   }
   trigger::Message view() const { return {raw_, nullptr}; }

@@ -27,6 +27,7 @@ class CountingSink final : public trigger::DeliverySink {
   void will_retry(const Delivery&, std::uint32_t, Millis, const std::string&) override { ++wrong_; }
   bool bury(Delivery&, const std::string&) override { return true; }
   void discarded(Delivery&, const std::string&) override { ++wrong_; }
+  void expired(Delivery&) override { ++wrong_; }
   void suspended(const Delivery&, const std::string&) override { ++wrong_; }
   void overdue(const Delivery&) override { ++wrong_; }
   void stalled(std::size_t) override { ++wrong_; }
