@@ -21,6 +21,8 @@ namespace fs = std::filesystem;
 constexpr std::size_t kMaxFile = std::size_t{16} << 20;
 constexpr const char* kTriggersFile = "triggers.toml";  // of a package
 constexpr const char* kLocalFile = "local.toml";        // beside it
+// Not "make it readable": it may hold a password.
+constexpr std::string_view kLocalAdvice = "it must belong to the user that the runtime runs as";
 
 class Loader {
  public:
@@ -178,12 +180,11 @@ class Loader {
                         .package = package.name,
                         .may_set_up = false};
     };
-    constexpr std::string_view kAdvice = "make it readable";
     const SourceFile file = source(kTriggersFile);
-    auto root = read_toml(file, folder / kTriggersFile, kAdvice, tried);
+    auto root = read_toml(file, folder / kTriggersFile, "make it readable", tried);
     if (root && fs::exists(fs::symlink_status(folder / kLocalFile, error))) {
       const SourceFile local = source(kLocalFile);
-      if (const auto values = read_toml(local, folder / kLocalFile, kAdvice, tried)) {
+      if (const auto values = read_toml(local, folder / kLocalFile, kLocalAdvice, tried)) {
         apply_local_values(local, read_local_values(local, *values), *root);
       }
     }

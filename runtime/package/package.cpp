@@ -158,7 +158,7 @@ Result<config::Config> Packages::load_with(const std::vector<Candidate>& candida
 }
 
 // Whether `name`, and every package that is whole now, could be loaded with these candidates.
-Result<> Packages::judge(const Scene& scene, std::vector<Candidate> candidates,
+Result<> Packages::judge(const Scene& scene, const std::vector<Candidate>& candidates,
                          std::string_view name) const {
   const auto loaded = load_with(candidates);
   if (!loaded) return tl::make_unexpected(loaded.error());
@@ -249,7 +249,7 @@ Result<Installed> Packages::install(const fs::path& archive, const config::Local
     }
     installed.replaced = scene->config.find_package(file->name)->version;
     const auto version = parse_version(installed.replaced);
-    if (version && *version > file->version && !downgrade) {
+    if (version && file->version < *version && !downgrade) {
       return fail(
           "package \"{}\" is there in version {}, which is newer than {}; ask for a downgrade "
           "(--downgrade), or leave it",

@@ -94,7 +94,7 @@ class Packages {
   Result<config::Config> load_with(const std::vector<Candidate>& candidates) const;
   Result<> refuse_if_required(const Scene& scene, std::string_view name,
                               std::string_view what) const;
-  Result<> judge(const Scene& scene, std::vector<Candidate> candidates,
+  Result<> judge(const Scene& scene, const std::vector<Candidate>& candidates,
                  std::string_view name) const;
 
   const std::filesystem::path config_file_;

@@ -39,12 +39,11 @@ Result<Version> parse_version(std::string_view text) {
 
 bool VersionRange::accepts(const Version& version) const {
   return std::all_of(bounds_.begin(), bounds_.end(), [&version](const Bound& bound) {
-    const auto order = version <=> bound.version;
-    if (bound.comparison == ">=") return order >= 0;
-    if (bound.comparison == "<=") return order <= 0;
-    if (bound.comparison == ">") return order > 0;
-    if (bound.comparison == "<") return order < 0;
-    return order == 0;
+    if (bound.comparison == ">=") return !(version < bound.version);
+    if (bound.comparison == "<=") return !(bound.version < version);
+    if (bound.comparison == ">") return bound.version < version;
+    if (bound.comparison == "<") return version < bound.version;
+    return version == bound.version;
   });
 }
 

@@ -1,8 +1,8 @@
 // Versions of packages, and which of them another package accepts.
 #pragma once
 
+#include <algorithm>
 #include <array>
-#include <compare>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -15,7 +15,11 @@ namespace triggerd::package {
 // One to three numbers: "2", "1.4", "1.4.0". What is left out is 0, so 1.4 and 1.4.0 are equal.
 struct Version {
   std::array<std::uint32_t, 3> numbers{};
-  friend auto operator<=>(const Version&, const Version&) = default;
+  friend bool operator==(const Version& a, const Version& b) { return !(a < b) && !(b < a); }
+  friend bool operator<(const Version& a, const Version& b) {
+    return std::lexicographical_compare(a.numbers.begin(), a.numbers.end(), b.numbers.begin(),
+                                        b.numbers.end());
+  }
 };
 Result<Version> parse_version(std::string_view text);
 
