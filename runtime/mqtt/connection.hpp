@@ -63,6 +63,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   tl::expected<void, PublishError> publish(const PublishRequest& request, PublishDone done);
 
   const ConnectionOptions& options() const { return options_; }
+  // The one in force, which may be the server's wish. [supervisor]
+  Millis keep_alive() const { return keep_alive_; }
 
  private:
   using State = ConnectionStatus::State;
