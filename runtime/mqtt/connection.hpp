@@ -71,6 +71,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   std::optional<Wall> certificate_ends() const {
     return options_.tls ? options_.tls->get()->not_after() : std::nullopt;
   }
+  // The one in force, which may be the server's wish. [supervisor]
+  Millis keep_alive() const { return keep_alive_; }
 
  private:
   using State = ConnectionStatus::State;

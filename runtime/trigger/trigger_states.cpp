@@ -195,7 +195,7 @@ void Trigger::apply_pause() {
   }
   // Only reading answers keep-alive. A clean session would lose what comes meanwhile, so there a
   // pause lasts as long as the server allows.
-  const Millis keep_alive = connection_->options().keep_alive;
+  const Millis keep_alive = connection_->keep_alive();
   const bool too_long = keep_alive > Millis(0) && lasted >= keep_alive * 3 / 4;
   const bool at_once = disabled_ || (suspended_ && !trial_needs_message_) || !mqtt::wire::wired();
   if (paused_ || !(at_once || (too_long && !clean))) return;

@@ -57,6 +57,17 @@ TEST_F(Mqtt5ServerTest, MessagesOfEveryQosComeAndTheSessionIsKept) {
   EXPECT_EQ(qos, (std::vector<unsigned>{0, 1, 2, 2}));
 }
 
+TEST_F(Mqtt5ServerTest, MessagesOfEveryQosComeOverAWebSocket) {
+  MosquittoServer server({.websockets = true});
+  start(fmt::format("[aliases.a]\nhost = \"ws://127.0.0.1:{}\"\nprotocol = \"5\"\n",
+                    server.websocket_port()) +
+        trigger_table("t", "a", "{ filter = \"x\", qos = 2 }", file()));
+  TestClient client(server.port());
+  for (int i = 0; i < 30; ++i) client.publish_later("x", std::to_string(i), i % 3);
+  ASSERT_TRUE(client.wait_published());
+  EXPECT_TRUE(wait_for_records(file(), 30));
+}
+
 TEST_F(Mqtt5ServerTest, PropertiesReachTheServiceAlsoAfterARestart) {
   const std::string config = alias_table("a", server_.port(), kV5) +
                              trigger_table("t", "a", "\"x\"", file(),
@@ -238,7 +249,9 @@ class Mqtt5Test : public AcknowledgeFixture {
 };
 
 TEST_F(Mqtt5Test, ConnectSaysWhatIsWanted) {
-  alias_keys_ += "session_expiry = \"1h\"\nreceive_maximum = 10\nmax_packet_size = \"64KiB\"\n";
+  alias_keys_ +=
+      "session_expiry = \"1h\"\nreceive_maximum = 10\nmax_packet_size = \"64KiB\"\n"
+      "[aliases.a.last_will]\ntopic = \"state\"\npayload = \"lost\"\nqos = 2\nretained = true\n";
   start("");
   const auto connect = connect_of("client-a.t");
   ASSERT_TRUE(connect);
@@ -252,6 +265,7 @@ TEST_F(Mqtt5Test, ConnectSaysWhatIsWanted) {
   EXPECT_TRUE(own->clean_session);
   EXPECT_EQ(own->properties, packet::u16_property(0x21, 10) + packet::u32_property(0x27, 65'536))
       << "no session, and no messages";
+  EXPECT_EQ(own->will, (packet::Will{"state", "lost", 2, true}));
 }
 
 TEST_F(Mqtt5Test, ATopicAliasIsResolved) {
