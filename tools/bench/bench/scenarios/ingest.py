@@ -12,7 +12,8 @@ A fake server on loopback sends as fast as the contender takes it; the service, 
 empty. What counts is what was sent (QoS 0) or completely acknowledged (QoS 1, 2), which for each
 contender is checked against what it says it has received. The ceiling is what a reader reaches
 that looks at nothing but the front of each packet. At QoS 0 there are no acknowledgements, so one
-mode of triggerd stands for all.'''
+mode of triggerd stands for all. Where it is not wired, triggerd can only pause by disconnecting,
+which ends the run.'''
 
 NOT_HERE = 'measured with 64 bytes over TCP only, which says what they cost'
 
