@@ -13,10 +13,11 @@ COLOURS = {
 INK = '#24292f'
 
 HEAD = f'''\
-set terminal svg size 960,{{height}} dynamic font "Helvetica,Arial,sans-serif,15" background "#ffffff"
+set terminal svg size 1100,{{height}} dynamic font "Helvetica,Arial,sans-serif,15" background "#ffffff"
 set encoding utf8
 set output "{{file}}"
-set title "{{title}}" font ",18" textcolor rgb "{INK}"
+set label 1 "{{title}}" at screen 0.5, 0.94 center font ",18" textcolor rgb "{INK}"
+set tmargin 4
 set border 3 linecolor rgb "#8c959f"
 set tics nomirror textcolor rgb "{INK}"
 set grid y linecolor rgb "#d8dee4" linewidth 1
@@ -76,7 +77,7 @@ def _ratio_bars(name, title, cells, default, output):
             f'title "{_text(_titles(cells)[rival])}"',
             f'{block} using 1:4:(0):($5-$4) with vectors nohead linewidth 1.4 '
             f'linecolor rgb "{INK}" notitle',
-            f'{block} using 1:($5>1?$5*1.13:1.13):6 with labels font ",12" '
+            f'{block} using 1:($5>1?$5*1.13:1.13):6 with labels font ",11" '
             f'textcolor rgb "{INK}" notitle',
         ]
     if not plots:
@@ -85,7 +86,7 @@ def _ratio_bars(name, title, cells, default, output):
                      for place, cell in enumerate(cells))
     return '\n'.join([
         _head(output, name, title, 'times as fast (log scale)'),
-        'set key at screen 0.5, 0.03 center bottom horizontal width 1', 'set bmargin 6',
+        'set key at screen 0.5, 0.03 center bottom horizontal maxrows 1', 'set bmargin 6',
         'set logscale y', f'set xrange [-0.6:{len(cells) - 0.4}]',
         f'set yrange [{min(0.7, least * 0.8):.3g}:{most * 1.6:.4g}]',
         'set ytics (0.25, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)',
@@ -95,16 +96,21 @@ def _ratio_bars(name, title, cells, default, output):
 
 
 def _times(value):
-    return f'{value:.1f}×' if value < 10 else f'{value:.0f}×'
+    if value >= 10:
+        return f'{value:.0f}×'
+    return f'{value:.1f}×' if value >= 1 else f'{value:.2f}'
 
 
 # ---- Latency curves
 
+# The rest is in the table: ten curves are not read.
+NOT_DRAWN = ('triggerd-durable-process', 'triggerd-unwired')
 PERCENTILES = (('50 %', 'p50'), ('90 %', 'p90'), ('99 %', 'p99'), ('99.9 %', 'p999'))
 
 
 def _latency_curves(name, title, cell, output):
-    contenders = [each for each in COLOURS if _figures(cell, each, 'p50')]
+    contenders = [each for each in COLOURS
+                  if each not in NOT_DRAWN and _figures(cell, each, 'p50')]
     if not contenders:
         return None
     blocks, plots = [], []

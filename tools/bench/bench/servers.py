@@ -39,7 +39,10 @@ class FakeServer(Process):
                 raise Failure(f'the fake server was not done in time with {contender.name}: '
                               f'{contender.last_words()}')
             time.sleep(0.002)
-        self.finish(1)
+        try:
+            self.finish(1)
+        except Failure as failure:
+            raise Failure(f'{failure}; {contender.name} said last: {contender.last_words()}') from None
         return self.report()
 
 

@@ -105,9 +105,7 @@ def scenario(setting):
              [P50, MAX, COUNT], few, measure_latency,
              {'all others': 'the sparse runs are long; these show what libraries differ in'},
              sparse='20:1500', publishers=1, seconds=7)
-    if setting.profile != 'smoke':
+    if setting.profile == 'full':
         cell('flood', 'more than gets through', 'end to end, sustained rate', [RATE, CPU],
-             everybody if setting.profile == 'full'
-             else setting.named('triggerd-durable-disk', 'mosquitto', 'paho'), measure_rate,
-             rate=60000, publishers=PUBLISHERS, seconds=setting.pick(1.5, 0.7))
+             everybody, measure_rate, rate=60000, publishers=PUBLISHERS, seconds=1.5)
     return Scenario('end-to-end', '2. End to end through a real mosquitto', ABOUT, cells)

@@ -56,7 +56,7 @@ def scenario(setting):
     contenders = setting.named('triggerd-durable-disk', 'triggerd-unwired', 'mosquitto', 'paho',
                                'mqttjs', 'node-red', 'mosquitto_sub')
     if setting.profile != 'full':
-        contenders = setting.named('triggerd-durable-disk', 'mosquitto', 'paho', 'mqttjs')
+        contenders = setting.named('triggerd-durable-disk', 'mosquitto', 'paho')
     return Scenario('footprint', '5. Start, memory, size, end', ABOUT, [Cell(
         'footprint', 'start, memory, size, end', [SUBSCRIBED, IDLE, LOADED, STOP, SIZE],
         contenders, lambda contender, folder: measure(setting, contender, folder), 'footprint')])

@@ -96,13 +96,14 @@ def _accept(setting, contender, folder, backlog):
 
 
 def _beside(setting, contender, folder, backlog):
-    """The rate of another trigger, while the backlog waits for its slow service."""
+    """The rate of another trigger, while the backlog waits for its slow service. That one has so
+    little room that it does not connect: the fake server would send to it, too."""
     folder.mkdir()
     with FakeServer(setting.paths.programs, folder, seconds=setting.pick(1.0, 0.6, 0.3),
                     warmup=0.2, qos=1, window=20) as server:
         job = Job(server.url, 1, folder, extra={
             'drain_timeout': '1s', 'state_dir': folder.parent / 'state',
-            'triggers': _slow_trigger(1000) if backlog > 0 else []})
+            'triggers': _slow_trigger(100) if backlog > 0 else []})
         with contender.start(job) as process:
             result = server.result(process)
             process.stop()
