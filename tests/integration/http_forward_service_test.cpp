@@ -296,6 +296,21 @@ TEST(HttpForwardLife, StopBreaksOffWhatIsUnderWayAndSaysNoVerdict) {
   }
 }
 
+// Where the first request opens the connection that the others are going to share.
+TEST(HttpForwardLife, StopBreaksOffWhatWaitsForAConnection) {
+  ScriptedHttpServer server;
+  server.answer(always(HttpAnswer().stall()));
+  auto instance = forward_to(server.url(), {{"http_version", "2"}});
+  std::vector<Attempt> attempts;
+  for (const Sent& message : messages(10)) attempts.push_back(instance.send(message));
+  ASSERT_TRUE(server.wait_for_requests(1)) << "the preface of HTTP/2 looks like one";
+  instance.stop();
+  for (const Attempt& attempt : attempts) {
+    EXPECT_EQ(attempt.reason().find("verdict"), std::string::npos) << attempt.reason();
+  }
+  EXPECT_TRUE(instance.violations().empty());
+}
+
 TEST(HttpForwardLife, StopWhileAnswersComeIn) {
   ScriptedHttpServer server;
   auto instance = forward_to(server.url());
