@@ -381,8 +381,8 @@ std::size_t resident_kib() {
 TEST(HttpForwardLife, ItsLibraryIsLoadedAndUnloadedManyTimes) {
   const TempDir dir;
   ScriptedHttpServer server;
-  std::size_t maps = 0;
-  std::size_t resident = 0;
+  [[maybe_unused]] std::size_t maps = 0;
+  [[maybe_unused]] std::size_t resident = 0;
   constexpr int kWarm = 10;
   for (int generation = 0; generation < 60; ++generation) {
     const auto file = dir / ("generation-" + std::to_string(generation) + ".so");
@@ -398,8 +398,10 @@ TEST(HttpForwardLife, ItsLibraryIsLoadedAndUnloadedManyTimes) {
       resident = resident_kib();
     }
   }
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which keep what was freed
   EXPECT_LE(count_maps(""), maps + 8) << "a stack or two of the server's threads";
   EXPECT_LT(resident_kib(), resident + 8 * 1024);
+#endif
 }
 
 TEST(HttpForwardLife, SeveralCopiesAreAtWorkAtOnce) {
