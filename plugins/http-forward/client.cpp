@@ -10,7 +10,6 @@
 #include <unordered_map>
 #include <utility>
 
-#include "library.hpp"
 #include "transfer.hpp"
 
 namespace http_forward {
@@ -33,6 +32,19 @@ class AllSignalsBlocked {
 };
 
 }  // namespace
+
+// libcurl counts its users, which may be several copies of this plugin and others beside it.
+class Client::LibraryUse {
+ public:
+  LibraryUse() {
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+      throw std::runtime_error("libcurl cannot be made ready");
+    }
+  }
+  ~LibraryUse() { curl_global_cleanup(); }
+  LibraryUse(const LibraryUse&) = delete;
+  LibraryUse& operator=(const LibraryUse&) = delete;
+};
 
 // The thread and what it works with.
 class Client::Loop {

@@ -12,7 +12,6 @@
 #include <utility>
 #include <vector>
 
-#include "library.hpp"
 #include "outcome.hpp"
 #include "request.hpp"
 #include "settings.hpp"
@@ -55,6 +54,7 @@ class Client {
   void submit(std::unique_ptr<Exchange> exchange);
 
  private:
+  class LibraryUse;
   class Loop;
 
   // Constant after construction.

@@ -31,8 +31,8 @@
 #include "base/result.hpp"
 #include "config/config.hpp"
 #include "mqtt/message.hpp"
-#include "mqtt/tls/material.hpp"
 #include "mqtt/properties.hpp"
+#include "mqtt/tls/material.hpp"
 
 namespace triggerd::mqtt {
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <set>
 #include <string>
 #include <vector>
@@ -89,6 +90,29 @@ TEST(HttpForwardServer, Http2GoawayCostsNothing) {
   const auto requests = server.wait_for_requests(60);
   EXPECT_EQ(subjects(requests).size(), 60U);
   EXPECT_GT(connections(requests), 7U);
+}
+
+// The same with others under way: what the server did not take may be a retry, and nothing is lost.
+TEST(HttpForwardServer, Http2GoawayUnderLoadLosesNothing) {
+  NginxServer server({.http2 = true, .extra_config = "keepalive_requests 7;"});
+  auto instance = forward_to(url_of(server), {{"http_version", "2"}});
+  std::vector<int> left(200);
+  std::iota(left.begin(), left.end(), 0);
+  for (int round = 0; !left.empty(); ++round) {
+    ASSERT_LT(round, 200);
+    std::vector<std::pair<int, Attempt>> attempts;
+    for (const int i : left) {
+      attempts.emplace_back(i, instance.send({"m/" + std::to_string(i), "x"}));
+    }
+    left.clear();
+    for (const auto& [i, attempt] : attempts) {
+      const Answer answer = answer_of(attempt);
+      ASSERT_NE(answer.code, TRIGGER_REJECT) << answer.reason;
+      if (answer.code == TRIGGER_RETRY) left.push_back(i);
+    }
+  }
+  EXPECT_EQ(subjects(server.wait_for_requests(200)).size(), 200U);
+  EXPECT_TRUE(instance.violations().empty());
 }
 
 TEST(HttpForwardServer, ConnectionsThatNginxEndsCostNothing) {
