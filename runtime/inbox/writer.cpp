@@ -87,7 +87,18 @@ void Writer::queue(Operation operation) {
 void Writer::accept(std::vector<EntryPtr> entries) {
   MutexLock lock(mutex_);
   for (EntryPtr& entry : entries) next_.operations.push_back(Accept{std::move(entry), {}, false});
+  if (next_.operations.size() >= sweep_at_) sweep();
   write_within(options_.grace);
+}
+
+// While the writer's thread does not get its turn, on a busy machine or a slow disk, messages that
+// are finished would gather here with all their memory.
+void Writer::sweep() {
+  stats_.finished += std::erase_if(next_.operations, [](const Operation& operation) {
+    const auto* const accept = std::get_if<Accept>(&operation);
+    return accept != nullptr && !accept->staged && !accept->entry->wants_writing();
+  });
+  sweep_at_ = std::max(kSweep, 2 * next_.operations.size());
 }
 
 void Writer::accept_staged(StagedKey staged, EntryPtr entry) {
@@ -171,6 +182,7 @@ void Writer::run() {
       writing_ = false;
       if (!wait_for_batch()) return;
       batch = std::exchange(next_, {});
+      sweep_at_ = kSweep;
       due_ = Monotonic::max();
       writing_ = true;
     }

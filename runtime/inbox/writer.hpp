@@ -47,6 +47,8 @@ struct MessageView {
 class Entry {
  public:
   virtual ~Entry() = default;
+  // False: it was finished, and nothing waits for written(). [any]
+  virtual bool wants_writing() const = 0;
   // Asked just before it is written. False: it is finished, and need not be.
   virtual bool begin_write() = 0;
   virtual MessageView view() const = 0;
@@ -127,6 +129,8 @@ class Writer {
     StagedKey staged;
     std::function<void()> done;
   };
+  // Operations that wait; above it, those that came to nothing meanwhile are looked for.
+  static constexpr std::size_t kSweep = 4'096;
   using Operation = std::variant<Accept, Stage, Unstage>;
   struct Batch {
     std::vector<Operation> operations;
@@ -147,6 +151,7 @@ class Writer {
   void note_size();
   void tell_trouble(const std::optional<std::string>& reason);
   void queue(Operation operation) TRIGGERD_REQUIRES(mutex_);
+  void sweep() TRIGGERD_REQUIRES(mutex_);
   void write_within(Millis grace) TRIGGERD_REQUIRES(mutex_);
 
   Inbox& inbox_;
@@ -157,6 +162,7 @@ class Writer {
   CondVar work_;
   CondVar idle_;
   Batch next_ TRIGGERD_GUARDED_BY(mutex_);
+  std::size_t sweep_at_ TRIGGERD_GUARDED_BY(mutex_) = kSweep;
   Monotonic due_ TRIGGERD_GUARDED_BY(mutex_) = Monotonic::max();
   bool writing_ TRIGGERD_GUARDED_BY(mutex_) = false;
   bool urgent_ TRIGGERD_GUARDED_BY(mutex_) = false;

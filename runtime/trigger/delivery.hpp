@@ -87,6 +87,9 @@ struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
   bool arrived_with(const mqtt::Receipt& receipt) const;
 
   // inbox::Entry [the writer's thread]
+  bool wants_writing() const override {
+    return storing_ != Storing::finished || !staged_key.empty();
+  }
   bool begin_write() override;
   inbox::MessageView view() const override;
   void written(std::optional<std::int64_t> number) override;

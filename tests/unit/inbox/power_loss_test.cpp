@@ -76,6 +76,7 @@ class Message : public Entry {
         topic_(topic_of(n)),
         payload_(payload_of(n)) {}
 
+  bool wants_writing() const override { return state_ != State::finished; }
   bool begin_write() override { return state_ != State::finished; }
   MessageView view() const override {
     return {.trigger = trigger_, .message_id = id, .topic = topic_, .payload = payload_, .qos = 1};

@@ -36,6 +36,7 @@ class FakeEntry : public Entry {
   FakeEntry(std::string id, Journal& journal, std::string payload = "payload")
       : id_(std::move(id)), payload_(std::move(payload)), journal_(journal) {}
 
+  bool wants_writing() const override { return !finished; }
   bool begin_write() override { return !finished; }
   MessageView view() const override {
     return {.trigger = "alarms",
@@ -139,6 +140,23 @@ TEST_F(WriterTest, WhatIsFinishedBeforeIsNotWritten) {
   EXPECT_EQ(writer_->stats().messages, 0U);
   EXPECT_EQ(writer_->stats().batches, 0U);
   EXPECT_EQ(writer_->stats().finished, 1U);
+}
+
+TEST_F(WriterTest, FinishedMessagesDoNotGatherWhereTheBatchIsLate) {
+  start({.grace = Millis(3'600'000)});
+  const FakePtr kept = accept("kept");
+  std::weak_ptr<FakeEntry> first;
+  for (int i = 0; i < 10'000; ++i) {
+    const FakePtr finished = accept(std::to_string(i));
+    finished->finished = true;
+    if (i == 0) first = finished;
+  }
+  EXPECT_TRUE(first.expired());
+  EXPECT_GT(writer_->stats().finished, 4'000U);
+  ASSERT_TRUE(flush());
+  EXPECT_EQ(messages().size(), 1U);
+  EXPECT_GT(kept->number, 0);
+  EXPECT_EQ(writer_->stats().finished, 10'000U);
 }
 
 TEST_F(WriterTest, ManyEntriesAreOneBatchInTheirOrder) {

@@ -18,6 +18,7 @@ using namespace triggerd;
 
 class Row final : public inbox::Entry {
  public:
+  bool wants_writing() const override { return true; }
   bool begin_write() override { return true; }
   inbox::MessageView view() const override {
     return {.trigger = "bench",
