@@ -14,6 +14,7 @@ namespace triggerd {
 
 struct Error {
   std::string message;
+  int code = 0;  // where whoever says it has numbers for what went wrong; else 0
 };
 
 template <class T = void>

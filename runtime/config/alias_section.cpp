@@ -1,8 +1,8 @@
 // [aliases.NAME] with its last will.
-#include "base/file.hpp"
 #include "base/text.hpp"
 #include "base/units.hpp"
 #include "config/names.hpp"
+#include "config/password_file.hpp"
 #include "config/sections.hpp"
 #include "config/server_address.hpp"
 #include "config/table_reader.hpp"
@@ -15,7 +15,6 @@ constexpr std::size_t kMaxServers = 64;
 constexpr std::size_t kMaxClientId = 1024;
 constexpr std::size_t kMaxMqttField = 65'535;       // MQTT 3.1.1, section 1.5.3
 constexpr std::uint64_t kMaxPacket = 256ULL << 20;  // just over the largest there is, section 2.2.3
-constexpr std::size_t kMaxSecretFile = 65'536;
 constexpr Millis kLongestWait = std::chrono::hours(24);
 constexpr Millis kLongestKeepAlive = std::chrono::seconds(65'535);  // section 3.1.2.10
 
@@ -57,15 +56,8 @@ void read_session(TableReader& reader, Alias& alias) {
       file.error(client_id->spot, "client_id is longer than {} bytes", kMaxClientId);
     }
   }
-  if (const auto protocol = reader.text("protocol")) {
-    if (protocol->value == "5") {
-      file.error(protocol->spot, "protocol \"5\" is not in this version yet; write \"3.1.1\"");
-    } else if (protocol->value != "3.1.1") {
-      file.error(protocol->spot, "protocol = \"{}\" is not known; write \"3.1.1\"",
-                 protocol->shown);
-    }
-  }
   reader.boolean("clean_session", alias.clean_session);
+  read_protocol(reader, alias);
   Millis timeout{};
   if (reader.duration("connection_timeout", timeout, Millis(0), kLongestWait)) {
     alias.connection_timeout = timeout == Millis(0) ? std::nullopt : std::optional(timeout);
@@ -88,20 +80,13 @@ void read_reconnect(TableReader& alias_reader, Alias& alias) {
   reader->report_unknown_keys();
 }
 
-// The content of a file that holds a secret. Errors say the path and never the content.
+// The content of a file that holds a secret.
 std::optional<std::string> read_secret_file(TableReader& reader, std::string_view key) {
   const auto path = reader.path(key);
   if (!path) return std::nullopt;
-  auto content = read_file(*path, kMaxSecretFile);
+  auto content = read_password_file(*path);
   if (!content) {
-    reader.file().error(reader.spot_of(key), "{}: {}; name a file that holds the password", key,
-                        content.error().message);
-    return std::nullopt;
-  }
-  if (content->ends_with('\n')) content->pop_back();  // what editors and echo add
-  if (content->empty()) {
-    reader.file().error(reader.spot_of(key), "{}: {} is empty; write the password into it", key,
-                        path->string());
+    reader.file().error(reader.spot_of(key), "{}: {}", key, content.error().message);
     return std::nullopt;
   }
   return *std::move(content);
@@ -183,6 +168,7 @@ void read_alias(const SourceFile& file, const Member& member, Sections& sections
   AliasDraft draft;
   Alias& alias = draft.alias;
   alias.name = member.key;
+  alias.package = file.package;
   alias.place = file.place(member.key_spot);
   reader.string("description", alias.description);
   reader.boolean("enabled", alias.enabled);
@@ -191,6 +177,7 @@ void read_alias(const SourceFile& file, const Member& member, Sections& sections
   read_reconnect(reader, alias);
   read_credentials(reader, alias);
   read_last_will(reader, alias);
+  read_alias_tls(reader, draft);
   reader.report_unknown_keys();
   draft.client_id_place = file.place(reader.spot_of("client_id"));
   sections.aliases.push_back(std::move(draft));

@@ -19,6 +19,40 @@ std::string to_string(const Place& place) {
   return fmt::format("{}:{}:{}", place.file, place.line, place.column);
 }
 
+const Truststore* Config::find_truststore(std::string_view name) const {
+  return find_by_name(truststores, name);
+}
+
+const Keystore* Config::find_keystore(std::string_view name) const {
+  return find_by_name(keystores, name);
+}
+
+std::vector<std::filesystem::path> Config::plugin_dirs_for(std::string_view package) const {
+  std::vector<std::filesystem::path> dirs;
+  if (const Package* own = find_package(package)) {
+    dirs.push_back(own->folder / "plugins");
+    for (const Requirement& requirement : own->requirements) {
+      const Package* required = find_package(requirement.name);
+      if (required != nullptr) dirs.push_back(required->folder / "plugins");
+    }
+  }
+  dirs.insert(dirs.end(), runtime.plugin_dirs.begin(), runtime.plugin_dirs.end());
+  return dirs;
+}
+
+std::vector<Diagnostic> Config::package_problems() const {
+  std::vector<Diagnostic> found;
+  for (const Package& package : packages) {
+    if (!package.enabled) continue;
+    found.insert(found.end(), package.problems.begin(), package.problems.end());
+  }
+  return found;
+}
+
+const Package* Config::find_package(std::string_view name) const {
+  return find_by_name(packages, name);
+}
+
 const Alias* Config::find_alias(std::string_view name) const {
   return find_by_name(aliases, name);
 }

@@ -2,6 +2,7 @@
 //
 //   config.hpp        what a configuration says, after every check and with every default filled in
 //   load.hpp          files -> Config, or all their errors at once
+//   local_values.hpp  what is different on this machine in the aliases of a package
 //   topic_filter.hpp  MQTT topic filters: validity and matching
 //   secret.hpp        passwords, which never reach a log
 //
@@ -30,12 +31,20 @@ struct Place {
 };
 std::string to_string(const Place& place);
 
+// One finding. `message` says what is wrong and, where it can, what to write instead.
+struct Diagnostic {
+  Place place;
+  std::string message;
+};
+
 struct RuntimeSection {
   std::string name;  // default: the host name
   std::filesystem::path state_dir = "var";
   Place state_dir_place;
   std::vector<std::filesystem::path> plugin_dirs;
+  std::filesystem::path packages_dir = "packages";
   Millis drain_timeout{10'000};
+  bool hot_reload = false;  // watch plugin_dirs, and put what is built there in service
 };
 
 struct InboxSection {
@@ -48,16 +57,42 @@ struct LogSection {
   LogFormat format = LogFormat::text;
 };
 
-// One server address. Schemes tcp and mqtt are TCP (default port 1883), ws is WebSocket (80).
+// One server address. Schemes tcp and mqtt are TCP (default port 1883), ws is WebSocket (80); ssl,
+// tls and mqtts are TLS (8883), wss is WebSocket on TLS (443).
 struct Server {
-  enum class Scheme { tcp, ws };
+  enum class Scheme { tcp, ws, ssl, wss };
   Scheme scheme = Scheme::tcp;
   std::string host;  // a name, an IPv4 address, or an IPv6 address without its brackets
   std::uint16_t port = 1883;
   std::string path;  // of a WebSocket, with its leading slash; else empty
+
+  bool has_tls() const { return scheme == Scheme::ssl || scheme == Scheme::wss; }
+  bool is_websocket() const { return scheme == Scheme::ws || scheme == Scheme::wss; }
 };
 // "tcp://host:1883", IPv6 in brackets: what log lines say and Paho takes.
 std::string to_string(const Server& server);
+
+// Whom to trust: the certificates that a server's own has to lead to.
+struct Truststore {
+  std::string name;
+  Place place;
+  bool system = false;         // file = "system": what the operating system trusts
+  std::filesystem::path file;  // else: a PEM bundle, or a folder of certificates
+  Place file_place;
+};
+
+// Who we are: keys with their certificates, in one PKCS#12 file or a pair of PEM files.
+struct Keystore {
+  std::string name;
+  Place place;
+  std::filesystem::path file;  // PKCS#12; empty: the two below
+  std::filesystem::path certificate;
+  std::filesystem::path private_key;
+  Place file_place;         // of `file` or `certificate`
+  Place private_key_place;  // of `file` or `private_key`
+  Secret password;
+  std::filesystem::path password_file;  // where `password` came from it: it is read again
+};
 
 struct LastWill {
   std::string topic;
@@ -68,14 +103,21 @@ struct LastWill {
   std::optional<std::string> on_disconnect_payload;
 };
 
+enum class Protocol { v3_1_1, v5 };
+
 struct Alias {
   std::string name;
+  std::string package;  // that carries it; empty: the configuration's own files do
   Place place;
   std::string description;
   bool enabled = true;
   std::vector<Server> servers;  // tried in order
   std::string client_id;        // empty: made once and kept in state_dir
-  bool clean_session = false;   // for subscriptions
+  Protocol protocol = Protocol::v3_1_1;
+  bool clean_session = false;  // for subscriptions
+  // MQTT 5: how long the server keeps the session without a connection, in whole seconds.
+  std::chrono::seconds session_expiry{7 * 24 * 3600};
+  std::uint16_t receive_maximum = 1000;  // MQTT 5: unacknowledged messages in flight to us
   std::optional<Millis> connection_timeout = Millis{30'000};  // nullopt: wait without limit
   Millis keep_alive{60'000};                                  // 0: off
   Backoff reconnect{Millis{1'000}, Millis{60'000}, 2.0};
@@ -83,11 +125,28 @@ struct Alias {
   std::string user_name;
   Secret password;
   std::optional<LastWill> last_will;
+  std::string truststore;  // empty: none of the servers has TLS
+  Place truststore_place;
+  std::string keystore;  // empty: the server does not ask who we are
+  Place keystore_place;
+  std::string key_alias;  // empty: the only key of the keystore
+  Place key_alias_place;
+  std::vector<std::string> alpn;  // protocols to offer in the TLS handshake, the best one first
+
+  bool has_tls() const { return !servers.empty() && servers.front().has_tls(); }
 };
+
+// MQTT 5: when SUBSCRIBE brings retained messages (MQTT 5.0, section 3.8.3.1).
+enum class RetainHandling { always, if_new, never };
 
 struct Topic {
   std::string filter;
   int qos = 1;
+  // MQTT 5.
+  bool no_local = false;             // not what this very connection publishes
+  bool retain_as_published = false;  // messages keep the RETAIN flag they were published with
+  RetainHandling retain_handling = RetainHandling::always;
+  std::uint32_t subscription_id = 0;  // comes with each message of this filter; 0: none
 };
 
 // Which messages of a trigger may not overtake each other.
@@ -96,12 +155,13 @@ struct Order {
     trigger,      // all of them
     topic,        // those with the same topic
     topic_level,  // those with the same `level` (1 or more) of their topic
+    property,     // MQTT 5: those with the same value of user property `pointer`
     json,         // those with the same value at JSON pointer `pointer` of their payload
     none
   };
   By by = By::trigger;
   unsigned level = 0;
-  std::string pointer;
+  std::string pointer;  // of By::json; the name of By::property
 };
 
 enum class Retained { process, skip, once };
@@ -129,13 +189,15 @@ struct Settings {
 
 struct Trigger {
   std::string name;
+  std::string package;  // as an alias's
   Place place;
   std::string description;
   bool enabled = true;
   std::string alias;
   std::vector<Topic> topics;
-  std::string plugin;   // "thermostat" of "thermostat:high-temperature"
-  std::string service;  // "high-temperature"; empty: the only one the plugin exports
+  std::string shared_group;  // empty: not shared
+  std::string plugin;        // "thermostat" of "thermostat:high-temperature"
+  std::string service;       // "high-temperature"; empty: the only one the plugin exports
   Place service_place;
   std::uint32_t concurrency = 1;
   Place concurrency_place;
@@ -154,13 +216,45 @@ struct Trigger {
   Settings settings;
 };
 
+// A package that another one needs.
+struct Requirement {
+  std::string name;
+  Place place;
+};
+
+// A package as it was found, whether or not it could be loaded. With `problems`, nothing that it
+// carries is in the Config.
+struct Package {
+  std::string name;
+  std::string version;  // empty where its package.toml cannot be read
+  std::string description;
+  std::filesystem::path folder;
+  std::filesystem::path staged_in;  // where its files are read while it is installed; else empty
+  bool enabled = true;              // false: so is nothing that it carries
+  std::vector<Requirement> requirements;
+  std::vector<Diagnostic> problems;
+};
+
 struct Config {
   RuntimeSection runtime;
   LogSection log;
   InboxSection inbox;
+  std::vector<Truststore> truststores;
+  std::vector<Keystore> keystores;
   std::vector<Alias> aliases;
   std::vector<Trigger> triggers;
+  std::vector<Package> packages;  // a package stands behind those that it requires
 
+  const Truststore* find_truststore(std::string_view name) const;
+  const Keystore* find_keystore(std::string_view name) const;
+  // Where plugins of a trigger of `package` are looked for, in this order: in the package, in those
+  // that it requires, in plugin_dirs. With an empty name, in plugin_dirs alone.
+  std::vector<std::filesystem::path> plugin_dirs_for(std::string_view package) const;
+
+  // What keeps packages that are enabled from being loaded.
+  std::vector<Diagnostic> package_problems() const;
+
+  const Package* find_package(std::string_view name) const;
   const Alias* find_alias(std::string_view name) const;
   const Trigger* find_trigger(std::string_view name) const;
 };

@@ -35,6 +35,9 @@ struct SourceFile {
   std::filesystem::path folder;  // relative paths in it start here
   const Environment& environment;
   Diagnostics& diagnostics;
+  std::string package = {};  // that it belongs to
+  // False: it defines aliases and triggers, and says nothing of the runtime itself.
+  bool may_set_up = true;
 
   Place place(Spot spot) const { return {name, spot.line, spot.column}; }
   template <class... Args>

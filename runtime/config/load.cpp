@@ -8,6 +8,7 @@
 
 #include "base/file.hpp"
 #include "config/diagnostics.hpp"
+#include "config/local_values.hpp"
 #include "config/parse_toml.hpp"
 #include "config/sections.hpp"
 #include "config/validate.hpp"
@@ -18,27 +19,24 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxFile = std::size_t{16} << 20;
+constexpr const char* kTriggersFile = "triggers.toml";  // of a package
+constexpr const char* kLocalFile = "local.toml";        // beside it
 
 class Loader {
  public:
-  explicit Loader(const Environment& environment) : environment_(environment) {}
+  Loader(fs::path file, const Environment& environment)
+      : file_(std::move(file)), folder_(file_.parent_path()), environment_(environment) {}
 
   // `advice` is what to do where the file cannot be read.
-  void read_file_at(const fs::path& path, std::string_view advice) {
-    diagnostics_.begin_file(path.string());
-    const auto text = read_file(path, kMaxFile);
-    if (!text) {
-      add_whole_file(path, fmt::format("{}; {}", text.error().message, advice));
-      return;
+  void read_own_file(const fs::path& path, std::string_view advice, bool may_set_up = true) {
+    const SourceFile file{.name = path.string(),
+                          .folder = path.parent_path(),
+                          .environment = environment_,
+                          .diagnostics = diagnostics_,
+                          .may_set_up = may_set_up};
+    if (const auto root = read_toml(file, path, advice, sections_)) {
+      read_sections(file, *root, sections_);
     }
-    const auto root = parse_toml(*text);
-    const SourceFile file{path.string(), path.parent_path(), environment_, diagnostics_};
-    if (!root) {
-      sections_.complete = false;
-      file.error(root.error().spot, "{}", root.error().message);
-      return;
-    }
-    read_sections(file, *root, sections_);
   }
 
   // The folder's *.toml in name order, without hidden files: editors and container mounts leave
@@ -54,43 +52,173 @@ class Loader {
     }
     if (error) {
       diagnostics_.begin_file(folder.string());
-      add_whole_file(folder, fmt::format("cannot list {}: {}; it must be a readable folder",
-                                         folder.string(), error.message()));
+      diagnostics_.add(Place{folder.string(), 0, 0},
+                       fmt::format("cannot list {}: {}; it must be a readable folder",
+                                   folder.string(), error.message()));
+      sections_.complete = false;
       return;
     }
     std::sort(files.begin(), files.end());
-    for (const fs::path& file : files) read_file_at(file, "make it readable, or remove it");
+    for (const fs::path& file : files) read_own_file(file, "make it readable, or remove it");
   }
 
-  tl::expected<Config, std::vector<Diagnostic>> finish(const fs::path& file) {
+  // What was defined while the runtime ran.
+  void read_managed_file() {
+    if (!sections_.complete) return;  // state_dir may be said in what could not be read
+    const fs::path managed = state_dir() / "managed.toml";
+    std::error_code error;
+    if (fs::exists(managed, error)) {
+      read_own_file(managed, "make it readable, or remove it", false);
+    }
+  }
+
+  void read_packages(const PackageSource& source) {
     validate(sections_, diagnostics_);
-    if (!diagnostics_.empty()) return tl::make_unexpected(std::move(diagnostics_).sorted());
+    if (!source || !sections_.complete) return;
+    auto found = source(packages_dir(), state_dir());
+    if (!found) {
+      for (Diagnostic& diagnostic : found.error()) {
+        diagnostics_.begin_file(diagnostic.place.file);
+        diagnostics_.add(std::move(diagnostic.place), std::move(diagnostic.message));
+      }
+      return;
+    }
+    for (Package& package : *found) {
+      if (package.problems.empty()) package.problems = blame_requirements(package);
+      if (package.problems.empty()) package.problems = read_package(package);
+      packages_.push_back(std::move(package));
+    }
+  }
+
+  tl::expected<Config, std::vector<Diagnostic>> finish() {
+    // Its aliases may be the ones that are missing.
+    if (std::any_of(packages_.begin(), packages_.end(),
+                    [](const Package& package) { return !package.problems.empty(); })) {
+      sections_.complete = false;
+    }
+    validate_alias_references(sections_, "", diagnostics_);
+    if (!diagnostics_.empty()) return tl::make_unexpected(all_diagnostics());
     Config config;
     config.runtime = std::move(sections_.runtime);
-    const fs::path folder = file.parent_path();
     if (config.runtime.name.empty()) config.runtime.name = host_name();
-    config.runtime.state_dir = std::move(sections_.state_dir).value_or(folder / "var");
+    config.runtime.state_dir = state_dir();
     if (config.runtime.state_dir_place.file.empty()) {
-      config.runtime.state_dir_place.file = file.string();
+      config.runtime.state_dir_place.file = file_.string();
     }
     if (sections_.plugin_dirs) {
       config.runtime.plugin_dirs = *std::move(sections_.plugin_dirs);
     } else {
-      config.runtime.plugin_dirs = {folder / "plugins"};
+      config.runtime.plugin_dirs = {folder_ / "plugins"};
     }
+    config.runtime.packages_dir = packages_dir();
     config.log = sections_.log;
     config.inbox = sections_.inbox;
+    config.truststores = std::move(sections_.truststores);
+    config.keystores = std::move(sections_.keystores);
     for (AliasDraft& draft : sections_.aliases) config.aliases.push_back(std::move(draft.alias));
     for (TriggerDraft& draft : sections_.triggers) {
       config.triggers.push_back(std::move(draft.trigger));
     }
+    config.packages = std::move(packages_);
     return config;
   }
 
  private:
-  void add_whole_file(const fs::path& path, std::string message) {
-    sections_.complete = false;
-    diagnostics_.add(Place{path.string(), 0, 0}, std::move(message));
+  fs::path state_dir() const { return sections_.state_dir.value_or(folder_ / "var"); }
+  fs::path packages_dir() const { return sections_.packages_dir.value_or(folder_ / "packages"); }
+
+  // nullopt, with what is wrong among the file's diagnostics, where it is no TOML file.
+  static std::optional<Node> read_toml(const SourceFile& file, const fs::path& path,
+                                       std::string_view advice, Sections& sections) {
+    file.diagnostics.begin_file(file.name);
+    const auto text = read_file(path, kMaxFile);
+    if (!text) {
+      sections.complete = false;
+      file.error({}, "{}; {}", text.error().message, advice);
+      return std::nullopt;
+    }
+    auto root = parse_toml(*text);
+    if (!root) {
+      sections.complete = false;
+      file.error(root.error().spot, "{}", root.error().message);
+      return std::nullopt;
+    }
+    return *std::move(root);
+  }
+
+  // Whether something that `package` requires could not be loaded.
+  std::vector<Diagnostic> blame_requirements(const Package& package) const {
+    std::vector<Diagnostic> problems;
+    for (const Requirement& requirement : package.requirements) {
+      for (const Package& other : packages_) {
+        if (other.name != requirement.name || other.problems.empty()) continue;
+        problems.push_back({requirement.place,
+                            fmt::format("package \"{}\" requires package \"{}\", which cannot be "
+                                        "loaded",
+                                        package.name, other.name)});
+      }
+    }
+    return problems;
+  }
+
+  // Takes what `package` carries, or nothing of it: then these are the reasons.
+  std::vector<Diagnostic> read_package(const Package& package) {
+    const fs::path folder = package.staged_in.empty() ? package.folder : package.staged_in;
+    std::error_code error;
+    if (!fs::exists(fs::symlink_status(folder / kTriggersFile, error))) return {};
+    Diagnostics found;
+    Sections tried = sections_;
+    std::set<std::string>& required = tried.requirements[package.name];
+    for (const Requirement& requirement : package.requirements) required.insert(requirement.name);
+    const auto source = [&](const char* name) {
+      return SourceFile{.name = (package.folder / name).string(),
+                        .folder = folder,
+                        .environment = environment_,
+                        .diagnostics = found,
+                        .package = package.name,
+                        .may_set_up = false};
+    };
+    constexpr std::string_view kAdvice = "make it readable";
+    const SourceFile file = source(kTriggersFile);
+    auto root = read_toml(file, folder / kTriggersFile, kAdvice, tried);
+    if (root && fs::exists(fs::symlink_status(folder / kLocalFile, error))) {
+      const SourceFile local = source(kLocalFile);
+      if (const auto values = read_toml(local, folder / kLocalFile, kAdvice, tried)) {
+        apply_local_values(local, read_local_values(local, *values), *root);
+      }
+    }
+    if (root && found.empty()) {
+      read_sections(file, *root, tried);
+      Diagnostics all;  // those of other files were told before
+      validate(tried, all);
+      for (Diagnostic& diagnostic : std::move(all).sorted()) {
+        if (diagnostic.place.file != file.name) continue;
+        found.add(std::move(diagnostic.place), std::move(diagnostic.message));
+      }
+      validate_alias_references(tried, package.name, found);
+    }
+    if (!found.empty()) return std::move(found).sorted();
+    if (!package.enabled) disable(tried, package.name);
+    sections_ = std::move(tried);
+    return {};
+  }
+
+  static void disable(Sections& sections, const std::string& package) {
+    for (AliasDraft& draft : sections.aliases) {
+      if (draft.alias.package == package) draft.alias.enabled = false;
+    }
+    for (TriggerDraft& draft : sections.triggers) {
+      if (draft.trigger.package == package) draft.trigger.enabled = false;
+    }
+  }
+
+  // Those of packages too: who has to mend the one looks for the others.
+  std::vector<Diagnostic> all_diagnostics() {
+    std::vector<Diagnostic> all = std::move(diagnostics_).sorted();
+    for (const Package& package : packages_) {
+      if (package.enabled) all.insert(all.end(), package.problems.begin(), package.problems.end());
+    }
+    return all;
   }
 
   static std::string host_name() {
@@ -99,9 +227,12 @@ class Loader {
     return name;
   }
 
+  const fs::path file_;
+  const fs::path folder_;
   const Environment& environment_;
   Diagnostics diagnostics_;
   Sections sections_;
+  std::vector<Package> packages_;
 };
 
 }  // namespace
@@ -123,12 +254,15 @@ Environment process_environment() {
 }
 
 tl::expected<Config, std::vector<Diagnostic>> load(const fs::path& file,
-                                                   const Environment& environment) {
+                                                   const Environment& environment,
+                                                   const PackageSource& packages) {
   try {
-    Loader loader(environment);
-    loader.read_file_at(file, "name the configuration with --config");
+    Loader loader(file, environment);
+    loader.read_own_file(file, "name the configuration with --config");
     loader.read_folder(file.parent_path() / "conf.d");
-    return loader.finish(file);
+    loader.read_managed_file();
+    loader.read_packages(packages);
+    return loader.finish();
   } catch (const std::exception& error) {
     return tl::make_unexpected(std::vector{
         Diagnostic{Place{file.string(), 0, 0}, fmt::format("cannot be read: {}", error.what())}});

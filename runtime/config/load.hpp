@@ -1,4 +1,4 @@
-// Reads triggers.toml and its conf.d/*.toml into a Config.
+// Reads triggers.toml, its conf.d/*.toml, the managed file and the packages into a Config.
 #pragma once
 
 #include <filesystem>
@@ -12,11 +12,6 @@
 
 namespace triggerd::config {
 
-// One finding. `message` says what is wrong and, where it can, what to write instead.
-struct Diagnostic {
-  Place place;
-  std::string message;
-};
 // "FILE:LINE:COLUMN: error: MESSAGE"; without a line where the whole file is meant.
 std::string to_string(const Diagnostic& diagnostic);
 
@@ -24,10 +19,18 @@ std::string to_string(const Diagnostic& diagnostic);
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;
 Environment process_environment();
 
-// Reads `file`, then every conf.d/*.toml beside it in name order. All errors of all files are
-// reported at once, in the order of files and places. Paths in diagnostics are as `file` was given.
-// [main thread]; never throws.
+// Finds the packages in a folder: those that are required before those that require them, with the
+// problems that can be seen without their triggers.toml. What is wrong with one package is that
+// package's; an error is of all of them.
+using PackageSource = std::function<tl::expected<std::vector<Package>, std::vector<Diagnostic>>(
+    const std::filesystem::path& packages_dir, const std::filesystem::path& state_dir)>;
+
+// Reads `file`, then every conf.d/*.toml beside it in name order, then STATE_DIR/managed.toml, then
+// the triggers.toml of each package that `packages` finds. All errors of all files are reported at
+// once, in the order of files and places; but errors of a package are its own problems, and leave
+// it out. Paths in diagnostics are as `file` was given. [main thread]; never throws.
 tl::expected<Config, std::vector<Diagnostic>> load(const std::filesystem::path& file,
-                                                   const Environment& environment);
+                                                   const Environment& environment,
+                                                   const PackageSource& packages = {});
 
 }  // namespace triggerd::config

@@ -33,6 +33,7 @@ bool is_json_pointer(std::string_view text) {
 Result<Order> parse_order(std::string_view text) {
   constexpr std::string_view kTopic = "topic:";
   constexpr std::string_view kJson = "json:";
+  constexpr std::string_view kProperty = "property:";
   if (text == "trigger") return Order{Order::By::trigger, 0, {}};
   if (text == "topic") return Order{Order::By::topic, 0, {}};
   if (text == "none") return Order{Order::By::none, 0, {}};
@@ -50,12 +51,18 @@ Result<Order> parse_order(std::string_view text) {
     }
     return Order{Order::By::json, 0, std::string(pointer)};
   }
-  if (text.starts_with("property:")) {
-    return fail(
-        "an order by property needs protocol = \"5\", which is not in this version yet; "
-        "write \"json:/POINTER\" or \"topic:N\"");
+  if (text.starts_with(kProperty)) {
+    const std::string_view name = text.substr(kProperty.size());
+    if (name.empty()) {
+      return fail(
+          "behind \"property:\" stands the name of a user property, as in "
+          "\"property:device\"");
+    }
+    return Order{Order::By::property, 0, std::string(name)};
   }
-  return fail("it must be \"trigger\", \"topic\", \"topic:N\", \"json:/POINTER\" or \"none\"");
+  return fail(
+      "it must be \"trigger\", \"topic\", \"topic:N\", \"property:NAME\", \"json:/POINTER\" or "
+      "\"none\"");
 }
 
 }  // namespace triggerd::config

@@ -57,16 +57,16 @@ void read_runtime(const SourceFile& file, const Node& table, Sections& sections)
       }
     }
   }
+  if (is_first(reader, "packages_dir", sections)) {
+    if (auto path = reader.path("packages_dir")) {
+      sections.packages_dir = without_last_slash(*std::move(path));
+    }
+  }
   if (is_first(reader, "drain_timeout", sections)) {
     reader.duration("drain_timeout", sections.runtime.drain_timeout, Millis(0), kLongest);
   }
   if (is_first(reader, "hot_reload", sections)) {
-    bool hot_reload = false;
-    reader.boolean("hot_reload", hot_reload);
-    if (hot_reload) {
-      file.error(reader.spot_of("hot_reload"),
-                 "hot reload is not in this version yet; write false");
-    }
+    reader.boolean("hot_reload", sections.runtime.hot_reload);
   }
   reader.report_unknown_keys();
 }

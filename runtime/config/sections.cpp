@@ -5,13 +5,18 @@
 namespace triggerd::config {
 namespace {
 
-void read_aliases(const SourceFile& file, const Node& node, Sections& sections) {
-  const auto* table = node.as<Node::Table>();
+// A table of named tables: [KEY.NAME].
+void read_named(TableReader& root, std::string_view key, Sections& sections,
+                void (*read)(const SourceFile&, const Member&, Sections&)) {
+  const Node* node = root.get(key);
+  if (node == nullptr) return;
+  const auto* table = node->as<Node::Table>();
   if (table == nullptr) {
-    file.error(node.spot, "aliases must be a table, not {}; write [aliases.NAME]", type_name(node));
+    root.file().error(node->spot, "{} must be a table, not {}; write [{}.NAME]", key,
+                      type_name(*node), key);
     return;
   }
-  for (const Member& member : *table) read_alias(file, member, sections);
+  for (const Member& member : *table) read(root.file(), member, sections);
 }
 
 void read_triggers(const SourceFile& file, const Node& node, Sections& sections) {
@@ -35,6 +40,13 @@ void read_one_table(TableReader& reader, std::string_view key, Sections& section
                     void (*read)(const SourceFile&, const Node&, Sections&)) {
   const Node* node = reader.get(key);
   if (node == nullptr) return;
+  if (!reader.file().may_set_up) {
+    reader.file().error(node->spot,
+                        "[{}] has no place in this file, which may define aliases and triggers; "
+                        "write it into the runtime's own triggers.toml",
+                        key);
+    return;
+  }
   if (node->as<Node::Table>() == nullptr) {
     reader.file().error(node->spot, "{} must be a table, not {}; write [{}]", key, type_name(*node),
                         key);
@@ -50,7 +62,9 @@ void read_sections(const SourceFile& file, const Node& root, Sections& sections)
   read_one_table(reader, "runtime", sections, read_runtime);
   read_one_table(reader, "log", sections, read_log);
   read_one_table(reader, "inbox", sections, read_inbox);
-  if (const Node* aliases = reader.get("aliases")) read_aliases(file, *aliases, sections);
+  read_named(reader, "truststores", sections, read_truststore);
+  read_named(reader, "keystores", sections, read_keystore);
+  read_named(reader, "aliases", sections, read_alias);
   if (const Node* triggers = reader.get("triggers")) read_triggers(file, *triggers, sections);
   reader.report_unknown_keys();
 }

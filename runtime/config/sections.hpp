@@ -5,6 +5,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,13 +18,22 @@ namespace triggerd::config {
 struct AliasDraft {
   Alias alias;
   Place client_id_place;
+  std::string truststore_shown;  // as it was written; empty where the alias names none
+  std::string keystore_shown;
 };
 
 struct TriggerDraft {
+  // A key that only MQTT 5 has, and where it was written.
+  struct Mqtt5Key {
+    std::string key;
+    Place place;
+  };
   Trigger trigger;
   Place name_place;
   Place alias_place;
   std::string alias_shown;  // as it was written; empty where the trigger names no alias
+  std::vector<Mqtt5Key> mqtt5_keys;
+  std::optional<Place> retain_as_published;  // where it was first written as true
 };
 
 // What all files together have said so far. A draft whose errors were reported is here all the
@@ -32,12 +42,17 @@ struct Sections {
   RuntimeSection runtime;
   std::optional<std::filesystem::path> state_dir;
   std::optional<std::vector<std::filesystem::path>> plugin_dirs;
+  std::optional<std::filesystem::path> packages_dir;
   LogSection log;
   InboxSection inbox;
   // "[log] level" -> where it was written: the keys of [runtime] and [log] are written once.
   std::map<std::string, Place> written;
+  std::vector<Truststore> truststores;
+  std::vector<Keystore> keystores;
   std::vector<AliasDraft> aliases;
   std::vector<TriggerDraft> triggers;
+  // Which packages a package requires: it may use their aliases.
+  std::map<std::string, std::set<std::string>> requirements;
   // False once a file could not be read: what is missing may have been in there.
   bool complete = true;
 };
@@ -50,6 +65,17 @@ void read_runtime(const SourceFile& file, const Node& table, Sections& sections)
 void read_inbox(const SourceFile& file, const Node& table, Sections& sections);
 void read_log(const SourceFile& file, const Node& table, Sections& sections);
 void read_alias(const SourceFile& file, const Member& member, Sections& sections);
+void read_truststore(const SourceFile& file, const Member& member, Sections& sections);
+void read_keystore(const SourceFile& file, const Member& member, Sections& sections);
 void read_trigger(const SourceFile& file, const Node& table, Sections& sections);
+
+class TableReader;
+
+// The TLS keys of an alias, whose servers have been read.
+void read_alias_tls(TableReader& reader, AliasDraft& draft);
+// The keys of an alias that depend on its protocol; clean_session was read. (protocol.cpp)
+void read_protocol(TableReader& reader, Alias& alias);
+// topics and shared_group of a trigger. (topics.cpp)
+void read_topics(TableReader& reader, TriggerDraft& draft);
 
 }  // namespace triggerd::config

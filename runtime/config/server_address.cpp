@@ -83,23 +83,23 @@ Result<> parse_authority(std::string_view text, Server& server) {
 
 Result<> parse_scheme(std::string_view text, Server& server) {
   const std::string scheme = lower_case(text);
-  if (scheme == "ssl" || scheme == "tls" || scheme == "mqtts" || scheme == "wss") {
-    return fail("TLS is not in this version yet; use tcp://, mqtt:// or ws://");
-  }
-  if (scheme == "ws") {
-    server.scheme = Server::Scheme::ws;
-    server.port = 80;
+  if (scheme == "ws" || scheme == "wss") {
+    server.scheme = scheme == "ws" ? Server::Scheme::ws : Server::Scheme::wss;
+    server.port = scheme == "ws" ? 80 : 443;
     server.path = "/mqtt";
+  } else if (scheme == "ssl" || scheme == "tls" || scheme == "mqtts") {
+    server.scheme = Server::Scheme::ssl;
+    server.port = 8883;
   } else if (scheme != "tcp" && scheme != "mqtt") {
-    return fail("the scheme must be tcp, mqtt or ws, as in tcp://HOST:PORT");
+    return fail("the scheme must be tcp, mqtt, ws, ssl, mqtts or wss, as in tcp://HOST:PORT");
   }
   return {};
 }
 
 Result<> parse_path(std::string_view path, Server& server) {
   if (path.empty()) return {};
-  if (server.scheme != Server::Scheme::ws) {
-    return fail("a path belongs only to a WebSocket (ws://); end with the port");
+  if (!server.is_websocket()) {
+    return fail("a path belongs only to a WebSocket (ws:// or wss://); end with the port");
   }
   // A query could carry a token, and addresses are written into log lines.
   const bool plain = std::all_of(path.begin(), path.end(), [](char c) {
@@ -110,6 +110,20 @@ Result<> parse_path(std::string_view path, Server& server) {
   }
   server.path = path;
   return {};
+}
+
+std::string_view name_of(Server::Scheme scheme) {
+  switch (scheme) {
+    case Server::Scheme::tcp:
+      return "tcp";
+    case Server::Scheme::ws:
+      return "ws";
+    case Server::Scheme::ssl:
+      return "ssl";
+    case Server::Scheme::wss:
+      return "wss";
+  }
+  return "";
 }
 
 }  // namespace
@@ -125,7 +139,9 @@ Result<Server> parse_server(std::string_view text) {
         "user name and password belong in user_name and password; write SCHEME://HOST:PORT");
   }
   if (separator == std::string_view::npos) {
-    return fail("the scheme is missing; write tcp://HOST:PORT, mqtt://HOST:PORT or ws://HOST:PORT");
+    return fail(
+        "the scheme is missing; write tcp://HOST:PORT, ssl://HOST:PORT, ws://HOST:PORT or "
+        "wss://HOST:PORT");
   }
   Server server;
   if (auto done = parse_scheme(text.substr(0, separator), server); !done) {
@@ -142,9 +158,8 @@ Result<Server> parse_server(std::string_view text) {
 
 std::string to_string(const Server& server) {
   const bool ipv6 = server.host.find(':') != std::string::npos;
-  const char* scheme = server.scheme == Server::Scheme::ws ? "ws" : "tcp";
-  return fmt::format("{}://{}{}{}:{}{}", scheme, ipv6 ? "[" : "", server.host, ipv6 ? "]" : "",
-                     server.port, server.path);
+  return fmt::format("{}://{}{}{}:{}{}", name_of(server.scheme), ipv6 ? "[" : "", server.host,
+                     ipv6 ? "]" : "", server.port, server.path);
 }
 
 }  // namespace triggerd::config

@@ -49,8 +49,9 @@ Result<> check_topic_filter(std::string_view filter) {
   if (auto checked = check_text(filter); !checked) return checked;
   if (filter.starts_with("$share/")) {
     return fail(
-        "is a shared subscription ($share/), which is not in this version yet; write the "
-        "filter behind the group's name");
+        "is a shared subscription ($share/); write the group's name as shared_group of the "
+        "trigger, "
+        "and here the filter behind it");
   }
   Levels levels(filter);
   while (const auto level = levels.next()) {
@@ -63,6 +64,18 @@ Result<> check_topic_filter(std::string_view filter) {
       return fail(
           "has a \"+\" that is not a whole level; write it between slashes, as in \"a/+/b\"");
     }
+  }
+  return {};
+}
+
+std::string shared_filter(std::string_view group, std::string_view filter) {
+  return group.empty() ? std::string(filter) : fmt::format("$share/{}/{}", group, filter);
+}
+
+Result<> check_shared_group(std::string_view group) {
+  if (auto checked = check_text(group); !checked) return checked;
+  if (group.find_first_of("/+#") != std::string_view::npos) {
+    return fail("contains \"/\", \"+\" or \"#\", which the name of a group may not; write another");
   }
   return {};
 }

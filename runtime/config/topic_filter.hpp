@@ -1,8 +1,10 @@
-// MQTT topic names and topic filters (MQTT 3.1.1, sections 4.7.1 to 4.7.3).
+// MQTT topic names and topic filters (MQTT 3.1.1, sections 4.7.1 to 4.7.3), and shared
+// subscriptions (MQTT 5.0, section 4.8.2; many servers know them on 3.1.1 too).
 //
 // Pure functions, any thread.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "base/result.hpp"
@@ -11,6 +13,11 @@ namespace triggerd::config {
 
 // Whether a server would accept it in SUBSCRIBE; the error says what is wrong with it.
 Result<> check_topic_filter(std::string_view filter);
+// What SUBSCRIBE names for it where replicas share the work; the filter itself without a group.
+// Messages arrive on their plain topic all the same.
+std::string shared_filter(std::string_view group, std::string_view filter);
+// Whether it can name a group.
+Result<> check_shared_group(std::string_view group);
 // Whether a server would accept it in PUBLISH.
 Result<> check_topic_name(std::string_view topic);
 

@@ -1,6 +1,4 @@
 // [[triggers]] with their settings.
-#include <unordered_set>
-
 #include "base/text.hpp"
 #include "config/names.hpp"
 #include "config/order.hpp"
@@ -25,56 +23,6 @@ void read_name(TableReader& reader, Trigger& trigger) {
                         "\"{}\" cannot name a trigger; use letters, digits, \"_\", \".\" and "
                         "\"-\", at most {} of them, a letter or digit first",
                         name->shown, kMaxName);
-  }
-}
-
-// A filter, or {filter, qos}.
-std::optional<Text> read_topic(const SourceFile& file, const Node& node, Topic& topic) {
-  std::optional<Text> filter;
-  if (node.as<Node::Table>() != nullptr) {
-    TableReader reader(file, node, "an element of topics");
-    if (reader.get("filter") == nullptr) reader.report_missing("filter", "filter = \"a/#\"");
-    filter = reader.text("filter");
-    reader.integer("qos", topic.qos, 0, 2);
-    reader.report_unknown_keys();
-  } else if (node.as<std::string>() != nullptr) {
-    filter = read_text(file, "an element of topics", node);
-  } else {
-    file.error(node.spot, "an element of topics must be a filter or {{filter, qos}}, not {}",
-               type_name(node));
-  }
-  if (!filter) return std::nullopt;
-  topic.filter = filter->value;
-  if (const auto checked = check_topic_filter(topic.filter); !checked) {
-    file.error(filter->spot, "filter \"{}\" {}", filter->shown, checked.error().message);
-    return std::nullopt;
-  }
-  return filter;
-}
-
-void read_topics(TableReader& reader, Trigger& trigger) {
-  const SourceFile& file = reader.file();
-  const Node* node = reader.get("topics");
-  if (node == nullptr) {
-    reader.report_missing("topics", "topics = [\"plant/+/temperature\"]");
-    return;
-  }
-  const auto* elements = node->as<Node::Array>();
-  if (elements == nullptr) {
-    file.error(node->spot, "topics must be an array of filters, not {}", type_name(*node));
-    return;
-  }
-  if (elements->empty()) file.error(node->spot, "topics is empty; write at least one filter");
-  std::unordered_set<std::string> seen;
-  for (const Node& element : *elements) {
-    Topic topic;
-    const auto filter = read_topic(file, element, topic);
-    if (!filter) continue;
-    if (!seen.insert(topic.filter).second) {
-      file.error(filter->spot, "filter \"{}\" is in this trigger already; write it once",
-                 filter->shown);
-    }
-    trigger.topics.push_back(std::move(topic));
   }
 }
 
@@ -106,7 +54,8 @@ void read_service(TableReader& reader, Trigger& trigger) {
   }
 }
 
-void read_order(TableReader& reader, Trigger& trigger) {
+void read_order(TableReader& reader, TriggerDraft& draft) {
+  Trigger& trigger = draft.trigger;
   const SourceFile& file = reader.file();
   trigger.concurrency_place = file.place(reader.spot_of("concurrency"));
   reader.integer("concurrency", trigger.concurrency, 1, 1024);
@@ -117,6 +66,9 @@ void read_order(TableReader& reader, Trigger& trigger) {
       return;
     }
     trigger.order = *std::move(order);
+    if (trigger.order.by == Order::By::property) {
+      draft.mqtt5_keys.push_back({"order = \"property:NAME\"", file.place(said->spot)});
+    }
   } else if (reader.get("order") != nullptr) {
     return;
   }
@@ -165,6 +117,7 @@ void read_trigger(const SourceFile& file, const Node& table, Sections& sections)
   TableReader reader(file, table, "[[triggers]]");
   TriggerDraft draft;
   Trigger& trigger = draft.trigger;
+  trigger.package = file.package;
   trigger.place = file.place(table.spot);
   read_name(reader, trigger);
   draft.name_place = file.place(reader.spot_of("name"));
@@ -176,9 +129,9 @@ void read_trigger(const SourceFile& file, const Node& table, Sections& sections)
     trigger.alias = alias->value;
     draft.alias_shown = alias->shown;
   }
-  read_topics(reader, trigger);
+  read_topics(reader, draft);
   read_service(reader, trigger);
-  read_order(reader, trigger);
+  read_order(reader, draft);
   reader.integer("queue_capacity", trigger.queue_capacity, 1, 1'000'000);
   reader.choice("acknowledge", trigger.acknowledge,
                 {{"durable", Acknowledge::durable},
@@ -188,6 +141,12 @@ void read_trigger(const SourceFile& file, const Node& table, Sections& sections)
   reader.choice(
       "retained", trigger.retained,
       {{"process", Retained::process}, {"skip", Retained::skip}, {"once", Retained::once}});
+  if (draft.retain_as_published && trigger.retained != Retained::process) {
+    file.diagnostics.add(
+        *draft.retain_as_published,
+        "retain_as_published = true and retained exclude each other: the flag then says how a "
+        "message was published, not why it came; leave one of them out");
+  }
   read_retry(reader, trigger);
   reader.choice("on_exhausted", trigger.on_exhausted,
                 {{"dead-letter", OnExhausted::dead_letter},

@@ -1,7 +1,7 @@
 #include "config/validate.hpp"
 
 #include <algorithm>
-#include <set>
+#include <map>
 #include <unordered_map>
 
 #include "base/text.hpp"
@@ -23,7 +23,15 @@ void claim(Places& places, std::string_view kind, const std::string& name, const
 }
 
 void check_names(const Sections& sections, Diagnostics& diagnostics) {
+  Places truststores;
+  Places keystores;
   Places aliases;
+  for (const Truststore& truststore : sections.truststores) {
+    claim(truststores, "truststore", truststore.name, truststore.place, diagnostics);
+  }
+  for (const Keystore& keystore : sections.keystores) {
+    claim(keystores, "keystore", keystore.name, keystore.place, diagnostics);
+  }
   Places triggers;
   for (const AliasDraft& draft : sections.aliases) {
     claim(aliases, "alias", draft.alias.name, draft.alias.place, diagnostics);
@@ -33,19 +41,27 @@ void check_names(const Sections& sections, Diagnostics& diagnostics) {
   }
 }
 
-void check_alias_references(const Sections& sections, Diagnostics& diagnostics) {
-  if (!sections.complete) return;  // it may be defined in the file that could not be read
-  std::set<std::string_view> names;
-  for (const AliasDraft& draft : sections.aliases) names.insert(draft.alias.name);
-  const std::vector<std::string_view> candidates(names.begin(), names.end());
-  std::unordered_map<std::string_view, std::string> suggestions;
+// Everybody may use what the configuration's own files define, and these what any package carries.
+bool may_use(const Sections& sections, std::string_view package, std::string_view owner) {
+  if (package.empty() || owner.empty() || owner == package) return true;
+  const auto required = sections.requirements.find(std::string(package));
+  return required != sections.requirements.end() && required->second.count(std::string(owner)) > 0;
+}
+
+// What only MQTT 5 has, in triggers whose alias speaks 3.1.1.
+void check_protocols(const Sections& sections, Diagnostics& diagnostics) {
+  std::unordered_map<std::string_view, Protocol> protocols;
+  for (const AliasDraft& draft : sections.aliases) {
+    protocols.emplace(draft.alias.name, draft.alias.protocol);
+  }
   for (const TriggerDraft& draft : sections.triggers) {
-    const std::string_view shown = draft.alias_shown;
-    if (shown.empty() || names.count(draft.trigger.alias) > 0) continue;
-    auto [suggestion, is_new] = suggestions.try_emplace(shown);
-    if (is_new) suggestion->second = did_you_mean(shown, candidates);
-    diagnostics.add(draft.alias_place,
-                    fmt::format("there is no alias \"{}\"{}", shown, suggestion->second));
+    const auto protocol = protocols.find(draft.trigger.alias);
+    if (protocol == protocols.end() || protocol->second == Protocol::v5) continue;
+    for (const TriggerDraft::Mqtt5Key& key : draft.mqtt5_keys) {
+      diagnostics.add(key.place,
+                      fmt::format("{} needs an alias with protocol = \"5\"; \"{}\" speaks 3.1.1",
+                                  key.key, draft.alias_shown));
+    }
   }
 }
 
@@ -102,8 +118,40 @@ void check_client_ids(const Sections& sections, Diagnostics& diagnostics) {
 
 void validate(const Sections& sections, Diagnostics& diagnostics) {
   check_names(sections, diagnostics);
-  check_alias_references(sections, diagnostics);
+  validate_tls(sections, diagnostics);
+  check_protocols(sections, diagnostics);
   check_client_ids(sections, diagnostics);
+}
+
+void validate_alias_references(const Sections& sections, std::string_view package,
+                               Diagnostics& diagnostics) {
+  if (!sections.complete) return;  // it may be defined in the file that could not be read
+  std::map<std::string_view, std::string_view> packages;  // by alias
+  for (const AliasDraft& draft : sections.aliases) {
+    packages.emplace(draft.alias.name, draft.alias.package);
+  }
+  std::vector<std::string_view> candidates;
+  for (const auto& [name, owner] : packages) {
+    if (may_use(sections, package, owner)) candidates.push_back(name);
+  }
+  std::unordered_map<std::string_view, std::string> suggestions;
+  for (const TriggerDraft& draft : sections.triggers) {
+    const std::string_view shown = draft.alias_shown;
+    if (shown.empty() || draft.trigger.package != package) continue;
+    const auto found = packages.find(draft.trigger.alias);
+    if (found == packages.end()) {
+      auto [suggestion, is_new] = suggestions.try_emplace(shown);
+      if (is_new) suggestion->second = did_you_mean(shown, candidates);
+      diagnostics.add(draft.alias_place,
+                      fmt::format("there is no alias \"{}\"{}", shown, suggestion->second));
+    } else if (!may_use(sections, package, found->second)) {
+      diagnostics.add(
+          draft.alias_place,
+          fmt::format("alias \"{}\" is of package \"{}\", which package \"{}\" does not require; "
+                      "write {{ name = \"{}\" }} into requires of its package.toml",
+                      shown, found->second, package, found->second));
+    }
+  }
 }
 
 }  // namespace triggerd::config

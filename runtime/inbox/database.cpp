@@ -78,6 +78,23 @@ Statement& Statement::bind_blob(std::string_view bytes) {
   return *this;
 }
 
+Statement& Statement::bind_null() {
+  if (code_ == SQLITE_OK) code_ = sqlite3_bind_null(handle_, ++bound_);
+  return *this;
+}
+
+Statement& Statement::bind_optional(std::optional<std::int64_t> number) {
+  return number ? bind(*number) : bind_null();
+}
+
+Statement& Statement::bind_optional_blob(const std::optional<std::string>& bytes) {
+  return bytes ? bind_blob(std::string_view(*bytes)) : bind_null();
+}
+
+Statement& Statement::bind_optional_blob_view(std::optional<std::string_view> bytes) {
+  return bytes ? bind_blob_view(*bytes) : bind_null();
+}
+
 Statement& Statement::bind_view(std::string_view text) {
   if (code_ == SQLITE_OK) {
     code_ = sqlite3_bind_text64(handle_, ++bound_, text.data() == nullptr ? "" : text.data(),
@@ -117,6 +134,10 @@ std::string Statement::text(int column) const {
 
 std::int64_t Statement::number(int column) const {
   return sqlite3_column_int64(handle_, column);
+}
+
+bool Statement::is_null(int column) const {
+  return sqlite3_column_type(handle_, column) == SQLITE_NULL;
 }
 
 Result<> Statement::finish(std::string_view doing) {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -61,14 +62,19 @@ class Statement {
   Statement& bind(std::string_view text);
   Statement& bind(std::int64_t number);
   Statement& bind_blob(std::string_view bytes);
+  // nullopt is NULL.
+  Statement& bind_optional(std::optional<std::int64_t> number);
+  Statement& bind_optional_blob(const std::optional<std::string>& bytes);
   // The same without a copy: the bytes stay as they are until reset().
   Statement& bind_view(std::string_view text);
   Statement& bind_blob_view(std::string_view bytes);
+  Statement& bind_optional_blob_view(std::optional<std::string_view> bytes);
 
   // True while there is a row. False at the end, and after an error.
   bool step();
   std::string text(int column) const;
   std::int64_t number(int column) const;
+  bool is_null(int column) const;
 
   // Steps to the end; the first error of prepare, bind or step.
   Result<> finish(std::string_view doing);
@@ -76,6 +82,8 @@ class Statement {
   Statement& reset();
 
  private:
+  Statement& bind_null();
+
   Database& database_;
   sqlite3_stmt* handle_ = nullptr;
   int code_;

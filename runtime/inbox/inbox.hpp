@@ -45,6 +45,7 @@ struct DeadLetter {
   std::uint32_t attempts = 0;
   Wall received{};
   Wall died{};
+  std::optional<std::string> properties{};  // as of a StoredMessage
 };
 
 // An accepted message that was not finished when the process before this one ended.
@@ -59,12 +60,15 @@ struct StoredMessage {
   std::uint16_t packet_id = 0;
   std::uint32_t attempts = 0;
   Wall received{};
+  // Of MQTT 5, as they were on the wire; nullopt: it came over 3.1.1.
+  std::optional<std::string> properties{};
+  std::optional<Wall> expires{};
 };
 
 struct StagedMessage {
   std::string key;  // the MQTT library's
   std::string message_id;
-  std::string packet;
+  std::string packet;  // empty where the message itself was accepted
 };
 
 struct TriggerState {
@@ -119,7 +123,7 @@ class Inbox {
   Result<> edit_dead_letter(std::int64_t number, std::string_view topic, std::string_view payload);
   Result<> drop_dead_letter(std::int64_t number);
   // Makes it a message of its trigger again, with the same message id and its attempts counted
-  // anew; nullopt where there is no such dead letter.
+  // anew; it does not expire again. nullopt where there is no such dead letter.
   Result<std::optional<StoredMessage>> replay_dead_letter(std::int64_t number);
 
   // nullopt: neither disabled nor suspended.

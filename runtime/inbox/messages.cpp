@@ -9,7 +9,12 @@ namespace {
 constexpr std::string_view kDeadLetterColumns =
     "number, message_id, trigger_name, topic, payload, qos, retained, reason, attempts, "
     "received_ms,"
-    " died_ms";
+    " died_ms, properties";
+
+std::optional<std::string> properties_of(const Statement& row, int column) {
+  if (row.is_null(column)) return std::nullopt;
+  return row.text(column);
+}
 
 DeadLetter dead_letter_of(const Statement& row) {
   return {.number = row.number(0),
@@ -22,7 +27,8 @@ DeadLetter dead_letter_of(const Statement& row) {
           .reason = row.text(7),
           .attempts = static_cast<std::uint32_t>(row.number(8)),
           .received = from_ms(row.number(9)),
-          .died = from_ms(row.number(10))};
+          .died = from_ms(row.number(10)),
+          .properties = properties_of(row, 11)};
 }
 
 constexpr std::string_view kSuspended = "suspended";
@@ -37,7 +43,7 @@ Result<std::vector<StoredMessage>> Inbox::messages(std::string_view trigger, std
   MutexLock lock(mutex_);
   Statement query(*database_,
                   "SELECT number, message_id, trigger_name, topic, payload, qos, retained,"
-                  " packet_id, attempts, received_ms FROM message"
+                  " packet_id, attempts, received_ms, properties, expires_ms FROM message"
                   " WHERE trigger_name = ? AND number > ? ORDER BY number LIMIT ?");
   query.bind(trigger).bind(after).bind(static_cast<std::int64_t>(limit));
   std::vector<StoredMessage> found;
@@ -51,7 +57,9 @@ Result<std::vector<StoredMessage>> Inbox::messages(std::string_view trigger, std
                      .retained = query.number(6) != 0,
                      .packet_id = static_cast<std::uint16_t>(query.number(7)),
                      .attempts = static_cast<std::uint32_t>(query.number(8)),
-                     .received = from_ms(query.number(9))});
+                     .received = from_ms(query.number(9)),
+                     .properties = properties_of(query, 10)});
+    if (!query.is_null(11)) found.back().expires = from_ms(query.number(11));
   }
   if (auto read = query.finish("read"); !read) return tl::make_unexpected(read.error());
   return found;
@@ -86,11 +94,12 @@ Result<std::int64_t> Inbox::add_dead_letter(
   Transaction transaction(*database_, Transaction::Sync::disk);
   Statement insert(*database_,
                    "INSERT INTO dead_letter (message_id, trigger_name, topic, payload, qos,"
-                   " retained, reason, attempts, received_ms, died_ms)"
-                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number");
+                   " retained, reason, attempts, received_ms, died_ms, properties)"
+                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number");
   insert.bind(letter.message_id).bind(letter.trigger).bind(letter.topic).bind_blob(letter.payload);
   insert.bind(std::int64_t{letter.qos}).bind(std::int64_t{letter.retained}).bind(letter.reason);
   insert.bind(std::int64_t{letter.attempts}).bind(to_ms(letter.received)).bind(to_ms(letter.died));
+  insert.bind_optional_blob(letter.properties);
   std::int64_t number = 0;
   if (insert.step()) number = insert.number(0);
   if (auto done = insert.finish("write"); !done) return tl::make_unexpected(done.error());
@@ -158,7 +167,8 @@ Result<std::optional<StoredMessage>> Inbox::replay_dead_letter(std::int64_t numb
                         .payload = dead.payload,
                         .qos = dead.qos,
                         .retained = dead.retained,
-                        .received = dead.received};
+                        .received = dead.received,
+                        .properties = dead.properties};
   MutexLock lock(mutex_);
   Transaction transaction(*database_, Transaction::Sync::disk);
   Statement remove(*database_, "DELETE FROM dead_letter WHERE number = ?");
@@ -168,11 +178,13 @@ Result<std::optional<StoredMessage>> Inbox::replay_dead_letter(std::int64_t numb
   if (sqlite3_changes(database_->handle()) == 0) return std::nullopt;  // somebody was quicker
   Statement insert(*database_,
                    "INSERT INTO message (trigger_name, message_id, topic, payload, qos, retained,"
-                   " packet_id, attempts, received_ms) VALUES (?, ?, ?, ?, ?, ?, 0, 0, ?)"
+                   " packet_id, attempts, received_ms, properties)"
+                   " VALUES (?, ?, ?, ?, ?, ?, 0, 0, ?, ?)"
                    " RETURNING number");
   insert.bind(message.trigger).bind(message.message_id).bind(message.topic);
   insert.bind_blob(message.payload).bind(std::int64_t{message.qos});
   insert.bind(std::int64_t{message.retained}).bind(to_ms(message.received));
+  insert.bind_optional_blob(message.properties);
   if (insert.step()) message.number = insert.number(0);
   if (auto done = insert.finish("write"); !done) return tl::make_unexpected(done.error());
   if (auto done = transaction.commit(); !done) return tl::make_unexpected(done.error());

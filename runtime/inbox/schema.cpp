@@ -8,7 +8,7 @@ namespace triggerd::inbox {
 namespace {
 
 // Step N brings version N to N + 1. A step that was released never changes; a change is a new step.
-constexpr std::array<const char*, 2> kSteps{R"sql(
+constexpr std::array<const char*, 3> kSteps{R"sql(
 CREATE TABLE client_id (           -- generated once for an alias that names none
   alias     TEXT PRIMARY KEY,
   client_id TEXT NOT NULL
@@ -70,6 +70,12 @@ CREATE TABLE trigger_state (       -- triggers that somebody or something has st
   reason       TEXT NOT NULL,
   since_ms     INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+)sql",
+                                            R"sql(
+-- MQTT 5: the properties as they were on the wire; NULL where the message came over 3.1.1
+ALTER TABLE message ADD COLUMN properties BLOB;
+ALTER TABLE message ADD COLUMN expires_ms INTEGER;  -- message expiry; NULL: never
+ALTER TABLE dead_letter ADD COLUMN properties BLOB;
 )sql"};
 
 }  // namespace

@@ -19,6 +19,12 @@ Monotonic now() {
   return std::chrono::steady_clock::now();
 }
 
+Result<> stage_row(Statement& statement, const StagedKey& staged, std::string_view message_id,
+                   std::string_view packet) {
+  statement.reset().bind_view(staged.client_id).bind_view(staged.key);
+  return statement.bind_view(message_id).bind_blob_view(packet).finish("write");
+}
+
 Result<> unstage_row(Statement& statement, const StagedKey& staged) {
   return statement.reset().bind_view(staged.client_id).bind_view(staged.key).finish("write");
 }
@@ -29,7 +35,8 @@ struct Writer::Statements {
   explicit Statements(Database& database)
       : insert(database,
                "INSERT INTO message (trigger_name, message_id, topic, payload, qos, retained,"
-               " packet_id, attempts, received_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+               " packet_id, attempts, received_ms, properties, expires_ms)"
+               " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
         stage(database,
               "INSERT OR REPLACE INTO staged (client_id, key, message_id, packet)"
               " VALUES (?, ?, ?, ?)"),
@@ -79,13 +86,18 @@ void Writer::queue(Operation operation) {
 
 void Writer::accept(std::vector<EntryPtr> entries) {
   MutexLock lock(mutex_);
-  for (EntryPtr& entry : entries) next_.operations.push_back(Accept{std::move(entry), {}});
+  for (EntryPtr& entry : entries) next_.operations.push_back(Accept{std::move(entry), {}, false});
   write_within(options_.grace);
 }
 
 void Writer::accept_staged(StagedKey staged, EntryPtr entry) {
   MutexLock lock(mutex_);
-  queue(Accept{std::move(entry), std::move(staged)});
+  queue(Accept{std::move(entry), std::move(staged), false});
+}
+
+void Writer::accept_and_stage(StagedKey staged, EntryPtr entry) {
+  MutexLock lock(mutex_);
+  queue(Accept{std::move(entry), std::move(staged), true});
 }
 
 void Writer::stage(StagedKey staged, std::string message_id, std::string packet,
@@ -245,19 +257,24 @@ Result<> Writer::write_all(Batch& batch, std::vector<Written>& written,
     Result<> done;
     if (auto* accept = std::get_if<Accept>(&operation)) {
       Written& w = *next_written++;
-      if (accept->staged) done = unstage_row(sql.unstage, *accept->staged);
+      if (accept->stage) {
+        done = stage_row(sql.stage, *accept->staged, accept->entry->view().message_id, {});
+      } else if (accept->staged) {
+        done = unstage_row(sql.unstage, *accept->staged);
+      }
       if (done && w.number) {
         const MessageView view = accept->entry->view();
         sql.insert.reset().bind_view(view.trigger).bind_view(view.message_id).bind_view(view.topic);
         sql.insert.bind_blob_view(view.payload).bind(std::int64_t{view.qos});
         sql.insert.bind(std::int64_t{view.retained}).bind(std::int64_t{view.packet_id});
         sql.insert.bind(std::int64_t{view.attempts}).bind(to_ms(view.received));
+        sql.insert.bind_optional_blob_view(view.properties);
+        sql.insert.bind_optional(view.expires ? std::optional(to_ms(*view.expires)) : std::nullopt);
         done = sql.insert.finish("write");
         w.number = sqlite3_last_insert_rowid(database.handle());
       }
     } else if (const auto* stage = std::get_if<Stage>(&operation)) {
-      sql.stage.reset().bind_view(stage->staged.client_id).bind_view(stage->staged.key);
-      done = sql.stage.bind_view(stage->message_id).bind_blob_view(stage->packet).finish("write");
+      done = stage_row(sql.stage, stage->staged, stage->message_id, stage->packet);
     } else {
       done = unstage_row(sql.unstage, std::get<Unstage>(operation).staged);
     }

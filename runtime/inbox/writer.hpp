@@ -38,9 +38,12 @@ struct MessageView {
   std::uint16_t packet_id = 0;
   std::uint32_t attempts = 0;
   Wall received{};
+  std::optional<std::string_view> properties{};  // as StoredMessage has them
+  std::optional<Wall> expires{};
 };
 
-// An accepted message. All but the destructor: [the writer's thread, with the inbox's lock held]
+// An accepted message. All but the destructor: [the writer's thread, with the inbox's lock held].
+// view() may be asked whatever begin_write() said.
 class Entry {
  public:
   virtual ~Entry() = default;
@@ -85,6 +88,9 @@ class Writer {
   void accept(std::vector<EntryPtr> entries);
   // A QoS 2 message whose PUBREL has come: out of the staged ones, and accepted, at once.
   void accept_staged(StagedKey staged, EntryPtr entry);
+  // A QoS 2 message whose PUBREL is still to come (MQTT 5): its key is kept, so that it is known
+  // when it comes again, and it is accepted, at once. Where it is finished, the key alone is kept.
+  void accept_and_stage(StagedKey staged, EntryPtr entry);
   // Keeps `packet`, in the place of one with the same key; then calls `done`.
   void stage(StagedKey staged, std::string message_id, std::string packet,
              std::function<void()> done);
@@ -108,7 +114,8 @@ class Writer {
  private:
   struct Accept {
     EntryPtr entry;
-    std::optional<StagedKey> staged;
+    std::optional<StagedKey> staged;  // its key
+    bool stage = false;               // which is kept from now on, instead of forgotten
   };
   struct Stage {
     StagedKey staged;

@@ -20,6 +20,14 @@ namespace triggerd::mqtt {
 // Counts the connects of one client, from 1.
 using Attempt = std::uint64_t;
 
+// What CONNACK said.
+struct Welcome {
+  bool session_present = false;
+  // MQTT 5, where the server wants it otherwise than it was asked for.
+  std::optional<std::chrono::seconds> session_expiry = std::nullopt;
+  std::optional<std::chrono::seconds> keep_alive = std::nullopt;
+};
+
 // Called on the library's threads: must not block, and must not call the Client.
 class ClientEvents {
  public:
@@ -28,21 +36,30 @@ class ClientEvents {
   virtual void on_batch_end() = 0;
   // The server repeats a PUBREL whose message was handed over before; `receipt` is its PUBCOMP's.
   virtual void on_repeated_pubrel(std::uint16_t packet_id, Receipt receipt) = 0;
-  virtual void on_connected(Attempt attempt, bool session_present) = 0;
-  // `code` is the CONNACK return code (1 to 5), or 0 where none came; then `why` says what did.
+  virtual void on_connected(Attempt attempt, Welcome welcome) = 0;
+  // `code` is the CONNACK return code (3.1.1: 1 to 5; 5: 0x80 and above), and `why` the reason that
+  // the server gave, if it did; or 0 where no CONNACK came: then `why` says what did.
   virtual void on_connect_failed(Attempt attempt, int code, std::string why) = 0;
-  // `why` where more is known than that it is gone.
-  virtual void on_lost(Attempt attempt, std::string why) = 0;
-  // The return codes of SUBACK in the order of the filters: 0, 1, 2 or 0x80. A shorter list: the
-  // operation failed.
-  virtual void on_subscribed(Attempt attempt, std::vector<int> codes) = 0;
-  virtual void on_unsubscribed(Attempt attempt) = 0;
+  // `why` where more is known than that it is gone. `code` is the reason code of the server's
+  // DISCONNECT (MQTT 5), -1 where there was none.
+  virtual void on_lost(Attempt attempt, std::string why, int code) = 0;
+  // The return codes of SUBACK in the order of the filters: 0, 1, 2, or 0x80 and above: refused,
+  // with the reason that the server gave. A shorter list: the operation failed.
+  virtual void on_subscribed(Attempt attempt, std::vector<int> codes, std::string why) = 0;
+  // The reason codes of UNSUBACK (MQTT 5), as above; empty on 3.1.1.
+  virtual void on_unsubscribed(Attempt attempt, std::vector<int> codes, std::string why) = 0;
   virtual void on_disconnected(Attempt attempt) = 0;
 };
 
 struct ConnectRequest {
-  std::string uri;  // "tcp://127.0.0.1:1883", "ws://host:80/path"
+  std::string uri;  // "tcp://127.0.0.1:1883", "ws://host:80/path", "ssl://host:8883"
+  // Where `uri` says a name: the name, and the address it stands for, for a library that can be
+  // told.
+  std::string host = {};
+  std::string address = {};
+  tls::MaterialPtr tls = {};  // with "ssl://" and "wss://"
   bool clean_session = true;
+  std::chrono::seconds session_expiry{0};  // MQTT 5
   std::optional<Millis> timeout;
   Millis keep_alive{0};
   std::string user_name;

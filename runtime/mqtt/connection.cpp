@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/units.hpp"
+#include "mqtt/reason.hpp"
 
 namespace triggerd::mqtt {
 namespace {
@@ -19,9 +20,18 @@ constexpr Millis kLibraryMargin{10'000};
 constexpr Millis kGoodbyeLimit{1'000};
 constexpr Millis kDisconnectLimit{1'000};
 
+// TLS verifies the name, and a WebSocket handshake says it: the library has to get it.
+bool needs_name(const config::Server& server) {
+  return server.has_tls() || server.is_websocket();
+}
+
 std::string uri_of(const config::Server& server, const std::string& address) {
+  // The library compares a certificate with what stands here, and with brackets nothing is equal.
+  if (server.scheme == config::Server::Scheme::ssl) {
+    return fmt::format("ssl://{}:{}", server.host, server.port);
+  }
   config::Server target = server;
-  target.host = address;
+  if (!needs_name(server)) target.host = address;
   return config::to_string(target);
 }
 
@@ -73,7 +83,8 @@ Connection::Connection(const ConnectionServices& services, ConnectionOptions opt
       options_(std::move(options)),
       listener_(listener),
       log_(services_.log),
-      fields_(fields_of(options_)) {}
+      fields_(fields_of(options_)),
+      keep_alive_(options_.keep_alive) {}
 
 Connection::~Connection() {
   client_.reset();
@@ -86,6 +97,13 @@ Result<std::shared_ptr<Connection>> Connection::make(const ConnectionServices& s
   auto client = services.make_client(connection->options_, *connection);
   if (!client) return tl::make_unexpected(client.error());
   connection->client_ = std::move(*client);
+  if (connection->options_.tls) {
+    connection->options_.tls->on_change([weak = std::weak_ptr<Connection>(connection)] {
+      const auto self = weak.lock();
+      if (self) self->renew();
+      return self != nullptr;
+    });
+  }
   return connection;
 }
 
@@ -134,6 +152,12 @@ void Connection::close(std::function<void()> done) {
 }
 
 void Connection::on_message(Message message) {
+  if (message.topic.empty()) {
+    log_.warn("message.refused", fields_,
+              "a message came without a topic: the server used a topic alias that it never gave");
+    listener_.on_refused(std::move(message));
+    return;
+  }
   const std::uint64_t size = message.topic.size() + message.payload.size();
   if (size > options_.max_packet_size) {
     log_.warn("message.refused", fields_,
@@ -145,10 +169,10 @@ void Connection::on_message(Message message) {
   listener_.on_message(std::move(message));
 }
 
-void Connection::on_connected(Attempt attempt, bool session_present) {
-  post([attempt, session_present](Connection& self) {
+void Connection::on_connected(Attempt attempt, Welcome welcome) {
+  post([attempt, welcome](Connection& self) {
     if (self.attempt_ == attempt) {
-      self.connected(session_present);
+      self.connected(welcome);
     } else {
       (void)self.client_->disconnect(attempt);  // nobody waits for it any more
     }
@@ -160,17 +184,21 @@ void Connection::on_connect_failed(Attempt attempt, int code, std::string why) {
            [code, why = std::move(why)](Connection& self) { self.connect_failed(code, why); });
 }
 
-void Connection::on_lost(Attempt attempt, std::string why) {
+void Connection::on_lost(Attempt attempt, std::string why, int code) {
   can_publish_ = false;
-  post_for(attempt, [why = std::move(why)](Connection& self) { self.lost(why); });
+  post_for(attempt, [why = std::move(why), code](Connection& self) { self.lost(why, code); });
 }
 
-void Connection::on_subscribed(Attempt attempt, std::vector<int> codes) {
-  post_for(attempt, [codes = std::move(codes)](Connection& self) { self.subscribed(codes); });
+void Connection::on_subscribed(Attempt attempt, std::vector<int> codes, std::string why) {
+  post_for(attempt, [codes = std::move(codes), why = std::move(why)](Connection& self) {
+    self.subscribed(codes, why);
+  });
 }
 
-void Connection::on_unsubscribed(Attempt attempt) {
-  post_for(attempt, [](Connection& self) { self.unsubscribed(); });
+void Connection::on_unsubscribed(Attempt attempt, std::vector<int> codes, std::string why) {
+  post_for(attempt, [codes = std::move(codes), why = std::move(why)](Connection& self) {
+    self.unsubscribed(codes, why);
+  });
 }
 
 void Connection::on_disconnected(Attempt attempt) {
@@ -220,10 +248,6 @@ void Connection::next_server() {
             return;
           }
           self->addresses_ = *found;
-          // A WebSocket handshake names the host, so there the library has to get the name.
-          if (self->server_->scheme == config::Server::Scheme::ws) {
-            self->addresses_ = {self->server_->host};
-          }
           self->next_address();
         });
       });
@@ -240,10 +264,16 @@ void Connection::next_address() {
 }
 
 void Connection::connect() {
+  const bool named = needs_name(*server_);
+  material_ = options_.tls ? options_.tls->get() : nullptr;
   const ConnectRequest request{.uri = uri_of(*server_, address_),
+                               .host = named ? server_->host : "",
+                               .address = named ? address_ : "",
+                               .tls = material_,
                                .clean_session = options_.clean_session,
+                               .session_expiry = options_.session_expiry,
                                .timeout = options_.connection_timeout,
-                               .keep_alive = options_.keep_alive,
+                               .keep_alive = keep_alive_,
                                .user_name = options_.user_name,
                                .password = options_.password,
                                .last_will = options_.last_will};
@@ -275,8 +305,7 @@ void Connection::connect_failed(int code, const std::string& why) {
   library_ = Library::idle;
   if (code != 0) {
     addresses_.clear();  // the server has spoken: its other addresses would say the same
-    address_failed(fmt::format("the server refused the connection: {} (return code {})",
-                               connack_text(code), code));
+    address_failed("the server refused the connection: " + refusal_text(code, why));
     return;
   }
   const Millis waited =
@@ -288,9 +317,8 @@ void Connection::connect_failed(int code, const std::string& why) {
                 : fmt::format("the server closed the connection before CONNACK ({})", why);
   const Attempt attempt = attempt_;
   services_.resolver.explain(
-      address_, server_->port,
-      [weak = weak_from_this(), supervisor = services_.supervisor, attempt,
-       fallback](const std::string& reason) {
+      {address_, *server_, material_}, [weak = weak_from_this(), supervisor = services_.supervisor,
+                                        attempt, fallback](const std::string& reason) {
         supervisor->post([weak, attempt, fallback, reason] {
           const auto self = weak.lock();
           if (self && self->attempt_ == attempt && self->library_ == Library::idle) {
@@ -298,6 +326,15 @@ void Connection::connect_failed(int code, const std::string& why) {
           }
         });
       });
+}
+
+std::string Connection::refusal_text(int code, const std::string& why) const {
+  if (options_.protocol == config::Protocol::v5) {
+    // A server that knows only 3.1.1 answers with its own code.
+    if (code == 1) return "it does not speak MQTT 5 (return code 1); write protocol = \"3.1.1\"";
+    if (code >= kReasonFailure) return reason_text(code, why);
+  }
+  return fmt::format("{} (return code {})", connack_text(code), code);
 }
 
 void Connection::address_failed(const std::string& why) {
@@ -318,7 +355,7 @@ void Connection::wait_and_retry(const std::string& why, Millis delay) {
 
 // ---- Connected ----
 
-void Connection::connected(bool session_present) {
+void Connection::connected(const Welcome& welcome) {
   if (library_ == Library::disconnecting) {  // given up while CONNACK was on its way
     disconnect_library();
     return;
@@ -330,7 +367,13 @@ void Connection::connected(bool session_present) {
   connected_since_ = services_.supervisor->clock().now();
   can_publish_ = true;
   log_.info("connection.up", fields_, "connected to {}{}", status_.server,
-            session_present ? ", session resumed" : "");
+            welcome.session_present ? ", session resumed" : "");
+  if (!keeps_alive_as(welcome)) return;
+  if (welcome.session_expiry && *welcome.session_expiry < options_.session_expiry) {
+    log_.warn("session.shorter", fields_, "{} keeps the session for {} instead of {}",
+              status_.server, format_duration(*welcome.session_expiry),
+              format_duration(options_.session_expiry));
+  }
   if (options_.last_will && options_.last_will->on_connect_payload) {
     publish_presence(*options_.last_will->on_connect_payload, [](const Result<>&) {});
   }
@@ -340,7 +383,7 @@ void Connection::connected(bool session_present) {
   }
   stale_.clear();
   asked_.clear();
-  if (!options_.topics.empty()) compare_session(session_present);
+  if (!options_.topics.empty()) compare_session(welcome.session_present);
   to_subscribe_.resize(options_.topics.size());
   for (std::size_t i = 0; i < to_subscribe_.size(); ++i) to_subscribe_[i] = i;
   enter(State::subscribing, "");
@@ -351,9 +394,31 @@ void Connection::connected(bool session_present) {
   }
 }
 
+// The library pings as often as it was told when it connected. False: connecting again, to tell it
+// what the server wants. (MQTT 5.0, section 3.2.2.3.14)
+bool Connection::keeps_alive_as(const Welcome& welcome) {
+  if (!welcome.keep_alive || *welcome.keep_alive == std::chrono::seconds(0)) return true;
+  if (keep_alive_ > Millis(0) && keep_alive_ <= *welcome.keep_alive) return true;
+  keep_alive_ = *welcome.keep_alive;
+  reconnect_because(fmt::format("connecting again with the keep_alive it wants, {}",
+                                format_duration(keep_alive_)));
+  return false;
+}
+
 // ---- Losing it ----
 
-void Connection::lost(const std::string& fault) {
+// Whoever took the client id reconnects as we do: two that insist would take turns for ever.
+void Connection::client_id_taken(const std::string& why) {
+  log_.error("connection.client_id_taken", fields_,
+             "{} {}: another client seems to use client id \"{}\"; give one of them another "
+             "client_id",
+             status_.server, why, options_.client_id);
+  wait_and_retry(
+      fmt::format("client id \"{}\" seems to be taken by another client", options_.client_id),
+      options_.reconnect.max);
+}
+
+void Connection::lost(const std::string& why, int code) {
   if (library_ == Library::disconnecting) {
     disconnected();
     return;
@@ -372,20 +437,19 @@ void Connection::lost(const std::string& fault) {
     short_sessions_ = 0;
     failed_rounds_ = 1;
   }
-  if (!fault.empty()) {
-    wait_and_retry(fmt::format("{}: connection closed: {}", status_.server, fault),
+  if (code == kReasonSessionTakenOver) {
+    client_id_taken("ended the connection: " + reason_text(code, why));
+    return;
+  }
+  if (code >= 0 || !why.empty()) {
+    wait_and_retry(fmt::format("{}: connection closed: {}", status_.server,
+                               code >= 0 ? reason_text(code, why) : why),
                    options_.reconnect.delay(failed_rounds_, services_.random()));
     return;
   }
   if (short_sessions_ >= kShortSessionsToReport && !was_subscribing) {
-    // Whoever took the client id reconnects as we do: two that insist would take turns for ever.
-    log_.error("connection.client_id_taken", fields_,
-               "{} ended the connection {} times in a row soon after accepting it: another client "
-               "seems to use client id \"{}\"; give one of them another client_id",
-               status_.server, short_sessions_, options_.client_id);
-    wait_and_retry(
-        fmt::format("client id \"{}\" seems to be taken by another client", options_.client_id),
-        options_.reconnect.max);
+    client_id_taken(fmt::format("ended the connection {} times in a row soon after accepting it",
+                                short_sessions_));
     return;
   }
   wait_and_retry(
@@ -480,6 +544,10 @@ tl::expected<void, PublishError> Connection::publish(const PublishRequest& reque
       });
   // A lost connection may have told `done` already; then that is the answer.
   if (sent || !publishes_.withdraw(*number)) return {};
+  if (can_publish_) {
+    log_.warn("publish.refused", fields_, "message for \"{}\" was not sent: {}", request.topic,
+              sent.error().message);
+  }
   return tl::make_unexpected(can_publish_ ? PublishError::invalid : PublishError::not_connected);
 }
 

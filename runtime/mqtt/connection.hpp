@@ -1,6 +1,7 @@
 // The state machine of one connection: look up, connect, unsubscribe what is stale, subscribe, stay
 // up; and after a failure the next address, the next server, or a wait with jittered backoff and
-// then the first server again.
+// then the first server again. Its parts between CONNACK and up are in connection_session.cpp,
+// those for new certificates in connection_renew.cpp.
 //
 // All states belong to the supervisor (an EventLoop). The public functions may be called from any
 // thread, publish() included; but not from a ClientEvents or ConnectionListener::on_message.
@@ -54,6 +55,9 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void resume_reading() { client_->resume_reading(); }
   // Writes the acknowledgements that have been released. [any]
   void flush_acknowledgements() { client_->flush_acknowledgements(); }
+  // There is new TLS material: connects again with it, soon, and without losing anything where the
+  // session is kept: what is published is confirmed first, where the server does that in time.
+  void renew();
   // Publishes the on-disconnect payload, disconnects, and calls `done` on the supervisor; for good.
   // The session stays at the server. `done` comes within about two seconds, whatever the server
   // does.
@@ -63,6 +67,10 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   tl::expected<void, PublishError> publish(const PublishRequest& request, PublishDone done);
 
   const ConnectionOptions& options() const { return options_; }
+  // When our own certificate ends, where there is one. [any]
+  std::optional<Wall> certificate_ends() const {
+    return options_.tls ? options_.tls->get()->not_after() : std::nullopt;
+  }
 
  private:
   using State = ConnectionStatus::State;
@@ -78,11 +86,11 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void on_repeated_pubrel(std::uint16_t packet_id, Receipt receipt) override {
     listener_.on_repeated_pubrel(packet_id, std::move(receipt));
   }
-  void on_connected(Attempt attempt, bool session_present) override;
+  void on_connected(Attempt attempt, Welcome welcome) override;
   void on_connect_failed(Attempt attempt, int code, std::string why) override;
-  void on_lost(Attempt attempt, std::string why) override;
-  void on_subscribed(Attempt attempt, std::vector<int> codes) override;
-  void on_unsubscribed(Attempt attempt) override;
+  void on_lost(Attempt attempt, std::string why, int code) override;
+  void on_subscribed(Attempt attempt, std::vector<int> codes, std::string why) override;
+  void on_unsubscribed(Attempt attempt, std::vector<int> codes, std::string why) override;
   void on_disconnected(Attempt attempt) override;
 
   // Posts `task`, to run only while `attempt` is still the current one.
@@ -98,18 +106,23 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void connect();
   void connect_failed(int code, const std::string& why);
   void address_failed(const std::string& why);
-  void connected(bool session_present);
+  std::string refusal_text(int code, const std::string& why) const;
+  void connected(const Welcome& welcome);
+  bool keeps_alive_as(const Welcome& welcome);
   void compare_session(bool session_present);
   std::vector<std::string> wanted_filters() const;
   void unsubscribe_next();
-  void unsubscribed();
+  void unsubscribed(const std::vector<int>& codes, const std::string& why);
   void subscribe_next();
-  void subscribed(const std::vector<int>& codes);
+  void subscribed(const std::vector<int>& codes, const std::string& why);
   void send_or_reconnect(const Result<>& sent, std::string_view answer);
   void went_up();
   void retry_refused();
-  void lost(const std::string& fault);
+  void lost(const std::string& why, int code);
+  void client_id_taken(const std::string& why);
   void reconnect_because(const std::string& why);
+  void renew_after(Millis delay, Monotonic latest);
+  void renew_now(Monotonic latest);
   void wait_and_retry(const std::string& why, Millis delay);
   void begin_disconnect();
   void say_goodbye();
@@ -144,11 +157,13 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   const config::Server* server_ = nullptr;
   std::vector<std::string> addresses_;  // of *server_, still to be tried
   std::string address_;                 // the one being tried
+  tls::MaterialPtr material_;           // of the current attempt
   std::vector<std::string> failures_;   // of this round, one line each
   std::uint32_t failed_rounds_ = 0;
   std::uint32_t short_sessions_ = 0;  // in a row, each ended soon after it began
   std::string last_failure_;
   std::string broken_because_;  // why we end this session ourselves, to begin a new one
+  Millis keep_alive_;           // the server's wish where it has one (MQTT 5)
   Monotonic connect_began_{};
   Monotonic connected_since_{};
 

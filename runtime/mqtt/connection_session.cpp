@@ -6,6 +6,7 @@
 
 #include "base/units.hpp"
 #include "mqtt/connection.hpp"
+#include "mqtt/reason.hpp"
 #include "mqtt/session_plan.hpp"
 
 namespace triggerd::mqtt {
@@ -53,10 +54,16 @@ void Connection::unsubscribe_next() {
   send_or_reconnect(client_->unsubscribe(attempt_, filters), "UNSUBACK");
 }
 
-void Connection::unsubscribed() {
+void Connection::unsubscribed(const std::vector<int>& codes, const std::string& why) {
   if (library_ != Library::connected || stale_.empty()) return;
   disarm();
-  stale_.resize(stale_.size() - std::min(stale_.size(), kFiltersPerPacket));
+  const std::size_t asked = std::min(stale_.size(), kFiltersPerPacket);
+  for (std::size_t i = 0; i < std::min(asked, codes.size()); ++i) {
+    if (codes[i] < kReasonFailure) continue;
+    log_.warn("subscription.kept", fields_, "{} refused to drop the subscription to \"{}\": {}",
+              status_.server, stale_[stale_.size() - asked + i], reason_text(codes[i], why));
+  }
+  stale_.resize(stale_.size() - asked);
   if (!stale_.empty()) {
     unsubscribe_next();
     return;
@@ -70,8 +77,12 @@ void Connection::subscribe_next() {
     went_up();
     return;
   }
-  const std::size_t count = std::min(to_subscribe_.size(), kFiltersPerPacket);
-  const auto end = to_subscribe_.begin() + static_cast<std::ptrdiff_t>(count);
+  // A packet has one subscription identifier for all its filters.
+  const std::size_t most = std::min(to_subscribe_.size(), kFiltersPerPacket);
+  const std::uint32_t id = options_.topics[to_subscribe_.front()].subscription_id;
+  const auto end =
+      std::find_if(to_subscribe_.begin(), to_subscribe_.begin() + static_cast<std::ptrdiff_t>(most),
+                   [&](std::size_t index) { return options_.topics[index].subscription_id != id; });
   asked_.assign(to_subscribe_.begin(), end);
   to_subscribe_.erase(to_subscribe_.begin(), end);
   std::vector<config::Topic> topics;
@@ -90,13 +101,13 @@ void Connection::send_or_reconnect(const Result<>& sent, std::string_view answer
   });
 }
 
-void Connection::subscribed(const std::vector<int>& codes) {
+void Connection::subscribed(const std::vector<int>& codes, const std::string& why) {
   if (library_ != Library::connected || asked_.empty()) return;
   disarm();
   const std::vector<std::size_t> asked = std::exchange(asked_, {});
   if (codes.size() != asked.size()) {
-    reconnect_because(fmt::format("the server answered {} filters with {} return codes",
-                                  asked.size(), codes.size()));
+    reconnect_because(fmt::format("the server answered {} filters with {} return codes{}{}",
+                                  asked.size(), codes.size(), why.empty() ? "" : ": ", why));
     return;
   }
   for (std::size_t i = 0; i < asked.size(); ++i) {
@@ -105,10 +116,14 @@ void Connection::subscribed(const std::vector<int>& codes) {
     const bool first_answer = status_.state == State::subscribing;
     grant.granted_qos.reset();
     if (codes[i] >= 0 && codes[i] <= 2) grant.granted_qos = codes[i];
+    grant.refusal.clear();
+    if (!grant.granted_qos && options_.protocol == config::Protocol::v5) {
+      grant.refusal = ": " + reason_text(codes[i], why);
+    }
     if (!grant.granted_qos && (first_answer || before)) {
       log_.warn("subscription.refused", fields_,
-                "{} refused the subscription to \"{}\"; asking again every {}", status_.server,
-                grant.filter, format_duration(options_.reconnect.max));
+                "{} refused the subscription to \"{}\"{}; asking again every {}", status_.server,
+                grant.filter, grant.refusal, format_duration(options_.reconnect.max));
     } else if (grant.granted_qos && *grant.granted_qos < grant.asked_qos) {
       log_.warn("subscription.lower_qos", fields_, "{} granted QoS {} instead of {} for \"{}\"",
                 status_.server, *grant.granted_qos, grant.asked_qos, grant.filter);
@@ -121,7 +136,7 @@ void Connection::went_up() {
   std::string refused;
   for (const Grant& grant : status_.grants) {
     if (grant.granted_qos) continue;
-    refused += fmt::format("{}\"{}\"", refused.empty() ? "" : ", ", grant.filter);
+    refused += fmt::format("{}\"{}\"{}", refused.empty() ? "" : ", ", grant.filter, grant.refusal);
   }
   if (!refused.empty()) {
     arm(options_.reconnect.max, [](Connection& self) { self.retry_refused(); });

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -28,6 +29,8 @@ class Buffers {
     std::swap(release_, other.release_);
     return *this;
   }
+  // Puts `first` in the place of the first piece, which `free` frees.
+  void replace_first(void* first, void (*free)(void*)) { free(std::exchange(first_, first)); }
   ~Buffers() {
     if (release_ != nullptr) release_(first_, second_);
   }
@@ -48,7 +51,10 @@ struct Message {
   bool retained = false;
   bool dup = false;
   std::uint16_t packet_id = 0;  // QoS 1 and 2
+  bool mqtt5 = false;           // came over MQTT 5: `properties` mean something
+  std::string properties = {};  // see properties.hpp; without the topic alias, which is resolved
   Wall received{};
+  Wall expires = Wall::max();  // past it nobody wants the message any more
   Receipt receipt;
 };
 

@@ -3,11 +3,13 @@
 // doing.
 //
 //   mqtt.hpp            what the rest of the runtime uses: options, listener, publish
-//   connection.hpp      the state machine of one connection (and connection_session.cpp)
+//   connection.hpp      the state machine of one connection (and connection_session.cpp, ..._renew)
 //   client.hpp          the seam to the MQTT library
 //   paho_client.hpp     the library behind that seam
 //   resolver.hpp        host names to addresses, off every thread that must not wait
 //   message.hpp         a received message, with its receipt.hpp
+//   tls/                truststores, keystores, and why a handshake fails
+//   properties.hpp      the properties of MQTT 5, and reason.hpp its reason codes
 //   wire/               under the library: reading ahead, held acknowledgements, pausing
 //
 // Threads. One supervisor for all connections: an EventLoop on a thread that main starts. Every
@@ -29,6 +31,8 @@
 #include "base/result.hpp"
 #include "config/config.hpp"
 #include "mqtt/message.hpp"
+#include "mqtt/tls/material.hpp"
+#include "mqtt/properties.hpp"
 
 namespace triggerd::mqtt {
 
@@ -41,9 +45,14 @@ class StagedMessages {
   // What is kept: at first what an earlier process has kept.
   virtual std::vector<std::string> keys() = 0;
   virtual std::optional<std::string> get(const std::string& key) = 0;
-  // Keeps `packet`, the PUBLISH as it came, in the place of one with the same key. The keys are
-  // "r-7" for packet id 7 on 3.1.1, and "r5-7" on 5. `receipt` is the PUBREC's.
+  // A PUBLISH came; `receipt` is its PUBREC's. The keys are "r-7" for packet id 7 on 3.1.1, and
+  // "r5-7" on 5. On 3.1.1 `packet`, the PUBLISH as it came, is kept in the place of one with the
+  // same key, and handed over with its PUBREL. On 5 the message is handed over at once, with the
+  // same receipt, unless its key is known: then the server repeats it.
   virtual void put(const std::string& key, std::string packet, Receipt receipt) = 0;
+  // On 5 the key is free again: its PUBREL came, or the session is gone. Where the library is wired
+  // on_repeated_pubrel() and session_lost() tell more, and later.
+  virtual void remove(const std::string& key) = 0;
   // The server has lost the session: no PUBREL will come for what is staged.
   virtual void session_lost() = 0;
 };
@@ -53,15 +62,20 @@ struct ConnectionOptions {
   std::string trigger;    // for messages; empty for the alias's own connection
   std::string client_id;  // what the server knows the session by
   std::vector<config::Server> servers;
+  config::Protocol protocol = config::Protocol::v3_1_1;
   bool clean_session = true;
+  std::chrono::seconds session_expiry{0};    // MQTT 5, of a session that is not clean
+  std::uint16_t receive_maximum = 65'535;    // MQTT 5
   std::optional<Millis> connection_timeout;  // nullopt: without limit
   Millis keep_alive{0};
   Backoff reconnect;
   std::uint64_t max_packet_size = 0;
   std::string user_name;
   config::Secret password;
+  std::shared_ptr<tls::Current> tls;          // where the servers have TLS
   std::optional<config::LastWill> last_will;  // with its on-connect and on-disconnect payloads
-  std::vector<config::Topic> topics;          // subscribed to on every connect
+  // Subscribed to on every connect; a shared one with its $share/GROUP/ in front.
+  std::vector<config::Topic> topics;
   // Acknowledgements of QoS 1 and 2 wait for Receipt::release().
   bool hold_acknowledgements = false;
   StagedMessages* staged = nullptr;  // outlives the connection; null: QoS 2 is kept in memory only
@@ -72,6 +86,7 @@ struct Grant {
   std::string filter;
   int asked_qos = 0;
   std::optional<int> granted_qos;  // nullopt: refused
+  std::string refusal;             // ": why", where that is known
 };
 
 struct ConnectionStatus {
@@ -129,9 +144,11 @@ struct PublishRequest {
   std::span<const std::uint8_t> payload;
   int qos = 1;
   bool retained = false;
+  std::span<const Property> properties = {};  // MQTT 5; see check_publish_properties()
 };
 
-// Once the server has the message (QoS 0: once it was written), or why it may not have it. Called
+// Once the server has the message (QoS 0: once it was written), or why it may not have it; the code
+// of the error is MQTT 5's reason code, where the server has refused the message with one. Called
 // exactly once, on any thread, possibly with Paho's lock held: it must not block or publish.
 using PublishDone = std::function<void(Result<>)>;
 

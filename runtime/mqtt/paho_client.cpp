@@ -1,15 +1,16 @@
 #include "mqtt/paho_client.hpp"
 
 #include <MQTTAsync.h>
+#include <openssl/crypto.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstdlib>
 #include <limits>
 
-#include "base/mutex.hpp"
-#include "mqtt/paho_persistence.hpp"
-#include "mqtt/wire/wire.hpp"
+#include "mqtt/paho_hook.hpp"
+#include "mqtt/paho_properties.hpp"
+#include "mqtt/tls/ssl_options.hpp"
+#include "mqtt/wire/pins.hpp"
 
 namespace triggerd::mqtt {
 namespace {
@@ -18,48 +19,12 @@ namespace {
 constexpr int kNoTimeoutSeconds = 2'000'000;
 constexpr int kBadSubscribe = 0x80;
 
-// Where callbacks find their client. Never freed, and neither is Paho's handle: destroying a handle
-// races with Paho's own threads (its issues #1474, #1446). A runtime makes each client once.
-struct Hook {
-  Mutex mutex;
-  ClientEvents* events TRIGGERD_GUARDED_BY(mutex) = nullptr;
-  std::atomic<Attempt> attempt{0};
-  bool hold = false;                           // constant once made
-  std::size_t packet_limit = 0;                // constant once made
-  std::optional<PahoPersistence> persistence;  // constant once made
-  StagedMessages* staged = nullptr;            // constant once made
-  Wall batch_time{};                           // the receive thread's: when the batch began
-  Mutex link_mutex;
-  std::shared_ptr<wire::Link> link TRIGGERD_GUARDED_BY(link_mutex);  // of the connection there is
-
-  std::shared_ptr<wire::Link> current_link() {
-    MutexLock lock(link_mutex);
-    return link;
-  }
-
-  template <class Tell>
-  void tell(Tell tell) {
-    MutexLock lock(mutex);
-    if (events != nullptr) tell(*events);
-  }
-};
-
 // A packet that is larger is not read, whatever max_packet_size says: it ends the connection. Up to
 // it, a message over max_packet_size is read, refused and acknowledged, so that it does not come
 // again.
 constexpr std::size_t kReadableBytes = 16 << 20;
-
-// One operation under way; freed by the callback that ends it.
-struct Call {
-  Hook& hook;
-  Attempt attempt;
-  std::size_t filters = 0;
-  PublishDone done;
-};
-
-std::unique_ptr<Call> take(void* context) {
-  return std::unique_ptr<Call>(static_cast<Call*>(context));
-}
+// Of a PUBLISH: fixed header, length of the topic, packet id, length of the properties, at most.
+constexpr std::size_t kPublishOverhead = 13;
 
 std::string text_of(const MQTTAsync_failureData* data) {
   if (data != nullptr && data->message != nullptr) return data->message;
@@ -93,12 +58,15 @@ int message_arrived(void* context, char* topic, int topic_length, MQTTAsync_mess
     hook.batch_time = std::chrono::system_clock::now();
   }
   received.received = hook.batch_time;
+  const bool complete = !hook.v5 || complete_message5(hook, *message, received);
   const std::shared_ptr<wire::Link> link = message->qos > 0 ? wire::current() : nullptr;
-  if (hook.hold && link) {
+  const bool has_pubrec = received.mqtt5 && received.qos == 2;
+  if (hook.hold && link && !has_pubrec) {
     // QoS 2 of 3.1.1 arrives here with its PUBREL.
     const auto kind = received.qos == 1 ? wire::AckKind::puback : wire::AckKind::pubcomp;
     received.receipt = Receipt(link, kind, link->hold({kind, received.packet_id}));
   }
+  if (!complete) received.topic = {};
   hook.tell([&received](ClientEvents& events) {
     events.on_message(std::move(received));
     if (!wire::wired()) events.on_batch_end();
@@ -111,91 +79,84 @@ void connection_lost(void* context, char*) {
   auto& hook = *static_cast<Hook*>(context);
   const auto link = hook.current_link();
   const std::string why = link ? link->fault() : std::string();
-  hook.tell([&](ClientEvents& events) { events.on_lost(hook.attempt, why); });
+  hook.tell([&](ClientEvents& events) { events.on_lost(hook.attempt, why, -1); });
 }
 
 void connect_succeeded(void* context, MQTTAsync_successData* data) {
-  const auto call = take(context);
-  const bool present = data != nullptr && data->alt.connect.sessionPresent != 0;
-  // Paho forgets what it had, but does not always say so to its persistence.
-  if (!present && call->hook.staged != nullptr) call->hook.staged->session_lost();
-  if (const auto link = wire::current()) {
-    Hook& hook = call->hook;
-    link->limit_packets(hook.packet_limit);
-    link->on_batch_end([&hook] {
-      hook.batch_time = {};
-      hook.tell([](ClientEvents& events) { events.on_batch_end(); });
-    });
-    if (hook.hold) {
-      // Owned by the link itself, so it keeps no share of it.
-      link->on_repeated_pubrel([&hook, raw = link.get()](std::uint16_t id, wire::Gate::Ticket t) {
-        Receipt receipt(raw->shared_from_this(), wire::AckKind::pubcomp, t);
-        hook.tell([&](ClientEvents& events) { events.on_repeated_pubrel(id, std::move(receipt)); });
-      });
-    }
-    MutexLock lock(hook.link_mutex);
-    hook.link = link;
-  }
-  call->hook.tell([&](ClientEvents& events) { events.on_connected(call->attempt, present); });
+  const auto call = take_call(context);
+  tell_connected(*call,
+                 {.session_present = data != nullptr && data->alt.connect.sessionPresent != 0});
+}
+
+int tls_failed(const char* text, std::size_t size, void* context) {
+  auto& hook = *static_cast<Hook*>(context);
+  MutexLock lock(hook.tls_mutex);
+  if (hook.tls_error.empty()) hook.tls_error = tls::reason_in({text, size});
+  return 1;
 }
 
 void connect_failed(void* context, MQTTAsync_failureData* data) {
-  const auto call = take(context);
+  const auto call = take_call(context);
   const int code = data == nullptr ? 0 : std::max(0, data->code);
+  const std::string why = call->hook.tls_failure().value_or(text_of(data));
   call->hook.tell(
-      [&](ClientEvents& events) { events.on_connect_failed(call->attempt, code, text_of(data)); });
+      [&](ClientEvents& events) { events.on_connect_failed(call->attempt, code, why); });
 }
 
 void subscribe_succeeded(void* context, MQTTAsync_successData* data) {
-  const auto call = take(context);
+  const auto call = take_call(context);
   std::vector<int> codes;
   if (call->filters == 1) {
     codes.push_back(data->alt.qos);
   } else {
     codes.assign(data->alt.qosList, data->alt.qosList + call->filters);
   }
-  call->hook.tell([&](ClientEvents& events) { events.on_subscribed(call->attempt, codes); });
+  call->hook.tell([&](ClientEvents& events) { events.on_subscribed(call->attempt, codes, ""); });
 }
 
 void subscribe_failed(void* context, MQTTAsync_failureData* data) {
-  const auto call = take(context);
+  const auto call = take_call(context);
   std::vector<int> codes;
   if (data != nullptr && data->code == kBadSubscribe) codes.assign(call->filters, kBadSubscribe);
-  call->hook.tell([&](ClientEvents& events) { events.on_subscribed(call->attempt, codes); });
+  call->hook.tell([&](ClientEvents& events) { events.on_subscribed(call->attempt, codes, ""); });
 }
 
 void unsubscribe_ended(const Call& call) {
-  call.hook.tell([&](ClientEvents& events) { events.on_unsubscribed(call.attempt); });
+  call.hook.tell([&](ClientEvents& events) { events.on_unsubscribed(call.attempt, {}, ""); });
 }
 void unsubscribe_succeeded(void* context, MQTTAsync_successData*) {
-  unsubscribe_ended(*take(context));
+  unsubscribe_ended(*take_call(context));
 }
 void unsubscribe_failed(void* context, MQTTAsync_failureData*) {
-  unsubscribe_ended(*take(context));
+  unsubscribe_ended(*take_call(context));
 }
 
 void disconnect_ended(const Call& call) {
   call.hook.tell([&](ClientEvents& events) { events.on_disconnected(call.attempt); });
 }
 void disconnect_succeeded(void* context, MQTTAsync_successData*) {
-  disconnect_ended(*take(context));
+  disconnect_ended(*take_call(context));
 }
 void disconnect_failed(void* context, MQTTAsync_failureData*) {
-  disconnect_ended(*take(context));
+  disconnect_ended(*take_call(context));
 }
 
 void publish_succeeded(void* context, MQTTAsync_successData*) {
-  take(context)->done({});
+  take_call(context)->done({});
 }
 void publish_failed(void* context, MQTTAsync_failureData* data) {
-  take(context)->done(fail("{}", text_of(data)));
+  take_call(context)->done(fail("{}", text_of(data)));
 }
 
 // ---- The client ----
 
 class PahoClient final : public Client {
  public:
-  PahoClient(MQTTAsync handle, Hook& hook) : handle_(handle), hook_(hook) {}
+  PahoClient(MQTTAsync handle, Hook& hook, const ConnectionOptions& options)
+      : handle_(handle),
+        hook_(hook),
+        receive_maximum_(options.receive_maximum),
+        max_packet_size_(options.max_packet_size) {}
 
   ~PahoClient() override {
     MutexLock lock(hook_.mutex);
@@ -228,8 +189,28 @@ class PahoClient final : public Client {
       will.retained = request.last_will->retained ? 1 : 0;
       options.will = &will;
     }
-    options.onSuccess = &connect_succeeded;
-    options.onFailure = &connect_failed;
+    MQTTAsync_SSLOptions ssl = MQTTAsync_SSLOptions_initializer;
+    if (request.tls) {
+      ssl = tls::ssl_options(*request.tls, &tls_failed, &hook_);
+      options.ssl = &ssl;
+      MutexLock lock(hook_.tls_mutex);
+      hook_.material = request.tls;
+      hook_.tls_error.clear();
+    }
+    if (!request.host.empty()) wire::pin_address(request.host, request.address);
+    PahoProperties properties;
+    if (hook_.v5) {
+      options.MQTTVersion = MQTTVERSION_5;
+      options.cleansession = 0;
+      options.cleanstart = request.clean_session ? 1 : 0;
+      announce(properties, request);
+      options.connectProperties = &properties.list();
+      options.onSuccess5 = &connect_succeeded5;
+      options.onFailure5 = &connect_failed5;
+    } else {
+      options.onSuccess = &connect_succeeded;
+      options.onFailure = &connect_failed;
+    }
     return begin(new Call{hook_, attempt, 0, {}}, [&](Call* call) {
       options.context = call;
       return MQTTAsync_connect(handle_, &options);
@@ -244,8 +225,23 @@ class PahoClient final : public Client {
       qos.push_back(topic.qos);
     }
     MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
-    options.onSuccess = &subscribe_succeeded;
-    options.onFailure = &subscribe_failed;
+    std::vector<MQTTSubscribe_options> wishes;
+    PahoProperties properties;
+    if (hook_.v5) {
+      for (const config::Topic& topic : topics) wishes.push_back(options_of(topic));
+      options.subscribeOptions = wishes.front();
+      options.subscribeOptionsCount = static_cast<int>(wishes.size());
+      options.subscribeOptionsList = wishes.data();
+      if (const std::uint32_t id = topics.front().subscription_id; id != 0) {
+        properties.add({.id = property::kSubscriptionId, .number = id});
+      }
+      options.properties = properties.list();
+      options.onSuccess5 = &subscribe_succeeded5;
+      options.onFailure5 = &subscribe_failed5;
+    } else {
+      options.onSuccess = &subscribe_succeeded;
+      options.onFailure = &subscribe_failed;
+    }
     return begin(new Call{hook_, attempt, topics.size(), {}}, [&](Call* call) {
       options.context = call;
       return MQTTAsync_subscribeMany(handle_, static_cast<int>(filters.size()), filters.data(),
@@ -258,8 +254,13 @@ class PahoClient final : public Client {
     pointers.reserve(filters.size());
     for (const std::string& filter : filters) pointers.push_back(const_cast<char*>(filter.c_str()));
     MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
-    options.onSuccess = &unsubscribe_succeeded;
-    options.onFailure = &unsubscribe_failed;
+    if (hook_.v5) {
+      options.onSuccess5 = &unsubscribe_succeeded5;
+      options.onFailure5 = &unsubscribe_failed5;
+    } else {
+      options.onSuccess = &unsubscribe_succeeded;
+      options.onFailure = &unsubscribe_failed;
+    }
     return begin(new Call{hook_, attempt, filters.size(), {}}, [&](Call* call) {
       options.context = call;
       return MQTTAsync_unsubscribeMany(handle_, static_cast<int>(pointers.size()), pointers.data(),
@@ -269,9 +270,15 @@ class PahoClient final : public Client {
 
   Result<> disconnect(Attempt attempt) override {
     MQTTAsync_disconnectOptions options = MQTTAsync_disconnectOptions_initializer;
+    if (hook_.v5) {
+      options = MQTTAsync_disconnectOptions_initializer5;
+      options.onSuccess5 = &disconnect_succeeded5;
+      options.onFailure5 = &disconnect_failed5;
+    } else {
+      options.onSuccess = &disconnect_succeeded;
+      options.onFailure = &disconnect_failed;
+    }
     options.timeout = 0;
-    options.onSuccess = &disconnect_succeeded;
-    options.onFailure = &disconnect_failed;
     return begin(new Call{hook_, attempt, 0, {}}, [&](Call* call) {
       options.context = call;
       return MQTTAsync_disconnect(handle_, &options);
@@ -286,8 +293,16 @@ class PahoClient final : public Client {
     message.qos = request.qos;
     message.retained = request.retained ? 1 : 0;
     MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
-    options.onSuccess = &publish_succeeded;
-    options.onFailure = &publish_failed;
+    PahoProperties properties(request.properties);
+    if (hook_.v5) {
+      if (auto fits = fits_server(request); !fits) return fits;
+      message.properties = properties.list();
+      options.onSuccess5 = &publish_succeeded5;
+      options.onFailure5 = &publish_failed5;
+    } else {
+      options.onSuccess = &publish_succeeded;
+      options.onFailure = &publish_failed;
+    }
     return begin(new Call{hook_, hook_.attempt, 0, std::move(done)}, [&](Call* call) {
       options.context = call;
       return MQTTAsync_sendMessage(handle_, topic.c_str(), &message, &options);
@@ -316,6 +331,51 @@ class PahoClient final : public Client {
     return static_cast<int>(std::clamp<std::int64_t>(seconds, 1, kNoTimeoutSeconds));
   }
 
+  // What CONNECT of MQTT 5 says of us.
+  void announce(PahoProperties& properties, const ConnectRequest& request) const {
+    if (!request.clean_session) {
+      properties.add({.id = property::kSessionExpiry,
+                      .number = static_cast<std::uint64_t>(request.session_expiry.count())});
+    }
+    properties.add({.id = property::kReceiveMaximum, .number = receive_maximum_});
+    if (max_packet_size_ > 0) {
+      properties.add({.id = property::kMaximumPacketSize, .number = max_packet_size_});
+    }
+    // Without persistence some repetitions are never seen, and an alias may be in them.
+    if (hook_.persistence) {
+      properties.add({.id = property::kTopicAliasMaximum, .number = TopicAliases::kMaximum});
+    }
+  }
+
+  static MQTTSubscribe_options options_of(const config::Topic& topic) {
+    MQTTSubscribe_options options = MQTTSubscribe_options_initializer;
+    options.noLocal = topic.no_local ? 1 : 0;
+    options.retainAsPublished = topic.retain_as_published ? 1 : 0;
+    options.retainHandling = static_cast<unsigned char>(topic.retain_handling);
+    return options;
+  }
+
+  // What the server has said it does not take would end the connection (MQTT 5.0, section 3.2.2.3).
+  Result<> fits_server(const PublishRequest& request) {
+    Hook::Limits limits;
+    {
+      MutexLock lock(hook_.link_mutex);
+      limits = hook_.limits;
+    }
+    if (request.qos > limits.qos) {
+      return fail("the server takes no QoS {}, only up to {}", request.qos, limits.qos);
+    }
+    if (request.retained && !limits.retained) return fail("the server takes no retained messages");
+    std::string properties;
+    for (const Property& property : request.properties) encode_property(properties, property);
+    const std::uint64_t size =
+        request.topic.size() + request.payload.size() + properties.size() + kPublishOverhead;
+    if (limits.packet_size > 0 && size > limits.packet_size) {
+      return fail("it has about {} bytes, and the server takes {}", size, limits.packet_size);
+    }
+    return {};
+  }
+
   // Hands `call` to Paho with the operation; takes it back where Paho refused the operation.
   template <class Operation>
   Result<> begin(Call* call, Operation operation) {
@@ -328,6 +388,8 @@ class PahoClient final : public Client {
 
   const MQTTAsync handle_;
   Hook& hook_;
+  const std::uint16_t receive_maximum_;
+  const std::uint64_t max_packet_size_;
   Mutex api_mutex_;
 };
 
@@ -335,15 +397,17 @@ Result<std::unique_ptr<Client>> make_client(const ConnectionOptions& connection,
                                             ClientEvents& events) {
   const std::string& client_id = connection.client_id;
   MQTTAsync_createOptions options = MQTTAsync_createOptions_initializer;
-  options.MQTTVersion = MQTTVERSION_3_1_1;
+  const bool v5 = connection.protocol == config::Protocol::v5;
+  options.MQTTVersion = v5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1;
   options.sendWhileDisconnected = 0;
   // It also counts what is sent while connected; Publishes has the real limit.
   options.maxBufferedMessages = std::numeric_limits<std::uint16_t>::max();
   auto* hook = new Hook;
+  hook->v5 = v5;
   hook->hold = connection.hold_acknowledgements;
   hook->packet_limit = std::max<std::size_t>(connection.max_packet_size, kReadableBytes);
   hook->staged = connection.staged;
-  if (connection.staged != nullptr) hook->persistence.emplace(*connection.staged);
+  if (connection.staged != nullptr) hook->persistence.emplace(*connection.staged, hook->aliases);
   MQTTAsync handle = nullptr;
   // The address is replaced by the one of each connect.
   const int created = MQTTAsync_createWithOptions(
@@ -363,7 +427,8 @@ Result<std::unique_ptr<Client>> make_client(const ConnectionOptions& connection,
     return fail("cannot set the callbacks of client id \"{}\": {}", client_id,
                 MQTTAsync_strerror(set));
   }
-  return std::make_unique<PahoClient>(handle, *hook);
+  if (v5) MQTTAsync_setDisconnected(handle, hook, &server_disconnects);
+  return std::make_unique<PahoClient>(handle, *hook, connection);
 }
 
 // Paho's trace callback has no context argument, so this has to be a global.
@@ -382,9 +447,35 @@ void report_error(const std::string& text) {
 
 }  // namespace
 
+void tell_connected(Call& call, const Welcome& welcome) {
+  Hook& hook = call.hook;
+  // Paho forgets what it had, but does not always say so to its persistence.
+  if (!welcome.session_present && hook.staged != nullptr) hook.staged->session_lost();
+  if (const auto link = wire::current()) {
+    link->limit_packets(hook.packet_limit);
+    link->on_batch_end([&hook] {
+      hook.batch_time = {};
+      hook.tell([](ClientEvents& events) { events.on_batch_end(); });
+    });
+    if (hook.hold) {
+      // Owned by the link itself, so it keeps no share of it.
+      link->on_repeated_pubrel([&hook, raw = link.get()](std::uint16_t id, wire::Gate::Ticket t) {
+        Receipt receipt(raw->shared_from_this(), wire::AckKind::pubcomp, t);
+        hook.tell([&](ClientEvents& events) { events.on_repeated_pubrel(id, std::move(receipt)); });
+      });
+    }
+    MutexLock lock(hook.link_mutex);
+    hook.link = link;
+  }
+  hook.tell([&](ClientEvents& events) { events.on_connected(call.attempt, welcome); });
+}
+
 PahoLibrary::PahoLibrary(Log& log) {
   for (const char* name : {"http_proxy", "https_proxy"})
     ::unsetenv(name);  // NOLINT(concurrency-mt-unsafe)
+  // Lookups and handshakes that nobody waits for may still run when the process ends, and OpenSSL
+  // must not be taken down under them.
+  OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
   trace_log = &log;
   MQTTAsync_init_options options = MQTTAsync_init_options_initializer;
   options.do_openssl_init = 1;

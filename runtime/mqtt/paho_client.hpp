@@ -1,4 +1,4 @@
-// Client on Paho MQTT C (MQTTAsync), version 3.1.1 of the protocol.
+// Client on Paho MQTT C (MQTTAsync), versions 3.1.1 and 5 of the protocol.
 //
 // What Paho does by itself is switched off where it is in the way: no automatic reconnect (the
 // supervisor does that), no buffering while disconnected. Paho has one mutex for the process; its

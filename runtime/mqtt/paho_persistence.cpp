@@ -10,12 +10,10 @@
 namespace triggerd::mqtt {
 namespace {
 
-StagedMessages& staged_of(void* handle) {
-  return *static_cast<StagedMessages*>(handle);
-}
+constexpr std::string_view kReceived5 = "r5-";
 
 bool is_received(std::string_view key) {
-  return key.starts_with("r-") || key.starts_with("r5-");
+  return key.starts_with("r-") || key.starts_with(kReceived5);
 }
 
 std::uint16_t id_of(std::string_view key) {
@@ -33,71 +31,89 @@ char* copy_for_paho(std::string_view bytes) {
   return copy;
 }
 
-int open(void** handle, const char*, const char*, void* context) {
-  *handle = context;
-  return 0;
-}
-int close(void*) {
-  return 0;
-}
-
-int put(void* handle, char* key, int count, char* buffers[], int lengths[]) {
-  if (!is_received(key)) return 0;
-  std::string packet;
-  for (int i = 0; i < count; ++i) packet.append(buffers[i], static_cast<std::size_t>(lengths[i]));
-  Receipt receipt;
-  if (const auto link = wire::current()) {
-    const auto ticket = link->hold({wire::AckKind::pubrec, id_of(key)});
-    receipt = Receipt(link, wire::AckKind::pubrec, ticket);
-  }
-  staged_of(handle).put(key, std::move(packet), std::move(receipt));
-  return 0;
-}
-
-int get(void* handle, char* key, char** buffer, int* length) {
-  const std::optional<std::string> packet = staged_of(handle).get(key);
-  if (!packet) return MQTTCLIENT_PERSISTENCE_ERROR;
-  *buffer = copy_for_paho(*packet);
-  *length = static_cast<int>(packet->size());
-  return *buffer == nullptr ? MQTTCLIENT_PERSISTENCE_ERROR : 0;
-}
-
-// After the message was handed over, which removes it together with its becoming an inbox row.
-int remove(void*, char*) {
-  return 0;
-}
-
-int keys(void* handle, char*** keys, int* count) {
-  const std::vector<std::string> all = staged_of(handle).keys();
-  *keys = nullptr;
-  *count = 0;
-  if (all.empty()) return 0;
-  *keys = static_cast<char**>(MQTTAsync_malloc(all.size() * sizeof(char*)));
-  if (*keys == nullptr) return MQTTCLIENT_PERSISTENCE_ERROR;
-  for (const std::string& key : all) (*keys)[(*count)++] = copy_for_paho(key);
-  return 0;
-}
-
-int clear(void* handle) {
-  staged_of(handle).session_lost();
-  return 0;
-}
-
-int contains(void* handle, char* key) {
-  return staged_of(handle).get(key) ? 0 : MQTTCLIENT_PERSISTENCE_ERROR;
-}
-
 }  // namespace
 
-PahoPersistence::PahoPersistence(StagedMessages& staged)
-    : interface_{.context = &staged,
-                 .popen = &open,
-                 .pclose = &close,
-                 .pput = &put,
-                 .pget = &get,
-                 .premove = &remove,
-                 .pkeys = &keys,
-                 .pclear = &clear,
-                 .pcontainskey = &contains} {}
+// Paho's functions; the handle is the PahoPersistence.
+struct PahoPersistence::Functions {
+  static PahoPersistence& of(void* handle) { return *static_cast<PahoPersistence*>(handle); }
+
+  static int open(void** handle, const char*, const char*, void* context) {
+    *handle = context;
+    return 0;
+  }
+  static int close(void*) { return 0; }
+
+  static int put(void* handle, char* key, int count, char* buffers[], int lengths[]) {
+    if (!is_received(key)) return 0;
+    PahoPersistence& self = of(handle);
+    std::string packet;
+    for (int i = 0; i < count; ++i) packet.append(buffers[i], static_cast<std::size_t>(lengths[i]));
+    Receipt receipt;
+    if (const auto link = wire::current()) {
+      const auto ticket = link->hold({wire::AckKind::pubrec, id_of(key)});
+      receipt = Receipt(link, wire::AckKind::pubrec, ticket);
+    }
+    if (std::string_view(key).starts_with(kReceived5)) {
+      self.aliases_.learn(packet);
+      self.arriving_ = Arriving{id_of(key), receipt};
+    }
+    self.staged_.put(key, std::move(packet), std::move(receipt));
+    return 0;
+  }
+
+  static int get(void* handle, char* key, char** buffer, int* length) {
+    const std::optional<std::string> packet = of(handle).staged_.get(key);
+    if (!packet) return MQTTCLIENT_PERSISTENCE_ERROR;
+    *buffer = copy_for_paho(*packet);
+    *length = static_cast<int>(packet->size());
+    return *buffer == nullptr ? MQTTCLIENT_PERSISTENCE_ERROR : 0;
+  }
+
+  // On 3.1.1 after the message was handed over, which removes it together with its becoming an
+  // inbox row.
+  static int remove(void* handle, char* key) {
+    if (std::string_view(key).starts_with(kReceived5)) of(handle).staged_.remove(key);
+    return 0;
+  }
+
+  static int keys(void* handle, char*** keys, int* count) {
+    const std::vector<std::string> all = of(handle).staged_.keys();
+    *keys = nullptr;
+    *count = 0;
+    if (all.empty()) return 0;
+    *keys = static_cast<char**>(MQTTAsync_malloc(all.size() * sizeof(char*)));
+    if (*keys == nullptr) return MQTTCLIENT_PERSISTENCE_ERROR;
+    for (const std::string& key : all) (*keys)[(*count)++] = copy_for_paho(key);
+    return 0;
+  }
+
+  static int clear(void* handle) {
+    of(handle).staged_.session_lost();
+    return 0;
+  }
+
+  static int contains(void* handle, char* key) {
+    return of(handle).staged_.get(key) ? 0 : MQTTCLIENT_PERSISTENCE_ERROR;
+  }
+};
+
+PahoPersistence::PahoPersistence(StagedMessages& staged, TopicAliases& aliases)
+    : staged_(staged),
+      aliases_(aliases),
+      interface_{.context = this,
+                 .popen = &Functions::open,
+                 .pclose = &Functions::close,
+                 .pput = &Functions::put,
+                 .pget = &Functions::get,
+                 .premove = &Functions::remove,
+                 .pkeys = &Functions::keys,
+                 .pclear = &Functions::clear,
+                 .pcontainskey = &Functions::contains} {}
+
+std::optional<Receipt> PahoPersistence::take_arriving(std::uint16_t packet_id) {
+  const std::optional<Arriving> arriving = std::exchange(arriving_, std::nullopt);
+  if (!arriving || arriving->packet_id != packet_id) return std::nullopt;
+  return arriving->receipt;
+}
 
 }  // namespace triggerd::mqtt

@@ -3,7 +3,10 @@
 
 #include <MQTTClientPersistence.h>
 
+#include <optional>
+
 #include "mqtt/mqtt.hpp"
+#include "mqtt/topic_aliases.hpp"
 
 namespace triggerd::mqtt {
 
@@ -12,10 +15,23 @@ namespace triggerd::mqtt {
 // returned.
 class PahoPersistence {
  public:
-  explicit PahoPersistence(StagedMessages& staged);
+  // `aliases` learns from what comes.
+  PahoPersistence(StagedMessages& staged, TopicAliases& aliases);
   MQTTClient_persistence* interface() { return &interface_; }
+  // MQTT 5: the PUBREC of the QoS 2 message that is being handed over, where it came with its
+  // PUBLISH. nullopt: it came with its PUBREL, as those of 3.1.1 do. [receive thread]
+  std::optional<Receipt> take_arriving(std::uint16_t packet_id);
 
  private:
+  struct Functions;
+  struct Arriving {
+    std::uint16_t packet_id;
+    Receipt receipt;
+  };
+
+  StagedMessages& staged_;
+  TopicAliases& aliases_;
+  std::optional<Arriving> arriving_;
   MQTTClient_persistence interface_;
 };
 

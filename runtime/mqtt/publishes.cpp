@@ -26,6 +26,11 @@ bool Publishes::withdraw(std::uint64_t number) {
   return waiting_.erase(number) > 0;
 }
 
+bool Publishes::empty() const {
+  MutexLock lock(mutex_);
+  return waiting_.empty();
+}
+
 void Publishes::fail_all(const std::string& why) {
   std::map<std::uint64_t, PublishDone> failed;
   {

@@ -24,10 +24,11 @@ class Publishes {
   void finish(std::uint64_t number, const Result<>& outcome);
   // Forgets it untold. False: it was told already.
   bool withdraw(std::uint64_t number);
+  bool empty() const;
   void fail_all(const std::string& why);
 
  private:
-  Mutex mutex_;
+  mutable Mutex mutex_;
   std::map<std::uint64_t, PublishDone> waiting_ TRIGGERD_GUARDED_BY(mutex_);
   std::uint64_t last_ TRIGGERD_GUARDED_BY(mutex_) = 0;
 };

@@ -14,11 +14,14 @@
 
 #include "base/file.hpp"
 #include "base/mutex.hpp"
+#include "mqtt/tls/handshake.hpp"
 
 namespace triggerd::mqtt {
 namespace {
 
-constexpr int kExplainTimeoutMs = 3000;
+constexpr Millis kExplainLimit{3'000};
+// A server with TLS answers at once, and one without may never.
+constexpr Millis kGuessLimit{500};
 
 struct FreeAddrinfo {
   void operator()(addrinfo* list) const { ::freeaddrinfo(list); }
@@ -56,19 +59,36 @@ Result<Resolver::Addresses> addresses_of(const std::string& host) {
   return addresses;
 }
 
-std::string why_unreachable(const std::string& address, std::uint16_t port) {
+// Connects `fd`.
+std::string why_unreachable(const std::string& address, std::uint16_t port, UniqueFd& fd) {
   AddrinfoList list;
   if (look_up(address, std::to_string(port), AI_NUMERICHOST | AI_NUMERICSERV, list) != 0) return {};
-  const UniqueFd fd(::socket(list->ai_family, list->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  fd = UniqueFd(::socket(list->ai_family, list->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return errno_text(errno);
   if (::connect(fd.get(), list->ai_addr, list->ai_addrlen) == 0) return {};
   if (errno != EINPROGRESS) return errno_text(errno);
   pollfd waiting{fd.get(), POLLOUT, 0};
-  if (::poll(&waiting, 1, kExplainTimeoutMs) == 0) return "no answer to a TCP connect";
+  if (::poll(&waiting, 1, static_cast<int>(kExplainLimit.count())) == 0)
+    return "no answer to a TCP connect";
   int error = 0;
   socklen_t size = sizeof error;
   ::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size);
   return error == 0 ? std::string() : errno_text(error);
+}
+
+std::string why_failed(const Resolver::Failed& failed) {
+  const config::Server& server = failed.server;
+  UniqueFd fd;
+  std::string why = why_unreachable(failed.address, server.port, fd);
+  if (!why.empty() || !fd) return why;
+  if (failed.tls) {
+    return tls::why_handshake_fails(fd.get(), server.host, *failed.tls, kExplainLimit);
+  }
+  if (tls::answers_in_tls(fd.get(), kGuessLimit)) {
+    return fmt::format("the server speaks TLS on this port; write {}://",
+                       server.is_websocket() ? "wss" : "ssl");
+  }
+  return {};
 }
 
 class SystemResolver final : public Resolver {
@@ -91,10 +111,8 @@ class SystemResolver final : public Resolver {
           });
   }
 
-  void explain(const std::string& address, std::uint16_t port,
-               std::function<void(std::string)> done) override {
-    start([address, port, done] { done(why_unreachable(address, port)); },
-          [done](const std::string&) { done({}); });
+  void explain(const Failed& failed, std::function<void(std::string)> done) override {
+    start([failed, done] { done(why_failed(failed)); }, [done](const std::string&) { done({}); });
   }
 
  private:

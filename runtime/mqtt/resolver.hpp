@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "config/config.hpp"
+#include "mqtt/tls/material.hpp"
 
 namespace triggerd::mqtt {
 
@@ -23,10 +25,16 @@ class Resolver {
   virtual ~Resolver() = default;
   // `done` is called once, on any thread, possibly before this returns.
   virtual void resolve(const std::string& host, Done done) = 0;
-  // Tries a TCP connection to `address` and tells in words why it fails ("connection refused");
-  // empty where it does not. For messages only: the MQTT library keeps the reason to itself.
-  virtual void explain(const std::string& address, std::uint16_t port,
-                       std::function<void(std::string)> done) = 0;
+  // What a connect that failed was for.
+  struct Failed {
+    std::string address;
+    config::Server server;
+    tls::MaterialPtr tls;
+  };
+  // Tries a TCP connection, and a TLS handshake on it, and tells in words why they fail
+  // ("connection refused"); empty where they do not. For messages only: the MQTT library keeps the
+  // reason to itself.
+  virtual void explain(const Failed& failed, std::function<void(std::string)> done) = 0;
 };
 
 std::unique_ptr<Resolver> make_system_resolver();

@@ -62,6 +62,10 @@ Result<std::shared_ptr<Generation>> Generation::load(const Source& source, Log& 
   };
   auto copy = StagedCopy::make(source.file, source.stage_dir, source.name, source.number);
   if (!copy) return refuse(copy.error());
+  if (auto checked = check_library(*copy); !checked) return refuse(checked.error());
+  if (source.verify) {
+    if (auto verified = source.verify(*copy); !verified) return refuse(verified.error());
+  }
   auto library = Library::load(std::move(*copy));
   if (!library) return refuse(library.error());
   std::shared_ptr<Generation> generation(new Generation(source, log, std::move(*library)));
@@ -91,9 +95,11 @@ Generation::~Generation() {
     log_.error("plugin.abandoned", {{"plugin", source_.name}, {"generation", number}},
                "its completions thread does not end; the library stays loaded until a restart");
     leak(std::move(library_));
+    count_leak();
     return;
   }
   if (!library_->unload()) {
+    count_leak();
     log_.warn("plugin.still_loaded", {{"plugin", source_.name}, {"generation", number}},
               "the library was closed and stays in memory until a restart: it has a thread_local "
               "with a destructor on a running thread, a symbol of type GNU_UNIQUE (build it with "
@@ -107,6 +113,10 @@ std::string_view Generation::version() const {
 
 std::string Generation::sha256() const {
   return library_->sha256();
+}
+
+const std::filesystem::path& Generation::copy() const {
+  return library_->path();
 }
 
 std::vector<std::string> Generation::service_names() const {
@@ -163,9 +173,13 @@ Result<std::unique_ptr<Instance>> Generation::create(const config::Trigger& trig
 }
 
 void Generation::abandon() {
-  abandoned_ = true;
+  if (!abandoned_.exchange(true)) count_leak();
   host_->sever();
   completions_->mute();
+}
+
+void Generation::count_leak() const {
+  if (source_.leaked) ++*source_.leaked;
 }
 
 }  // namespace triggerd::plugin

@@ -17,6 +17,8 @@ constexpr Millis kThreadsGrace{200};
 constexpr Millis kThreadsPoll{1};
 // For workers that nobody joined.
 constexpr Millis kJoinTimeout{5000};
+// Of one instance; it is in memory twice for a moment.
+constexpr std::size_t kMaxState = std::size_t{1} << 30;
 
 std::string control_name(const std::string& trigger) {
   return thread_name('p', trigger);
@@ -161,6 +163,47 @@ void Instance::abandon_because(std::string_view reason) {
   leak(generation_);
   leak(handle_);  // the service's, which nobody destroys
   state_ = State::abandoned;
+}
+
+// ---- State for a successor ----
+
+namespace {
+
+// [control]
+std::int32_t append_state(void* sink, trigger_bytes piece) {
+  auto& state = *static_cast<std::string*>(sink);
+  if (piece.len > kMaxState - state.size()) return TRIGGER_E_FULL;
+  if (piece.len > 0) state.append(reinterpret_cast<const char*>(piece.ptr), piece.len);
+  return TRIGGER_OK;
+}
+
+}  // namespace
+
+Result<std::optional<SavedState>> Instance::save() {
+  assert(state_ == State::stopped || state_ == State::abandoned);
+  if (state_ == State::abandoned || service_.save == nullptr) return std::nullopt;
+  SavedState state{.version = service_.state_version, .bytes = {}};
+  const auto saved = call_for_result("save", [&](trigger_result* error) {
+    return service_.save(handle_, &append_state, &state.bytes, error);
+  });
+  if (!saved) {
+    return fail("service \"{}:{}\" cannot save its state: {}", generation_->name(), service_name(),
+                saved.error().message);
+  }
+  return state;
+}
+
+Result<> Instance::restore(const SavedState& state) {
+  assert(state_ == State::created);
+  if (service_.restore == nullptr) return {};
+  const trigger_bytes bytes{reinterpret_cast<const std::uint8_t*>(state.bytes.data()),
+                            state.bytes.size()};
+  const auto restored = call_for_result("restore", [&](trigger_result* error) {
+    return service_.restore(handle_, state.version, bytes, error);
+  });
+  if (restored) return {};
+  return fail("service \"{}:{}\" cannot take over the state of version {}: {}", generation_->name(),
+              service_name(), state.version, restored.error().message);
 }
 
 std::string_view Instance::service_name() const {

@@ -48,16 +48,17 @@ std::string_view advice(std::string_view loader_text) {
   return "";
 }
 
-Result<EntrySymbol> check_copy(const std::filesystem::path& path) {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return fail("cannot be read back: {}", errno_text(errno));
-  return bytes_in_file(fd.get()).and_then(check_elf);
-}
-
 }  // namespace
 
+Result<> check_library(const StagedCopy& copy) {
+  const UniqueFd fd(::open(copy.path().c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return fail("cannot be read back: {}", errno_text(errno));
+  auto checked = bytes_in_file(fd.get()).and_then(check_elf);
+  if (!checked) return tl::make_unexpected(checked.error());
+  return {};
+}
+
 Result<std::unique_ptr<Library>> Library::load(StagedCopy copy) {
-  if (auto checked = check_copy(copy.path()); !checked) return tl::make_unexpected(checked.error());
   try {
     auto library = std::make_unique<dll::shared_library>(
         copy.path(), dll::load_mode::rtld_now | dll::load_mode::rtld_local);

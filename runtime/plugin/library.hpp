@@ -15,10 +15,14 @@ class shared_library;
 
 namespace triggerd::plugin {
 
+// Whether dlopen survives the copy: see elf_check.hpp. The error continues a sentence that begins
+// with the file's name.
+Result<> check_library(const StagedCopy& copy);
+
 // [control]
 class Library {
  public:
-  // Checks the copy with check_elf(), then loads it, which runs its constructors. The error
+  // Loads a copy that check_library() accepts, which runs its constructors. The error
   // continues a sentence that begins with the file's name.
   static Result<std::unique_ptr<Library>> load(StagedCopy copy);
   // Unloads it, where unload() has not.
@@ -28,6 +32,7 @@ class Library {
 
   trigger_plugin_entry entry() const { return entry_; }
   const std::string& sha256() const { return copy_.sha256(); }
+  const std::filesystem::path& path() const { return copy_.path(); }
 
   // None of its code runs, or will. False: it stays mapped all the same.
   [[nodiscard]] bool unload();

@@ -13,6 +13,8 @@
 //   metrics.hpp      what services count
 //   thread.hpp       named threads, joined with a bound
 //   guarded_call.hpp calls into a plugin, from which no exception comes back
+//   child_probe.hpp  loads it in a child process first
+//   watcher.hpp      which plugins were built anew
 //   leak.hpp         leaking on purpose
 //
 // Who owns what: a Generation owns its library and its completions thread; an Instance owns its
@@ -31,7 +33,9 @@
 
 #include <atomic>
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,8 +53,15 @@ class Completions;
 class Generation;
 class HostTable;
 class Library;
+class StagedCopy;
 class WorkerPool;
 struct PluginTable;
+
+// What an instance leaves to its successor.
+struct SavedState {
+  std::uint32_t version = 0;  // of the service that wrote it
+  std::string bytes;
+};
 
 // One instance of one service, made for one trigger.
 //
@@ -82,6 +93,13 @@ class Instance {
   void abandon();
   bool abandoned() const { return state_ == State::abandoned; }
 
+  // What the stopped service wants its successor to have; nullopt: it saves nothing.
+  [[nodiscard]] Result<std::optional<SavedState>> save();
+  // Gives the service, which was not started yet, what its predecessor saved. A service that
+  // restores nothing begins anew.
+  [[nodiscard]] Result<> restore(const SavedState& state);
+
+  const Generation& generation() const { return *generation_; }
   std::string_view service_name() const;
   // Whether the service has a probe. [any]
   bool can_be_probed() const;
@@ -119,6 +137,11 @@ class Generation : public std::enable_shared_from_this<Generation> {
     std::filesystem::path stage_dir;  // where the private copy goes; exists, 0700
     unsigned number = 1;              // of this generation of this plugin
     Millis done_timeout{5000};        // the longest that stop() waits for done callbacks
+    // Looks at the private copy before it is loaded; an error, which continues a sentence that
+    // begins with the file's name, and it is not. May be empty.
+    std::function<Result<>(const StagedCopy&)> verify{};
+    // Counts the generations that stay in memory for ever. May be null.
+    std::shared_ptr<std::atomic<unsigned>> leaked{};
   };
   // Checks, copies, loads, negotiates. The error says which check failed, with both sides' values.
   // `log` outlives the generation.
@@ -132,6 +155,8 @@ class Generation : public std::enable_shared_from_this<Generation> {
   unsigned number() const { return source_.number; }
   std::string_view version() const;
   std::string sha256() const;
+  // The private copy, as long as this lives.
+  const std::filesystem::path& copy() const;
   std::vector<std::string> service_names() const;
 
   // The service called `service`, or the only one where that is empty. The error names what there
@@ -150,6 +175,7 @@ class Generation : public std::enable_shared_from_this<Generation> {
   Generation(Source source, Log& log, std::unique_ptr<Library> library);
 
   void abandon();
+  void count_leak() const;
 
   const Source source_;
   Log& log_;

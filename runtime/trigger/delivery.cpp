@@ -42,16 +42,43 @@ void Delivery::finish() {
   if (before == Storing::stored) {
     home_->writer->remove(number_);
   } else if (!staged_key.empty()) {
-    // PUBCOMP may leave once the staged copy is gone for good: else it would come back one day.
-    if (home_->acknowledge == Acknowledge::finished) {
-      home_->writer->unstage({home_->client_id, staged_key}, [self = shared_from_this()] {
-        self->release();
-        self->flush_acknowledgement();
-      });
-    }
+    if (home_->acknowledge == Acknowledge::finished) release_with_key();
     return;  // durable: written() comes
   }
   release();
+}
+
+void Delivery::release_with_key() {
+  std::function<void()> done = [self = shared_from_this()] {
+    self->release();
+    self->flush_acknowledgement();
+  };
+  const inbox::StagedKey key{home_->client_id, staged_key};
+  if (!keeps_key()) {
+    // PUBCOMP may leave once the staged copy is gone for good: else it would come back one day.
+    home_->writer->unstage(key, std::move(done));
+    return;
+  }
+  {
+    // PUBREC may leave once the key is there for good: else it would be handled again one day. But
+    // not in a session that has gone meanwhile, where the id means another message.
+    MutexLock lock(receipt_mutex_);
+    if (!key_forgotten_) {
+      home_->writer->stage(key, id, {}, std::move(done));
+      return;
+    }
+  }
+  release();
+}
+
+void Delivery::forget_key() {
+  MutexLock lock(receipt_mutex_);
+  key_forgotten_ = true;
+}
+
+bool Delivery::key_forgotten() const {
+  MutexLock lock(receipt_mutex_);
+  return key_forgotten_;
 }
 
 void Delivery::release() {
@@ -110,7 +137,10 @@ inbox::MessageView Delivery::view() const {
       .retained = message.retained,
       .packet_id = message.packet_id,
       .attempts = attempts,
-      .received = message.received};
+      .received = message.received,
+      .properties =
+          message.mqtt5 ? std::optional<std::string_view>(message.properties) : std::nullopt,
+      .expires = message.expires == Wall::max() ? std::nullopt : std::optional(message.expires)};
 }
 
 void Delivery::written(std::optional<std::int64_t> number) {

@@ -20,27 +20,36 @@
 #include "inbox/writer.hpp"
 #include "mqtt/message.hpp"
 #include "trigger/memory_pool.hpp"
+#include "trigger/message_properties.hpp"
 
 namespace triggerd::trigger {
 
 struct Lane;
+
+// How the keys of QoS 2 messages of MQTT 5 begin; see mqtt::StagedMessages.
+inline constexpr std::string_view kKey5 = "r5-";
 
 // What the deliveries of one trigger have in common. Outlives them.
 struct DeliveryHome {
   std::string trigger;
   std::string client_id;
   config::Acknowledge acknowledge = config::Acknowledge::received;
+  bool mqtt5 = false;
   inbox::Writer* writer = nullptr;  // null: nothing is ever written (tests)
 };
 
 struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
   Delivery() = default;
   Delivery(const DeliveryHome& home, mqtt::Message received, std::string message_id)
-      : message(std::move(received)), id(std::move(message_id)), home_(&home) {}
+      : message(std::move(received)),
+        id(std::move(message_id)),
+        properties(MessageProperties::of(message.properties)),
+        home_(&home) {}
 
   // Constant once accepted.
   mqtt::Message message;
-  std::string id;          // see message_id.hpp
+  std::string id;                                       // see message_id.hpp
+  std::unique_ptr<const MessageProperties> properties;  // null where there are none
   std::string staged_key;  // QoS 2 that is staged in the inbox; else empty
 
   // Under the dispatcher's lock, until the message is finished, buried or discarded.
@@ -49,6 +58,13 @@ struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
   Lane* lane = nullptr;
   std::optional<std::string>
       burial;  // a dead letter that could not be written yet, and why it died
+
+  // QoS 2 on MQTT 5: its key is to stand in the inbox from when it is safe until its PUBREL; on
+  // 3.1.1 it stands there until the message is safe.
+  bool keeps_key() const { return staged_key.starts_with(kKey5); }
+  // Nobody will repeat it any more. [any]
+  void forget_key();
+  bool key_forgotten() const;
 
   // It comes from the inbox, where it is message `number`. [before it is accepted]
   void stored_as(std::int64_t number);
@@ -80,6 +96,7 @@ struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
   enum class Storing : std::uint8_t { no, writing, stored, finished };
 
   void release();
+  void release_with_key();
 
   static constexpr std::size_t kSmall = 192;
 
@@ -90,6 +107,7 @@ struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
   // Of the same connection, where the server has asked twice.
   std::vector<mqtt::Receipt> earlier_ TRIGGERD_GUARDED_BY(receipt_mutex_);
   bool released_ TRIGGERD_GUARDED_BY(receipt_mutex_) = false;
+  bool key_forgotten_ TRIGGERD_GUARDED_BY(receipt_mutex_) = false;
   std::array<char, kSmall> small_;
 };
 using DeliveryPtr = std::shared_ptr<Delivery>;

@@ -81,31 +81,67 @@ void Dispatcher::accept(std::vector<DeliveryPtr> deliveries) {
 // ---- Out, and back ----
 
 const trigger_message* Dispatcher::try_take() {
-  MutexLock lock(mutex_);
-  return may_take() ? begin_attempt(lanes_.pop()) : nullptr;
+  Report report;
+  const trigger_message* next = nullptr;
+  {
+    MutexLock lock(mutex_);
+    next = begin_next(report);
+  }
+  tell(report);
+  return next;
+}
+
+// The next attempt; null where none may begin. Messages that have expired end here.
+const trigger_message* Dispatcher::begin_next(Report& report) {
+  while (may_take()) {
+    DeliveryPtr delivery = lanes_.pop();
+    const Wall expires = delivery->message.expires;
+    if (expires == Wall::max() || timer_.clock().wall() < expires) {
+      return begin_attempt(std::move(delivery));
+    }
+    ++counts_.expired;
+    lanes_.release(*delivery);
+    report.others.emplace_back([delivery](DeliverySink& sink) { sink.expired(*delivery); });
+    note_room(report);
+    quiet_.notify_all();
+  }
+  return nullptr;
 }
 
 const trigger_message* Dispatcher::take(std::stop_token stop) {
-  {
-    MutexLock lock(mutex_);
-    if (stop.stop_requested()) return nullptr;
-    if (std::exchange(probe_wanted_, false)) return &kProbe;
-    if (may_take()) return begin_attempt(lanes_.pop());
-  }
+  if (const auto next = take_now(stop, false)) return *next;
   sink_.idle();
   const std::stop_callback wake_up(stop, [this] {
     MutexLock lock(mutex_);
     work_.notify_all();
   });
-  MutexLock lock(mutex_);
   for (;;) {
-    if (stop.stop_requested()) return nullptr;
-    if (std::exchange(probe_wanted_, false)) return &kProbe;
-    if (may_take()) return begin_attempt(lanes_.pop());
-    ++waiting_;
-    work_.wait(mutex_);
-    --waiting_;
+    if (const auto next = take_now(stop, true)) return *next;
   }
+}
+
+// What take() returns; nullopt: nothing, for now, after having waited where it was to.
+std::optional<const trigger_message*> Dispatcher::take_now(const std::stop_token& stop, bool wait) {
+  Report report;
+  std::optional<const trigger_message*> taken;
+  {
+    MutexLock lock(mutex_);
+    for (;;) {
+      if (stop.stop_requested()) {
+        taken = nullptr;
+      } else if (std::exchange(probe_wanted_, false)) {
+        taken = &kProbe;
+      } else if (const trigger_message* next = begin_next(report)) {
+        taken = next;
+      }
+      if (taken || !wait || !report.others.empty()) break;
+      ++waiting_;
+      work_.wait(mutex_);
+      --waiting_;
+    }
+  }
+  tell(report);
+  return taken;
 }
 
 // One worker for each message that may go, as far as there are idle ones.
@@ -129,7 +165,8 @@ const trigger_message* Dispatcher::begin_attempt(DeliveryPtr delivery) {
   trigger_message& view = attempt.message;
   view.struct_size = sizeof view;
   view.flags = (d.message.retained ? TRIGGER_MESSAGE_RETAIN : 0U) |
-               (d.message.dup ? TRIGGER_MESSAGE_DUP : 0U);
+               (d.message.dup ? TRIGGER_MESSAGE_DUP : 0U) |
+               (d.message.mqtt5 ? TRIGGER_MESSAGE_MQTT5 : 0U);
   view.id = as_str(d.id);
   view.topic = as_str(d.message.topic);
   view.trigger = as_str(options_.trigger);
@@ -137,6 +174,9 @@ const trigger_message* Dispatcher::begin_attempt(DeliveryPtr delivery) {
   view.received_unix_ns = nanoseconds(d.message.received.time_since_epoch());
   view.deadline_mono_ns =
       static_cast<std::uint64_t>(nanoseconds(attempt.deadline.time_since_epoch()));
+  const auto properties = d.properties ? d.properties->list() : std::span<const trigger_property>();
+  view.properties = properties.data();
+  view.property_count = properties.size();
   view.attempt = d.attempts;
   view.qos = static_cast<std::uint32_t>(d.message.qos);
   ++in_flight_;
@@ -464,44 +504,21 @@ void Dispatcher::note_stall(Report& report) {
   report.others.emplace_back([late = late_](DeliverySink& sink) { sink.stalled(late); });
 }
 
-// ---- States ----
+// ---- The end ----
 
-bool Dispatcher::may_take() const {
-  return (!held_ || (trial_ == Trial::wanted && in_flight_ == 0)) &&
-         in_flight_ < options_.concurrency && late_ < options_.queue_capacity && lanes_.has_ready();
-}
-
-std::size_t Dispatcher::unfinished() const {
-  return lanes_.size() + in_flight_ + delayed_.size() + burying_ + late_;
-}
-
-void Dispatcher::hold() {
-  MutexLock lock(mutex_);
-  held_ = true;
-}
-
-void Dispatcher::resume() {
-  MutexLock lock(mutex_);
-  held_ = false;
-  trial_ = Trial::none;
-  work_.notify_all();
-}
-
-void Dispatcher::begin_probe() {
-  MutexLock lock(mutex_);
-  probe_wanted_ = true;
-  work_.notify_one();
-}
-
-void Dispatcher::probed(const Result<>& outcome) {
-  sink_.probe_ended(outcome);
-}
-
-void Dispatcher::begin_trial() {
-  MutexLock lock(mutex_);
-  if (!held_ || trial_ != Trial::none) return;
-  trial_ = Trial::wanted;
-  work_.notify_all();
+void Dispatcher::end_late_attempts() {
+  Report report;
+  {
+    MutexLock lock(mutex_);
+    for (const auto& attempt : attempts_) {
+      if (!attempt->in_use || attempt->state != Attempt::State::late) continue;
+      --late_;
+      end_attempt(*attempt);
+    }
+    stall_told_ = false;
+    note_room(report);
+  }
+  tell(report);
 }
 
 void Dispatcher::for_each_unfinished(const std::function<void(const DeliveryPtr&)>& visit) const {
@@ -511,16 +528,6 @@ void Dispatcher::for_each_unfinished(const std::function<void(const DeliveryPtr&
   for (const auto& attempt : attempts_) {
     if (attempt->in_use) visit(attempt->delivery);
   }
-}
-
-std::size_t Dispatcher::room() const {
-  MutexLock lock(mutex_);
-  const std::size_t inside = unfinished();
-  return inside >= options_.queue_capacity ? 0 : options_.queue_capacity - inside;
-}
-
-bool Dispatcher::full() const {
-  return full_;
 }
 
 bool Dispatcher::nothing_left_before(Monotonic deadline) const {
@@ -554,6 +561,7 @@ void Dispatcher::revoke_pending() {
     ++late_;
     attempt->delivery->last_reason = "the instance was stopped before the service completed it";
     delayed_.emplace(timer_.clock().now(), attempt->delivery);
+    arm(timer_.clock().now());
   }
 }
 
@@ -572,16 +580,6 @@ std::vector<DeliveryPtr> Dispatcher::take_leftovers() {
     return a->message.received < b->message.received;
   });
   return all;
-}
-
-Dispatcher::Stats Dispatcher::stats() const {
-  MutexLock lock(mutex_);
-  Stats stats = counts_;
-  stats.queued = lanes_.size();
-  stats.in_flight = in_flight_;
-  stats.delayed = delayed_.size();
-  stats.late = late_;
-  return stats;
 }
 
 }  // namespace triggerd::trigger

@@ -1,6 +1,6 @@
 // The dispatcher: the heart of a trigger. Messages go in at one end, attempts come out at the
-// other, and every message ends in one of four ways: finished, buried (a dead letter), discarded
-// because the user chose that, or left over at shutdown.
+// other, and every message ends in one of five ways: finished, buried (a dead letter), discarded
+// because the user chose that, expired because its sender did, or left over at shutdown.
 //
 // Threads. accept() comes from Paho's receive thread, a batch at a time, and only locks, queues and
 // notifies. take()
@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,8 @@ class DeliverySink {
   // Keeps it as a dead letter. False: not possible now; it is asked again later.
   virtual bool bury(Delivery& delivery, const std::string& reason) = 0;
   virtual void discarded(Delivery& delivery, const std::string& reason) = 0;
+  // Its sender wanted it handled by now (MQTT 5): no service sees it.
+  virtual void expired(Delivery& delivery) = 0;
   // Out of attempts with on_exhausted = "suspend": nothing more is handed out until resume().
   virtual void suspended(const Delivery& delivery, const std::string& reason) = 0;
   // A call of the service has not come back by its deadline; its lane and its place wait for it.
@@ -93,6 +96,12 @@ class Dispatcher final : public plugin::WorkSource {
   // Whether messages are handed out; they are from the start. [any]
   void hold();
   void resume();
+  // Hands out nothing more, whatever else allows it, until open_gate(); and waits until no attempt
+  // is in the service's hands, at most to `deadline`. False: one still is. [control]
+  [[nodiscard]] bool close_gate(Monotonic deadline);
+  void open_gate();
+  // The instance was stopped: nobody reads late attempts any more. [control]
+  void end_late_attempts();
   // While held: has a worker call the service's probe, and tells probe_ended(). [any]
   void begin_probe();
   // While held: hands out one message, and tells trial_ended(). Where there is none, the next one.
@@ -125,6 +134,7 @@ class Dispatcher final : public plugin::WorkSource {
     std::uint64_t timed_out = 0;
     std::uint64_t invalid_verdicts = 0;
     std::uint64_t late_answers = 0;
+    std::uint64_t expired = 0;
     std::size_t queued = 0;  // waiting for a worker
     std::size_t in_flight = 0;
     std::size_t delayed = 0;  // waiting for their retry
@@ -137,6 +147,9 @@ class Dispatcher final : public plugin::WorkSource {
   // What to tell the sink once the lock is released.
   struct Report;
 
+  std::optional<const trigger_message*> take_now(const std::stop_token& stop, bool wait)
+      TRIGGERD_EXCLUDES(mutex_);
+  const trigger_message* begin_next(Report& report) TRIGGERD_REQUIRES(mutex_);
   const trigger_message* begin_attempt(DeliveryPtr delivery) TRIGGERD_REQUIRES(mutex_);
   Attempt& new_attempt() TRIGGERD_REQUIRES(mutex_);
   Attempt* find_attempt(std::uint64_t token) const TRIGGERD_REQUIRES(mutex_);
@@ -179,6 +192,7 @@ class Dispatcher final : public plugin::WorkSource {
   std::size_t burying_ TRIGGERD_GUARDED_BY(mutex_) = 0;    // being written as dead letters
   std::size_t late_ TRIGGERD_GUARDED_BY(mutex_) = 0;
   bool held_ TRIGGERD_GUARDED_BY(mutex_) = false;
+  bool gate_closed_ TRIGGERD_GUARDED_BY(mutex_) = false;
   enum class Trial { none, wanted, running };
   bool probe_wanted_ TRIGGERD_GUARDED_BY(mutex_) = false;
   Trial trial_ TRIGGERD_GUARDED_BY(mutex_) = Trial::none;

@@ -53,6 +53,15 @@ Result<> Intake::load() {
   if (!found) return tl::make_unexpected(found.error());
   MutexLock lock(mutex_);
   for (inbox::StagedMessage& staged : *found) {
+    if (const auto id = id_of_key5(staged.key)) {
+      if (home_.mqtt5) {
+        known_[*id] = {std::move(staged.message_id), {}};
+      } else {
+        // The alias speaks 3.1.1 now, where the library has no use for it.
+        writer_.unstage({home_.client_id, staged.key}, {});
+      }
+      continue;
+    }
     staged_[staged.key] = {std::move(staged.message_id), std::move(staged.packet)};
   }
   return {};
@@ -64,6 +73,9 @@ DeliveryPtr Intake::make_stored(const inbox::StoredMessage& stored) const {
   message.retained = stored.retained;
   message.packet_id = stored.packet_id;
   message.received = stored.received;
+  message.mqtt5 = stored.properties.has_value();
+  message.properties = stored.properties.value_or("");
+  message.expires = stored.expires.value_or(Wall::max());
   auto delivery = std::make_shared<Delivery>(home_, std::move(message), stored.message_id);
   delivery->attempts = stored.attempts;
   delivery->stored_as(stored.number);
@@ -95,11 +107,12 @@ void Intake::take(mqtt::Message message) {
   if (message.qos == 1 && is_redelivery(message)) return;
   const std::uint16_t packet_id = message.packet_id;
   const bool qos2 = message.qos == 2;
+  const bool with_publish = message.mqtt5;  // else QoS 2 comes with its PUBREL
   std::string id;
   std::string key;
   if (qos2 && home_.acknowledge != config::Acknowledge::received) {
     MutexLock lock(mutex_);
-    key = key_of(packet_id);
+    key = with_publish ? key5_of(packet_id) : key_of(packet_id);
     id = staged_id(key);
     staged_.erase(key);
   }
@@ -108,7 +121,11 @@ void Intake::take(mqtt::Message message) {
   if (!key.empty()) {
     delivery->staged_key = std::move(key);
     MutexLock lock(mutex_);
-    handed_over_[packet_id] = delivery;
+    if (with_publish) {
+      known_[packet_id] = {delivery->id, delivery};
+    } else {
+      handed_over_[packet_id] = delivery;
+    }
     if (handed_over_.size() >= sweep_at_) {
       std::erase_if(handed_over_, [](const auto& entry) { return entry.second.expired(); });
       sweep_at_ = kSweep + 2 * handed_over_.size();
@@ -150,15 +167,17 @@ bool Intake::is_redelivery(const mqtt::Message& message) {
 }
 
 void Intake::keep(const DeliveryPtr& delivery) {
-  if (delivery->staged_key.empty()) {
+  if (delivery->staged_key.empty() || delivery->key_forgotten()) {
     writer_.accept({delivery});
+  } else if (delivery->keeps_key()) {
+    writer_.accept_and_stage({home_.client_id, delivery->staged_key}, delivery);
   } else {
     writer_.accept_staged({home_.client_id, delivery->staged_key}, delivery);
   }
 }
 
 void Intake::refuse(mqtt::Message& message) {
-  if (message.qos < 2 || home_.acknowledge == config::Acknowledge::received) {
+  if (message.qos < 2 || message.mqtt5 || home_.acknowledge == config::Acknowledge::received) {
     message.receipt.release();
     return;
   }
@@ -200,6 +219,7 @@ void Intake::end_batch() {
 // ---- QoS 2 ----
 
 void Intake::repeated_pubrel(std::uint16_t packet_id, mqtt::Receipt receipt) {
+  if (pubrel5(packet_id, receipt)) return;
   DeliveryPtr delivery;
   {
     MutexLock lock(mutex_);
@@ -229,17 +249,23 @@ std::vector<std::string> Intake::keys() {
   MutexLock lock(mutex_);
   std::vector<std::string> keys;
   for (const auto& [key, staged] : staged_) keys.push_back(key);
+  for (const auto& [id, known] : known_) keys.push_back(key5_of(id));
   return keys;
 }
 
 std::optional<std::string> Intake::get(const std::string& key) {
   MutexLock lock(mutex_);
+  if (const auto id = id_of_key5(key); id && known_.contains(*id)) return packet5_of(*id);
   const auto found = staged_.find(key);
   if (found == staged_.end()) return std::nullopt;
   return found->second.packet;
 }
 
 void Intake::put(const std::string& key, std::string packet, mqtt::Receipt receipt) {
+  if (const auto packet_id = id_of_key5(key)) {
+    put5(*packet_id, std::move(receipt));
+    return;
+  }
   std::string id;
   {
     MutexLock lock(mutex_);
@@ -259,6 +285,7 @@ void Intake::put(const std::string& key, std::string packet, mqtt::Receipt recei
 
 // The server took responsibility off itself with our PUBREC, and has forgotten: so these are ours.
 void Intake::session_lost() {
+  session_lost5();
   std::map<std::string, Staged> orphans;
   {
     MutexLock lock(mutex_);

@@ -51,6 +51,7 @@ class Intake final : public mqtt::StagedMessages {
   std::vector<std::string> keys() override;
   std::optional<std::string> get(const std::string& key) override;
   void put(const std::string& key, std::string packet, mqtt::Receipt receipt) override;
+  void remove(const std::string& key) override;
   void session_lost() override;
 
  private:
@@ -59,6 +60,20 @@ class Intake final : public mqtt::StagedMessages {
     std::string message_id;
     std::string packet;
   };
+
+  // A QoS 2 message of MQTT 5 between PUBLISH and PUBREL.
+  struct Known {
+    std::string message_id;
+    std::weak_ptr<Delivery> delivery;  // as long as it lives
+  };
+
+  static std::string key5_of(std::uint16_t packet_id);
+  static std::optional<std::uint16_t> id_of_key5(std::string_view key);
+  static std::string packet5_of(std::uint16_t packet_id);
+  void put5(std::uint16_t packet_id, mqtt::Receipt receipt);
+  bool forget5(std::uint16_t packet_id);
+  bool pubrel5(std::uint16_t packet_id, mqtt::Receipt receipt);
+  void session_lost5();
 
   DeliveryPtr make_stored(const inbox::StoredMessage& message) const;
   bool is_redelivery(const mqtt::Message& message);
@@ -87,6 +102,8 @@ class Intake final : public mqtt::StagedMessages {
   std::unordered_map<std::uint16_t, std::weak_ptr<Delivery>> handed_over_
       TRIGGERD_GUARDED_BY(mutex_);
   std::size_t sweep_at_ TRIGGERD_GUARDED_BY(mutex_) = kSweep;
+  // By packet id: what the server may repeat. A row of `staged` stands for each that is safe.
+  std::map<std::uint16_t, Known> known_ TRIGGERD_GUARDED_BY(mutex_);
 };
 
 }  // namespace triggerd::trigger

@@ -25,8 +25,12 @@ Result<> Monitor::start() {
   if (auto started = instance_->start(); !started) {
     return fail("its monitor: {}", started.error().message);
   }
+  if (auto running = instance_->run_workers(*this, 1); !running) {
+    instance_->stop();
+    return running;
+  }
   started_ = true;
-  return instance_->run_workers(*this, 1);
+  return {};
 }
 
 void Monitor::ask() {
@@ -49,7 +53,7 @@ const trigger_message* Monitor::take(std::stop_token stop) {
 }
 
 bool Monitor::stop(Monotonic deadline) {
-  if (!started_) return true;
+  if (!std::exchange(started_, false)) return true;
   if (!instance_->join_workers(deadline)) {
     instance_->abandon();
     return false;

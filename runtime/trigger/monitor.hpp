@@ -20,6 +20,7 @@ class Monitor final : private plugin::WorkSource, private plugin::InstanceHost {
       std::function<void(const Result<>&)> answered);
 
   Result<> start();  // [control]
+  const plugin::Generation& generation() const { return instance_->generation(); }
   // Has the probe called; what it says comes to `answered`. [any]
   void ask();
   // False: the probe does not come back, and is left alone. [control]

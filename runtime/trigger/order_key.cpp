@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "config/topic_filter.hpp"
+#include "mqtt/properties.hpp"
 
 namespace triggerd::trigger {
 namespace {
@@ -30,6 +31,8 @@ std::optional<std::string> order_key(const config::Order& order, const mqtt::Mes
       return std::string(message.topic);
     case config::Order::By::topic_level:
       return std::string(config::topic_level(message.topic, order.level));
+    case config::Order::By::property:
+      return mqtt::user_property(message.properties, order.pointer).value_or("");
     case config::Order::By::json:
       return json_key(order.pointer, message.payload);
     case config::Order::By::none:

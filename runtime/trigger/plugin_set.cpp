@@ -1,7 +1,9 @@
 #include "trigger/plugin_set.hpp"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
+#include <stdlib.h>
 
+#include "plugin/staged_copy.hpp"
 #include "plugin/work.hpp"
 #include "trigger/monitor.hpp"
 
@@ -23,20 +25,106 @@ class NoHost final : public plugin::InstanceHost {
 PluginSet::PluginSet(const config::Config& config, std::filesystem::path stage_dir, Log& log)
     : config_(config), stage_dir_(std::move(stage_dir)), log_(log) {}
 
-Result<std::shared_ptr<plugin::Generation>> PluginSet::load(const std::string& plugin) {
-  const auto known = loaded_.find(plugin);
-  if (known != loaded_.end()) return known->second;
-  return loaded_.emplace(plugin, load_file(plugin)).first->second;
+Result<std::shared_ptr<plugin::Generation>> PluginSet::load(const std::string& plugin,
+                                                            const std::string& package) {
+  auto file = plugin::find_plugin(config_.plugin_dirs_for(package), plugin);
+  if (!file) return tl::make_unexpected(file.error());
+  const config::Package* const carrier = carrier_of(*file);
+  // A copy has its plugin's name, so each package has a folder of its own for them.
+  auto [at, is_new] = loaded_.try_emplace(
+      carrier == nullptr ? plugin : carrier->name + "/" + plugin,
+      Loaded{.plugin = plugin,
+             .package = package,
+             .stage_dir = carrier == nullptr ? stage_dir_ : stage_dir_ / carrier->name,
+             .last_number = 0,
+             .generation = {}});
+  if (is_new) at->second.generation = load_file(at->second, *file, {});
+  return at->second.generation;
 }
 
-Result<std::shared_ptr<plugin::Generation>> PluginSet::load_file(const std::string& name) {
-  auto file = plugin::find_plugin(config_.runtime.plugin_dirs, name);
-  if (!file) return tl::make_unexpected(file.error());
+const config::Package* PluginSet::carrier_of(const std::filesystem::path& file) const {
+  for (const config::Package& package : config_.packages) {
+    if (file.parent_path() == package.folder / "plugins") return &package;
+  }
+  return nullptr;
+}
+
+Result<std::shared_ptr<plugin::Generation>> PluginSet::load_file(Loaded& loaded,
+                                                                 const std::filesystem::path& file,
+                                                                 Verify verify) {
   std::error_code error;
-  std::filesystem::create_directories(stage_dir_, error);
-  if (!error) std::filesystem::permissions(stage_dir_, std::filesystem::perms::owner_all, error);
-  if (error) return fail("cannot make {}: {}", stage_dir_.string(), error.message());
-  return plugin::Generation::load({.name = name, .file = *file, .stage_dir = stage_dir_}, log_);
+  std::filesystem::create_directories(loaded.stage_dir, error);
+  if (!error) {
+    std::filesystem::permissions(loaded.stage_dir, std::filesystem::perms::owner_all, error);
+  }
+  if (error) return fail("cannot make {}: {}", loaded.stage_dir.string(), error.message());
+  return plugin::Generation::load({.name = loaded.plugin,
+                                   .file = file,
+                                   .stage_dir = loaded.stage_dir,
+                                   .number = ++loaded.last_number,
+                                   .verify = std::move(verify),
+                                   .leaked = leaked_},
+                                  log_);
+}
+
+// ---- What is loaded ----
+
+Result<std::shared_ptr<plugin::Generation>> PluginSet::load_next(const std::string& name,
+                                                                 const std::filesystem::path& file,
+                                                                 Verify verify) {
+  Loaded& loaded = loaded_.at(name);
+  if (!file.empty()) return load_file(loaded, file, std::move(verify));
+  auto found = plugin::find_plugin(config_.plugin_dirs_for(loaded.package), loaded.plugin);
+  if (!found) return tl::make_unexpected(found.error());
+  return load_file(loaded, *found, std::move(verify));
+}
+
+void PluginSet::put_in_service(const std::string& name,
+                               std::shared_ptr<plugin::Generation> generation) {
+  loaded_.at(name).generation = std::move(generation);
+}
+
+std::shared_ptr<plugin::Generation> PluginSet::in_service(const std::string& name) const {
+  const auto known = loaded_.find(name);
+  if (known == loaded_.end() || !known->second.generation) return nullptr;
+  return *known->second.generation;
+}
+
+std::vector<std::string> PluginSet::names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, loaded] : loaded_) names.push_back(name);
+  return names;
+}
+
+std::vector<plugin::Watcher::Plugin> PluginSet::watched() const {
+  std::vector<plugin::Watcher::Plugin> watched;
+  for (const auto& [name, loaded] : loaded_) {
+    watched.push_back(
+        {.name = name, .plugin = loaded.plugin, .dirs = config_.plugin_dirs_for(loaded.package)});
+  }
+  return watched;
+}
+
+Result<std::string> probe_plugin(const std::filesystem::path& file, Log& log) {
+  std::error_code error;
+  std::string stage = (std::filesystem::temp_directory_path(error) / "triggerd-probe-XXXXXX");
+  if (error || ::mkdtemp(stage.data()) == nullptr) {
+    return fail("cannot make a folder in {}; set TMPDIR to one that can be written", stage);
+  }
+  std::string name = file.stem().string();
+  auto generation = plugin::Generation::load({.name = name, .file = file, .stage_dir = stage}, log);
+  Result<std::string> said = generation.map([](const auto& loaded) {
+    return fmt::format("version {}, services {}", loaded->version(),
+                       fmt::join(loaded->service_names(), ", "));
+  });
+  generation = tl::make_unexpected(Error{});  // unloads it: its destructors count too
+  std::filesystem::remove_all(stage, error);
+  return said;
+}
+
+bool is_of_disabled_package(const config::Config& config, const config::Trigger& trigger) {
+  const config::Package* package = config.find_package(trigger.package);
+  return package != nullptr && !package->enabled;
 }
 
 config::Diagnostic plugin_diagnostic(const config::Trigger& trigger, const Error& error) {
@@ -52,7 +140,8 @@ std::vector<config::Diagnostic> probe_plugins(const config::Config& config,
   std::vector<config::Diagnostic> found;
   PluginSet plugins(config, stage_dir, log);
   for (const config::Trigger& trigger : config.triggers) {
-    auto generation = plugins.load(trigger.plugin);
+    if (is_of_disabled_package(config, trigger)) continue;
+    auto generation = plugins.load(trigger.plugin, trigger.package);
     if (!generation) {
       found.push_back(plugin_diagnostic(trigger, generation.error()));
       continue;
@@ -63,7 +152,7 @@ std::vector<config::Diagnostic> probe_plugins(const config::Config& config,
       continue;
     }
     if (trigger.monitor_plugin.empty()) continue;
-    auto monitor = plugins.load(trigger.monitor_plugin);
+    auto monitor = plugins.load(trigger.monitor_plugin, trigger.package);
     Result<> made;
     if (!monitor) {
       made = tl::make_unexpected(monitor.error());

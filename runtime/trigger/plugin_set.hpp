@@ -1,6 +1,7 @@
 // The plugins that a configuration names, each loaded once.
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -11,6 +12,7 @@
 #include "config/config.hpp"
 #include "config/load.hpp"
 #include "plugin/plugin.hpp"
+#include "plugin/watcher.hpp"
 
 namespace triggerd::trigger {
 
@@ -19,23 +21,60 @@ class PluginSet {
   // `stage_dir` receives the private copies; it is made where it is missing.
   PluginSet(const config::Config& config, std::filesystem::path stage_dir, Log& log);
 
-  // `plugin`, loaded at the first call for it. The error is told once and again for every trigger
-  // that names the plugin. [control]
-  Result<std::shared_ptr<plugin::Generation>> load(const std::string& plugin);
+  // `plugin` as a trigger of `package` means it (empty: of the configuration's own files), loaded
+  // at the first call for it: two packages may each carry one of that name. The error is told once
+  // and again for every trigger that names the plugin. [control]
+  Result<std::shared_ptr<plugin::Generation>> load(const std::string& plugin,
+                                                   const std::string& package);
+
+  // ---- What is loaded, by its name; with "PACKAGE/" in front where a package carries it. ----
+
+  // Another generation, from `file` or, where that is empty, from where the plugin is found now;
+  // load() still gives the one before, until put_in_service(). [control]
+  using Verify = std::function<Result<>(const plugin::StagedCopy&)>;
+  Result<std::shared_ptr<plugin::Generation>> load_next(const std::string& name,
+                                                        const std::filesystem::path& file,
+                                                        Verify verify);
+  void put_in_service(const std::string& name, std::shared_ptr<plugin::Generation> generation);
+  // The generation in service; null where `name` is not loaded. [control]
+  std::shared_ptr<plugin::Generation> in_service(const std::string& name) const;
+  std::vector<std::string> names() const;
+  // All of them, and where each is looked for.
+  std::vector<plugin::Watcher::Plugin> watched() const;
+  // Generations that stay in memory for ever. [any]
+  unsigned leaked() const { return *leaked_; }
 
  private:
-  Result<std::shared_ptr<plugin::Generation>> load_file(const std::string& name);
+  struct Loaded {
+    std::string plugin;   // as triggers say it
+    std::string package;  // of the first trigger that did
+    std::filesystem::path stage_dir;
+    unsigned last_number = 0;
+    Result<std::shared_ptr<plugin::Generation>> generation;
+  };
+
+  Result<std::shared_ptr<plugin::Generation>> load_file(Loaded& loaded,
+                                                        const std::filesystem::path& file,
+                                                        Verify verify);
+  const config::Package* carrier_of(const std::filesystem::path& file) const;
 
   const config::Config& config_;
   const std::filesystem::path stage_dir_;
   Log& log_;
-  std::map<std::string, Result<std::shared_ptr<plugin::Generation>>> loaded_;
+  std::map<std::string, Loaded> loaded_;
+  const std::shared_ptr<std::atomic<unsigned>> leaked_ = std::make_shared<std::atomic<unsigned>>(0);
 };
 
 // What is wrong with `trigger`, at the place of its service.
 config::Diagnostic plugin_diagnostic(const config::Trigger& trigger, const Error& error);
 // The same, at the place of its monitor.
 config::Diagnostic monitor_diagnostic(const config::Trigger& trigger, const Error& error);
+
+// Whether `trigger` could run at all: false where it is disabled with its package.
+bool is_of_disabled_package(const config::Config& config, const config::Trigger& trigger);
+
+// For --probe: loads the plugin in `file` and unloads it again. Says what it has.
+Result<std::string> probe_plugin(const std::filesystem::path& file, Log& log);
 
 // For --check: loads every plugin, and makes and destroys an instance for every trigger.
 std::vector<config::Diagnostic> probe_plugins(const config::Config& config,

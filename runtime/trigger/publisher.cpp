@@ -21,6 +21,10 @@ std::int32_t Publisher::publish(std::string_view alias, const mqtt::PublishReque
       request.topic.size() + request.payload.size() > kMaxPacketBytes - kPacketOverhead) {
     return TRIGGER_E_INVALID;
   }
+  if (!request.properties.empty()) {
+    if (found->second->options().protocol != config::Protocol::v5) return TRIGGER_E_UNSUPPORTED;
+    if (!mqtt::check_publish_properties(request.properties)) return TRIGGER_E_INVALID;
+  }
   const auto sent = found->second->publish(request, std::move(done));
   if (sent) return TRIGGER_OK;
   switch (sent.error()) {

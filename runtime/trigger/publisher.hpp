@@ -17,6 +17,7 @@ class Publisher {
   void add(const std::string& alias, std::shared_ptr<mqtt::Connection> connection) {
     connections_[alias] = std::move(connection);
   }
+  void remove(const std::string& alias) { connections_.erase(alias); }
 
   // A TRIGGER_... code; `done` is called exactly once where it is TRIGGER_OK, else not at all.
   std::int32_t publish(std::string_view alias, const mqtt::PublishRequest& request,

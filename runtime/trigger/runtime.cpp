@@ -1,9 +1,13 @@
 #include "trigger/runtime.hpp"
 
+#include <pthread.h>
+
 #include <algorithm>
+#include <future>
 #include <random>
 
 #include "base/units.hpp"
+#include "config/topic_filter.hpp"
 
 namespace triggerd::trigger {
 namespace {
@@ -12,20 +16,6 @@ namespace {
 // the servers; each at most a quarter.
 constexpr Millis kLastCalls{1'000};
 constexpr Millis kGoodbye{2'000};
-
-mqtt::ConnectionOptions options_of(const config::Alias& alias, std::string client_id) {
-  mqtt::ConnectionOptions options;
-  options.alias = alias.name;
-  options.client_id = std::move(client_id);
-  options.servers = alias.servers;
-  options.connection_timeout = alias.connection_timeout;
-  options.keep_alive = alias.keep_alive;
-  options.reconnect = alias.reconnect;
-  options.max_packet_size = alias.max_packet_size;
-  options.user_name = alias.user_name;
-  options.password = alias.password;
-  return options;
-}
 
 std::string draw_client_id() {
   std::random_device entropy;
@@ -92,15 +82,23 @@ class Runtime::InboxSessions final : public mqtt::SessionMemory {
   Log& log_;
 };
 
-Runtime::Runtime(const config::Config& config, std::filesystem::path state_dir, Log& log)
+Runtime::Runtime(const config::Config& config, std::filesystem::path state_dir, Log& log,
+                 std::filesystem::path probe_program)
     : config_(config),
       state_dir_(std::move(state_dir)),
       log_(log),
       supervisor_(std::make_shared<EventLoop>(system_clock())),
       timer_(system_clock()),
+      control_(system_clock()),
       library_(log),
       resolver_(mqtt::make_system_resolver()),
-      plugins_(config, state_dir_ / "plugins", log) {}
+      plugins_(config, state_dir_ / "plugins", log),
+      package_failures_(config),
+      reloader_(plugins_, triggers_, control_,
+                {.probe_program = std::move(probe_program),
+                 .drain_timeout = config.runtime.drain_timeout},
+                log),
+      rotation_loop_(system_clock()) {}
 
 // What the writer still holds lives in memory of the triggers.
 Runtime::~Runtime() {
@@ -110,6 +108,9 @@ Runtime::~Runtime() {
 // ---- Making ----
 
 tl::expected<void, Runtime::Problem> Runtime::prepare() {
+  auto certificates = mqtt::tls::Stores::load(config_);
+  if (!certificates) return tl::make_unexpected(std::move(certificates.error()));
+  certificates_ = *std::move(certificates);
   // Copies that a runtime which was killed has left behind; nobody else uses this folder.
   std::error_code ignored;
   std::filesystem::remove_all(state_dir_ / "plugins", ignored);
@@ -161,7 +162,27 @@ tl::expected<void, Runtime::Problem> Runtime::prepare() {
   if (auto diagnostics = prepare_triggers(); !diagnostics.empty()) {
     return tl::make_unexpected(std::move(diagnostics));
   }
+  leave_out_broken_packages();
   return {};
+}
+
+mqtt::ConnectionOptions Runtime::options_of(const config::Alias& alias,
+                                            std::string client_id) const {
+  mqtt::ConnectionOptions options;
+  options.alias = alias.name;
+  options.client_id = std::move(client_id);
+  options.servers = alias.servers;
+  options.protocol = alias.protocol;
+  options.session_expiry = alias.session_expiry;
+  options.receive_maximum = alias.receive_maximum;
+  options.connection_timeout = alias.connection_timeout;
+  options.keep_alive = alias.keep_alive;
+  options.reconnect = alias.reconnect;
+  options.max_packet_size = alias.max_packet_size;
+  options.user_name = alias.user_name;
+  options.password = alias.password;
+  options.tls = certificates_.of(alias.name);
+  return options;
 }
 
 Result<std::string> Runtime::client_id_of(const config::Alias& alias) {
@@ -179,9 +200,17 @@ std::vector<config::Diagnostic> Runtime::prepare_triggers() {
                                  .ids = ids_,
                                  .log = log_,
                                  .running_changed = [this] { report_readiness(); }};
+  const auto found = [&](const config::Trigger& trigger, config::Diagnostic diagnostic) {
+    if (trigger.package.empty()) {
+      diagnostics.push_back(std::move(diagnostic));
+    } else {
+      package_failures_.add(trigger.package, std::move(diagnostic));
+    }
+  };
   for (const config::Trigger& trigger : config_.triggers) {
     if (!trigger.enabled) {
-      log_.info("trigger.disabled", {{"trigger", trigger.name}}, "disabled by the configuration");
+      log_.info("trigger.disabled", {{"trigger", trigger.name}}, "disabled by {}",
+                is_of_disabled_package(config_, trigger) ? "its package" : "the configuration");
       continue;
     }
     const config::Alias* alias = config_.find_alias(trigger.alias);
@@ -194,14 +223,17 @@ std::vector<config::Diagnostic> Runtime::prepare_triggers() {
         options_of(*alias, client_ids_[alias->name] + "." + trigger.name);
     options.trigger = trigger.name;
     options.clean_session = alias->clean_session;
-    options.topics = trigger.topics;
+    for (const config::Topic& topic : trigger.topics) {
+      options.topics.push_back(topic);
+      options.topics.back().filter = config::shared_filter(trigger.shared_group, topic.filter);
+    }
     auto made = std::make_unique<Trigger>(trigger, services);
-    auto generation = plugins_.load(trigger.plugin);
+    auto generation = plugins_.load(trigger.plugin, trigger.package);
     std::shared_ptr<plugin::Generation> monitor;
     if (!trigger.monitor_plugin.empty()) {
-      auto loaded = plugins_.load(trigger.monitor_plugin);
+      auto loaded = plugins_.load(trigger.monitor_plugin, trigger.package);
       if (!loaded) {
-        diagnostics.push_back(monitor_diagnostic(trigger, loaded.error()));
+        found(trigger, monitor_diagnostic(trigger, loaded.error()));
         continue;
       }
       monitor = *loaded;
@@ -212,10 +244,29 @@ std::vector<config::Diagnostic> Runtime::prepare_triggers() {
     } else {
       prepared = tl::make_unexpected(generation.error());
     }
-    if (!prepared) diagnostics.push_back(plugin_diagnostic(trigger, prepared.error()));
+    if (!prepared) found(trigger, plugin_diagnostic(trigger, prepared.error()));
     triggers_.push_back(std::move(made));
   }
   return diagnostics;
+}
+
+void Runtime::leave_out_broken_packages() {
+  package_failures_.spread();
+  package_failures_.report(log_);
+  std::erase_if(triggers_, [this](const auto& trigger) {
+    const bool out = package_failures_.takes_out(trigger->name());
+    if (out) {
+      log_.warn("trigger.not_running", {{"trigger", trigger->name()}},
+                "its package, or that of its alias, is broken");
+    }
+    return out;
+  });
+  std::erase_if(aliases_, [this](const auto& alias) {
+    const std::string& name = alias->connection()->options().alias;
+    const bool out = package_failures_.contains(config_.find_alias(name)->package);
+    if (out) publisher_.remove(name);
+    return out;
+  });
 }
 
 // Messages in the inbox of triggers that the configuration does not know.
@@ -233,6 +284,10 @@ void Runtime::report_strangers() {
 // A trigger that was removed leaves a session at its server, which would pile up messages for
 // nobody: a connect with a clean session ends it.
 void Runtime::end_removed_sessions() {
+  // What is in a package that could not be read is not removed.
+  for (const config::Package& package : config_.packages) {
+    if (!package.problems.empty()) return;
+  }
   auto sessions = inbox_->sessions();
   if (!sessions) return;
   for (const std::string& client_id : *sessions) {
@@ -293,6 +348,24 @@ Result<> Runtime::replay_dead_letter(std::int64_t number) {
   return {};
 }
 
+Result<Reloader::Report> Runtime::reload_plugin(const std::string& plugin, bool force) {
+  std::promise<Result<Reloader::Report>> report;
+  control_.post([&] { report.set_value(reloader_.reload(plugin, force)); });
+  return report.get_future().get();
+}
+
+Result<> Runtime::watch_plugins() {
+  auto watcher = plugin::Watcher::start(
+      {.plugins = plugins_.watched()},
+      [this](const std::string& plugin) {
+        control_.post([this, plugin] { (void)reloader_.reload(plugin, false); });
+      },
+      log_);
+  if (!watcher) return tl::make_unexpected(watcher.error());
+  watcher_ = std::move(*watcher);
+  return {};
+}
+
 // ---- Running ----
 
 Result<> Runtime::start() {
@@ -300,6 +373,11 @@ Result<> Runtime::start() {
     supervisor_thread_ =
         std::jthread([this](const std::stop_token& stop) { supervisor_->run(stop); });
     timer_thread_ = std::jthread([this](const std::stop_token& stop) { timer_.run(stop); });
+    watch_certificates();
+    control_thread_ = std::jthread([this](const std::stop_token& stop) {
+      pthread_setname_np(pthread_self(), "control");
+      control_.run(stop);
+    });
   } catch (const std::system_error& error) {
     return fail("cannot start a thread: {}", error.what());
   }
@@ -317,6 +395,9 @@ Result<> Runtime::start() {
                  "its service did not start: {}", started.error().message);
     }
   }
+  if (config_.runtime.hot_reload) {
+    if (auto watching = watch_plugins(); !watching) return watching;
+  }
   report_strangers();
   end_removed_sessions();
   log_.info("runtime.started", {}, "{} with {} alias{} and {} trigger{}", config_.runtime.name,
@@ -325,10 +406,27 @@ Result<> Runtime::start() {
   return {};
 }
 
+// On a thread of its own, as files may be slow.
+void Runtime::watch_certificates() {
+  rotation_.emplace(config_, certificates_, system_clock(), log_);
+  rotation_->tell_ages();
+  if (rotation_->empty()) return;
+  const auto look = [this](const auto& again) -> void {
+    rotation_loop_.after(mqtt::tls::Rotation::kInterval, [this, again] {
+      rotation_->look();
+      again(again);
+    });
+  };
+  look(look);
+  rotation_thread_ =
+      std::jthread([this](const std::stop_token& stop) { rotation_loop_.run(stop); });
+}
+
 // [supervisor]
 void Runtime::report_readiness() {
   if (stopping_) return;
-  const bool ready = std::all_of(aliases_.begin(), aliases_.end(),
+  const bool ready = !package_failures_.any() &&
+                     std::all_of(aliases_.begin(), aliases_.end(),
                                  [](const auto& alias) { return alias->up(); }) &&
                      std::all_of(triggers_.begin(), triggers_.end(),
                                  [](const auto& trigger) { return trigger->running(); });
@@ -377,6 +475,10 @@ bool Runtime::stop() {
   const Monotonic drained = quiet_by - std::min(kLastCalls, quarter);
   log_.info("runtime.stopping", {}, "taking nothing more; up to {} for what is in flight",
             format_duration(config_.runtime.drain_timeout));
+  watcher_.reset();
+  reloader_.cancel();
+  control_thread_.request_stop();
+  if (control_thread_.joinable()) control_thread_.join();
   for (const auto& trigger : triggers_) trigger->stop_receiving();
   for (const auto& trigger : triggers_) trigger->drain(drained);
   (void)writer_->flush(quiet_by);
@@ -392,7 +494,7 @@ bool Runtime::stop() {
   }
   close_all(
       aliases_, [](AliasConnection& alias, auto done) { alias.connection()->close(done); }, ended);
-  for (std::jthread* thread : {&supervisor_thread_, &timer_thread_}) {
+  for (std::jthread* thread : {&rotation_thread_, &supervisor_thread_, &timer_thread_}) {
     thread->request_stop();
     if (thread->joinable()) thread->join();
   }

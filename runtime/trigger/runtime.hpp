@@ -20,8 +20,13 @@
 #include "inbox/writer.hpp"
 #include "mqtt/paho_client.hpp"
 #include "mqtt/resolver.hpp"
+#include "mqtt/tls/rotation.hpp"
+#include "mqtt/tls/stores.hpp"
+#include "plugin/watcher.hpp"
+#include "trigger/package_failures.hpp"
 #include "trigger/plugin_set.hpp"
 #include "trigger/publisher.hpp"
+#include "trigger/reloader.hpp"
 #include "trigger/trigger.hpp"
 
 namespace triggerd::trigger {
@@ -31,13 +36,17 @@ class AliasConnection;
 // Used from one thread, main's. Outlived by `config`, `log` and the state folder's lock.
 class Runtime {
  public:
-  Runtime(const config::Config& config, std::filesystem::path state_dir, Log& log);
+  // `probe_program` is this program, which runs itself as `PROGRAM --probe FILE` before it loads
+  // another build of a plugin; empty: it does not.
+  Runtime(const config::Config& config, std::filesystem::path state_dir, Log& log,
+          std::filesystem::path probe_program = {});
   ~Runtime();
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
 
   // Opens the inbox, loads the plugins, makes instances and connections. Nothing is connected yet.
-  // Diagnostics: the configuration is at fault; an Error: this machine is.
+  // Diagnostics: the configuration is at fault; an Error: this machine is. What is wrong with a
+  // package is logged, and keeps that package out and no other.
   using Problem = std::variant<Error, std::vector<config::Diagnostic>>;
   tl::expected<void, Problem> prepare();
 
@@ -59,15 +68,21 @@ class Runtime {
   // again, now where that runs, else when it does.
   Result<> replay_dead_letter(std::int64_t number);
   inbox::Inbox& inbox() { return *inbox_; }
+  // Puts the plugin's file, as it is now, in service. Once started.
+  Result<Reloader::Report> reload_plugin(const std::string& plugin, bool force = false);
 
  private:
   class InboxSessions;
 
+  mqtt::ConnectionOptions options_of(const config::Alias& alias, std::string client_id) const;
   Result<std::string> client_id_of(const config::Alias& alias);
   std::vector<config::Diagnostic> prepare_triggers();
+  void leave_out_broken_packages();
   void report_readiness();
   Result<Trigger*> find_trigger(std::string_view name) const;
+  Result<> watch_plugins();
   void report_strangers();
+  void watch_certificates();
   void end_removed_sessions();
   template <class Each, class Close>
   void close_all(const Each& each, Close close, Monotonic deadline);
@@ -77,6 +92,7 @@ class Runtime {
   Log& log_;
   const std::shared_ptr<EventLoop> supervisor_;
   EventLoop timer_;
+  EventLoop control_;  // plugins, once started
   MessageIds ids_;
   mqtt::PahoLibrary library_;
   const std::unique_ptr<mqtt::Resolver> resolver_;
@@ -89,14 +105,22 @@ class Runtime {
   std::unique_ptr<mqtt::ConnectionServices> connections_;
   Publisher publisher_;
   PluginSet plugins_;
+  PackageFailures package_failures_;               // constant once prepared
   std::map<std::string, std::string> client_ids_;  // by alias
   std::vector<std::unique_ptr<AliasConnection>> aliases_;
   std::vector<std::unique_ptr<Trigger>> triggers_;
   std::vector<std::unique_ptr<AliasConnection>> endings_;  // of sessions nobody wants any more
+  Reloader reloader_;
+  std::unique_ptr<plugin::Watcher> watcher_;
   std::atomic<bool> stopping_{false};
   bool ready_ = false;  // [supervisor] as last logged
+  mqtt::tls::Stores certificates_;
+  std::optional<mqtt::tls::Rotation> rotation_;  // [rotation]
+  EventLoop rotation_loop_;
+  std::jthread rotation_thread_;
   std::jthread supervisor_thread_;
   std::jthread timer_thread_;
+  std::jthread control_thread_;
 };
 
 }  // namespace triggerd::trigger

@@ -62,16 +62,15 @@ Trigger::~Trigger() = default;
 Result<> Trigger::prepare(const std::shared_ptr<plugin::Generation>& generation,
                           const std::shared_ptr<plugin::Generation>& monitor,
                           mqtt::ConnectionOptions options) {
-  generation_ = generation;
   auto instance = generation->create(config_, *this);
   if (!instance) return tl::make_unexpected(instance.error());
-  instance_ = std::move(*instance);
+  Serving serving{.instance = std::move(*instance), .monitor = nullptr};
   if (monitor) {
-    auto made =
-        Monitor::make(monitor, config_, [this](const Result<>& outcome) { probe_ended(outcome); });
+    auto made = make_monitor(monitor);
     if (!made) return tl::make_unexpected(made.error());
-    monitor_ = std::move(*made);
+    serving.monitor = std::move(*made);
   }
+  serve_with(std::move(serving));
   if (config_.retained == config::Retained::once) {
     auto handled = services_.inbox.handled_retained(config_.name);
     if (!handled) return tl::make_unexpected(handled.error());
@@ -79,6 +78,7 @@ Result<> Trigger::prepare(const std::shared_ptr<plugin::Generation>& generation,
     for (auto& [topic, digest] : *handled) retained_seen_[topic] = std::move(digest);
   }
   home_.client_id = options.client_id;
+  home_.mqtt5 = options.protocol == config::Protocol::v5;
   options.hold_acknowledgements = holds_;
   if (holds_) {
     if (auto loaded = intake_.load(); !loaded) return loaded;
@@ -102,21 +102,19 @@ Result<> Trigger::prepare(const std::shared_ptr<plugin::Generation>& generation,
 }
 
 Result<> Trigger::start() {
-  if (auto started = instance_->start(); !started) return started;
+  if (auto started = start_serving(*instance_, monitor().get()); !started) return started;
   started_ = true;
-  if (monitor_) {
-    if (auto started = monitor_->start(); !started) return started;
-  }
-  if (auto running = instance_->run_workers(dispatcher_, config_.concurrency); !running) {
-    return running;
-  }
+  begin_receiving();
+  return {};
+}
+
+void Trigger::begin_receiving() {
   services_.connections.supervisor->post([this] {
     may_load_ = true;
     apply_pause();
     load_backlog();
   });
   if (suspended_) arm_monitor();
-  return {};
 }
 
 // What earlier processes accepted goes before what comes now, as far as memory may hold it; only
@@ -157,10 +155,13 @@ void Trigger::drain(Monotonic deadline) {
 
 bool Trigger::finish(Monotonic deadline) {
   bool quiet = true;
+  // It goes first: its worker has the trigger's name, as those of the service have.
+  if (const auto asked = monitor()) quiet = asked->stop(deadline);
   if (started_) {
-    quiet = instance_->join_workers(deadline);
+    const bool joined = instance_->join_workers(deadline);
     dispatcher_.revoke_pending();
-    if (quiet) {
+    quiet = joined && quiet;
+    if (joined) {
       instance_->stop();
     } else {
       log_.error("trigger.stuck", {{"trigger", config_.name}},
@@ -169,7 +170,6 @@ bool Trigger::finish(Monotonic deadline) {
       instance_->abandon();
     }
   }
-  if (monitor_) quiet = monitor_->stop(deadline) && quiet;
   keep_leftovers(deadline);
   return quiet;
 }
@@ -291,18 +291,24 @@ std::int32_t Trigger::extend(std::uint64_t token, std::uint32_t ms) {
 }
 
 std::int32_t Trigger::publish(const trigger_publish& request, plugin::PublishDone done) {
-  if (request.property_count > 0) return TRIGGER_E_UNSUPPORTED;  // every alias speaks 3.1.1
+  const auto properties = from_abi({request.properties, request.property_count});
   const std::string_view alias = request.alias.len == 0
                                      ? std::string_view(config_.alias)
                                      : std::string_view(request.alias.ptr, request.alias.len);
   const mqtt::PublishRequest publish{.topic = {request.topic.ptr, request.topic.len},
                                      .payload = {request.payload.ptr, request.payload.len},
                                      .qos = static_cast<int>(request.qos),
-                                     .retained = (request.flags & TRIGGER_PUBLISH_RETAIN) != 0};
+                                     .retained = (request.flags & TRIGGER_PUBLISH_RETAIN) != 0,
+                                     .properties = properties};
   return services_.publisher.publish(alias, publish, [done = std::move(done)](Result<> outcome) {
     if (!done) return;
-    done(outcome ? TRIGGER_OK : TRIGGER_E_NOT_CONNECTED,
-         outcome ? std::string() : outcome.error().message);
+    if (outcome) {
+      done(TRIGGER_OK, {});
+    } else {
+      // With a code the server has it, and refused it.
+      done(outcome.error().code == 0 ? TRIGGER_E_NOT_CONNECTED : TRIGGER_E_FAILED,
+           outcome.error().message);
+    }
   });
 }
 
@@ -360,7 +366,8 @@ bool Trigger::bury(Delivery& delivery, const std::string& reason) {
        .reason = reason,
        .attempts = delivery.attempts,
        .received = message.received,
-       .died = std::chrono::system_clock::now()},
+       .died = std::chrono::system_clock::now(),
+       .properties = message.mqtt5 ? std::optional(message.properties) : std::nullopt},
       [&delivery] { return delivery.number(); });
   if (!number) {
     log_.error("dead_letter.failed", fields(delivery), "cannot keep a dead letter: {}",
@@ -377,8 +384,16 @@ bool Trigger::bury(Delivery& delivery, const std::string& reason) {
 
 void Trigger::publish_dead_letter(const Delivery& delivery) {
   if (config_.dead_letter_topic.empty()) return;
-  const mqtt::PublishRequest request{
-      .topic = config_.dead_letter_topic, .payload = delivery.message.payload, .qos = 1};
+  std::vector<mqtt::Property> properties;
+  if (connection_->options().protocol == config::Protocol::v5) {
+    if (const auto all = mqtt::decode_properties(delivery.message.properties)) {
+      properties = mqtt::publishable(*all);
+    }
+  }
+  const mqtt::PublishRequest request{.topic = config_.dead_letter_topic,
+                                     .payload = delivery.message.payload,
+                                     .qos = 1,
+                                     .properties = properties};
   const auto failed = [this, fields = fields(delivery)](const std::string& why) {
     log_.warn("dead_letter.not_published", fields, "cannot publish a dead letter to \"{}\": {}",
               config_.dead_letter_topic, why);
@@ -391,6 +406,13 @@ void Trigger::publish_dead_letter(const Delivery& delivery) {
     failed(code == TRIGGER_E_NOT_CONNECTED ? "the alias is not connected"
                                            : fmt::format("error {}", code));
   }
+}
+
+void Trigger::expired(Delivery& delivery) {
+  acknowledge(delivery);
+  log_.info("message.expired", fields(delivery),
+            "\"{}\" is past its message expiry: dropped without the service",
+            delivery.message.topic);
 }
 
 void Trigger::discarded(Delivery& delivery, const std::string& reason) {

@@ -2,11 +2,13 @@
 //
 //   trigger.hpp     one trigger: a connection, a dispatcher and an instance of a service, tied
 //   intake.hpp      from received messages to deliveries, and to the inbox
+//                   (intake5.cpp: QoS 2 on MQTT 5)
 //   dispatcher.hpp  from message to verdict: lanes, attempts, retries, deadlines
 //   lanes.hpp       which message may go next
 //   order_key.hpp   which lane a message belongs to
 //   delivery.hpp    one message on its way, over all attempts
 //   publisher.hpp   what services publish, by alias
+//   reloader.hpp    another build of a plugin takes over
 //   runtime.hpp     everything of one configuration, started and stopped
 //
 // A message comes in at Trigger::on_message (on Paho's receive thread), waits in the dispatcher, is
@@ -86,6 +88,26 @@ class Trigger final : private mqtt::ConnectionListener,
   // Gives the service a message that was a dead letter. [control]
   void replay(const inbox::StoredMessage& message);
 
+  // ---- Another generation of a plugin: reloader.hpp tells the whole story. [control] ----
+
+  // Whether its service or its monitor is of this generation.
+  bool uses(const plugin::Generation& generation) const;
+  // Makes the successors, of `next`, of what is of `old`. They are not started yet.
+  Result<> make_successor(const plugin::Generation& old,
+                          const std::shared_ptr<plugin::Generation>& next);
+  void drop_successor();
+  // Between these two, the service gets no message. False: it still has one at `deadline`.
+  [[nodiscard]] bool close_gate(Monotonic deadline) { return dispatcher_.close_gate(deadline); }
+  void open_gate();
+  // Takes back what the service has not completed; it gets these messages again.
+  void revoke_pending() { dispatcher_.revoke_pending(); }
+  // With the gate closed: stops what serves, hands its state over, starts the successor. After an
+  // error it is as before.
+  Result<> hand_over(Monotonic deadline);
+  // With the gate closed: the predecessor serves again.
+  void take_back(Monotonic deadline);
+  void drop_predecessor();
+
   // The inbox cannot take messages, for this reason; or can again. [any]
   void inbox_trouble(const std::optional<std::string>& reason);
 
@@ -111,6 +133,7 @@ class Trigger final : private mqtt::ConnectionListener,
                   const std::string& reason) override;
   bool bury(Delivery& delivery, const std::string& reason) override;
   void discarded(Delivery& delivery, const std::string& reason) override;
+  void expired(Delivery& delivery) override;
   void suspended(const Delivery& delivery, const std::string& reason) override;
   void overdue(const Delivery& delivery) override;
   void probe_ended(const Result<>& outcome) override;
@@ -134,6 +157,21 @@ class Trigger final : private mqtt::ConnectionListener,
   void load_backlog();
   void keep_leftovers(Monotonic deadline);
   Result<> set_state(const std::optional<inbox::TriggerState>& state);
+  // What comes and goes with a generation.
+  struct Serving {
+    std::unique_ptr<plugin::Instance> instance;
+    std::shared_ptr<Monitor> monitor;
+  };
+  Result<> start_serving(plugin::Instance& instance, Monitor* monitor);
+  Result<std::optional<plugin::SavedState>> stop_serving(plugin::Instance& instance,
+                                                         Monotonic deadline);
+  void begin_receiving();
+  Result<std::shared_ptr<Monitor>> make_monitor(
+      const std::shared_ptr<plugin::Generation>& generation);
+  void serve_with(Serving serving);
+  void serve_again(Monotonic deadline);
+  std::shared_ptr<Monitor> monitor() const;
+  bool ask_monitor();
   void arm_monitor();
   void begin_trial();
   std::vector<LogField> fields(const Delivery& delivery) const;
@@ -146,11 +184,16 @@ class Trigger final : private mqtt::ConnectionListener,
   // The intake's memory is what the dispatcher's messages live in.
   Intake intake_;
   Dispatcher dispatcher_;
-  std::shared_ptr<plugin::Generation> generation_;
-  std::unique_ptr<plugin::Instance> instance_;
-  std::unique_ptr<Monitor> monitor_;  // null: the service is asked itself
+  std::unique_ptr<plugin::Instance> instance_;  // [control]
+  Serving successor_;                           // [control]
+  Serving predecessor_;                         // [control]
+  std::atomic<bool> can_be_probed_{false};
+  mutable Mutex monitor_mutex_;
+  // Null: the service is asked itself.
+  std::shared_ptr<Monitor> monitor_ TRIGGERD_GUARDED_BY(monitor_mutex_);
   std::shared_ptr<mqtt::Connection> connection_;
-  bool started_ = false;  // [main]
+  bool started_ = false;      // [control]
+  bool was_started_ = false;  // [control] before hand_over()
 
   std::atomic<bool> running_{false};
   std::atomic<bool> suspended_{false};

@@ -73,14 +73,21 @@ void Trigger::inbox_trouble(const std::optional<std::string>& reason) {
 void Trigger::arm_monitor() {
   services_.timer.after(config_.monitor_interval, [this] {
     if (!suspended_ || stopping_) return;
-    if (monitor_) {
-      monitor_->ask();
-    } else if (instance_->can_be_probed()) {
+    if (ask_monitor()) return;
+    if (can_be_probed_) {
       dispatcher_.begin_probe();
     } else {
       begin_trial();
     }
   });
+}
+
+// False: the trigger has no monitor of its own.
+bool Trigger::ask_monitor() {
+  MutexLock lock(monitor_mutex_);
+  if (!monitor_) return false;
+  monitor_->ask();
+  return true;
 }
 
 void Trigger::probe_ended(const Result<>& outcome) {

@@ -2,128 +2,17 @@
 // message is finished or on disk, in order, and exactly one acceptance of QoS 2 whatever is killed
 // when.
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <sqlite3.h>
 
-#include <algorithm>
-
-#include "integration/recorded.hpp"
-#include "support/scripted_broker.hpp"
-#include "support/triggerd_process.hpp"
+#include "integration/acknowledge_fixture.hpp"
 
 namespace triggerd::test {
 namespace {
 
 using namespace std::chrono_literals;
 
-packet::Publish publish(std::uint16_t id, std::uint8_t qos, const std::string& payload,
-                        bool dup = false) {
-  packet::Publish made;
-  made.topic = "x";
-  made.payload = payload;
-  made.qos = qos;
-  made.packet_id = id;
-  made.dup = dup;
-  return made;
-}
-
-// Keeps the runtime from writing to its inbox: as long as it lives, every commit waits.
-class LockedInbox {
- public:
-  explicit LockedInbox(const TriggerdProcess& triggerd) {
-    const std::string name = (triggerd.dir() / "var" / "inbox.db").string();
-    if (sqlite3_open_v2(name.c_str(), &database_, SQLITE_OPEN_READWRITE, nullptr) != SQLITE_OK ||
-        sqlite3_busy_timeout(database_, 5'000) != SQLITE_OK ||
-        sqlite3_exec(database_, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr) != SQLITE_OK) {
-      ADD_FAILURE() << "cannot lock " << name;
-    }
-  }
-  ~LockedInbox() { sqlite3_close(database_); }
-  LockedInbox(const LockedInbox&) = delete;
-  LockedInbox& operator=(const LockedInbox&) = delete;
-
- private:
-  sqlite3* database_ = nullptr;
-};
-
-// Rows of a table of the inbox, as somebody beside the running runtime sees them.
-int rows(const TriggerdProcess& triggerd, const std::string& table) {
-  sqlite3* database = nullptr;
-  const std::string name = (triggerd.dir() / "var" / "inbox.db").string();
-  int count = -1;
-  if (sqlite3_open_v2(name.c_str(), &database, SQLITE_OPEN_READONLY, nullptr) == SQLITE_OK) {
-    sqlite3_stmt* query = nullptr;
-    sqlite3_prepare_v2(database, ("SELECT count(*) FROM " + table).c_str(), -1, &query, nullptr);
-    if (sqlite3_step(query) == SQLITE_ROW) count = sqlite3_column_int(query, 0);
-    sqlite3_finalize(query);
-  }
-  sqlite3_close(database);
-  return count;
-}
-
-class AcknowledgeTest : public testing::Test {
- protected:
-  std::filesystem::path file() const { return dir_ / "records"; }
-
-  // A trigger on "x" at QoS 2 of `broker_`; `more` stands in its table.
-  void start(const std::string& more, const std::string& settings = {}) {
-    triggerd_.emplace(
-        runtime_table("drain_timeout = \"200ms\"") +
-        alias_table("a", broker_.port(), "keep_alive = \"60s\"") +
-        trigger_table("t", "a", "{ filter = \"x\", qos = 2 }", file(), more, settings));
-    triggerd_->start();
-    // PUBREL is the test's to send.
-    broker_.on(packet::Type::pubrec, [](const Received&) { return Reply(); });
-    wait_for_subscription();
-  }
-  // Kills the runtime and starts it again; the server has its session.
-  void kill_and_restart() {
-    triggerd_->kill();
-    broker_.on(packet::Type::connect, connack(true));
-    from_ = broker_.packets().size();
-    triggerd_->start();
-    wait_for_subscription();
-  }
-  void drop_connection() {
-    broker_.on(packet::Type::connect, connack(true));
-    from_ = broker_.packets().size();
-    broker_.send(connection_, Reply().close());
-    wait_for_subscription();
-  }
-  void wait_for_subscription() {
-    const auto subscribe = broker_.wait_for<packet::Subscribe>(from_);
-    ASSERT_TRUE(subscribe) << triggerd_->output();
-    connection_ = subscribe->connection;
-    from_ = subscribe->index + 1;
-  }
-  void send(const packet::Any& packet) { broker_.send(connection_, Reply().send(packet)); }
-  template <class Ack>
-  bool answered(std::uint16_t id, Millis timeout = kPatience) {
-    return broker_
-        .wait_for<Ack>([id](const Ack& ack) { return ack.packet_id == id; }, from_, timeout)
-        .has_value();
-  }
-  // The ids of all messages that were handed to the service.
-  std::vector<std::string> message_ids() const {
-    std::vector<std::string> ids;
-    for (const Record& record : records(file())) ids.push_back(record.id);
-    std::sort(ids.begin(), ids.end());
-    ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-    return ids;
-  }
-
-  void TearDown() override {
-    if (HasFailure() && triggerd_) ADD_FAILURE() << triggerd_->output();
-  }
-
-  TempDir dir_;
-  ScriptedBroker broker_;
-  std::optional<TriggerdProcess> triggerd_;
-  std::size_t connection_ = 0;
-  std::size_t from_ = 0;
-};
-
 constexpr const char* kHangs = "service = \"recorder:misbehave\"\ntimeout = \"1h\"\n";
+
+class AcknowledgeTest : public AcknowledgeFixture {};
 
 // ---- QoS 1 ----
 

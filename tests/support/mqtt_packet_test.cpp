@@ -12,8 +12,8 @@ std::string bytes(std::initializer_list<int> values) {
 }
 
 // The packet that is in `encoded` and fills it.
-Any decoded(const std::string& encoded) {
-  const auto result = decode(encoded);
+Any decoded(const std::string& encoded, std::uint8_t level = k311) {
+  const auto result = decode(encoded, level);
   if (!result) {
     ADD_FAILURE() << result.error().message;
     return Disconnect{};
@@ -26,8 +26,8 @@ Any decoded(const std::string& encoded) {
   return (*result)->packet;
 }
 
-std::string fault(const std::string& encoded) {
-  const auto result = decode(encoded);
+std::string fault(const std::string& encoded, std::uint8_t level = k311) {
+  const auto result = decode(encoded, level);
   return result ? "none" : result.error().message;
 }
 
@@ -66,6 +66,56 @@ TEST(MqttPacket, EveryPacketDecodesToWhatWasEncoded) {
   for (const Any& packet : one_of_each()) {
     EXPECT_TRUE(decoded(encode(packet)) == packet) << to_string(type_of(packet));
   }
+}
+
+std::vector<Any> one_of_each5() {
+  const std::string user = user_property("k", "v");
+  Connect connect = full_connect();
+  connect.level = k5;
+  connect.properties = u32_property(0x11, 3600) + u16_property(0x21, 10);
+  connect.will->properties = user;
+  return {connect,
+          ConnAck{true, 0x87, text_property(0x1f, "no")},
+          Publish{"a/b", std::string("\0\xff", 2), 0, true, false, 0, user},
+          Publish{"a/b", "", 1, false, true, 1, ""},
+          Publish{"", "x", 1, false, false, 1, u16_property(0x23, 7)},
+          Publish{"t", "x", 2, false, false, 65535, user_property(std::string(200, 'n'), "v")},
+          PubAck{1},
+          PubAck{1, 0x10},
+          PubRec{256, 0x97, user},
+          PubRel{65535, 0x92},
+          PubComp{7, 0, user},
+          Subscribe{10, {{"#", 0, true}, {"a", 2, false, true, 2}}, byte_property(0x0b, 7)},
+          SubAck{10, {0, 1, 2, 0x80, 0x9e}, user},
+          Unsubscribe{11, {"#", "a/+/b"}, user},
+          UnsubAck{11, {0, 0x11, 0x87}, user},
+          PingReq{},
+          PingResp{},
+          Disconnect{},
+          Disconnect{0x8e, text_property(0x1f, "taken over")}};
+}
+
+TEST(MqttPacket, EveryPacketOfVersion5DecodesToWhatWasEncoded) {
+  for (const Any& packet : one_of_each5()) {
+    const std::string whole = encode(packet, k5);
+    EXPECT_TRUE(decoded(whole, k5) == packet) << to_string(type_of(packet));
+    const auto cut = decode(std::string_view(whole).substr(0, whole.size() - 1), k5);
+    ASSERT_TRUE(cut.has_value()) << cut.error().message;
+    EXPECT_FALSE(cut->has_value()) << to_string(type_of(packet));
+  }
+}
+
+TEST(MqttPacket, BytesOfVersion5AreThoseOfItsSpecification) {
+  EXPECT_EQ(encode(PubAck{0x1234}, k5), bytes({0x40, 2, 0x12, 0x34}));
+  EXPECT_EQ(encode(PubAck{0x1234, 0x10}, k5), bytes({0x40, 3, 0x12, 0x34, 0x10}));
+  EXPECT_EQ(encode(Subscribe{10, {{"a", 1, true, true, 2}}, byte_property(0x0b, 9)}, k5),
+            bytes({0x82, 9, 0, 10, 2, 0x0b, 9, 0, 1, 'a', 0x2d}));
+  EXPECT_EQ(encode(Publish{"a", "!", 1, false, false, 10, user_property("k", "v")}, k5),
+            bytes({0x32, 14, 0, 1, 'a', 0, 10, 7, 0x26, 0, 1, 'k', 0, 1, 'v', '!'}));
+  EXPECT_EQ(encode(Disconnect{}, k5), bytes({0xe0, 0}));
+  EXPECT_EQ(fault(bytes({0x40, 5, 0, 1, 0, 9, 0}), k5),
+            "malformed PUBACK: it ends inside its properties");
+  EXPECT_EQ(fault(bytes({0x40, 3, 0, 1, 0})), "malformed PUBACK: it has bytes after its end");
 }
 
 // The examples of the specification's own figures, so that encode and decode cannot be wrong alike.
@@ -139,8 +189,8 @@ TEST(MqttPacket, FaultsAreNamed) {
   nameless.clean_session = false;
   EXPECT_EQ(fault(encode(nameless)), "malformed CONNECT: an empty client id without clean session");
   std::string newer = encode(full_connect());
-  newer[8] = 5;
-  EXPECT_EQ(fault(newer), "malformed CONNECT: the protocol level is 5");
+  newer[8] = 6;
+  EXPECT_EQ(fault(newer), "malformed CONNECT: the protocol level is 6");
   std::string older = encode(full_connect());
   older[4] = 'X';
   EXPECT_EQ(fault(older), "malformed CONNECT: the protocol name is \"XQTT\"");

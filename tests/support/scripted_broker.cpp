@@ -47,7 +47,9 @@ struct WillingAnswer {
     return Reply().send(suback);
   }
   Reply operator()(const packet::Unsubscribe& unsubscribe) const {
-    return Reply().send(packet::UnsubAck{unsubscribe.packet_id});
+    packet::UnsubAck unsuback{unsubscribe.packet_id};
+    unsuback.reasons.resize(unsubscribe.filters.size());
+    return Reply().send(unsuback);
   }
   Reply operator()(const packet::PingReq&) const { return Reply().send(packet::PingResp{}); }
   Reply operator()(const packet::Disconnect&) const { return Reply().close(); }
@@ -61,6 +63,11 @@ struct WillingAnswer {
 
 Reply& Reply::send(std::string bytes) {
   steps_.emplace_back(std::move(bytes));
+  return *this;
+}
+
+Reply& Reply::send(const packet::Any& packet) {
+  steps_.emplace_back(packet);
   return *this;
 }
 
@@ -120,7 +127,8 @@ struct ScriptedBroker::Connection {
   };
 
   std::size_t id;
-  UniqueFd fd;  // empty once it has ended
+  UniqueFd fd;                        // empty once it has ended
+  std::uint8_t level = packet::k311;  // as its CONNECT said
   std::string input;
   std::deque<Output> output;
   std::list<Running> running;
@@ -274,7 +282,7 @@ void ScriptedBroker::accept_all() {
     const int on = 1;
     ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     MutexLock lock(mutex_);
-    open_.push_back({records_.size(), std::move(fd), {}, {}, {}});
+    open_.push_back({records_.size(), std::move(fd), packet::k311, {}, {}, {}});
     records_.push_back({now(), Ended::no, {}, {}});
     changed_.notify_all();
   }
@@ -293,7 +301,8 @@ void ScriptedBroker::read_from(Connection& connection) {
   connection.input += bytes;
   std::size_t used = 0;
   for (;;) {
-    auto decoded = packet::decode(std::string_view(connection.input).substr(used));
+    auto decoded =
+        packet::decode(std::string_view(connection.input).substr(used), connection.level);
     if (!decoded) return end(connection, Ended::by_broker, decoded.error().message);
     if (!*decoded) break;
     used += (*decoded)->size;
@@ -303,6 +312,9 @@ void ScriptedBroker::read_from(Connection& connection) {
 }
 
 void ScriptedBroker::handle(Connection& connection, packet::Any packet) {
+  if (const auto* connect = std::get_if<packet::Connect>(&packet)) {
+    connection.level = connect->level;
+  }
   Received received{0, connection.id, now(), std::move(packet)};
   {
     MutexLock lock(mutex_);
@@ -346,6 +358,8 @@ void ScriptedBroker::advance(Connection& connection) {
         running->due = now() + *pause;
       } else if (const auto* bytes = std::get_if<std::string>(&step)) {
         if (!bytes->empty()) connection.output.emplace_back(*bytes);
+      } else if (const auto* packet = std::get_if<packet::Any>(&step)) {
+        connection.output.emplace_back(packet::encode(*packet, connection.level));
       } else {
         connection.output.emplace_back(std::get<Reply::Close>(step));
       }

@@ -1,4 +1,5 @@
-// ScriptedBroker: the server's side of MQTT 3.1.1 on loopback, doing what a test tells it to.
+// ScriptedBroker: the server's side of MQTT on loopback, doing what a test tells it to. What it
+// says is of the version that the client's CONNECT was of, 3.1.1 or 5.
 //
 // It is no server: nothing is routed and no session is kept. It answers as a willing server would,
 // unless told otherwise, in three ways:
@@ -41,7 +42,7 @@ class Reply {
  public:
   // Bytes leave in one write each, so that two sends are two segments where the client keeps up.
   Reply& send(std::string bytes);
-  Reply& send(const packet::Any& packet) { return send(packet::encode(packet)); }
+  Reply& send(const packet::Any& packet);
   // The first `at` bytes, a pause, and the rest.
   Reply& send_split(std::string_view bytes, std::size_t at, Millis pause = Millis(5));
   // Delays the steps behind it and nothing else: other replies overtake this one meanwhile.
@@ -55,7 +56,7 @@ class Reply {
   struct Close {
     bool reset;
   };
-  using Step = std::variant<std::string, Millis, Close>;
+  using Step = std::variant<std::string, packet::Any, Millis, Close>;
   std::deque<Step> steps_;
 };
 

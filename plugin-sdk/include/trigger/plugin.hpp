@@ -46,6 +46,7 @@
 //   cpp/context.hpp    Context: settings, log, publish, metrics
 //   cpp/settings.hpp   Settings, SettingError
 //   cpp/message.hpp    Message, Completion
+//   cpp/mqtt5.hpp      Properties, to publish with
 //   cpp/verdict.hpp    Verdict
 //   cpp/service.hpp    Batch, service<>()
 //   cpp/text.hpp       printable()
@@ -57,6 +58,7 @@
 #include <string_view>
 #include <trigger/cpp/context.hpp>
 #include <trigger/cpp/message.hpp>
+#include <trigger/cpp/mqtt5.hpp>
 #include <trigger/cpp/service.hpp>
 #include <trigger/cpp/settings.hpp>
 #include <trigger/cpp/text.hpp>

@@ -16,6 +16,7 @@ namespace {
 constexpr std::size_t kAhead = 65'536;
 // No acknowledgement is longer, so longer writes are not looked at.
 constexpr std::size_t kShort = 128;
+constexpr std::size_t kGreeting = 1'024;
 
 }  // namespace
 
@@ -26,6 +27,7 @@ Link::~Link() = default;
 std::size_t Link::serve(void* to, std::size_t size) {
   const std::size_t served = std::min(size, end_ - at_);
   std::memcpy(to, ahead_.get() + at_, served);
+  if (!established_) greeting_.assign(ahead_.get() + at_, std::min(end_ - at_, kGreeting));
   at_ += served;
   established_ = true;
   Receiver::of_this_thread().reading(*this);

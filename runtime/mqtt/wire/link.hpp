@@ -55,6 +55,9 @@ class Link : public std::enable_shared_from_this<Link> {
   }
   // Why this layer ended the connection; empty where it did not. [any]
   std::string fault() const;
+  // The beginning of the first bytes that came, for an answer that the library keeps half of to
+  // itself. [receive thread]
+  const std::string& greeting() const { return greeting_; }
   // Acknowledgements held or waiting for their turn. [any]
   std::size_t held() const;
 
@@ -106,6 +109,7 @@ class Link : public std::enable_shared_from_this<Link> {
   std::size_t end_ = 0;
   bool established_ = false;
   int connect_looks_ = 0;
+  std::string greeting_;
   std::function<void()> batch_end_;
   std::function<void(std::uint16_t, Gate::Ticket)> repeated_pubrel_;
 

@@ -6,6 +6,7 @@
 //   link.hpp      one socket: reading ahead, writing whole packets, pausing
 //   gate.hpp      held acknowledgements, in arrival order
 //   receiver.hpp  the receive thread between two packets: poll(2), and the end of a batch
+//   pins.hpp      which address a host name stands for
 //   table.hpp     which link a descriptor is
 //   wrap.cpp      the wrapped functions
 //

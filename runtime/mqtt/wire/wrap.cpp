@@ -1,5 +1,6 @@
 // The functions that stand between the MQTT library and the system. The linker gives the library's
 // references to them these names (wire.cmake); no other code of the program is touched.
+#include <netdb.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include <cstdlib>
 #include <ctime>
 
+#include "mqtt/wire/pins.hpp"
 #include "mqtt/wire/receiver.hpp"
 #include "mqtt/wire/table.hpp"
 #include "mqtt/wire/wire.hpp"
@@ -72,6 +74,12 @@ int __wrap_connect(int fd, const sockaddr* address, socklen_t length) {
   triggerd::mqtt::wire::wake_receiver();
   errno = error;
   return result;
+}
+
+int __wrap_getaddrinfo(const char* host, const char* service, const addrinfo* hints,
+                       addrinfo** found) {
+  const auto address = triggerd::mqtt::wire::pinned_address(host == nullptr ? "" : host);
+  return ::getaddrinfo(address ? address->c_str() : host, service, hints, found);
 }
 
 ssize_t __wrap_recv(int fd, void* to, size_t size, int flags) {

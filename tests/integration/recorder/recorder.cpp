@@ -1,5 +1,6 @@
 // A plugin for tests that watch from outside: "record" writes down every message it gets, and
 // "misbehave" does what a bad service does. It uses the raw ABI, so that nothing softens the blow.
+#include <trigger/mqtt5.h>
 #include <trigger/plugin.h>
 #include <unistd.h>
 
@@ -30,9 +31,28 @@ struct Recorder {
   std::mutex mutex;
   std::vector<std::thread> threads;  // of answers that come late
 
-  // One line: what happened, topic, qos, retain, dup, attempt, payload size, its FNV-1a hash, and
-  // the message's id.
-  void write(const char* what, const trigger_message& m) {
+  // Properties as one word: "26:k=1,2:60".
+  static std::string properties_of(const trigger_message& m) {
+    std::string text = "-";
+    for (std::size_t i = 0; i < m.property_count; ++i) {
+      const trigger_property& property = m.properties[i];
+      char id[16];
+      std::snprintf(id, sizeof id, "%s%x:", i == 0 ? "" : ",", property.id);
+      text = (i == 0 ? "" : text) + id + std::string(view(property.name));
+      if (property.value.len > 0 || property.id == TRIGGER_PROPERTY_USER) {
+        text += "=" +
+                std::string(reinterpret_cast<const char*>(property.value.ptr), property.value.len);
+      } else {
+        text += std::to_string(property.number);
+      }
+    }
+    return text;
+  }
+
+  // One line: what happened, topic (or properties), qos, retain, dup, attempt, payload size, its
+  // FNV-1a hash, and the message's id.
+  void write(const char* what, const trigger_message& m) { write(what, m, view(m.topic)); }
+  void write(const char* what, const trigger_message& m, std::string_view topic) {
     std::uint64_t hash = 14695981039346656037ULL;
     for (std::size_t i = 0; i < m.payload.len; ++i) {
       hash = (hash ^ m.payload.ptr[i]) * 1099511628211ULL;
@@ -40,9 +60,9 @@ struct Recorder {
     char line[1024];
     const int length = std::snprintf(
         line, sizeof line, "%s %.*s %u %d %d %u %zu %016llx %.*s\n", what,
-        static_cast<int>(m.topic.len), m.topic.ptr, m.qos, (m.flags & TRIGGER_MESSAGE_RETAIN) != 0,
-        (m.flags & TRIGGER_MESSAGE_DUP) != 0, m.attempt, m.payload.len,
-        static_cast<unsigned long long>(hash), static_cast<int>(m.id.len), m.id.ptr);
+        static_cast<int>(topic.size()), topic.data(), m.qos,
+        (m.flags & TRIGGER_MESSAGE_RETAIN) != 0, (m.flags & TRIGGER_MESSAGE_DUP) != 0, m.attempt,
+        m.payload.len, static_cast<unsigned long long>(hash), static_cast<int>(m.id.len), m.id.ptr);
     if (length < 0 || file.empty()) return;
     const std::lock_guard lock(mutex);
     if (std::FILE* out = std::fopen(file.c_str(), "ae")) {
@@ -128,6 +148,10 @@ std::int32_t complete(Recorder& recorder, std::uint64_t token, std::int32_t code
   return recorder.host->complete(recorder.host->ctx, token, &result);
 }
 
+trigger_bytes bytes_of(const std::string& text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
 void say(Recorder& recorder, const std::string& text) {
   recorder.host->log(recorder.host->ctx, TRIGGER_LOG_INFO, {text.data(), text.size()});
 }
@@ -145,6 +169,32 @@ std::int32_t misbehave(void* instance, const trigger_message* message, trigger_r
     return TRIGGER_REJECT;
   }
   if (mode == "never") return TRIGGER_PENDING;
+  if (mode == "properties" || mode == "properties-hang") {
+    recorder.write("properties", *message, Recorder::properties_of(*message));
+    while (mode == "properties-hang") std::this_thread::sleep_for(std::chrono::hours(1));
+    return TRIGGER_OK;
+  }
+  if (mode == "reply") {
+    const std::string answer =
+        "answer to " +
+        std::string(reinterpret_cast<const char*>(message->payload.ptr), message->payload.len);
+    return trigger_reply(recorder.host, message, bytes_of(answer), 1, nullptr, nullptr);
+  }
+  if (mode == "publish") {
+    trigger_publish request{};
+    request.struct_size = sizeof request;
+    request.topic = {"out", 3};
+    request.payload = message->payload;
+    request.qos = 1;
+    request.done = [](void* user, std::int32_t code, trigger_str reason) {
+      say(*static_cast<Recorder*>(user),
+          "published: " + std::to_string(code) + " " + std::string(view(reason)));
+    };
+    request.user = &recorder;
+    say(recorder,
+        "publish: " + std::to_string(recorder.host->publish(recorder.host->ctx, &request)));
+    return TRIGGER_OK;
+  }
   if (mode == "hang") {
     for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
   }

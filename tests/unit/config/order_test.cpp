@@ -33,10 +33,12 @@ TEST(OrderTest, TakesAJsonPointer) {
   }
 }
 
-TEST(OrderTest, SaysThatPropertiesComeLater) {
-  const auto order = parse_order("property:device");
-  ASSERT_FALSE(order);
-  EXPECT_NE(order.error().message.find("protocol = \"5\""), std::string::npos);
+TEST(OrderTest, TakesTheNameOfAUserProperty) {
+  const auto order = parse_order("property:device:1");
+  ASSERT_TRUE(order);
+  EXPECT_EQ(order->by, Order::By::property);
+  EXPECT_EQ(order->pointer, "device:1");
+  for (const char* bad : {"property:", "property"}) EXPECT_FALSE(parse_order(bad)) << bad;
 }
 
 TEST(OrderTest, RefusesOtherWords) {

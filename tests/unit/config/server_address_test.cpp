@@ -15,6 +15,11 @@ TEST(ServerAddressTest, FillsInWhatIsLeftOut) {
   EXPECT_EQ(normalized("mqtt://broker"), "tcp://broker:1883");
   EXPECT_EQ(normalized("ws://broker"), "ws://broker:80/mqtt");
   EXPECT_EQ(normalized("ws://broker:8080/a/b@c"), "ws://broker:8080/a/b@c");
+  EXPECT_EQ(normalized("ssl://broker"), "ssl://broker:8883");
+  EXPECT_EQ(normalized("tls://broker"), "ssl://broker:8883");
+  EXPECT_EQ(normalized("mqtts://broker:1"), "ssl://broker:1");
+  EXPECT_EQ(normalized("wss://broker"), "wss://broker:443/mqtt");
+  EXPECT_EQ(normalized("wss://broker:1/x"), "wss://broker:1/x");
   EXPECT_EQ(normalized("MQTT://Broker.Example:1"), "tcp://broker.example:1");
   EXPECT_EQ(normalized("tcp://127.0.0.1:65535"), "tcp://127.0.0.1:65535");
 }
@@ -40,8 +45,9 @@ TEST(ServerAddressTest, RefusesPortsThatAreNone) {
 }
 
 TEST(ServerAddressTest, RefusesHostsThatAreNone) {
-  for (const char* bad : {"", "h", "://h", "tcp:h", "tcp://", "tcp:///", "tcp://:1883", "tcp://a b",
-                          "tcp://a\nb", "tcp://h/x", "ws://h/a b", "ws://h/a#b", "ws://h/a\x7f"}) {
+  for (const char* bad :
+       {"", "h", "://h", "tcp:h", "tcp://", "tcp:///", "tcp://:1883", "tcp://a b", "tcp://a\nb",
+        "tcp://h/x", "ssl://h/x", "ws://h/a b", "ws://h/a#b", "ws://h/a\x7f"}) {
     EXPECT_FALSE(parse_server(bad)) << bad;
   }
   EXPECT_FALSE(parse_server(std::string("tcp://a\0b", 9)));

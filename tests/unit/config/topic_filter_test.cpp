@@ -25,10 +25,22 @@ TEST(TopicFilterTest, RefusesWhatAServerRefuses) {
   EXPECT_FALSE(check_topic_filter(std::string(65'536, 'a')));
 }
 
-TEST(TopicFilterTest, SaysThatSharedSubscriptionsComeLater) {
+TEST(TopicFilterTest, SaysWhereTheGroupOfASharedSubscriptionStands) {
   const auto checked = check_topic_filter("$share/group/a");
   ASSERT_FALSE(checked);
-  EXPECT_NE(checked.error().message.find("not in this version yet"), std::string::npos);
+  EXPECT_NE(checked.error().message.find("shared_group"), std::string::npos);
+}
+
+TEST(TopicFilterTest, AGroupHasOneLevelAndNoWildcard) {
+  for (const char* group : {"a", "group-1", "\xC3\xA9", "$a", " "}) {
+    EXPECT_TRUE(check_shared_group(group)) << group;
+  }
+  for (const char* group : {"", "a/b", "/", "+", "a#", "\xff"}) {
+    EXPECT_FALSE(check_shared_group(group)) << group;
+  }
+  EXPECT_FALSE(check_shared_group(std::string_view("a\0b", 3)));
+  EXPECT_EQ(shared_filter("g", "a/#"), "$share/g/a/#");
+  EXPECT_EQ(shared_filter("", "a/#"), "a/#");
 }
 
 TEST(TopicNameTest, HasNoWildcards) {

@@ -1,5 +1,6 @@
 // Messages, dead letters and states of triggers: what runtime/inbox/messages.cpp keeps.
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 
 #include "inbox/inbox.hpp"
 #include "support/temp_dir.hpp"
@@ -174,6 +175,58 @@ TEST_F(MessagesTest, TheStateOfATriggerIsSetReplacedAndCleared) {
 
   ASSERT_TRUE(inbox_->set_trigger_state("alarms", std::nullopt));
   EXPECT_FALSE(inbox_->trigger_state("alarms").value().has_value());
+}
+
+// ---- MQTT 5 ----
+
+TEST_F(MessagesTest, PropertiesComeBackByteForByteAndNoneIsNotTheSameAsNotMqtt5) {
+  const std::string properties("\x26\0\1k\0\1v\x26\0\1k\0\1v\x09\0\2\0\xff", 19);
+  DeadLetter letter{.message_id = "a", .trigger = "alarms", .topic = "t", .reason = "r"};
+  EXPECT_FALSE(
+      inbox_->dead_letter(inbox_->add_dead_letter(letter).value()).value()->properties.has_value());
+  letter.properties = "";
+  EXPECT_EQ(inbox_->dead_letter(inbox_->add_dead_letter(letter).value()).value()->properties, "");
+  letter.properties = properties;
+  const std::int64_t number = inbox_->add_dead_letter(letter).value();
+  EXPECT_EQ(inbox_->dead_letter(number).value()->properties, properties);
+  const auto replayed = inbox_->replay_dead_letter(number).value();
+  EXPECT_EQ(replayed->properties, properties);
+  EXPECT_EQ(inbox_->messages("alarms", 0, kAll).value().front().properties, properties);
+  EXPECT_FALSE(replayed->expires.has_value()) << "who replays it wants it handled";
+}
+
+// A file as version 2 of the schema left it.
+TEST(Migration, AFileOfVersion2KeepsItsMessages) {
+  test::TempDir dir;
+  const std::filesystem::path file = dir / "inbox.db";
+  { ASSERT_TRUE(Inbox::open(file)); }
+  sqlite3* raw = nullptr;
+  ASSERT_EQ(sqlite3_open(file.c_str(), &raw), SQLITE_OK);
+  EXPECT_EQ(sqlite3_exec(raw,
+                         "ALTER TABLE message DROP COLUMN properties;"
+                         "ALTER TABLE message DROP COLUMN expires_ms;"
+                         "ALTER TABLE dead_letter DROP COLUMN properties;"
+                         "PRAGMA user_version = 2;"
+                         "INSERT INTO message (trigger_name, message_id, topic, payload, qos,"
+                         " retained, packet_id, attempts, received_ms)"
+                         " VALUES ('alarms', 'a', 't', x'00ff', 1, 0, 7, 2, 1700000000000);"
+                         "INSERT INTO dead_letter (message_id, trigger_name, topic, payload, qos,"
+                         " retained, reason, attempts, received_ms, died_ms)"
+                         " VALUES ('b', 'alarms', 't', x'01', 1, 0, 'r', 2, 1, 2);",
+                         nullptr, nullptr, nullptr),
+            SQLITE_OK)
+      << sqlite3_errmsg(raw);
+  sqlite3_close(raw);
+
+  const auto inbox = Inbox::open(file);
+  ASSERT_TRUE(inbox) << inbox.error().message;
+  const auto messages = (*inbox)->messages("alarms", 0, kAll).value();
+  ASSERT_EQ(messages.size(), 1U);
+  EXPECT_EQ(messages[0].payload, std::string("\0\xff", 2));
+  EXPECT_EQ(messages[0].packet_id, 7);
+  EXPECT_FALSE(messages[0].properties.has_value()) << "it came over 3.1.1";
+  EXPECT_FALSE(messages[0].expires.has_value());
+  EXPECT_FALSE((*inbox)->dead_letters("", kAll).value().front().properties.has_value());
 }
 
 }  // namespace

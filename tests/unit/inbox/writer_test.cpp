@@ -46,8 +46,13 @@ class FakeEntry : public Entry {
             .retained = true,
             .packet_id = 77,
             .attempts = 3,
-            .received = Wall(Millis(1'700'000'000'123))};
+            .received = Wall(Millis(1'700'000'000'123)),
+            .properties = properties ? std::optional<std::string_view>(*properties) : std::nullopt,
+            .expires = expires};
   }
+  std::optional<std::string> properties;  // set before it is accepted
+  std::optional<Wall> expires;
+
   void written(std::optional<std::int64_t> row) override {
     number = row.value_or(0);
     journal_.add(id_ + (row ? " written" : " not needed"));
@@ -303,6 +308,37 @@ TEST_F(WriterTest, UnstagingForgetsAndTells) {
   ASSERT_TRUE(flush());
   EXPECT_EQ(journal_.lines(), (Lines{"a staged", "a unstaged", "nothing unstaged"}));
   EXPECT_TRUE(staged().empty());
+}
+
+TEST_F(WriterTest, WritesWhatMqtt5HasOfAMessage) {
+  const FakePtr plain = accept("id-1");
+  const FakePtr rich = entry("id-2");
+  rich->properties = std::string("\x26\0\1k\0\1v", 7);
+  rich->expires = Wall(Millis(1'700'000'060'123));
+  writer_->accept({rich});
+  ASSERT_TRUE(flush());
+  const auto all = messages();
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_FALSE(all[0].properties.has_value());
+  EXPECT_FALSE(all[0].expires.has_value());
+  EXPECT_EQ(all[1].properties, rich->properties);
+  EXPECT_EQ(all[1].expires, rich->expires);
+}
+
+TEST_F(WriterTest, AMessageAndItsKeyAreWrittenTogether) {
+  const FakePtr whole = entry("id-1");
+  const FakePtr finished = entry("id-2");
+  finished->finished = true;
+  writer_->accept_and_stage({"edge", "r5-7"}, whole);
+  writer_->accept_and_stage({"edge", "r5-8"}, finished);
+  ASSERT_TRUE(flush());
+  EXPECT_EQ(journal_.lines(), (Lines{"id-1 written", "id-2 not needed"}));
+  ASSERT_EQ(messages().size(), 1U);
+  ASSERT_EQ(staged().size(), 2U) << "a key is kept whether or not its message is finished";
+  EXPECT_EQ(staged()[0].key, "r5-7");
+  EXPECT_EQ(staged()[0].message_id, "id-1");
+  EXPECT_EQ(staged()[0].packet, "");
+  EXPECT_EQ(staged()[1].message_id, "id-2");
 }
 
 TEST_F(WriterTest, AcceptingAStagedMessageMovesIt) {

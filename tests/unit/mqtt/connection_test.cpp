@@ -49,7 +49,7 @@ class ConnectionTest : public testing::Test {
     loop_->run_due();
   }
   void connected(bool session_present = false) {
-    asked_.events->on_connected(asked_.attempt(), session_present);
+    asked_.events->on_connected(asked_.attempt(), {.session_present = session_present});
     loop_->run_due();
   }
   void connect_failed(int code = 0) {
@@ -57,11 +57,11 @@ class ConnectionTest : public testing::Test {
     loop_->run_due();
   }
   void subscribed(std::vector<int> codes) {
-    asked_.events->on_subscribed(asked_.attempt(), std::move(codes));
+    asked_.events->on_subscribed(asked_.attempt(), std::move(codes), "");
     loop_->run_due();
   }
   void lost() {
-    asked_.events->on_lost(asked_.attempt(), "");
+    asked_.events->on_lost(asked_.attempt(), "", -1);
     loop_->run_due();
   }
   void disconnected() {
@@ -198,7 +198,7 @@ TEST_F(ConnectionTest, AResumedSessionIsNotReportedAndLosesItsStaleFilters) {
   EXPECT_EQ(asked_.unsubscribes[0], (std::vector<std::string>{"gone/1", "gone/2"}));
   EXPECT_TRUE(asked_.subscribes.empty());
   EXPECT_EQ(sessions_.kept["edge"].size(), 4U) << "nothing is forgotten before UNSUBACK";
-  asked_.events->on_unsubscribed(asked_.attempt());
+  asked_.events->on_unsubscribed(asked_.attempt(), {}, "");
   loop_->run_due();
   EXPECT_EQ(sessions_.kept["edge"], (std::vector<std::string>{"a/#", "b"}));
   EXPECT_EQ(asked_.subscribes.size(), 1U);
@@ -321,11 +321,11 @@ TEST_F(ConnectionTest, AnswersToAnEarlierAttemptAreIgnored) {
   const Attempt old = asked_.attempt();
   lost();
   advance(Millis(1'000));
-  asked_.events->on_lost(old, "");
-  asked_.events->on_subscribed(old, {1, 2});
+  asked_.events->on_lost(old, "", -1);
+  asked_.events->on_subscribed(old, {1, 2}, "");
   loop_->run_due();
   EXPECT_EQ(listener_.status().state, State::connecting);
-  asked_.events->on_connected(old, true);
+  asked_.events->on_connected(old, {.session_present = true});
   loop_->run_due();
   EXPECT_EQ(listener_.status().state, State::connecting);
   EXPECT_EQ(asked_.disconnects, std::vector<Attempt>{old}) << "nobody waits for that connection";
@@ -470,6 +470,127 @@ TEST_F(ConnectionTest, AMessageOverTheSizeLimitIsRefusedAndNamed) {
   asked_.events->on_message(std::move(large));
   EXPECT_EQ(listener_.topics, std::vector<std::string>{"small"});
   EXPECT_NE(log_.last("message.refused").find("\"large\" has 205 bytes"), std::string::npos);
+}
+
+// ---- MQTT 5 ----
+
+TEST_F(ConnectionTest, ARefusalOfMqtt5IsToldWithItsReason) {
+  options_.protocol = config::Protocol::v5;
+  open();
+  asked_.events->on_connect_failed(asked_.attempt(), 0x87, "ask the plant's office");
+  loop_->run_due();
+  EXPECT_EQ(uri(), "tcp://10.0.0.2:1884") << "the server has spoken: the next one";
+  asked_.events->on_connect_failed(asked_.attempt(), 1, "");
+  loop_->run_due();
+  const std::string& reason = listener_.status().reason;
+  EXPECT_NE(reason.find("not authorized (reason code 0x87): \"ask the plant's office\""),
+            std::string::npos)
+      << reason;
+  EXPECT_NE(reason.find("does not speak MQTT 5 (return code 1)"), std::string::npos) << reason;
+}
+
+TEST_F(ConnectionTest, ARefusedFilterIsToldWithItsReason) {
+  options_.protocol = config::Protocol::v5;
+  open();
+  connected();
+  asked_.events->on_subscribed(asked_.attempt(), {1, 0x9e}, "buy the other edition");
+  loop_->run_due();
+  EXPECT_EQ(listener_.status().reason,
+            "tcp://one:1883 refused the subscription to \"b\": it has no shared subscriptions "
+            "(reason code 0x9e): \"buy the other edition\"");
+  EXPECT_NE(log_.last("subscription.refused").find("0x9e"), std::string::npos);
+}
+
+TEST_F(ConnectionTest, AFilterThatTheServerKeepsIsTold) {
+  options_.protocol = config::Protocol::v5;
+  sessions_.kept["edge"] = {"a/#", "b", "old"};
+  open();
+  connected(true);
+  ASSERT_EQ(asked_.unsubscribes.size(), 1U);
+  asked_.events->on_unsubscribed(asked_.attempt(), {0x87}, "not yours");
+  loop_->run_due();
+  EXPECT_NE(log_.last("subscription.kept").find("\"old\": not authorized"), std::string::npos);
+  EXPECT_EQ(asked_.subscribes.size(), 1U) << "it goes on all the same";
+}
+
+TEST_F(ConnectionTest, TheServersReasonForTheEndIsTold) {
+  options_.protocol = config::Protocol::v5;
+  up();
+  asked_.events->on_lost(asked_.attempt(), "see you at six", 0x8b);
+  loop_->run_due();
+  EXPECT_EQ(listener_.status().reason,
+            "tcp://one:1883: connection closed: the server is shutting down (reason code 0x8b): "
+            "\"see you at six\"");
+}
+
+TEST_F(ConnectionTest, ASessionTakenOverIsNotFoughtFor) {
+  options_.protocol = config::Protocol::v5;
+  up();
+  advance(Millis(3'600'000));  // not soon after it began: only the reason code says it
+  asked_.events->on_lost(asked_.attempt(), "", 0x8e);
+  loop_->run_due();
+  EXPECT_NE(log_.last("connection.client_id_taken").find("client id \"edge\""), std::string::npos);
+  advance(options_.reconnect.max - Millis(1));
+  EXPECT_EQ(asked_.connects.size(), 1U);
+  advance(Millis(1));
+  EXPECT_EQ(asked_.connects.size(), 2U);
+}
+
+TEST_F(ConnectionTest, ConnectsAgainWithTheKeepAliveThatTheServerWants) {
+  options_.protocol = config::Protocol::v5;
+  open();
+  const Welcome welcome{.session_present = true, .keep_alive = std::chrono::seconds(20)};
+  asked_.events->on_connected(asked_.attempt(), welcome);
+  loop_->run_due();
+  EXPECT_TRUE(asked_.subscribes.empty());
+  ASSERT_EQ(asked_.disconnects.size(), 1U);
+  disconnected();
+  advance(options_.reconnect.max);
+  ASSERT_EQ(asked_.connects.size(), 2U);
+  EXPECT_EQ(asked_.connects[1].request.keep_alive, Millis(20'000));
+  asked_.events->on_connected(asked_.attempt(), welcome);
+  loop_->run_due();
+  EXPECT_EQ(asked_.subscribes.size(), 1U) << "once is enough";
+}
+
+TEST_F(ConnectionTest, AShorterSessionIsAWarning) {
+  options_.protocol = config::Protocol::v5;
+  options_.session_expiry = std::chrono::hours(24);
+  open();
+  asked_.events->on_connected(asked_.attempt(), {.session_expiry = std::chrono::hours(1)});
+  loop_->run_due();
+  EXPECT_EQ(asked_.connects[0].request.session_expiry, std::chrono::hours(24));
+  EXPECT_NE(log_.last("session.shorter").find("for 1h instead of 1d"), std::string::npos)
+      << log_.last("session.shorter");
+}
+
+TEST_F(ConnectionTest, FiltersWithDifferentIdentifiersAreAskedForInPacketsOfTheirOwn) {
+  options_.protocol = config::Protocol::v5;
+  options_.topics = {{.filter = "a"},
+                     {.filter = "b"},
+                     {.filter = "c", .subscription_id = 7},
+                     {.filter = "d", .subscription_id = 7},
+                     {.filter = "e"}};
+  open();
+  connected();
+  ASSERT_EQ(asked_.subscribes.size(), 1U);
+  EXPECT_EQ(asked_.subscribes[0].size(), 2U);
+  subscribed({1, 1});
+  ASSERT_EQ(asked_.subscribes.size(), 2U);
+  EXPECT_EQ(asked_.subscribes[1].size(), 2U);
+  EXPECT_EQ(asked_.subscribes[1][0].filter, "c");
+  subscribed({1, 1});
+  subscribed({1});
+  ASSERT_EQ(asked_.subscribes.size(), 3U);
+  EXPECT_TRUE(listener_.status().running());
+}
+
+TEST_F(ConnectionTest, AMessageWithoutATopicIsRefused) {
+  options_.protocol = config::Protocol::v5;
+  up();
+  asked_.events->on_message(Message{.mqtt5 = true});
+  EXPECT_TRUE(listener_.topics.empty());
+  EXPECT_NE(log_.last("message.refused").find("topic alias"), std::string::npos);
 }
 
 }  // namespace

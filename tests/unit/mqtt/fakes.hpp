@@ -82,9 +82,8 @@ class FakeResolver final : public Resolver {
       done(found->second);
     }
   }
-  void explain(const std::string& address, std::uint16_t,
-               std::function<void(std::string)> done) override {
-    explained.push_back(address);
+  void explain(const Failed& failed, std::function<void(std::string)> done) override {
+    explained.push_back(failed.address);
     done(reason);
   }
 

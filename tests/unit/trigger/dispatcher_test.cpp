@@ -25,6 +25,7 @@ class RecordingSink final : public DeliverySink {
     told.push_back(fmt::format("{} {} {}", can_bury ? "buried" : "not buried", topic(d), reason));
     return can_bury;
   }
+  void expired(Delivery& d) override { told.push_back("expired " + topic(d)); }
   void discarded(Delivery& d, const std::string& reason) override {
     told.push_back(fmt::format("discarded {} {}", topic(d), reason));
   }
@@ -453,6 +454,113 @@ TEST_F(DispatcherTest, AStoppedWorkerGetsNothing) {
   stop.request_stop();
   EXPECT_EQ(dispatcher().take(stop.get_token()), nullptr);
   EXPECT_EQ(dispatcher().stats().queued, 1U);
+}
+
+// ---- the gate ----
+
+TEST_F(DispatcherTest, BehindAClosedGateMessagesWaitInTheirOrder) {
+  EXPECT_TRUE(dispatcher().close_gate(clock_.now()));
+  accept("a");
+  accept("b");
+  EXPECT_TRUE(nothing_to_take());
+  dispatcher().open_gate();
+  EXPECT_EQ(topic(take()), "a");
+}
+
+TEST_F(DispatcherTest, TheGateIsClosedOnceNothingIsInTheServicesHands) {
+  accept("a");
+  const trigger_message& a = take();
+  EXPECT_FALSE(dispatcher().close_gate(clock_.now()));
+  answer(a, TRIGGER_OK);
+  EXPECT_TRUE(dispatcher().close_gate(clock_.now()));
+}
+
+TEST_F(DispatcherTest, ARetryWaitsBehindTheGateToo) {
+  accept("a");
+  answer(take(), TRIGGER_RETRY);
+  EXPECT_TRUE(dispatcher().close_gate(clock_.now()));
+  advance(Millis(200));
+  EXPECT_TRUE(nothing_to_take());
+  dispatcher().open_gate();
+  EXPECT_EQ(take().attempt, 2U);
+}
+
+TEST_F(DispatcherTest, APendingMessageThatIsRevokedComesAgainAndItsLateAttemptEndsWithTheInstance) {
+  accept("a");
+  const trigger_message& a = take();
+  const std::uint64_t token = a.token;
+  answer(a, TRIGGER_PENDING);
+  EXPECT_FALSE(dispatcher().close_gate(clock_.now()));
+  dispatcher().revoke_pending();
+  EXPECT_TRUE(dispatcher().close_gate(clock_.now()));
+  EXPECT_EQ(dispatcher().stats().late, 1U);
+  dispatcher().end_late_attempts();
+  EXPECT_EQ(dispatcher().stats().late, 0U);
+  EXPECT_EQ(dispatcher().complete(token, {TRIGGER_OK, 0, ""}), TRIGGER_E_STALE);
+  dispatcher().open_gate();
+  advance(Millis(1));
+  EXPECT_EQ(topic(take()), "a");
+}
+
+// ---- MQTT 5 ----
+
+TEST_F(DispatcherTest, PropertiesReachTheServiceAsTheyCame) {
+  using mqtt::encode_property;
+  mqtt::Message m = message("a");
+  m.mqtt5 = true;
+  encode_property(m.properties, {.id = 0x26, .name = "k", .value = "1"});
+  encode_property(m.properties, {.id = 0x02, .number = 60});
+  encode_property(m.properties, {.id = 0x26, .name = "k", .value = "2"});
+  dispatcher().accept({test::delivery(std::move(m))});
+  const trigger_message& taken = take();
+  EXPECT_EQ(taken.flags, TRIGGER_MESSAGE_MQTT5);
+  ASSERT_EQ(taken.property_count, 3U);
+  EXPECT_EQ(std::string_view(taken.properties[0].name.ptr, 2), std::string_view("k\0", 2))
+      << "with a NUL behind it";
+  EXPECT_EQ(taken.properties[0].name.len, 1U);
+  EXPECT_EQ(taken.properties[0].value.ptr[0], '1');
+  EXPECT_EQ(taken.properties[1].id, 0x02U);
+  EXPECT_EQ(taken.properties[1].number, 60U);
+  EXPECT_EQ(taken.properties[2].value.ptr[0], '2');
+}
+
+TEST_F(DispatcherTest, WhatHasExpiredIsNotHandedOut) {
+  const auto expiring = [this](const std::string& topic, Millis in) {
+    mqtt::Message m = message(topic);
+    m.expires = clock_.wall() + in;
+    return test::delivery(std::move(m));
+  };
+  dispatcher().accept({expiring("a", Millis(100)), expiring("b", Millis(5'000)),
+                       expiring("a", Millis(6'000)), test::delivery("c")});
+  advance(Millis(100));
+  EXPECT_EQ(topic(take()), "b") << "a's lane is free again, and its next message comes later";
+  EXPECT_EQ(sink_.told.back(), "expired a");
+  EXPECT_EQ(dispatcher().stats().expired, 1U);
+  EXPECT_EQ(dispatcher().stats().queued, 2U);
+}
+
+TEST_F(DispatcherTest, AMessageMayExpireWhileItWaitsForItsRetry) {
+  mqtt::Message m = message("a");
+  m.expires = clock_.wall() + Millis(150);
+  dispatcher().accept({test::delivery(std::move(m))});
+  answer(take(), TRIGGER_RETRY, 200);
+  advance(Millis(200));
+  EXPECT_TRUE(nothing_to_take());
+  EXPECT_EQ(sink_.told.back(), "expired a");
+  EXPECT_EQ(dispatcher().take_leftovers().size(), 0U);
+}
+
+TEST_F(DispatcherTest, WhatExpiresMakesRoom) {
+  for (int i = 0; i < 4; ++i) {
+    mqtt::Message m = message("a");
+    m.expires = clock_.wall() + Millis(1);
+    dispatcher().accept({test::delivery(std::move(m))});
+  }
+  EXPECT_TRUE(dispatcher().full());
+  advance(Millis(1));
+  EXPECT_TRUE(nothing_to_take());
+  EXPECT_FALSE(dispatcher().full());
+  EXPECT_EQ(std::count(sink_.told.begin(), sink_.told.end(), "expired a"), 4);
 }
 
 }  // namespace

@@ -49,5 +49,17 @@ TEST(OrderKey, DeeplyNestedJsonDoesNotOverflowTheStack) {
   EXPECT_EQ(order_key({By::json, 0, "/device/id"}, message("t", closed)), "");
 }
 
+TEST(OrderKey, PropertyTakesTheValueOfTheFirstUserPropertyOfThatName) {
+  mqtt::Message m = message("t");
+  EXPECT_EQ(order_key({By::property, 0, "device"}, m), "");
+  mqtt::encode_property(m.properties, {.id = mqtt::property::kUser, .name = "x", .value = "0"});
+  mqtt::encode_property(m.properties,
+                        {.id = mqtt::property::kUser, .name = "device", .value = "7"});
+  mqtt::encode_property(m.properties,
+                        {.id = mqtt::property::kUser, .name = "device", .value = "8"});
+  EXPECT_EQ(order_key({By::property, 0, "device"}, m), "7");
+  EXPECT_EQ(order_key({By::property, 0, "Device"}, m), "");
+}
+
 }  // namespace
 }  // namespace triggerd::trigger

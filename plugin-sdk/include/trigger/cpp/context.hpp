@@ -14,6 +14,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <trigger/cpp/mqtt5.hpp>
 #include <trigger/cpp/settings.hpp>
 #include <trigger/cpp/text.hpp>
 #include <trigger/cpp/verdict.hpp>
@@ -98,6 +99,11 @@ struct Publish {
   std::string_view alias = {};                   // empty: the trigger's own
   const trigger_property* properties = nullptr;  // MQTT 5
   std::size_t property_count = 0;
+
+  void set(const Properties& list) noexcept {
+    properties = list.data();
+    property_count = list.size();
+  }
 };
 
 // A number that the service counts. Copies count the same metric. [any; from create on]
@@ -117,6 +123,8 @@ class Metric {
   std::shared_ptr<detail::Link> link_;
   std::uint64_t id_;
 };
+
+class Message;
 
 // A service is constructed with one, and keeps a copy where it needs the host later. Copies are
 // cheap, mean the same instance, and may be used from any thread.
@@ -178,6 +186,19 @@ class Context {
     if (code != TRIGGER_OK) delete callback;
     return code;
   }
+
+  // Answers a request of MQTT 5: publishes `payload` on the response topic that `request` names,
+  // with its correlation data, through the trigger's own alias. As publish() otherwise;
+  // TRIGGER_E_INVALID also says that the message names no response topic. [any; started]
+  [[nodiscard]] std::int32_t reply(const Message& request, std::string_view payload) const;
+  template <class Done>
+  [[nodiscard]] std::int32_t reply(const Message& request, std::string_view payload,
+                                   Done&& done) const;
+  // The same with the QoS and the properties of `answer`; its topic and alias are not looked at.
+  [[nodiscard]] std::int32_t reply(const Message& request, const Publish& answer) const;
+  template <class Done>
+  [[nodiscard]] std::int32_t reply(const Message& request, const Publish& answer,
+                                   Done&& done) const;
 
   // A metric of the service; the runtime labels it with plugin and trigger. The same name again is
   // the same metric. Throws std::runtime_error where the name is wrong or there are too many.

@@ -11,12 +11,14 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string_view>
 #include <trigger/cpp/context.hpp>
 #include <trigger/cpp/text.hpp>
 #include <trigger/cpp/verdict.hpp>
 #include <utility>
+#include <vector>
 
 namespace trigger {
 namespace detail {
@@ -157,7 +159,33 @@ class Message {
         duration_cast<Clock::duration>(std::chrono::nanoseconds(message_->received_unix_ns)));
   }
 
-  // MQTT 5 properties, as an array.
+  // It came over MQTT 5: the following mean something.
+  bool mqtt5() const noexcept { return (message_->flags & TRIGGER_MESSAGE_MQTT5) != 0; }
+  // The first property with this id (TRIGGER_PROPERTY_...), or nullptr.
+  const trigger_property* find_property(std::uint32_t id) const noexcept {
+    return trigger_find_property(message_, id);
+  }
+  std::optional<std::string_view> content_type() const noexcept {
+    return value_of(TRIGGER_PROPERTY_CONTENT_TYPE);
+  }
+  // A message that has it is a request: see Context::reply().
+  std::optional<std::string_view> response_topic() const noexcept {
+    return value_of(TRIGGER_PROPERTY_RESPONSE_TOPIC);
+  }
+  std::optional<std::string_view> correlation_data() const noexcept {
+    return value_of(TRIGGER_PROPERTY_CORRELATION_DATA);
+  }
+  // The value of the first user property with this name.
+  std::optional<std::string_view> user_property(std::string_view name) const noexcept {
+    for (std::size_t i = 0; i < message_->property_count; ++i) {
+      const trigger_property& property = message_->properties[i];
+      if (property.id == TRIGGER_PROPERTY_USER && detail::view(property.name) == name) {
+        return detail::view(property.value);
+      }
+    }
+    return std::nullopt;
+  }
+  // All properties, as an array: their order and duplicates are those of the sender.
   const trigger_property* properties() const noexcept { return message_->properties; }
   std::size_t property_count() const noexcept { return message_->property_count; }
 
@@ -178,9 +206,70 @@ class Message {
   }
 
  private:
+  std::optional<std::string_view> value_of(std::uint32_t id) const noexcept {
+    const trigger_property* property = find_property(id);
+    if (property == nullptr) return std::nullopt;
+    return detail::view(property->value);
+  }
+
   const trigger_message* message_;
   std::shared_ptr<detail::Attempt> attempt_;
 };
+
+namespace detail {
+
+// An answer to a request, in memory that lives for the call of publish().
+class Answer {
+ public:
+  // nullopt: it names no response topic.
+  static std::optional<Answer> to(const Message& request, const Publish& answer) {
+    const auto topic = request.response_topic();
+    if (!topic) return std::nullopt;
+    Answer made;
+    made.publish_ = answer;
+    made.publish_.topic = *topic;
+    made.publish_.alias = {};
+    made.properties_.assign(answer.properties, answer.properties + answer.property_count);
+    const trigger_property* correlation = request.find_property(TRIGGER_PROPERTY_CORRELATION_DATA);
+    if (correlation != nullptr) made.properties_.push_back(*correlation);
+    return made;
+  }
+  const Publish& publish() {
+    publish_.properties = properties_.data();
+    publish_.property_count = properties_.size();
+    return publish_;
+  }
+
+ private:
+  Publish publish_;
+  std::vector<trigger_property> properties_;
+};
+
+}  // namespace detail
+
+inline std::int32_t Context::reply(const Message& request, const Publish& answer) const {
+  auto made = detail::Answer::to(request, answer);
+  return made ? publish(made->publish()) : TRIGGER_E_INVALID;
+}
+
+template <class Done>
+std::int32_t Context::reply(const Message& request, const Publish& answer, Done&& done) const {
+  auto made = detail::Answer::to(request, answer);
+  return made ? publish(made->publish(), std::forward<Done>(done)) : TRIGGER_E_INVALID;
+}
+
+inline std::int32_t Context::reply(const Message& request, std::string_view payload) const {
+  Publish answer;
+  answer.payload = payload;
+  return reply(request, answer);
+}
+
+template <class Done>
+std::int32_t Context::reply(const Message& request, std::string_view payload, Done&& done) const {
+  Publish answer;
+  answer.payload = payload;
+  return reply(request, answer, std::forward<Done>(done));
+}
 
 }  // namespace trigger
 

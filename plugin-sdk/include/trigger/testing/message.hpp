@@ -2,6 +2,7 @@
 #ifndef TRIGGER_TESTING_MESSAGE_HPP
 #define TRIGGER_TESTING_MESSAGE_HPP
 
+#include <trigger/mqtt5.h>
 #include <trigger/plugin.h>
 
 #include <chrono>
@@ -21,6 +22,19 @@ struct Property {
   std::uint64_t number = 0;
   std::string name = {};
   std::string value = {};
+
+  static Property content_type(std::string type) {
+    return {TRIGGER_PROPERTY_CONTENT_TYPE, 0, {}, std::move(type)};
+  }
+  static Property response_topic(std::string topic) {
+    return {TRIGGER_PROPERTY_RESPONSE_TOPIC, 0, {}, std::move(topic)};
+  }
+  static Property correlation_data(std::string bytes) {
+    return {TRIGGER_PROPERTY_CORRELATION_DATA, 0, {}, std::move(bytes)};
+  }
+  static Property user(std::string name, std::string value) {
+    return {TRIGGER_PROPERTY_USER, 0, std::move(name), std::move(value)};
+  }
 };
 
 // A message as a test describes it. The first two are what most tests need: {"a/b", "21.5"}.
@@ -34,6 +48,7 @@ struct Message {
   std::string id = {};  // empty: one of its own
   std::vector<Property> properties = {};
   std::chrono::milliseconds timeout{30'000};  // the deadline, which advance() lets pass
+  bool mqtt5 = false;  // it came over MQTT 5; with properties it did in any case
 };
 
 namespace detail {
@@ -69,7 +84,7 @@ class MessageMemory {
     raw_.struct_size = sizeof(raw_);
     raw_.flags = (content_.retain ? TRIGGER_MESSAGE_RETAIN : 0) |
                  (content_.dup ? TRIGGER_MESSAGE_DUP : 0) |
-                 (properties_.empty() ? 0 : TRIGGER_MESSAGE_MQTT5);
+                 (properties_.empty() && !content_.mqtt5 ? 0 : TRIGGER_MESSAGE_MQTT5);
     raw_.token = token;
     raw_.id = to_abi(content_.id);
     raw_.topic = to_abi(content_.topic);

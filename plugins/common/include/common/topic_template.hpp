@@ -8,7 +8,6 @@
 // What is put in is not looked at again: a topic that says "{trigger}" stays as it is.
 #pragma once
 
-#include <charconv>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -18,36 +17,34 @@
 #include <utility>
 #include <vector>
 
+#include "common/template.hpp"
+
 namespace plugin_common {
+
+// Why nobody can publish to a topic that a template made; empty where one can.
+inline std::string topic_problem(std::string_view topic) {
+  constexpr std::size_t max_topic = 65535;  // MQTT 3.1.1, section 1.5.3
+  if (topic.empty()) return "it makes an empty topic";
+  if (topic.size() > max_topic) return "it makes a topic of more than 65535 bytes";
+  if (topic.find_first_of("+#") != std::string_view::npos) {
+    return "it makes the topic \"" + trigger::printable(topic, 80) +
+           "\", and + and # are for filters";
+  }
+  return {};
+}
 
 // Constant after construction; any thread.
 class TopicTemplate {
  public:
   // Throws trigger::SettingError about `key` where `text` is no template.
   TopicTemplate(std::string_view key, std::string_view text) : text_(text) {
-    if (text.empty()) throw trigger::SettingError(key, "must not be empty");
-    std::string literal;
-    while (!text.empty()) {
-      const char c = text.front();
-      if ((c == '{' || c == '}') && text.substr(1, 1) == text.substr(0, 1)) {
-        literal += c;
-        text.remove_prefix(2);
-      } else if (c == '{') {
-        const std::size_t end = text.find('}');
-        if (end == std::string_view::npos) {
-          throw trigger::SettingError(key, "has a { without its }; write {{ for a brace");
-        }
-        add_literal(key, std::exchange(literal, {}));
-        add_placeholder(key, text.substr(1, end - 1));
-        text.remove_prefix(end + 1);
-      } else if (c == '}') {
-        throw trigger::SettingError(key, "has a } without its {; write }} for a brace");
+    for (TemplatePart& part : parse_template(key, text)) {
+      if (part.is_placeholder) {
+        add_placeholder(key, part.text);
       } else {
-        literal += c;
-        text.remove_prefix(1);
+        add_literal(key, std::move(part.text));
       }
     }
-    add_literal(key, std::move(literal));
   }
 
   // A topic that can be published to, or why there is none.
@@ -69,7 +66,7 @@ class TopicTemplate {
           out += trigger;
           break;
         case Kind::level: {
-          const std::optional<std::string_view> level = level_of(topic, part.level);
+          const std::optional<std::string_view> level = topic_level(topic, part.level);
           if (!level) {
             return problem("the topic \"" + trigger::printable(topic, 80) + "\" has no level " +
                            std::to_string(part.level));
@@ -79,18 +76,11 @@ class TopicTemplate {
         }
       }
     }
-    if (out.empty()) return problem("it makes an empty topic");
-    if (out.size() > max_topic) return problem("it makes a topic of more than 65535 bytes");
-    if (out.find_first_of("+#") != std::string::npos) {
-      return problem("it makes the topic \"" + trigger::printable(out, 80) +
-                     "\", and + and # are for filters");
-    }
+    if (const std::string what = topic_problem(out); !what.empty()) return problem(what);
     return {std::move(out), {}};
   }
 
  private:
-  static constexpr std::size_t max_topic = 65535;  // MQTT 3.1.1, section 1.5.3
-
   enum class Kind { literal, topic, level, trigger };
   struct Part {
     Kind kind;
@@ -99,7 +89,6 @@ class TopicTemplate {
   };
 
   void add_literal(std::string_view key, std::string literal) {
-    if (literal.empty()) return;
     if (literal.find_first_of("+#") != std::string::npos) {
       throw trigger::SettingError(key, "must not have + or #: those are for filters");
     }
@@ -107,34 +96,16 @@ class TopicTemplate {
   }
 
   void add_placeholder(std::string_view key, std::string_view name) {
-    constexpr std::string_view level_prefix = "topic:";
     if (name == "topic") {
       parts_.push_back({Kind::topic, {}, 0});
     } else if (name == "trigger") {
       parts_.push_back({Kind::trigger, {}, 0});
-    } else if (name.substr(0, level_prefix.size()) == level_prefix) {
-      const std::string_view digits = name.substr(level_prefix.size());
-      std::size_t level = 0;
-      const auto [end, error] =
-          std::from_chars(digits.data(), digits.data() + digits.size(), level);
-      if (error != std::errc() || end != digits.data() + digits.size() || level == 0) {
-        throw trigger::SettingError(key, "has the placeholder {" + std::string(name) +
-                                             "}: levels are counted {topic:1}, {topic:2}...");
-      }
-      parts_.push_back({Kind::level, {}, level});
+    } else if (const auto digits = placeholder_argument(name, "topic:")) {
+      parts_.push_back({Kind::level, {}, placeholder_level(key, *digits)});
     } else {
       throw trigger::SettingError(key, "has the unknown placeholder {" + std::string(name) +
                                            "}; there are {topic}, {topic:N} and {trigger}");
     }
-  }
-
-  static std::optional<std::string_view> level_of(std::string_view topic, std::size_t level) {
-    for (; level > 1; --level) {
-      const std::size_t slash = topic.find('/');
-      if (slash == std::string_view::npos) return std::nullopt;
-      topic.remove_prefix(slash + 1);
-    }
-    return topic.substr(0, topic.find('/'));
   }
 
   Topic problem(const std::string& what) const {

@@ -1,0 +1,197 @@
+// Text made from a message and all it came with: "{topic:2}/{property:unit}".
+//
+//   {topic}            the message's topic
+//   {topic:N}          its level N, counted from 1
+//   {trigger}          the name of the trigger
+//   {id}               the message's id, the same over all attempts
+//   {qos}, {attempt}   numbers
+//   {property:NAME}    its MQTT 5 user property NAME, the first of that name
+//   {content_type}     its MQTT 5 content type
+//   {response_topic}   its MQTT 5 response topic
+//   {{ and }}          a brace
+//
+// What is put in is not looked at again.
+#pragma once
+
+#include <trigger/plugin.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <trigger/cpp/message.hpp>
+#include <trigger/cpp/settings.hpp>
+#include <trigger/cpp/text.hpp>
+#include <utility>
+#include <vector>
+
+#include "common/template.hpp"
+
+namespace plugin_common {
+
+// Properties of a PUBLISH (MQTT 5.0, section 3.3.2.3).
+constexpr std::uint32_t content_type_property = 0x03;
+constexpr std::uint32_t response_topic_property = 0x08;
+constexpr std::uint32_t correlation_data_property = 0x09;
+constexpr std::uint32_t user_property = 0x26;
+
+// The value of the first property with this id, and with this name where that is not empty.
+inline std::optional<std::string_view> property_of(const trigger::Message& message,
+                                                   std::uint32_t id, std::string_view name = {}) {
+  for (std::size_t i = 0; i < message.property_count(); ++i) {
+    const trigger_property& property = message.properties()[i];
+    if (property.id != id) continue;
+    if (!name.empty() && std::string_view(property.name.ptr, property.name.len) != name) continue;
+    return std::string_view(reinterpret_cast<const char*>(property.value.ptr), property.value.len);
+  }
+  return std::nullopt;
+}
+
+// Constant after construction; any thread.
+class MessageTemplate {
+ public:
+  // Throws trigger::SettingError about `key` where `text` is no template.
+  MessageTemplate(std::string_view key, std::string_view text) {
+    for (TemplatePart& part : parse_template(key, text)) {
+      if (part.is_placeholder) {
+        parts_.push_back(placeholder(key, part.text));
+      } else {
+        parts_.push_back({Kind::literal, std::move(part.text), 0});
+      }
+    }
+  }
+
+  // How what is put in is written; the literals stay as they are.
+  using Write = void (*)(std::string& out, std::string_view value);
+
+  // The text, or what the message lacks for it: "it has no user property \"unit\"".
+  struct Text {
+    std::optional<std::string> text;
+    std::string problem;
+    bool lacks_property = false;  // which a sender may leave out, and not a topic level
+  };
+  Text expand(const trigger::Message& message, Write write = as_it_is) const {
+    std::string out;
+    for (const Part& part : parts_) {
+      if (part.kind == Kind::literal) {
+        out += part.argument;
+      } else if (const auto value = value_of(part, message)) {
+        write(out, *value);
+      } else if (part.kind == Kind::number) {
+        write(out, std::to_string(part.level == 0 ? message.qos() : message.attempt()));
+      } else {
+        return {std::nullopt, missing(part, message), part.kind != Kind::level};
+      }
+    }
+    return {std::move(out), {}, false};
+  }
+
+  // Whether every message of a trigger makes the same.
+  bool is_the_same_for_all() const {
+    for (const Part& part : parts_) {
+      if (part.kind != Kind::literal && part.kind != Kind::trigger) return false;
+    }
+    return true;
+  }
+
+  // All literals in one.
+  std::string literals() const {
+    std::string all;
+    for (const Part& part : parts_) {
+      if (part.kind == Kind::literal) all += part.argument;
+    }
+    return all;
+  }
+
+ private:
+  enum class Kind {
+    literal,
+    topic,
+    level,
+    trigger,
+    id,
+    number,
+    user_property,
+    content_type,
+    response_topic
+  };
+  struct Part {
+    Kind kind;
+    std::string argument;  // the literal, or the property's name
+    std::size_t level;     // of the topic; with `number` 0 is the QoS and 1 the attempt
+  };
+
+  static void as_it_is(std::string& out, std::string_view value) { out += value; }
+
+  static Part placeholder(std::string_view key, std::string_view name) {
+    static constexpr std::array<std::pair<std::string_view, Kind>, 6> plain{{
+        {"topic", Kind::topic},
+        {"trigger", Kind::trigger},
+        {"id", Kind::id},
+        {"qos", Kind::number},
+        {"content_type", Kind::content_type},
+        {"response_topic", Kind::response_topic},
+    }};
+    for (const auto& [known, kind] : plain) {
+      if (known == name) return {kind, {}, 0};
+    }
+    if (name == "attempt") return {Kind::number, {}, 1};
+    if (const auto digits = placeholder_argument(name, "topic:")) {
+      return {Kind::level, {}, placeholder_level(key, *digits)};
+    }
+    if (const auto property = placeholder_argument(name, "property:")) {
+      if (property->empty()) {
+        throw trigger::SettingError(key, "has the placeholder {property:} without a name");
+      }
+      return {Kind::user_property, std::string(*property), 0};
+    }
+    throw trigger::SettingError(
+        key, "has the unknown placeholder {" + std::string(name) +
+                 "}; there are {topic}, {topic:N}, {trigger}, {id}, {qos}, {attempt}, "
+                 "{property:NAME}, {content_type} and {response_topic}");
+  }
+
+  static std::optional<std::string_view> value_of(const Part& part,
+                                                  const trigger::Message& message) {
+    switch (part.kind) {
+      case Kind::topic:
+        return message.topic();
+      case Kind::level:
+        return topic_level(message.topic(), part.level);
+      case Kind::trigger:
+        return message.trigger();
+      case Kind::id:
+        return message.id();
+      case Kind::user_property:
+        return property_of(message, user_property, part.argument);
+      case Kind::content_type:
+        return property_of(message, content_type_property);
+      case Kind::response_topic:
+        return property_of(message, response_topic_property);
+      case Kind::literal:
+      case Kind::number:
+        break;
+    }
+    return std::nullopt;
+  }
+
+  static std::string missing(const Part& part, const trigger::Message& message) {
+    switch (part.kind) {
+      case Kind::level:
+        return "the topic \"" + trigger::printable(message.topic(), 80) + "\" has no level " +
+               std::to_string(part.level);
+      case Kind::content_type:
+        return "it has no content type";
+      case Kind::response_topic:
+        return "it has no response topic";
+      default:
+        return "it has no user property \"" + trigger::printable(part.argument, 80) + "\"";
+    }
+  }
+
+  std::vector<Part> parts_;
+};
+
+}  // namespace plugin_common

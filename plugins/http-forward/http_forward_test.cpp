@@ -1,0 +1,409 @@
+// The parts that need no server: settings, what a request carries, what an answer means.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <string>
+#include <trigger/testing.hpp>
+#include <vector>
+
+#include "outcome.hpp"
+#include "request.hpp"
+#include "settings.hpp"
+
+namespace {
+
+using http_forward::Content;
+using http_forward::Meaning;
+using http_forward::Mode;
+using http_forward::Outcome;
+using trigger::testing::Message;
+using trigger::testing::Plugin;
+
+constexpr const char* service = "http-forward";
+
+// ---- settings ----
+
+std::string why_not(trigger::testing::Settings more,
+                    const char* url = "http://127.0.0.1:1/events") {
+  more.emplace_back("url", url);
+  return Plugin(PLUGIN_FILE).why_not(service, more);
+}
+
+TEST(HttpForwardSettings, NeedsAUrlAndNothingElse) {
+  EXPECT_EQ(Plugin(PLUGIN_FILE).why_not(service, {}),
+            "setting \"url\" is missing; it must be a string");
+  EXPECT_EQ(why_not({}), "");
+  EXPECT_EQ(why_not({}, "https://[::1]:8443/a?b=c"), "");
+}
+
+TEST(HttpForwardSettings, SaysWhatIsWrongWithAUrl) {
+  EXPECT_EQ(why_not({}, ""), "setting \"url\" must be a URL such as http://127.0.0.1:8080/events");
+  EXPECT_EQ(why_not({}, "127.0.0.1:8080"),
+            "setting \"url\" must be a URL such as http://127.0.0.1:8080/events");
+  EXPECT_EQ(why_not({}, "http://a b/"),
+            "setting \"url\" must be a URL such as http://127.0.0.1:8080/events");
+  EXPECT_EQ(why_not({}, "http://a/\r\nX: y"),
+            "setting \"url\" must be a URL such as http://127.0.0.1:8080/events");
+  EXPECT_EQ(why_not({}, "ftp://a/"), "setting \"url\" must begin with http:// or https://");
+  EXPECT_EQ(why_not({}, "file:///etc/passwd"),
+            "setting \"url\" must begin with http:// or https://");
+  EXPECT_EQ(why_not({}, "http://me:secret@a/"),
+            "setting \"url\" must not hold a login; send it as headers.Authorization");
+  EXPECT_EQ(why_not({}, "http://a/#b"),
+            "setting \"url\" must not have a #: no server is sent what follows it");
+  EXPECT_EQ(why_not({{"probe_url", "gopher://a/"}}),
+            "setting \"probe_url\" must begin with http:// or https://");
+}
+
+TEST(HttpForwardSettings, KnowsItsWords) {
+  EXPECT_EQ(why_not({{"mode", "xml"}}),
+            "setting \"mode\" must be \"plain\", \"binary\", \"structured\" or \"batch\"");
+  EXPECT_EQ(why_not({{"method", "GET"}}),
+            "setting \"method\" must be \"POST\", \"PUT\" or \"PATCH\"");
+  EXPECT_EQ(why_not({{"http_version", "3"}}), "setting \"http_version\" must be \"1.1\" or \"2\"");
+  EXPECT_EQ(why_not({{"modes", "plain"}})
+                .rfind("setting \"modes\" is unknown; this service knows "
+                       "url, unix_socket, method, mode",
+                       0),
+            0U);
+}
+
+TEST(HttpForwardSettings, BoundsItsNumbers) {
+  EXPECT_EQ(why_not({{"timeout_seconds", 0}}),
+            "setting \"timeout_seconds\" must be from 0.001 to 86400 seconds");
+  EXPECT_EQ(why_not({{"connect_timeout_seconds", 1e9}}),
+            "setting \"connect_timeout_seconds\" must be from 0.001 to 86400 seconds");
+  EXPECT_EQ(why_not({{"follow_redirects", 11}}),
+            "setting \"follow_redirects\" must be from 0 to 10");
+  EXPECT_EQ(why_not({{"max_response_bytes", -1}}),
+            "setting \"max_response_bytes\" must be from 0 to 268435456");
+  EXPECT_EQ(why_not({{"max_retry_after_seconds", 0}}),
+            "setting \"max_retry_after_seconds\" must be from 1 to 604800");
+  EXPECT_EQ(why_not({{"mode", "batch"}, {"batch_messages", 0}}),
+            "setting \"batch_messages\" must be from 1 to 10000");
+  EXPECT_EQ(why_not({{"batch_bytes", 1000}}), "setting \"batch_bytes\" needs mode = \"batch\"");
+}
+
+TEST(HttpForwardSettings, TakesNoHeaderThatBreaksARequest) {
+  EXPECT_EQ(why_not({{"headers.X-Device", "{topic:2}"}, {"headers.Authorization", "Bearer x"}}),
+            "");
+  EXPECT_EQ(why_not({{"headers.X A", "b"}}), "setting \"headers.X A\" is no name of a header");
+  EXPECT_EQ(why_not({{"headers.X:", "b"}}), "setting \"headers.X:\" is no name of a header");
+  EXPECT_EQ(why_not({{"headers.X\r\nY", "b"}}),
+            "setting \"headers.X\r\nY\" is no name of a header");
+  EXPECT_EQ(why_not({{"headers.X", "a\r\nY: b"}}), "setting \"headers.X\" must be printable ASCII");
+  EXPECT_EQ(why_not({{"headers.X", "a"}, {"headers.x", "b"}}),
+            "setting \"headers.x\" is there twice");
+  EXPECT_EQ(why_not({{"headers.content-Length", "1"}}),
+            "setting \"headers.content-Length\" is not to be set: it follows from the request");
+  EXPECT_EQ(why_not({{"headers.Content-Type", "a/b"}}),
+            "setting \"headers.Content-Type\" is not to be set here; see content_type");
+  EXPECT_EQ(why_not({{"headers.Ce-Id", "1"}}),
+            "setting \"headers.Ce-Id\" is not to be set: mode = \"binary\" writes the ce- headers");
+  EXPECT_EQ(why_not({{"headers.Ce-Id", "1"}, {"mode", "plain"}}), "");
+  EXPECT_EQ(why_not({{"headers.X", 1}}),
+            "setting \"headers.X\" must be a string, and is an integer");
+  EXPECT_EQ(why_not({{"headers", "X: a"}}),
+            "setting \"headers\" must be a table: NAME = \"value\"");
+  EXPECT_EQ(why_not({{"headers.X", "{topic:0}"}}),
+            "setting \"headers.X\" has the placeholder {topic:0}: levels are counted {topic:1}, "
+            "{topic:2}...");
+  EXPECT_EQ(why_not({{"headers.X", "{level}"}})
+                .rfind("setting \"headers.X\" has the unknown "
+                       "placeholder {level}; there are {topic}",
+                       0),
+            0U);
+  EXPECT_EQ(why_not({{"headers.X", "{topic}"}, {"mode", "batch"}}),
+            "setting \"headers.X\" may use no other placeholder than {trigger}: with mode = "
+            "\"batch\" a request is of many messages");
+}
+
+TEST(HttpForwardSettings, TakesNoAttributeThatBreaksAHeader) {
+  EXPECT_EQ(why_not({{"content_type", "text/plain\n"}}),
+            "setting \"content_type\" must be printable ASCII");
+  EXPECT_EQ(why_not({{"type", "a b"}}), "setting \"type\" must be printable ASCII without spaces");
+  EXPECT_EQ(why_not({{"source", ""}}), "setting \"source\" must not be empty");
+}
+
+TEST(HttpForwardSettings, KnowsWhatBelongsTogether) {
+  EXPECT_EQ(why_not({{"reply_qos", 1}}), "setting \"reply_qos\" needs reply_topic");
+  EXPECT_EQ(why_not({{"reply_topic", "a/+"}}),
+            "setting \"reply_topic\" must not have + or #: those are for filters");
+  EXPECT_EQ(why_not({{"reply_topic", "a"}, {"reply_qos", 3}}),
+            "setting \"reply_qos\" must be 0, 1 or 2");
+  EXPECT_EQ(why_not({{"reply_topic", "a"}, {"mode", "batch"}}),
+            "setting \"reply_topic\" does not go with mode = \"batch\": there is one answer for "
+            "many messages");
+  EXPECT_EQ(why_not({{"unix_socket", "app.sock"}}),
+            "setting \"unix_socket\" must be an absolute path");
+  EXPECT_EQ(why_not({{"unix_socket", "/" + std::string(107, 'a')}}),
+            "setting \"unix_socket\" must have at most 107 bytes");
+  EXPECT_EQ(why_not({{"ca_file", PLUGIN_FILE}}), "setting \"ca_file\" needs a url of https://");
+  EXPECT_EQ(why_not({{"ca_file", "/does/not/exist"}}, "https://a/"),
+            "setting \"ca_file\" must name a file that can be read");
+  EXPECT_EQ(why_not({{"cert_file", PLUGIN_FILE}}, "https://a/"),
+            "setting \"cert_file\" needs key_file");
+  EXPECT_EQ(why_not({{"key_file", PLUGIN_FILE}}, "https://a/"),
+            "setting \"key_file\" needs cert_file");
+}
+
+TEST(HttpForwardSettings, KnowsWhatAStatusMayMean) {
+  EXPECT_EQ(why_not({{"status.409", "ok"}, {"status.404", "retry"}, {"status.500", "reject"}}), "");
+  EXPECT_EQ(why_not({{"status.409", "fine"}}),
+            "setting \"status.409\" must be \"ok\", \"retry\" or \"reject\"");
+  EXPECT_EQ(why_not({{"status.99", "ok"}}),
+            "setting \"status.99\" is no status: status.NNN is one of 200 to 599");
+  EXPECT_EQ(why_not({{"status.4xx", "ok"}}),
+            "setting \"status.4xx\" is no status: status.NNN is one of 200 to 599");
+  EXPECT_EQ(why_not({{"status", "ok"}}),
+            "setting \"status\" must be a table: NNN = \"ok\", \"retry\" or \"reject\"");
+}
+
+// ---- what a request carries ----
+
+http_forward::Settings settings_of(Mode mode) {
+  http_forward::Settings settings;
+  settings.url = "http://127.0.0.1:1/events?token=secret";
+  settings.mode = mode;
+  settings.content_type = "application/json";
+  settings.source = "/mqtt/plant";
+  settings.type = "mqtt.message";
+  settings.max_retry_after = std::chrono::hours(1);
+  settings.max_response = 1000;
+  return settings;
+}
+
+// A message with fixed times.
+class Fixed {
+ public:
+  explicit Fixed(Message message, std::int64_t unix_ns = 1'700'000'000'123'456'789)
+      : memory_(std::move(message), "t", 1, trigger::testing::detail::FakeClock()),
+        raw_(memory_.raw()) {
+    raw_.received_unix_ns = unix_ns;
+  }
+  trigger::Message view() const { return {raw_, nullptr}; }
+
+ private:
+  trigger::testing::detail::MessageMemory memory_;
+  trigger_message raw_;
+};
+
+Message reading(std::string payload) {
+  Message message{"plant/a/temp", std::move(payload)};
+  message.id = "id-7";
+  return message;
+}
+
+std::string event_of(const Message& message, const std::string& content_type = "application/json") {
+  http_forward::Settings settings = settings_of(Mode::structured);
+  settings.content_type = content_type;
+  return http_forward::json_event(settings, Fixed(message).view());
+}
+
+// The members that the payload makes.
+std::string data_of(const std::string& payload, const std::string& content_type) {
+  const std::string event = event_of(reading(payload), content_type);
+  const std::size_t at = event.find(",\"data", event.find("datacontenttype") + 16);
+  return at == std::string::npos ? "" : event.substr(at + 1, event.size() - at - 2);
+}
+
+TEST(HttpForwardRequest, BinaryModePutsAttributesIntoHeaders) {
+  const Fixed message(reading("21.5"));
+  const Content content = http_forward::make_content(settings_of(Mode::binary), message.view());
+  EXPECT_EQ(content.headers,
+            (std::vector<std::string>{"Content-Type: application/json", "ce-specversion: 1.0",
+                                      "ce-id: id-7", "ce-source: /mqtt/plant",
+                                      "ce-type: mqtt.message", "ce-subject: plant/a/temp",
+                                      "ce-time: 2023-11-14T22:13:20.123Z", "ce-mqttqos: 1"}));
+  EXPECT_EQ(content.body(), "21.5");
+}
+
+TEST(HttpForwardRequest, AttributesArePercentEncoded) {
+  Message odd = reading("x");
+  odd.topic = "a b/\"100%\"/\xC3\xA9\r\nX-Evil: 1";
+  odd.retain = true;
+  const Fixed message(odd);
+  const Content content = http_forward::make_content(settings_of(Mode::binary), message.view());
+  EXPECT_EQ(content.headers.at(5), "ce-subject: a%20b/%22100%25%22/%C3%A9%0D%0AX-Evil:%201");
+  EXPECT_EQ(content.headers.back(), "ce-mqttretained: true");
+}
+
+TEST(HttpForwardRequest, PlainModeIsThePayload) {
+  const Fixed message(reading(std::string("\0\xff", 2)));
+  const Content content = http_forward::make_content(settings_of(Mode::plain), message.view());
+  EXPECT_EQ(content.headers, std::vector<std::string>{"Content-Type: application/json"});
+  EXPECT_EQ(content.body(), std::string("\0\xff", 2));
+}
+
+TEST(HttpForwardRequest, StructuredModeIsOneJsonObject) {
+  const Fixed message(reading("{\"c\":21.5}"));
+  const Content content = http_forward::make_content(settings_of(Mode::structured), message.view());
+  EXPECT_EQ(content.headers,
+            std::vector<std::string>{"Content-Type: application/cloudevents+json"});
+  EXPECT_EQ(content.body(),
+            "{\"specversion\":\"1.0\",\"id\":\"id-7\",\"source\":\"/mqtt/plant\","
+            "\"type\":\"mqtt.message\",\"subject\":\"plant/a/temp\","
+            "\"time\":\"2023-11-14T22:13:20.123Z\",\"mqttqos\":1,"
+            "\"datacontenttype\":\"application/json\",\"data\":{\"c\":21.5}}");
+}
+
+TEST(HttpForwardRequest, DataIsJsonTextOrBase64) {
+  EXPECT_EQ(data_of("[1, 2]", "application/json"), "\"data\":[1, 2]");
+  EXPECT_EQ(data_of("1", "application/vnd.x+JSON; charset=utf-8"), "\"data\":1");
+  EXPECT_EQ(data_of("a\"b\\\x01\xC3\xA9", "text/plain"), "\"data\":\"a\\\"b\\\\\\u0001\xC3\xA9\"");
+  EXPECT_EQ(data_of("\xff", "text/plain"), "\"data_base64\":\"/w==\"");
+  EXPECT_EQ(data_of("ab", "application/octet-stream"), "\"data_base64\":\"YWI=\"");
+  EXPECT_EQ(data_of("abc", "application/octet-stream"), "\"data_base64\":\"YWJj\"");
+  EXPECT_EQ(data_of("", "application/json"), "");
+}
+
+// What is no JSON would break the event, or put members of its own into it.
+TEST(HttpForwardRequest, WhatOnlySaysThatItIsJsonIsBase64) {
+  for (const std::string& bad :
+       {std::string("{"), std::string("1,\"id\":\"2\""), std::string("1}"), std::string("NaN"),
+        std::string("1\0,\"id\":\"2\"", 10),
+        std::string("\xEF\xBB\xBF"
+                    "1"),
+        std::string("\"\xff\""), std::string(" "), std::string("// x\n1")}) {
+    EXPECT_EQ(data_of(bad, "application/json").rfind("\"data_base64\":", 0), 0U) << bad;
+  }
+}
+
+TEST(HttpForwardRequest, AMessageSaysItsContentType) {
+  Message typed = reading("x");
+  typed.properties = {{0x03, 0, "", "text/plain; charset=utf-8"}};
+  const auto first_header = [](const Message& message) {
+    const Fixed fixed(message);
+    return http_forward::make_content(settings_of(Mode::plain), fixed.view()).headers.at(0);
+  };
+  EXPECT_EQ(first_header(typed), "Content-Type: text/plain; charset=utf-8");
+  for (const char* bad : {"", "a/b\r\nX-Evil: 1", "text/\xC3\xA9"}) {
+    typed.properties[0].value = bad;
+    EXPECT_EQ(first_header(typed), "Content-Type: application/json") << bad;
+  }
+}
+
+TEST(HttpForwardRequest, OwnHeadersComeFromTopicAndProperties) {
+  http_forward::Settings settings = settings_of(Mode::plain);
+  const auto add = [&settings](const char* name, const char* value) {
+    settings.headers.push_back({name, {"headers", value}});
+  };
+  add("X-Device", "device {topic:2}");
+  add("X-Unit", "{property:unit}");
+  add("X-Missing", "{property:other}");
+  add("X-Level", "{topic:9}");
+  add("X-About", "{trigger} {qos} {attempt} {id} {response_topic} {content_type}");
+  Message message = reading("x");
+  message.attempt = 3;
+  message.properties = {{0x26, 0, "unit",
+                         "\xC2\xB0"
+                         "C 100%\r\nX-Evil: 1"},
+                        {0x26, 0, "unit", "second"},
+                        {0x08, 0, "", "to/me"},
+                        {0x03, 0, "", "text/plain"}};
+  const Fixed fixed(message);
+  EXPECT_EQ(http_forward::make_content(settings, fixed.view()).headers,
+            (std::vector<std::string>{"Content-Type: text/plain", "X-Device: device a",
+                                      "X-Unit: %C2%B0C 100%25%0D%0AX-Evil: 1",
+                                      "X-About: t 1 3 id-7 to/me text/plain"}));
+}
+
+TEST(HttpForwardRequest, ABatchIsAJsonArray) {
+  const Fixed message(reading("1"));
+  const Content content = http_forward::make_batch_content(settings_of(Mode::batch), message.view(),
+                                                           {"{}", "{\"a\":1}"});
+  EXPECT_EQ(content.body(), "[{},{\"a\":1}]");
+  EXPECT_EQ(content.headers,
+            std::vector<std::string>{"Content-Type: application/cloudevents-batch+json"});
+}
+
+TEST(HttpForwardRequest, TimesBeforeTheEpochAreTimesToo) {
+  const Fixed message(reading("1"), -1);
+  EXPECT_EQ(http_forward::make_content(settings_of(Mode::binary), message.view()).headers.at(6),
+            "ce-time: 1969-12-31T23:59:59.999Z");
+}
+
+// ---- what an answer means ----
+
+const auto now = std::chrono::system_clock::time_point(std::chrono::seconds(784'111'777));
+
+trigger::Verdict verdict(const Outcome& outcome, const http_forward::Settings& settings) {
+  return http_forward::verdict_of(outcome, settings, now);
+}
+
+std::int32_t code_of(int status) {
+  Outcome outcome;
+  outcome.status = status;
+  return verdict(outcome, settings_of(Mode::plain)).code();
+}
+
+TEST(HttpForwardOutcome, AStatusIsAVerdict) {
+  for (const int status : {200, 201, 202, 204, 299}) EXPECT_EQ(code_of(status), TRIGGER_OK);
+  for (const int status : {408, 425, 429, 500, 501, 502, 503, 504, 599}) {
+    EXPECT_EQ(code_of(status), TRIGGER_RETRY) << status;
+  }
+  for (const int status : {301, 302, 304, 307, 400, 401, 403, 404, 409, 410, 413, 422, 451}) {
+    EXPECT_EQ(code_of(status), TRIGGER_REJECT) << status;
+  }
+}
+
+TEST(HttpForwardOutcome, TheSettingsMaySayOtherwise) {
+  http_forward::Settings settings = settings_of(Mode::plain);
+  settings.status = {{409, Meaning::ok}, {404, Meaning::retry}, {500, Meaning::reject}};
+  Outcome outcome;
+  outcome.status = 409;
+  EXPECT_EQ(verdict(outcome, settings).code(), TRIGGER_OK);
+  outcome.status = 404;
+  EXPECT_EQ(verdict(outcome, settings).code(), TRIGGER_RETRY);
+  outcome.status = 500;
+  EXPECT_EQ(verdict(outcome, settings).code(), TRIGGER_REJECT);
+}
+
+TEST(HttpForwardOutcome, ReasonsShowTheAnswerAndNoSecret) {
+  Outcome outcome;
+  outcome.status = 422;
+  outcome.body = "\n unit\x1b[31m is missing \r\n";
+  EXPECT_EQ(verdict(outcome, settings_of(Mode::plain)).reason(),
+            "http://127.0.0.1:1/events answered 422: unit\\x1b[31m is missing");
+  outcome.body = std::string(5000, 'x');
+  EXPECT_EQ(verdict(outcome, settings_of(Mode::plain)).reason(),
+            "http://127.0.0.1:1/events answered 422: " + std::string(150, 'x') + "...");
+  outcome.body = " ";
+  EXPECT_EQ(verdict(outcome, settings_of(Mode::plain)).reason(),
+            "http://127.0.0.1:1/events answered 422");
+  Outcome none;
+  none.problem = "Connection refused";
+  EXPECT_EQ(verdict(none, settings_of(Mode::plain)).reason(),
+            "no answer from http://127.0.0.1:1/events: Connection refused");
+}
+
+TEST(HttpForwardOutcome, RetryAfterIsSecondsOrADate) {
+  using std::chrono::seconds;
+  const auto after = [](const char* value) { return http_forward::retry_after(value, now); };
+  EXPECT_EQ(after("120"), seconds(120));
+  EXPECT_EQ(after(" 7 \r\n"), seconds(7));
+  EXPECT_EQ(after("0"), seconds(0));
+  EXPECT_EQ(after("99999999999999999999999"), seconds(2147483647));
+  EXPECT_EQ(after("Sun, 06 Nov 1994 08:49:47 GMT"), seconds(10));
+  EXPECT_EQ(after("Sunday, 06-Nov-94 08:50:37 GMT"), seconds(60));
+  EXPECT_EQ(after("Sun Nov  6 08:49:38 1994"), seconds(1));
+  EXPECT_EQ(after("Sun, 06 Nov 1994 08:49:36 GMT"), seconds(0)) << "a second ago";
+  for (const char* bad :
+       {"", " ", "-5", "soon", "1.5", "12 monkeys", "Sun, 06 Foo 1994 08:49:37"}) {
+    EXPECT_FALSE(after(bad)) << bad;
+  }
+}
+
+TEST(HttpForwardOutcome, RetryAfterBecomesTheDelayWithinItsBound) {
+  Outcome outcome;
+  outcome.status = 429;
+  EXPECT_EQ(verdict(outcome, settings_of(Mode::plain)).retry_after_ms(), 0U);
+  outcome.retry_after = "7";
+  EXPECT_EQ(verdict(outcome, settings_of(Mode::plain)).retry_after_ms(), 7000U);
+  outcome.retry_after = "7200";
+  EXPECT_EQ(verdict(outcome, settings_of(Mode::plain)).retry_after_ms(), 3'600'000U);
+  outcome.status = 400;
+  EXPECT_EQ(verdict(outcome, settings_of(Mode::plain)).retry_after_ms(), 0U);
+}
+
+}  // namespace

@@ -1,0 +1,35 @@
+// What became of a request, and what that says of its message.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <trigger/plugin.hpp>
+
+#include "settings.hpp"
+
+namespace http_forward {
+
+struct Outcome {
+  int status = 0;       // 0: there is no complete answer
+  std::string problem;  // why not, or what else is wrong with the answer
+  std::string body;     // at most max_response_bytes
+  bool body_is_cut = false;
+  std::string content_type;
+  std::optional<std::string> retry_after;  // the header as it came
+};
+
+// How long the server asks to be left alone: seconds, or an HTTP date (RFC 9110, section 10.2.3).
+// Empty where it asks for nothing that can be understood. Never below zero.
+std::optional<std::chrono::seconds> retry_after(std::string_view value,
+                                                std::chrono::system_clock::time_point now);
+
+// Does not look at what a reply needs.
+trigger::Verdict verdict_of(const Outcome& outcome, const Settings& settings,
+                            std::chrono::system_clock::time_point now);
+
+// The url for people: without its query, which may hold a secret.
+std::string shown(const std::string& url);
+
+}  // namespace http_forward

@@ -1,0 +1,237 @@
+#include "request.hpp"
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <ctime>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+namespace http_forward {
+namespace {
+
+using plugin_common::content_type_property;
+using plugin_common::property_of;
+
+void append_percent(std::string& out, char c) {
+  constexpr const char* hex = "0123456789ABCDEF";
+  const auto byte = static_cast<unsigned char>(c);
+  out += {'%', hex[byte >> 4], hex[byte & 0xF]};
+}
+
+// As the HTTP binding of CloudEvents has it, section 3.1.3.2.
+void append_attribute(std::string& out, std::string_view value) {
+  for (const char c : value) {
+    if (c > 0x20 && c < 0x7F && c != '"' && c != '%') {
+      out += c;
+    } else {
+      append_percent(out, c);
+    }
+  }
+}
+
+// What a message puts into a header of the settings. A percent sign too, so that the application
+// can undo it.
+void append_header_value(std::string& out, std::string_view value) {
+  for (const char c : value) {
+    if (c >= 0x20 && c < 0x7F && c != '%') {
+      out += c;
+    } else {
+      append_percent(out, c);
+    }
+  }
+}
+
+// The message's own, where it may stand in a header.
+std::string content_type_of(const Settings& settings, const trigger::Message& message) {
+  const auto own = property_of(message, content_type_property);
+  if (!own || own->empty() || own->size() > 255) return settings.content_type;
+  for (const char c : *own) {
+    if (c < 0x20 || c >= 0x7F) return settings.content_type;
+  }
+  return std::string(*own);
+}
+
+// RFC 3339, in UTC.
+std::string time_of(const trigger::Message& message) {
+  const auto since_epoch = message.received().time_since_epoch();
+  const auto ms = std::chrono::floor<std::chrono::milliseconds>(since_epoch);
+  const auto whole = std::chrono::floor<std::chrono::seconds>(ms);
+  const std::time_t seconds = whole.count();
+  std::tm parts{};
+  std::array<char, 32> date{};
+  std::array<char, 48> out{};
+  if (::gmtime_r(&seconds, &parts) == nullptr) return "1970-01-01T00:00:00.000Z";
+  std::strftime(date.data(), date.size(), "%Y-%m-%dT%H:%M:%S", &parts);
+  std::snprintf(out.data(), out.size(), "%s.%03dZ", date.data(),
+                static_cast<int>((ms - whole).count()));
+  return out.data();
+}
+
+void append_json_string(std::string& out, std::string_view text) {
+  constexpr const char* hex = "0123456789abcdef";
+  out += '"';
+  while (!text.empty()) {
+    const auto byte = static_cast<unsigned char>(text.front());
+    const std::size_t length = trigger::detail::utf8_sequence(text);
+    if (length == 0) {
+      out += "\xEF\xBF\xBD";  // the replacement character
+    } else if (byte == '"' || byte == '\\') {
+      out += {'\\', text.front()};
+    } else if (byte < 0x20 || byte == 0x7F) {
+      out += {'\\', 'u', '0', '0', hex[byte >> 4], hex[byte & 0xF]};
+    } else {
+      out += text.substr(0, length);
+    }
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+  out += '"';
+}
+
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t length = trigger::detail::utf8_sequence(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+// One JSON value and nothing beside it. The parser takes a NUL for the end of its input and leaves
+// a byte order mark out, and neither may come into an event.
+bool is_json(std::string_view text) {
+  return text.find('\0') == std::string_view::npos && text.substr(0, 3) != "\xEF\xBB\xBF" &&
+         nlohmann::json::accept(text.begin(), text.end());
+}
+
+std::string base64(std::string_view bytes) {
+  constexpr const char* digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  out.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const std::size_t left = bytes.size() - i;
+    std::uint32_t group = 0;
+    for (std::size_t k = 0; k < 3; ++k) {
+      group = group << 8 | (k < left ? static_cast<unsigned char>(bytes[i + k]) : 0U);
+    }
+    for (std::size_t k = 0; k < 4; ++k) {
+      out += k <= left ? digits[group >> (18 - 6 * k) & 0x3F] : '=';
+    }
+  }
+  return out;
+}
+
+// The media type, without parameters and in small letters.
+std::string media_type(std::string_view content_type) {
+  std::string out;
+  for (const char c : content_type.substr(0, content_type.find(';'))) {
+    if (c == ' ') continue;
+    out += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  return out;
+}
+
+bool ends_with(std::string_view text, std::string_view end) {
+  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
+
+// JSON stays JSON and text stays text, as their content type promises them; all else, and what
+// breaks the promise, is base64.
+void append_data(std::string& out, std::string_view content_type, std::string_view payload) {
+  if (payload.empty()) return;
+  const std::string type = media_type(content_type);
+  const bool says_json =
+      type == "application/json" || type == "text/json" || ends_with(type, "+json");
+  if (says_json && is_json(payload)) {
+    out += ",\"data\":";
+    out += payload;
+  } else if (!says_json && type.substr(0, 5) == "text/" && is_utf8(payload)) {
+    out += ",\"data\":";
+    append_json_string(out, payload);
+  } else {
+    out += ",\"data_base64\":\"" + base64(payload) + '"';
+  }
+}
+
+void add_binary_attributes(const Settings& settings, const trigger::Message& message,
+                           std::vector<std::string>& headers) {
+  const auto add = [&headers](const char* name, std::string_view value) {
+    std::string line = std::string("ce-") + name + ": ";
+    append_attribute(line, value);
+    headers.push_back(std::move(line));
+  };
+  add("specversion", "1.0");
+  add("id", message.id());
+  add("source", settings.source);
+  add("type", settings.type);
+  add("subject", message.topic());
+  add("time", time_of(message));
+  add("mqttqos", std::to_string(message.qos()));
+  if (message.retained()) add("mqttretained", "true");
+}
+
+// A header whose placeholders the message cannot fill is left out, as is one that comes out empty.
+void add_own_headers(const Settings& settings, const trigger::Message& message,
+                     std::vector<std::string>& headers) {
+  for (const Header& header : settings.headers) {
+    const auto value = header.value.expand(message, &append_header_value).text;
+    if (value && value->find_first_not_of(' ') != std::string::npos) {
+      headers.push_back(header.name + ": " + *value);
+    }
+  }
+}
+
+}  // namespace
+
+std::string json_event(const Settings& settings, const trigger::Message& message) {
+  const std::string content_type = content_type_of(settings, message);
+  std::string out = "{\"specversion\":\"1.0\"";
+  const auto add = [&out](const char* name, std::string_view value) {
+    out += std::string(",\"") + name + "\":";
+    append_json_string(out, value);
+  };
+  add("id", message.id());
+  add("source", settings.source);
+  add("type", settings.type);
+  add("subject", message.topic());
+  add("time", time_of(message));
+  out += ",\"mqttqos\":" + std::to_string(message.qos());
+  if (message.retained()) out += ",\"mqttretained\":true";
+  if (!message.payload().empty()) add("datacontenttype", content_type);
+  append_data(out, content_type, message.payload());
+  out += '}';
+  return out;
+}
+
+Content make_content(const Settings& settings, const trigger::Message& message) {
+  Content content;
+  if (settings.mode == Mode::structured) {
+    content.own_body = json_event(settings, message);
+    content.headers.emplace_back("Content-Type: application/cloudevents+json");
+  } else {
+    content.borrowed_body = message.payload();
+    content.borrows = true;
+    content.headers.push_back("Content-Type: " + content_type_of(settings, message));
+    if (settings.mode == Mode::binary) add_binary_attributes(settings, message, content.headers);
+  }
+  add_own_headers(settings, message, content.headers);
+  return content;
+}
+
+Content make_batch_content(const Settings& settings, const trigger::Message& any_message,
+                           const std::vector<std::string_view>& events) {
+  Content content;
+  content.own_body = "[";
+  for (const std::string_view event : events) {
+    if (content.own_body.size() > 1) content.own_body += ',';
+    content.own_body += event;
+  }
+  content.own_body += ']';
+  content.headers.emplace_back("Content-Type: application/cloudevents-batch+json");
+  add_own_headers(settings, any_message, content.headers);
+  return content;
+}
+
+}  // namespace http_forward

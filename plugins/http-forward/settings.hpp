@@ -1,0 +1,73 @@
+// [triggers.settings] of http-forward, read and checked.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+#include <trigger/plugin.hpp>
+#include <vector>
+
+#include "common/message_template.hpp"
+
+namespace http_forward {
+
+// What a request carries.
+enum class Mode {
+  plain,       // the payload
+  binary,      // the payload, and CloudEvents attributes in headers
+  structured,  // one CloudEvent as JSON
+  batch        // a JSON array of them
+};
+
+// What an answer means where its status alone does not say so.
+enum class Meaning { ok, retry, reject };
+
+struct Header {
+  std::string name;
+  plugin_common::MessageTemplate value;
+};
+
+struct Reply {
+  plugin_common::MessageTemplate topic;
+  std::string alias;  // empty: the trigger's own
+  int qos;
+  bool retain;
+};
+
+struct Settings {
+  std::string url;
+  std::string probe_url;    // empty: none
+  std::string unix_socket;  // empty: none
+  std::string method;
+  Mode mode = Mode::binary;
+  bool http2 = false;
+  bool tls = false;  // the url begins with https
+
+  std::string content_type;  // of messages that do not say theirs
+  std::string source;
+  std::string type;
+  std::vector<Header> headers;
+
+  std::optional<std::chrono::milliseconds> timeout;  // for one request; the deadline counts too
+  std::chrono::milliseconds connect_timeout{};
+  std::chrono::seconds max_retry_after{};
+  std::size_t max_response = 0;
+  int follow_redirects = 0;
+  std::map<int, Meaning> status;
+
+  std::size_t batch_messages = 0;
+  std::size_t batch_bytes = 0;
+
+  std::string ca_file;    // empty: those of the system
+  std::string cert_file;  // empty: none
+  std::string key_file;
+
+  std::optional<Reply> reply;
+};
+
+// Throws trigger::SettingError. Looks at files, and never at the network.
+Settings read_settings(const trigger::Context& context);
+
+}  // namespace http_forward

@@ -1,0 +1,64 @@
+#include "check.hpp"
+
+#include <fmt/format.h>
+#include <stdlib.h>
+
+#include <chrono>
+#include <filesystem>
+
+#include "base/log.hpp"
+#include "mqtt/tls/stores.hpp"
+#include "trigger/plugin_set.hpp"
+
+namespace triggerd {
+
+int report(const std::vector<config::Diagnostic>& diagnostics) {
+  for (const config::Diagnostic& diagnostic : diagnostics) {
+    fmt::print(stderr, "{}\n", config::to_string(diagnostic));
+  }
+  return kConfiguration;
+}
+
+int report(const Error& error) {
+  fmt::print(stderr, "triggerd: error: {}\n", error.message);
+  return kRuntimeFailure;
+}
+
+int check(const std::string& file, const config::Config& config) {
+  std::error_code error;
+  std::string name =
+      (std::filesystem::temp_directory_path(error) / "triggerd-check-XXXXXX").string();
+  if (error || ::mkdtemp(name.data()) == nullptr) {
+    return report(
+        Error{fmt::format("cannot make a folder in {}; set TMPDIR to one that can be "
+                          "written",
+                          name)});
+  }
+  const auto log = make_log(LogLevel::warn, config.log.format, config.runtime.name);
+  const auto certificates = mqtt::tls::Stores::load(config);
+  if (!certificates) return report(certificates.error());
+  for (const auto& remark : certificates->remarks(std::chrono::system_clock::now())) {
+    fmt::print("{}\n", mqtt::tls::to_string(remark));
+  }
+  auto diagnostics = config.package_problems();
+  const auto probed = trigger::probe_plugins(config, name, *log);
+  diagnostics.insert(diagnostics.end(), probed.begin(), probed.end());
+  std::filesystem::remove_all(name, error);
+  if (!diagnostics.empty()) return report(diagnostics);
+  const auto count = [](std::size_t number, const char* one, const char* many) {
+    return fmt::format("{} {}", number, number == 1 ? one : many);
+  };
+  fmt::print("{}: ok: {}, {}\n", file, count(config.aliases.size(), "alias", "aliases"),
+             count(config.triggers.size(), "trigger", "triggers"));
+  return kClean;
+}
+
+int probe(const std::string& file) {
+  const auto log = make_log(LogLevel::error, LogFormat::text, "probe");
+  const auto said = trigger::probe_plugin(file, *log);
+  if (!said) return report(said.error());
+  fmt::print("{}: ok: {}\n", file, *said);
+  return kClean;
+}
+
+}  // namespace triggerd

@@ -1,0 +1,25 @@
+// What the program does instead of running, and how it says what is wrong. [main thread]
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "config/config.hpp"
+#include "config/load.hpp"
+
+namespace triggerd {
+
+enum ExitCode { kClean = 0, kRuntimeFailure = 1, kConfiguration = 2 };
+
+// To standard error; what the program is to exit with.
+int report(const std::vector<config::Diagnostic>& diagnostics);
+int report(const Error& error);
+
+// --check: loads and probes every plugin from a folder that is gone afterwards; no network, no
+// state_dir. `file` is the configuration's name.
+int check(const std::string& file, const config::Config& config);
+// --probe: the same for one plugin.
+int probe(const std::string& file);
+
+}  // namespace triggerd

@@ -1,0 +1,14 @@
+// Files that hold a password, as containers mount them.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "base/result.hpp"
+
+namespace triggerd::config {
+
+// Its content without the newline at its end, if any. Errors say the path and never the content.
+Result<std::string> read_password_file(const std::filesystem::path& path);
+
+}  // namespace triggerd::config

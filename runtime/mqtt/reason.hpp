@@ -1,0 +1,20 @@
+// What servers say with a number: the return codes of MQTT 3.1.1 and the reason codes of MQTT 5, in
+// words. Pure functions, any thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace triggerd::mqtt {
+
+// Reason codes that something follows from (MQTT 5.0, section 2.4).
+inline constexpr int kReasonFailure = 0x80;  // from here on it is one
+inline constexpr int kReasonSessionTakenOver = 0x8e;
+
+// "not authorized (reason code 0x87)", and behind a colon what the server said, where it did.
+// `said` comes from the server: control characters are made visible, and it is cut.
+std::string reason_text(int code, std::string_view said = {});
+// The reason string of a CONNACK of MQTT 5, where these bytes begin with one that has it.
+std::string connack_reason(std::string_view bytes);
+
+}  // namespace triggerd::mqtt

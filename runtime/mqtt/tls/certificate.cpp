@@ -1,0 +1,117 @@
+#include "mqtt/tls/certificate.hpp"
+
+#include <arpa/inet.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#include <ctime>
+
+#include "base/text.hpp"
+
+namespace triggerd::mqtt::tls {
+namespace {
+
+std::string name_text(const X509_NAME* name) {
+  const BioPtr out(BIO_new(BIO_s_mem()));
+  X509_NAME_print_ex(out.get(), name, 0,
+                     XN_FLAG_RFC2253 & ~static_cast<unsigned>(ASN1_STRFLGS_ESC_MSB));
+  std::string text = printable(content_of(out.get()));
+  return text.empty() ? "(no name)" : text;
+}
+
+Wall wall_of(const ASN1_TIME* time) {
+  std::tm parts{};
+  if (ASN1_TIME_to_tm(time, &parts) != 1) return {};
+  return std::chrono::system_clock::from_time_t(::timegm(&parts));
+}
+
+std::string_view text_of(const ASN1_STRING* string) {
+  return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(string)),
+          static_cast<std::size_t>(ASN1_STRING_length(string))};
+}
+
+std::string address_text(std::string_view bytes) {
+  char text[INET6_ADDRSTRLEN] = {};
+  const int family = bytes.size() == 4 ? AF_INET : AF_INET6;
+  if (bytes.size() != 4 && bytes.size() != 16) return "(malformed address)";
+  return ::inet_ntop(family, bytes.data(), text, sizeof text);
+}
+
+}  // namespace
+
+std::string take_error() {
+  const unsigned long code = ERR_get_error();
+  ERR_clear_error();
+  if (code == 0) return "no reason given";
+  const char* reason = ERR_reason_error_string(code);
+  return reason != nullptr ? reason : fmt::format("error {:x}", code);
+}
+
+BioPtr reading(std::string_view bytes) {
+  return BioPtr(BIO_new_mem_buf(bytes.data(), static_cast<int>(bytes.size())));
+}
+
+std::string content_of(BIO* bio) {
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(bio, &data);
+  return {data, static_cast<std::size_t>(size)};
+}
+
+Result<std::vector<X509Ptr>> parse_certificates(std::string_view pem) {
+  std::vector<X509Ptr> found;
+  const BioPtr in = reading(pem);
+  ERR_clear_error();
+  while (X509* certificate = PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr)) {
+    found.emplace_back(certificate);
+  }
+  const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+  if (!at_end) return fail("certificate {} of it is malformed: {}", found.size() + 1, take_error());
+  ERR_clear_error();
+  return found;
+}
+
+std::string to_pem(X509* certificate) {
+  const BioPtr out(BIO_new(BIO_s_mem()));
+  PEM_write_bio_X509(out.get(), certificate);
+  return content_of(out.get());
+}
+
+std::string subject_of(X509* certificate) {
+  return name_text(X509_get_subject_name(certificate));
+}
+
+std::string issuer_of(X509* certificate) {
+  return name_text(X509_get_issuer_name(certificate));
+}
+
+std::string hosts_of(X509* certificate) {
+  std::string hosts;
+  const auto add = [&hosts](std::string_view host) {
+    hosts += fmt::format("{}\"{}\"", hosts.empty() ? "" : ", ", printable(host));
+  };
+  auto* names = static_cast<GENERAL_NAMES*>(
+      X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr));
+  for (int i = 0; i < sk_GENERAL_NAME_num(names); ++i) {
+    const GENERAL_NAME* name = sk_GENERAL_NAME_value(names, i);
+    if (name->type == GEN_DNS) add(text_of(name->d.dNSName));
+    if (name->type == GEN_IPADD) add(address_text(text_of(name->d.iPAddress)));
+  }
+  GENERAL_NAMES_free(names);
+  if (!hosts.empty()) return hosts;
+  const X509_NAME* subject = X509_get_subject_name(certificate);
+  const int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+  if (at < 0) return "nobody";
+  add(text_of(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at))));
+  return hosts;
+}
+
+Validity validity_of(X509* certificate) {
+  return {wall_of(X509_get0_notBefore(certificate)), wall_of(X509_get0_notAfter(certificate))};
+}
+
+bool is_root(X509* certificate) {
+  return X509_check_issued(certificate, certificate) == X509_V_OK;
+}
+
+}  // namespace triggerd::mqtt::tls

@@ -1,0 +1,93 @@
+// What one connection alias connects with: a truststore, and with mutual TLS a key of a keystore.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/log.hpp"
+#include "base/mutex.hpp"
+#include "config/load.hpp"
+#include "mqtt/tls/memory_file.hpp"
+#include "mqtt/tls/validity.hpp"
+
+namespace triggerd::mqtt::tls {
+
+struct Truststore;
+struct Key;
+
+// Something to know of a certificate. `level` is info or warn.
+struct Remark {
+  LogLevel level;
+  config::Place place;
+  std::string text;
+};
+
+// Constant after it was made.
+class Material {
+ public:
+  // `key` may be null. An error is the machine's, not the configuration's.
+  static Result<std::shared_ptr<const Material>> make(const config::Config& config,
+                                                      const config::Alias& alias,
+                                                      const Truststore& truststore, const Key* key);
+
+  // For the MQTT library; they exist as long as this object.
+  const std::string& truststore_file() const { return truststore_file_.path(); }    // "": system's
+  const std::string& certificate_file() const { return certificate_file_.path(); }  // "": none
+  const std::string& key_file() const { return key_file_.path(); }
+  const std::string& alpn() const { return alpn_; }  // as RFC 7301 encodes it; may be empty
+
+  // For messages: "plant-ca"; "key \"edge-1\" of keystore \"edge\" (CN=edge-1)", or empty.
+  const std::string& truststore_name() const { return truststore_name_; }
+  const std::string& key_name() const { return key_name_; }
+  // The end of our own certificate, where there is one.
+  std::optional<Wall> not_after() const;
+  std::vector<Remark> remarks(Wall now) const;
+
+  // Equal digests are equal certificates and keys.
+  const std::string& digest() const { return digest_; }
+
+ private:
+  struct Dated {
+    config::Place place;
+    std::string what;
+    Validity validity;
+    bool own = false;
+  };
+
+  MemoryFile truststore_file_;
+  MemoryFile certificate_file_;
+  MemoryFile key_file_;
+  std::string alpn_;
+  std::string truststore_name_;
+  std::string key_name_;
+  std::string digest_;
+  std::vector<Dated> dated_;
+  std::vector<Remark> lasting_;  // remarks whatever the time
+};
+using MaterialPtr = std::shared_ptr<const Material>;
+
+// Reads the files that `alias`, which has TLS, names; a password_file too.
+tl::expected<MaterialPtr, config::Diagnostic> load_material(const config::Config& config,
+                                                            const config::Alias& alias);
+
+// The newest good material of an alias. Any thread.
+class Current {
+ public:
+  explicit Current(MaterialPtr material) : material_(std::move(material)) {}
+
+  MaterialPtr get() const;
+  // Calls everybody who asked for it, on this thread.
+  void set(MaterialPtr material);
+  // False from `call`: it is not called again.
+  void on_change(std::function<bool()> call);
+
+ private:
+  mutable Mutex mutex_;
+  MaterialPtr material_ TRIGGERD_GUARDED_BY(mutex_);
+  std::vector<std::function<bool()>> calls_ TRIGGERD_GUARDED_BY(mutex_);
+};
+
+}  // namespace triggerd::mqtt::tls

@@ -1,0 +1,105 @@
+#include "mqtt/tls/rotation.hpp"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+
+namespace triggerd::mqtt::tls {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::chrono::hours kTellAgain{24};
+
+// Which file it is and when it was written, without reading it.
+void add_look(const fs::path& path, std::string& looks) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) {
+    looks += "-\n";
+    return;
+  }
+  looks += fmt::format("{} {} {} {}.{} {}.{}\n", status.st_dev, status.st_ino, status.st_size,
+                       status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_ctim.tv_sec,
+                       status.st_ctim.tv_nsec);
+}
+
+std::string look_of(const std::vector<fs::path>& files) {
+  std::string looks;
+  for (const fs::path& file : files) {
+    add_look(file, looks);
+    std::error_code error;
+    if (!fs::is_directory(file, error)) continue;
+    std::vector<fs::path> inside;
+    for (fs::directory_iterator entry(file, error), end; !error && entry != end;
+         entry.increment(error)) {
+      inside.push_back(entry->path());
+    }
+    std::sort(inside.begin(), inside.end());
+    for (const fs::path& path : inside) add_look(path, looks);
+  }
+  return looks;
+}
+
+}  // namespace
+
+Rotation::Rotation(const config::Config& config, const Stores& stores, const Clock& clock, Log& log)
+    : config_(config), stores_(stores), clock_(clock), log_(log) {
+  for (const config::Alias& alias : config.aliases) {
+    auto current = stores.of(alias.name);
+    if (!current) continue;
+    Watched watched{&alias, std::move(current), {}, {}, {}};
+    const config::Truststore& truststore = *config.find_truststore(alias.truststore);
+    if (!truststore.system) watched.files.push_back(truststore.file);
+    if (const config::Keystore* keystore = config.find_keystore(alias.keystore)) {
+      for (const fs::path* file : {&keystore->file, &keystore->certificate, &keystore->private_key,
+                                   &keystore->password_file}) {
+        if (!file->empty()) watched.files.push_back(*file);
+      }
+    }
+    watched_.push_back(std::move(watched));
+  }
+}
+
+void Rotation::tell_ages() {
+  told_ = clock_.wall();
+  for (const Remark& remark : stores_.remarks(told_)) {
+    log_.log(remark.level, "tls.certificate", {}, "{}", remark.text);
+  }
+}
+
+void Rotation::look() {
+  for (Watched& watched : watched_) look_at(watched);
+  const Wall now = clock_.wall();
+  if (now - told_ < kTellAgain) return;
+  told_ = now;
+  for (const Remark& remark : stores_.remarks(now)) {
+    if (remark.level == LogLevel::warn) log_.warn("tls.certificate", {}, "{}", remark.text);
+  }
+}
+
+void Rotation::look_at(Watched& watched) {
+  std::string seen = look_of(watched.files);
+  const bool settled = seen == watched.seen;
+  watched.seen = std::move(seen);
+  if (settled && watched.seen != watched.taken) take(watched);
+}
+
+void Rotation::take(Watched& watched) {
+  watched.taken = watched.seen;
+  const std::string& name = watched.alias->name;
+  auto material = load_material(config_, *watched.alias);
+  if (!material) {
+    log_.warn("tls.rotation_refused", {{"alias", name}},
+              "changed files are not taken, and what was read before stays in use: {}",
+              material.error().message);
+    return;
+  }
+  if ((*material)->digest() == watched.current->get()->digest()) return;
+  log_.info("tls.rotated", {{"alias", name}}, "new certificates are taken: connecting again");
+  for (const Remark& remark : (*material)->remarks(clock_.wall())) {
+    log_.log(remark.level, "tls.certificate", {{"alias", name}}, "{}", remark.text);
+  }
+  watched.current->set(*std::move(material));
+}
+
+}  // namespace triggerd::mqtt::tls

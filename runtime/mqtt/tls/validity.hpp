@@ -1,0 +1,27 @@
+// From when to when a certificate is good, and how to say it.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "base/clock.hpp"
+
+namespace triggerd::mqtt::tls {
+
+struct Validity {
+  Wall from;
+  Wall to;
+};
+
+// "2026-11-24 02:33:35 UTC".
+std::string date_text(Wall when);
+
+enum class Age { good, ends_soon, expired, not_yet };
+// Certificates are worth a warning this long before their end.
+constexpr std::chrono::hours kEndsSoon{30 * 24};
+Age age_of(const Validity& validity, Wall now);
+// "is valid until 2026-11-24 02:33:35 UTC, 12 days from now"; "has expired on ..."; "is not valid
+// before ...".
+std::string age_text(const Validity& validity, Wall now);
+
+}  // namespace triggerd::mqtt::tls

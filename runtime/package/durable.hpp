@@ -1,0 +1,51 @@
+// Files and folders that are there after a power cut, whole.
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <string_view>
+
+#include "base/file.hpp"
+#include "base/result.hpp"
+
+namespace triggerd::package {
+
+// Writes all of `bytes` to `fd`.
+Result<> write_all(int fd, std::string_view bytes, const std::filesystem::path& path);
+// Brings a file, or a folder's list of names, to the disk.
+Result<> sync(int fd, const std::filesystem::path& path);
+Result<> sync_folder(const std::filesystem::path& folder);
+
+// Whoever reads `path` finds what was there before or `content`, and nothing in between, whatever
+// dies. The folder exists.
+Result<> write_file(const std::filesystem::path& path, std::string_view content, mode_t mode);
+
+// A folder that nobody sees (its name begins with a dot) on the file system of its parent, gone
+// with this object. What an earlier process has left of such is removed by remove_leftovers().
+class Staging {
+ public:
+  static Result<Staging> make(const std::filesystem::path& parent);
+  static void remove_leftovers(const std::filesystem::path& parent);
+  Staging(Staging&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  Staging& operator=(Staging&&) = delete;
+  ~Staging();
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  explicit Staging(std::filesystem::path path) : path_(std::move(path)) {}
+  std::filesystem::path path_;
+};
+
+// Held by whoever changes packages or their state, one process at a time. Ends with the process.
+class FolderLock {
+ public:
+  // Makes the folder where it is missing.
+  static Result<FolderLock> take(const std::filesystem::path& folder);
+
+ private:
+  explicit FolderLock(UniqueFd fd) : fd_(std::move(fd)) {}
+  UniqueFd fd_;
+};
+
+}  // namespace triggerd::package

@@ -1,0 +1,77 @@
+#include "package/entry_name.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+
+namespace triggerd::package {
+namespace {
+
+constexpr std::size_t kMaxLength = 200;
+constexpr std::size_t kMaxParts = 16;
+
+bool is_plain(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+         c == '.' || c == '-' || c == '+' || c == '@';
+}
+
+// Of ASCII, which is all there is.
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<> check_entry_name(std::string_view name) {
+  const auto refused = [name](std::string_view why) {
+    return fail("\"{}\" cannot be the name of a file in a package: {}", printable(name), why);
+  };
+  if (name.empty()) return refused("it is empty");
+  if (name.size() > kMaxLength) return refused(fmt::format("it is over {} bytes", kMaxLength));
+  if (name.starts_with('/')) return refused("it is absolute");
+  std::size_t parts = 0;
+  for (std::size_t begin = 0; begin <= name.size();) {
+    const std::size_t end = std::min(name.find('/', begin), name.size());
+    const std::string_view part = name.substr(begin, end - begin);
+    if (part.empty()) return refused("it has an empty part");
+    if (part == "." || part == "..") return refused("it has a part \".\" or \"..\"");
+    if (!std::all_of(part.begin(), part.end(), is_plain)) {
+      return refused("use letters, digits, \"_\", \".\", \"-\", \"+\" and \"@\" alone");
+    }
+    if (part[0] == '.' || part[0] == '-') {
+      return refused("a part of it begins with \".\" or \"-\"");
+    }
+    if (++parts > kMaxParts) return refused(fmt::format("it has over {} parts", kMaxParts));
+    begin = end + 1;
+  }
+  for (const char* reserved : {kManifestFile, kLocalFile}) {
+    if (lower(name) == lower(reserved)) return refused("the runtime keeps a file of that name");
+  }
+  return {};
+}
+
+Result<> EntryNames::add(std::string_view name) {
+  for (std::size_t slash = 0;;) {
+    slash = name.find('/', slash);
+    const bool file = slash == std::string_view::npos;
+    const std::string part(name.substr(0, slash));
+    const auto [first, inserted] = seen_.emplace(lower(part), Seen{part, file});
+    if (!inserted && (file || first->second.file || first->second.name != part)) {
+      if (first->second.name == part && file && first->second.file) {
+        return fail("\"{}\" is there twice", part);
+      }
+      return fail(
+          "\"{}\" and \"{}\" would be one file where case does not count, or are a file and "
+          "a folder of one name",
+          first->second.name, part);
+    }
+    if (file) return {};
+    ++slash;
+  }
+}
+
+}  // namespace triggerd::package

@@ -1,0 +1,50 @@
+// MANIFEST: the first file in a package's archive, which says what else has to be there.
+//
+//   triggerd package 1
+//   2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824 5 package.toml
+//
+// One line for each file: SHA-256, size in bytes, name; sorted by name.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+
+typedef struct evp_md_ctx_st EVP_MD_CTX;
+
+namespace triggerd::package {
+
+inline constexpr std::size_t kMaxManifest = std::size_t{2} << 20;
+
+struct ManifestEntry {
+  std::string sha256;  // 64 lower-case hexadecimal digits
+  std::uint64_t size = 0;
+  std::string name;
+};
+
+std::string manifest_text(const std::vector<ManifestEntry>& entries);
+// Refuses what manifest_text() would not write: other names, sizes and numbers of files than a
+// package may have, and any order but the sorted one.
+Result<std::vector<ManifestEntry>> parse_manifest(std::string_view text);
+
+// A SHA-256 that grows.
+class Digest {
+ public:
+  Digest();
+  ~Digest();
+  Digest(const Digest&) = delete;
+  Digest& operator=(const Digest&) = delete;
+  void add(std::string_view bytes);
+  // Once, at the end. Empty, which is no digest, where the library has no SHA-256 to offer.
+  std::string hex();
+
+ private:
+  EVP_MD_CTX* const context_;
+  bool good_;
+};
+
+}  // namespace triggerd::package

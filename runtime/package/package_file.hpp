@@ -1,0 +1,43 @@
+// package.toml: what a package says of itself.
+//
+//   name = "boilers"
+//   version = "1.4.0"
+//   description = "boiler rooms"
+//   requires = [{ name = "thermometry", version = ">=2, <3" }]
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/config.hpp"
+#include "package/version.hpp"
+
+namespace triggerd::package {
+
+inline constexpr const char* kPackageFile = "package.toml";
+
+struct Need {
+  std::string name;
+  VersionRange versions;
+  std::string versions_text;  // empty: any
+  config::Place place;
+};
+
+struct PackageFile {
+  std::string name;
+  Version version;
+  std::string version_text;
+  std::string description;
+  std::vector<Need> needs;
+};
+
+// [a-z0-9][a-z0-9_-]{0,63}. It is a folder's name, so there are no two that differ in case.
+bool is_package_name(std::string_view text);
+
+// Reads FOLDER/package.toml. Messages call it SHOWN. All that is wrong with it is reported at once.
+tl::expected<PackageFile, std::vector<config::Diagnostic>> read_package_file(
+    const std::filesystem::path& folder, const std::string& shown);
+
+}  // namespace triggerd::package

@@ -1,0 +1,65 @@
+#include "package/state_file.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+
+#include "base/file.hpp"
+#include "config/parse_toml.hpp"
+#include "package/durable.hpp"
+#include "package/package_file.hpp"
+
+namespace triggerd::package {
+namespace {
+
+namespace fs = std::filesystem;
+using config::Node;
+
+constexpr std::size_t kMaxFile = std::size_t{1} << 20;
+
+}  // namespace
+
+Result<std::set<std::string>> read_disabled(const fs::path& state_dir) {
+  const fs::path path = state_dir / kStateFile;
+  std::set<std::string> disabled;
+  std::error_code error;
+  if (!fs::exists(fs::symlink_status(path, error))) return disabled;
+  const auto damaged = [](std::string_view why) {
+    return fail(
+        "it does not say which packages are disabled: {}; remove it, and every package is "
+        "enabled",
+        why);
+  };
+  const auto text = read_file(path, kMaxFile);
+  if (!text) return damaged(text.error().message);
+  const auto root = config::parse_toml(*text);
+  if (!root) return damaged(root.error().message);
+  for (const config::Member& member : *root->as<Node::Table>()) {
+    const auto* names = member.value.as<Node::Array>();
+    if (member.key != "disabled" || names == nullptr) return damaged("it has other keys");
+    for (const Node& name : *names) {
+      const auto* said = name.as<std::string>();
+      if (said == nullptr) return damaged("it names something that is no text");
+      disabled.insert(*said);
+    }
+  }
+  return disabled;
+}
+
+Result<> write_disabled(const fs::path& state_dir, const std::set<std::string>& disabled) {
+  std::error_code error;
+  if (state_dir.has_parent_path()) fs::create_directories(state_dir.parent_path(), error);
+  if (error) return fail("cannot make {}: {}", state_dir.string(), error.message());
+  if (::mkdir(state_dir.c_str(), 0700) != 0 && errno != EEXIST) {
+    return fail("cannot make {}: {}", state_dir.string(), errno_text(errno));
+  }
+  std::string text = "# Written by triggerd.\ndisabled = [";
+  for (const std::string& name : disabled) {
+    // Only names of packages get here, and they need no escapes.
+    text += fmt::format("{}\"{}\"", text.ends_with('[') ? "" : ", ", name);
+  }
+  return write_file(state_dir / kStateFile, text + "]\n", 0600);
+}
+
+}  // namespace triggerd::package

@@ -1,0 +1,20 @@
+// STATE_DIR/packages.toml: which packages are disabled. The others are enabled.
+#pragma once
+
+#include <filesystem>
+#include <set>
+#include <string>
+
+#include "base/result.hpp"
+
+namespace triggerd::package {
+
+inline constexpr const char* kStateFile = "packages.toml";
+
+// Empty where there is no such file. The error is said of that file, and does not name it.
+Result<std::set<std::string>> read_disabled(const std::filesystem::path& state_dir);
+// Atomically, and on the disk when it returns. Makes `state_dir` where it is missing.
+Result<> write_disabled(const std::filesystem::path& state_dir,
+                        const std::set<std::string>& disabled);
+
+}  // namespace triggerd::package

@@ -1,0 +1,28 @@
+// local.toml, written: see config/local_values.hpp for what it says and how it is read.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+#include "config/load.hpp"
+#include "config/local_values.hpp"
+
+namespace triggerd::package {
+
+// A file with the same content as local.toml. A relative password_file is made absolute, as it is
+// relative to this file and not to the one that the values will be kept in. Errors are the lines of
+// a configuration's errors.
+Result<config::LocalValues> read_values(const std::filesystem::path& file,
+                                        const config::Environment& environment);
+
+// "ALIAS.KEY=VALUE", added to `values`. The error does not quote the value.
+Result<> add_value(std::string_view assignment, config::LocalValues& values);
+
+// Puts `newer` over `values`.
+void merge_values(const config::LocalValues& newer, config::LocalValues& values);
+
+std::string values_text(const config::LocalValues& values);
+
+}  // namespace triggerd::package

@@ -1,0 +1,137 @@
+#include "package_commands.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "config/load.hpp"
+#include "package/package.hpp"
+#include "package/values.hpp"
+
+namespace triggerd {
+namespace {
+
+package::Packages packages_of(const std::string& config_file) {
+  return {config_file, config::process_environment()};
+}
+
+std::string_view state_of(const config::Package& package) {
+  if (!package.enabled) return "disabled";
+  return package.problems.empty() ? "enabled" : "broken";
+}
+
+// A runtime that runs has read its packages.
+constexpr const char* kFromThen = "from the runtime's next start on";
+
+}  // namespace
+
+PackageCommands::PackageCommands(CLI::App& app, const std::string& config_file)
+    : config_file_(config_file),
+      group_(
+          app.add_subcommand("package", "packages: aliases, triggers and plugins in one folder")),
+      list_(group_->add_subcommand("list", "packages, their versions and states")),
+      enable_(group_->add_subcommand("enable", "let a package run, from the next start on")),
+      disable_(group_->add_subcommand("disable", "keep a package from running")),
+      pack_(group_->add_subcommand("pack", "make an archive of a package's folder")),
+      install_(group_->add_subcommand("install", "install an archive, or upgrade to it")),
+      remove_(group_->add_subcommand("remove", "remove a package, its local values too")) {
+  group_->require_subcommand(1);
+  group_->fallthrough();  // --config may stand behind it
+  for (CLI::App* command : {list_, enable_, disable_, pack_, install_, remove_}) {
+    command->fallthrough();
+  }
+  for (CLI::App* command : {enable_, disable_, remove_}) {
+    command->add_option("NAME", name_, "the package")->required();
+  }
+  pack_->add_option("DIR", folder_, "the package's folder")->required();
+  pack_->add_option("-o,--output", archive_, "the archive: FILE.tar.zst or FILE.tar.gz")
+      ->required();
+  install_->add_option("FILE", archive_, "the archive")->required();
+  install_->add_option("--values", values_file_,
+                       "a TOML file with hosts, client ids and logins for its aliases");
+  install_->add_option("--set", values_, "ALIAS.KEY=VALUE, one of these; may be given many times")
+      ->allow_extra_args(false);
+  install_->add_flag("--downgrade", downgrade_, "replace a newer version too");
+}
+
+int PackageCommands::run() const {
+  Result<> done;
+  if (list_->parsed()) done = list();
+  if (enable_->parsed()) done = packages_of(config_file_).enable(name_);
+  if (disable_->parsed()) done = packages_of(config_file_).disable(name_);
+  if (pack_->parsed()) done = pack();
+  if (install_->parsed()) done = install();
+  if (remove_->parsed()) done = packages_of(config_file_).remove(name_);
+  if (!done) {
+    fmt::print(stderr, "triggerd: error: {}\n", done.error().message);
+    return 1;
+  }
+  if (enable_->parsed() || disable_->parsed() || remove_->parsed()) {
+    fmt::print("package \"{}\" is {}, {}\n", name_,
+               enable_->parsed()    ? "enabled"
+               : disable_->parsed() ? "disabled"
+                                    : "removed",
+               kFromThen);
+  }
+  return 0;
+}
+
+Result<> PackageCommands::list() const {
+  const auto packages = packages_of(config_file_).list();
+  if (!packages) return tl::make_unexpected(packages.error());
+  if (packages->empty()) fmt::print("there are no packages\n");
+  std::size_t names = 0;
+  std::size_t versions = 1;
+  for (const config::Package& package : *packages) {
+    names = std::max(names, package.name.size());
+    versions = std::max(versions, package.version.size());
+  }
+  for (const config::Package& package : *packages) {
+    const std::string line =
+        fmt::format("{:<{}}  {:<{}}  {:<8}  {}", package.name, names,
+                    package.version.empty() ? std::string("?") : package.version, versions,
+                    state_of(package), package.description);
+    fmt::print("{}\n", std::string_view(line).substr(0, line.find_last_not_of(' ') + 1));
+    if (!package.enabled) continue;
+    for (const config::Diagnostic& problem : package.problems) {
+      fmt::print("  {}\n", config::to_string(problem));
+    }
+  }
+  return {};
+}
+
+Result<> PackageCommands::pack() const {
+  const auto packed = package::pack_package(folder_, archive_);
+  if (!packed) return tl::make_unexpected(packed.error());
+  fmt::print("{}: package \"{}\", version {}: {} file{}, {} bytes\n", archive_, packed->name,
+             packed->version, packed->files, packed->files == 1 ? "" : "s", packed->bytes);
+  return {};
+}
+
+Result<> PackageCommands::install() const {
+  config::LocalValues values;
+  if (!values_file_.empty()) {
+    auto read = package::read_values(values_file_, config::process_environment());
+    if (!read) return tl::make_unexpected(read.error());
+    values = *std::move(read);
+  }
+  config::LocalValues set;
+  for (const std::string& assignment : values_) {
+    if (auto added = package::add_value(assignment, set); !added) return added;
+  }
+  package::merge_values(set, values);
+  const auto installed = packages_of(config_file_).install(archive_, values, downgrade_);
+  if (!installed) return tl::make_unexpected(installed.error());
+  fmt::print("package \"{}\" is installed: version {}{}{}; {}\n", installed->name,
+             installed->version,
+             installed->replaced.empty() ? "" : fmt::format(", instead of {}", installed->replaced),
+             installed->aliases.empty()
+                 ? ""
+                 : fmt::format(", with alias{} {}", installed->aliases.size() == 1 ? "" : "es",
+                               fmt::join(installed->aliases, ", ")),
+             installed->enabled ? fmt::format("it runs {}", kFromThen) : "it is disabled");
+  return {};
+}
+
+}  // namespace triggerd

@@ -1,0 +1,77 @@
+// Dispatcher: whether it hands messages out, and how many it has.
+#include "trigger/dispatcher.hpp"
+
+namespace triggerd::trigger {
+
+bool Dispatcher::may_take() const {
+  return !gate_closed_ && (!held_ || (trial_ == Trial::wanted && in_flight_ == 0)) &&
+         in_flight_ < options_.concurrency && late_ < options_.queue_capacity && lanes_.has_ready();
+}
+
+std::size_t Dispatcher::unfinished() const {
+  return lanes_.size() + in_flight_ + delayed_.size() + burying_ + late_;
+}
+
+void Dispatcher::hold() {
+  MutexLock lock(mutex_);
+  held_ = true;
+}
+
+void Dispatcher::resume() {
+  MutexLock lock(mutex_);
+  held_ = false;
+  trial_ = Trial::none;
+  work_.notify_all();
+}
+
+bool Dispatcher::close_gate(Monotonic deadline) {
+  MutexLock lock(mutex_);
+  gate_closed_ = true;
+  while (in_flight_ > 0 && timer_.clock().now() < deadline) quiet_.wait_until(mutex_, deadline);
+  return in_flight_ == 0;
+}
+
+void Dispatcher::open_gate() {
+  MutexLock lock(mutex_);
+  gate_closed_ = false;
+  work_.notify_all();
+}
+
+void Dispatcher::begin_probe() {
+  MutexLock lock(mutex_);
+  probe_wanted_ = true;
+  work_.notify_one();
+}
+
+void Dispatcher::probed(const Result<>& outcome) {
+  sink_.probe_ended(outcome);
+}
+
+void Dispatcher::begin_trial() {
+  MutexLock lock(mutex_);
+  if (!held_ || trial_ != Trial::none) return;
+  trial_ = Trial::wanted;
+  work_.notify_all();
+}
+
+std::size_t Dispatcher::room() const {
+  MutexLock lock(mutex_);
+  const std::size_t inside = unfinished();
+  return inside >= options_.queue_capacity ? 0 : options_.queue_capacity - inside;
+}
+
+bool Dispatcher::full() const {
+  return full_;
+}
+
+Dispatcher::Stats Dispatcher::stats() const {
+  MutexLock lock(mutex_);
+  Stats stats = counts_;
+  stats.queued = lanes_.size();
+  stats.in_flight = in_flight_;
+  stats.delayed = delayed_.size();
+  stats.late = late_;
+  return stats;
+}
+
+}  // namespace triggerd::trigger

@@ -1,0 +1,54 @@
+#include "trigger/package_failures.hpp"
+
+#include "config/load.hpp"
+
+namespace triggerd::trigger {
+
+void PackageFailures::add(const std::string& package, config::Diagnostic diagnostic) {
+  found_[package].push_back(std::move(diagnostic));
+}
+
+void PackageFailures::spread() {
+  // In this order a package stands behind those that it requires.
+  for (const config::Package& package : config_.packages) {
+    if (!package.enabled) continue;
+    for (const config::Requirement& requirement : package.requirements) {
+      if (!contains(requirement.name)) continue;
+      add(package.name, {requirement.place,
+                         fmt::format("package \"{}\" requires package \"{}\", which does not run",
+                                     package.name, requirement.name)});
+    }
+  }
+}
+
+void PackageFailures::report(Log& log) const {
+  for (const config::Package& package : config_.packages) {
+    std::vector<config::Diagnostic> problems = package.problems;
+    if (const auto found = found_.find(package.name); found != found_.end()) {
+      problems.insert(problems.end(), found->second.begin(), found->second.end());
+    }
+    if (!package.enabled) {
+      log.info("package.disabled", {{"package", package.name}}, "disabled: nothing of it runs");
+    } else if (problems.empty()) {
+      log.info("package.enabled", {{"package", package.name}}, "version {}", package.version);
+    } else {
+      for (const config::Diagnostic& problem : problems) {
+        log.error("package.broken", {{"package", package.name}}, "nothing of it runs: {}: {}",
+                  config::to_string(problem.place), problem.message);
+      }
+    }
+  }
+}
+
+bool PackageFailures::any() const {
+  return !found_.empty() || !config_.package_problems().empty();
+}
+
+bool PackageFailures::takes_out(const std::string& trigger) const {
+  const config::Trigger* found = config_.find_trigger(trigger);
+  if (found == nullptr) return false;
+  const config::Alias* alias = config_.find_alias(found->alias);
+  return contains(found->package) || (alias != nullptr && contains(alias->package));
+}
+
+}  // namespace triggerd::trigger

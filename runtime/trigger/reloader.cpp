@@ -1,0 +1,263 @@
+#include "trigger/reloader.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/units.hpp"
+#include "plugin/child_probe.hpp"
+#include "plugin/staged_copy.hpp"
+
+namespace triggerd::trigger {
+namespace {
+
+// A wait for calls looks this often whether the runtime stops.
+constexpr Millis kSlice{50};
+// For a worker between two messages, which only a probe keeps.
+constexpr Millis kJoin{1'000};
+// A generation on probation is sent back where more than half of its verdicts, and at least so
+// many, are no success, and the one before did better.
+constexpr std::uint64_t kFailures = 10;
+
+Monotonic now() {
+  return std::chrono::steady_clock::now();
+}
+
+struct Tally {
+  std::uint64_t good = 0;
+  std::uint64_t bad = 0;
+
+  bool mostly_bad() const { return bad > good; }
+};
+
+Tally tally(const Dispatcher::Stats& stats) {
+  return {.good = stats.ok,
+          .bad = stats.retried + stats.rejected + stats.timed_out + stats.invalid_verdicts};
+}
+
+}  // namespace
+
+Reloader::Reloader(PluginSet& plugins, const std::vector<std::unique_ptr<Trigger>>& triggers,
+                   EventLoop& control, Options options, Log& log)
+    : plugins_(plugins),
+      triggers_(triggers),
+      control_(control),
+      options_(std::move(options)),
+      log_(log) {}
+
+std::map<std::string, Reloader::Counts> Reloader::counts() const {
+  MutexLock lock(mutex_);
+  return counts_;
+}
+
+std::vector<Trigger*> Reloader::triggers_of(const plugin::Generation& generation) const {
+  std::vector<Trigger*> found;
+  for (const auto& trigger : triggers_) {
+    if (trigger->uses(generation)) found.push_back(trigger.get());
+  }
+  return found;
+}
+
+Result<Reloader::Report> Reloader::reload(const std::string& plugin, bool force) {
+  const Generation old = plugins_.in_service(plugin);
+  if (!old) {
+    return fail("plugin \"{}\" is not loaded; there are {}", plugin,
+                fmt::join(plugins_.names(), ", "));
+  }
+  // What passed its probation is what a bad one is replaced with, not another bad one.
+  const auto probation = probations_.find(plugin);
+  const std::filesystem::path previous =
+      probation != probations_.end() ? probation->second.previous : keep_previous(*old);
+  auto done = replace(plugin, {}, force);
+  if (!done) {
+    log_.error("plugin.reload_failed", {{"plugin", plugin}, {"stage", done.error().stage}},
+               "{}; generation {} goes on", done.error().error.message, old->number());
+    MutexLock lock(mutex_);
+    ++counts_[plugin].failed;
+    return tl::make_unexpected(done.error().error);
+  }
+  if (done->outcome == Outcome::unchanged) {
+    log_.debug("plugin.unchanged", {{"plugin", plugin}}, "the file is what is in service already");
+    return *done;
+  }
+  begin_probation(plugin, previous);
+  return *done;
+}
+
+// ---- One replacement ----
+
+tl::expected<Reloader::Report, Reloader::Failure> Reloader::replace(
+    const std::string& plugin, const std::filesystem::path& file, bool force) {
+  const auto failed = [](const char* stage, Error error) {
+    return tl::make_unexpected(Failure{stage, std::move(error)});
+  };
+  if (plugins_.leaked() >= options_.max_leaked) {
+    return failed("load", {fmt::format("{} generations of plugins could not be unloaded, and one "
+                                       "more may be too many; restart the runtime",
+                                       plugins_.leaked())});
+  }
+  const Generation old = plugins_.in_service(plugin);
+  bool unchanged = false;
+  auto next = plugins_.load_next(plugin, file, [&](const plugin::StagedCopy& copy) -> Result<> {
+    unchanged = copy.sha256() == old->sha256();
+    if (unchanged) return fail("is unchanged");
+    if (options_.probe_program.empty()) return {};
+    return plugin::probe_in_child(options_.probe_program, copy.path(), options_.probe_timeout);
+  });
+  if (unchanged) {
+    return Report{.outcome = Outcome::unchanged,
+                  .generation = old->number(),
+                  .version = std::string(old->version()),
+                  .pause = {}};
+  }
+  if (!next) return failed("load", next.error());
+
+  const std::vector<Trigger*> triggers = triggers_of(*old);
+  const auto drop_successors = [&] {
+    for (Trigger* trigger : triggers) trigger->drop_successor();
+  };
+  for (Trigger* trigger : triggers) {
+    if (auto made = trigger->make_successor(*old, *next); !made) {
+      Error error{fmt::format("trigger \"{}\": {}", trigger->name(), made.error().message)};
+      drop_successors();
+      return failed("create", std::move(error));
+    }
+  }
+  const auto pause = swap(triggers, force);
+  if (!pause) {
+    drop_successors();
+    return tl::make_unexpected(pause.error());
+  }
+  plugins_.put_in_service(plugin, *next);
+  {
+    MutexLock lock(mutex_);
+    Counts& counts = counts_[plugin];
+    ++counts.reloaded;
+    counts.last_pause = *pause;
+    counts.longest_pause = std::max(counts.longest_pause, *pause);
+  }
+  log_.info("plugin.reloaded",
+            {{"plugin", plugin},
+             {"version", std::string((*next)->version())},
+             {"generation", std::to_string((*next)->number())},
+             {"sha256", (*next)->sha256().substr(0, 12)}},
+            "in service; messages waited {:.1f} ms", static_cast<double>(pause->count()) / 1000);
+  for (Trigger* trigger : triggers) trigger->drop_predecessor();
+  return Report{.outcome = Outcome::reloaded,
+                .generation = (*next)->number(),
+                .version = std::string((*next)->version()),
+                .pause = *pause};
+}
+
+bool Reloader::close_gates(const std::vector<Trigger*>& triggers, Monotonic deadline) {
+  // All at once, and then each: they end their calls side by side.
+  for (Trigger* trigger : triggers) (void)trigger->close_gate(now());
+  return std::all_of(triggers.begin(), triggers.end(), [&](Trigger* trigger) {
+    while (!trigger->close_gate(std::min(deadline, now() + kSlice))) {
+      if (cancelled_ || now() >= deadline) return false;
+    }
+    return true;
+  });
+}
+
+// How long no message was handled. After a failure everything is as before.
+tl::expected<std::chrono::microseconds, Reloader::Failure> Reloader::swap(
+    const std::vector<Trigger*>& triggers, bool force) {
+  const Monotonic began = now();
+  const auto open_gates = [&] {
+    for (Trigger* trigger : triggers) trigger->open_gate();
+  };
+  bool quiet = close_gates(triggers, began + options_.drain_timeout);
+  if (!quiet && force && !cancelled_) {
+    for (Trigger* trigger : triggers) trigger->revoke_pending();
+    quiet = close_gates(triggers, now());
+  }
+  if (!quiet) {
+    open_gates();
+    return tl::make_unexpected(
+        Failure{"gate",
+                {cancelled_ ? std::string("the runtime stops")
+                            : fmt::format("a call of the service, or a message it has not "
+                                          "completed, is not done within {}",
+                                          format_duration(options_.drain_timeout))}});
+  }
+  for (std::size_t i = 0; i < triggers.size(); ++i) {
+    auto done = triggers[i]->hand_over(now() + kJoin);
+    if (done) continue;
+    while (i-- > 0) triggers[i]->take_back(now() + kJoin);
+    open_gates();
+    return tl::make_unexpected(Failure{"hand over", done.error()});
+  }
+  open_gates();
+  return std::chrono::duration_cast<std::chrono::microseconds>(now() - began);
+}
+
+// ---- Probation ----
+
+// The private copy goes with its generation, so it gets a second name.
+std::filesystem::path Reloader::keep_previous(const plugin::Generation& old) {
+  std::filesystem::path kept = old.copy().parent_path() / (old.name() + ".previous.so");
+  std::error_code error;
+  std::filesystem::remove(kept, error);
+  std::filesystem::create_hard_link(old.copy(), kept, error);
+  return error ? std::filesystem::path() : kept;
+}
+
+void Reloader::begin_probation(const std::string& plugin, const std::filesystem::path& previous) {
+  if (previous.empty()) return;
+  Probation probation{
+      .until = control_.clock().now() + options_.probation, .previous = previous, .before = {}};
+  for (Trigger* trigger : triggers_of(*plugins_.in_service(plugin))) {
+    probation.before.emplace_back(trigger, trigger->stats());
+  }
+  const bool looking = probations_.contains(plugin);
+  probations_[plugin] = std::move(probation);
+  if (!looking) control_.after(options_.probation_look, [this, plugin] { look_at(plugin); });
+}
+
+void Reloader::look_at(const std::string& plugin) {
+  const auto found = probations_.find(plugin);
+  if (found == probations_.end() || cancelled_) return;
+  Tally before;
+  Tally since;
+  for (const auto& [trigger, stats] : found->second.before) {
+    const Tally then = tally(stats);
+    const Tally today = tally(trigger->stats());
+    before.good += then.good;
+    before.bad += then.bad;
+    since.good += today.good - then.good;
+    since.bad += today.bad - then.bad;
+  }
+  if (since.bad >= kFailures && since.mostly_bad() && !before.mostly_bad()) {
+    const std::filesystem::path previous = found->second.previous;
+    probations_.erase(found);
+    roll_back(plugin, previous,
+              fmt::format("{} of {} verdicts are no success", since.bad, since.bad + since.good));
+    return;
+  }
+  if (control_.clock().now() >= found->second.until) {
+    std::error_code error;
+    std::filesystem::remove(found->second.previous, error);
+    probations_.erase(found);
+    return;
+  }
+  control_.after(options_.probation_look, [this, plugin] { look_at(plugin); });
+}
+
+void Reloader::roll_back(const std::string& plugin, const std::filesystem::path& previous,
+                         const std::string& reason) {
+  const unsigned bad = plugins_.in_service(plugin)->number();
+  log_.error("plugin.rolled_back", {{"plugin", plugin}, {"generation", std::to_string(bad)}},
+             "generation {} is on probation, and {}: the one before comes back", bad, reason);
+  auto done = replace(plugin, previous, false);
+  if (!done) {
+    log_.error("plugin.reload_failed", {{"plugin", plugin}, {"stage", done.error().stage}},
+               "{}; generation {} goes on", done.error().error.message, bad);
+  }
+  std::error_code error;
+  std::filesystem::remove(previous, error);
+  MutexLock lock(mutex_);
+  ++(done ? counts_[plugin].rolled_back : counts_[plugin].failed);
+}
+
+}  // namespace triggerd::trigger

@@ -1,0 +1,103 @@
+// Hot reload: another build of a plugin takes over, under traffic.
+//
+//   1. copy    the file, privately; one that is what serves already ends the reload here
+//   2. verify  it: the ELF file, and in a child process, where a constructor may crash
+//   3. load    it, and create its instances, while the old ones serve
+//   4. gate    the triggers of the plugin: their messages wait, and calls and pending ones end
+//   5. hand over: old stop, old save, new restore, new start
+//   6. open the gates, and only then destroy what served before, and unload it
+//   7. probation: where the new one fails as the one before did not, that one comes back
+//
+// A failure in 1 to 3 is seen by nobody; in 4 and 5 the old instances go on.
+//
+// Threads: [control], but for what says otherwise.
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/event_loop.hpp"
+#include "base/log.hpp"
+#include "base/mutex.hpp"
+#include "base/result.hpp"
+#include "trigger/plugin_set.hpp"
+#include "trigger/trigger.hpp"
+
+namespace triggerd::trigger {
+
+class Reloader {
+ public:
+  struct Options {
+    std::filesystem::path probe_program;  // this program, for `--probe FILE`; empty: no child
+    Millis probe_timeout{5'000};
+    Millis drain_timeout{10'000};  // for calls that are under way
+    Millis probation{30'000};
+    Millis probation_look{1'000};
+    unsigned max_leaked = 20;  // then static TLS runs out
+  };
+  // All outlive it. `control` runs its probation.
+  Reloader(PluginSet& plugins, const std::vector<std::unique_ptr<Trigger>>& triggers,
+           EventLoop& control, Options options, Log& log);
+
+  enum class Outcome { reloaded, unchanged };
+  struct Report {
+    Outcome outcome = Outcome::unchanged;
+    unsigned generation = 0;  // in service now
+    std::string version;
+    std::chrono::microseconds pause{0};  // in which the plugin's triggers handled nothing
+  };
+  // `force`: pending messages of the old generation are given to the new one, instead of the
+  // reload being given up. Says in the log what became of it.
+  Result<Report> reload(const std::string& plugin, bool force);
+  // Gives up a reload that is under way, and every later one: the runtime stops. [any]
+  void cancel() { cancelled_ = true; }
+
+  struct Counts {
+    std::uint64_t reloaded = 0;
+    std::uint64_t failed = 0;
+    std::uint64_t rolled_back = 0;
+    std::chrono::microseconds last_pause{0};
+    std::chrono::microseconds longest_pause{0};
+  };
+  std::map<std::string, Counts> counts() const;  // [any]
+
+ private:
+  using Generation = std::shared_ptr<plugin::Generation>;
+  struct Failure {
+    const char* stage;
+    Error error;
+  };
+  struct Probation {
+    Monotonic until{};
+    std::filesystem::path previous;  // a copy of what served before, to come back
+    std::vector<std::pair<Trigger*, Dispatcher::Stats>> before;
+  };
+
+  tl::expected<Report, Failure> replace(const std::string& plugin,
+                                        const std::filesystem::path& file, bool force);
+  tl::expected<std::chrono::microseconds, Failure> swap(const std::vector<Trigger*>& triggers,
+                                                        bool force);
+  bool close_gates(const std::vector<Trigger*>& triggers, Monotonic deadline);
+  std::vector<Trigger*> triggers_of(const plugin::Generation& generation) const;
+  static std::filesystem::path keep_previous(const plugin::Generation& old);
+  void begin_probation(const std::string& plugin, const std::filesystem::path& previous);
+  void look_at(const std::string& plugin);
+  void roll_back(const std::string& plugin, const std::filesystem::path& previous,
+                 const std::string& reason);
+
+  PluginSet& plugins_;
+  const std::vector<std::unique_ptr<Trigger>>& triggers_;
+  EventLoop& control_;
+  const Options options_;
+  Log& log_;
+  std::atomic<bool> cancelled_{false};
+  std::map<std::string, Probation> probations_;
+  mutable Mutex mutex_;
+  std::map<std::string, Counts> counts_ TRIGGERD_GUARDED_BY(mutex_);
+};
+
+}  // namespace triggerd::trigger

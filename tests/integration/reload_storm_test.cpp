@@ -1,0 +1,166 @@
+// The runtime as a library, for what takes many reloads, or one that is asked for.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+#include <thread>
+
+#include "config/load.hpp"
+#include "integration/revised/revisions.hpp"
+#include "support/capture_log.hpp"
+#include "support/mosquitto.hpp"
+#include "support/mqtt_client.hpp"
+#include "trigger/runtime.hpp"
+
+namespace triggerd::test {
+namespace {
+
+// Mappings of the plugin's private copies, of which there is one library for each generation.
+std::size_t mapped_libraries() {
+  std::set<std::string> files;
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    const auto at = line.find("revised.");
+    if (at != std::string::npos) files.insert(line.substr(at));
+  }
+  return files.size();
+}
+
+std::size_t entries(const std::filesystem::path& folder) {
+  return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder), {}));
+}
+
+class ReloadStormTest : public testing::Test {
+ protected:
+  void start(const std::string& runtime = {}, const std::string& trigger = {}) {
+    const std::filesystem::path toml = dir_ / "triggers.toml";
+    std::ofstream(toml) << plugin_.config(server_.port(), runtime, trigger);
+    auto loaded = config::load(toml, config::process_environment());
+    ASSERT_TRUE(loaded);
+    config_ = std::move(*loaded);
+    std::filesystem::create_directories(dir_ / "state");
+    runtime_ = std::make_unique<trigger::Runtime>(config_, dir_ / "state", log_);
+    ASSERT_TRUE(runtime_->prepare());
+    ASSERT_TRUE(runtime_->start());
+    ASSERT_TRUE(eventually([&] { return !log_.lines("runtime.ready").empty(); }));
+  }
+  void TearDown() override {
+    if (runtime_) {
+      EXPECT_TRUE(runtime_->stop());
+    }
+  }
+
+  TempDir dir_;
+  RevisedPlugin plugin_{kFirst};
+  MosquittoServer server_;
+  // Kept to the end of the process: the MQTT library's threads may still have something to say.
+  static CaptureLog& new_log() {
+    static auto* const kept = new std::vector<std::unique_ptr<CaptureLog>>;
+    return *kept->emplace_back(std::make_unique<CaptureLog>());
+  }
+  CaptureLog& log_ = new_log();
+  config::Config config_;
+  std::unique_ptr<trigger::Runtime> runtime_;
+};
+
+TEST_F(ReloadStormTest, FiveHundredReloadsUnderTrafficLoseNothingAndLeaveNothing) {
+  constexpr int kReloads = 500;
+  start();
+  const std::size_t descriptors = entries("/proc/self/fd");
+  std::atomic<bool> stop{false};
+  std::uint64_t sent = 0;
+  std::thread traffic([&] {
+    TestClient client(server_.port());
+    while (!stop) {
+      for (int i = 0; i < 20; ++i) client.publish_later("x", std::to_string(++sent), 1);
+      ASSERT_TRUE(client.wait_published());
+    }
+  });
+  ASSERT_TRUE(plugin_.wait_for(100));
+  std::vector<double> pauses;
+  for (int i = 0; i < kReloads; ++i) {
+    plugin_.replace(i % 2 == 0 ? kSecond : kFirst);
+    const auto report = runtime_->reload_plugin("revised");
+    ASSERT_TRUE(report) << report.error().message;
+    ASSERT_EQ(report->outcome, trigger::Reloader::Outcome::reloaded);
+    pauses.push_back(static_cast<double>(report->pause.count()) / 1000);
+  }
+  stop = true;
+  traffic.join();
+  ASSERT_TRUE(plugin_.wait_for(sent));
+  const auto counted = plugin_.counted();
+  ASSERT_EQ(counted.size(), sent) << "none twice";
+  for (std::size_t i = 0; i < counted.size(); ++i) {
+    ASSERT_EQ(counted[i].payload, std::to_string(i + 1));
+    ASSERT_EQ(counted[i].count, i + 1) << "the state goes with every one of them";
+  }
+  for (const int revision : {1, 2}) {
+    EXPECT_TRUE(std::any_of(counted.begin(), counted.end(),
+                            [&](const Counted& c) { return c.revision == revision; }));
+  }
+  EXPECT_EQ(mapped_libraries(), 1U);
+  EXPECT_EQ(entries("/proc/self/fd"), descriptors);
+  EXPECT_LE(entries(dir_ / "state" / "plugins"), 2U) << "the copy in service, and the one before";
+  std::sort(pauses.begin(), pauses.end());
+  RecordProperty("pause_p50_ms", fmt::format("{:.2f}", pauses[kReloads / 2]));
+  RecordProperty("pause_p99_ms", fmt::format("{:.2f}", pauses[kReloads * 99 / 100]));
+  fmt::print("{} reloads, {} messages: pause p50 {:.2f} ms, p99 {:.2f} ms, longest {:.2f} ms\n",
+             kReloads, sent, pauses[kReloads / 2], pauses[kReloads * 99 / 100], pauses.back());
+}
+
+TEST_F(ReloadStormTest, TheSameBuildIsNotReloaded) {
+  start();
+  const auto report = runtime_->reload_plugin("revised");
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->outcome, trigger::Reloader::Outcome::unchanged);
+  EXPECT_EQ(report->generation, 1U);
+  const auto unknown = runtime_->reload_plugin("nobody");
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error().message, "plugin \"nobody\" is not loaded; there are revised");
+}
+
+TEST_F(ReloadStormTest, ForcedPendingMessagesGoToTheNewBuild) {
+  plugin_.replace(kCompletesNothing);
+  start("drain_timeout = \"300ms\"");
+  TestClient client(server_.port());
+  ASSERT_TRUE(client.publish("x", "pending"));
+  ASSERT_TRUE(plugin_.wait_for(1));
+  plugin_.replace(kSecond);
+  EXPECT_FALSE(runtime_->reload_plugin("revised"));
+  const auto forced = runtime_->reload_plugin("revised", true);
+  ASSERT_TRUE(forced) << forced.error().message;
+  ASSERT_TRUE(plugin_.wait_for(2));
+  EXPECT_EQ(plugin_.counted(), (std::vector<Counted>{{8, 1, "pending"}, {2, 2, "pending"}}));
+}
+
+TEST_F(ReloadStormTest, AStateThatCannotBeSavedLeavesTheOldOneServing) {
+  plugin_.replace(kDoesNotSave);
+  start();
+  plugin_.replace(kSecond);
+  const auto report = runtime_->reload_plugin("revised");
+  ASSERT_FALSE(report);
+  EXPECT_NE(report.error().message.find("the state is locked"), std::string::npos);
+  TestClient client(server_.port());
+  ASSERT_TRUE(client.publish("x", "still"));
+  ASSERT_TRUE(plugin_.wait_for(1));
+  EXPECT_EQ(plugin_.counted().front().revision, 9);
+}
+
+// Static TLS of the process runs out after some more.
+TEST_F(ReloadStormTest, GenerationsThatStayLoadedAreCountedAndBounded) {
+  plugin_.replace(kStaysLoaded);
+  start();
+  Result<trigger::Reloader::Report> report;
+  int reloads = 0;
+  while (report && reloads < 100) {
+    plugin_.replace(++reloads % 2 == 0 ? kStaysLoaded : kStaysLoadedToo);
+    report = runtime_->reload_plugin("revised");
+  }
+  ASSERT_FALSE(report);
+  EXPECT_EQ(reloads, 21);
+  EXPECT_NE(report.error().message.find("restart the runtime"), std::string::npos);
+  EXPECT_EQ(log_.lines("plugin.still_loaded").size(), 20U);
+}
+
+}  // namespace
+}  // namespace triggerd::test

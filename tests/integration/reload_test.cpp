@@ -1,0 +1,158 @@
+// Hot reload as a developer has it: the real runtime watches, a plugin is built anew while messages
+// come.
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "integration/revised/revisions.hpp"
+#include "support/mosquitto.hpp"
+#include "support/mqtt_client.hpp"
+
+namespace triggerd::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+class ReloadTest : public testing::Test {
+ protected:
+  void start(const std::string& runtime = {}, const std::string& trigger = {}) {
+    triggerd_.emplace(plugin_.config(server_.port(), "hot_reload = true\n" + runtime, trigger));
+    triggerd_->start();
+    ASSERT_TRUE(triggerd_->wait_until_running()) << triggerd_->output();
+    client_.emplace(server_.port());
+  }
+  void publish(const std::string& payload) { ASSERT_TRUE(client_->publish("x", payload)); }
+  bool wait_for_event(const std::string& event,
+                      std::initializer_list<std::string_view> parts = {}) {
+    const auto line = triggerd_->wait_for_event(event, parts, from_);
+    if (line) from_ = line->index + 1;
+    return line.has_value();
+  }
+  void TearDown() override {
+    if (HasFailure() && triggerd_) ADD_FAILURE() << triggerd_->output();
+  }
+
+  RevisedPlugin plugin_{kFirst};
+  MosquittoServer server_;
+  std::optional<TriggerdProcess> triggerd_;
+  std::optional<TestClient> client_;
+  std::size_t from_ = 0;
+};
+
+TEST_F(ReloadTest, ANewBuildTakesOverWithTheState) {
+  start();
+  publish("one");
+  ASSERT_TRUE(plugin_.wait_for(1));
+  plugin_.replace(kSecond);
+  ASSERT_TRUE(wait_for_event("plugin.reloaded", {"plugin=revised", "generation=2"}));
+  publish("two");
+  ASSERT_TRUE(plugin_.wait_for(2));
+  EXPECT_EQ(plugin_.counted(), (std::vector<Counted>{{1, 1, "one"}, {2, 2, "two"}}));
+}
+
+TEST_F(ReloadTest, EveryWayOfPuttingAFileThereIsSeen) {
+  start();
+  const fs::path file = plugin_.file();
+  Revision last = kFirst;
+  const auto next = [&last] {
+    last = last == kFirst ? kSecond : kFirst;
+    return built(last);
+  };
+  const std::vector<std::pair<std::string, std::function<void()>>> ways = {
+      {"written over in place",
+       [&] { fs::copy_file(next(), file, fs::copy_options::overwrite_existing); }},
+      {"removed and written in pieces",
+       [&] {
+         fs::remove(file);
+         std::ifstream in(next(), std::ios::binary);
+         std::ofstream out(file, std::ios::binary);
+         for (std::vector<char> piece(4'096); in.read(piece.data(), 4'096), in.gcount() > 0;) {
+           out.write(piece.data(), in.gcount());
+           out.flush();
+         }
+       }},
+      {"the folder made anew",
+       [&] {
+         const fs::path aside = fs::path(plugin_.dir().string() + ".old");
+         fs::rename(plugin_.dir(), aside);
+         fs::create_directory(plugin_.dir());
+         fs::copy_file(next(), file);
+         fs::remove_all(aside);
+       }},
+      {"a link swapped, as in a volume of a container",
+       [&] {
+         const fs::path data = fs::path(plugin_.dir().string() + ".data");
+         fs::create_directory(data);
+         fs::copy_file(next(), data / "revised.so");
+         fs::create_symlink(data / "revised.so", plugin_.dir() / "link");
+         fs::rename(plugin_.dir() / "link", file);
+       }},
+  };
+  for (const auto& [name, replace] : ways) {
+    replace();
+    EXPECT_TRUE(wait_for_event("plugin.reloaded")) << name;
+  }
+}
+
+TEST_F(ReloadTest, ABadBuildLeavesTheOldOneServing) {
+  start("", "retry = { max_attempts = 1 }");
+  const auto is_refused = [&](std::string_view stage, std::string_view reason) {
+    EXPECT_TRUE(wait_for_event("plugin.reload_failed", {stage, reason, "generation 1 goes on"}))
+        << reason;
+  };
+  plugin_.replace(kCrashesInConstructor);
+  is_refused("stage=load", "SIGABRT");
+  plugin_.replace(kRefusesItsSettings);
+  is_refused("stage=create", "setting \"file\" is unknown");
+  plugin_.replace(kDoesNotRestore);
+  is_refused("stage=hand over", "state of another kind");
+  plugin_.replace(kDoesNotStart);
+  is_refused("stage=hand over", "the database is away");
+  fs::resize_file(plugin_.file(), fs::file_size(plugin_.file()) / 2);
+  is_refused("stage=load", "is truncated");
+  std::ofstream(plugin_.file()) << "no library";
+  is_refused("stage=load", "ELF");
+  publish("still");
+  ASSERT_TRUE(plugin_.wait_for(1));
+  EXPECT_EQ(plugin_.counted(), (std::vector<Counted>{{1, 1, "still"}}));
+  // And a good one is taken all the same.
+  plugin_.replace(kSecond);
+  ASSERT_TRUE(wait_for_event("plugin.reloaded"));
+  publish("then");
+  ASSERT_TRUE(plugin_.wait_for(2));
+  EXPECT_EQ(plugin_.counted().back(), (Counted{2, 2, "then"}));
+}
+
+TEST_F(ReloadTest, ABuildThatFailsIsSentBack) {
+  start();
+  for (int i = 0; i < 3; ++i) publish("good");
+  ASSERT_TRUE(plugin_.wait_for(3));
+  plugin_.replace(kRejectsAll);
+  ASSERT_TRUE(wait_for_event("plugin.reloaded"));
+  for (int i = 0; i < 12; ++i) publish("rejected");
+  ASSERT_TRUE(wait_for_event("plugin.rolled_back", {"generation=2", "12 of 12"}));
+  ASSERT_TRUE(wait_for_event("plugin.reloaded", {"generation=3"}));
+  publish("good");
+  ASSERT_TRUE(plugin_.wait_for(4));
+  EXPECT_EQ(plugin_.counted().back().revision, 1);
+}
+
+TEST_F(ReloadTest, AMessageThatIsNeverCompletedKeepsTheGateFromClosing) {
+  plugin_.replace(kCompletesNothing);
+  start("drain_timeout = \"500ms\"");
+  publish("pending");
+  ASSERT_TRUE(plugin_.wait_for(1));
+  plugin_.replace(kSecond);
+  EXPECT_TRUE(wait_for_event("plugin.reload_failed", {"stage=gate", "generation 1 goes on"}));
+  EXPECT_EQ(triggerd_->stop(), (Exit{0, 0}));
+}
+
+TEST_F(ReloadTest, WithoutHotReloadNothingIsWatched) {
+  triggerd_.emplace(plugin_.config(server_.port()));
+  triggerd_->start();
+  ASSERT_TRUE(triggerd_->wait_until_running());
+  plugin_.replace(kSecond);
+  EXPECT_FALSE(triggerd_->wait_for_event("plugin.reloaded", {}, 0, Millis(3'000)));
+}
+
+}  // namespace
+}  // namespace triggerd::test

@@ -1,0 +1,97 @@
+// Why a handshake fails, on a connection of our own; that the MQTT library fails in the same cases
+// is tested in tests/integration/tls_failure_test.cpp.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+
+#include "mqtt/tls/handshake.hpp"
+#include "mqtt/tls/reasons.hpp"
+#include "mqtt/wire/pins.hpp"
+#include "support/certificate_authority.hpp"
+#include "support/port.hpp"
+#include "support/temp_dir.hpp"
+#include "support/tls_server.hpp"
+
+namespace triggerd::mqtt::tls {
+namespace {
+
+using triggerd::test::CertificateAuthority;
+using triggerd::test::connect_loopback;
+using triggerd::test::TlsServer;
+using triggerd::test::TlsServerOptions;
+
+constexpr Millis kLimit{200};
+
+UniqueFd connect_to(const TlsServer& server) {
+  UniqueFd fd = connect_loopback(server.port());
+  ::fcntl(fd.get(), F_SETFL, O_NONBLOCK);
+  return fd;
+}
+
+class TlsHandshakeTest : public testing::Test {
+ protected:
+  TlsHandshakeTest() {
+    config::Truststore truststore;
+    truststore.name = "plant-ca";
+    truststore.file = dir_.write("ca.pem", authority_.pem());
+    config_.truststores.push_back(truststore);
+    config::Alias alias;
+    alias.name = "plant";
+    alias.servers = {{.scheme = config::Server::Scheme::ssl, .host = "localhost"}};
+    alias.truststore = "plant-ca";
+    config_.aliases.push_back(alias);
+  }
+  std::string why(const TlsServer& server, const std::string& host = "localhost") const {
+    const auto material = load_material(config_, config_.aliases[0]);
+    return why_handshake_fails(connect_to(server).get(), host, **material, kLimit);
+  }
+
+  triggerd::test::TempDir dir_;
+  CertificateAuthority authority_;
+  config::Config config_;
+};
+
+TEST_F(TlsHandshakeTest, NothingIsSaidOfAGoodOne) {
+  const TlsServer server({.identity = authority_.issue({.hosts = {"localhost", "::1"}})});
+  EXPECT_EQ(why(server), "");
+  EXPECT_EQ(why(server, "::1"), "");
+  EXPECT_NE(why(server, "127.0.0.1"), "");
+}
+
+TEST_F(TlsHandshakeTest, AChainByWayOfTheMiddleIsGood) {
+  const CertificateAuthority middle(authority_, "Middle CA");
+  const TlsServer server({.identity = middle.issue(), .chain = {middle.identity()}});
+  EXPECT_EQ(why(server), "");
+}
+
+TEST_F(TlsHandshakeTest, SilenceAndHalfAHandshakeAreToldApart) {
+  const TlsServer silent(
+      {.identity = authority_.issue(), .handshake = TlsServerOptions::Handshake::silent});
+  EXPECT_NE(why(silent).find("says nothing to the TLS handshake"), std::string::npos);
+  const TlsServer stalled(
+      {.identity = authority_.issue(), .handshake = TlsServerOptions::Handshake::stalled});
+  EXPECT_NE(why(stalled).find("does not go on with it"), std::string::npos);
+}
+
+TEST_F(TlsHandshakeTest, WhetherAServerAnswersInTls) {
+  const TlsServer tls({.identity = authority_.issue()});
+  EXPECT_TRUE(answers_in_tls(connect_to(tls).get(), kLimit));
+  const TlsServer wants_certificate(
+      {.identity = authority_.issue(), .client_ca = authority_.pem()});
+  EXPECT_TRUE(answers_in_tls(connect_to(wants_certificate).get(), kLimit));
+  const TlsServer old(
+      {.identity = authority_.issue(), .lowest = TLS1_VERSION, .highest = TLS1_1_VERSION});
+  EXPECT_TRUE(answers_in_tls(connect_to(old).get(), kLimit)) << "its alert is TLS, too";
+  const TlsServer silent(
+      {.identity = authority_.issue(), .handshake = TlsServerOptions::Handshake::silent});
+  EXPECT_FALSE(answers_in_tls(connect_to(silent).get(), kLimit));
+}
+
+TEST(WirePins, ANameIsWhatWasPinnedLast) {
+  EXPECT_FALSE(wire::pinned_address("nobody.example"));
+  wire::pin_address("somebody.example", "10.0.0.1");
+  wire::pin_address("somebody.example", "10.0.0.2");
+  EXPECT_EQ(wire::pinned_address("somebody.example"), "10.0.0.2");
+}
+
+}  // namespace
+}  // namespace triggerd::mqtt::tls
