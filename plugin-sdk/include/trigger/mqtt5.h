@@ -24,6 +24,8 @@ extern "C" {
 #define TRIGGER_PROPERTY_SUBSCRIPTION_ID 0x0bu  /* number; once for each filter that suits */
 #define TRIGGER_PROPERTY_USER 0x26u             /* * name and value; any number of them */
 
+/* NOLINTBEGIN(modernize-use-nullptr): C has none */
+
 /* The first property of `message` with this id, or NULL. */
 static inline const trigger_property* trigger_find_property(const trigger_message* message,
                                                             uint32_t id) {
@@ -57,6 +59,8 @@ static inline int32_t trigger_reply(const trigger_host* host, const trigger_mess
   request.user = user;
   return host->publish(host->ctx, &request);
 }
+
+/* NOLINTEND(modernize-use-nullptr) */
 
 #ifdef __cplusplus
 }

@@ -200,6 +200,23 @@ TEST_P(FrozenPlugin, AnswersProbes) {
   }
 }
 
+TEST_P(FrozenPlugin, HandsItsStateOverInAReload) {
+  auto before = create(trigger());
+  ASSERT_TRUE(before->start());
+  handle(*before, {"a", "b", "c"});
+  before->stop();
+  const auto saved = before->save();
+  ASSERT_TRUE(saved) << saved.error().message;
+  ASSERT_TRUE(*saved);
+  EXPECT_EQ((*saved)->version, 3u);
+  EXPECT_EQ((*saved)->bytes, std::string("\x03\0\0\0\0\0\0\0", 8));
+  auto after = create(trigger());
+  ASSERT_TRUE(after->restore(**saved));
+  ASSERT_TRUE(after->start());
+  EXPECT_EQ(said().back(), "start 3");
+  EXPECT_FALSE(create(trigger())->restore({2, (*saved)->bytes}));
+}
+
 // What Instance has no word for, called through the service table that the loader has checked, with
 // a trigger_host that the runtime made.
 class FrozenTable : public FrozenPlugin {

@@ -1,6 +1,6 @@
 use crate::abi;
 use crate::link::Link;
-use crate::message::time_at;
+use crate::message::{property, time_at, Message, Property};
 use crate::publish::{self, Publish, PublishError};
 use crate::{Error, Level, Settings};
 use std::ffi::{c_void, CStr};
@@ -106,6 +106,31 @@ impl Context {
         publish::publish_then(&self.link, message, done)
     }
 
+    /// Answers a request of MQTT 5: publishes `payload` with QoS 1 on the response topic that
+    /// `request` names, with its correlation data. An error where it names none, so is no request.
+    /// [any; started]
+    pub fn reply(&self, request: &Message<'_>, payload: &[u8]) -> Result<(), PublishError> {
+        let topic = request.response_topic().ok_or_else(PublishError::no_request)?;
+        let correlation = correlation_of(request);
+        self.publish(&Publish::new(topic, payload).properties(&correlation))
+    }
+
+    /// The same, with `done` as for [`publish_then`](Context::publish_then).
+    pub fn reply_then<Done>(
+        &self,
+        request: &Message<'_>,
+        payload: &[u8],
+        done: Done,
+    ) -> Result<(), PublishError>
+    where
+        Done: FnOnce(Result<(), PublishError>) + Send + 'static,
+    {
+        let topic = request.response_topic().ok_or_else(PublishError::no_request)?;
+        let correlation = correlation_of(request);
+        let answer = Publish::new(topic, payload).properties(&correlation);
+        self.publish_then(&answer, done)
+    }
+
     /// A number that only grows; the runtime labels it with plugin and trigger. The same name again
     /// is the same metric.
     pub fn counter(&self, name: &str, help: &str) -> Result<Metric, Error> {
@@ -166,6 +191,10 @@ impl Metric {
     pub fn increment(&self) {
         self.add(1.0);
     }
+}
+
+fn correlation_of<'a>(request: &Message<'a>) -> Vec<Property<'a>> {
+    request.property(property::CORRELATION_DATA).into_iter().collect()
 }
 
 fn system_monotonic() -> Duration {

@@ -57,7 +57,7 @@ mod thunks;
 mod verdict;
 
 pub use context::{Context, Metric};
-pub use message::{Completion, Message, Property};
+pub use message::{property, Completion, Message, Property};
 pub use publish::{Publish, PublishError};
 pub use service::{Batch, Extension, HandleBatch, Probe, Service, State};
 pub use settings::{SettingError, Settings};

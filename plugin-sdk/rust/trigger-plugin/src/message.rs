@@ -6,7 +6,26 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-/// An MQTT 5 property. `id` is the specification's identifier.
+/// Ids of properties that a message may have (MQTT 5.0, section 3.3.2.3). Those marked * may also be
+/// published with.
+pub mod property {
+    /// * `number`: 1 says that the payload is UTF-8.
+    pub const PAYLOAD_FORMAT: u32 = 0x01;
+    /// * `number`: seconds.
+    pub const MESSAGE_EXPIRY: u32 = 0x02;
+    /// * `value`.
+    pub const CONTENT_TYPE: u32 = 0x03;
+    /// * `value`.
+    pub const RESPONSE_TOPIC: u32 = 0x08;
+    /// * `value`, any bytes.
+    pub const CORRELATION_DATA: u32 = 0x09;
+    /// `number`; once for each filter that suits.
+    pub const SUBSCRIPTION_ID: u32 = 0x0b;
+    /// * `name` and `value`; any number of them.
+    pub const USER: u32 = 0x26;
+}
+
+/// An MQTT 5 property. `id` is the specification's identifier, one of [`property`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Property<'a> {
     pub id: u32,
@@ -84,6 +103,28 @@ impl<'a> Message<'a> {
                 value: property.value.as_slice(),
             }
         })
+    }
+
+    /// The first property with this id, one of [`property`](crate::property).
+    pub fn property(&self, id: u32) -> Option<Property<'a>> {
+        self.properties().find(|property| property.id == id)
+    }
+    /// A message that has it is a request: see [`Context::reply`](crate::Context::reply).
+    pub fn response_topic(&self) -> Option<&'a str> {
+        let property = self.property(property::RESPONSE_TOPIC)?;
+        std::str::from_utf8(property.value).ok()
+    }
+    pub fn correlation_data(&self) -> Option<&'a [u8]> {
+        Some(self.property(property::CORRELATION_DATA)?.value)
+    }
+    pub fn content_type(&self) -> Option<&'a str> {
+        std::str::from_utf8(self.property(property::CONTENT_TYPE)?.value).ok()
+    }
+    /// The value of the first user property called `name`.
+    pub fn user_property(&self, name: &str) -> Option<&'a str> {
+        let is_it =
+            |property: &Property<'_>| property.id == property::USER && property.name == name;
+        std::str::from_utf8(self.properties().find(is_it)?.value).ok()
     }
 
     /// Takes the right to say the verdict, for a service that is about to answer

@@ -54,6 +54,11 @@ impl PublishError {
         matches!(self.code, abi::E_INVALID | abi::E_NOT_FOUND | abi::E_UNSUPPORTED)
     }
 
+    pub(crate) fn no_request() -> PublishError {
+        let reason = "the message names no response topic".to_string();
+        PublishError { code: abi::E_INVALID, reason }
+    }
+
     fn describe(code: i32) -> &'static str {
         match code {
             abi::E_INVALID => "an argument is wrong",

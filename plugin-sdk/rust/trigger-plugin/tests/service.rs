@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use std::time::Duration;
 use trigger_plugin::testing::{Instance, Message, Options, OwnedProperty, Plugin};
 use trigger_plugin::{
-    abi, export_plugin, Batch, Completion, Context, Error, Extension, HandleBatch, Probe, Property,
-    Publish, Service, State, Verdict,
+    abi, export_plugin, property, Batch, Completion, Context, Error, Extension, HandleBatch, Probe,
+    Property, Publish, Service, State, Verdict,
 };
 
 /// Does what the topics of its messages say.
@@ -87,6 +87,14 @@ impl Scripted {
                 );
                 self.context.info(&line);
                 Verdict::ok()
+            }
+            "answer" => Verdict::from_publish(self.context.reply(&message, b"42")),
+            "answer and wait" => {
+                let completion = message.completion();
+                self.context.reply_then(&message, b"42", move |outcome| {
+                    completion.complete(Verdict::from_publish(outcome));
+                })?;
+                Verdict::pending()
             }
             "metrics" => {
                 self.context.counter("seen_total", "What was seen")?.increment();
@@ -350,6 +358,31 @@ fn a_message_shows_all_it_has() {
     );
     let extended = instance.send(Message::new("extend", ""));
     assert_eq!(extended.extended(), Some(Duration::from_secs(90)));
+}
+
+#[test]
+fn requests_are_answered() {
+    let instance = scripted();
+    let no_request = answer(&instance, "answer");
+    assert_eq!(no_request.0, abi::REJECT);
+    assert_eq!(no_request.1, "not published: the message names no response topic");
+    let bytes =
+        |id, value: &[u8]| OwnedProperty { id, value: value.to_vec(), ..Default::default() };
+    let properties = vec![
+        bytes(property::RESPONSE_TOPIC, b"answers/1"),
+        bytes(property::CORRELATION_DATA, b"\0\xff"),
+    ];
+    let request = |topic| Message { properties: properties.clone(), ..Message::new(topic, "") };
+    assert_eq!(instance.send(request("answer")).code(), abi::OK);
+    let waits = instance.send(request("answer and wait"));
+    assert!(waits.is_pending());
+    instance.finish_publish(1);
+    assert_eq!(waits.code(), abi::OK);
+    for published in instance.publishes() {
+        assert_eq!(published.topic, "answers/1");
+        assert_eq!(published.payload, b"42");
+        assert_eq!(published.properties, properties[1..]);
+    }
 }
 
 #[test]

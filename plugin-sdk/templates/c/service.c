@@ -1,0 +1,293 @@
+/*
+ * @NAME@: adds up the numbers that arrive, and publishes the sum after every few of them. Shows
+ * everything that a service may have; take out what you do not need. trigger/plugin.h says what
+ * each function is for and on which thread it is called.
+ */
+#define _POSIX_C_SOURCE 200809L
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <trigger/clock.h>
+#include <trigger/plugin.h>
+
+#define TEXT(literal) \
+  { literal, sizeof(literal) - 1 }
+
+typedef struct sum {
+  const trigger_host* host;
+  const trigger_clock* clock; /* NULL: the host has none, and the system's is taken */
+  char topic[256];
+  long every;
+  uint64_t quiet_ns;
+  uint64_t numbers_total; /* a metric's id */
+
+  pthread_mutex_t mutex; /* guards the rest */
+  uint64_t last_number_ns;
+  long count;
+  long total;
+} sum;
+
+/* A message that is pending until its sum is published. */
+typedef struct waiting {
+  const trigger_host* host;
+  uint64_t token;
+} waiting;
+
+static int32_t refuse(trigger_result* error, const char* reason) {
+  snprintf(error->reason, sizeof(error->reason), "%s", reason);
+  return TRIGGER_E_FAILED;
+}
+
+static int is(trigger_str text, const char* wanted) {
+  return text.len == strlen(wanted) && memcmp(text.ptr, wanted, text.len) == 0;
+}
+
+/* Whether `text` is a whole number and nothing else. */
+static int parse(const void* text, size_t len, long* number) {
+  char copy[24];
+  char* end = NULL;
+  if (len == 0 || len >= sizeof(copy)) return 0;
+  memcpy(copy, text, len);
+  copy[len] = '\0';
+  *number = strtol(copy, &end, 10);
+  return *end == '\0';
+}
+
+static uint64_t now_ns(const sum* self) {
+  struct timespec now;
+  if (self->clock != NULL) return self->clock->mono_ns(self->clock->ctx);
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* ---- Life ---------------------------------------------------------------------------------------
+ */
+
+/* The settings; 0, or the reason why not. */
+static const char* read_settings(sum* self, const trigger_instance_config* config) {
+  size_t i = 0;
+  for (; i < config->setting_count; ++i) {
+    const trigger_setting* const setting = &config->settings[i];
+    long number = 0;
+    if (is(setting->key, "topic")) {
+      if (setting->type != TRIGGER_SETTING_STRING || setting->value.len >= sizeof(self->topic)) {
+        return "setting \"topic\" must be a string of at most 255 bytes";
+      }
+      memcpy(self->topic, setting->value.ptr, setting->value.len);
+    } else if (is(setting->key, "every")) {
+      if (!parse(setting->value.ptr, setting->value.len, &self->every) || self->every < 1) {
+        return "setting \"every\" must be 1 or more";
+      }
+    } else if (is(setting->key, "quiet_seconds")) {
+      if (!parse(setting->value.ptr, setting->value.len, &number) || number < 1) {
+        return "setting \"quiet_seconds\" must be 1 or more";
+      }
+      self->quiet_ns = (uint64_t)number * 1000000000u;
+    } else {
+      return "known settings are topic, every and quiet_seconds";
+    }
+  }
+  return self->topic[0] == '\0' ? "setting \"topic\" is missing; it must be a string" : NULL;
+}
+
+/* No threads and no network: this also runs when a configuration is only checked. */
+static int32_t create(const trigger_host* host, const trigger_instance_config* config,
+                      void** instance, trigger_result* error) {
+  static const trigger_str name = TEXT("numbers_total");
+  static const trigger_str help = TEXT("Numbers that were added");
+  const char* wrong = NULL;
+  sum* const self = calloc(1, sizeof(*self));
+  if (self == NULL) return refuse(error, "there is no memory");
+  self->host = host;
+  self->clock = host->extension(host->ctx, TRIGGER_CLOCK);
+  self->every = 10;
+  self->quiet_ns = (uint64_t)60 * 1000000000u;
+  self->last_number_ns = now_ns(self);
+  wrong = read_settings(self, config);
+  if (wrong == NULL && host->metric(host->ctx, name, TRIGGER_METRIC_COUNTER, help,
+                                    &self->numbers_total) != TRIGGER_OK) {
+    wrong = "the host takes no metrics";
+  }
+  if (wrong != NULL) {
+    free(self);
+    return refuse(error, wrong);
+  }
+  pthread_mutex_init(&self->mutex, NULL);
+  *instance = self;
+  return TRIGGER_OK;
+}
+
+/* Threads and connections begin here... */
+static int32_t start(void* instance, trigger_result* error) {
+  (void)instance;
+  (void)error;
+  return TRIGGER_OK;
+}
+
+/* ...and end here. start may come again. */
+static void stop(void* instance) {
+  (void)instance;
+}
+
+static void destroy(void* instance) {
+  sum* const self = instance;
+  pthread_mutex_destroy(&self->mutex);
+  free(self);
+}
+
+/* ---- Messages -----------------------------------------------------------------------------------
+ */
+
+/* Called on another thread, once the server has the sum, or will not get it. */
+static void published(void* user, int32_t code, trigger_str reason) {
+  waiting* const message = user;
+  trigger_result result;
+  memset(&result, 0, sizeof(result));
+  result.struct_size = sizeof(result);
+  result.code = code == TRIGGER_OK ? TRIGGER_OK : TRIGGER_RETRY;
+  if (code != TRIGGER_OK) {
+    snprintf(result.reason, sizeof(result.reason), "not published: %.*s", (int)reason.len,
+             reason.len == 0 ? "" : reason.ptr);
+  }
+  /* It may be late: then the host says TRIGGER_E_STALE, and the message comes again. */
+  message->host->complete(message->host->ctx, message->token, &result);
+  free(message);
+}
+
+/* Pending, until the server has the sum. */
+static int32_t publish(const sum* self, const trigger_message* message, trigger_result* result) {
+  char text[24];
+  trigger_publish request;
+  waiting* const user = malloc(sizeof(*user));
+  int32_t code = TRIGGER_OK;
+  if (user == NULL) return TRIGGER_RETRY;
+  user->host = self->host;
+  user->token = message->token;
+  memset(&request, 0, sizeof(request));
+  request.struct_size = sizeof(request);
+  request.topic.ptr = self->topic;
+  request.topic.len = strlen(self->topic);
+  request.payload.ptr = (const uint8_t*)text;
+  request.payload.len = (size_t)snprintf(text, sizeof(text), "%ld", self->total);
+  request.qos = 1;
+  request.done = published;
+  request.user = user;
+  code = self->host->publish(self->host->ctx, &request);
+  if (code == TRIGGER_OK) return TRIGGER_PENDING;
+  free(user);
+  snprintf(result->reason, sizeof(result->reason), "not published: error %d", (int)code);
+  return code == TRIGGER_E_FULL || code == TRIGGER_E_NOT_CONNECTED ? TRIGGER_RETRY : TRIGGER_REJECT;
+}
+
+/* mutex is held. */
+static int32_t add(sum* self, const trigger_message* message, trigger_result* result) {
+  long number = 0;
+  if (!parse(message->payload.ptr, message->payload.len, &number)) {
+    refuse(result, "the payload must be a whole number");
+    return TRIGGER_REJECT;
+  }
+  self->total += number;
+  ++self->count;
+  self->last_number_ns = now_ns(self);
+  self->host->metric_add(self->host->ctx, self->numbers_total, 1);
+  return TRIGGER_OK;
+}
+
+static int32_t handle(void* instance, const trigger_message* message, trigger_result* result) {
+  sum* const self = instance;
+  int32_t verdict = TRIGGER_OK;
+  pthread_mutex_lock(&self->mutex);
+  verdict = add(self, message, result);
+  if (verdict == TRIGGER_OK && self->count % self->every == 0) {
+    verdict = publish(self, message, result);
+  }
+  pthread_mutex_unlock(&self->mutex);
+  return verdict;
+}
+
+/* Optional: several messages at once, where one transaction is cheaper than many. Each has its own
+ * verdict, which is RETRY beforehand. */
+static void handle_batch(void* instance, const trigger_message* const* messages,
+                         trigger_result* const* results, size_t count) {
+  sum* const self = instance;
+  size_t i = 0;
+  pthread_mutex_lock(&self->mutex);
+  for (; i < count; ++i) results[i]->code = add(self, messages[i], results[i]);
+  pthread_mutex_unlock(&self->mutex);
+}
+
+/* ---- What else a service may have
+ * ---------------------------------------------------------------- */
+
+/* Optional: is what the service depends on there? */
+static int32_t probe(void* instance, trigger_result* result) {
+  sum* const self = instance;
+  uint64_t silence = 0;
+  pthread_mutex_lock(&self->mutex);
+  silence = now_ns(self) - self->last_number_ns;
+  pthread_mutex_unlock(&self->mutex);
+  return silence <= self->quiet_ns ? TRIGGER_OK : refuse(result, "no number has come for a while");
+}
+
+/* Optional: what a successor needs, after a hot reload. */
+static int32_t save(void* instance, trigger_state_sink write, void* sink, trigger_result* error) {
+  const sum* const self = instance;
+  char text[64];
+  trigger_bytes state;
+  (void)error;
+  state.len = (size_t)snprintf(text, sizeof(text), "%ld %ld", self->count, self->total);
+  state.ptr = (const uint8_t*)text;
+  return write(sink, state);
+}
+
+static int32_t restore(void* instance, uint32_t state_version, trigger_bytes state,
+                       trigger_result* error) {
+  sum* const self = instance;
+  const char* const text = (const char*)state.ptr;
+  const char* const space = state.len == 0 ? NULL : memchr(text, ' ', state.len);
+  if (state_version != 1 || space == NULL || !parse(text, (size_t)(space - text), &self->count) ||
+      !parse(space + 1, state.len - (size_t)(space + 1 - text), &self->total)) {
+    return refuse(error, "that state is not mine");
+  }
+  return TRIGGER_OK;
+}
+
+/* ---- The plugin ---------------------------------------------------------------------------------
+ */
+
+static const trigger_service service = {
+    sizeof(trigger_service),
+    0, /* flags: one message at a time */
+    TEXT("sum"),
+    1, /* state_version: of what save writes */
+    0, /* reserved */
+    create,
+    start,
+    handle,
+    handle_batch,
+    stop,
+    destroy,
+    probe,
+    save,
+    restore,
+    NULL, /* extension: none of its own */
+};
+
+static const trigger_service* const services[] = {&service};
+
+static const trigger_plugin plugin = {
+    sizeof(trigger_plugin),
+    TRIGGER_ABI_MAJOR,
+    TRIGGER_ABI_MINOR,
+    sizeof(services) / sizeof(services[0]),
+    TEXT("@NAME@"),
+    TEXT("0.1.0"),
+    services,
+};
+
+const trigger_plugin* trigger_plugin_entry_v1(const trigger_host* host) {
+  (void)host;
+  return &plugin;
+}

@@ -1,0 +1,86 @@
+//! The plugin without a server.
+
+use std::time::Duration;
+use trigger_plugin::abi::{E_FULL, E_NOT_CONNECTED, OK, REJECT, RETRY};
+use trigger_plugin::testing::{Instance, Message, Plugin, Value};
+
+fn plugin() -> Plugin {
+    Plugin::of(@IDENT@::trigger_plugin_entry_v1)
+}
+
+fn run(settings: &[(&str, Value)]) -> Instance {
+    plugin().run("sum", &[&[("topic", "sums".into())], settings].concat()).unwrap()
+}
+
+fn number(text: &str) -> Message {
+    Message::new("n", text)
+}
+
+#[test]
+fn adds_and_publishes() {
+    let instance = run(&[("every", 2.into())]);
+    assert_eq!(instance.send(number("20")).code(), OK);
+    let second = instance.send(number("22"));
+    assert!(second.is_pending(), "it waits for the server");
+    let sum = &instance.publishes()[0];
+    assert_eq!((sum.topic.as_str(), sum.payload.as_slice()), ("sums", b"42".as_slice()));
+    instance.finish_publish(0);
+    assert_eq!(second.code(), OK);
+    assert_eq!(instance.metric("numbers_total"), Some(2.0));
+    assert!(instance.violations().is_empty());
+}
+
+#[test]
+fn what_goes_wrong_becomes_a_verdict() {
+    let instance = run(&[("every", 1.into())]);
+    assert_eq!(instance.send(number("many")).code(), REJECT);
+    let failed = instance.send(number("1"));
+    instance.fail_publish(0, E_NOT_CONNECTED, "cut off");
+    assert_eq!(failed.code(), RETRY);
+    let slow = instance.send(number("1"));
+    instance.advance(Duration::from_secs(30));
+    assert_eq!(slow.reason(), "its deadline has passed");
+    instance.refuse_publishes(E_FULL);
+    assert_eq!(instance.send(number("1")).code(), RETRY);
+}
+
+#[test]
+fn a_batch_has_verdicts_of_its_own() {
+    let instance = run(&[]);
+    let attempts = instance.send_batch(vec![number("1"), number("x"), number("3")]);
+    let codes: Vec<i32> = attempts.iter().map(|attempt| attempt.code()).collect();
+    assert_eq!(codes, [OK, REJECT, OK]);
+}
+
+#[test]
+fn silence_is_noticed() {
+    let instance = run(&[("quiet_seconds", 60.into())]);
+    assert_eq!(instance.probe(), Ok(()));
+    instance.advance(Duration::from_secs(61));
+    assert_eq!(instance.probe(), Err("no number has come for a while".to_string()));
+    instance.send(number("1"));
+    assert_eq!(instance.probe(), Ok(()));
+}
+
+#[test]
+fn the_successor_goes_on() {
+    let before = run(&[]);
+    before.send(number("40"));
+    before.stop();
+    let settings = [("topic", "sums".into()), ("every", 2.into())];
+    let after = plugin().create("sum", &settings).unwrap();
+    after.restore(before.service().state_version, &before.save().unwrap()).unwrap();
+    after.start().unwrap();
+    after.send(number("2"));
+    assert_eq!(after.publishes()[0].payload, b"42");
+}
+
+#[test]
+fn wrong_settings_are_named() {
+    let why = |settings: &[(&str, Value)]| plugin().create("sum", settings).err().unwrap();
+    assert_eq!(why(&[]), "setting \"topic\" is missing; it must be a string");
+    assert_eq!(
+        why(&[("topic", "t".into()), ("every", 0.into())]),
+        "setting \"every\" must be 1 or more"
+    );
+}

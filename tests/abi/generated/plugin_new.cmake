@@ -1,0 +1,41 @@
+# cmake -DLANGUAGE=c|cpp|rust -DTREE=... -DBUILD=... -DWORK=... -DREADELF=... -DEXPORTS=...
+#       -P plugin_new.cmake
+#
+# Has tools/plugin-new make a project outside this tree, builds and tests it as its README says, in a
+# folder that was moved since, and checks what its plugin exports. Those in C and C++ are built once
+# more with the installed SDK of the build in BUILD instead of their copy. CC, CXX, CARGO and RUSTC
+# come in the environment. The plugin is left as WORK/NAME.so.
+cmake_policy(VERSION 3.25)
+set(project my-${LANGUAGE})
+
+function(run what)
+  execute_process(COMMAND ${ARGN} OUTPUT_VARIABLE output ERROR_VARIABLE output RESULT_VARIABLE result)
+  if(NOT result EQUAL 0)
+    message(FATAL_ERROR "${what}:\n${output}")
+  endif()
+endfunction()
+
+file(REMOVE_RECURSE ${WORK})
+file(MAKE_DIRECTORY ${WORK}/new)
+run("tools/plugin-new fails" ${TREE}/tools/plugin-new ${WORK}/new/${project} --lang ${LANGUAGE})
+file(GLOB_RECURSE files ${WORK}/new/*)
+foreach(file IN LISTS files)
+  file(READ ${file} text)
+  if(text MATCHES "@NAME@|@IDENT@" OR text MATCHES "${TREE}")
+    message(FATAL_ERROR "${file} has a placeholder left, or names the tree that it came from")
+  endif()
+endforeach()
+
+file(RENAME ${WORK}/new/${project} ${WORK}/${project})
+run("./test of a new project fails" ${WORK}/${project}/test)
+file(COPY_FILE ${WORK}/${project}/build/${project}.so ${WORK}/${project}.so)
+set(FILE ${WORK}/${project}.so)
+include(${EXPORTS})
+
+if(NOT LANGUAGE STREQUAL "rust")
+  run("the SDK cannot be installed"
+      ${CMAKE_COMMAND} --install ${BUILD} --component sdk --prefix ${WORK}/prefix)
+  file(REMOVE_RECURSE ${WORK}/${project}/sdk ${WORK}/${project}/build)
+  run("./test fails with the installed SDK"
+      ${WORK}/${project}/test -DCMAKE_PREFIX_PATH=${WORK}/prefix)
+endif()

@@ -1,0 +1,178 @@
+/* The test kit in C tells services that break the rules of plugin.h from those that do not. The
+ * service here does what its messages' topics say. */
+#define _POSIX_C_SOURCE 200809L
+#include <trigger/testing.h>
+
+static const trigger_host* host;
+static uint64_t last_token;
+static int32_t code_in_create;
+
+static void expect(int condition, const char* what) {
+  if (condition) return;
+  fprintf(stderr, "not so: %s\n", what);
+  exit(1);
+}
+
+static int is(trigger_str text, const char* wanted) {
+  return text.len == strlen(wanted) && memcmp(text.ptr, wanted, text.len) == 0;
+}
+
+static int32_t publish(const char* topic, uint32_t qos) {
+  trigger_publish request;
+  memset(&request, 0, sizeof(request));
+  request.struct_size = sizeof(request);
+  request.topic = trigger_test_str(topic);
+  request.qos = qos;
+  return host->publish(host->ctx, &request);
+}
+
+static int32_t complete(uint64_t token, int32_t code) {
+  trigger_result result;
+  memset(&result, 0, sizeof(result));
+  result.struct_size = sizeof(result);
+  result.code = code;
+  return host->complete(host->ctx, token, &result);
+}
+
+static int32_t create(const trigger_host* given, const trigger_instance_config* config,
+                      void** instance, trigger_result* error) {
+  static char the_instance;
+  (void)error;
+  host = given;
+  *instance = &the_instance;
+  code_in_create = publish("early", 0);
+  return config->setting_count == 2 && is(config->settings[1].key, "limits.high") &&
+                 is(config->settings[1].value, "2.5") &&
+                 config->settings[1].type == TRIGGER_SETTING_FLOAT
+             ? TRIGGER_OK
+             : TRIGGER_E_FAILED;
+}
+
+static int32_t start(void* instance, trigger_result* error) {
+  (void)instance;
+  (void)error;
+  return TRIGGER_OK;
+}
+
+static int32_t handle(void* instance, const trigger_message* message, trigger_result* result) {
+  (void)instance;
+  last_token = message->token;
+  if (is(message->topic, "retry")) {
+    result->retry_after_ms = 1500;
+    snprintf(result->reason, sizeof(result->reason), "later");
+    return TRIGGER_RETRY;
+  }
+  if (is(message->topic, "two verdicts")) {
+    expect(complete(message->token, TRIGGER_REJECT) == TRIGGER_OK, "the first is taken");
+    return TRIGGER_OK;
+  }
+  if (is(message->topic, "no verdicts")) {
+    expect(complete(message->token, 99) == TRIGGER_E_INVALID, "99 is none");
+    expect(complete(message->token, TRIGGER_PENDING) == TRIGGER_E_INVALID, "pending is none");
+    expect(complete(message->token + 1, TRIGGER_OK) == TRIGGER_E_STALE, "not this attempt");
+    expect(complete(message->token, TRIGGER_OK) == TRIGGER_OK, "at last");
+    expect(complete(message->token, TRIGGER_OK) == TRIGGER_E_STALE, "too late");
+    expect(is(message->topic, "no verdicts"), "the message stays until handle has returned");
+    return TRIGGER_PENDING;
+  }
+  if (is(message->topic, "no topics")) {
+    expect(publish("", 0) == TRIGGER_E_INVALID, "an empty topic");
+    expect(publish("a/+", 0) == TRIGGER_E_INVALID, "a wildcard");
+    expect(publish("#", 0) == TRIGGER_E_INVALID, "another");
+    expect(publish("a", 3) == TRIGGER_E_INVALID, "QoS 3");
+    return TRIGGER_OK;
+  }
+  if (is(message->topic, "extend")) {
+    expect(host->extend(host->ctx, message->token, 60000) == TRIGGER_OK, "it is extended");
+    return TRIGGER_PENDING;
+  }
+  return is(message->topic, "pending") ? TRIGGER_PENDING : 77;
+}
+
+static void stop(void* instance) {
+  (void)instance;
+}
+
+static const trigger_service service = {
+    sizeof(trigger_service),
+    0,
+    {"raw", 3},
+    0,
+    0,
+    create,
+    start,
+    handle,
+    NULL,
+    stop,
+    stop,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+};
+static const trigger_service* const services[] = {&service};
+static const trigger_plugin plugin = {sizeof(trigger_plugin),
+                                      TRIGGER_ABI_MAJOR,
+                                      TRIGGER_ABI_MINOR,
+                                      1,
+                                      {"raw", 3},
+                                      {"1", 1},
+                                      services};
+
+static const trigger_plugin* entry(const trigger_host* given) {
+  (void)given;
+  return &plugin;
+}
+
+static trigger_test* make(void) {
+  trigger_test* const test = trigger_test_of(entry);
+  trigger_test_set(test, "on", "true", TRIGGER_SETTING_BOOL);
+  trigger_test_set(test, "limits.high", "2.5", TRIGGER_SETTING_FLOAT);
+  return test;
+}
+
+static int last_violation(const trigger_test* test, const char* what) {
+  return test->violation_count != 0 &&
+         strcmp(test->violations[test->violation_count - 1], what) == 0;
+}
+
+int main(void) {
+  const trigger_test_attempt* attempt = NULL;
+  trigger_test* test = trigger_test_of(entry);
+  expect(trigger_test_create(test, "raw") == TRIGGER_E_FAILED, "settings are missing");
+  trigger_test_close(test);
+
+  test = make();
+  expect(trigger_test_run(test, "raw") == TRIGGER_OK, "with settings");
+  expect(code_in_create == TRIGGER_E_STATE, "no publish before start");
+  expect(last_violation(test, "publish was called when the instance was not started"), "early");
+  trigger_test_send(test, "no topics", "");
+  expect(test->publish_count == 0, "nothing was sent");
+  attempt = trigger_test_send(test, "retry", "");
+  expect(attempt->code == TRIGGER_RETRY && attempt->retry_after_ms == 1500, "after a while");
+  expect(strcmp(attempt->reason, "later") == 0, "with a reason");
+  expect(trigger_test_send(test, "what else", "")->code == 77, "kept as it is");
+  expect(test->violation_count == 1, "no rule was broken since");
+
+  expect(trigger_test_send(test, "two verdicts", "")->code == TRIGGER_REJECT, "the first counts");
+  expect(last_violation(test, "an attempt was completed, and handle did not return PENDING"),
+         "noticed");
+  expect(trigger_test_send(test, "no verdicts", "")->code == TRIGGER_OK, "completed");
+  expect(last_violation(test, "complete was called with a code that is no final verdict"),
+         "noticed too");
+
+  attempt = trigger_test_send(test, "extend", "");
+  trigger_test_advance(test, 59999);
+  expect(attempt->code == TRIGGER_PENDING && attempt->extended_ms == 60000, "extended");
+  trigger_test_advance(test, 1);
+  expect(attempt->code == TRIGGER_RETRY, "past that");
+
+  attempt = trigger_test_send(test, "pending", "");
+  trigger_test_stop(test);
+  expect(strcmp(attempt->reason, "revoked: the instance stopped") == 0, "revoked");
+  expect(complete(last_token, TRIGGER_OK) == TRIGGER_E_STALE, "not after stop");
+  expect(last_violation(test, "complete was called when the instance was not started"), "late");
+  expect(trigger_test_value(test, "nothing") == -1, "no metric of that name");
+  trigger_test_close(test);
+  return 0;
+}
