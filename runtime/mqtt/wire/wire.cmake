@@ -3,7 +3,7 @@
 #
 # The static archive becomes one relocatable object in which the names below are others, so the
 # wrapping reaches the library and nothing else of the program.
-set(WRAPPED_CALLS connect getaddrinfo recv writev poll close usleep SSL_read SSL_write SSL_pending SSL_get_error
+set(WRAPPED_CALLS socket connect getaddrinfo recv writev poll close usleep SSL_read SSL_write SSL_pending SSL_get_error
                   SSL_shutdown)
 set(WRAPPED_TRACING StackTrace_entry StackTrace_exit Log mymalloc myrealloc myfree)
 

@@ -1,5 +1,6 @@
 // The functions that stand between the MQTT library and the system. The linker gives the library's
 // references to them these names (wire.cmake); no other code of the program is touched.
+#include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -65,6 +66,21 @@ using triggerd::mqtt::wire::last_tls;
 using triggerd::mqtt::wire::Link;
 using triggerd::mqtt::wire::link_of;
 using triggerd::mqtt::wire::Receiver;
+
+// The library notes that a socket has failed under its number, and looks for the connection with
+// that number later: by then it may be another one's. So a number is not given again soon.
+int __wrap_socket(int domain, int type, int protocol) {
+  static constexpr int kFirst = 256;
+  static constexpr int kNumbers = 512;
+  static std::atomic<unsigned> last{0};
+  const int lowest = ::socket(domain, type, protocol);
+  if (lowest < 0) return lowest;
+  const int number = kFirst + static_cast<int>(last.fetch_add(1) % kNumbers);
+  const int moved = ::fcntl(lowest, F_DUPFD_CLOEXEC, number);
+  if (moved < 0) return lowest;  // beyond what the process may have
+  ::close(lowest);
+  return moved;
+}
 
 int __wrap_connect(int fd, const sockaddr* address, socklen_t length) {
   link_of(fd);
