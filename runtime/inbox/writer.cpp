@@ -122,6 +122,11 @@ void Writer::unstage(StagedKey staged, std::function<void()> done) {
   queue(Unstage{std::move(staged), std::move(done)});
 }
 
+void Writer::hurry() {
+  MutexLock lock(mutex_);
+  write_within(Millis{0});
+}
+
 void Writer::remove(std::int64_t number) {
   MutexLock lock(mutex_);
   next_.removals.push_back(number);

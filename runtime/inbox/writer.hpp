@@ -98,6 +98,8 @@ class Writer {
              std::function<void()> done);
   // Forgets a staged message; then calls `done`.
   void unstage(StagedKey staged, std::function<void()> done);
+  // Writes now what is queued, instead of after its grace: nothing but the disk is waited for.
+  void hurry();
   // A written message is finished. Not urgent: a message that is removed late is handled twice.
   void remove(std::int64_t number);
   void note_attempts(std::int64_t number, std::uint32_t attempts);

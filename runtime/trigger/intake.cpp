@@ -193,6 +193,12 @@ void Intake::refuse(mqtt::Message& message) {
 }
 
 void Intake::end_batch() {
+  hand_over_batch();
+  // PUBREC and PUBCOMP wait for the disk alone, so there is nothing to gain from a grace.
+  if (std::exchange(disk_is_awaited_, false)) writer_.hurry();
+}
+
+void Intake::hand_over_batch() {
   if (batch_.empty()) return;
   std::vector<inbox::EntryPtr> to_inbox;
   for (const DeliveryPtr& delivery : batch_) {
@@ -202,6 +208,7 @@ void Intake::end_batch() {
     } else {
       if (!to_inbox.empty()) writer_.accept(std::exchange(to_inbox, {}));  // in their order
       keep(delivery);
+      disk_is_awaited_ = true;
     }
   }
   bool must_wait = false;
@@ -274,6 +281,7 @@ void Intake::put(const std::string& key, std::string packet, mqtt::Receipt recei
     if (id.empty()) id = ids_.next();
     staged_[key] = {id, packet};
   }
+  disk_is_awaited_ = true;
   writer_.stage({home_.client_id, key}, std::move(id), std::move(packet), [receipt]() mutable {
     receipt.release();
     receipt.flush();

@@ -75,6 +75,7 @@ class Intake final : public mqtt::StagedMessages {
   bool pubrel5(std::uint16_t packet_id, mqtt::Receipt receipt);
   void session_lost5();
 
+  void hand_over_batch();
   DeliveryPtr make_stored(const inbox::StoredMessage& message) const;
   bool is_redelivery(const mqtt::Message& message);
   std::string staged_id(const std::string& key) TRIGGERD_REQUIRES(mutex_);
@@ -88,6 +89,7 @@ class Intake final : public mqtt::StagedMessages {
 
   DeliveryPool pool_;  // the receive thread's
   std::vector<DeliveryPtr> batch_;
+  bool disk_is_awaited_ = false;  // by the acknowledgement of something in the batch
   // While the server sends again what it had no acknowledgement for: what may be meant, by packet
   // id.
   std::optional<std::unordered_multimap<std::uint16_t, DeliveryPtr>> redelivered_;
