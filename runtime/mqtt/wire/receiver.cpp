@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <utility>
 
 #include "mqtt/wire/table.hpp"
 
@@ -64,6 +65,10 @@ Receiver& Receiver::of_this_thread() {
 
 bool Receiver::is_receive_thread() {
   return reads;
+}
+
+void Receiver::is_this_thread() {
+  reads = true;
 }
 
 void Receiver::reading(Link& link) {
@@ -176,12 +181,15 @@ int Receiver::wait(pollfd* fds, nfds_t count, int timeout_ms) {
     // A link that was resumed may have bytes here already.
     if (ready == 0 && woken) ready = answer_buffered(fds, count);
     // New connections are for the library to add, and to find connected: it asks again with them.
+    asks_again_ = ready == 0 && woken;
     if (ready > 0 || woken || connected || timeout_ms <= 0 || Clock::now() >= until) return ready;
   }
 }
 
 void Receiver::sleep(int timeout_ms) {
   end_batch();
+  // The library sleeps after each poll that found nothing; of a new connection it would not know.
+  if (std::exchange(asks_again_, false)) return;
   std::vector<pollfd> fds = polled_;
   for (pollfd& p : fds) p.revents = 0;
   // Descriptors that were closed meanwhile would end the wait at once, and nothing would sleep.

@@ -20,8 +20,9 @@ void wake_receiver();
 class Receiver {
  public:
   static Receiver& of_this_thread();
-  // Whether this thread has read from a link, or polled for one.
+  // Whether this thread has read from a link, or polled for one, or has said what it is.
   static bool is_receive_thread();
+  static void is_this_thread();
 
   // The link whose bytes the library is handling; null before the first.
   const std::shared_ptr<Link>& current() const { return current_; }
@@ -47,6 +48,7 @@ class Receiver {
   std::vector<pollfd> polled_;                  // what the library asked for last
   std::vector<std::shared_ptr<Link>> links_;    // of polled_, in its order; null: not ours
   std::vector<pollfd> asked_;                   // what the system is asked
+  bool asks_again_ = false;                     // the last wait ended for what is new
   std::vector<std::unique_ptr<char[]>> buffers_;
 };
 

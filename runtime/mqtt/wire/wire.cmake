@@ -6,6 +6,8 @@
 set(WRAPPED_CALLS socket connect getaddrinfo recv writev poll close usleep SSL_read SSL_write SSL_pending SSL_get_error
                   SSL_shutdown)
 set(WRAPPED_TRACING StackTrace_entry StackTrace_exit Log mymalloc myrealloc myfree)
+# Functions between parts of the library; where a version has no such function, its wrap is idle.
+set(WRAPPED_INSIDE Thread_set_name MQTTProtocol_retry ListFindItem)
 
 find_library(PAHO_STATIC libpaho-mqtt3as.a)
 find_library(PAHO_SHARED paho-mqtt3as)
@@ -40,12 +42,13 @@ if(TRIGGERD_WIRE AND NOT missing)
   message(STATUS "Paho MQTT C: ${PAHO_STATIC}${untraced}, wired")
   list(TRANSFORM WRAPPED_CALLS PREPEND --wrap= OUTPUT_VARIABLE wrap_calls)
   list(TRANSFORM WRAPPED_TRACING PREPEND --wrap= OUTPUT_VARIABLE wrap_tracing)
+  list(TRANSFORM WRAPPED_INSIDE PREPEND --wrap= OUTPUT_VARIABLE wrap_inside)
   add_library(paho_wired_mark OBJECT ${CMAKE_CURRENT_LIST_DIR}/wired_mark.c)
   set(wired ${CMAKE_CURRENT_BINARY_DIR}/paho_wired.o)
   add_custom_command(
     OUTPUT ${wired}
     COMMAND ${CMAKE_LINKER} -r -o ${wired} $<TARGET_OBJECTS:paho_wired_mark> --whole-archive
-            ${PAHO_STATIC} ${wrap_calls} ${wrap_tracing}
+            ${PAHO_STATIC} ${wrap_calls} ${wrap_tracing} ${wrap_inside}
     DEPENDS paho_wired_mark $<TARGET_OBJECTS:paho_wired_mark> ${PAHO_STATIC}
     VERBATIM)
   add_custom_target(paho_wired DEPENDS ${wired})

@@ -8,7 +8,7 @@
 //   receiver.hpp  the receive thread between two packets: poll(2), and the end of a batch
 //   pins.hpp      which address a host name stands for
 //   table.hpp     which link a descriptor is
-//   wrap.cpp      the wrapped functions
+//   wrap.cpp      the wrapped functions; wrap_inside.cpp: those between parts of the library
 //
 // Where the library cannot be wrapped (only a shared one is there), wired() is false, current() is
 // null, and whoever has to hold an acknowledgement does its work before the callback returns.

@@ -250,6 +250,40 @@ TEST(WireReceiver, SleepDoesNotEndForADescriptorThatWasClosed) {
   });
 }
 
+// The library begins with a sleep of 100 ms, before there is any connection.
+TEST(WireReceiver, SleepBeforeTheFirstConnectionEndsWithIt) {
+  on_own_thread([] {
+    std::thread(forget_wakes).join();
+    __wrap_Thread_set_name("MQTTAsync_rcv");
+    const auto before = Clock::now();
+    std::thread other([] {
+      const Pair pair;
+      EXPECT_EQ(__wrap_connect(pair.ours(), nullptr, 0), -1);
+    });
+    EXPECT_EQ(__wrap_usleep(kBoundMs * 1000), 0);
+    EXPECT_LT(Clock::now() - before, kBound / 2);
+    other.join();
+  });
+}
+
+// A poll that found nothing but a new connection is followed by a sleep over the old ones.
+TEST(WireReceiver, SleepDoesNotFollowAPollThatAConnectionEnded) {
+  on_own_thread([] {
+    const Pair old;
+    old.link();
+    old.peer_sends("x");
+    ASSERT_TRUE(becomes_readable(old.ours()));
+    EXPECT_EQ(library_reads(old.ours(), 1), "x");
+    forget_wakes();
+    const Pair pair;
+    EXPECT_EQ(__wrap_connect(pair.ours(), nullptr, 0), -1);
+    EXPECT_EQ(library_polls(old.ours(), kBoundMs), 0);
+    const auto before = Clock::now();
+    EXPECT_EQ(__wrap_usleep(kBoundMs * 1000), 0);
+    EXPECT_LT(Clock::now() - before, kBound / 2);
+  });
+}
+
 TEST(WireReceiver, SleepElsewhereSleeps) {
   on_own_thread([] {
     const auto before = Clock::now();

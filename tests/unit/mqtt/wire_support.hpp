@@ -29,6 +29,7 @@ ssize_t __wrap_writev(int fd, const iovec* parts, int count);
 int __wrap_poll(pollfd* fds, nfds_t count, int timeout_ms);
 int __wrap_close(int fd);
 int __wrap_usleep(useconds_t time);
+void __wrap_Thread_set_name(const char* name);
 int __wrap_SSL_read(SSL* ssl, void* to, int size);
 int __wrap_SSL_write(SSL* ssl, const void* from, int size);
 int __wrap_SSL_pending(const SSL* ssl);
