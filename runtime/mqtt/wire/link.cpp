@@ -75,6 +75,7 @@ int Link::read_tls(SSL* ssl, void* to, int size, int& error) {
   {
     MutexLock lock(mutex_);
     ssl_ = ssl;
+    ERR_clear_error();
     // One record at a time; what is in the socket already belongs to the same batch.
     std::size_t filled = 0;
     int got = 0;
@@ -160,6 +161,7 @@ bool Link::send_out() {
       if (sent < 0 && errno == EINTR) continue;
     } else {
       if (retry_.empty()) retry_.swap(out_);
+      ERR_clear_error();
       sent = SSL_write(ssl_, retry_.data(), static_cast<int>(retry_.size()));
       if (sent > 0) {
         retry_.clear();
@@ -230,6 +232,7 @@ int Link::write_tls(SSL* ssl, const void* from, int size, int& error) {
     error = SSL_ERROR_WANT_WRITE;
     return -1;
   }
+  ERR_clear_error();
   const int sent = SSL_write(ssl, from, size);
   error = SSL_get_error(ssl, sent);
   library_waits_ = sent <= 0 && (error == SSL_ERROR_WANT_WRITE || error == SSL_ERROR_WANT_READ);

@@ -3,8 +3,8 @@
 #
 # The static archive becomes one relocatable object in which the names below are others, so the
 # wrapping reaches the library and nothing else of the program.
-set(WRAPPED_CALLS socket connect getaddrinfo recv writev poll close usleep SSL_read SSL_write SSL_pending SSL_get_error
-                  SSL_shutdown)
+set(WRAPPED_CALLS socket connect getaddrinfo recv writev poll close usleep SSL_connect SSL_read SSL_write SSL_pending
+                  SSL_get_error SSL_shutdown ERR_clear_error)
 set(WRAPPED_TRACING StackTrace_entry StackTrace_exit Log mymalloc myrealloc myfree)
 # Functions between parts of the library; where a version has no such function, its wrap is idle.
 set(WRAPPED_INSIDE Thread_set_name MQTTProtocol_retry ListFindItem)

@@ -2,6 +2,7 @@
 // references to them these names (wire.cmake); no other code of the program is touched.
 #include <fcntl.h>
 #include <netdb.h>
+#include <openssl/err.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -37,6 +38,18 @@ thread_local LastTls last_tls;
 // Log levels of Paho; below it there is tracing, and a message for every packet.
 constexpr int kErrorLevel = 5;
 
+// Mostly it is the object of the call before. A link is gone before its object is, so one that is
+// not belongs to this object and not to one that had its address.
+Link& link_of_tls(const SSL* ssl) {
+  thread_local const SSL* last = nullptr;
+  thread_local std::shared_ptr<Link> link;
+  if (last != ssl || link->gone()) {
+    link = link_of(SSL_get_fd(ssl));
+    last = ssl;
+  }
+  return *link;
+}
+
 // The library reads packet after packet from one connection: mostly it is the one before.
 Link& link_to_read(int fd, std::shared_ptr<Link>& keep) {
   if (Receiver::is_receive_thread()) {
@@ -65,6 +78,7 @@ using triggerd::mqtt::wire::find_link;
 using triggerd::mqtt::wire::last_tls;
 using triggerd::mqtt::wire::Link;
 using triggerd::mqtt::wire::link_of;
+using triggerd::mqtt::wire::link_of_tls;
 using triggerd::mqtt::wire::Receiver;
 
 // The library notes that a socket has failed under its number, and looks for the connection with
@@ -127,21 +141,29 @@ int __wrap_usleep(useconds_t time) {
   return ::nanosleep(&wait, nullptr);
 }
 
+// The library clears the errors before each byte that it reads. Most of them are here already: the
+// calls that reach OpenSSL do it instead.
+void __wrap_ERR_clear_error() {}
+
+int __wrap_SSL_connect(SSL* ssl) {
+  ERR_clear_error();
+  return SSL_connect(ssl);
+}
+
 int __wrap_SSL_read(SSL* ssl, void* to, int size) {
   last_tls.ssl = ssl;
-  last_tls.result = link_of(SSL_get_fd(ssl))->read_tls(ssl, to, size, last_tls.error);
+  last_tls.result = link_of_tls(ssl).read_tls(ssl, to, size, last_tls.error);
   return last_tls.result;
 }
 
 int __wrap_SSL_write(SSL* ssl, const void* from, int size) {
   last_tls.ssl = ssl;
-  last_tls.result = link_of(SSL_get_fd(ssl))->write_tls(ssl, from, size, last_tls.error);
+  last_tls.result = link_of_tls(ssl).write_tls(ssl, from, size, last_tls.error);
   return last_tls.result;
 }
 
 int __wrap_SSL_pending(const SSL* ssl) {
-  const auto link = find_link(SSL_get_fd(ssl));
-  return link ? link->pending_tls(const_cast<SSL*>(ssl)) : SSL_pending(ssl);
+  return link_of_tls(ssl).pending_tls(const_cast<SSL*>(ssl));
 }
 
 int __wrap_SSL_get_error(const SSL* ssl, int result) {
