@@ -50,6 +50,11 @@ class Contender:
         self.guarantee = guarantee
         self.ours = ours
 
+    def guarantee_at(self, qos):
+        """At QoS 2 a message is the client's with PUBREC. The libraries write that before they call
+        back, and keep the message in memory alone."""
+        return AT_ONCE if qos == 2 and not self.ours else self.guarantee
+
     def start(self, job):
         """A running Process."""
         raise NotImplementedError

@@ -9,14 +9,14 @@ import sys
 import time
 from pathlib import Path
 
-from bench import charts, installation, machine, measuring, report
+from bench import charts, installation, machine, measuring, micro, report
 from bench.processes import Failure
-from bench.scenarios import end_to_end, footprint, growth, ingest, later, work
+from bench.scenarios import end_to_end, footprint, growth, ingest, later, reload, work
 from bench.scenarios.setting import Paths, Setting
 
 SOURCE = Path(__file__).resolve().parent.parent
 ROOT = SOURCE.parent.parent
-SCENARIOS = ('ingest', 'end-to-end', 'work', 'growth', 'footprint')
+SCENARIOS = ('ingest', 'end-to-end', 'work', 'growth', 'footprint', 'reload')
 
 
 def arguments():
@@ -48,7 +48,7 @@ def arguments():
 def plan(setting, only):
     """Scenarios with the cells that were asked for."""
     scenarios = [module.scenario(setting)
-                 for module in (ingest, end_to_end, work, growth, footprint)]
+                 for module in (ingest, end_to_end, work, growth, footprint, reload)]
     if only:
         for scenario in scenarios:
             asked = [each.partition(':')[2] for each in only
@@ -131,6 +131,7 @@ def run(chosen, setting):
               'worse than they could be, and noisy', flush=True)
     ticks, began, date = machine.ticks(), time.monotonic(), time.strftime('%Y-%m-%d', time.gmtime())
     results = measure(scenarios, repetitions, paths)
+    pieces = [] if chosen.only else micro.measure(setting)
     whole = {
         'format': 1,
         'date': date,
@@ -145,6 +146,7 @@ def run(chosen, setting):
         'contenders': [{'name': each.name, 'title': each.title, 'guarantee': each.guarantee}
                        for each in [*setting.everybody, setting.ceiling]],
         'scenarios': results,
+        'pieces': pieces,
         'ahead': report.ahead(results),
     }
     write(paths.output, whole, chosen.smoke)

@@ -18,7 +18,7 @@ GIVE_UP_AFTER = 2  # failures of one contender in one cell
 class Metric:
     name: str
     title: str
-    unit: str  # 'messages/s', 'us', 's', 'bytes', 'share', 'messages'
+    unit: str  # 'messages/s', 'us', 's', 'bytes', 'share', or what is counted
     better: str | None = None  # 'higher', 'lower'; None: nothing to compare
 
 
@@ -101,7 +101,7 @@ def _result(cell, runs, failures):
         results.append({
             'contender': contender.name,
             'title': contender.title,
-            'guarantee': contender.guarantee,
+            'guarantee': contender.guarantee_at(cell.settings.get('qos')),
             'ours': contender.ours,
             'metrics': metrics,
             'failures': failures[contender.name],

@@ -13,7 +13,7 @@ def _three(value):
     """Three digits that mean something."""
     if value >= 1000:
         return f'{value:,.0f}'
-    if value >= 100:
+    if value >= 100 or value == 0:
         return f'{value:.0f}'
     return f'{value:.1f}' if value >= 10 else f'{value:.2f}'
 
@@ -222,6 +222,19 @@ def _scenario(scenario, whole, drawn, notes):
     return lines
 
 
+def _pieces(whole):
+    if not whole['pieces']:
+        return []
+    rows = [[each['name'], entry({'median': each['ns'] / 1000, 'repetitions': 1, 'noisy': False},
+                                 'us'),
+             entry({'median': each['items_per_second'], 'repetitions': 1, 'noisy': False},
+                   'messages/s') if each['items_per_second'] else '']
+            for each in whole['pieces']]
+    return ['## The pieces', '', 'Each hot piece by itself, without a server: `bench-micro`, which '
+            'has a number at the end of a name where it is about so many messages, or filters, at '
+            'once.', '', *_table(['piece', 'one round', 'messages, or filters, a second'], rows)]
+
+
 def _ahead_lines(whole):
     if not whole['ahead']:
         return ['No contender is ahead of the mode of triggerd that promises the same, in any '
@@ -264,9 +277,12 @@ def markdown(whole, drawn):
     lines += ['What a contender promises for QoS 1 is when it acknowledges a message. At once: '
               'libmosquitto, Node-RED, mosquitto_sub, triggerd `received`. When it is handled: '
               'Paho C, MQTT.js, triggerd `finished`. When it is handled or on disk, so that a slow '
-              'service does not hold up the server: triggerd `durable`, the default.', '']
+              'service does not hold up the server: triggerd `durable`, the default. At QoS 2 all '
+              'other clients have a message in memory alone once they have answered with PUBREC, '
+              'so what they promise is `received`.', '']
     for scenario in whole['scenarios']:
         lines += _scenario(scenario, whole, drawn, notes)
+    lines += _pieces(whole)
     if notes:
         lines += ['## Failures', '']
         lines += [f'{number}. {note}' for number, note in enumerate(notes, 1)] + ['']

@@ -105,12 +105,17 @@ class Mosquitto(Process):
         return self.WARM_UP
 
 
-def publish(programs, folder, server, *, seconds, **options):
-    """bench-publish, to its end; what it says, and the seconds it really took."""
-    command = [programs / 'bench-publish', '--port', server.port, '--seconds', seconds]
+def publish_beside(programs, folder, server, **options):
+    """bench-publish, running."""
+    command = [programs / 'bench-publish', '--port', server.port]
     for name, value in options.items():
         command += [f'--{name}', value]
-    with Process('bench-publish', command, folder) as process:
+    return Process('bench-publish', command, folder)
+
+
+def publish(programs, folder, server, *, seconds, **options):
+    """bench-publish, to its end; what it says, and the seconds it really took."""
+    with publish_beside(programs, folder, server, seconds=seconds, **options) as process:
         process.finish(seconds + 30)
         return process.report(), time.monotonic() - process.began
 

@@ -38,12 +38,15 @@ class Triggerd(Contender):
         return process.wait_for(' runtime.ready ', within)
 
     def report(self, process, job):
-        """The service writes it, one for each trigger; the latencies are those of the first."""
+        """Each instance of the service writes a line; the latencies are those of the first."""
         reports = []
         for number in range(job.triggers):
             try:
-                reports.append(json.loads(self._report(job, number).read_text()))
-            except (OSError, json.JSONDecodeError):
+                lines = self._report(job, number).read_text().splitlines()
+                reports.append(json.loads(lines[0]))
+                # A reload has ended one instance and begun another.
+                reports[-1]['received'] = sum(json.loads(line)['received'] for line in lines)
+            except (OSError, IndexError, json.JSONDecodeError):
                 raise Failure(f'the service of trigger {number} reported nothing: '
                               f'{process.last_words()}') from None
         return {**reports[0], 'received': sum(report['received'] for report in reports)}
@@ -61,7 +64,9 @@ class Triggerd(Contender):
     def _configuration(self, job):
         extra = job.extra
         text = [
-            '[runtime]', 'name = "bench"', f'plugin_dirs = ["{self._plugins}"]',
+            '[runtime]', 'name = "bench"',
+            f'plugin_dirs = ["{extra.get("plugins", self._plugins)}"]',
+            f'hot_reload = {str(extra.get("hot_reload", False)).lower()}',
             f'drain_timeout = "{extra.get("drain_timeout", "10s")}"',
             f'state_dir = "{extra.get("state_dir", "state")}"',
             '[inbox]', f'sync = "{self.sync}"', 'max_size = "16GiB"',

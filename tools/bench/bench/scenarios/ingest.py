@@ -44,8 +44,8 @@ def scenario(setting):
 
     def contenders(qos, small=False):
         if small:
-            chosen = setting.named('triggerd-durable-disk', 'triggerd-finished', 'mosquitto',
-                                   'paho', 'mqttjs')
+            chosen = setting.named('triggerd-durable-disk', 'triggerd-finished',
+                                   'triggerd-received', 'mosquitto', 'paho', 'mqttjs')
         elif setting.profile == 'full':
             chosen = setting.everybody
         else:

@@ -62,7 +62,7 @@ class Bench {
     if (report_.empty()) return;
     const std::string line =
         bench::report_line(received_.load(), latency_wanted_ ? &latency_ : nullptr) + "\n";
-    std::FILE* out = std::fopen(report_.c_str(), "we");
+    std::FILE* out = std::fopen(report_.c_str(), "ae");
     if (out == nullptr) throw std::runtime_error("cannot write the report " + report_);
     std::fwrite(line.data(), 1, line.size(), out);
     std::fclose(out);
