@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <openssl/err.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -14,6 +15,12 @@ namespace triggerd::mqtt::wire {
 namespace {
 
 constexpr std::size_t kAhead = 65'536;
+// After a packet of kLarge bytes the next one is taken for large, too: to copy it would cost more
+// than another call to the system, so only kLittle bytes are read ahead of it.
+constexpr std::size_t kLarge = 16'384;
+constexpr std::size_t kLittle = 2'048;
+// The library reads it in pieces before it asks for the rest of a packet at once.
+constexpr std::size_t kFixedHeader = 5;
 // No acknowledgement is longer, so longer writes are not looked at.
 constexpr std::size_t kShort = 128;
 constexpr std::size_t kGreeting = 1'024;
@@ -29,9 +36,13 @@ std::size_t Link::serve(void* to, std::size_t size) {
   std::memcpy(to, ahead_.get() + at_, served);
   if (!established_) greeting_.assign(ahead_.get() + at_, std::min(end_ - at_, kGreeting));
   at_ += served;
+  came();
+  return served;
+}
+
+void Link::came() {
   established_ = true;
   Receiver::of_this_thread().reading(*this);
-  return served;
 }
 
 // The library asks for the whole rest of a packet at once, so what it asks for is a packet's
@@ -49,18 +60,33 @@ ssize_t Link::read(void* to, std::size_t size) {
     errno = EMSGSIZE;
     return -1;
   }
+  if (size > kFixedHeader) large_ = size >= kLarge;
+  if (large_ && size > kFixedHeader) return read_large(static_cast<char*>(to), size);
   if (buffered() > 0) return static_cast<ssize_t>(serve(to, size));
-  if (size >= kAhead) {
-    const ssize_t got = ::recv(fd_, to, size, 0);
-    if (got > 0) Receiver::of_this_thread().reading(*this);
-    return got;
-  }
   if (!ahead_) ahead_ = Receiver::of_this_thread().take_buffer(kAhead);
-  const ssize_t got = ::recv(fd_, ahead_.get(), kAhead, 0);
+  const ssize_t got = ::recv(fd_, ahead_.get(), large_ ? kLittle : kAhead, 0);
   if (got <= 0) return got;
   at_ = 0;
   end_ = static_cast<std::size_t>(got);
   return static_cast<ssize_t>(serve(to, size));
+}
+
+// Most of a large packet goes where the library wants it, and only what comes behind it is read
+// ahead.
+ssize_t Link::read_large(char* to, std::size_t size) {
+  const std::size_t served = buffered() > 0 ? serve(to, size) : 0;
+  if (served == size) return static_cast<ssize_t>(served);
+  if (!ahead_) ahead_ = Receiver::of_this_thread().take_buffer(kAhead);
+  const iovec parts[] = {{.iov_base = to + served, .iov_len = size - served},
+                         {.iov_base = ahead_.get(), .iov_len = kLittle}};
+  const ssize_t got = ::readv(fd_, parts, 2);
+  // What ended it comes up again with the next read.
+  if (got <= 0) return served > 0 ? static_cast<ssize_t>(served) : got;
+  came();
+  const auto rest = static_cast<std::size_t>(got);
+  at_ = 0;
+  end_ = rest - std::min(rest, size - served);
+  return static_cast<ssize_t>(served + rest - end_);
 }
 
 int Link::read_tls(SSL* ssl, void* to, int size, int& error) {

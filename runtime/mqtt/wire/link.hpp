@@ -94,6 +94,8 @@ class Link : public std::enable_shared_from_this<Link> {
 
  private:
   std::size_t serve(void* to, std::size_t size);
+  void came();
+  ssize_t read_large(char* to, std::size_t size);
   bool too_long(std::size_t size);
   bool note_ack(std::string_view bytes);
   void flush_locked() TRIGGERD_REQUIRES(mutex_);
@@ -107,6 +109,7 @@ class Link : public std::enable_shared_from_this<Link> {
   std::unique_ptr<char[]> ahead_;
   std::size_t at_ = 0;
   std::size_t end_ = 0;
+  bool large_ = false;  // so was the last packet
   bool established_ = false;
   int connect_looks_ = 0;
   std::string greeting_;

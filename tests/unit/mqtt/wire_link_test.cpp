@@ -82,6 +82,45 @@ TEST_P(WireLink, AReadLargerThanTheBufferGoesStraight) {
   });
 }
 
+// As the library does: a byte, the length, and the rest of the packet at once, with what is short
+// of it after the next poll.
+TEST_P(WireLink, LargeAndSmallPacketsAreOneStream) {
+  on_own_thread([] {
+    const Pair pair(GetParam());
+    const std::size_t sizes[] = {10, 20'000, 70'000, 5, 16'384, 16'383, 200'000, 100, 1, 65'536};
+    std::string sent;
+    for (const std::size_t size : sizes) {
+      sent += "h01";
+      for (std::size_t i = 0; i < size; ++i) sent += static_cast<char>('a' + (sent.size() % 23));
+    }
+    std::thread peer([&] {
+      std::size_t at = 0;
+      for (std::size_t piece = 1; at < sent.size(); piece = std::min(piece * 3, sent.size())) {
+        pollfd room{.fd = pair.peer(), .events = POLLOUT, .revents = 0};
+        if (::poll(&room, 1, kBoundMs) != 1) return;
+        const std::size_t most = std::min(piece, sent.size() - at);
+        const ssize_t went = ::send(pair.peer(), sent.data() + at, most, MSG_DONTWAIT);
+        at += went > 0 ? static_cast<std::size_t>(went) : 0;
+      }
+    });
+    std::string got;
+    const auto until = Clock::now() + kBound;
+    for (const std::size_t size : sizes) {
+      for (std::size_t part : {std::size_t{1}, std::size_t{2}, size}) {
+        while (part > 0 && Clock::now() < until) {
+          if (library_polls(pair.ours(), 20) == 0) continue;
+          const std::string read = library_reads(pair.ours(), part);
+          part -= read.size();
+          got += read;
+        }
+      }
+    }
+    peer.join();
+    EXPECT_EQ(got.size(), sent.size());
+    EXPECT_TRUE(got == sent);
+  });
+}
+
 TEST_P(WireLink, APacketOverTheLimitFailsTheRead) {
   on_own_thread([] {
     const Pair pair(GetParam());
