@@ -18,7 +18,7 @@ constexpr Exception kExceptions[] = {
     {"shared5", "rabbitmq", "no"},
     // Its queues know no QoS 2, and it answers one with PUBACK.
     {"qos2", "rabbitmq", "comes with QoS 1"},
-    {"publish2", "rabbitmq", "comes with QoS 1"},
+    {"publish2", "rabbitmq", "no: comes, and the connection ends"},
     // It takes "$share" for the first level of a topic like any other.
     {"shared", "rabbitmq", "no: granted, and nothing comes"},
     // It looks a retained message up by its topic.
