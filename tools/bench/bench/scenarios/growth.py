@@ -32,10 +32,8 @@ message grows by less than a quarter over the whole range. The report says where
 # Why a cost is not flat, as far as somebody has looked; said where the figures say that it is not.
 WHY = {
     'growth: triggers':
-        'Each trigger has a connection, and for each packet the MQTT library walks over all '
-        'connections of the process, twice: to find the one of the socket, and to look for '
-        'messages to send again (MQTTProtocol_retry). With perf: four fifths of the processor time '
-        'at 1000 triggers.',
+        'Each trigger has a connection and a worker, so messages that come to one connection in one '
+        'batch come one by one to many.',
     'growth: payload':
         'Each byte is copied out of the socket and into the message.',
 }
