@@ -65,7 +65,7 @@ void tell_metrics(const Instance& instance, Events& events) {
 }
 
 // A call that does not return keeps everything else from ending: the process just goes.
-int leave_now(int code) {
+[[noreturn]] void leave_now(int code) {
   std::fflush(nullptr);
   ::_exit(code);
 }
