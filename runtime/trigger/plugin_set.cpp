@@ -3,12 +3,16 @@
 #include <fmt/format.h>
 #include <stdlib.h>
 
+#include "plugin/child_probe.hpp"
 #include "plugin/staged_copy.hpp"
 #include "plugin/work.hpp"
 #include "trigger/monitor.hpp"
 
 namespace triggerd::trigger {
 namespace {
+
+// A first load is once a plugin, and a slow start is better than none.
+constexpr Millis kProbeTimeout{15'000};
 
 // create() may call no host function that gets here; a service that does so all the same is told.
 class NoHost final : public plugin::InstanceHost {
@@ -22,8 +26,12 @@ class NoHost final : public plugin::InstanceHost {
 
 }  // namespace
 
-PluginSet::PluginSet(const config::Config& config, std::filesystem::path stage_dir, Log& log)
-    : config_(config), stage_dir_(std::move(stage_dir)), log_(log) {}
+PluginSet::PluginSet(const config::Config& config, std::filesystem::path stage_dir, Log& log,
+                     std::filesystem::path probe_program)
+    : config_(config),
+      stage_dir_(std::move(stage_dir)),
+      log_(log),
+      probe_program_(std::move(probe_program)) {}
 
 Result<std::shared_ptr<plugin::Generation>> PluginSet::load(const std::string& plugin,
                                                             const std::string& package) {
@@ -38,7 +46,13 @@ Result<std::shared_ptr<plugin::Generation>> PluginSet::load(const std::string& p
              .stage_dir = carrier == nullptr ? stage_dir_ : stage_dir_ / carrier->name,
              .last_number = 0,
              .generation = {}});
-  if (is_new) at->second.generation = load_file(at->second, *file, {});
+  if (is_new) {
+    at->second.generation =
+        load_file(at->second, *file, [this](const plugin::StagedCopy& copy) -> Result<> {
+          if (probe_program_.empty()) return {};
+          return plugin::probe_in_child(probe_program_, copy.path(), kProbeTimeout);
+        });
+  }
   return at->second.generation;
 }
 
@@ -136,9 +150,10 @@ config::Diagnostic monitor_diagnostic(const config::Trigger& trigger, const Erro
 }
 
 std::vector<config::Diagnostic> probe_plugins(const config::Config& config,
-                                              const std::filesystem::path& stage_dir, Log& log) {
+                                              const std::filesystem::path& stage_dir, Log& log,
+                                              const std::filesystem::path& probe_program) {
   std::vector<config::Diagnostic> found;
-  PluginSet plugins(config, stage_dir, log);
+  PluginSet plugins(config, stage_dir, log, probe_program);
   for (const config::Trigger& trigger : config.triggers) {
     if (is_of_disabled_package(config, trigger)) continue;
     auto generation = plugins.load(trigger.plugin, trigger.package);

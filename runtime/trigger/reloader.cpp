@@ -64,10 +64,6 @@ Result<Reloader::Report> Reloader::reload(const std::string& plugin, bool force)
     return fail("plugin \"{}\" is not loaded; there are {}", plugin,
                 fmt::join(plugins_.names(), ", "));
   }
-  // What passed its probation is what a bad one is replaced with, not another bad one.
-  const auto probation = probations_.find(plugin);
-  const std::filesystem::path previous =
-      probation != probations_.end() ? probation->second.previous : keep_previous(*old);
   auto done = replace(plugin, {}, force);
   if (!done) {
     log_.error("plugin.reload_failed", {{"plugin", plugin}, {"stage", done.error().stage}},
@@ -80,7 +76,11 @@ Result<Reloader::Report> Reloader::reload(const std::string& plugin, bool force)
     log_.debug("plugin.unchanged", {{"plugin", plugin}}, "the file is what is in service already");
     return *done;
   }
-  begin_probation(plugin, previous);
+  // What passed its probation is what a bad one is replaced with, not another bad one. The copy of
+  // `old` is there as long as `old` is.
+  const auto probation = probations_.find(plugin);
+  begin_probation(
+      plugin, probation != probations_.end() ? probation->second.previous : keep_previous(*old));
   return *done;
 }
 

@@ -92,7 +92,7 @@ Runtime::Runtime(const config::Config& config, std::filesystem::path state_dir, 
       control_(system_clock()),
       library_(log),
       resolver_(mqtt::make_system_resolver()),
-      plugins_(config, state_dir_ / "plugins", log),
+      plugins_(config, state_dir_ / "plugins", log, probe_program),
       package_failures_(config),
       reloader_(plugins_, triggers_, control_,
                 {.probe_program = std::move(probe_program),
@@ -320,6 +320,17 @@ void Runtime::end_removed_sessions() {
 
 // ---- Administration ----
 
+// Calls it on the control thread, where everything that changes what a trigger runs takes turns;
+// here, where that thread does not run.
+template <class Call>
+auto Runtime::on_control(Call call) {
+  if (!control_thread_.joinable()) return call();
+  // Shared, for it may be set a little longer than it is waited for.
+  const auto done = std::make_shared<std::promise<decltype(call())>>();
+  control_.post([&call, done] { done->set_value(call()); });
+  return done->get_future().get();
+}
+
 Result<Trigger*> Runtime::find_trigger(std::string_view name) const {
   for (const auto& trigger : triggers_) {
     if (trigger->name() == name) return trigger.get();
@@ -331,13 +342,13 @@ Result<> Runtime::disable(std::string_view trigger, const std::string& by,
                           const std::string& reason) {
   auto found = find_trigger(trigger);
   if (!found) return tl::make_unexpected(found.error());
-  return (*found)->disable(by, reason, config_.runtime.drain_timeout);
+  return on_control([&] { return (*found)->disable(by, reason, config_.runtime.drain_timeout); });
 }
 
 Result<> Runtime::enable(std::string_view trigger) {
   auto found = find_trigger(trigger);
   if (!found) return tl::make_unexpected(found.error());
-  return (*found)->enable();
+  return on_control([&] { return (*found)->enable(); });
 }
 
 Result<> Runtime::replay_dead_letter(std::int64_t number) {
@@ -349,9 +360,7 @@ Result<> Runtime::replay_dead_letter(std::int64_t number) {
 }
 
 Result<Reloader::Report> Runtime::reload_plugin(const std::string& plugin, bool force) {
-  std::promise<Result<Reloader::Report>> report;
-  control_.post([&] { report.set_value(reloader_.reload(plugin, force)); });
-  return report.get_future().get();
+  return on_control([&] { return reloader_.reload(plugin, force); });
 }
 
 Result<> Runtime::watch_plugins() {
@@ -479,6 +488,7 @@ bool Runtime::stop() {
   reloader_.cancel();
   control_thread_.request_stop();
   if (control_thread_.joinable()) control_thread_.join();
+  control_.run_due();  // somebody may wait for what was posted last
   for (const auto& trigger : triggers_) trigger->stop_receiving();
   for (const auto& trigger : triggers_) trigger->drain(drained);
   (void)writer_->flush(quiet_by);

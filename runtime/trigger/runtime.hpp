@@ -33,11 +33,12 @@ namespace triggerd::trigger {
 
 class AliasConnection;
 
-// Used from one thread, main's. Outlived by `config`, `log` and the state folder's lock.
+// Used from one thread, main's, but for administration. Outlived by `config`, `log` and the state
+// folder's lock.
 class Runtime {
  public:
   // `probe_program` is this program, which runs itself as `PROGRAM --probe FILE` before it loads
-  // another build of a plugin; empty: it does not.
+  // a plugin, or another build of one; empty: it does not.
   Runtime(const config::Config& config, std::filesystem::path state_dir, Log& log,
           std::filesystem::path probe_program = {});
   ~Runtime();
@@ -59,7 +60,8 @@ class Runtime {
   // the end of the process ends it; then this object must not be destroyed.
   [[nodiscard]] bool stop();
 
-  // ---- Administration of what runs. Errors say what there is not. ----
+  // ---- Administration of what runs. Errors say what there is not. Between start() and stop() it
+  // may come from any thread: what it changes is changed on the control thread. ----
 
   // Stops a trigger for good, over restarts, or starts it again. `by` is who, for the record.
   Result<> disable(std::string_view trigger, const std::string& by, const std::string& reason);
@@ -79,6 +81,8 @@ class Runtime {
   std::vector<config::Diagnostic> prepare_triggers();
   void leave_out_broken_packages();
   void report_readiness();
+  template <class Call>
+  auto on_control(Call call);
   Result<Trigger*> find_trigger(std::string_view name) const;
   Result<> watch_plugins();
   void report_strangers();
