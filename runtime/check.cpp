@@ -41,7 +41,7 @@ int check(const std::string& file, const config::Config& config) {
     fmt::print("{}\n", mqtt::tls::to_string(remark));
   }
   auto diagnostics = config.package_problems();
-  const auto probed = trigger::probe_plugins(config, name, *log);
+  const auto probed = trigger::probe_plugins(config, name, *log, "/proc/self/exe");
   diagnostics.insert(diagnostics.end(), probed.begin(), probed.end());
   std::filesystem::remove_all(name, error);
   if (!diagnostics.empty()) return report(diagnostics);

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <stdlib.h>
 
+#include <algorithm>
+
 #include "plugin/staged_copy.hpp"
 #include "plugin/work.hpp"
 #include "trigger/monitor.hpp"
@@ -22,8 +24,12 @@ class NoHost final : public plugin::InstanceHost {
 
 }  // namespace
 
-PluginSet::PluginSet(const config::Config& config, std::filesystem::path stage_dir, Log& log)
-    : config_(config), stage_dir_(std::move(stage_dir)), log_(log) {}
+PluginSet::PluginSet(const config::Config& config, std::filesystem::path stage_dir, Log& log,
+                     std::filesystem::path worker_program)
+    : config_(config),
+      stage_dir_(std::move(stage_dir)),
+      log_(log),
+      worker_program_(std::move(worker_program)) {}
 
 Result<std::shared_ptr<plugin::Generation>> PluginSet::load(const std::string& plugin,
                                                             const std::string& package) {
@@ -40,6 +46,16 @@ Result<std::shared_ptr<plugin::Generation>> PluginSet::load(const std::string& p
              .generation = {}});
   if (is_new) at->second.generation = load_file(at->second, *file, {});
   return at->second.generation;
+}
+
+// Whether a trigger that is not isolated names it. One of that name in another package counts too:
+// then it is loaded for nothing, and no more.
+bool PluginSet::in_process(const Loaded& loaded) const {
+  return std::any_of(
+      config_.triggers.begin(), config_.triggers.end(), [&](const config::Trigger& trigger) {
+        return trigger.isolation == config::Isolation::none &&
+               (trigger.plugin == loaded.plugin || trigger.monitor_plugin == loaded.plugin);
+      });
 }
 
 const config::Package* PluginSet::carrier_of(const std::filesystem::path& file) const {
@@ -63,6 +79,8 @@ Result<std::shared_ptr<plugin::Generation>> PluginSet::load_file(Loaded& loaded,
                                    .stage_dir = loaded.stage_dir,
                                    .number = ++loaded.last_number,
                                    .verify = std::move(verify),
+                                   .worker_program = worker_program_,
+                                   .in_process = in_process(loaded),
                                    .leaked = leaked_},
                                   log_);
 }
@@ -136,9 +154,10 @@ config::Diagnostic monitor_diagnostic(const config::Trigger& trigger, const Erro
 }
 
 std::vector<config::Diagnostic> probe_plugins(const config::Config& config,
-                                              const std::filesystem::path& stage_dir, Log& log) {
+                                              const std::filesystem::path& stage_dir, Log& log,
+                                              const std::filesystem::path& worker_program) {
   std::vector<config::Diagnostic> found;
-  PluginSet plugins(config, stage_dir, log);
+  PluginSet plugins(config, stage_dir, log, worker_program);
   for (const config::Trigger& trigger : config.triggers) {
     if (is_of_disabled_package(config, trigger)) continue;
     auto generation = plugins.load(trigger.plugin, trigger.package);

@@ -18,8 +18,10 @@ namespace triggerd::trigger {
 
 class PluginSet {
  public:
-  // `stage_dir` receives the private copies; it is made where it is missing.
-  PluginSet(const config::Config& config, std::filesystem::path stage_dir, Log& log);
+  // `stage_dir` receives the private copies; it is made where it is missing. `worker_program` is
+  // this program, for triggers with isolation = "process".
+  PluginSet(const config::Config& config, std::filesystem::path stage_dir, Log& log,
+            std::filesystem::path worker_program = {});
 
   // `plugin` as a trigger of `package` means it (empty: of the configuration's own files), loaded
   // at the first call for it: two packages may each carry one of that name. The error is told once
@@ -56,11 +58,13 @@ class PluginSet {
   Result<std::shared_ptr<plugin::Generation>> load_file(Loaded& loaded,
                                                         const std::filesystem::path& file,
                                                         Verify verify);
+  bool in_process(const Loaded& loaded) const;
   const config::Package* carrier_of(const std::filesystem::path& file) const;
 
   const config::Config& config_;
   const std::filesystem::path stage_dir_;
   Log& log_;
+  const std::filesystem::path worker_program_;
   std::map<std::string, Loaded> loaded_;
   const std::shared_ptr<std::atomic<unsigned>> leaked_ = std::make_shared<std::atomic<unsigned>>(0);
 };
@@ -78,6 +82,7 @@ Result<std::string> probe_plugin(const std::filesystem::path& file, Log& log);
 
 // For --check: loads every plugin, and makes and destroys an instance for every trigger.
 std::vector<config::Diagnostic> probe_plugins(const config::Config& config,
-                                              const std::filesystem::path& stage_dir, Log& log);
+                                              const std::filesystem::path& stage_dir, Log& log,
+                                              const std::filesystem::path& worker_program = {});
 
 }  // namespace triggerd::trigger

@@ -37,7 +37,7 @@ class AliasConnection;
 class Runtime {
  public:
   // `probe_program` is this program, which runs itself as `PROGRAM --probe FILE` before it loads
-  // another build of a plugin; empty: it does not.
+  // another build of a plugin, and as `PROGRAM --worker` for isolated triggers; empty: it does not.
   Runtime(const config::Config& config, std::filesystem::path state_dir, Log& log,
           std::filesystem::path probe_program = {});
   ~Runtime();
