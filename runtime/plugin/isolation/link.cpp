@@ -19,6 +19,7 @@ namespace {
 constexpr Millis kLook{1'000};  // also when nothing wakes it
 constexpr Millis kSoon{1};      // while the worker may have something to say and does not wake us
 constexpr Millis kMetricsWait{200};
+constexpr int kLastTurns = 1'000;  // for verdicts, of which there are a few
 constexpr Millis kEndGrace{2'000};  // for a worker that was told to end
 
 Monotonic now() {
@@ -213,7 +214,8 @@ Result<std::string> Link::order(ToWorker order, std::string bytes, Millis patien
     turn(std::min(kLook, std::chrono::ceil<Millis>(deadline - now())));
   }
   quiet_end_ = false;
-  if (!process_) return fail("its worker process was ended by {}", ended_by_);
+  // One that ended after it had answered has done what it was told.
+  if (!reply_ && !process_) return fail("its worker process was ended by {}", ended_by_);
   if (!reply_) {
     bury("");
     return fail("its worker process did not answer within {} ms", patience.count());
@@ -255,7 +257,7 @@ void Link::end_serving(Monotonic deadline) {
     const auto joined = order(ToWorker::join, std::move(bytes), left + kLook);
     if (!joined && process_) bury("");
   }
-  while (process_ && hear()) {
+  for (int i = 0; i < kLastTurns && process_ && hear(); ++i) {
   }
   source_ = nullptr;
   source.lost({.why = WorkSource::Loss::Why::not_begun, .reason = {}});
@@ -309,11 +311,9 @@ void Link::close(bool in_good_order) {
 
 // It has ended, or is ended now, for this reason.
 void Link::bury(const std::string& why) {
-  // A verdict that it gave counts.
-  while (hear()) {
-  }
   const bool by_itself = process_->has_ended;
   const std::string ending = process_->child.end();
+  // A verdict that it gave counts. It adds nothing any more, so this has an end.
   while (hear()) {
   }
   ended_by_ = why.empty() ? ending : by_itself ? ending : fmt::format("{}: {}", ending, why);

@@ -14,9 +14,10 @@ namespace {
 
 // Messages are handed over ahead as far as they take so long together.
 constexpr std::uint64_t kAheadNs = 500'000;
-constexpr std::size_t kMostAhead = 63;
+constexpr std::size_t kMostAhead = 255;
 // In one turn, so that tasks and the socket get theirs.
-constexpr int kTurn = 256;
+constexpr int kTurn = 512;
+constexpr unsigned kTurnsForTheSocket = 16;
 constexpr std::size_t kMaxEvent = 64;
 
 }  // namespace
@@ -105,6 +106,8 @@ bool Link::hear() {
     heard = true;
     hear_ring(type, record_);
   }
+  // The ring is busy while the socket is quiet, and asking the socket is a system call.
+  if (heard && ++process_->turns % kTurnsForTheSocket != 0) return true;
   switch (process_->socket.receive()) {
     case HostSocket::State::open:
       break;

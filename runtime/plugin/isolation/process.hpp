@@ -24,6 +24,7 @@ struct Link::Process {
   bool has_ended = false;  // its process, or its end of the socket
   std::string rubbish{};   // what it wrote that makes no sense; then it has to go
   bool handled_one = false;
+  unsigned turns = 0;
 };
 
 }  // namespace triggerd::plugin::isolation

@@ -217,7 +217,7 @@ void encode(const trigger_message& message, bool follows, std::string& into) {
 bool decode_message(std::string& bytes, OwnedMessage& into) {
   into.bytes.swap(bytes);
   Decoder in(into.bytes);
-  trigger_message& message = into.message;
+  trigger_message& message = into;
   message = {};
   message.struct_size = sizeof message;
   message.token = in.number<std::uint64_t>();
@@ -229,9 +229,9 @@ bool decode_message(std::string& bytes, OwnedMessage& into) {
   message.id = str(in.text());
   message.topic = str(in.text());
   message.payload = bytes_of(in.text());
-  get_properties(in, into.properties);
-  message.properties = into.properties.data();
-  message.property_count = into.properties.size();
+  get_properties(in, into.owned_properties);
+  message.properties = into.owned_properties.data();
+  message.property_count = into.owned_properties.size();
   return in.complete();
 }
 

@@ -99,15 +99,13 @@ std::optional<std::vector<Metric>> decode_metrics(std::string_view bytes);
 void encode(const trigger_message& message, bool follows, std::string& into);
 
 // A message with all it points to.
-struct OwnedMessage {
+struct OwnedMessage : trigger_message {
+  OwnedMessage() : trigger_message() {}
+
   std::string bytes;
-  std::vector<trigger_property> properties;
-  trigger_message message{};
+  std::vector<trigger_property> owned_properties;
   bool follows = false;
   std::uint64_t begun_ns = 0;
-  // Nobody uses it any more once its call has returned and its attempt is over.
-  bool in_call = false;
-  bool over = false;
 };
 // Takes the bytes, and leaves those of an earlier message, whose memory is used again.
 bool decode_message(std::string& bytes, OwnedMessage& into);

@@ -47,6 +47,7 @@ const trigger_message* WorkerSide::take(std::stop_token stop) {
       const MutexLock lock(mutex_);
       if (stop.stop_requested()) return nullptr;
       if (const trigger_message* message = next()) return message;
+      answered_ns_ = 0;
     }
     knock();
     const std::stop_callback wake_up(stop, [this] {
@@ -65,7 +66,7 @@ void WorkerSide::take_more(std::vector<const trigger_message*>& batch) {
   while (batch.size() < kMaxBatch) {
     const trigger_message* const message = next();
     if (message == nullptr) return;
-    if (message == &kProbe || in_hands_.at(message->token)->follows) {
+    if (message == &kProbe) {
       kept_ = message;
       return;
     }
@@ -107,13 +108,11 @@ const trigger_message* WorkerSide::next() {
       recycle(std::move(owned));  // the host gives it again, after the one that failed
       continue;
     }
-    owned->in_call = true;
-    owned->over = false;
-    owned->begun_ns = now_ns();
-    trigger_message& message = owned->message;
-    message.trigger = {trigger_.c_str(), trigger_.size()};
-    message.deadline_mono_ns = owned->begun_ns + static_cast<std::uint64_t>(timeout_.count());
-    return &in_hands_.insert_or_assign(message.token, std::move(owned)).first->second->message;
+    // Right after another one, its time begins with the answer to that.
+    owned->begun_ns = answered_ns_ != 0 ? answered_ns_ : now_ns();
+    owned->trigger = {trigger_.c_str(), trigger_.size()};
+    owned->deadline_mono_ns = owned->begun_ns + static_cast<std::uint64_t>(timeout_.count());
+    return owned.release();  // answered() takes it back
   }
 }
 
@@ -128,17 +127,17 @@ void WorkerSide::answered(const trigger_message& message, Answer answer) {
   bool more = false;
   {
     const MutexLock lock(mutex_);
-    const auto found = in_hands_.find(message.token);
-    if (found != in_hands_.end()) {
-      OwnedMessage& owned = *found->second;
-      verdict.busy_ns = static_cast<std::uint32_t>(std::min<std::uint64_t>(
-          now_ns() - owned.begun_ns, std::numeric_limits<std::uint32_t>::max()));
-      owned.in_call = false;
-      if (verdict.answer.code != TRIGGER_PENDING || owned.over) {
-        recycle(std::move(found->second));
-        in_hands_.erase(found);
+    // Made by next(), and given to nobody else.
+    Owned owned(const_cast<OwnedMessage*>(static_cast<const OwnedMessage*>(&message)));
+    answered_ns_ = now_ns();
+    verdict.busy_ns = static_cast<std::uint32_t>(std::min<std::uint64_t>(
+        answered_ns_ - owned->begun_ns, std::numeric_limits<std::uint32_t>::max()));
+    if (completed_early_.empty() || completed_early_.erase(message.token) == 0) {
+      if (verdict.answer.code == TRIGGER_PENDING) {
+        pending_.insert_or_assign(message.token, std::move(owned));
       }
     }
+    if (owned) recycle(std::move(owned));
     last_was_ok_ = verdict.answer.code == TRIGGER_OK;
     more = !ring_.empty();
   }
@@ -168,7 +167,8 @@ void WorkerSide::arrived(std::string message) {
 
 void WorkerSide::forget_messages() {
   const MutexLock lock(mutex_);
-  in_hands_.clear();
+  pending_.clear();
+  completed_early_.clear();
   last_was_ok_ = true;
 }
 
@@ -228,12 +228,11 @@ std::int32_t WorkerSide::complete(std::uint64_t token, Answer answer) {
     return encode(Complete{.place = place, .token = token, .answer = std::move(answer)});
   });
   const MutexLock lock(mutex_);
-  const auto found = in_hands_.find(token);
-  if (found == in_hands_.end()) return code;
-  found->second->over = true;
-  if (!found->second->in_call) {
+  if (const auto found = pending_.find(token); found != pending_.end()) {
     recycle(std::move(found->second));
-    in_hands_.erase(found);
+    pending_.erase(found);
+  } else if (code == TRIGGER_OK) {
+    completed_early_.insert(token);
   }
   return code;
 }

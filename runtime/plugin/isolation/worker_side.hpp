@@ -13,6 +13,7 @@
 #include <stop_token>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/mutex.hpp"
@@ -69,7 +70,11 @@ class WorkerSide final : public WorkSource, public InstanceHost {
   RingReader ring_ TRIGGERD_GUARDED_BY(mutex_);
   std::string scratch_ TRIGGERD_GUARDED_BY(mutex_);
   std::deque<std::string> long_ones_ TRIGGERD_GUARDED_BY(mutex_);
-  std::unordered_map<std::uint64_t, Owned> in_hands_ TRIGGERD_GUARDED_BY(mutex_);
+  // By token: those that were answered with TRIGGER_PENDING, until complete() has returned; and
+  // those for which it has before that answer.
+  std::unordered_map<std::uint64_t, Owned> pending_ TRIGGERD_GUARDED_BY(mutex_);
+  std::unordered_set<std::uint64_t> completed_early_ TRIGGERD_GUARDED_BY(mutex_);
+  std::uint64_t answered_ns_ TRIGGERD_GUARDED_BY(mutex_) = 0;  // 0: it has waited since
   std::vector<Owned> spare_ TRIGGERD_GUARDED_BY(mutex_);
   const trigger_message* kept_ TRIGGERD_GUARDED_BY(mutex_) = nullptr;  // it did not go in a batch
   bool last_was_ok_ TRIGGERD_GUARDED_BY(mutex_) = true;

@@ -71,7 +71,7 @@ TEST(IsolationProtocol, AMessageComesThereWhole) {
   std::string record = encoded_message();
   OwnedMessage owned;
   ASSERT_TRUE(decode_message(record, owned));
-  const trigger_message& message = owned.message;
+  const trigger_message& message = owned;
   EXPECT_EQ(message.token, 0x1122'3344'5566'7788U);
   EXPECT_EQ(message.flags, TRIGGER_MESSAGE_DUP);
   EXPECT_EQ(message.qos, 2U);

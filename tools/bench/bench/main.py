@@ -11,12 +11,12 @@ from pathlib import Path
 
 from bench import charts, installation, machine, measuring, report
 from bench.processes import Failure
-from bench.scenarios import end_to_end, footprint, growth, ingest, later, work
+from bench.scenarios import end_to_end, footprint, growth, ingest, isolation, later, work
 from bench.scenarios.setting import Paths, Setting
 
 SOURCE = Path(__file__).resolve().parent.parent
 ROOT = SOURCE.parent.parent
-SCENARIOS = ('ingest', 'end-to-end', 'work', 'growth', 'footprint')
+SCENARIOS = ('ingest', 'end-to-end', 'work', 'growth', 'footprint', 'isolation')
 
 
 def arguments():
@@ -48,7 +48,7 @@ def arguments():
 def plan(setting, only):
     """Scenarios with the cells that were asked for."""
     scenarios = [module.scenario(setting)
-                 for module in (ingest, end_to_end, work, growth, footprint)]
+                 for module in (ingest, end_to_end, work, growth, footprint, isolation)]
     if only:
         for scenario in scenarios:
             asked = [each.partition(':')[2] for each in only

@@ -11,8 +11,8 @@ from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parent.parent
 BUILD = Path(os.environ.get('BENCH_BUILD', SOURCE.parent.parent / 'build'))
-SCENARIOS = {'ingest', 'end-to-end', 'work', 'growth', 'footprint'}
-SLOTS = {'reload', 'isolation'}
+SCENARIOS = {'ingest', 'end-to-end', 'work', 'growth', 'footprint', 'isolation'}
+SLOTS = {'reload'}
 
 
 class Smoke(unittest.TestCase):
