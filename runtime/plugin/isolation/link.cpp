@@ -19,7 +19,7 @@ namespace {
 constexpr Millis kLook{1'000};  // also when nothing wakes it
 constexpr Millis kSoon{1};      // while the worker may have something to say and does not wake us
 constexpr Millis kMetricsWait{200};
-constexpr int kLastTurns = 1'000;  // for verdicts, of which there are a few
+constexpr int kLastTurns = 1'000;   // for verdicts, of which there are a few
 constexpr Millis kEndGrace{2'000};  // for a worker that was told to end
 
 Monotonic now() {

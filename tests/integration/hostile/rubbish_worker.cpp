@@ -70,7 +70,7 @@ int main() {
                 encode(Reply{.ok = true, .bytes = bytes}));
     if (frame->type == static_cast<std::uint32_t>(ToWorker::run)) {
       while ((*memory)->to_worker.written.load() == 0) ::usleep(500);  // its first message
-      write_rubbish(std::getenv("RUBBISH"), **memory, socket);  // NOLINT: one thread
+      write_rubbish(std::getenv("RUBBISH"), **memory, socket);         // NOLINT: one thread
     }
   }
   return 0;
