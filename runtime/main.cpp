@@ -13,6 +13,7 @@
 #include "config/load.hpp"
 #include "package/package.hpp"
 #include "package_commands.hpp"
+#include "plugin/isolation/worker.hpp"
 #include "trigger/runtime.hpp"
 #include "version.hpp"
 
@@ -91,12 +92,15 @@ int main(int argc, char** argv) {
   app.add_flag("--check", check_only, "check the configuration and every plugin, then exit");
   app.add_option("--probe", plugin, "load this plugin file, say what it has, then exit");
   const PackageCommands packages(app, file);
+  bool worker = false;  // how it runs itself, and nobody else does
+  app.add_flag("--worker", worker)->group("");
   app.set_version_flag("--version", std::string("triggerd ") + kVersion);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kClean : kConfiguration;
   }
+  if (worker) return plugin::isolation::run_worker();
   if (!plugin.empty()) return probe(plugin);
   if (packages.chosen()) return packages.run();
   const auto config = config::load(file, config::process_environment(), package::source());

@@ -187,6 +187,9 @@ struct Settings {
   std::vector<Setting> flat;
 };
 
+// Where a trigger's service runs.
+enum class Isolation { none, process };
+
 struct Trigger {
   std::string name;
   std::string package;  // as an alias's
@@ -213,6 +216,9 @@ struct Trigger {
   std::string monitor_service;    // as `service`
   Place monitor_place;
   Millis monitor_interval{60'000};
+  Isolation isolation = Isolation::none;
+  std::uint64_t isolation_memory = 0;  // bytes that its process may have; 0: no limit
+  Place isolation_place;
   Settings settings;
 };
 

@@ -41,7 +41,9 @@ LogLevel to_log_level(std::uint32_t level) {
   return kLevels[std::min<std::uint32_t>(level, TRIGGER_LOG_ERROR)];
 }
 
-bool valid_request(const trigger_publish* request) {
+}  // namespace
+
+bool valid_publish(const trigger_publish* request) {
   if (request == nullptr || request->struct_size < kPublishSize10) return false;
   if ((request->flags & ~TRIGGER_PUBLISH_RETAIN) != 0 || request->qos > 2) return false;
   if (!sound(request->alias, kMaxAliasBytes) || !sound(request->topic, kMaxTopicBytes) ||
@@ -62,8 +64,6 @@ bool valid_request(const trigger_publish* request) {
 bool is_verdict(std::int32_t code) {
   return code == TRIGGER_OK || code == TRIGGER_RETRY || code == TRIGGER_REJECT;
 }
-
-}  // namespace
 
 // A call's stay behind the table. Empty where the state does not allow it.
 class HostTable::Inside {
@@ -199,7 +199,7 @@ std::int32_t HostTable::extend(std::uint64_t token, std::uint32_t ms) {
 std::int32_t HostTable::publish(const trigger_publish* request) {
   const Inside inside(*this, State::started, State::started);
   if (!inside || host_ == nullptr) return TRIGGER_E_STATE;
-  if (!valid_request(request)) return TRIGGER_E_INVALID;
+  if (!valid_publish(request)) return TRIGGER_E_INVALID;
   return publish_checked(*request);
 }
 

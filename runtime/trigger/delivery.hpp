@@ -56,6 +56,7 @@ struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
   std::atomic<std::uint32_t> attempts = 0;  // begun so far; the writer reads it
   std::string last_reason;                  // of the attempt that failed last
   Lane* lane = nullptr;
+  bool runs_alone = false;  // it may have ended the worker process: nothing is handled beside it
   std::optional<std::string>
       burial;  // a dead letter that could not be written yet, and why it died
 

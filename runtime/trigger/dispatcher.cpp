@@ -48,7 +48,10 @@ void Dispatcher::accept(std::vector<DeliveryPtr> deliveries) {
     for (std::size_t i = 0; i < deliveries.size(); ++i) {
       lanes_.push(std::move(deliveries[i]), keys[i]);
     }
-    if (may_take()) wake = std::min(waiting_, calls_that_may_begin());
+    if (may_take()) {
+      wake = std::min(waiting_, calls_that_may_begin());
+      wake_link();
+    }
     note_room(report);
   }
   // Without the lock, which the woken worker would wait for.
@@ -77,6 +80,10 @@ const trigger_message* Dispatcher::try_take() {
 const trigger_message* Dispatcher::begin_next(Report& report) {
   while (may_take()) {
     DeliveryPtr delivery = lanes_.pop();
+    if (delivery->runs_alone && in_flight_ > 0) {
+      lanes_.put_back(std::move(delivery));
+      return nullptr;
+    }
     const Wall expires = delivery->message.expires;
     if (expires == Wall::max() || timer_.clock().wall() < expires) {
       return begin_attempt(std::move(delivery));
@@ -141,6 +148,7 @@ void Dispatcher::take_more(std::vector<const trigger_message*>& batch) {
 
 // One worker for each call that may begin, as far as there are idle ones.
 void Dispatcher::wake_workers() {
+  wake_link();
   if (waiting_ == 0) return;
   if (waiting_ > 1 && calls_that_may_begin() > 1) {
     work_.notify_all();
@@ -150,13 +158,41 @@ void Dispatcher::wake_workers() {
 }
 
 const trigger_message* Dispatcher::begin_attempt(DeliveryPtr delivery) {
-  const Monotonic now = timer_.clock().now();
-  Attempt& attempt = new_attempt();
+  Attempt& attempt = new_attempt(std::move(delivery));
+  begin(attempt);
+  if (held_ && trial_ == Trial::wanted) trial_ = Trial::running;
+  return &attempt.message;
+}
+
+// It counts, and its time runs, from now on.
+void Dispatcher::begin(Attempt& attempt) {
+  attempt.state = Attempt::State::running;
+  attempt.deadline = timer_.clock().now() + options_.timeout;
+  attempt.message.deadline_mono_ns =
+      static_cast<std::uint64_t>(nanoseconds(attempt.deadline.time_since_epoch()));
+  attempt.message.attempt = ++attempt.delivery->attempts;
+  last_begun_ = static_cast<std::uint32_t>(attempt.message.token);
+  arm(attempt.deadline);
+}
+
+// Holds a place, and is not begun.
+Dispatcher::Attempt& Dispatcher::new_attempt(DeliveryPtr delivery) {
+  if (free_slots_.empty()) {
+    free_slots_.push_back(static_cast<std::uint32_t>(attempts_.size()));
+    attempts_.push_back(std::make_unique<Attempt>());
+  }
+  const std::uint32_t slot = free_slots_.back();
+  free_slots_.pop_back();
+  Attempt& attempt = *attempts_[slot];
+  attempt.in_use = true;
+  attempt.state = Attempt::State::ahead;
+  attempt.let_go = false;
   attempt.delivery = std::move(delivery);
-  attempt.deadline = now + options_.timeout;
-  Delivery& d = *attempt.delivery;
-  ++d.attempts;
+  const Delivery& d = *attempt.delivery;
   trigger_message& view = attempt.message;
+  // The serial makes a token of an attempt that is over another one than its slot's next.
+  if (++last_serial_ == 0) ++last_serial_;
+  view.token = std::uint64_t{last_serial_} << 32 | slot;
   view.struct_size = sizeof view;
   view.flags = (d.message.retained ? TRIGGER_MESSAGE_RETAIN : 0U) |
                (d.message.dup ? TRIGGER_MESSAGE_DUP : 0U) |
@@ -166,33 +202,12 @@ const trigger_message* Dispatcher::begin_attempt(DeliveryPtr delivery) {
   view.trigger = as_str(options_.trigger);
   view.payload = {d.message.payload.data(), d.message.payload.size()};
   view.received_unix_ns = nanoseconds(d.message.received.time_since_epoch());
-  view.deadline_mono_ns =
-      static_cast<std::uint64_t>(nanoseconds(attempt.deadline.time_since_epoch()));
   const auto properties = d.properties ? d.properties->list() : std::span<const trigger_property>();
   view.properties = properties.data();
   view.property_count = properties.size();
-  view.attempt = d.attempts;
+  view.attempt = d.attempts + 1;
   view.qos = static_cast<std::uint32_t>(d.message.qos);
   ++in_flight_;
-  if (held_ && trial_ == Trial::wanted) trial_ = Trial::running;
-  arm(attempt.deadline);
-  return &attempt.message;
-}
-
-Dispatcher::Attempt& Dispatcher::new_attempt() {
-  if (free_slots_.empty()) {
-    free_slots_.push_back(static_cast<std::uint32_t>(attempts_.size()));
-    attempts_.push_back(std::make_unique<Attempt>());
-  }
-  const std::uint32_t slot = free_slots_.back();
-  free_slots_.pop_back();
-  Attempt& attempt = *attempts_[slot];
-  attempt.in_use = true;
-  attempt.state = Attempt::State::running;
-  attempt.let_go = false;
-  // The serial makes a token of an attempt that is over another one than its slot's next.
-  if (++last_serial_ == 0) ++last_serial_;
-  attempt.message.token = std::uint64_t{last_serial_} << 32 | slot;
   return attempt;
 }
 
@@ -248,6 +263,13 @@ bool Dispatcher::take_answer(const trigger_message& message, plugin::Answer answ
   if (found == nullptr) return false;
   Attempt& attempt = *found;
   const bool pending = answer.code == TRIGGER_PENDING;
+  // A worker process may answer what was not asked.
+  if (attempt.state == Attempt::State::late || attempt.state == Attempt::State::ahead ||
+      (attempt.state == Attempt::State::pending && pending)) {
+    return false;
+  }
+  const bool goes_on = answer.code == TRIGGER_OK && attempt.state != Attempt::State::overdue;
+  if (!goes_on) go_on_behind(false);  // before this one is put back, which goes before them
   if (attempt.state == Attempt::State::overdue) {
     if (pending && !attempt.let_go) {
       make_late(attempt, report);
@@ -262,6 +284,7 @@ bool Dispatcher::take_answer(const trigger_message& message, plugin::Answer answ
   } else {
     settle(attempt, std::move(answer), report);
   }
+  if (goes_on && !ahead_.empty()) go_on_behind(true);
   return true;
 }
 
@@ -292,6 +315,7 @@ std::int32_t Dispatcher::complete(std::uint64_t token, plugin::Answer answer) {
         stall_told_ = false;
         break;
       case Attempt::State::completed:
+      case Attempt::State::ahead:
         return code;
     }
     if (may_take()) wake_workers();
@@ -322,6 +346,7 @@ void Dispatcher::settle(Attempt& attempt, plugin::Answer answer, Report& report)
   end_attempt(attempt);
   --in_flight_;
   delivery->last_reason = std::move(answer.reason);
+  delivery->runs_alone = false;
   switch (answer.code) {
     case TRIGGER_OK:
       ++counts_.ok;
@@ -402,6 +427,7 @@ void Dispatcher::time_out(Attempt& attempt, Report& report) {
   DeliveryPtr delivery = std::move(attempt.delivery);
   end_attempt(attempt);
   --in_flight_;
+  --overdue_;
   ++counts_.timed_out;
   delivery->last_reason = fmt::format("no verdict within {}", format_duration(options_.timeout));
   retry_or_exhaust(std::move(delivery), 0, report);
@@ -409,6 +435,7 @@ void Dispatcher::time_out(Attempt& attempt, Report& report) {
 
 // The same, but the service may still read the message until it calls complete().
 void Dispatcher::make_late(Attempt& attempt, Report& report) {
+  if (attempt.state == Attempt::State::overdue) --overdue_;
   attempt.state = Attempt::State::late;
   --in_flight_;
   ++late_;
@@ -451,6 +478,9 @@ void Dispatcher::on_timer() {
         make_late(*attempt, report);
       } else {
         attempt->state = Attempt::State::overdue;
+        ++overdue_;
+        listening_ = true;  // whether or not it had nothing: it is to look at overdue()
+        wake_link();
         report.others.emplace_back(
             [delivery = attempt->delivery](DeliverySink& sink) { sink.overdue(*delivery); });
       }

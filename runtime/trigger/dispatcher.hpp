@@ -17,6 +17,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -92,6 +94,11 @@ class Dispatcher final : public plugin::WorkSource {
   void batch_answered(std::span<const trigger_message* const> batch,
                       std::vector<plugin::Answer> answers) override;
   void probed(const Result<>& outcome) override;
+  // WorkSource [link of a worker process]
+  Taken poll(std::size_t ahead) override;
+  void listen(std::function<void()> waker) override;
+  bool overdue() const override { return overdue_ > 0; }
+  void lost(const Loss& loss) override;
 
   // As InstanceHost says. [any]
   std::int32_t complete(std::uint64_t token, plugin::Answer answer);
@@ -158,7 +165,14 @@ class Dispatcher final : public plugin::WorkSource {
       TRIGGERD_EXCLUDES(mutex_);
   const trigger_message* begin_next(Report& report) TRIGGERD_REQUIRES(mutex_);
   const trigger_message* begin_attempt(DeliveryPtr delivery) TRIGGERD_REQUIRES(mutex_);
-  Attempt& new_attempt() TRIGGERD_REQUIRES(mutex_);
+  Attempt& new_attempt(DeliveryPtr delivery) TRIGGERD_REQUIRES(mutex_);
+  void begin(Attempt& attempt) TRIGGERD_REQUIRES(mutex_);
+  const trigger_message* hand_ahead(std::size_t ahead) TRIGGERD_REQUIRES(mutex_);
+  void go_on_behind(bool ok) TRIGGERD_REQUIRES(mutex_);
+  void give_back(Attempt& attempt, Report& report) TRIGGERD_REQUIRES(mutex_);
+  // The one that is handled, or handed over, last, where that is to be alone.
+  bool one_runs_alone() const TRIGGERD_REQUIRES(mutex_);
+  void wake_link() TRIGGERD_REQUIRES(mutex_);
   Attempt* find_attempt(std::uint64_t token) const TRIGGERD_REQUIRES(mutex_);
   void end_attempt(Attempt& attempt) TRIGGERD_REQUIRES(mutex_);
   bool take_answer(const trigger_message& message, plugin::Answer answer, Report& report)
@@ -198,6 +212,11 @@ class Dispatcher final : public plugin::WorkSource {
   std::vector<std::uint32_t> free_slots_ TRIGGERD_GUARDED_BY(mutex_);
   std::multimap<Monotonic, DeliveryPtr> delayed_ TRIGGERD_GUARDED_BY(mutex_);
   std::uint32_t last_serial_ TRIGGERD_GUARDED_BY(mutex_) = 0;
+  std::uint32_t last_begun_ TRIGGERD_GUARDED_BY(mutex_) = 0;     // the slot
+  std::deque<std::uint32_t> ahead_ TRIGGERD_GUARDED_BY(mutex_);  // slots, in their order
+  std::function<void()> waker_ TRIGGERD_GUARDED_BY(mutex_);
+  bool listening_ TRIGGERD_GUARDED_BY(mutex_) = false;   // poll() had nothing
+  std::atomic<std::size_t> overdue_{0};                  // written under the lock
   std::size_t waiting_ TRIGGERD_GUARDED_BY(mutex_) = 0;  // workers that wait for a message
   std::size_t max_batch_ TRIGGERD_GUARDED_BY(mutex_) = 1;
   std::size_t places_ TRIGGERD_GUARDED_BY(mutex_);         // how many attempts may be under way

@@ -12,6 +12,7 @@ namespace triggerd::trigger {
 
 struct Dispatcher::Attempt {
   enum class State {
+    ahead,      // handed over, to begin when the one before it has come to TRIGGER_OK
     running,    // in the service's hands, not answered
     completed,  // complete() came before handle() has returned; `answer` is it
     pending,    // handle() has returned, complete() has not come

@@ -6,8 +6,9 @@
 namespace triggerd::trigger {
 
 bool Dispatcher::may_take() const {
-  return !gate_closed_ && (!held_ || (trial_ == Trial::wanted && in_flight_ == 0)) &&
-         in_flight_ < places_ && late_ < options_.queue_capacity && lanes_.has_ready();
+  return !gate_closed_ && !one_runs_alone() &&
+         (!held_ || (trial_ == Trial::wanted && in_flight_ == 0)) && in_flight_ < places_ &&
+         late_ < options_.queue_capacity && lanes_.has_ready();
 }
 
 std::size_t Dispatcher::calls_that_may_begin() const {
@@ -34,6 +35,7 @@ void Dispatcher::resume() {
   MutexLock lock(mutex_);
   held_ = false;
   trial_ = Trial::none;
+  wake_link();
   work_.notify_all();
 }
 
@@ -47,12 +49,14 @@ bool Dispatcher::close_gate(Monotonic deadline) {
 void Dispatcher::open_gate() {
   MutexLock lock(mutex_);
   gate_closed_ = false;
+  wake_link();
   work_.notify_all();
 }
 
 void Dispatcher::begin_probe() {
   MutexLock lock(mutex_);
   probe_wanted_ = true;
+  wake_link();
   work_.notify_one();
 }
 
@@ -64,6 +68,7 @@ void Dispatcher::begin_trial() {
   MutexLock lock(mutex_);
   if (!held_ || trial_ != Trial::none) return;
   trial_ = Trial::wanted;
+  wake_link();
   work_.notify_all();
 }
 

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <stdlib.h>
 
+#include <algorithm>
+
 #include "plugin/child_probe.hpp"
 #include "plugin/staged_copy.hpp"
 #include "plugin/work.hpp"
@@ -27,11 +29,8 @@ class NoHost final : public plugin::InstanceHost {
 }  // namespace
 
 PluginSet::PluginSet(const config::Config& config, std::filesystem::path stage_dir, Log& log,
-                     std::filesystem::path probe_program)
-    : config_(config),
-      stage_dir_(std::move(stage_dir)),
-      log_(log),
-      probe_program_(std::move(probe_program)) {}
+                     std::filesystem::path program)
+    : config_(config), stage_dir_(std::move(stage_dir)), log_(log), program_(std::move(program)) {}
 
 Result<std::shared_ptr<plugin::Generation>> PluginSet::load(const std::string& plugin,
                                                             const std::string& package) {
@@ -49,11 +48,21 @@ Result<std::shared_ptr<plugin::Generation>> PluginSet::load(const std::string& p
   if (is_new) {
     at->second.generation =
         load_file(at->second, *file, [this](const plugin::StagedCopy& copy) -> Result<> {
-          if (probe_program_.empty()) return {};
-          return plugin::probe_in_child(probe_program_, copy.path(), kProbeTimeout);
+          if (program_.empty()) return {};
+          return plugin::probe_in_child(program_, copy.path(), kProbeTimeout);
         });
   }
   return at->second.generation;
+}
+
+// Whether a trigger that is not isolated names it. One of that name in another package counts too:
+// then it is loaded for nothing, and no more.
+bool PluginSet::in_process(const Loaded& loaded) const {
+  return std::any_of(
+      config_.triggers.begin(), config_.triggers.end(), [&](const config::Trigger& trigger) {
+        return trigger.isolation == config::Isolation::none &&
+               (trigger.plugin == loaded.plugin || trigger.monitor_plugin == loaded.plugin);
+      });
 }
 
 const config::Package* PluginSet::carrier_of(const std::filesystem::path& file) const {
@@ -77,6 +86,8 @@ Result<std::shared_ptr<plugin::Generation>> PluginSet::load_file(Loaded& loaded,
                                    .stage_dir = loaded.stage_dir,
                                    .number = ++loaded.last_number,
                                    .verify = std::move(verify),
+                                   .worker_program = program_,
+                                   .in_process = in_process(loaded),
                                    .leaked = leaked_},
                                   log_);
 }
@@ -151,9 +162,9 @@ config::Diagnostic monitor_diagnostic(const config::Trigger& trigger, const Erro
 
 std::vector<config::Diagnostic> probe_plugins(const config::Config& config,
                                               const std::filesystem::path& stage_dir, Log& log,
-                                              const std::filesystem::path& probe_program) {
+                                              const std::filesystem::path& program) {
   std::vector<config::Diagnostic> found;
-  PluginSet plugins(config, stage_dir, log, probe_program);
+  PluginSet plugins(config, stage_dir, log, program);
   for (const config::Trigger& trigger : config.triggers) {
     if (is_of_disabled_package(config, trigger)) continue;
     auto generation = plugins.load(trigger.plugin, trigger.package);

@@ -38,7 +38,8 @@ class AliasConnection;
 class Runtime {
  public:
   // `probe_program` is this program, which runs itself as `PROGRAM --probe FILE` before it loads
-  // a plugin, or another build of one; empty: it does not.
+  // a plugin, or another build of one, and as `PROGRAM --worker` for isolated triggers; empty: it
+  // does not.
   Runtime(const config::Config& config, std::filesystem::path state_dir, Log& log,
           std::filesystem::path probe_program = {});
   ~Runtime();

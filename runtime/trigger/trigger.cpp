@@ -442,8 +442,10 @@ void Trigger::suspended(const Delivery& delivery, const std::string& reason) {
 
 void Trigger::overdue(const Delivery& delivery) {
   log_.error("message.overdue", {{"trigger", config_.name}, {"message", delivery.id}},
-             "{}:{} has not returned within {}; its place is taken until it does", config_.plugin,
-             instance_->service_name(), format_duration(config_.timeout));
+             "{}:{} has not returned within {}; {}", config_.plugin, instance_->service_name(),
+             format_duration(config_.timeout),
+             config_.isolation == config::Isolation::process ? "its worker process is ended"
+                                                             : "its place is taken until it does");
 }
 
 void Trigger::stalled(std::size_t late_attempts) {

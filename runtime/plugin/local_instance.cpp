@@ -1,3 +1,5 @@
+#include "plugin/local_instance.hpp"
+
 #include <cassert>
 #include <thread>
 #include <utility>
@@ -5,7 +7,6 @@
 #include "plugin/guarded_call.hpp"
 #include "plugin/host_table.hpp"
 #include "plugin/leak.hpp"
-#include "plugin/plugin.hpp"
 #include "plugin/thread.hpp"
 #include "plugin/worker_pool.hpp"
 
@@ -42,15 +43,15 @@ std::size_t left_threads(const std::string& trigger) {
 
 }  // namespace
 
-Instance::Instance(std::shared_ptr<Generation> generation, const trigger_service& service,
-                   std::string trigger, std::unique_ptr<HostTable> host, void* handle)
+LocalInstance::LocalInstance(std::shared_ptr<Generation> generation, const trigger_service& service,
+                             std::string trigger, std::unique_ptr<HostTable> host, void* handle)
     : generation_(std::move(generation)),
       service_(service),
       trigger_(std::move(trigger)),
       host_(std::move(host)),
       handle_(handle) {}
 
-Instance::~Instance() {
+LocalInstance::~LocalInstance() {
   static_cast<void>(join_workers(std::chrono::steady_clock::now() + kJoinTimeout));
   if (state_ == State::started) stop();
   if (threads_left_) abandon_because("it left threads running");
@@ -62,7 +63,7 @@ Instance::~Instance() {
   }
 }
 
-Result<> Instance::start() {
+Result<> LocalInstance::start() {
   if (state_ == State::abandoned) {
     return fail("service \"{}:{}\" was abandoned; restart the runtime", generation_->name(),
                 service_name());
@@ -87,7 +88,7 @@ Result<> Instance::start() {
               started.error().message);
 }
 
-Result<> Instance::run_workers(WorkSource& source, unsigned count) {
+Result<> LocalInstance::run_workers(WorkSource& source, unsigned count) {
   if (state_ == State::abandoned) {
     return fail("service \"{}:{}\" was abandoned; restart the runtime", generation_->name(),
                 service_name());
@@ -101,7 +102,7 @@ Result<> Instance::run_workers(WorkSource& source, unsigned count) {
   return {};
 }
 
-bool Instance::join_workers(Monotonic deadline) {
+bool LocalInstance::join_workers(Monotonic deadline) {
   if (!workers_) return true;
   const bool all = workers_->join(deadline);
   workers_.reset();
@@ -109,7 +110,7 @@ bool Instance::join_workers(Monotonic deadline) {
   return all;
 }
 
-void Instance::stop() {
+void LocalInstance::stop() {
   if (call_lost_) abandon();
   if (state_ == State::abandoned) return;
   assert(state_ == State::started && !workers_);
@@ -126,7 +127,7 @@ void Instance::stop() {
   note_left_threads("stop");
 }
 
-void Instance::note_left_threads(std::string_view after) {
+void LocalInstance::note_left_threads(std::string_view after) {
   const std::size_t left = left_threads(trigger_);
   if (left == 0) return;
   threads_left_ = true;
@@ -137,18 +138,18 @@ void Instance::note_left_threads(std::string_view after) {
       left, after);
 }
 
-bool Instance::cancel_publishes() {
+bool LocalInstance::cancel_publishes() {
   const Millis bound = generation_->source_.done_timeout;
   if (host_->cancel_publishes(std::chrono::steady_clock::now() + bound)) return true;
   abandon_because("a done callback does not return");
   return false;
 }
 
-void Instance::abandon() {
+void LocalInstance::abandon() {
   abandon_because("a call of the service does not return");
 }
 
-void Instance::abandon_because(std::string_view reason) {
+void LocalInstance::abandon_because(std::string_view reason) {
   if (state_ == State::abandoned) return;
   static_cast<void>(join_workers(std::chrono::steady_clock::now()));
   generation_->log_.error("plugin.abandoned",
@@ -180,7 +181,7 @@ std::int32_t append_state(void* sink, trigger_bytes piece) {
 
 }  // namespace
 
-Result<std::optional<SavedState>> Instance::save() {
+Result<std::optional<SavedState>> LocalInstance::save() {
   assert(state_ == State::stopped || state_ == State::abandoned);
   if (state_ == State::abandoned || service_.save == nullptr) return std::nullopt;
   SavedState state{.version = service_.state_version, .bytes = {}};
@@ -194,7 +195,7 @@ Result<std::optional<SavedState>> Instance::save() {
   return state;
 }
 
-Result<> Instance::restore(const SavedState& state) {
+Result<> LocalInstance::restore(const SavedState& state) {
   assert(state_ == State::created);
   if (service_.restore == nullptr) return {};
   const trigger_bytes bytes{reinterpret_cast<const std::uint8_t*>(state.bytes.data()),
@@ -207,19 +208,19 @@ Result<> Instance::restore(const SavedState& state) {
               service_name(), state.version, restored.error().message);
 }
 
-std::string_view Instance::service_name() const {
+std::string_view LocalInstance::service_name() const {
   return {service_.name.ptr, service_.name.len};
 }
 
-bool Instance::can_be_probed() const {
+bool LocalInstance::can_be_probed() const {
   return service_.probe != nullptr;
 }
 
-std::size_t Instance::max_batch() const {
+std::size_t LocalInstance::max_batch() const {
   return service_.handle_batch == nullptr ? 1 : kMaxBatch;
 }
 
-std::vector<Metric> Instance::metrics() const {
+std::vector<Metric> LocalInstance::metrics() const {
   return host_ ? host_->metrics().snapshot() : std::vector<Metric>();
 }
 
