@@ -1,4 +1,6 @@
 // [aliases.NAME] with its last will.
+#include <algorithm>
+
 #include "base/text.hpp"
 #include "base/units.hpp"
 #include "config/names.hpp"
@@ -46,6 +48,15 @@ void read_servers(TableReader& reader, Alias& alias) {
     return;
   }
   for (const Text& address : *addresses) add_server(file, "hosts", address, alias);
+  // The MQTT library goes on as it began: after ws:// it never connects to tcp:// again.
+  const auto websockets =
+      static_cast<std::size_t>(std::count_if(alias.servers.begin(), alias.servers.end(),
+                                             [](const Server& s) { return s.is_websocket(); }));
+  if (websockets > 0 && websockets < alias.servers.size()) {
+    file.error(reader.spot_of("hosts"),
+               "hosts mixes WebSockets and others; write ws:// or wss:// for all of them, or for "
+               "none");
+  }
 }
 
 void read_session(TableReader& reader, Alias& alias) {

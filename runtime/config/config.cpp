@@ -53,6 +53,14 @@ const Package* Config::find_package(std::string_view name) const {
   return find_by_name(packages, name);
 }
 
+const Package* Config::package_at(const Place& place) const {
+  const auto folder = std::filesystem::path(place.file).parent_path();
+  for (const Package& package : packages) {
+    if (package.folder == folder) return &package;
+  }
+  return nullptr;
+}
+
 const Alias* Config::find_alias(std::string_view name) const {
   return find_by_name(aliases, name);
 }

@@ -261,6 +261,8 @@ struct Config {
   std::vector<Diagnostic> package_problems() const;
 
   const Package* find_package(std::string_view name) const;
+  // The package in whose files `place` is; null where it is in the configuration's own.
+  const Package* package_at(const Place& place) const;
   const Alias* find_alias(std::string_view name) const;
   const Trigger* find_trigger(std::string_view name) const;
 };

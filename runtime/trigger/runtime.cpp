@@ -111,6 +111,9 @@ tl::expected<void, Runtime::Problem> Runtime::prepare() {
   auto certificates = mqtt::tls::Stores::load(config_);
   if (!certificates) return tl::make_unexpected(std::move(certificates.error()));
   certificates_ = *std::move(certificates);
+  for (const auto& [package, problems] : certificates_.package_problems()) {
+    for (const config::Diagnostic& problem : problems) package_failures_.add(package, problem);
+  }
   // Copies that a runtime which was killed has left behind; nobody else uses this folder.
   std::error_code ignored;
   std::filesystem::remove_all(state_dir_ / "plugins", ignored);

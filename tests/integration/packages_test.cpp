@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "integration/recorded.hpp"
+#include "support/certificate_authority.hpp"
 #include "support/mosquitto.hpp"
 #include "support/mqtt_client.hpp"
 
@@ -94,6 +95,46 @@ TEST_F(PackagesTest, APackageThatCannotBeReadCostsItselfAlone) {
   TestClient client(server_.port());
   ASSERT_TRUE(client.publish("good", "x", 1));
   EXPECT_TRUE(wait_for_records(file("good"), 1)) << triggerd_.output();
+  stop();
+}
+
+TEST_F(PackagesTest, ABadCertificateCostsItsPackageAloneAndCheckCallsItAnError) {
+  add("good");
+  add("broken");
+  add("follower", "{ name = \"broken\" }");
+  add("disabled");
+  for (const char* name : {"broken", "disabled"}) {
+    triggerd_.dir().write(
+        fmt::format("packages/{}/triggers.toml", name),
+        fmt::format("[truststores.ca-{0}]\nfile = \"ca.pem\"\n"
+                    "[aliases.{0}]\nhost = \"ssl://localhost\"\ntruststore = \"ca-{0}\"\n",
+                    name) +
+            trigger_table(name, name, "\"x\"", file(name)));
+    triggerd_.dir().write(fmt::format("packages/{}/ca.pem", name), "no certificate");
+  }
+  run({"package", "disable", "disabled"});
+  const CheckResult checked = triggerd_.check();
+  EXPECT_EQ(checked.exit, (Exit{2, 0}));
+  const std::string problem = "packages/broken/triggers.toml:2:8: ";
+  EXPECT_NE(checked.output.find(problem + "error: truststore \"ca-broken\": "), std::string::npos)
+      << checked.output;
+  EXPECT_EQ(checked.output.find("packages/disabled"), std::string::npos) << checked.output;
+
+  start();
+  EXPECT_TRUE(triggerd_.wait_for_event("package.broken", {"package=broken", problem}));
+  EXPECT_TRUE(triggerd_.wait_for_event("package.broken", {"package=follower"}));
+  ASSERT_TRUE(runs("good")) << triggerd_.output();
+  TestClient client(server_.port());
+  ASSERT_TRUE(client.publish("good", "x", 1));
+  ASSERT_TRUE(wait_for_records(file("good"), 1)) << triggerd_.output();
+  stop();
+  EXPECT_EQ(triggerd_.output().find("[alias=broken"), std::string::npos) << triggerd_.output();
+
+  // It works again once its file is good.
+  triggerd_.dir().write("packages/broken/ca.pem", CertificateAuthority().pem());
+  start();
+  EXPECT_TRUE(triggerd_.wait_for_event("package.enabled", {"package=broken"}));
+  EXPECT_TRUE(runs("follower"));
   stop();
 }
 

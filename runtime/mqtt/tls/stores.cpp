@@ -30,32 +30,49 @@ void tidy(std::vector<Item>& items, Text text) {
 
 tl::expected<Stores, std::vector<config::Diagnostic>> Stores::load(const config::Config& config) {
   Stores stores;
-  std::vector<config::Diagnostic> diagnostics;
+  std::map<std::string, std::vector<config::Diagnostic>> problems;  // by package; "": no package's
+  const auto owner = [&config](const config::Place& place) {
+    const config::Package* package = config.package_at(place);
+    return package == nullptr ? std::string() : package->name;
+  };
+  const auto runs = [&config](const config::Place& place) {
+    const config::Package* package = config.package_at(place);
+    return package == nullptr || package->enabled;
+  };
   for (const config::Truststore& section : config.truststores) {
+    if (!runs(section.place)) continue;
     if (const auto loaded = load_truststore(section); !loaded) {
-      diagnostics.push_back({section.file_place, fmt::format("truststore \"{}\": {}", section.name,
-                                                             loaded.error().message)});
+      problems[owner(section.place)].push_back(
+          {section.file_place,
+           fmt::format("truststore \"{}\": {}", section.name, loaded.error().message)});
     }
   }
   for (const config::Keystore& section : config.keystores) {
+    if (!runs(section.place)) continue;
     if (const auto loaded = load_keystore(section); !loaded) {
       const KeystoreError& error = loaded.error();
-      diagnostics.push_back({error.of_key ? section.private_key_place : section.file_place,
-                             fmt::format("keystore \"{}\": {}", section.name, error.message)});
+      problems[owner(section.place)].push_back(
+          {error.of_key ? section.private_key_place : section.file_place,
+           fmt::format("keystore \"{}\": {}", section.name, error.message)});
     }
   }
   for (const config::Alias& alias : config.aliases) {
-    if (!alias.has_tls()) continue;
+    if (!alias.has_tls() || !runs(alias.place)) continue;
     auto material = load_material(config, alias);
-    if (!material) {
-      diagnostics.push_back(std::move(material.error()));
-    } else {
+    if (material) {
       stores.by_alias_[alias.name] = std::make_shared<Current>(*std::move(material));
+    } else {  // of a store that another package carries, or of the alias: it cannot connect
+      problems[alias.package].push_back(std::move(material.error()));
     }
   }
-  if (diagnostics.empty()) return stores;
-  tidy(diagnostics, [](const config::Diagnostic& d) { return d.message; });
-  return tl::make_unexpected(std::move(diagnostics));
+  for (auto& [package, found] : problems) {
+    tidy(found, [](const config::Diagnostic& d) { return d.message; });
+  }
+  if (const auto own = problems.find(""); own != problems.end()) {
+    return tl::make_unexpected(std::move(own->second));
+  }
+  stores.package_problems_ = std::move(problems);
+  return stores;
 }
 
 std::shared_ptr<Current> Stores::of(std::string_view alias) const {

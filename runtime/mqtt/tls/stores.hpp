@@ -15,10 +15,15 @@ namespace triggerd::mqtt::tls {
 // Constant after load(); what is current in it is for Rotation to set.
 class Stores {
  public:
-  // Reads every truststore and keystore, whether an alias uses it or not. The diagnostics are of
-  // all of them, in the order of their places.
+  // Reads every truststore and keystore, whether an alias uses it or not, except those of packages
+  // that are disabled. The diagnostics are of all of them, in the order of their places; but those
+  // of packages are package_problems().
   static tl::expected<Stores, std::vector<config::Diagnostic>> load(const config::Config& config);
 
+  // What keeps these packages from running, by their names. Their aliases may have no material.
+  const std::map<std::string, std::vector<config::Diagnostic>>& package_problems() const {
+    return package_problems_;
+  }
   // Null where the alias has no TLS.
   std::shared_ptr<Current> of(std::string_view alias) const;
   // Of all that is current: when our certificates end, and what is worth a warning; each once.
@@ -26,6 +31,7 @@ class Stores {
 
  private:
   std::map<std::string, std::shared_ptr<Current>, std::less<>> by_alias_;
+  std::map<std::string, std::vector<config::Diagnostic>> package_problems_;
 };
 
 // "FILE:LINE:COLUMN: warning: TEXT" or "... note: TEXT".

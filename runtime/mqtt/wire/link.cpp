@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
+#include <utility>
 
 #include "mqtt/wire/receiver.hpp"
 
@@ -24,6 +26,27 @@ constexpr std::size_t kFixedHeader = 5;
 // No acknowledgement is longer, so longer writes are not looked at.
 constexpr std::size_t kShort = 128;
 constexpr std::size_t kGreeting = 1'024;
+constexpr std::uint8_t kPuback = 0x40;
+// Of a packet: has the packet id of every PUBLISH.
+constexpr std::size_t kBeginning = 5 + 2 + 65'535 + 2;
+
+// The QoS and the packet id of a PUBLISH whose beginning this is; nullopt where it is something
+// else, QoS 0, or cut short.
+struct Published {
+  int qos;
+  std::uint16_t packet_id;
+};
+std::optional<Published> parse_publish(std::string_view bytes) {
+  const auto at = [bytes](std::size_t i) { return static_cast<std::uint8_t>(bytes[i]); };
+  if (bytes.empty() || (at(0) & 0xf0) != 0x30 || (at(0) & 0x06) == 0) return std::nullopt;
+  std::size_t topic = 1;  // behind the remaining length, of one to four bytes
+  while (topic < bytes.size() && topic < 4 && (at(topic) & 0x80) != 0) ++topic;
+  ++topic;
+  if (topic + 2 > bytes.size()) return std::nullopt;
+  const std::size_t id = topic + 2 + (at(topic) << 8 | at(topic + 1));
+  if (id + 2 > bytes.size()) return std::nullopt;
+  return Published{(at(0) & 0x06) >> 1, static_cast<std::uint16_t>(at(id) << 8 | at(id + 1))};
+}
 
 }  // namespace
 
@@ -35,6 +58,9 @@ std::size_t Link::serve(void* to, std::size_t size) {
   const std::size_t served = std::min(size, end_ - at_);
   std::memcpy(to, ahead_.get() + at_, served);
   if (!established_) greeting_.assign(ahead_.get() + at_, std::min(end_ - at_, kGreeting));
+  if (size == 1) {
+    packet_type_ = std::exchange(packet_size_, static_cast<std::uint8_t>(ahead_[at_]));
+  }
   at_ += served;
   came();
   return served;
@@ -55,9 +81,27 @@ bool Link::too_long(std::size_t size) {
   return true;
 }
 
+// The library would tell the publisher that all is well, free the message, and free it again when
+// the connection ends.
+bool Link::wrong_ack(std::size_t size) {
+  if (packet_type_ != kPuback || size != packet_size_ || size < 2 || buffered() < 2) return false;
+  const auto high = static_cast<std::uint8_t>(ahead_[at_]);
+  const auto low = static_cast<std::uint8_t>(ahead_[at_ + 1]);
+  MutexLock lock(mutex_);
+  if (exactly_once_.count(static_cast<std::uint16_t>(high << 8 | low)) == 0) return false;
+  fault_ =
+      "the server answered a message that was published with QoS 2 as if it were QoS 1; publish "
+      "with QoS 1";
+  return true;
+}
+
 ssize_t Link::read(void* to, std::size_t size) {
   if (too_long(size)) {
     errno = EMSGSIZE;
+    return -1;
+  }
+  if (wrong_ack(size)) {
+    errno = EPROTO;
     return -1;
   }
   if (size > kFixedHeader) large_ = size >= kLarge;
@@ -92,7 +136,7 @@ ssize_t Link::read_large(char* to, std::size_t size) {
 int Link::read_tls(SSL* ssl, void* to, int size, int& error) {
   error = SSL_ERROR_NONE;
   const auto wanted = static_cast<std::size_t>(std::max(size, 0));
-  if (too_long(wanted)) {
+  if (too_long(wanted) || wrong_ack(wanted)) {
     error = SSL_ERROR_SYSCALL;
     return -1;
   }
@@ -221,6 +265,16 @@ bool Link::note_ack(std::string_view bytes) {
   return true;
 }
 
+void Link::note_publish(std::string_view bytes) {
+  const auto published = parse_publish(bytes);
+  if (!published) return;
+  if (published->qos == 2) {
+    exactly_once_.insert(published->packet_id);
+  } else {
+    exactly_once_.erase(published->packet_id);
+  }
+}
+
 ssize_t Link::write(const iovec* parts, int count) {
   std::size_t total = 0;
   for (int i = 0; i < count; ++i) total += parts[i].iov_len;
@@ -234,11 +288,19 @@ ssize_t Link::write(const iovec* parts, int count) {
       return static_cast<ssize_t>(total);
     }
   }
+  std::string beginning;
+  const int first = total == 0 ? 0 : *static_cast<const unsigned char*>(parts[0].iov_base);
+  const bool noted = (first & 0xf0) == 0x30 && (first & 0x06) != 0;  // QoS 0 has no packet id
+  for (int i = 0; noted && i < count && beginning.size() < kBeginning; ++i) {
+    beginning.append(static_cast<const char*>(parts[i].iov_base),
+                     std::min(parts[i].iov_len, kBeginning - beginning.size()));
+  }
   MutexLock lock(mutex_);
   if (!library_waits_ && !send_out()) {
     errno = EAGAIN;
     return -1;
   }
+  if (!library_waits_) note_publish(beginning);
   const ssize_t sent = ::writev(fd_, parts, count);
   if (sent >= 0) library_waits_ = static_cast<std::size_t>(sent) < total;
   if (!library_waits_ && sent >= 0) flush_locked();
@@ -259,6 +321,7 @@ int Link::write_tls(SSL* ssl, const void* from, int size, int& error) {
     return -1;
   }
   ERR_clear_error();
+  if (!library_waits_) note_publish(bytes);
   const int sent = SSL_write(ssl, from, size);
   error = SSL_get_error(ssl, sent);
   library_waits_ = sent <= 0 && (error == SSL_ERROR_WANT_WRITE || error == SSL_ERROR_WANT_READ);

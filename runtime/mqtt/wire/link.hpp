@@ -15,7 +15,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
+#include <string_view>
 
 #include "base/mutex.hpp"
 #include "mqtt/wire/gate.hpp"
@@ -96,6 +98,8 @@ class Link : public std::enable_shared_from_this<Link> {
   std::size_t serve(void* to, std::size_t size);
   void came();
   ssize_t read_large(char* to, std::size_t size);
+  bool wrong_ack(std::size_t size);
+  void note_publish(std::string_view bytes) TRIGGERD_REQUIRES(mutex_);
   bool too_long(std::size_t size);
   bool note_ack(std::string_view bytes);
   void flush_locked() TRIGGERD_REQUIRES(mutex_);
@@ -113,6 +117,8 @@ class Link : public std::enable_shared_from_this<Link> {
   bool established_ = false;
   int connect_looks_ = 0;
   std::string greeting_;
+  std::uint8_t packet_type_ = 0;  // of the last two bytes that were read one by one
+  std::uint8_t packet_size_ = 0;
   std::function<void()> batch_end_;
   std::function<void(std::uint16_t, Gate::Ticket)> repeated_pubrel_;
 
@@ -129,6 +135,8 @@ class Link : public std::enable_shared_from_this<Link> {
   std::string retry_
       TRIGGERD_GUARDED_BY(mutex_);  // of a TLS write that has to be made again as it was
   std::string fault_ TRIGGERD_GUARDED_BY(mutex_);
+  // Packet ids of ours that were last used with QoS 2.
+  std::set<std::uint16_t> exactly_once_ TRIGGERD_GUARDED_BY(mutex_);
 };
 
 }  // namespace triggerd::mqtt::wire

@@ -28,6 +28,7 @@ struct Recorder {
   std::string mode = "ok";
   std::string flag;  // a file; until it is there, the "...-until" modes do not say ok
   int delay_ms = 0;
+  int publish_qos = 1;
   std::mutex mutex;
   std::vector<std::thread> threads;  // of answers that come late
 
@@ -96,6 +97,8 @@ std::int32_t create(const trigger_host* host, const trigger_instance_config* con
       made->flag = value;
     } else if (view(setting.key) == "delay_ms") {
       made->delay_ms = std::stoi(value);
+    } else if (view(setting.key) == "publish_qos") {
+      made->publish_qos = std::stoi(value);
     } else {
       std::snprintf(error->reason, sizeof error->reason, "unknown setting \"%s\"", setting.key.ptr);
       return TRIGGER_E_INVALID;
@@ -185,7 +188,7 @@ std::int32_t misbehave(void* instance, const trigger_message* message, trigger_r
     request.struct_size = sizeof request;
     request.topic = {"out", 3};
     request.payload = message->payload;
-    request.qos = 1;
+    request.qos = static_cast<std::uint32_t>(recorder.publish_qos);
     request.done = [](void* user, std::int32_t code, trigger_str reason) {
       say(*static_cast<Recorder*>(user),
           "published: " + std::to_string(code) + " " + std::string(view(reason)));

@@ -109,7 +109,7 @@ format = "json"
 [aliases.plant]
 description = "the plant"
 enabled = false
-hosts = ["mqtt://one:1", "ws://two/x"]
+hosts = ["mqtt://one:1", "mqtt://two"]
 client_id = "edge-1"
 protocol = "3.1.1"
 clean_session = true
@@ -159,7 +159,7 @@ settings = { a = 1 }
   EXPECT_FALSE(alias->enabled);
   ASSERT_EQ(alias->servers.size(), 2u);
   EXPECT_EQ(to_string(alias->servers[0]), "tcp://one:1");
-  EXPECT_EQ(to_string(alias->servers[1]), "ws://two:80/x");
+  EXPECT_EQ(to_string(alias->servers[1]), "tcp://two:1883");
   EXPECT_EQ(alias->client_id, "edge-1");
   EXPECT_TRUE(alias->clean_session);
   EXPECT_EQ(alias->connection_timeout, Millis(500));

@@ -23,7 +23,7 @@ certificate = "edge.pem"
 private_key = "/edge.key"
 password = "hunter3"
 [aliases.plant]
-hosts = ["ssl://one", "wss://two:1/x"]
+hosts = ["wss://one", "wss://two:1/x"]
 truststore = "plant-ca"
 keystore = "edge"
 key_alias = "edge-1"

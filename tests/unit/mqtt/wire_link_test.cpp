@@ -153,6 +153,36 @@ TEST_P(WireLink, APacketOverTheLimitFailsTheReadThoughItIsBufferedAlready) {
 
 // ---- Writing ----
 
+// What the library would do to its memory otherwise ends the process.
+TEST_P(WireLink, APubackOfAMessageOfQos2FailsTheRead) {
+  const auto publish = [](char flags, char id) {
+    return std::string{flags, 7, 0, 1, 'x', 0, id, 'h', 'i'};
+  };
+  const auto puback = [](char id) { return std::string{0x40, 2, 0, id}; };
+  on_own_thread([&] {
+    const Pair pair(GetParam());
+    const auto reads_puback = [&](char id) {
+      pair.peer_sends(puback(id));
+      EXPECT_NE(library_polls(pair.ours(), kBoundMs), 0);
+      EXPECT_EQ(library_reads(pair.ours(), 1), "\x40");
+      EXPECT_EQ(library_reads(pair.ours(), 1), "\x02");
+      char body[2] = {};
+      errno = 0;
+      return __wrap_recv(pair.ours(), body, 2, 0) == 2;
+    };
+    library_writes(pair.ours(), publish(0x34, 1));
+    library_writes(pair.ours(), publish(0x34, 2));
+    library_writes(pair.ours(), publish(0x32, 3));
+    EXPECT_TRUE(reads_puback(3));
+    library_writes(pair.ours(), publish(0x32, 2));  // the number is another message's by now
+    EXPECT_TRUE(reads_puback(2));
+    EXPECT_EQ(pair.link()->fault(), "");
+    EXPECT_FALSE(reads_puback(1));
+    EXPECT_EQ(errno, EPROTO);
+    EXPECT_NE(pair.link()->fault().find("publish with QoS 1"), std::string::npos);
+  });
+}
+
 TEST_P(WireLink, AHeldAcknowledgementLeavesWithTheFlushAfterItsRelease) {
   on_own_thread([] {
     const Pair pair(GetParam());

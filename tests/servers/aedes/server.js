@@ -1,0 +1,47 @@
+// aedes as a server of its own: a TCP listener, one with TLS, and one that wants a certificate.
+//
+//   node server.js PORT TLS_PORT MUTUAL_PORT FOLDER USER PASSWORD
+//
+// FOLDER has server.pem, server.key and ca.pem. NODE_PATH says where aedes is. Says "ready" with its
+// version once it listens; SIGTERM ends it in good order.
+'use strict'
+
+const fs = require('fs')
+const net = require('net')
+const path = require('path')
+const tls = require('tls')
+const makeAedes = require('aedes')
+
+const [port, tlsPort, mutualPort, folder, user, password] = process.argv.slice(2)
+const read = (name) => fs.readFileSync(path.join(folder, name))
+
+const aedes = makeAedes({
+  authenticate (client, name, given, done) {
+    const certified = client.conn.authorized === true &&
+      client.conn.getPeerCertificate().subject.CN === user
+    if (certified || (name === user && String(given) === password)) return done(null, true)
+    done(Object.assign(new Error('refused'), { returnCode: 4 }), false)
+  }
+})
+for (const event of ['clientError', 'connectionError']) {
+  aedes.on(event, (client, error) => console.log(event, client ? client.id : '', error.message))
+}
+
+const secret = { cert: read('server.pem'), key: read('server.key'), ca: read('ca.pem') }
+const listeners = [
+  [net.createServer(aedes.handle), port],
+  [tls.createServer(secret, aedes.handle), tlsPort],
+  [tls.createServer({ ...secret, requestCert: true, rejectUnauthorized: true }, aedes.handle),
+    mutualPort]
+]
+let waiting = listeners.length
+for (const [server, where] of listeners) {
+  server.listen(Number(where), '127.0.0.1', () => {
+    if (--waiting === 0) console.log(`ready: aedes ${require('aedes/package.json').version}`)
+  })
+}
+
+process.on('SIGTERM', () => {
+  for (const [server] of listeners) server.close()
+  aedes.close(() => process.exit(0))
+})
