@@ -160,20 +160,21 @@ Result<const trigger_service*> Generation::find_service(std::string_view service
 }
 
 Result<std::unique_ptr<Instance>> Generation::create(const config::Trigger& trigger,
-                                                     InstanceHost& host) {
+                                                     InstanceHost& host, Log* log) {
+  Log& used = log == nullptr ? log_ : *log;
   if (trigger.isolation == config::Isolation::process) {
-    return isolation::create(shared_from_this(), trigger, host, log_);
+    return isolation::create(shared_from_this(), trigger, host, used);
   }
   if (!library_) {
     if (auto loaded = load_here(); !loaded) {
       return fail("plugin \"{}\": {} {}", name(), source_.file.string(), loaded.error().message);
     }
   }
-  return create_here(trigger, host);
+  return create_here(trigger, host, used);
 }
 
 Result<std::unique_ptr<Instance>> Generation::create_here(const config::Trigger& trigger,
-                                                          InstanceHost& host) {
+                                                          InstanceHost& host, Log& log) {
   const auto found = find_service(trigger.service);
   if (!found) return tl::make_unexpected(found.error());
   const trigger_service& service = **found;
@@ -181,7 +182,7 @@ Result<std::unique_ptr<Instance>> Generation::create_here(const config::Trigger&
     return fail("service \"{}\" handles one message at a time; write concurrency = 1",
                 name_of(service));
   }
-  auto table = std::make_unique<HostTable>(name(), trigger.name, log_, host, completions_);
+  auto table = std::make_unique<HostTable>(name(), trigger.name, log, host, completions_);
   const std::vector<trigger_setting> settings = borrow(trigger.settings.flat);
   const trigger_instance_config config{.struct_size = sizeof config,
                                        .concurrency = trigger.concurrency,

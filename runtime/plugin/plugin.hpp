@@ -162,6 +162,8 @@ class Generation : public std::enable_shared_from_this<Generation> {
   unsigned number() const { return source_.number; }
   std::string_view version() const { return description_.version; }
   const std::string& sha256() const { return sha256_; }
+  // The plugin as it was built; another build may be there by now.
+  const std::filesystem::path& file() const { return source_.file; }
   // The private copy, as long as this lives.
   const std::filesystem::path& copy() const { return path_; }
   const Description& description() const { return description_; }
@@ -173,7 +175,9 @@ class Generation : public std::enable_shared_from_this<Generation> {
 
   // Calls the service's create with the trigger's settings. The instance keeps this generation
   // alive. `host` outlives the instance.
-  Result<std::unique_ptr<Instance>> create(const config::Trigger& trigger, InstanceHost& host);
+  // `log` takes what it logs instead of the generation's, and outlives the instance too.
+  Result<std::unique_ptr<Instance>> create(const config::Trigger& trigger, InstanceHost& host,
+                                           Log* log = nullptr);
 
   // Whether an instance was abandoned: this generation is never unloaded. [any]
   bool abandoned() const { return abandoned_; }
@@ -184,7 +188,8 @@ class Generation : public std::enable_shared_from_this<Generation> {
 
   Result<> load_here();
   Result<> load_in_worker();
-  Result<std::unique_ptr<Instance>> create_here(const config::Trigger& trigger, InstanceHost& host);
+  Result<std::unique_ptr<Instance>> create_here(const config::Trigger& trigger, InstanceHost& host,
+                                                Log& log);
 
   void abandon();
   void count_leak() const;

@@ -21,6 +21,10 @@ auto nanoseconds(Duration duration) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
 }
 
+std::uint64_t nanoseconds_of(Monotonic::duration duration) {
+  return static_cast<std::uint64_t>(std::max(nanoseconds(duration), std::int64_t{0}));
+}
+
 }  // namespace
 
 Dispatcher::Dispatcher(DispatcherOptions options, DeliverySink& sink, EventLoop& timer,
@@ -40,12 +44,20 @@ void Dispatcher::accept(std::vector<DeliveryPtr> deliveries) {
   std::vector<std::optional<std::string>> keys;
   keys.reserve(deliveries.size());
   for (const DeliveryPtr& d : deliveries) keys.push_back(order_key(options_.order, d->message));
+  // Once for all of them: what messages say of their arrival is on the other clock.
+  const Monotonic now = timer_.clock().now();
+  const Wall wall = timer_.clock().wall();
   Report report;
   std::size_t wake = 0;
   {
     MutexLock lock(mutex_);
     counts_.received += deliveries.size();
+    batches_.add(deliveries.size());
     for (std::size_t i = 0; i < deliveries.size(); ++i) {
+      Delivery& delivery = *deliveries[i];
+      delivery.arrived = now - std::chrono::duration_cast<Monotonic::duration>(
+                                   std::max(wall - delivery.message.received, Wall::duration(0)));
+      ++counts_.received_qos[static_cast<unsigned>(delivery.message.qos) % 3];
       lanes_.push(std::move(deliveries[i]), keys[i]);
     }
     if (may_take()) {
@@ -167,7 +179,8 @@ const trigger_message* Dispatcher::begin_attempt(DeliveryPtr delivery) {
 // It counts, and its time runs, from now on.
 void Dispatcher::begin(Attempt& attempt) {
   attempt.state = Attempt::State::running;
-  attempt.deadline = timer_.clock().now() + options_.timeout;
+  attempt.began = timer_.clock().now();
+  attempt.deadline = attempt.began + options_.timeout;
   attempt.message.deadline_mono_ns =
       static_cast<std::uint64_t>(nanoseconds(attempt.deadline.time_since_epoch()));
   attempt.message.attempt = ++attempt.delivery->attempts;
@@ -343,6 +356,12 @@ std::int32_t Dispatcher::extend(std::uint64_t token, std::uint32_t ms) {
 
 void Dispatcher::settle(Attempt& attempt, plugin::Answer answer, Report& report) {
   DeliveryPtr delivery = std::move(attempt.delivery);
+  const Monotonic now = timer_.clock().now();
+  delivery->took = now - attempt.began;
+  handle_times_.add(nanoseconds_of(delivery->took));
+  if (answer.code == TRIGGER_OK || answer.code == TRIGGER_REJECT) {
+    delivery_times_.add(nanoseconds_of(now - delivery->arrived));
+  }
   end_attempt(attempt);
   --in_flight_;
   delivery->last_reason = std::move(answer.reason);
@@ -407,6 +426,7 @@ void Dispatcher::retry_or_exhaust(DeliveryPtr delivery, std::uint32_t retry_afte
       report.burials.emplace_back(std::move(delivery), std::move(reason));
       break;
     case config::OnExhausted::discard:
+      ++counts_.discarded;
       lanes_.release(*delivery);
       report.others.emplace_back(
           [delivery, reason](DeliverySink& sink) { sink.discarded(*delivery, reason); });
@@ -512,7 +532,7 @@ void Dispatcher::go_again(DeliveryPtr delivery, Report& report) {
 void Dispatcher::arm(Monotonic when) {
   if (armed_.serial != 0 && armed_.when <= when) return;
   timer_.cancel(armed_);
-  armed_ = timer_.at(when, [this] { on_timer(); });
+  armed_ = timer_.at(when, tasks_([this] { on_timer(); }));
 }
 
 // ---- Telling ----

@@ -22,6 +22,7 @@ struct Dispatcher::Attempt {
   State state = State::running;
   bool in_use = false;
   DeliveryPtr delivery;
+  Monotonic began{};
   Monotonic deadline{};
   plugin::Answer answer;
   bool let_go = false;  // overdue, and complete() has come: nobody reads the message after handle()

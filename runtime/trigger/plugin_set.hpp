@@ -22,7 +22,7 @@ class PluginSet {
   // which runs itself: as `PROGRAM --probe FILE` before it loads a plugin for the first time, so
   // that what ends that process, or leaves its loader locked, is no loss; and as `PROGRAM --worker`
   // for triggers with isolation = "process". Empty: it does neither.
-  PluginSet(const config::Config& config, std::filesystem::path stage_dir, Log& log,
+  PluginSet(std::shared_ptr<const config::Config> config, std::filesystem::path stage_dir, Log& log,
             std::filesystem::path program);
 
   // `plugin` as a trigger of `package` means it (empty: of the configuration's own files), loaded
@@ -30,6 +30,12 @@ class PluginSet {
   // and again for every trigger that names the plugin. [control]
   Result<std::shared_ptr<plugin::Generation>> load(const std::string& plugin,
                                                    const std::string& package);
+
+  // Where plugins are looked for from now on. [control]
+  void use(std::shared_ptr<const config::Config> config) { config_ = std::move(config); }
+  // Lets go of what no trigger of the configuration in use names, and of what could not be loaded.
+  // Their names. [control]
+  std::vector<std::string> drop_unused();
 
   // ---- What is loaded, by its name; with "PACKAGE/" in front where a package carries it. ----
 
@@ -63,11 +69,12 @@ class PluginSet {
   bool in_process(const Loaded& loaded) const;
   const config::Package* carrier_of(const std::filesystem::path& file) const;
 
-  const config::Config& config_;
+  std::shared_ptr<const config::Config> config_;
   const std::filesystem::path stage_dir_;
   Log& log_;
   const std::filesystem::path program_;
   std::map<std::string, Loaded> loaded_;
+  std::map<std::string, unsigned> last_numbers_;  // of plugins that were dropped
   const std::shared_ptr<std::atomic<unsigned>> leaked_ = std::make_shared<std::atomic<unsigned>>(0);
 };
 

@@ -24,6 +24,7 @@ void Trigger::serve_with(Serving serving) {
   can_be_probed_ = instance_->can_be_probed();
   dispatcher_.set_max_batch(instance_->max_batch());
   MutexLock lock(monitor_mutex_);
+  counting_ = instance_.get();
   monitor_ = std::move(serving.monitor);
 }
 

@@ -154,8 +154,8 @@ TEST_F(ReloadStormTest, DisablingFromAnotherThreadTakesTurnsWithReloading) {
   std::atomic<bool> stop{false};
   std::thread administrator([&] {
     while (!stop) {
-      EXPECT_TRUE(runtime_->disable("t", "somebody", "a test"));
-      EXPECT_TRUE(runtime_->enable("t"));
+      EXPECT_TRUE(runtime_->disable_trigger("t", "somebody", "a test"));
+      EXPECT_TRUE(runtime_->enable_trigger("t", "somebody"));
     }
   });
   std::uint64_t sent = 0;
