@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "admin/admin.hpp"
 #include "base/log.hpp"
 #include "base/state_dir.hpp"
 #include "check.hpp"
@@ -66,6 +67,15 @@ trigger::RuntimeOptions runtime_options(const std::string& file) {
   return options;
 }
 
+admin::AdminOptions admin_options(const config::AdminSection& section,
+                                  const std::filesystem::path& state_dir) {
+  admin::AdminOptions options;
+  options.listen = section.listen;
+  if (!section.socket.empty()) options.socket = state_dir / section.socket;
+  options.token = section.token.reveal();
+  return options;
+}
+
 int run(const std::string& file, config::Config config) {
   static const Signals signals;  // used by a thread that outlives this function
   const auto log = make_log(config.log.level, config.log.format, config.runtime.name);
@@ -76,6 +86,7 @@ int run(const std::string& file, config::Config config) {
     }
     return report({{config.runtime.state_dir_place, state.error().message}});
   }
+  const admin::AdminOptions options = admin_options(config.admin, state->path());
   auto* runtime =
       new trigger::Runtime(std::move(config), state->path(), *log, runtime_options(file));
   if (const auto prepared = runtime->prepare(); !prepared) {
@@ -85,10 +96,20 @@ int run(const std::string& file, config::Config config) {
     return code;
   }
   if (auto started = runtime->start(); !started) return report(started.error());
+  auto admin = admin::Admin::start(options, *runtime, *log);
+  if (!admin) {
+    const int code = report(admin.error());
+    // What it has begun to receive is safe; its sessions stay at the servers.
+    if (!runtime->stop()) _exit(code);
+    delete runtime;
+    return code;
+  }
   signals.wait_for_end(*runtime);
   signals.end_at_the_next();
-  // With a service call that never returns, nothing may be taken down around it.
-  if (!runtime->stop()) _exit(kClean);
+  // Nobody asks for changes of what is being taken down. With a call that never returns, nothing
+  // may be taken down around it.
+  const bool admin_ended = (*admin)->stop();
+  if (!runtime->stop() || !admin_ended) _exit(kClean);
   delete runtime;
   return kClean;
 }
