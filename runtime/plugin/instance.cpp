@@ -93,8 +93,9 @@ Result<> Instance::run_workers(WorkSource& source, unsigned count) {
                 service_name());
   }
   assert(state_ == State::started && !workers_ && count > 0);
-  auto workers = WorkerPool::start({service_.handle, handle_, service_.probe}, source, count,
-                                   worker_name(trigger_));
+  auto workers =
+      WorkerPool::start({service_.handle, handle_, service_.probe, service_.handle_batch}, source,
+                        count, worker_name(trigger_));
   if (!workers) return tl::make_unexpected(workers.error());
   workers_ = std::move(*workers);
   return {};
@@ -212,6 +213,10 @@ std::string_view Instance::service_name() const {
 
 bool Instance::can_be_probed() const {
   return service_.probe != nullptr;
+}
+
+std::size_t Instance::max_batch() const {
+  return service_.handle_batch == nullptr ? 1 : kMaxBatch;
 }
 
 std::vector<Metric> Instance::metrics() const {

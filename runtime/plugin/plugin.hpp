@@ -103,6 +103,8 @@ class Instance {
   std::string_view service_name() const;
   // Whether the service has a probe. [any]
   bool can_be_probed() const;
+  // The most messages of one call of the service: 1 without handle_batch. [any]
+  std::size_t max_batch() const;
   // What the service counts. [any]
   std::vector<Metric> metrics() const;
 

@@ -6,8 +6,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <stop_token>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/result.hpp"
 
@@ -21,6 +24,9 @@ struct Answer {
   std::string reason;
 };
 
+// The most messages of one call of handle_batch.
+inline constexpr std::size_t kMaxBatch = 256;
+
 // Where workers get their messages.
 class WorkSource {
  public:
@@ -31,6 +37,16 @@ class WorkSource {
   virtual const trigger_message* take(std::stop_token stop) = 0;
   // handle() has returned this for it. [worker]
   virtual void answered(const trigger_message& message, Answer answer) = 0;
+
+  // For a service with handle_batch, after take() has returned a message: adds those that may go
+  // into the same call, each of another lane. Does not wait; a source that has no use for batches
+  // adds none. The batch is bounded by the source. [worker]
+  virtual void take_more(std::vector<const trigger_message*>& batch) { (void)batch; }
+  // handle_batch() has left these, one for each message of its batch. [worker]
+  virtual void batch_answered(std::span<const trigger_message* const> batch,
+                              std::vector<Answer> answers) {
+    for (std::size_t i = 0; i < batch.size(); ++i) answered(*batch[i], std::move(answers[i]));
+  }
 
   // What take() returns instead of a message to have the service's probe called: its address.
   static const trigger_message kProbe;

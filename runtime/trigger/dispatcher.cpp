@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/units.hpp"
+#include "trigger/dispatcher_attempt.hpp"
 #include "trigger/order_key.hpp"
 
 namespace triggerd::trigger {
@@ -22,32 +23,13 @@ auto nanoseconds(Duration duration) {
 
 }  // namespace
 
-struct Dispatcher::Attempt {
-  enum class State {
-    running,    // in the service's hands, not answered
-    completed,  // complete() came before handle() has returned; `answer` is it
-    pending,    // handle() has returned, complete() has not come
-    overdue,    // handle() has not returned by the deadline
-    late        // pending past the deadline: over, but the service may still read the message
-  };
-  State state = State::running;
-  bool in_use = false;
-  DeliveryPtr delivery;
-  Monotonic deadline{};
-  plugin::Answer answer;
-  bool let_go = false;  // overdue, and complete() has come: nobody reads the message after handle()
-  trigger_message message{};
-};
-
-struct Dispatcher::Report {
-  DeliveryPtr finished;
-  std::vector<std::pair<DeliveryPtr, std::string>> burials;
-  std::vector<std::function<void(DeliverySink&)>> others;
-};
-
 Dispatcher::Dispatcher(DispatcherOptions options, DeliverySink& sink, EventLoop& timer,
                        Random random)
-    : options_(std::move(options)), sink_(sink), timer_(timer), random_(std::move(random)) {}
+    : options_(std::move(options)),
+      sink_(sink),
+      timer_(timer),
+      random_(std::move(random)),
+      places_(options_.concurrency) {}
 
 Dispatcher::~Dispatcher() = default;
 
@@ -66,7 +48,7 @@ void Dispatcher::accept(std::vector<DeliveryPtr> deliveries) {
     for (std::size_t i = 0; i < deliveries.size(); ++i) {
       lanes_.push(std::move(deliveries[i]), keys[i]);
     }
-    if (may_take()) wake = std::min({waiting_, options_.concurrency - in_flight_, lanes_.size()});
+    if (may_take()) wake = std::min(waiting_, calls_that_may_begin());
     note_room(report);
   }
   // Without the lock, which the woken worker would wait for.
@@ -144,11 +126,23 @@ std::optional<const trigger_message*> Dispatcher::take_now(const std::stop_token
   return taken;
 }
 
-// One worker for each message that may go, as far as there are idle ones.
+void Dispatcher::take_more(std::vector<const trigger_message*>& batch) {
+  Report report;
+  {
+    MutexLock lock(mutex_);
+    while (batch.size() < max_batch_) {
+      const trigger_message* const next = begin_next(report);
+      if (next == nullptr) break;
+      batch.push_back(next);
+    }
+  }
+  tell(report);
+}
+
+// One worker for each call that may begin, as far as there are idle ones.
 void Dispatcher::wake_workers() {
   if (waiting_ == 0) return;
-  const std::size_t free = options_.concurrency - in_flight_;
-  if (lanes_.size() > 1 && free > 1 && waiting_ > 1) {
+  if (waiting_ > 1 && calls_that_may_begin() > 1) {
     work_.notify_all();
   } else {
     work_.notify_one();
@@ -220,28 +214,55 @@ void Dispatcher::answered(const trigger_message& message, plugin::Answer answer)
   Report report;
   {
     MutexLock lock(mutex_);
-    Attempt* const found = find_attempt(message.token);
-    if (found == nullptr) return;
-    Attempt& attempt = *found;
-    const bool pending = answer.code == TRIGGER_PENDING;
-    if (attempt.state == Attempt::State::overdue) {
-      if (pending && !attempt.let_go) {
-        make_late(attempt, report);
-      } else {
-        ++counts_.late_answers;
-        time_out(attempt, report);
-      }
-    } else if (attempt.state == Attempt::State::completed) {
-      settle(attempt, std::move(attempt.answer), report);
-    } else if (pending) {
-      attempt.state = Attempt::State::pending;
-    } else {
-      settle(attempt, std::move(answer), report);
-    }
+    if (!take_answer(message, std::move(answer), report)) return;
     note_room(report);
     quiet_.notify_all();
   }
   tell(report);
+}
+
+void Dispatcher::batch_answered(std::span<const trigger_message* const> batch,
+                                std::vector<plugin::Answer> answers) {
+  Report report;
+  std::vector<DeliveryPtr> finished;
+  finished.reserve(batch.size());
+  {
+    MutexLock lock(mutex_);
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      (void)take_answer(*batch[i], std::move(answers[i]), report);
+      if (report.finished) finished.push_back(std::move(report.finished));
+    }
+    // This worker goes on with what they made room for; others may have to help.
+    if (may_take()) wake_workers();
+    note_room(report);
+    quiet_.notify_all();
+  }
+  for (const DeliveryPtr& delivery : finished) sink_.finished(*delivery);
+  tell(report);
+}
+
+// What handle() said of it. False: that attempt is over.
+bool Dispatcher::take_answer(const trigger_message& message, plugin::Answer answer,
+                             Report& report) {
+  Attempt* const found = find_attempt(message.token);
+  if (found == nullptr) return false;
+  Attempt& attempt = *found;
+  const bool pending = answer.code == TRIGGER_PENDING;
+  if (attempt.state == Attempt::State::overdue) {
+    if (pending && !attempt.let_go) {
+      make_late(attempt, report);
+    } else {
+      ++counts_.late_answers;
+      time_out(attempt, report);
+    }
+  } else if (attempt.state == Attempt::State::completed) {
+    settle(attempt, std::move(attempt.answer), report);
+  } else if (pending) {
+    attempt.state = Attempt::State::pending;
+  } else {
+    settle(attempt, std::move(answer), report);
+  }
+  return true;
 }
 
 std::int32_t Dispatcher::complete(std::uint64_t token, plugin::Answer answer) {
@@ -502,84 +523,6 @@ void Dispatcher::note_stall(Report& report) {
   if (late_ < options_.queue_capacity || stall_told_) return;
   stall_told_ = true;
   report.others.emplace_back([late = late_](DeliverySink& sink) { sink.stalled(late); });
-}
-
-// ---- The end ----
-
-void Dispatcher::end_late_attempts() {
-  Report report;
-  {
-    MutexLock lock(mutex_);
-    for (const auto& attempt : attempts_) {
-      if (!attempt->in_use || attempt->state != Attempt::State::late) continue;
-      --late_;
-      end_attempt(*attempt);
-    }
-    stall_told_ = false;
-    note_room(report);
-  }
-  tell(report);
-}
-
-void Dispatcher::for_each_unfinished(const std::function<void(const DeliveryPtr&)>& visit) const {
-  MutexLock lock(mutex_);
-  lanes_.for_each(visit);
-  for (const auto& [due, delivery] : delayed_) visit(delivery);
-  for (const auto& attempt : attempts_) {
-    if (attempt->in_use) visit(attempt->delivery);
-  }
-}
-
-bool Dispatcher::nothing_left_before(Monotonic deadline) const {
-  if (in_flight_ > 0 || burying_ > 0) return false;
-  if (lanes_.has_ready() && !held_ && late_ < options_.queue_capacity) return false;
-  return delayed_.empty() || delayed_.begin()->first > deadline;
-}
-
-bool Dispatcher::drain(Monotonic deadline) {
-  MutexLock lock(mutex_);
-  Report none;
-  for (auto& [due, delivery] : std::exchange(delayed_, {})) {
-    if (delivery->burial) {
-      delayed_.emplace(due, std::move(delivery));
-    } else {
-      go_again(std::move(delivery), none);
-    }
-  }
-  while (!nothing_left_before(deadline) && timer_.clock().now() < deadline) {
-    quiet_.wait_until(mutex_, deadline);
-  }
-  return lanes_.size() + in_flight_ + delayed_.size() + burying_ == 0;
-}
-
-void Dispatcher::revoke_pending() {
-  MutexLock lock(mutex_);
-  for (const auto& attempt : attempts_) {
-    if (!attempt->in_use || attempt->state != Attempt::State::pending) continue;
-    attempt->state = Attempt::State::late;
-    --in_flight_;
-    ++late_;
-    attempt->delivery->last_reason = "the instance was stopped before the service completed it";
-    delayed_.emplace(timer_.clock().now(), attempt->delivery);
-    arm(timer_.clock().now());
-  }
-}
-
-std::vector<DeliveryPtr> Dispatcher::take_leftovers() {
-  MutexLock lock(mutex_);
-  std::vector<DeliveryPtr> all = lanes_.take_all();
-  for (auto& [due, delivery] : std::exchange(delayed_, {})) all.push_back(std::move(delivery));
-  for (const auto& attempt : attempts_) {
-    const bool in_hands = attempt->in_use && (attempt->state == Attempt::State::running ||
-                                              attempt->state == Attempt::State::overdue);
-    if (!in_hands) continue;
-    attempt->delivery->last_reason = "the service had not returned";
-    all.push_back(attempt->delivery);
-  }
-  std::sort(all.begin(), all.end(), [](const DeliveryPtr& a, const DeliveryPtr& b) {
-    return a->message.received < b->message.received;
-  });
-  return all;
 }
 
 }  // namespace triggerd::trigger

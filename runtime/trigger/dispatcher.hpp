@@ -20,6 +20,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -87,12 +88,18 @@ class Dispatcher final : public plugin::WorkSource {
   // WorkSource [worker]
   const trigger_message* take(std::stop_token stop) override;
   void answered(const trigger_message& message, plugin::Answer answer) override;
+  void take_more(std::vector<const trigger_message*>& batch) override;
+  void batch_answered(std::span<const trigger_message* const> batch,
+                      std::vector<plugin::Answer> answers) override;
   void probed(const Result<>& outcome) override;
 
   // As InstanceHost says. [any]
   std::int32_t complete(std::uint64_t token, plugin::Answer answer);
   std::int32_t extend(std::uint64_t token, std::uint32_t ms);
 
+  // The most messages of one call of the service that serves; 1 from the start. Each of
+  // `concurrency` calls may have so many in the service's hands. [control]
+  void set_max_batch(std::size_t messages);
   // Whether messages are handed out; they are from the start. [any]
   void hold();
   void resume();
@@ -154,6 +161,8 @@ class Dispatcher final : public plugin::WorkSource {
   Attempt& new_attempt() TRIGGERD_REQUIRES(mutex_);
   Attempt* find_attempt(std::uint64_t token) const TRIGGERD_REQUIRES(mutex_);
   void end_attempt(Attempt& attempt) TRIGGERD_REQUIRES(mutex_);
+  bool take_answer(const trigger_message& message, plugin::Answer answer, Report& report)
+      TRIGGERD_REQUIRES(mutex_);
   void settle(Attempt& attempt, plugin::Answer answer, Report& report) TRIGGERD_REQUIRES(mutex_);
   void retry_or_exhaust(DeliveryPtr delivery, std::uint32_t retry_after_ms, Report& report)
       TRIGGERD_REQUIRES(mutex_);
@@ -168,6 +177,8 @@ class Dispatcher final : public plugin::WorkSource {
   void note_stall(Report& report) TRIGGERD_REQUIRES(mutex_);
   std::size_t unfinished() const TRIGGERD_REQUIRES(mutex_);
   bool may_take() const TRIGGERD_REQUIRES(mutex_);
+  // With may_take(): how many calls the messages that may go are worth, at most.
+  std::size_t calls_that_may_begin() const TRIGGERD_REQUIRES(mutex_);
   bool nothing_left_before(Monotonic deadline) const TRIGGERD_REQUIRES(mutex_);
   void on_timer();
   // Tells the sink, and ends the burials that the report asks for.
@@ -187,7 +198,9 @@ class Dispatcher final : public plugin::WorkSource {
   std::vector<std::uint32_t> free_slots_ TRIGGERD_GUARDED_BY(mutex_);
   std::multimap<Monotonic, DeliveryPtr> delayed_ TRIGGERD_GUARDED_BY(mutex_);
   std::uint32_t last_serial_ TRIGGERD_GUARDED_BY(mutex_) = 0;
-  std::size_t waiting_ TRIGGERD_GUARDED_BY(mutex_) = 0;    // workers that wait for a message
+  std::size_t waiting_ TRIGGERD_GUARDED_BY(mutex_) = 0;  // workers that wait for a message
+  std::size_t max_batch_ TRIGGERD_GUARDED_BY(mutex_) = 1;
+  std::size_t places_ TRIGGERD_GUARDED_BY(mutex_);         // how many attempts may be under way
   std::size_t in_flight_ TRIGGERD_GUARDED_BY(mutex_) = 0;  // attempts that hold a place
   std::size_t burying_ TRIGGERD_GUARDED_BY(mutex_) = 0;    // being written as dead letters
   std::size_t late_ TRIGGERD_GUARDED_BY(mutex_) = 0;

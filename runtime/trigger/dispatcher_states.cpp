@@ -1,11 +1,24 @@
 // Dispatcher: whether it hands messages out, and how many it has.
+#include <algorithm>
+
 #include "trigger/dispatcher.hpp"
 
 namespace triggerd::trigger {
 
 bool Dispatcher::may_take() const {
   return !gate_closed_ && (!held_ || (trial_ == Trial::wanted && in_flight_ == 0)) &&
-         in_flight_ < options_.concurrency && late_ < options_.queue_capacity && lanes_.has_ready();
+         in_flight_ < places_ && late_ < options_.queue_capacity && lanes_.has_ready();
+}
+
+std::size_t Dispatcher::calls_that_may_begin() const {
+  const std::size_t messages = std::min(places_ - in_flight_, lanes_.size());
+  return max_batch_ == 1 ? messages : (messages + max_batch_ - 1) / max_batch_;
+}
+
+void Dispatcher::set_max_batch(std::size_t messages) {
+  MutexLock lock(mutex_);
+  max_batch_ = messages;
+  places_ = options_.concurrency * messages;
 }
 
 std::size_t Dispatcher::unfinished() const {
