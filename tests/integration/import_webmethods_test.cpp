@@ -9,6 +9,8 @@
 #include <sstream>
 
 #include "support/certificate_authority.hpp"
+#include "support/process.hpp"
+#include "support/temp_dir.hpp"
 #include "support/triggerd_process.hpp"
 
 namespace triggerd::test {
@@ -68,6 +70,53 @@ TEST(ImportWebmethodsTest, WhatIsMadePassesTheCheck) {
     EXPECT_EQ(result.exit, Exit{0}) << result.output;
   }
   EXPECT_GE(seen, 5u);
+}
+
+// What triggerctl prints for a golden case, with these arguments behind it.
+std::pair<Exit, std::string> triggerctl(const std::string& name,
+                                        std::vector<std::string> arguments = {}) {
+  std::vector<std::string> command{TRIGGERCTL_BINARY, "import-webmethods",
+                                   (fs::path(GOLDEN_IMPORT_DIR) / name / "export.json").string()};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  Process process(command);
+  const auto exit = process.wait(kPatience);
+  return {exit.value_or(Exit{-1}), process.output()};
+}
+
+TEST(ImportWebmethodsTest, TriggerctlWritesANewFileAndSaysWhatDiffers) {
+  const TempDir dir;
+  const std::string output = (dir / "out.toml").string();
+  const auto [exit, said] =
+      triggerctl("exact", {"--exact", "--service", "folder:service=log", "-o", output});
+  EXPECT_EQ(exit, Exit{0}) << said;
+  EXPECT_NE(said.find("export.json:3: note: alias \"a\": "), std::string::npos) << said;
+  EXPECT_NE(said.find("1 alias, 1 trigger, "), std::string::npos) << said;
+  EXPECT_NE(content_of(output).find("service = \"log\""), std::string::npos);
+  const auto [again, refused] = triggerctl("exact", {"-o", output});
+  EXPECT_EQ(again, Exit{1});
+  EXPECT_NE(refused.find("File exists"), std::string::npos) << refused;
+}
+
+TEST(ImportWebmethodsTest, TriggerctlReportsEveryErrorAndWritesNothing) {
+  const TempDir dir;
+  const std::string output = (dir / "out.toml").string();
+  const auto [exit, said] = triggerctl("errors", {"-o", output});
+  EXPECT_EQ(exit, Exit{1});
+  EXPECT_NE(said.find("export.json:4: error: "), std::string::npos) << said;
+  EXPECT_NE(said.find("export.json:26: error: "), std::string::npos) << said;
+  EXPECT_FALSE(fs::exists(output));
+}
+
+TEST(ImportWebmethodsTest, TriggerctlPrintsTomlOrJson) {
+  const auto [exit, toml] = triggerctl("defaults");
+  EXPECT_EQ(exit, Exit{0});
+  EXPECT_NE(toml.find("[aliases.a]"), std::string::npos) << toml;
+  const auto [json_exit, json] = triggerctl("defaults", {"--json"});
+  EXPECT_EQ(json_exit, Exit{0});
+  EXPECT_TRUE(json.starts_with("{")) << json;
+  const auto [usage, why] = triggerctl("defaults", {"--service", "nothing"});
+  EXPECT_EQ(usage, Exit{2});
+  EXPECT_NE(why.find("FOLDER:NAME=PLUGIN:SERVICE"), std::string::npos) << why;
 }
 
 // It asks for each thing that it could not carry.
