@@ -174,8 +174,8 @@ std::string_view to_string(LogLevel level) {
 }
 
 std::unique_ptr<Log> make_log(LogLevel level, LogFormat format, std::string name) {
-  auto log = std::make_unique<LimitedLog>(
-      std::make_unique<SpdLog>(level, format, std::move(name)), system_clock());
+  auto log = std::make_unique<LimitedLog>(std::make_unique<SpdLog>(level, format, std::move(name)),
+                                          system_clock());
   log->say_in_time();
   return log;
 }
