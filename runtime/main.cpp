@@ -9,12 +9,14 @@
 
 #include "admin/admin.hpp"
 #include "base/log.hpp"
+#include "base/service_manager.hpp"
 #include "base/state_dir.hpp"
 #include "check.hpp"
 #include "config/load.hpp"
 #include "package/package.hpp"
 #include "package_commands.hpp"
 #include "plugin/isolation/worker.hpp"
+#include "runtime_options.hpp"
 #include "trigger/runtime.hpp"
 #include "version.hpp"
 
@@ -37,8 +39,11 @@ class Signals {
     }
     return signal;
   }
-  void wait_for_end(trigger::Runtime& runtime) const {
-    while (wait() == SIGHUP) runtime.request_reload("SIGHUP");
+  void wait_for_end(trigger::Runtime& runtime, const ServiceManager& manager) const {
+    while (wait() == SIGHUP) {
+      manager.reloading();
+      runtime.request_reload("SIGHUP", [manager] { manager.ready(); });
+    }
   }
   // A second signal: whoever sent it wants the process gone, whatever is in flight.
   void end_at_the_next() const {
@@ -52,29 +57,6 @@ class Signals {
  private:
   sigset_t set_{};
 };
-
-// Kept relative to where the runtime was started, as the file's own messages have it.
-trigger::RuntimeOptions runtime_options(const std::string& file) {
-  const config::Environment environment = config::process_environment();
-  trigger::RuntimeOptions options;
-  options.probe_program = "/proc/self/exe";
-  options.version = kVersion;
-  options.config_file = file;
-  options.load = [file, environment](const std::optional<std::string>& managed) {
-    return config::load(file, environment, package::source(), managed);
-  };
-  options.packages = package_changes(file);
-  return options;
-}
-
-admin::AdminOptions admin_options(const config::AdminSection& section,
-                                  const std::filesystem::path& state_dir) {
-  admin::AdminOptions options;
-  options.listen = section.listen;
-  if (!section.socket.empty()) options.socket = state_dir / section.socket;
-  options.token = section.token.reveal();
-  return options;
-}
 
 int run(const std::string& file, config::Config config) {
   static const Signals signals;  // used by a thread that outlives this function
@@ -104,7 +86,11 @@ int run(const std::string& file, config::Config config) {
     delete runtime;
     return code;
   }
-  signals.wait_for_end(*runtime);
+  const auto manager = ServiceManager::of_environment();
+  if (const auto often = manager.watchdog()) runtime->beat(*often, [manager] { manager.alive(); });
+  manager.ready();
+  signals.wait_for_end(*runtime, manager);
+  manager.stopping(runtime->drain_timeout());
   signals.end_at_the_next();
   // Nobody asks for changes of what is being taken down. With a call that never returns, nothing
   // may be taken down around it.

@@ -30,6 +30,13 @@ Publisher::Counts Publisher::counts(std::string_view alias) const {
   return {.ok = found->second.counters->ok, .failed = found->second.counters->failed};
 }
 
+bool Publisher::speaks_mqtt5(std::string_view alias) const {
+  MutexLock lock(mutex_);
+  const auto found = entries_.find(alias);
+  return found != entries_.end() && found->second.connection &&
+         found->second.connection->options().protocol == config::Protocol::v5;
+}
+
 std::int32_t Publisher::publish(std::string_view alias, const mqtt::PublishRequest& request,
                                 mqtt::PublishDone done) const {
   Entry entry;

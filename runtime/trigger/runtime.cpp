@@ -306,6 +306,15 @@ void Runtime::beat(EventLoop& loop, std::atomic<std::int64_t>& last) {
   loop.after(kBeat, [this, &loop, &last] { beat(loop, last); });
 }
 
+void Runtime::beat(Millis interval, const std::function<void()>& tell) {
+  timer_.after(interval, [this, interval, tell] {
+    supervisor_->post([this, interval, tell] {
+      tell();
+      beat(interval, tell);
+    });
+  });
+}
+
 // [supervisor]
 void Runtime::report_readiness() {
   if (stopping_) return;

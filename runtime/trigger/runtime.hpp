@@ -96,13 +96,20 @@ class Runtime final : public Administration {
   // other.
   Result<> start();
 
+  // From now on calls `tell` about once each `interval`, for as long as the supervisor and the
+  // timer turn: one that is stuck is not told of. Once started.
+  void beat(Millis interval, const std::function<void()>& tell);
+
   // Takes nothing more, lets what is in flight finish, ends services, says goodbye to the servers.
   // Done within the configuration's drain_timeout. False: a service call never came back, and only
   // the end of the process ends it; then this object must not be destroyed.
   [[nodiscard]] bool stop();
 
-  // As reload(), and returns at once: what became of it is in the log. [any]
-  void request_reload(const std::string& by);
+  // As reload(), and returns at once: what became of it is in the log, and `done` is called after
+  // it, unless the runtime stops before. [any]
+  void request_reload(const std::string& by, std::function<void()> done = {});
+  // Of the configuration as it is now. [any]
+  Millis drain_timeout() const { return config()->runtime.drain_timeout; }
 
   inbox::Inbox& inbox() { return *inbox_; }
   // As the one of Administration, and says all about it.

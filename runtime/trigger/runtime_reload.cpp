@@ -395,11 +395,13 @@ Outcome<ReloadReport> Runtime::reload_here(const By& by) {
   return done;
 }
 
-void Runtime::request_reload(const std::string& by) {
+void Runtime::request_reload(const std::string& by, std::function<void()> done) {
   MutexLock lock(control_mutex_);
   if (!control_runs_) return;
-  control_.post([this, by] {
-    if (!stopping_) (void)reload_here(by);
+  control_.post([this, by, done = std::move(done)] {
+    if (stopping_) return;
+    (void)reload_here(by);
+    if (done && !stopping_) done();
   });
 }
 

@@ -199,6 +199,8 @@ class Trigger final : private mqtt::ConnectionListener,
   void arm_monitor();
   void begin_trial();
   std::vector<LogField> fields(const Delivery& delivery) const;
+  // What does not change while it goes on.
+  std::vector<LogField> constant_fields(const Delivery& delivery) const;
 
   void tell_message(const Delivery& delivery, const char* verdict, const std::string& reason,
                     std::uint32_t attempt);
