@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/log.hpp"
+#include "base/service_manager.hpp"
 #include "base/state_dir.hpp"
 #include "check.hpp"
 #include "config/load.hpp"
@@ -35,10 +36,12 @@ class Signals {
     }
     return signal;
   }
-  void wait_for_end(Log& log) const {
+  void wait_for_end(Log& log, const ServiceManager& manager) const {
     while (wait() == SIGHUP) {
+      manager.reloading();
       log.warn("runtime.reload", {},
                "the configuration cannot be reloaded in this version; restart");
+      manager.ready();
     }
   }
   // A second signal: whoever sent it wants the process gone, whatever is in flight.
@@ -72,7 +75,11 @@ int run(const config::Config& config) {
     return code;
   }
   if (auto started = runtime->start(); !started) return report(started.error());
-  signals.wait_for_end(*log);
+  const auto manager = ServiceManager::of_environment();
+  if (const auto often = manager.watchdog()) runtime->beat(*often, [manager] { manager.alive(); });
+  manager.ready();
+  signals.wait_for_end(*log, manager);
+  manager.stopping(config.runtime.drain_timeout);
   signals.end_at_the_next();
   // With a service call that never returns, nothing may be taken down around it.
   if (!runtime->stop()) _exit(kClean);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "plugin/guarded_call.hpp"
+#include "plugin/trace_context.hpp"
 
 namespace triggerd::plugin {
 namespace {
@@ -222,11 +223,14 @@ void HostTable::write_log(LogLevel level, trigger_str text) {
   if (!inside || !log_.enabled(level)) return;
   std::string line;
   if (text.ptr != nullptr) line.assign(text.ptr, std::min(text.len, kMaxLogBytes));
-  if (trigger_.empty()) {
-    log_.write(level, "plugin.log", {{"plugin", plugin_}}, line);
-  } else {
-    log_.write(level, "plugin.log", {{"plugin", plugin_}, {"trigger", trigger_}}, line);
+  std::vector<LogField> fields{{"plugin", plugin_}};
+  if (!trigger_.empty()) fields.push_back({"trigger", trigger_});
+  if (const trigger_message* message = CurrentMessage::get()) {
+    fields.push_back({"message", std::string(view(message->id))});
+    const std::string_view trace = trace_id(properties_of(*message));
+    if (!trace.empty()) fields.push_back({"trace_id", std::string(trace)});
   }
+  log_.write(level, "plugin.log", fields, line);
 }
 
 }  // namespace triggerd::plugin

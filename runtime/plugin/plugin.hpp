@@ -11,6 +11,7 @@
 //   completions.hpp  the thread on which publish results are told
 //   worker_pool.hpp  threads that call handle()
 //   metrics.hpp      what services count
+//   trace_context.hpp  which message a thread is at, and the trace it belongs to
 //   thread.hpp       named threads, joined with a bound
 //   guarded_call.hpp calls into a plugin, from which no exception comes back
 //   child_probe.hpp  loads it in a child process first

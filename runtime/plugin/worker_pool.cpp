@@ -6,6 +6,7 @@
 
 #include "base/mutex.hpp"
 #include "plugin/guarded_call.hpp"
+#include "plugin/trace_context.hpp"
 
 namespace triggerd::plugin {
 namespace {
@@ -182,6 +183,7 @@ Answer thrown_answer(const std::string& thrown) {
 Answer call_handle(const WorkerPool::Service& service, const trigger_message& message) {
   trigger_result result = empty_result();
   std::int32_t code = TRIGGER_RETRY;
+  const CurrentMessage current(message);
   const auto thrown = guarded([&] { code = service.handle(service.instance, &message, &result); });
   if (!thrown) return {code, result.retry_after_ms, reason_of(result)};
   return thrown_answer(*thrown);

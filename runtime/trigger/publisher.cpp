@@ -13,6 +13,11 @@ constexpr std::size_t kPacketOverhead = 8;  // topic length, packet id, and room
 
 }  // namespace
 
+bool Publisher::speaks_mqtt5(std::string_view alias) const {
+  const auto found = connections_.find(alias);
+  return found != connections_.end() && found->second->options().protocol == config::Protocol::v5;
+}
+
 std::int32_t Publisher::publish(std::string_view alias, const mqtt::PublishRequest& request,
                                 mqtt::PublishDone done) const {
   const auto found = connections_.find(alias);

@@ -19,6 +19,8 @@ class Publisher {
   }
   void remove(const std::string& alias) { connections_.erase(alias); }
 
+  // Whether it may be published with properties.
+  bool speaks_mqtt5(std::string_view alias) const;
   // A TRIGGER_... code; `done` is called exactly once where it is TRIGGER_OK, else not at all.
   std::int32_t publish(std::string_view alias, const mqtt::PublishRequest& request,
                        mqtt::PublishDone done) const;

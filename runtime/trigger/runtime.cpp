@@ -431,6 +431,15 @@ void Runtime::watch_certificates() {
       std::jthread([this](const std::stop_token& stop) { rotation_loop_.run(stop); });
 }
 
+void Runtime::beat(Millis interval, const std::function<void()>& tell) {
+  timer_.after(interval, [this, interval, tell] {
+    supervisor_->post([this, interval, tell] {
+      tell();
+      beat(interval, tell);
+    });
+  });
+}
+
 // [supervisor]
 void Runtime::report_readiness() {
   if (stopping_) return;

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -54,6 +55,10 @@ class Runtime {
   // Starts services, then connections. A service that does not start takes its trigger out, and no
   // other.
   Result<> start();
+
+  // From now on calls `tell` about once each `interval`, for as long as the supervisor and the
+  // timer turn: one that is stuck is not told of. Once started.
+  void beat(Millis interval, const std::function<void()>& tell);
 
   // Takes nothing more, lets what is in flight finish, ends services, says goodbye to the servers.
   // Done within the configuration's drain_timeout. False: a service call never came back, and only

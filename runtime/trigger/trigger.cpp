@@ -8,6 +8,7 @@
 #include "base/units.hpp"
 #include "config/topic_filter.hpp"
 #include "mqtt/wire/wire.hpp"
+#include "plugin/trace_context.hpp"
 
 namespace triggerd::trigger {
 namespace {
@@ -291,10 +292,17 @@ std::int32_t Trigger::extend(std::uint64_t token, std::uint32_t ms) {
 }
 
 std::int32_t Trigger::publish(const trigger_publish& request, plugin::PublishDone done) {
-  const auto properties = from_abi({request.properties, request.property_count});
+  auto properties = from_abi({request.properties, request.property_count});
   const std::string_view alias = request.alias.len == 0
                                      ? std::string_view(config_.alias)
                                      : std::string_view(request.alias.ptr, request.alias.len);
+  const trigger_message* message = plugin::CurrentMessage::get();
+  if (message != nullptr && message->property_count > 0 &&
+      services_.publisher.speaks_mqtt5(alias)) {
+    const auto trace =
+        plugin::inherited_trace(*message, {request.properties, request.property_count});
+    for (const mqtt::Property& property : from_abi(trace)) properties.push_back(property);
+  }
   const mqtt::PublishRequest publish{.topic = {request.topic.ptr, request.topic.len},
                                      .payload = {request.payload.ptr, request.payload.len},
                                      .qos = static_cast<int>(request.qos),
@@ -346,7 +354,7 @@ void Trigger::finished(Delivery& delivery) {
 
 void Trigger::will_retry(const Delivery& delivery, std::uint32_t attempts, Millis delay,
                          const std::string& reason) {
-  log_.warn("message.retry", {{"trigger", config_.name}, {"message", delivery.id}},
+  log_.warn("message.retry", constant_fields(delivery),
             "{}:{} will get \"{}\" again in {} (attempt {} of {} failed: {})", config_.plugin,
             instance_->service_name(), delivery.message.topic, format_duration(delay), attempts,
             config_.retry.max_attempts, reason.empty() ? "no reason given" : reason);
@@ -425,7 +433,7 @@ void Trigger::discarded(Delivery& delivery, const std::string& reason) {
 void Trigger::suspended(const Delivery& delivery, const std::string& reason) {
   using State = inbox::TriggerState;
   suspended_ = true;
-  log_.error("trigger.suspended", {{"trigger", config_.name}, {"message", delivery.id}},
+  log_.error("trigger.suspended", constant_fields(delivery),
              "suspended, as on_exhausted says; one message is tried every {}: {}",
              format_duration(config_.monitor_interval), reason);
   if (auto kept = set_state(State{.state = State::State::suspended,
@@ -441,7 +449,7 @@ void Trigger::suspended(const Delivery& delivery, const std::string& reason) {
 }
 
 void Trigger::overdue(const Delivery& delivery) {
-  log_.error("message.overdue", {{"trigger", config_.name}, {"message", delivery.id}},
+  log_.error("message.overdue", constant_fields(delivery),
              "{}:{} has not returned within {}; its place is taken until it does", config_.plugin,
              instance_->service_name(), format_duration(config_.timeout));
 }
@@ -454,9 +462,18 @@ void Trigger::stalled(std::size_t late_attempts) {
 }
 
 std::vector<LogField> Trigger::fields(const Delivery& delivery) const {
-  return {{"trigger", config_.name},
-          {"message", delivery.id},
-          {"attempts", std::to_string(delivery.attempts)}};
+  std::vector<LogField> fields = constant_fields(delivery);
+  fields.push_back({"attempts", std::to_string(delivery.attempts)});
+  return fields;
+}
+
+std::vector<LogField> Trigger::constant_fields(const Delivery& delivery) const {
+  std::vector<LogField> fields{{"trigger", config_.name}, {"message", delivery.id}};
+  if (delivery.properties) {
+    const std::string_view trace = plugin::trace_id(delivery.properties->list());
+    if (!trace.empty()) fields.push_back({"trace_id", std::string(trace)});
+  }
+  return fields;
 }
 
 }  // namespace triggerd::trigger

@@ -175,6 +175,8 @@ class Trigger final : private mqtt::ConnectionListener,
   void arm_monitor();
   void begin_trial();
   std::vector<LogField> fields(const Delivery& delivery) const;
+  // What does not change while it goes on.
+  std::vector<LogField> constant_fields(const Delivery& delivery) const;
 
   const config::Trigger& config_;
   const TriggerServices services_;

@@ -15,6 +15,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "plugin/trace_context.hpp"
 #include "unit/plugin/fakes.hpp"
 
 namespace triggerd::plugin {
@@ -41,6 +42,18 @@ std::unique_ptr<WorkerPool> start(Handle& handle, FakeSource& source, unsigned c
   auto pool = WorkerPool::start(service(handle), source, count, "w:alarms");
   EXPECT_TRUE(pool);
   return std::move(*pool);
+}
+
+TEST(WorkerPool, TheThreadKnowsItsMessageForAsLongAsTheServiceHasIt) {
+  std::vector<const trigger_message*> seen;
+  Handle handle = [&seen](const trigger_message& message, trigger_result&) -> std::int32_t {
+    seen = {&message, CurrentMessage::get()};
+    return TRIGGER_OK;
+  };
+  trigger_message message{};
+  EXPECT_EQ(call_handle(service(handle), message).code, TRIGGER_OK);
+  EXPECT_EQ(seen, (std::vector<const trigger_message*>{&message, &message}));
+  EXPECT_EQ(CurrentMessage::get(), nullptr);
 }
 
 TEST(WorkerPool, AnswersWhatTheServiceSays) {
