@@ -7,6 +7,7 @@
 //   clock.hpp      time that a test can turn by hand
 //   mutex.hpp      a mutex that clang's thread-safety analysis understands
 //   event_loop.hpp tasks and timers on one thread
+//   histogram.hpp  durations and sizes, counted in buckets
 //   units.hpp      "30s", "64KiB" and back
 //   backoff.hpp    jittered exponential delays
 //   file.hpp       bounded file reading

@@ -52,6 +52,26 @@ struct InboxSection {
   std::uint64_t max_size = 1ULL << 30;
 };
 
+// Where the administrator's HTTP server listens.
+struct ListenAddress {
+  std::string host = "127.0.0.1";  // a name or an address, IPv6 without its brackets
+  std::uint16_t port = 9464;       // 0: one that the kernel chooses
+
+  // Only this machine can reach it.
+  bool is_loopback() const;
+};
+// "127.0.0.1:9464", IPv6 in brackets.
+std::string to_string(const ListenAddress& address);
+
+struct AdminSection {
+  std::optional<ListenAddress> listen = ListenAddress();  // nullopt: no HTTP server
+  // A Unix socket, 0600, relative to state_dir; empty: none.
+  std::filesystem::path socket = "admin.sock";
+  std::filesystem::path token_file;  // where `token` came from; empty: there is none
+  Secret token;                      // callers from other machines have to show it
+  bool manage = false;               // aliases and triggers may be defined at run time
+};
+
 struct LogSection {
   LogLevel level = LogLevel::info;
   LogFormat format = LogFormat::text;
@@ -239,6 +259,7 @@ struct Config {
   RuntimeSection runtime;
   LogSection log;
   InboxSection inbox;
+  AdminSection admin;
   std::vector<Truststore> truststores;
   std::vector<Keystore> keystores;
   std::vector<Alias> aliases;

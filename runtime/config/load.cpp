@@ -76,6 +76,7 @@ class Loader {
 
   void read_packages(const PackageSource& source) {
     validate(sections_, diagnostics_);
+    validate_admin(sections_, diagnostics_);
     if (!source || !sections_.complete) return;
     auto found = source(packages_dir(), state_dir());
     if (!found) {
@@ -115,6 +116,7 @@ class Loader {
     config.runtime.packages_dir = packages_dir();
     config.log = sections_.log;
     config.inbox = sections_.inbox;
+    config.admin = std::move(sections_.admin);
     config.truststores = std::move(sections_.truststores);
     config.keystores = std::move(sections_.keystores);
     for (AliasDraft& draft : sections_.aliases) config.aliases.push_back(std::move(draft.alias));
