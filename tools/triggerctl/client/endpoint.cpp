@@ -1,7 +1,6 @@
 #include "client/endpoint.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 #include <optional>
 #include <vector>
 
@@ -103,8 +102,7 @@ Result<std::string> token_of(const ConnectOptions& options) {
     while (token->ends_with('\n') || token->ends_with('\r')) token->pop_back();
     return token;
   }
-  const char* variable = std::getenv("TRIGGERD_TOKEN");
-  return std::string(variable != nullptr ? variable : "");
+  return config::process_environment()("TRIGGERD_TOKEN").value_or("");
 }
 
 }  // namespace

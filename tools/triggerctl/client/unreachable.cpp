@@ -7,6 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -41,8 +42,11 @@ std::string owner_of(std::filesystem::path path) {
     if (!path.has_parent_path() || path == path.parent_path()) return "";
     path = path.parent_path();
   }
-  const passwd* const user = ::getpwuid(status.st_uid);
-  return user != nullptr ? user->pw_name : std::to_string(status.st_uid);
+  passwd user{};
+  passwd* found = nullptr;
+  std::array<char, 4096> text{};
+  ::getpwuid_r(status.st_uid, &user, text.data(), text.size(), &found);
+  return found != nullptr ? user.pw_name : std::to_string(status.st_uid);
 }
 
 std::string about_socket(const Endpoint& endpoint, const Silence& silence) {
