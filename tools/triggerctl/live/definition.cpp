@@ -5,12 +5,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <iostream>
 #include <iterator>
 #include <set>
 
 #include "base/file.hpp"
+#include "config/load.hpp"
 #include "config/parse_toml.hpp"
 #include "live/editor.hpp"
 #include "live/report_view.hpp"
@@ -79,7 +79,8 @@ Result<std::string> content_of(const std::string& file) {
 }
 
 bool has_editor() {
-  return std::getenv("VISUAL") != nullptr || std::getenv("EDITOR") != nullptr ||
+  const auto set = config::process_environment();
+  return set("VISUAL") || set("EDITOR") ||
          (::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1);
 }
 

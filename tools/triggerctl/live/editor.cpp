@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/file.hpp"
+#include "config/load.hpp"
 
 namespace triggerctl {
 namespace {
@@ -23,8 +24,8 @@ constexpr std::string_view kMark = "#! ";
 
 std::string editor() {
   for (const char* name : {"VISUAL", "EDITOR"}) {
-    const char* value = std::getenv(name);
-    if (value != nullptr && *value != '\0') return value;
+    const auto value = triggerd::config::process_environment()(name);
+    if (value && !value->empty()) return *value;
   }
   return "vi";
 }
