@@ -13,6 +13,7 @@
 #include "base/state_dir.hpp"
 #include "check.hpp"
 #include "config/load.hpp"
+#include "manual_page.hpp"
 #include "package/package.hpp"
 #include "package_commands.hpp"
 #include "plugin/isolation/worker.hpp"
@@ -107,9 +108,11 @@ int main(int argc, char** argv) {
   std::string file = "triggers.toml";
   std::string plugin;
   bool check_only = false;
+  bool manual_page = false;
   app.add_option("--config", file, "the configuration")->capture_default_str();
   app.add_flag("--check", check_only, "check the configuration and every plugin, then exit");
   app.add_option("--probe", plugin, "load this plugin file, say what it has, then exit");
+  app.add_flag("--manual-page", manual_page, "print the manual page, then exit")->group("");
   const PackageCommands packages(app, file);
   bool worker = false;  // how it runs itself, and nobody else does
   app.add_flag("--worker", worker)->group("");
@@ -120,6 +123,7 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? kClean : kConfiguration;
   }
   if (worker) return plugin::isolation::run_worker();
+  if (manual_page) return print_manual_page(app);
   if (!plugin.empty()) return probe(plugin);
   if (packages.chosen()) return packages.run();
   auto config = config::load(file, config::process_environment(), package::source());

@@ -20,20 +20,20 @@ std::string content(const fs::path& file) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-// Every folder of tests/golden/triggerctl.
-class GoldenTriggerctl : public testing::TestWithParam<std::string> {};
+// Every folder of tests/golden/offline.
+class GoldenOffline : public testing::TestWithParam<std::string> {};
 
 std::vector<std::string> golden_names() {
   std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(GOLDEN_TRIGGERCTL_DIR)) {
+  for (const auto& entry : fs::directory_iterator(GOLDEN_OFFLINE_DIR)) {
     if (entry.is_directory()) names.push_back(entry.path().filename().string());
   }
   std::sort(names.begin(), names.end());
   return names;
 }
 
-TEST_P(GoldenTriggerctl, SaysExactlyWhatIsExpected) {
-  const fs::path dir = fs::path(GOLDEN_TRIGGERCTL_DIR) / GetParam();
+TEST_P(GoldenOffline, SaysExactlyWhatIsExpected) {
+  const fs::path dir = fs::path(GOLDEN_OFFLINE_DIR) / GetParam();
   std::vector<std::string> command{TRIGGERCTL_BINARY};
   std::ifstream arguments(dir / "arguments");
   for (std::string line; std::getline(arguments, line);) command.push_back(line);
@@ -45,14 +45,12 @@ TEST_P(GoldenTriggerctl, SaysExactlyWhatIsExpected) {
   EXPECT_EQ(output, content(dir / "expected"));
 }
 
-INSTANTIATE_TEST_SUITE_P(, GoldenTriggerctl, testing::ValuesIn(golden_names()),
-                         [](const auto& info) {
-                           std::string name = info.param;
-                           std::replace_if(
-                               name.begin(), name.end(),
-                               [](char c) { return std::isalnum(c) == 0; }, '_');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(, GoldenOffline, testing::ValuesIn(golden_names()), [](const auto& info) {
+  std::string name = info.param;
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return std::isalnum(c) == 0; }, '_');
+  return name;
+});
 
 TEST(OfflineRun, ThePayloadMayComeFromAFile) {
   TempDir dir;
