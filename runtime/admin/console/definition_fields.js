@@ -7,7 +7,7 @@ const choice = (key, label, choices, hint) => ({key, label, type: 'choice', choi
 const line = (key, label, hint, more = {}) => ({key, label, type: 'line', hint, ...more});
 
 const name = {...line('name', 'Name', 'letters, digits, _ . and -'), needed: true, fixedWhenThere: true};
-const description = line('description', 'Description', 'for people', {wide: true});
+const description = line('description', 'Description', 'for people');
 const enabled = {key: 'enabled', label: 'Enabled', type: 'flag', preset: true};
 const others = {key: '', label: 'Other keys, as JSON', type: 'rest', wide: true, hint: 'keys that have no field here'};
 const qos = [['1', '1, at least once'], ['0', '0, at most once'], ['2', '2, exactly once']];

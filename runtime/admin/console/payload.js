@@ -4,12 +4,8 @@
 // text look like another one. All of them are shown.
 const unseen = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/g;
 
-function shown(character) {
-  const code = character.codePointAt(0);
-  if (code < 0x20) return String.fromCharCode(0x2400 + code);
-  if (code === 0x7f) return '\u2421';
-  return `\\u{${code.toString(16)}}`;
-}
+const known = {'\n': '\\n', '\t': '\\t', '\r': '\\r', '\0': '\\0'};
+const shown = (character) => known[character] ?? `\\u{${character.codePointAt(0).toString(16)}}`;
 
 // On one line.
 export const visible = (text) => String(text ?? '').replace(unseen, shown);

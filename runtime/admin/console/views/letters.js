@@ -13,7 +13,7 @@ function row(letter) {
     el('td', {class: 'figure-cell'}, el('a', {href: `#${path('dead-letters', letter.number)}`, 'aria-label': `Dead letter ${letter.number}`}, String(letter.number))),
     el('td', {class: 'grow'}, el('span', {class: 'name'}, visible(letter.topic)), el('span', {class: 'sub', 'data-tone': 'down'}, visible(letter.reason))),
     el('td', {class: 'wide mono payload-cell'}, preview(letter)),
-    el('td', {class: 'wide'}, letter.trigger), el('td', {class: 'figure-cell wide'}, bytes(letter.bytes)),
+    el('td', {class: 'wide one-line'}, letter.trigger), el('td', {class: 'figure-cell wide'}, bytes(letter.bytes)),
     el('td', {class: 'figure-cell'}, moment(letter.died)));
 }
 

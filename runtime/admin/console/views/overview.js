@@ -42,14 +42,16 @@ function aliasRow() {
 function busyRow() {
   const link = el('a', {});
   const detail = el('span', {class: 'sub'});
-  const value = el('span', {class: 'figure-small'});
-  const line = sparkline(24, 90);
+  const value = el('span');
+  const took = el('span', {class: 'sub'});
+  const line = sparkline(24);
   return {
-    node: el('li', {class: 'row'}, el('span', {class: 'grow'}, link, detail), line.node, value),
+    node: el('li', {class: 'row'}, el('span', {class: 'grow'}, link, detail), line.node, el('span', {class: 'figure-small'}, value, took)),
     update({trigger, history}) {
       link.setAttribute('href', `#${path('triggers', trigger.name)}`);
       setText(link, trigger.name);
-      setText(detail, `${trigger.service} · p99 ${seconds(trigger.handle_seconds?.p99)}`);
+      setText(detail, trigger.service);
+      setText(took, seconds(trigger.handle_seconds?.p99));
       setText(value, `${rate(history.at(-1))}/s`);
       line.set(history);
     },
@@ -75,7 +77,7 @@ export function overview({store}) {
   const wrongs = el('ul', {class: 'plain-list'});
   const wrong = el('section', {class: 'panel alarm', 'aria-labelledby': 'wrong-title', hidden: true}, el('h2', {id: 'wrong-title'}, 'Not as it should be'), wrongs);
   const figures = {flow: figure('Messages'), backlog: figure('Backlog'), oldest: figure('Oldest waiting'), letters: figure('Dead letters'), inbox: figure('Inbox')};
-  const flow = sparkline(64, 90);
+  const flow = sparkline(64);
   figures.flow.node.append(flow.node);
   figures.flow.node.classList.add('wide');
   const aliasList = el('ul', {class: 'plain-list'});

@@ -20,7 +20,7 @@ function pluginPart(context) {
         : `${first.name}: its file is what serves already, generation ${answer.generation}.`);
       await context.store.now();
     }, {'aria-label': `Reload ${first.name}`});
-    const again = action('Reload even so', async () => {
+    const again = action('Force', async () => {
       const answer = await post(`${path('plugins', first.name, 'reload')}?force=true`);
       say(`${first.name}: generation ${answer.generation} (${answer.version}) serves, after a pause of ${seconds(answer.pause_seconds)}.`);
       await context.store.now();

@@ -21,7 +21,7 @@ export function trigger(context, name) {
   const mark = stateMark();
   const why = el('p', {class: 'why', role: 'status'});
   const buttons = el('p', {class: 'buttons'});
-  const flow = sparkline(72, 90);
+  const flow = sparkline(72);
   const now = el('span', {class: 'figure-value'});
   const [figures, waiting, about] = [el('div'), el('div'), el('div')];
   const filters = el('ul', {class: 'plain-list'});

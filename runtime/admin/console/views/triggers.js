@@ -3,7 +3,7 @@ import {path} from '../api.js';
 import {sparkline} from '../chart.js';
 import {el, setText} from '../dom.js';
 import {number, rate, seconds} from '../format.js';
-import {backlog, stateMark} from '../health.js';
+import {backlog, stateMark, toneOf} from '../health.js';
 import {makeList} from '../list.js';
 import {visible} from '../payload.js';
 
@@ -13,7 +13,7 @@ function makeRow() {
   const mark = stateMark();
   const link = el('a', {class: 'name'});
   const sub = el('span', {class: 'sub'});
-  const line = sparkline(24, 90);
+  const line = sparkline(24);
   const cell = (name) => el('td', {class: `figure-cell ${name}`});
   const [rates, p50, p99, waiting, letters] = [cell(''), cell('wide'), cell('wide'), cell(''), cell('')];
   const letterLink = el('a', {});
@@ -26,7 +26,7 @@ function makeRow() {
       link.setAttribute('href', `#${path('triggers', item.name)}`);
       setText(link, item.name);
       setText(sub, item.reason ? visible(item.reason) : `${item.alias} → ${item.service}`);
-      sub.dataset.tone = item.reason && item.state !== 'disabled' ? 'down' : '';
+      sub.dataset.tone = item.reason ? toneOf(item.state) : '';
       line.set(history);
       setText(rates, rate(history.at(-1)));
       setText(p50, seconds(item.handle_seconds?.p50));
