@@ -12,7 +12,7 @@ namespace triggerd::admin {
 namespace {
 
 // How long a change of who listens may go unnoticed while no event comes.
-constexpr Millis kLook{100};
+constexpr Millis kLook{25};
 
 }  // namespace
 

@@ -33,8 +33,11 @@ Json origin_of(const trigger::Definition& definition) {
 }
 
 void put_definition(Json& json, const trigger::Definition& definition) {
-  Json keys = Json::parse(definition.json, nullptr, false);
-  json["definition"] = keys.is_object() ? std::move(keys) : Json::object();
+  // With its name, so that it can be sent back as it is.
+  Json whole = {{"name", definition.name}};
+  const Json keys = Json::parse(definition.json, nullptr, false);
+  if (keys.is_object()) whole.update(keys);
+  json["definition"] = std::move(whole);
   json["toml"] = definition.toml;
   json["secrets"] = definition.secrets;
 }

@@ -185,6 +185,17 @@ bool is_metric_name(std::string_view name) {
          std::all_of(name.begin(), name.end(), good);
 }
 
+// The library escapes what is in labels, and not what is in a help text.
+std::string one_line(std::string_view help) {
+  std::string text;
+  for (const char c : help) {
+    if (c == '\\') text += "\\\\";
+    if (c == '\n') text += "\\n";
+    if (c != '\\' && c != '\n') text += c;
+  }
+  return text.empty() ? "Of a service." : text;
+}
+
 // What services have registered. One bad metric would make Prometheus refuse all of them, so what
 // does not fit is left out: ours, no name at all, another type under a name that is there.
 void add_services(std::vector<MetricFamily>& all,
@@ -195,7 +206,7 @@ void add_services(std::vector<MetricFamily>& all,
       if (!is_metric_name(metric.name) || metric.name.starts_with("triggerd_")) continue;
       const MetricType type = metric.counter ? MetricType::Counter : MetricType::Gauge;
       const auto [found, fresh] =
-          families.emplace(metric.name, Family(type, metric.name, metric.help));
+          families.emplace(metric.name, Family(type, metric.name, one_line(metric.help)));
       if (found->second.type() != type) continue;
       found->second.add({{"plugin", plugin.name}, {"trigger", metric.trigger}}, metric.value);
     }

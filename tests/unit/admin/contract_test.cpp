@@ -310,7 +310,8 @@ TEST_F(Contract, EveryExampleIsAsDescribed) {
     if (content.contains("example") && content["schema"] != json({{"type", "string"}})) {
       EXPECT_EQ(mismatch(content["example"], content["schema"], where), "");
     }
-    for (const auto& [name, example] : content.value("examples", json::object()).items()) {
+    const json examples = content.value("examples", json::object());
+    for (const auto& [name, example] : examples.items()) {
       EXPECT_EQ(mismatch(example["value"], content["schema"], where + " " + name), "");
     }
   };
@@ -322,7 +323,8 @@ TEST_F(Contract, EveryExampleIsAsDescribed) {
       }
     }
     for (const auto& [status, said] : (*operation.said)["responses"].items()) {
-      for (const auto& [type, content] : resolve(said).value("content", json::object()).items()) {
+      const json contents = resolve(said).value("content", json::object());
+      for (const auto& [type, content] : contents.items()) {
         check(content, where + " " + status);
       }
     }

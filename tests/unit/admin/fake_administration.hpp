@@ -16,6 +16,11 @@ namespace triggerd::test {
 
 // The events that a test offers; shared by all subscriptions.
 class FakeEvents {
+  struct Queue {
+    trigger::EventFilter filter;
+    std::deque<trigger::AdminEvent> events;
+  };
+
  public:
   void offer(trigger::AdminEvent event) {
     const MutexLock lock(mutex_);
@@ -31,6 +36,13 @@ class FakeEvents {
     const MutexLock lock(mutex_);
     return queues_.size();
   }
+  // Nobody has taken them yet.
+  std::size_t waiting() const {
+    const MutexLock lock(mutex_);
+    std::size_t count = 0;
+    for (const Queue& queue : queues_) count += queue.events.size();
+    return count;
+  }
   std::atomic<std::uint64_t> dropped{0};
 
   std::unique_ptr<trigger::Subscription> subscribe(const trigger::EventFilter& filter) {
@@ -40,10 +52,6 @@ class FakeEvents {
   }
 
  private:
-  struct Queue {
-    trigger::EventFilter filter;
-    std::deque<trigger::AdminEvent> events;
-  };
   class Listener final : public trigger::Subscription {
    public:
     Listener(FakeEvents& events, const Queue* queue) : events_(events), queue_(queue) {}

@@ -64,6 +64,7 @@ class Triggerd(Contender):
             '[runtime]', 'name = "bench"', f'plugin_dirs = ["{self._plugins}"]',
             f'drain_timeout = "{extra.get("drain_timeout", "10s")}"',
             f'state_dir = "{extra.get("state_dir", "state")}"',
+            '[admin]', 'listen = ""', 'socket = ""',
             '[inbox]', f'sync = "{self.sync}"', 'max_size = "16GiB"',
             '[aliases.bench]', f'host = "{job.url}"', 'client_id = "bench"',
             'max_packet_size = "16MiB"',
