@@ -5,7 +5,8 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 
-export const patience = 60_000;
+// Each wait has it, so a step that fails costs no more.
+export const patience = 30_000;
 
 export async function until(what, condition) {
   const end = Date.now() + patience;
@@ -107,6 +108,8 @@ export class Site {
     const done = spawnSync('mosquitto_pub', ['-h', '127.0.0.1', '-p', String(this.mqttPort), '-q', '1', '-t', topic, '-l'], {input: payloads.join('\n')});
     if (done.status !== 0) throw new Error(`mosquitto_pub: ${done.stderr}`);
   }
+
+  lastWords() { return readFileSync(this.log('triggerd'), 'utf8').slice(-4000); }
 
   async close() {
     await this.triggerd?.stop();

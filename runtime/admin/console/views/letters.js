@@ -9,7 +9,7 @@ const PAGE = 50;
 const spans = [['', 'ever'], ['10m', 'last 10 minutes'], ['1h', 'last hour'], ['24h', 'last day'], ['7d', 'last 7 days']];
 
 function row(letter) {
-  return el('tr', {},
+  return el('tr', {class: 'letter'},
     el('td', {class: 'figure-cell'}, el('a', {href: `#${path('dead-letters', letter.number)}`, 'aria-label': `Dead letter ${letter.number}`}, String(letter.number))),
     el('td', {class: 'grow'}, el('span', {class: 'name'}, visible(letter.topic)), el('span', {class: 'sub', 'data-tone': 'down'}, visible(letter.reason))),
     el('td', {class: 'wide mono payload-cell'}, preview(letter)),

@@ -18,7 +18,7 @@ function publishPanel(context) {
   const frames = {
     alias: framed({label: 'Alias', needed: true}, controls.alias), topic: framed({label: 'Topic', needed: true}, controls.topic),
     payload: framed({label: 'Payload', wide: true}, controls.payload), qos: framed({label: 'QoS'}, controls.qos),
-    retained: framed({label: 'Retained'}, controls.retained, {before: true}), hex: framed({label: 'The payload is in hexadecimal digits'}, controls.hex, {before: true}),
+    retained: framed({label: 'Retained'}, controls.retained, {before: true}), hex: framed({label: 'Payload in hexadecimal digits'}, controls.hex, {before: true}),
   };
   const go = el('button', {type: 'submit', class: 'main'}, 'Publish');
   const done = el('p', {class: 'done', role: 'status'});
