@@ -59,7 +59,7 @@ test('an alias is made, tested and connected with the keyboard alone', async () 
   await heading('New alias');
   await until('the first field has the focus', () => page.evaluate(() => document.activeElement.tagName === 'INPUT'));
   await page.keyboard.type('plant');
-  await browser.tabTo('textbox', 'Addresses *');
+  await browser.tabTo('textbox', 'Addresses');
   await page.keyboard.type(`tcp://127.0.0.1:${site.mqttPort}`);
   await browser.tabTo('textbox', 'Client id');
   await page.keyboard.type('edge-1');
@@ -172,7 +172,7 @@ test('a dead letter is edited and replayed', async () => {
   await browser.shot('dead-letters');
   await page.getByRole('link', {name: /^Dead letter \d+$/}).first().click();
   await button('Edit').click();
-  await field('Payload').fill('23.5');
+  await page.getByRole('textbox', {name: 'Payload', exact: true}).fill('23.5');
   await browser.shot('dead-letter');
   await button('Save and replay').click();
   await shows(/is a message again/);
@@ -183,11 +183,11 @@ test('a dead letter is edited and replayed', async () => {
 test('a plugin is reloaded: what is the same is left, what is new serves', async () => {
   await subject('Plugins');
   await page.getByRole('button', {name: 'Reload thermostat', exact: true}).click();
-  await shows(/is what serves already, generation 1/);
+  await shows(/is what serves already, generation \d+/);
   site.putPlugin('thermostat', 'another file');
   await page.getByRole('button', {name: 'Reload thermostat', exact: true}).click();
-  await shows(/generation 2 \(.*\) serves/);
-  await shows(/, generation 2/);
+  await shows(/generation \d+ \(.*\) serves, after/);
+  await shows(/1 well, 0 failed/);
   await shows('Heard since this page was opened');
   await browser.shot('plugins');
 });
@@ -240,7 +240,7 @@ test('on a phone every page fits, in the dark', async () => {
     if (name === 'dead-letters') await shows(/"hot" is no temperature/);
     if (name === 'edit-trigger') {
       await button('Save').waitFor();
-      for (const group of await page.locator('main details:not([open]) > summary').all()) await group.click();
+      await page.evaluate(() => document.querySelectorAll('main details').forEach((group) => { group.open = true; }));
     }
     await browser.assertFits();
     await browser.shot(`phone-${name}`);

@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 
 // Each wait has it, so a step that fails costs no more.
-export const patience = 30_000;
+export const patience = 15_000;
 
 export async function until(what, condition) {
   const end = Date.now() + patience;
@@ -47,7 +47,7 @@ class Program {
   }
   async stop(signal = 'SIGTERM') {
     this.child.kill(signal);
-    const last = setTimeout(() => this.child.kill('SIGKILL'), 30_000);
+    const last = setTimeout(() => this.child.kill('SIGKILL'), 15_000);
     const code = await this.ended;
     clearTimeout(last);
     return code;

@@ -99,7 +99,8 @@ export function definition(context, kind, name, from) {
     build(start, name ? one.secrets ?? [] : []);
   }
 
-  load();
+  // Once this view is in the page: before, nothing in it can have the focus.
+  queueMicrotask(load);
   return {
     title, node,
     update({status}) {

@@ -28,7 +28,7 @@ export function letters(context, query) {
   const empty = el('p', {class: 'empty', hidden: true}, 'No dead letters. A message that is rejected, or runs out of attempts, is kept here with its reason.');
   const more = action('Show more', () => load(next), {hidden: true});
   let next = null;
-  let known = -1;
+  let known = null;
   let asked = 0;
 
   const filter = () => ({trigger: trigger.value.trim(), since: since.value});
@@ -94,8 +94,10 @@ export function letters(context, query) {
     // A page that is being read stays as it is while it is more than the first.
     update({status}) {
       if (names.childElementCount !== status.triggers.length) replace(names, status.triggers.map((one) => el('option', {value: one.name})));
-      if (known >= 0 && known !== status.inbox.dead_letters && list.body.childElementCount <= PAGE && !list.body.contains(document.activeElement)) load(null);
-      known = status.inbox.dead_letters;
+      // One that went and one that came leave the number as it was.
+      const now = `${status.inbox.dead_letters} ${status.triggers.reduce((sum, one) => sum + one.dead_letters_made, 0)}`;
+      if (known !== null && known !== now && list.body.childElementCount <= PAGE && !list.body.contains(document.activeElement)) load(null);
+      known = now;
     },
   };
 }
