@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "admin/admin.hpp"
 #include "base/log.hpp"
 #include "base/state_dir.hpp"
 #include "check.hpp"
@@ -35,11 +36,8 @@ class Signals {
     }
     return signal;
   }
-  void wait_for_end(Log& log) const {
-    while (wait() == SIGHUP) {
-      log.warn("runtime.reload", {},
-               "the configuration cannot be reloaded in this version; restart");
-    }
+  void wait_for_end(trigger::Runtime& runtime) const {
+    while (wait() == SIGHUP) runtime.request_reload("SIGHUP");
   }
   // A second signal: whoever sent it wants the process gone, whatever is in flight.
   void end_at_the_next() const {
@@ -54,7 +52,30 @@ class Signals {
   sigset_t set_{};
 };
 
-int run(const config::Config& config) {
+// Kept relative to where the runtime was started, as the file's own messages have it.
+trigger::RuntimeOptions runtime_options(const std::string& file) {
+  const config::Environment environment = config::process_environment();
+  trigger::RuntimeOptions options;
+  options.probe_program = "/proc/self/exe";
+  options.version = kVersion;
+  options.config_file = file;
+  options.load = [file, environment](const std::optional<std::string>& managed) {
+    return config::load(file, environment, package::source(), managed);
+  };
+  options.packages = package_changes(file);
+  return options;
+}
+
+admin::AdminOptions admin_options(const config::AdminSection& section,
+                                  const std::filesystem::path& state_dir) {
+  admin::AdminOptions options;
+  options.listen = section.listen;
+  if (!section.socket.empty()) options.socket = state_dir / section.socket;
+  options.token = section.token.reveal();
+  return options;
+}
+
+int run(const std::string& file, config::Config config) {
   static const Signals signals;  // used by a thread that outlives this function
   const auto log = make_log(config.log.level, config.log.format, config.runtime.name);
   const auto state = StateDir::open(config.runtime.state_dir);
@@ -64,7 +85,9 @@ int run(const config::Config& config) {
     }
     return report({{config.runtime.state_dir_place, state.error().message}});
   }
-  auto* runtime = new trigger::Runtime(config, state->path(), *log, "/proc/self/exe");
+  const admin::AdminOptions options = admin_options(config.admin, state->path());
+  auto* runtime =
+      new trigger::Runtime(std::move(config), state->path(), *log, runtime_options(file));
   if (const auto prepared = runtime->prepare(); !prepared) {
     const int code =
         std::visit([](const auto& problem) { return report(problem); }, prepared.error());
@@ -72,10 +95,19 @@ int run(const config::Config& config) {
     return code;
   }
   if (auto started = runtime->start(); !started) return report(started.error());
-  signals.wait_for_end(*log);
+  auto admin = admin::Admin::start(options, *runtime, *log);
+  if (!admin) {
+    const int code = report(admin.error());
+    // What it has begun to receive is safe; its sessions stay at the servers.
+    if (!runtime->stop()) _exit(code);
+    delete runtime;
+    return code;
+  }
+  signals.wait_for_end(*runtime);
   signals.end_at_the_next();
-  // With a service call that never returns, nothing may be taken down around it.
-  if (!runtime->stop()) _exit(kClean);
+  // With a call that never returns, nothing may be taken down around it.
+  const bool stopped = runtime->stop();
+  if (!(*admin)->stop() || !stopped) _exit(kClean);
   delete runtime;
   return kClean;
 }
@@ -99,7 +131,7 @@ int main(int argc, char** argv) {
   }
   if (!plugin.empty()) return probe(plugin);
   if (packages.chosen()) return packages.run();
-  const auto config = config::load(file, config::process_environment(), package::source());
+  auto config = config::load(file, config::process_environment(), package::source());
   if (!config) return report(config.error());
-  return check_only ? check(file, *config) : run(*config);
+  return check_only ? check(file, *config) : run(file, *std::move(config));
 }

@@ -132,15 +132,18 @@ void add_triggers(std::vector<MetricFamily>& all,
   }
 }
 
-void add_inbox(std::vector<MetricFamily>& all, const trigger::InboxStatus& inbox) {
+void add_inbox(std::vector<MetricFamily>& all, const trigger::InboxStatus& inbox,
+               const std::vector<trigger::TriggerStatus>& triggers) {
   Family bytes = gauge("triggerd_inbox_bytes", "Size of the inbox's file.");
   bytes.add({}, number(inbox.bytes));
   Family commit =
       histogram("triggerd_inbox_commit_seconds", "One transaction of the inbox, with its sync.");
   commit.add({}, inbox.commit, kSecondBounds);
+  HistogramSnapshot together;
+  for (const trigger::TriggerStatus& trigger : triggers) together.add(trigger.batch);
   Family batch =
-      histogram("triggerd_wire_batch_messages", "Messages that one transaction was shared by.");
-  batch.add({}, inbox.batch, kSizeBounds);
+      histogram("triggerd_wire_batch_messages", "Messages that came with one read of a socket.");
+  batch.add({}, together, kSizeBounds);
   Family held =
       gauge("triggerd_acks_held", "Acknowledgements that wait for the service or for the disk.");
   held.add({}, number(inbox.acks_held));
@@ -242,8 +245,9 @@ void add_plugins(std::vector<MetricFamily>& all,
 
 std::string metrics_text(const trigger::Administration& runtime, Wall now) {
   std::vector<MetricFamily> all;
-  add_triggers(all, runtime.triggers(), now);
-  add_inbox(all, runtime.inbox_status());
+  const auto triggers = runtime.triggers();
+  add_triggers(all, triggers, now);
+  add_inbox(all, runtime.inbox_status(), triggers);
   add_aliases(all, runtime.aliases(), now);
   add_plugins(all, runtime.plugins());
   std::ostringstream out;

@@ -2,6 +2,8 @@
 //
 //   config.hpp        what a configuration says, after every check and with every default filled in
 //   load.hpp          files -> Config, or all their errors at once
+//   difference.hpp    what a reload has to restart
+//   managed.hpp       what was defined while the runtime ran
 //   local_values.hpp  what is different on this machine in the aliases of a package
 //   topic_filter.hpp  MQTT topic filters: validity and matching
 //   secret.hpp        passwords, which never reach a log
@@ -12,6 +14,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +25,8 @@
 #include "config/secret.hpp"
 
 namespace triggerd::config {
+
+struct Node;
 
 // Where something was written, for messages: FILE:LINE:COLUMN.
 struct Place {
@@ -152,6 +157,7 @@ struct Alias {
   std::string key_alias;  // empty: the only key of the keystore
   Place key_alias_place;
   std::vector<std::string> alpn;  // protocols to offer in the TLS handshake, the best one first
+  std::shared_ptr<const Node> written;  // its table, with ${NAME} as it stands there
 
   bool has_tls() const { return !servers.empty() && servers.front().has_tls(); }
 };
@@ -234,6 +240,7 @@ struct Trigger {
   Place monitor_place;
   Millis monitor_interval{60'000};
   Settings settings;
+  std::shared_ptr<const Node> written;  // as an alias's
 };
 
 // A package that another one needs.

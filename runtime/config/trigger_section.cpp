@@ -119,6 +119,7 @@ void read_trigger(const SourceFile& file, const Node& table, Sections& sections)
   Trigger& trigger = draft.trigger;
   trigger.package = file.package;
   trigger.place = file.place(table.spot);
+  trigger.written = std::make_shared<Node>(table);
   read_name(reader, trigger);
   draft.name_place = file.place(reader.spot_of("name"));
   reader.string("description", trigger.description);

@@ -143,7 +143,7 @@ Result<const trigger_service*> Generation::find_service(std::string_view service
 }
 
 Result<std::unique_ptr<Instance>> Generation::create(const config::Trigger& trigger,
-                                                     InstanceHost& host) {
+                                                     InstanceHost& host, Log* log) {
   const auto found = find_service(trigger.service);
   if (!found) return tl::make_unexpected(found.error());
   const trigger_service& service = **found;
@@ -151,7 +151,8 @@ Result<std::unique_ptr<Instance>> Generation::create(const config::Trigger& trig
     return fail("service \"{}\" handles one message at a time; write concurrency = 1",
                 name_of(service));
   }
-  auto table = std::make_unique<HostTable>(name(), trigger.name, log_, host, completions_);
+  auto table = std::make_unique<HostTable>(name(), trigger.name, log == nullptr ? log_ : *log, host,
+                                           completions_);
   const std::vector<trigger_setting> settings = borrow(trigger.settings.flat);
   const trigger_instance_config config{.struct_size = sizeof config,
                                        .concurrency = trigger.concurrency,

@@ -155,6 +155,8 @@ class Generation : public std::enable_shared_from_this<Generation> {
   unsigned number() const { return source_.number; }
   std::string_view version() const;
   std::string sha256() const;
+  // The plugin as it was built; another build may be there by now.
+  const std::filesystem::path& file() const { return source_.file; }
   // The private copy, as long as this lives.
   const std::filesystem::path& copy() const;
   std::vector<std::string> service_names() const;
@@ -165,7 +167,9 @@ class Generation : public std::enable_shared_from_this<Generation> {
 
   // Calls the service's create with the trigger's settings. The instance keeps this generation
   // alive. `host` outlives the instance.
-  Result<std::unique_ptr<Instance>> create(const config::Trigger& trigger, InstanceHost& host);
+  // `log` takes what it logs instead of the generation's, and outlives the instance too.
+  Result<std::unique_ptr<Instance>> create(const config::Trigger& trigger, InstanceHost& host,
+                                           Log* log = nullptr);
 
   // Whether an instance was abandoned: this generation is never unloaded. [any]
   bool abandoned() const { return abandoned_; }

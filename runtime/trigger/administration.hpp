@@ -179,6 +179,7 @@ struct TriggerStatus {
 
   HistogramSnapshot handle;    // of one call of the service, handle() to its verdict
   HistogramSnapshot delivery;  // from the socket to the last verdict
+  HistogramSnapshot batch;     // messages that came together: the unit is 1, not seconds
 };
 std::string_view to_string(TriggerStatus::State state);
 

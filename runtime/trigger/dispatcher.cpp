@@ -20,6 +20,10 @@ auto nanoseconds(Duration duration) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
 }
 
+std::uint64_t nanoseconds_of(Monotonic::duration duration) {
+  return static_cast<std::uint64_t>(std::max(nanoseconds(duration), std::int64_t{0}));
+}
+
 }  // namespace
 
 struct Dispatcher::Attempt {
@@ -33,6 +37,7 @@ struct Dispatcher::Attempt {
   State state = State::running;
   bool in_use = false;
   DeliveryPtr delivery;
+  Monotonic began{};
   Monotonic deadline{};
   plugin::Answer answer;
   bool let_go = false;  // overdue, and complete() has come: nobody reads the message after handle()
@@ -58,12 +63,20 @@ void Dispatcher::accept(std::vector<DeliveryPtr> deliveries) {
   std::vector<std::optional<std::string>> keys;
   keys.reserve(deliveries.size());
   for (const DeliveryPtr& d : deliveries) keys.push_back(order_key(options_.order, d->message));
+  // Once for all of them: what messages say of their arrival is on the other clock.
+  const Monotonic now = timer_.clock().now();
+  const Wall wall = timer_.clock().wall();
   Report report;
   std::size_t wake = 0;
   {
     MutexLock lock(mutex_);
     counts_.received += deliveries.size();
+    batches_.add(deliveries.size());
     for (std::size_t i = 0; i < deliveries.size(); ++i) {
+      Delivery& delivery = *deliveries[i];
+      delivery.arrived = now - std::chrono::duration_cast<Monotonic::duration>(
+                                   std::max(wall - delivery.message.received, Wall::duration(0)));
+      ++counts_.received_qos[static_cast<unsigned>(delivery.message.qos) % 3];
       lanes_.push(std::move(deliveries[i]), keys[i]);
     }
     if (may_take()) wake = std::min({waiting_, options_.concurrency - in_flight_, lanes_.size()});
@@ -159,6 +172,7 @@ const trigger_message* Dispatcher::begin_attempt(DeliveryPtr delivery) {
   const Monotonic now = timer_.clock().now();
   Attempt& attempt = new_attempt();
   attempt.delivery = std::move(delivery);
+  attempt.began = now;
   attempt.deadline = now + options_.timeout;
   Delivery& d = *attempt.delivery;
   ++d.attempts;
@@ -298,6 +312,12 @@ std::int32_t Dispatcher::extend(std::uint64_t token, std::uint32_t ms) {
 
 void Dispatcher::settle(Attempt& attempt, plugin::Answer answer, Report& report) {
   DeliveryPtr delivery = std::move(attempt.delivery);
+  const Monotonic now = timer_.clock().now();
+  delivery->took = now - attempt.began;
+  handle_times_.add(nanoseconds_of(delivery->took));
+  if (answer.code == TRIGGER_OK || answer.code == TRIGGER_REJECT) {
+    delivery_times_.add(nanoseconds_of(now - delivery->arrived));
+  }
   end_attempt(attempt);
   --in_flight_;
   delivery->last_reason = std::move(answer.reason);
@@ -361,6 +381,7 @@ void Dispatcher::retry_or_exhaust(DeliveryPtr delivery, std::uint32_t retry_afte
       report.burials.emplace_back(std::move(delivery), std::move(reason));
       break;
     case config::OnExhausted::discard:
+      ++counts_.discarded;
       lanes_.release(*delivery);
       report.others.emplace_back(
           [delivery, reason](DeliverySink& sink) { sink.discarded(*delivery, reason); });
@@ -461,7 +482,7 @@ void Dispatcher::go_again(DeliveryPtr delivery, Report& report) {
 void Dispatcher::arm(Monotonic when) {
   if (armed_.serial != 0 && armed_.when <= when) return;
   timer_.cancel(armed_);
-  armed_ = timer_.at(when, [this] { on_timer(); });
+  armed_ = timer_.at(when, tasks_([this] { on_timer(); }));
 }
 
 // ---- Telling ----

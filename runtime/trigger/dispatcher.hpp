@@ -15,6 +15,7 @@
 
 #include <trigger/plugin.h>
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <map>
@@ -24,7 +25,9 @@
 #include <vector>
 
 #include "base/event_loop.hpp"
+#include "base/histogram.hpp"
 #include "base/mutex.hpp"
+#include "base/task_guard.hpp"
 #include "config/config.hpp"
 #include "plugin/work.hpp"
 #include "trigger/delivery.hpp"
@@ -73,8 +76,8 @@ struct DispatcherOptions {
 
 class Dispatcher final : public plugin::WorkSource {
  public:
-  // All outlive the dispatcher; so do the tasks it leaves with `timer`, which must be stopped
-  // first.
+  // All outlive the dispatcher. Before it is destroyed `timer` is stopped, or end_tasks() was
+  // called and the timer has passed.
   Dispatcher(DispatcherOptions options, DeliverySink& sink, EventLoop& timer, Random random);
   ~Dispatcher() override;
 
@@ -128,6 +131,7 @@ class Dispatcher final : public plugin::WorkSource {
 
   struct Stats {
     std::uint64_t received = 0;
+    std::array<std::uint64_t, 3> received_qos{};
     std::uint64_t ok = 0;
     std::uint64_t retried = 0;
     std::uint64_t rejected = 0;
@@ -135,12 +139,22 @@ class Dispatcher final : public plugin::WorkSource {
     std::uint64_t invalid_verdicts = 0;
     std::uint64_t late_answers = 0;
     std::uint64_t expired = 0;
+    std::uint64_t discarded = 0;
     std::size_t queued = 0;  // waiting for a worker
     std::size_t in_flight = 0;
     std::size_t delayed = 0;  // waiting for their retry
     std::size_t late = 0;
   };
   Stats stats() const;
+  struct Times {
+    HistogramSnapshot handle;    // seconds from a call of the service to its verdict
+    HistogramSnapshot delivery;  // seconds from the socket to the last verdict
+    HistogramSnapshot batch;     // messages that came together
+  };
+  Times times() const;  // [any]
+
+  // No task that was left with the timer begins any more. [control]
+  void end_tasks() { tasks_.end(); }
 
  private:
   struct Attempt;
@@ -200,6 +214,10 @@ class Dispatcher final : public plugin::WorkSource {
   bool stall_told_ TRIGGERD_GUARDED_BY(mutex_) = false;
   EventLoop::TimerId armed_ TRIGGERD_GUARDED_BY(mutex_);
   Stats counts_ TRIGGERD_GUARDED_BY(mutex_);
+  Histogram handle_times_;    // added to under the lock, read without it
+  Histogram delivery_times_;  //
+  Histogram batches_;         //
+  TaskGuard tasks_;
 };
 
 }  // namespace triggerd::trigger

@@ -74,4 +74,11 @@ Dispatcher::Stats Dispatcher::stats() const {
   return stats;
 }
 
+Dispatcher::Times Dispatcher::times() const {
+  constexpr double kSecond = 1e9;
+  return {.handle = handle_times_.snapshot(kSecond),
+          .delivery = delivery_times_.snapshot(kSecond),
+          .batch = batches_.snapshot(1)};
+}
+
 }  // namespace triggerd::trigger

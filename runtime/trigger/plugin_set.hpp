@@ -19,13 +19,20 @@ namespace triggerd::trigger {
 class PluginSet {
  public:
   // `stage_dir` receives the private copies; it is made where it is missing.
-  PluginSet(const config::Config& config, std::filesystem::path stage_dir, Log& log);
+  PluginSet(std::shared_ptr<const config::Config> config, std::filesystem::path stage_dir,
+            Log& log);
 
   // `plugin` as a trigger of `package` means it (empty: of the configuration's own files), loaded
   // at the first call for it: two packages may each carry one of that name. The error is told once
   // and again for every trigger that names the plugin. [control]
   Result<std::shared_ptr<plugin::Generation>> load(const std::string& plugin,
                                                    const std::string& package);
+
+  // Where plugins are looked for from now on. [control]
+  void use(std::shared_ptr<const config::Config> config) { config_ = std::move(config); }
+  // Lets go of what no trigger of the configuration in use names, and of what could not be loaded.
+  // Their names. [control]
+  std::vector<std::string> drop_unused();
 
   // ---- What is loaded, by its name; with "PACKAGE/" in front where a package carries it. ----
 
@@ -58,10 +65,11 @@ class PluginSet {
                                                         Verify verify);
   const config::Package* carrier_of(const std::filesystem::path& file) const;
 
-  const config::Config& config_;
+  std::shared_ptr<const config::Config> config_;
   const std::filesystem::path stage_dir_;
   Log& log_;
   std::map<std::string, Loaded> loaded_;
+  std::map<std::string, unsigned> last_numbers_;  // of plugins that were dropped
   const std::shared_ptr<std::atomic<unsigned>> leaked_ = std::make_shared<std::atomic<unsigned>>(0);
 };
 

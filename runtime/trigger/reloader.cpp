@@ -37,7 +37,7 @@ Tally tally(const Dispatcher::Stats& stats) {
 
 }  // namespace
 
-Reloader::Reloader(PluginSet& plugins, const std::vector<std::unique_ptr<Trigger>>& triggers,
+Reloader::Reloader(PluginSet& plugins, const std::vector<std::shared_ptr<Trigger>>& triggers,
                    EventLoop& control, Options options, Log& log)
     : plugins_(plugins),
       triggers_(triggers),
@@ -82,6 +82,20 @@ Result<Reloader::Report> Reloader::reload(const std::string& plugin, bool force)
   }
   begin_probation(plugin, previous);
   return *done;
+}
+
+void Reloader::forget(const Trigger& trigger) {
+  for (auto& [plugin, probation] : probations_) {
+    std::erase_if(probation.before, [&](const auto& entry) { return entry.first == &trigger; });
+  }
+}
+
+void Reloader::forget(const std::string& plugin) {
+  const auto found = probations_.find(plugin);
+  if (found == probations_.end()) return;
+  std::error_code error;
+  std::filesystem::remove(found->second.previous, error);
+  probations_.erase(found);
 }
 
 // ---- One replacement ----

@@ -23,6 +23,7 @@ void Trigger::serve_with(Serving serving) {
   instance_ = std::move(serving.instance);
   can_be_probed_ = instance_->can_be_probed();
   MutexLock lock(monitor_mutex_);
+  counting_ = instance_.get();
   monitor_ = std::move(serving.monitor);
 }
 

@@ -159,6 +159,9 @@ class FakeAdministration final : public trigger::Administration {
     Histogram times;
     times.add(400'000);
     times.add(2'000'000);
+    Histogram batches;
+    batches.add(3);
+    trigger.batch = batches.snapshot(1);
     trigger.handle = times.snapshot(1e9);
     trigger.delivery = times.snapshot(1e9);
     trigger_list.push_back(trigger);

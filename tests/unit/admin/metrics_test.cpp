@@ -177,6 +177,8 @@ TEST_F(MetricsTest, SayWhatWasCounted) {
   EXPECT_EQ(value(R"(triggerd_certificate_expiry_seconds{alias="plant"})"), 23 * 3600);
   EXPECT_EQ(value(R"(triggerd_published_total{alias="plant",result="failed"})"), 2);
   EXPECT_EQ(value(R"(log_lines_total{plugin="log",trigger="see-all"})"), 17);
+  EXPECT_EQ(value(R"(triggerd_wire_batch_messages_bucket{le="2"})"), 0);
+  EXPECT_EQ(value(R"(triggerd_wire_batch_messages_bucket{le="4"})"), 1);
   EXPECT_EQ(value(R"(triggerd_handle_seconds_count{trigger="see-all"})"), 2);
   EXPECT_EQ(value(R"(triggerd_handle_seconds_bucket{trigger="see-all",le="+Inf"})"), 2);
   EXPECT_EQ(value(R"(triggerd_handle_seconds_bucket{trigger="see-all",le="0.0001"})"), 0);
