@@ -217,6 +217,7 @@ test('what is not connected is said with its reason, and so is a daemon that is 
   await site.mosquitto.stop();
   await page.locator('.health', {hasText: 'not ready'}).waitFor();
   await shows(/refused|lost|closed|cannot connect/i);
+  await page.locator('.alarm').getByRole('link', {name: 'alias plant'}).waitFor();
   await browser.shot('not-connected');
   await site.startMosquitto();
   await page.locator('.health', {hasText: 'all well'}).waitFor();

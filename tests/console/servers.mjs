@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 
 // Each wait has it, so a step that fails costs no more.
-export const patience = 15_000;
+export const patience = 60_000;
 
 export async function until(what, condition) {
   const end = Date.now() + patience;

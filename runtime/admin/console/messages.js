@@ -1,8 +1,8 @@
 // What the console tells in passing, and what it asks before it does something for good.
 import {el, uniqueId} from './dom.js';
 
-const KEPT = 4;
-const GOOD_NEWS_STAYS = 6000;
+const KEPT = 3;
+const GOOD_NEWS_STAYS = 5000;
 
 function show(kind, ...content) {
   const region = document.getElementById('messages');

@@ -2,7 +2,7 @@
 import {sparkline} from '../chart.js';
 import {post, path} from '../api.js';
 import {el, keyed, panel, replace, setText} from '../dom.js';
-import {age, bytes, clock, number, rate, seconds, since} from '../format.js';
+import {age, bytes, clock, number, plural, rate, seconds, since} from '../format.js';
 import {aliasWord, backlog, stateMark} from '../health.js';
 import {action, say} from '../messages.js';
 import {visible} from '../payload.js';
@@ -14,12 +14,12 @@ function figure(label) {
     set: (text, more = '') => { setText(value, text); setText(note, more); }};
 }
 
-// "trigger NAME: why" leads to it.
+// What begins with: trigger "NAME", leads to it.
 function reason(text) {
-  const found = /^(alias|trigger) ([^:\s]+): ([\s\S]*)$/.exec(text);
+  const found = /^(alias|trigger) "([^"]+)"([\s\S]*)$/.exec(text);
   if (!found) return [visible(text)];
   const [, kind, name, why] = found;
-  return [el('a', {href: `#${path(kind === 'alias' ? 'aliases' : 'triggers', name)}`}, `${kind} ${name}`), `: ${visible(why)}`];
+  return [el('a', {href: `#${path(kind === 'alias' ? 'aliases' : 'triggers', name)}`}, `${kind} ${name}`), visible(why)];
 }
 
 function aliasRow() {
@@ -111,7 +111,7 @@ export function overview({store}) {
       replace(wrongs, all.slice(0, 12).map((one) => el('li', {}, reason(one))), all.length > 12 && el('li', {}, `and ${number(all.length - 12)} more`));
     }
     const waiting = status.triggers.reduce((sum, one) => sum + backlog(one), 0);
-    figures.flow.set(`${rate(state.total.at(-1))}/s`, `to ${number(status.triggers.length)} triggers`);
+    figures.flow.set(`${rate(state.total.at(-1))}/s`, `to ${plural(status.triggers.length, 'trigger')}`);
     flow.set(state.total);
     figures.backlog.set(number(waiting), `${number(status.triggers.reduce((sum, one) => sum + one.delayed, 0))} wait for a retry`);
     figures.oldest.set(age(status.inbox.oldest_seconds), `${number(status.inbox.messages)} in the inbox`);
