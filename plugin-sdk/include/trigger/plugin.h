@@ -238,7 +238,8 @@ typedef struct trigger_host {
 /* What an instance is made from. Made by the host, borrowed for the call of create. */
 typedef struct trigger_instance_config {
   uint32_t struct_size;
-  uint32_t concurrency;      /* the most messages that will be in its hands at once */
+  uint32_t concurrency;      /* the most calls of handle and handle_batch at once; each handle's
+                              * message may stay in its hands, and each of a batch's */
   trigger_str trigger;       /* name of the trigger */
   trigger_str alias;         /* name of its connection alias */
   trigger_str settings_json; /* [triggers.settings] as one JSON object; "{}" where there are none */
@@ -279,8 +280,11 @@ typedef struct trigger_service {
   int32_t (*handle)(void* instance, const trigger_message* message, trigger_result* result);
 
   /* * Handles `count` messages at once, for services that write to a database or over a network.
-   * Each verdict goes to results[i]->code, which is TRIGGER_RETRY beforehand, so an early return
-   * loses nothing. A runtime that has no use for it calls handle. [worker; started]. Since: 1.0 */
+   * They are what was ready, in the order of their arrival, and no two of which the trigger's
+   * `order` keeps one behind the other. Each verdict goes to results[i]->code, which is
+   * TRIGGER_RETRY beforehand, so an early return loses nothing; TRIGGER_PENDING is one too. A
+   * message that is alone goes to handle; a runtime may also call that for each. Past a message's
+   * deadline its verdict is refused, as handle's. [worker; started]. Since: 1.0 */
   void (*handle_batch)(void* instance, const trigger_message* const* messages,
                        trigger_result* const* results, size_t count);
 
