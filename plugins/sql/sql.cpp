@@ -74,6 +74,7 @@ class Sql {
     }
     if (rows.empty()) return;
     std::vector<const Row*> pointers;
+    pointers.reserve(rows.size());
     for (const Row& row : rows) pointers.push_back(&row);
     const std::vector<Outcome> outcomes = store(pointers, deadline);
     for (std::size_t i = 0; i < outcomes.size(); ++i) {

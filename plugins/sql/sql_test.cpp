@@ -12,7 +12,6 @@
 
 namespace {
 
-using trigger::testing::Answer;
 using trigger::testing::Instance;
 using trigger::testing::Message;
 using trigger::testing::Plugin;
@@ -72,7 +71,7 @@ Settings sqlite(const std::string& file, const char* statement, Settings more) {
 
 // ---- settings ----
 
-std::string why_not(Settings settings) {
+std::string why_not(const Settings& settings) {
   return Plugin(PLUGIN_FILE).why_not("sql", settings);
 }
 

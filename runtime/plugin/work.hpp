@@ -65,7 +65,7 @@ class WorkSource {
   }
   // `waker` is called on any thread, must not wait, and may be called for nothing. Empty: nobody
   // listens any more.
-  virtual void listen(std::function<void()> waker) { static_cast<void>(waker); }
+  virtual void listen(std::function<void()> waker) { static_cast<void>(std::exchange(waker, {})); }
   // Some call has not come back by its deadline. [any]
   virtual bool overdue() const { return false; }
   // Whoever had the messages is no more, and answers none of them.

@@ -98,7 +98,9 @@ class IsolationTest : public testing::Test {
   // It dies twice, becomes a dead letter for that reason, and the next message is handled.
   void is_survived(const std::string& deed, const std::string& reason) {
     publish(deed);
-    ASSERT_TRUE(wait_for_event("message.dead_letter", {reason, "out of attempts (2)"})) << deed;
+    const std::string letter = "is dead letter " + std::to_string(++letters_) + ":";
+    ASSERT_TRUE(wait_for_event("message.dead_letter", {letter, reason, "out of attempts (2)"}))
+        << deed;
     const std::size_t before = deeds().size();
     publish("fine");
     ASSERT_TRUE(client_->publish("good", "beside"));
@@ -115,6 +117,7 @@ class IsolationTest : public testing::Test {
   std::optional<TriggerdProcess> triggerd_;
   std::optional<TestClient> client_;
   std::size_t good_ = 0;
+  std::size_t letters_ = 0;
 };
 
 TEST_F(IsolationTest, ACrashCostsTheAttemptAndItsReasonIsTheSignal) {

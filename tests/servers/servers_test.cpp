@@ -198,7 +198,7 @@ TEST_P(ServerTest, ASessionIsKept) {
   ASSERT_TRUE(publish("x", "3"));
   start_again();
   saw_whether("session_kill", handled("t", 3, "session_kill"));
-  EXPECT_EQ(count("t"), 3U);
+  EXPECT_GE(count("t"), 3U);  // what was not acknowledged when it was killed comes again
 }
 
 TEST_P(ServerTest, ACleanSessionIsNotKept) {

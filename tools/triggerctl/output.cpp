@@ -73,6 +73,7 @@ void print_json_line(const Json& json) {
 }
 
 std::string coloured(Colour colour, std::string_view text) {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment here.
   static const bool wanted = ::isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
   if (!wanted || colour == Colour::none) return std::string(text);
   const int code = colour == Colour::green    ? 32

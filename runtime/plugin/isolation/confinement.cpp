@@ -155,8 +155,8 @@ Result<> confine_system_calls() {
   // A new name space is made through clone() too; clone3() cannot be looked into, and who is told
   // that there is none takes clone().
   for (const std::uint64_t space : {CLONE_NEWUSER, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWNET}) {
-    ::seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
-                       SCMP_A0(SCMP_CMP_MASKED_EQ, space, space));
+    const scmp_arg_cmp flag{.arg = 0, .op = SCMP_CMP_MASKED_EQ, .datum_a = space, .datum_b = space};
+    ::seccomp_rule_add_array(filter.get(), SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1, &flag);
   }
   ::seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
   ::seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2);  // a tree: it is asked often

@@ -41,7 +41,7 @@ class IsolatedInstance final : public Instance {
   Result<> start() override {
     if (state_ == State::abandoned) return gone();
     assert(state_ == State::created || state_ == State::stopped);
-    const auto started = asked([this] { return link_->start(); });
+    auto started = asked([this] { return link_->start(); });
     if (started) {
       state_ = State::started;
       return {};

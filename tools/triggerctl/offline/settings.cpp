@@ -21,7 +21,8 @@ Result<> flatten(const Json& json, const std::string& path, std::vector<Setting>
     case Json::value_t::object:
     case Json::value_t::array:
       for (const auto& [key, value] : json.items()) {
-        if (auto done = flatten(value, path.empty() ? key : path + "." + key, flat); !done) {
+        if (auto done = flatten(value, path.empty() ? key : fmt::format("{}.{}", path, key), flat);
+            !done) {
           return done;
         }
       }

@@ -39,8 +39,12 @@ class _Pair:
         return figures['process'], figures['here']
 
 
+def contender(setting):
+    return triggerd.isolated(setting.default, setting.paths)
+
+
 def scenario(setting):
-    contender = triggerd.isolated(setting.default, setting.paths)
+    isolated = contender(setting)
     cells = []
 
     def rate(qos, window):
@@ -52,7 +56,7 @@ def scenario(setting):
             return {'share': process['rate'] / here['rate'] if here['rate'] else 0,
                     'rate': process['rate'], 'rate-here': here['rate']}
         cells.append(Cell(f'rate-qos{qos}-{window}', f'QoS {qos}' + (f', {window} in flight' if qos else ''),
-                          [SHARE, RATE, RATE_HERE], [contender], measure, 'isolation, rate',
+                          [SHARE, RATE, RATE_HERE], [isolated], measure, 'isolation, rate',
                           {'qos': qos, 'window': window}))
 
     def latency(messages):
@@ -66,7 +70,7 @@ def scenario(setting):
             return {'added': process['p50'] - here['p50'], 'p50': process['p50'],
                     'p50-here': here['p50'], 'cpu': process['cpu'], 'cpu-here': here['cpu']}
         cells.append(Cell(f'latency-{messages}', f'{messages // 1000} k messages/s',
-                          [ADDED, P50, P50_HERE, CPU, CPU_HERE], [contender], measure,
+                          [ADDED, P50, P50_HERE, CPU, CPU_HERE], [isolated], measure,
                           'isolation, latency', publishing))
 
     for qos, window in setting.pick([(0, 20), (1, 20), (1, 100), (1, 1000)], [(1, 100)]):
