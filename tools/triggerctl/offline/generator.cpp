@@ -88,7 +88,7 @@ void make_files(const fs::path& share, const fs::path& dir, const Project& proje
   fs::create_directories(dir);
   fs::copy(share / "templates" / project.language, dir, fs::copy_options::recursive);
   fill_in(dir, project.name);
-  std::ofstream(dir / ".gitignore") << (rust ? "target/\nbuild/\n" : "build/\n");
+  std::ofstream(dir / ".gitignore") << (rust ? "target/\nbuild/\nvar/\n" : "build/\nvar/\n");
   if (rust) {
     // Without its tests, which belong to triggerd.
     const fs::path crate = share / "rust" / "trigger-plugin";
