@@ -11,7 +11,7 @@ std::size_t Histogram::bucket_of(std::uint64_t value) {
   if (value < kSteps) return value;
   const unsigned octave = static_cast<unsigned>(std::bit_width(value)) - 1;
   const std::uint64_t step = (value >> (octave - 2)) & (kSteps - 1);
-  return std::min<std::size_t>((octave - 1) * kSteps + step, kBuckets - 1);
+  return std::min<std::size_t>(std::size_t{octave - 1} * kSteps + step, kBuckets - 1);
 }
 
 std::uint64_t Histogram::upper_of(std::size_t bucket) {

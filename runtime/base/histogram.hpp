@@ -41,7 +41,7 @@ class Histogram {
   HistogramSnapshot snapshot(double unit) const;
 
   static constexpr unsigned kSteps = 4;  // of a power of two
-  static constexpr std::size_t kBuckets = 45 * kSteps;
+  static constexpr std::size_t kBuckets = std::size_t{45} * kSteps;
   static std::size_t bucket_of(std::uint64_t value);
   // The largest value of a bucket.
   static std::uint64_t upper_of(std::size_t bucket);

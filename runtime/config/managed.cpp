@@ -77,7 +77,7 @@ void hide(Node& node, const std::string& path, std::vector<std::string>& hidden)
   if (table == nullptr) return;
   std::vector<std::string> gone;
   for (Member& member : *table) {
-    const std::string at = path.empty() ? member.key : path + "." + member.key;
+    std::string at = path.empty() ? member.key : path + "." + member.key;
     const bool is_table = member.value.as<Node::Table>() != nullptr;
     if (!is_table && calls_it_secret(member.key) && !is_one_variable(member.value)) {
       hidden.push_back(at);
@@ -97,14 +97,14 @@ std::string find_spot(const Node& node, Spot place, const std::string& path) {
   const auto* table = node.as<Node::Table>();
   if (const auto* array = node.as<Node::Array>()) {
     for (std::size_t i = 0; i < array->size(); ++i) {
-      const std::string at = fmt::format("{}.{}", path, i);
+      std::string at = fmt::format("{}.{}", path, i);
       if (auto inside = find_spot((*array)[i], place, at); !inside.empty()) return inside;
       if (same_spot((*array)[i].spot, place)) return at;
     }
   }
   if (table == nullptr) return {};
   for (const Member& member : *table) {
-    const std::string at = path.empty() ? member.key : path + "." + member.key;
+    std::string at = path.empty() ? member.key : path + "." + member.key;
     if (auto inside = find_spot(member.value, place, at); !inside.empty()) return inside;
     if (same_spot(member.key_spot, place) || same_spot(member.value.spot, place)) return at;
   }

@@ -28,6 +28,7 @@ AdminError not_found(std::string_view what, std::string_view name,
 template <class T>
 std::vector<std::string> names_of(const std::vector<T>& items) {
   std::vector<std::string> names;
+  names.reserve(items.size());
   for (const T& item : items) names.push_back(item.name);
   return names;
 }

@@ -70,6 +70,7 @@ int CommandLine::explain_missing_verb(int argc, char** argv) const {
         at->get_subcommands([](const CLI::App* each) { return !each->get_group().empty(); });
     if (word.starts_with('-') || verbs.empty()) return kDone;
     std::vector<std::string> names;
+    names.reserve(verbs.size());
     for (const CLI::App* each : verbs) names.push_back(each->get_name());
     const auto found = std::find(names.begin(), names.end(), word);
     if (found == names.end()) {

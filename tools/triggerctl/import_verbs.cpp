@@ -8,6 +8,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "base/file.hpp"
@@ -41,13 +42,15 @@ int write_new_file(const std::string& path, const std::string& text) {
   const triggerd::UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kMode));
   if (fd.get() < 0) {
     const char* hint = errno == EEXIST ? "; name another file, or move that one away" : "";
-    return fail_with(fmt::format("cannot write {}: {}{}", path, std::strerror(errno), hint));
+    return fail_with(
+        fmt::format("cannot write {}: {}{}", path, std::generic_category().message(errno), hint));
   }
   for (std::size_t at = 0; at < text.size();) {
     const ssize_t written = ::write(fd.get(), text.data() + at, text.size() - at);
     if (written < 0 && errno == EINTR) continue;
     if (written < 0)
-      return fail_with(fmt::format("cannot write {}: {}", path, std::strerror(errno)));
+      return fail_with(
+          fmt::format("cannot write {}: {}", path, std::generic_category().message(errno)));
     at += static_cast<std::size_t>(written);
   }
   return kDone;

@@ -24,7 +24,7 @@ Result<Json> for_all(const Api& api, const std::string& verb, const DeadLetterFi
   std::uint64_t remaining = 0;
   Progress progress;
   for (;;) {
-    const auto part = api.post("/dead-letters/" + verb, body);
+    auto part = api.post("/dead-letters/" + verb, body);
     if (!part) return part;
     done += count_of(*part, "done");
     // Those that fail are still there, and are counted by each part.

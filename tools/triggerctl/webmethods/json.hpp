@@ -20,7 +20,7 @@ struct Value {
   long long integer = 0;
   std::string text = {};  // of a number, too: as it is written
   std::vector<Value> items = {};
-  std::vector<Member> members = {};
+  std::vector<Member> members;
 };
 
 struct Member {
