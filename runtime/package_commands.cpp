@@ -134,4 +134,24 @@ Result<> PackageCommands::install() const {
   return {};
 }
 
+trigger::RuntimeOptions::Packages package_changes(const std::string& config_file) {
+  return {
+      .enable =
+          [config_file](std::string_view name) { return packages_of(config_file).enable(name); },
+      .disable =
+          [config_file](std::string_view name) { return packages_of(config_file).disable(name); },
+      .install = [config_file](const std::string& archive, const std::vector<std::string>& values,
+                               bool downgrade) -> Result<> {
+        config::LocalValues set;
+        for (const std::string& assignment : values) {
+          if (auto added = package::add_value(assignment, set); !added) return added;
+        }
+        const auto installed = packages_of(config_file).install(archive, set, downgrade);
+        if (!installed) return tl::make_unexpected(installed.error());
+        return {};
+      },
+      .remove =
+          [config_file](std::string_view name) { return packages_of(config_file).remove(name); }};
+}
+
 }  // namespace triggerd

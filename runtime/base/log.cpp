@@ -6,6 +6,8 @@
 #include <chrono>
 #include <ctime>
 
+#include "base/clock.hpp"
+#include "base/limited_log.hpp"
 #include "base/text.hpp"
 
 namespace triggerd {
@@ -75,6 +77,18 @@ void append_json_member(std::string& out, std::string_view key, std::string_view
   append_json_string(out, value);
 }
 
+// A value that would be taken for more than itself, or for none, stands in quotes.
+std::string plain_or_quoted(std::string value) {
+  if (!value.empty() && value.find_first_of("\"=[]") == std::string::npos) return value;
+  std::string out = "\"";
+  for (const char c : value) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  out += '"';
+  return out;
+}
+
 class SpdLog final : public Log {
  public:
   SpdLog(LogLevel level, LogFormat format, std::string name)
@@ -106,7 +120,7 @@ class SpdLog final : public Log {
         fmt::format("{} {:<5} {:<22} {}", timestamp(), to_string(level), event, text);
     const char* separator = "  [";
     for (const LogField& field : fields) {
-      line += fmt::format("{}{}={}", separator, field.key, printable(field.value));
+      line += fmt::format("{}{}={}", separator, field.key, plain_or_quoted(printable(field.value)));
       separator = " ";
     }
     if (fields.size() > 0) line += ']';
@@ -122,7 +136,7 @@ class SpdLog final : public Log {
     for (const LogField& field : fields) {
       append_json_member(line, field.key, printable(field.value));
     }
-    append_json_member(line, "message", text);
+    append_json_member(line, "text", text);
     line += '}';
     return line;
   }
@@ -160,7 +174,10 @@ std::string_view to_string(LogLevel level) {
 }
 
 std::unique_ptr<Log> make_log(LogLevel level, LogFormat format, std::string name) {
-  return std::make_unique<SpdLog>(level, format, std::move(name));
+  auto log = std::make_unique<LimitedLog>(std::make_unique<SpdLog>(level, format, std::move(name)),
+                                          system_clock());
+  log->say_in_time();
+  return log;
 }
 
 }  // namespace triggerd

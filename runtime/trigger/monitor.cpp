@@ -37,6 +37,18 @@ void Monitor::ask() {
   MutexLock lock(mutex_);
   wanted_ = true;
   asked_.notify_all();
+  if (waker_) waker_();
+}
+
+plugin::WorkSource::Taken Monitor::poll(std::size_t) {
+  MutexLock lock(mutex_);
+  return {.message = std::exchange(wanted_, false) ? &kProbe : nullptr, .follows = false};
+}
+
+void Monitor::listen(std::function<void()> waker) {
+  MutexLock lock(mutex_);
+  waker_ = std::move(waker);
+  if (waker_) waker_();
 }
 
 const trigger_message* Monitor::take(std::stop_token stop) {

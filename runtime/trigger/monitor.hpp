@@ -32,6 +32,8 @@ class Monitor final : private plugin::WorkSource, private plugin::InstanceHost {
 
   // plugin::WorkSource
   const trigger_message* take(std::stop_token stop) override;
+  Taken poll(std::size_t ahead) override;
+  void listen(std::function<void()> waker) override;
   void answered(const trigger_message&, plugin::Answer) override {}
   void probed(const Result<>& outcome) override { answered_(outcome); }
   // plugin::InstanceHost: it gets no messages, and publishes nothing.
@@ -45,6 +47,7 @@ class Monitor final : private plugin::WorkSource, private plugin::InstanceHost {
   Mutex mutex_;
   CondVar asked_;
   bool wanted_ TRIGGERD_GUARDED_BY(mutex_) = false;
+  std::function<void()> waker_ TRIGGERD_GUARDED_BY(mutex_);
   bool started_ = false;  // [control]
   std::unique_ptr<plugin::Instance> instance_;
 };
