@@ -130,8 +130,8 @@ std::optional<const trigger_message*> Dispatcher::take_now(const std::stop_token
     for (;;) {
       if (stop.stop_requested()) {
         taken = nullptr;
-      } else if (std::exchange(probe_wanted_, false)) {
-        taken = &kProbe;
+      } else if (const trigger_message* probe = begin_wanted_probe()) {
+        taken = probe;
       } else if (const trigger_message* next = begin_next(report)) {
         taken = next;
       }
@@ -505,6 +505,8 @@ void Dispatcher::on_timer() {
             [delivery = attempt->delivery](DeliverySink& sink) { sink.overdue(*delivery); });
       }
     }
+    // What is late has freed its place.
+    if (!expired.empty() && may_take()) wake_workers();
     while (!delayed_.empty() && delayed_.begin()->first <= now) {
       DeliveryPtr delivery = std::move(delayed_.begin()->second);
       delayed_.erase(delayed_.begin());

@@ -100,7 +100,7 @@ class Dispatcher final : public plugin::WorkSource {
   // WorkSource [link of a worker process]
   Taken poll(std::size_t ahead) override;
   void listen(std::function<void()> waker) override;
-  bool overdue() const override { return overdue_ > 0; }
+  bool overdue() const override;
   void lost(const Loss& loss) override;
 
   // As InstanceHost says. [any]
@@ -177,6 +177,9 @@ class Dispatcher final : public plugin::WorkSource {
 
   std::optional<const trigger_message*> take_now(const std::stop_token& stop, bool wait)
       TRIGGERD_EXCLUDES(mutex_);
+  const trigger_message* begin_wanted_probe() TRIGGERD_REQUIRES(mutex_);
+  bool probe_is_overdue() const TRIGGERD_REQUIRES(mutex_);
+  void lose_probe(const Loss& loss, Report& report) TRIGGERD_REQUIRES(mutex_);
   const trigger_message* begin_next(Report& report) TRIGGERD_REQUIRES(mutex_);
   const trigger_message* begin_attempt(DeliveryPtr delivery) TRIGGERD_REQUIRES(mutex_);
   Attempt& new_attempt(DeliveryPtr delivery) TRIGGERD_REQUIRES(mutex_);
@@ -241,6 +244,8 @@ class Dispatcher final : public plugin::WorkSource {
   bool gate_closed_ TRIGGERD_GUARDED_BY(mutex_) = false;
   enum class Trial { none, wanted, running };
   bool probe_wanted_ TRIGGERD_GUARDED_BY(mutex_) = false;
+  // When the probe that was begun is to have returned; none is.
+  std::optional<Monotonic> probe_deadline_ TRIGGERD_GUARDED_BY(mutex_);
   Trial trial_ TRIGGERD_GUARDED_BY(mutex_) = Trial::none;
   std::atomic<bool> full_{false};  // written under the lock
   bool stall_told_ TRIGGERD_GUARDED_BY(mutex_) = false;

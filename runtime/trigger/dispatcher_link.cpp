@@ -2,6 +2,7 @@
 // ahead, and may lose all it has at once.
 #include <algorithm>
 
+#include "base/units.hpp"
 #include "trigger/dispatcher_attempt.hpp"
 
 namespace triggerd::trigger {
@@ -11,11 +12,8 @@ plugin::WorkSource::Taken Dispatcher::poll(std::size_t ahead) {
   Taken taken;
   {
     MutexLock lock(mutex_);
-    if (std::exchange(probe_wanted_, false)) {
-      taken.message = &kProbe;
-    } else {
-      taken.message = begin_next(report);
-    }
+    taken.message = begin_wanted_probe();
+    if (taken.message == nullptr) taken.message = begin_next(report);
     if (taken.message == nullptr) {
       taken.message = hand_ahead(ahead);
       taken.follows = taken.message != nullptr;
@@ -32,6 +30,12 @@ void Dispatcher::listen(std::function<void()> waker) {
   waker_ = std::move(waker);
   listening_ = true;
   wake_link();
+}
+
+bool Dispatcher::overdue() const {
+  if (overdue_ > 0) return true;
+  MutexLock lock(mutex_);
+  return probe_is_overdue();
 }
 
 void Dispatcher::wake_link() {
@@ -95,6 +99,21 @@ void Dispatcher::give_back(Attempt& attempt, Report& report) {
   lanes_.put_back(std::move(delivery));
 }
 
+void Dispatcher::lose_probe(const Loss& loss, Report& report) {
+  if (!probe_deadline_) return;
+  const bool overdue = probe_is_overdue();
+  probe_deadline_.reset();
+  if (loss.why == Loss::Why::not_begun) {
+    probe_wanted_ = true;
+    return;
+  }
+  std::string reason = overdue ? fmt::format("its probe has not returned within {}",
+                                             format_duration(options_.timeout))
+                               : loss.reason;
+  report.others.emplace_back(
+      [reason = std::move(reason)](DeliverySink& sink) { sink.probe_ended(fail("{}", reason)); });
+}
+
 // Whom it counts against. A call that is overdue has ended the worker, and nobody else has. Else it
 // is the one message that was in its hands. Of several, nobody can say which: none is counted, and
 // each goes again with nothing beside it, so that the next time it can be said.
@@ -104,7 +123,8 @@ void Dispatcher::lost(const Loss& loss) {
     MutexLock lock(mutex_);
     go_on_behind(false);
     std::vector<Attempt*> open;
-    const bool hung = overdue_ > 0;
+    const bool hung = overdue_ > 0 || probe_is_overdue();
+    lose_probe(loss, report);
     for (const auto& attempt : attempts_) {
       if (!attempt->in_use) continue;
       switch (attempt->state) {

@@ -1,5 +1,6 @@
 // Dispatcher: whether it hands messages out, and how many it has.
 #include <algorithm>
+#include <utility>
 
 #include "trigger/dispatcher.hpp"
 
@@ -60,7 +61,21 @@ void Dispatcher::begin_probe() {
   work_.notify_one();
 }
 
+const trigger_message* Dispatcher::begin_wanted_probe() {
+  if (!std::exchange(probe_wanted_, false)) return nullptr;
+  probe_deadline_ = timer_.clock().now() + options_.timeout;
+  return &kProbe;
+}
+
+bool Dispatcher::probe_is_overdue() const {
+  return probe_deadline_ && *probe_deadline_ <= timer_.clock().now();
+}
+
 void Dispatcher::probed(const Result<>& outcome) {
+  {
+    MutexLock lock(mutex_);
+    if (!std::exchange(probe_deadline_, std::nullopt)) return;  // nobody has asked
+  }
   sink_.probe_ended(outcome);
 }
 

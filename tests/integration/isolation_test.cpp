@@ -72,6 +72,15 @@ class IsolationTest : public testing::Test {
     client_.emplace(server_.port());
   }
   void publish(const std::string& payload) { ASSERT_TRUE(client_->publish("hostile", payload)); }
+  // A trigger that stops at a failure, and asks soon whether it may go on.
+  static std::string suspending() {
+    return "retry = { max_attempts = 1 }\non_exhausted = \"suspend\"\ntimeout = \"2s\"\n"
+           "monitor_interval = \"100ms\"";
+  }
+  // As the hostile plugin has it.
+  void happens(const std::string& what, std::size_t times) const {
+    std::ofstream(deeds_file().string() + "." + what) << std::string(times, '.');
+  }
   std::filesystem::path deeds_file() const { return dir_ / "deeds"; }
   std::vector<Deed> deeds() const {
     std::vector<Deed> found;
@@ -130,7 +139,65 @@ TEST_F(IsolationTest, ACrashCostsTheAttemptAndItsReasonIsTheSignal) {
 TEST_F(IsolationTest, ItMayExitOrCloseWhatItDoesNotOwn) {
   start();
   is_survived("exit", "exit status");
-  is_survived("close", "the worker process was ended by");
+  is_survived("close-and-call", "exit status");
+}
+
+TEST_F(IsolationTest, AVerdictThatItGaveBeforeItsEndCounts) {
+  start();
+  publish("close");  // it answers, and ends as it cannot wake the runtime for that
+  ASSERT_TRUE(wait_for_event("worker.ended", {"exit status"}));
+  publish("fine");
+  ASSERT_TRUE(eventually([&] { return !done().empty() && done().back() == "fine"; }));
+  EXPECT_EQ(triggerd_->stop(), (Exit{0, 0}));
+  EXPECT_EQ(done(), (std::vector<std::string>{"close", "fine"}));
+  const SqliteConnection inbox(triggerd_->dir() / "var/inbox.db");
+  EXPECT_EQ(inbox.rows("SELECT count(*) FROM dead_letter"), (SqliteConnection::Rows{"0"}));
+  EXPECT_EQ(inbox.rows("SELECT count(*) FROM message"), (SqliteConnection::Rows{"0"}));
+}
+
+TEST_F(IsolationTest, AWorkerThatDiesBeforeItIsReadyCostsNoMessage) {
+  start("order = \"none\"");
+  happens("crash-in-create", 2);
+  publish("abort");
+  ASSERT_TRUE(wait_for_deeds(1));
+  for (int i = 0; i < 3; ++i) publish(fmt::format("fine:{}", i));
+  ASSERT_TRUE(wait_for_event("message.dead_letter", {"SIGABRT", "out of attempts (2)"}));
+  ASSERT_TRUE(wait_for_deeds(5));
+  std::multiset<std::string> attempts;
+  for (const Deed& deed : deeds())
+    attempts.insert(fmt::format("{} {}", deed.payload, deed.attempt));
+  EXPECT_EQ(attempts,
+            (std::multiset<std::string>{"abort 1", "abort 2", "fine:0 1", "fine:1 1", "fine:2 1"}));
+}
+
+TEST_F(IsolationTest, AProbeThatCrashesOrHangsHasFailedAndIsAskedAgain) {
+  start(suspending());
+  happens("sick", 1);
+  happens("crash-in-probe", 1);
+  publish("sick");
+  EXPECT_TRUE(wait_for_event("trigger.suspended", {"stays suspended", "SIGABRT"}));
+  EXPECT_TRUE(wait_for_event("trigger.resumed", {"was handled"}));
+  happens("sick", 1);
+  happens("hang-in-probe", 1);
+  publish("sick");
+  EXPECT_TRUE(wait_for_event("trigger.suspended", {"its probe has not returned within 2s"}));
+  ASSERT_TRUE(wait_for_deeds(4));
+  EXPECT_EQ(triggerd_->stop(), (Exit{0, 0}));
+}
+
+TEST_F(IsolationTest, AMonitorThatCrashesOrHangsHasFailedAndIsAskedAgain) {
+  start(suspending() + "\nmonitor = \"hostile:obey\"");
+  happens("sick", 1);
+  happens("crash-in-probe", 1);
+  publish("sick");
+  EXPECT_TRUE(wait_for_event("trigger.suspended", {"stays suspended", "SIGABRT"}));
+  EXPECT_TRUE(wait_for_event("trigger.resumed", {"was handled"}));
+  happens("sick", 1);
+  happens("hang-in-probe", 1);
+  publish("sick");
+  EXPECT_TRUE(wait_for_event("trigger.suspended", {"its probe has not returned within 2s"}));
+  ASSERT_TRUE(wait_for_deeds(4));
+  EXPECT_EQ(triggerd_->stop(), (Exit{0, 0}));
 }
 
 TEST_F(IsolationTest, ALoopIsEndedAtItsTimeout) {

@@ -238,6 +238,7 @@ Result<> Link::start() {
 Result<> Link::serve(WorkSource& source) {
   const auto running = order(ToWorker::run, {}, options_.patience);
   if (!running) return tl::make_unexpected(running.error());
+  if (process_) process_->runs = true;
   source_ = &source;
   stage_ = Stage::serving;
   source.listen([doorbell = doorbell_.get()] { static_cast<void>(::eventfd_write(doorbell, 1)); });
@@ -250,6 +251,7 @@ void Link::end_serving(Monotonic deadline) {
   source.listen({});
   stage_ = Stage::started;
   if (process_) {
+    process_->runs = false;
     process_->backlog.clear();
     const auto left = std::max(Millis(0), std::chrono::ceil<Millis>(deadline - now()));
     std::string bytes;
@@ -341,7 +343,10 @@ void Link::start_again() {
     done = tl::make_unexpected(loaded.error());
   } else if (stage_ != Stage::created) {
     auto said = order(ToWorker::start, {}, options_.patience, true);
-    if (said && source_ != nullptr) said = order(ToWorker::run, {}, options_.patience, true);
+    if (said && source_ != nullptr) {
+      said = order(ToWorker::run, {}, options_.patience, true);
+      if (process_) process_->runs = said.has_value();
+    }
     if (!said) done = tl::make_unexpected(said.error());
   }
   if (done) {

@@ -38,7 +38,8 @@ void Link::feed() {
     if (!ring(type, record)) break;
     process_->backlog.pop_front();
   }
-  while (stage_ == Stage::serving && source_ != nullptr && process_->backlog.empty() &&
+  // While one that is started again is not ready, a message could only be lost with it.
+  while (process_->runs && source_ != nullptr && process_->backlog.empty() &&
          process_->rubbish.empty()) {
     const WorkSource::Taken taken = source_->poll(ahead());
     if (taken.message == nullptr) break;

@@ -20,6 +20,7 @@ struct Link::Process {
   RingReader to_host;
   // For the ring, while that is full.
   std::deque<std::pair<ToWorker, std::string>> backlog;
+  bool runs = false;       // it was told to run: messages may go to it
   bool rang = false;       // something was written that the worker was not woken for yet
   bool has_ended = false;  // its process, or its end of the socket
   std::string rubbish{};   // what it wrote that makes no sense; then it has to go

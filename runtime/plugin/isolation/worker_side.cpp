@@ -124,7 +124,6 @@ void WorkerSide::recycle(Owned message) {
 
 void WorkerSide::answered(const trigger_message& message, Answer answer) {
   Verdict verdict{.token = message.token, .answer = std::move(answer), .busy_ns = 0};
-  bool more = false;
   {
     const MutexLock lock(mutex_);
     // Made by next(), and given to nobody else.
@@ -139,7 +138,6 @@ void WorkerSide::answered(const trigger_message& message, Answer answer) {
     }
     if (owned) recycle(std::move(owned));
     last_was_ok_ = verdict.answer.code == TRIGGER_OK;
-    more = !ring_.empty();
   }
   {
     const MutexLock lock(out_mutex_);
@@ -150,7 +148,14 @@ void WorkerSide::answered(const trigger_message& message, Answer answer) {
       std::this_thread::sleep_for(kRoomPause);
     }
   }
-  if (!more) knock();
+  // Asked after it was written: a host that fell asleep before that saw the same messages waiting,
+  // and so looks again soon.
+  if (nothing_waits()) knock();
+}
+
+bool WorkerSide::nothing_waits() {
+  const MutexLock lock(mutex_);
+  return ring_.empty();
 }
 
 void WorkerSide::probed(const Result<>& outcome) {

@@ -55,6 +55,7 @@ class WorkerSide final : public WorkSource, public InstanceHost {
 
   const trigger_message* next() TRIGGERD_REQUIRES(mutex_);
   void recycle(Owned message) TRIGGERD_REQUIRES(mutex_);
+  bool nothing_waits() TRIGGERD_EXCLUDES(mutex_);
   void write(ToHost type, std::string_view record);
   void knock();
   std::int32_t call(ToHost type, const std::function<std::string(std::uint32_t)>& encoded);

@@ -2,11 +2,13 @@
 // raw ABI, so that nothing softens the blow.
 //
 // A payload is "DEED" or "DEED:NAME". Before it does it, the service adds "PAYLOAD ATTEMPT PID" to
-// its file; a deed that it survives ends with TRIGGER_OK unless it says otherwise.
+// its file; a deed that it survives ends with TRIGGER_OK unless it says otherwise. What is to
+// happen a number of times is a file beside that one, a byte for each time: see happens().
 #include <pthread.h>
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <trigger/plugin.h>
 #include <unistd.h>
@@ -51,6 +53,14 @@ void write_down(Hostile& hostile, const std::string& line) {
   }
 }
 
+// Whether there is a byte left in the file's neighbour of this name; takes it away.
+bool happens(const Hostile& hostile, const char* what) {
+  const std::string name = hostile.file + "." + what;
+  struct stat found {};
+  return ::stat(name.c_str(), &found) == 0 && found.st_size > 0 &&
+         ::truncate(name.c_str(), found.st_size - 1) == 0;
+}
+
 std::int32_t create(const trigger_host* host, const trigger_instance_config* config,
                     void** instance, trigger_result* error) {
   auto made = std::make_unique<Hostile>();
@@ -63,6 +73,10 @@ std::int32_t create(const trigger_host* host, const trigger_instance_config* con
       std::snprintf(error->reason, sizeof error->reason, "setting \"refuse\" is unknown");
       return TRIGGER_E_INVALID;
     }
+  }
+  if (happens(*made, "crash-in-create")) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));  // what could be handed over, is
+    std::abort();
   }
   host->metric(host->ctx, {"deeds", 5}, TRIGGER_METRIC_COUNTER, {"", 0}, &made->counter);
   *instance = made.release();
@@ -168,6 +182,11 @@ std::int32_t handle(void* instance, const trigger_message* message, trigger_resu
   if (deed == "close") {
     for (int fd = 0; fd < 1'024; ++fd) ::close(fd);
   }
+  if (deed == "close-and-call") {  // the runtime cannot be woken for the call
+    for (int fd = 0; fd < 1'024; ++fd) ::close(fd);
+    for (;;) hostile.host->extend(hostile.host->ctx, message->token, 60'000);
+  }
+  if (deed == "sick" && happens(hostile, "sick")) return TRIGGER_RETRY;
   if (deed == "attack") say(hostile, "refused: " + attack_the_host());
   if (deed == "publish") return publish(hostile, *message);
   if (deed == "pending") return complete_later(hostile, message->token);
@@ -180,7 +199,11 @@ std::int32_t handle(void* instance, const trigger_message* message, trigger_resu
   return TRIGGER_OK;
 }
 
-std::int32_t probe(void*, trigger_result*) {
+std::int32_t probe(void* instance, trigger_result*) {
+  if (happens(self(instance), "crash-in-probe")) std::abort();
+  if (happens(self(instance), "hang-in-probe")) {
+    for (;;) ::pause();
+  }
   return TRIGGER_OK;
 }
 

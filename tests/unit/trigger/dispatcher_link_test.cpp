@@ -174,6 +174,58 @@ TEST_F(DispatcherLinkTest, WhatWasNotBegunIsGivenBack) {
   EXPECT_EQ(dispatcher().complete(a.message->token, {TRIGGER_OK, 0, ""}), TRIGGER_OK);
 }
 
+TEST_F(DispatcherLinkTest, AProbeThatEndsItsWorkerHasFailed) {
+  dispatcher().begin_probe();
+  ASSERT_EQ(poll().message, &plugin::WorkSource::kProbe);
+  crash();
+  EXPECT_EQ(sink_.told, (Told{"probe failed: the worker was ended by SIGSEGV"}));
+  crash();
+  EXPECT_EQ(sink_.told.size(), 1U) << "the second one died of something else";
+}
+
+TEST_F(DispatcherLinkTest, AProbeThatWasNotBegunIsAskedForAgain) {
+  dispatcher().begin_probe();
+  ASSERT_EQ(poll().message, &plugin::WorkSource::kProbe);
+  dispatcher().lost({.why = Loss::Why::not_begun, .reason = {}});
+  EXPECT_EQ(poll().message, &plugin::WorkSource::kProbe);
+  dispatcher().probed({});
+  EXPECT_EQ(sink_.told, (Told{"probe ok"}));
+  dispatcher().lost({.why = Loss::Why::not_begun, .reason = {}});
+  EXPECT_EQ(poll().message, nullptr);
+}
+
+TEST_F(DispatcherLinkTest, AProbeThatHangsIsOverdueAndNobodyElsesFault) {
+  several(2);
+  dispatcher().begin_probe();
+  ASSERT_EQ(poll().message, &plugin::WorkSource::kProbe);
+  advance(Millis(500));
+  accept("a");
+  ASSERT_NE(poll().message, nullptr);
+  EXPECT_FALSE(dispatcher().overdue());
+  advance(Millis(500));
+  EXPECT_TRUE(dispatcher().overdue());
+  crash();
+  EXPECT_FALSE(dispatcher().overdue());
+  EXPECT_EQ(sink_.told, (Told{"probe failed: its probe has not returned within 1s"}));
+  EXPECT_EQ(take().attempt, 1U);
+}
+
+TEST_F(DispatcherLinkTest, APlaceThatALateAttemptFreesIsOffered) {
+  several(1);
+  int rings = 0;
+  accept("a");
+  const auto a = poll();
+  answer(*a.message, TRIGGER_PENDING);
+  accept("b");
+  ASSERT_EQ(poll().message, nullptr);
+  dispatcher().listen([&] { ++rings; });
+  rings = 0;
+  ASSERT_EQ(poll().message, nullptr);
+  advance(Millis(1'000));
+  EXPECT_EQ(rings, 1);
+  EXPECT_EQ(topic(take()), "b");
+}
+
 TEST_F(DispatcherLinkTest, AnswersThatNobodyAskedForChangeNothing) {
   one_by_one();
   accept("a");
