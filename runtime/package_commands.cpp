@@ -21,8 +21,8 @@ std::string_view state_of(const config::Package& package) {
   return package.problems.empty() ? "enabled" : "broken";
 }
 
-// A runtime that runs has read its packages.
-constexpr const char* kFromThen = "from the runtime's next start on";
+// A runtime that runs has read its packages, and reads them again at a reload.
+constexpr const char* kFromThen = "from the runtime's next start or reload on";
 
 }  // namespace
 
@@ -31,7 +31,8 @@ PackageCommands::PackageCommands(CLI::App& app, const std::string& config_file)
       group_(
           app.add_subcommand("package", "packages: aliases, triggers and plugins in one folder")),
       list_(group_->add_subcommand("list", "packages, their versions and states")),
-      enable_(group_->add_subcommand("enable", "let a package run, from the next start on")),
+      enable_(
+          group_->add_subcommand("enable", "let a package run, from the next start or reload on")),
       disable_(group_->add_subcommand("disable", "keep a package from running")),
       pack_(group_->add_subcommand("pack", "make an archive of a package's folder")),
       install_(group_->add_subcommand("install", "install an archive, or upgrade to it")),

@@ -4,6 +4,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 
 #include <chrono>
+#include <cstdint>
 #include <ctime>
 
 #include "base/clock.hpp"
@@ -43,9 +44,25 @@ std::string timestamp() {
   return fmt::format("{}.{:03}Z", std::string_view(text, length), millis);
 }
 
+// The code point at the beginning of `text`, which begins_with_format_control.
+void append_format_control(std::string& out, std::string_view text, std::size_t size) {
+  std::uint32_t code_point = static_cast<std::uint8_t>(text[0]) & (size == 2 ? 0x1FU : 0x0FU);
+  for (std::size_t i = 1; i < size; ++i) {
+    code_point = code_point << 6 | (static_cast<std::uint8_t>(text[i]) & 0x3FU);
+  }
+  out += fmt::format("\\u{:04x}", code_point);
+}
+
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';
-  for (const char c : text) {
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (begins_with_format_control(text.substr(at))) {
+      const std::size_t size = static_cast<std::uint8_t>(c) < 0xE0 ? 2 : 3;
+      append_format_control(out, text.substr(at), size);
+      at += size - 1;
+      continue;
+    }
     switch (c) {
       case '"':
         out += "\\\"";
@@ -108,9 +125,11 @@ class SpdLog final : public Log {
              std::string_view text) override {
     if (!enabled(level)) return;
     // What a service or a server said may be anything: it must not forge a second line.
-    const std::string safe = printable(text, kMaxTextBytes);
-    logger_.log(to_spdlog(level), format_ == LogFormat::json ? as_json(level, event, fields, safe)
-                                                             : as_text(level, event, fields, safe));
+    const bool json = format_ == LogFormat::json;
+    const std::string safe =
+        printable(text, kMaxTextBytes, json ? FormatControls::keep : FormatControls::escape);
+    logger_.log(to_spdlog(level),
+                json ? as_json(level, event, fields, safe) : as_text(level, event, fields, safe));
   }
 
  private:
@@ -134,7 +153,7 @@ class SpdLog final : public Log {
     append_json_member(line, "runtime", name_);
     append_json_member(line, "event", event);
     for (const LogField& field : fields) {
-      append_json_member(line, field.key, printable(field.value));
+      append_json_member(line, field.key, printable(field.value, 200, FormatControls::keep));
     }
     append_json_member(line, "text", text);
     line += '}';

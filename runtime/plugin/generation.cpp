@@ -160,7 +160,8 @@ Result<const trigger_service*> Generation::find_service(std::string_view service
 }
 
 Result<std::unique_ptr<Instance>> Generation::create(const config::Trigger& trigger,
-                                                     InstanceHost& host, Log* log) {
+                                                     InstanceHost& host, Log* log,
+                                                     const std::string& aside) {
   Log& used = log == nullptr ? log_ : *log;
   if (trigger.isolation == config::Isolation::process) {
     return isolation::create(shared_from_this(), trigger, host, used);
@@ -170,11 +171,12 @@ Result<std::unique_ptr<Instance>> Generation::create(const config::Trigger& trig
       return fail("plugin \"{}\": {} {}", name(), source_.file.string(), loaded.error().message);
     }
   }
-  return create_here(trigger, host, used);
+  return create_here(trigger, host, used, aside);
 }
 
 Result<std::unique_ptr<Instance>> Generation::create_here(const config::Trigger& trigger,
-                                                          InstanceHost& host, Log& log) {
+                                                          InstanceHost& host, Log& log,
+                                                          const std::string& aside) {
   const auto found = find_service(trigger.service);
   if (!found) return tl::make_unexpected(found.error());
   const trigger_service& service = **found;
@@ -199,8 +201,8 @@ Result<std::unique_ptr<Instance>> Generation::create_here(const config::Trigger&
     return fail("service \"{}:{}\" cannot be made: {}", name(), name_of(service),
                 made.error().message);
   }
-  return std::unique_ptr<Instance>(
-      new LocalInstance(shared_from_this(), service, trigger.name, std::move(table), handle));
+  return std::unique_ptr<Instance>(new LocalInstance(shared_from_this(), service, trigger.name,
+                                                     aside, std::move(table), handle));
 }
 
 void Generation::abandon() {

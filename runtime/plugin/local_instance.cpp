@@ -21,18 +21,18 @@ constexpr Millis kJoinTimeout{5000};
 // Of one instance; it is in memory twice for a moment.
 constexpr std::size_t kMaxState = std::size_t{1} << 30;
 
-std::string control_name(const std::string& trigger) {
-  return thread_name('p', trigger);
+std::string control_name(const std::string& threads) {
+  return thread_name('p', threads);
 }
-std::string worker_name(const std::string& trigger) {
-  return thread_name('w', trigger);
+std::string worker_name(const std::string& threads) {
+  return thread_name('w', threads);
 }
 
-// Threads that the service of `trigger` started, from its start or from a worker, and that still
+// Threads that the service of an instance started, from its start or from a worker, and that still
 // run. They are known by the name they inherited; one that took another name is not seen.
-std::size_t left_threads(const std::string& trigger) {
-  const std::string control = control_name(trigger);
-  const std::string worker = worker_name(trigger);
+std::size_t left_threads(const std::string& threads) {
+  const std::string control = control_name(threads);
+  const std::string worker = worker_name(threads);
   const Monotonic deadline = std::chrono::steady_clock::now() + kThreadsGrace;
   for (;;) {
     const std::size_t left = count_threads_named(control, worker);
@@ -44,10 +44,13 @@ std::size_t left_threads(const std::string& trigger) {
 }  // namespace
 
 LocalInstance::LocalInstance(std::shared_ptr<Generation> generation, const trigger_service& service,
-                             std::string trigger, std::unique_ptr<HostTable> host, void* handle)
+                             std::string trigger, const std::string& aside,
+                             std::unique_ptr<HostTable> host, void* handle)
     : generation_(std::move(generation)),
       service_(service),
       trigger_(std::move(trigger)),
+      threads_(aside.empty() ? trigger_ : aside),
+      in_what_(aside.empty() ? "" : "in a test of the trigger: "),
       host_(std::move(host)),
       handle_(handle) {}
 
@@ -69,7 +72,7 @@ Result<> LocalInstance::start() {
                 service_name());
   }
   assert(state_ == State::created || state_ == State::stopped);
-  const ThreadNameScope name(control_name(trigger_));
+  const ThreadNameScope name(control_name(threads_));
   // Before the call: a thread that start makes may publish at once.
   host_->set_state(HostTable::State::started);
   const auto started = call_for_result(
@@ -96,7 +99,7 @@ Result<> LocalInstance::run_workers(WorkSource& source, unsigned count) {
   assert(state_ == State::started && !workers_ && count > 0);
   auto workers =
       WorkerPool::start({service_.handle, handle_, service_.probe, service_.handle_batch}, source,
-                        count, worker_name(trigger_));
+                        count, worker_name(threads_));
   if (!workers) return tl::make_unexpected(workers.error());
   workers_ = std::move(*workers);
   return {};
@@ -116,7 +119,7 @@ void LocalInstance::stop() {
   assert(state_ == State::started && !workers_);
   host_->set_state(HostTable::State::stopping);
   if (!cancel_publishes()) return;
-  const ThreadNameScope name(control_name(trigger_));
+  const ThreadNameScope name(control_name(threads_));
   if (const auto thrown = guarded([this] { service_.stop(handle_); })) {
     generation_->log_.error("plugin.exception",
                             {{"plugin", generation_->name()}, {"trigger", trigger_}},
@@ -128,14 +131,14 @@ void LocalInstance::stop() {
 }
 
 void LocalInstance::note_left_threads(std::string_view after) {
-  const std::size_t left = left_threads(trigger_);
+  const std::size_t left = left_threads(threads_);
   if (left == 0) return;
   threads_left_ = true;
   generation_->log_.error(
       "plugin.threads_left", {{"plugin", generation_->name()}, {"trigger", trigger_}},
-      "{} thread(s) that the service started still run after its {}, which must join them; its "
+      "{}{} thread(s) that the service started still run after its {}, which must join them; its "
       "library will not be unloaded",
-      left, after);
+      in_what_, left, after);
 }
 
 bool LocalInstance::cancel_publishes() {
@@ -156,9 +159,9 @@ void LocalInstance::abandon_because(std::string_view reason) {
                           {{"plugin", generation_->name()},
                            {"generation", std::to_string(generation_->number())},
                            {"trigger", trigger_}},
-                          "{}; the service is left alone, and its library stays loaded until a "
+                          "{}{}; the {} is left alone, and its library stays loaded until a "
                           "restart",
-                          reason);
+                          in_what_, reason, in_what_.empty() ? "service" : "tried service");
   host_->sever();
   generation_->abandon();
   leak(std::move(host_));

@@ -12,9 +12,11 @@ namespace triggerd::plugin {
 
 class LocalInstance final : public Instance {
  public:
-  // `service` is the generation's; `handle` is what its create has made.
+  // `service` is the generation's; `handle` is what its create has made; `aside` is as in
+  // Generation::create.
   LocalInstance(std::shared_ptr<Generation> generation, const trigger_service& service,
-                std::string trigger, std::unique_ptr<HostTable> host, void* handle);
+                std::string trigger, const std::string& aside, std::unique_ptr<HostTable> host,
+                void* handle);
   ~LocalInstance() override;
 
   Result<> start() override;
@@ -41,6 +43,8 @@ class LocalInstance final : public Instance {
   const std::shared_ptr<Generation> generation_;
   const trigger_service& service_;  // generation_'s
   const std::string trigger_;
+  const std::string threads_;       // what its threads are named after
+  const std::string_view in_what_;  // said before what is wrong with it
   std::unique_ptr<HostTable> host_;
   void* const handle_;
   std::unique_ptr<WorkerPool> workers_;

@@ -177,8 +177,10 @@ class Generation : public std::enable_shared_from_this<Generation> {
   // Calls the service's create with the trigger's settings. The instance keeps this generation
   // alive. `host` outlives the instance.
   // `log` takes what it logs instead of the generation's, and outlives the instance too.
+  // `aside` is for an instance beside the one that serves the trigger: a name of its own, so that
+  // neither is charged with the other's threads.
   Result<std::unique_ptr<Instance>> create(const config::Trigger& trigger, InstanceHost& host,
-                                           Log* log = nullptr);
+                                           Log* log = nullptr, const std::string& aside = {});
 
   // Whether an instance was abandoned: this generation is never unloaded. [any]
   bool abandoned() const { return abandoned_; }
@@ -190,7 +192,7 @@ class Generation : public std::enable_shared_from_this<Generation> {
   Result<> load_here();
   Result<> load_in_worker();
   Result<std::unique_ptr<Instance>> create_here(const config::Trigger& trigger, InstanceHost& host,
-                                                Log& log);
+                                                Log& log, const std::string& aside);
 
   void abandon();
   void count_leak() const;

@@ -251,7 +251,8 @@ class Runtime final : public Administration {
   static AdminError error_of_definition(const AdminError& found, const config::ManagedFile& managed,
                                         const DefinitionChange& change);
   static Outcome<config::Node> definition_table(const DefinitionChange& change);
-  void end_trial(const std::shared_ptr<void>& trial, std::unique_ptr<plugin::Instance>& instance);
+  void end_trial(const std::string& name, const std::shared_ptr<void>& trial,
+                 std::unique_ptr<plugin::Instance>& instance);
   Outcome<ReloadReport> change_now(const DefinitionChange& change, const By& by);
   Outcome<ReloadReport> change_package(const By& by, std::string_view what,
                                        const std::function<Result<>()>& change);
@@ -306,6 +307,7 @@ class Runtime final : public Administration {
       retired_;                    // [control] stopped, and the writer still has something of them
   std::vector<TriggerPtr> stuck_;  // [control] a service call has not come back
   std::vector<std::shared_ptr<void>> stuck_trials_;  // [control] the same, of a test
+  unsigned trials_ = 0;                              // [control] tests of triggers so far
   std::vector<AliasPtr> endings_;                    // [control] of sessions nobody wants any more
   Reloader reloader_;
   std::unique_ptr<plugin::Watcher> watcher_;

@@ -306,7 +306,9 @@ Outcome<TriggerTest> Runtime::test_trigger(std::string_view name, const TriggerT
     };
     auto generation = plugins_.load(alone.plugin, alone.package);
     if (!generation) return failed(generation.error());
-    auto instance = (*generation)->create(alone, *trial, &trial->log);
+    auto instance =
+        (*generation)
+            ->create(alone, *trial, &trial->log, fmt::format("{}/{}", ++trials_, alone.name));
     if (!instance) return failed(instance.error());
     if (auto started = (*instance)->start(); !started) return failed(started.error());
     if (auto running = (*instance)->run_workers(*trial, 1); !running) {
@@ -323,7 +325,7 @@ Outcome<TriggerTest> Runtime::test_trigger(std::string_view name, const TriggerT
   // Posted, not waited for: a service that does not return takes its time.
   MutexLock lock(control_mutex_);
   if (control_runs_) {
-    control_.post([this, trial] { end_trial(trial, trial->instance); });
+    control_.post([this, trial, name = alone.name] { end_trial(name, trial, trial->instance); });
   } else {
     (void)new std::shared_ptr<Trial>(trial);  // the process ends
   }
@@ -331,15 +333,16 @@ Outcome<TriggerTest> Runtime::test_trigger(std::string_view name, const TriggerT
 }
 
 // [control]
-void Runtime::end_trial(const std::shared_ptr<void>& trial,
+void Runtime::end_trial(const std::string& name, const std::shared_ptr<void>& trial,
                         std::unique_ptr<plugin::Instance>& instance) {
   if (instance->join_workers(std::chrono::steady_clock::now() + kJoin)) {
     instance->stop();
     instance.reset();
     return;
   }
-  log_.error("trigger.stuck", {},
-             "a service that was tried has not returned; its plugin is left alone");
+  log_.error("trigger.stuck", {{"trigger", name}},
+             "in a test of the trigger: a call of the service has not returned; the trigger itself "
+             "goes on");
   instance->abandon();
   stuck_trials_.push_back(trial);
 }

@@ -258,6 +258,25 @@ TEST_F(ManagedTest, AnAliasAndATriggerAreTried) {
   EXPECT_EQ(runtime_->trigger("t")->counters.received, 0U);
 }
 
+// Both have the trigger's name, and the one that serves it has a thread that goes on.
+TEST_F(ManagedTest, ATriedServiceIsNotChargedWithTheThreadsOfTheOneThatServes) {
+  const std::string forward =
+      "[[triggers]]\nname = \"f\"\nalias = \"a\"\ntopics = [\"f\"]\nservice = \"http-forward\"\n"
+      "[triggers.settings]\nurl = \"http://127.0.0.1:1/\"\n";
+  start_managed("manage = true\n" + forward);
+  ASSERT_TRUE(wait_for_log("runtime.ready"));
+  for (int i = 0; i < 2; ++i) {
+    const auto tried = runtime_->test_trigger("f", {.topic = "f", .payload = "x"}, kPatience);
+    ASSERT_TRUE(tried) << tried.error().message;
+    EXPECT_EQ(tried->verdict, "retry");
+  }
+  // What is posted before it has ended by then.
+  ASSERT_TRUE(runtime_->stop());
+  runtime_.reset();
+  EXPECT_EQ(log_.last("plugin.threads_left"), "");
+  EXPECT_EQ(log_.last("plugin.abandoned"), "");
+}
+
 TEST_F(ManagedTest, StatusCountsAndEventsTell) {
   start_managed();
   ASSERT_TRUE(wait_for_log("runtime.ready"));

@@ -268,6 +268,48 @@ TEST_F(SqlRuntimeTest, NoRowIsMissingOrTwiceWhenTheDatabaseDies) {
   EXPECT_EQ(server_.run("SELECT count(*) FROM t"), "3000\n") << "nothing came twice";
 }
 
+// xmin of a row is the transaction that has written it.
+TEST_F(SqlRuntimeTest, MessagesOfABatchShareATransaction) {
+  TriggerdProcess triggerd(config(insert));
+  triggerd.start();
+  ASSERT_TRUE(triggerd.wait_until_running()) << triggerd.output();
+  std::thread holder([this] {
+    EXPECT_THROW(server_.run("BEGIN; LOCK TABLE t; SELECT pg_sleep(3600)"), std::runtime_error)
+        << "it is cancelled";
+  });
+  EXPECT_TRUE(eventually([this] {
+    return server_.run(
+               "SELECT count(*) FROM pg_locks WHERE relation = 't'::regclass AND mode = "
+               "'AccessExclusiveLock' AND granted") == "1\n";
+  }));
+  TestClient client(broker_.port());
+  constexpr int total = 200;
+  for (int i = 0; i < total; ++i) {
+    client.publish_later("in/" + std::to_string(i), std::to_string(i));
+  }
+  EXPECT_TRUE(client.wait_published());
+  // What waits is written into the inbox.
+  EXPECT_TRUE(eventually([&] {
+    const SqliteConnection inbox((triggerd.dir() / "var/inbox.db").string());
+    const auto rows = inbox.rows("SELECT count(*) FROM message");
+    return rows && rows->at(0) == std::to_string(total);
+  })) << triggerd.output();
+  server_.run(
+      "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(3600)%' AND "
+      "pid <> pg_backend_pid()");
+  holder.join();
+  ASSERT_TRUE(wait_for_rows(std::to_string(total))) << triggerd.output();
+  // Four calls were under way, and all that waited behind them is in one or two more; an attempt
+  // whose time was up behind the lock may come in another one.
+  const int transactions = std::stoi(server_.run("SELECT count(DISTINCT xmin::text) FROM t"));
+  EXPECT_LT(transactions, total / 4);
+  EXPECT_GT(std::stoi(server_.run(
+                "SELECT max(n) FROM (SELECT count(*) AS n FROM t GROUP BY xmin::text) AS batch")),
+            4)
+      << "rows of the largest batch";
+  EXPECT_EQ(triggerd.stop(), Exit{}) << triggerd.output();
+}
+
 TEST_F(SqlRuntimeTest, APoisonRowBecomesADeadLetterWithItsSqlstate) {
   TriggerdProcess triggerd(config(insert));
   triggerd.start();

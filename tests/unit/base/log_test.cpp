@@ -119,6 +119,26 @@ TEST(LogTest, NothingCanForgeALine) {
   }
 }
 
+// U+202E shows what follows it backwards, in a terminal and in an editor.
+TEST(LogTest, NothingCanTurnALineAround) {
+  constexpr const char* turned = "a\xE2\x80\xAEgpj\xD8\x9C";
+  {
+    const CapturedOutput output;
+    make_log(LogLevel::info, LogFormat::text, "edge-1")
+        ->error("message.dead_letter", {{"topic", turned}}, "{}", turned);
+    EXPECT_EQ(without_time(output.text()),
+              "TIME error message.dead_letter    a\\xe2\\x80\\xaegpj\\xd8\\x9c  "
+              "[topic=a\\xe2\\x80\\xaegpj\\xd8\\x9c]\n");
+  }
+  const CapturedOutput output;
+  make_log(LogLevel::info, LogFormat::json, "edge-1")
+      ->error("message.dead_letter", {{"topic", turned}}, "{}", turned);
+  EXPECT_EQ(without_time(output.text()),
+            R"({"time":"TIME","level":"error","runtime":"edge-1","event":"message.dead_letter",)"
+            R"("topic":"a\u202egpj\u061c","text":"a\u202egpj\u061c"})"
+            "\n");
+}
+
 TEST(LogTest, ALongTextIsCut) {
   const CapturedOutput output;
   make_log(LogLevel::info, LogFormat::text, "edge-1")
