@@ -55,7 +55,8 @@ Read<std::string> FieldReader::text(std::string_view field, std::string value) {
   if (found == nullptr) return {std::move(value), object_.line, false};
   const bool good = found->kind == Value::Kind::text || found->kind == Value::Kind::integer;
   if (!good) wrong(*found, field, "a text");
-  return {good ? found->text : std::move(value), found->line, good};
+  if (good) value = found->text;
+  return {std::move(value), found->line, good};
 }
 
 Read<std::string> FieldReader::needed_text(std::string_view field) {
