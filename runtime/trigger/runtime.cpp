@@ -351,11 +351,11 @@ bool Runtime::stop() {
   const Monotonic drained = quiet_by - std::min(kLastCalls, quarter);
   log_.info("runtime.stopping", {}, "taking nothing more; up to {} for what is in flight",
             format_duration(drain_timeout));
-  watcher_.reset();
   reloader_.cancel();
   control_thread_.request_stop();
   if (control_thread_.joinable()) control_thread_.join();
   control_.run_due();  // somebody may wait for what was posted last
+  watcher_.reset();    // it was the control thread's
   for (const auto& trigger : triggers_) trigger->stop_receiving();
   for (const auto& trigger : triggers_) trigger->drain(drained);
   (void)writer_->flush(quiet_by);

@@ -151,7 +151,8 @@ tl::expected<Runtime::TriggerPtr, config::Diagnostic> Runtime::make_trigger(
 }
 
 void Runtime::take_in(AliasPtr alias) {
-  publisher_.add(alias->name(), alias->connection());
+  // Whoever publishes keeps the listener of the connection with it.
+  publisher_.add(alias->name(), {alias, alias->connection().get()});
   MutexLock lock(members_mutex_);
   aliases_.push_back(std::move(alias));
 }

@@ -188,7 +188,7 @@ bool Trigger::finish(Monotonic deadline) {
     } else {
       log_.error("trigger.stuck", {{"trigger", config_.name}},
                  "a call of service {}:{} has not returned; its plugin is left alone",
-                 config_.plugin, instance_->service_name());
+                 config_.plugin, service_name());
       instance_->abandon();
     }
   }
@@ -270,8 +270,8 @@ void Trigger::on_status(const mqtt::ConnectionStatus& status) {
   const bool settled = status.state == State::up || status.state == State::waiting;
   if (running && !running_) {
     log_.info("trigger.running", {{"trigger", config_.name}, {"alias", config_.alias}},
-              "{}:{} handles {} filter{}", config_.plugin, instance_->service_name(),
-              config_.topics.size(), config_.topics.size() == 1 ? "" : "s");
+              "{}:{} handles {} filter{}", config_.plugin, service_name(), config_.topics.size(),
+              config_.topics.size() == 1 ? "" : "s");
     not_running_because_.clear();
   } else if (!running && settled && because != not_running_because_) {
     log_.warn("trigger.not_running", {{"trigger", config_.name}, {"alias", config_.alias}}, "{}",
@@ -371,15 +371,15 @@ void Trigger::finished(Delivery& delivery) {
   remember_retained(delivery);
   if (services_.events.wants_messages()) tell_message(delivery, "ok", "", delivery.attempts);
   if (!log_.enabled(LogLevel::debug)) return;
-  log_.debug("message.ok", fields(delivery), "{}:{} handled \"{}\"", config_.plugin,
-             instance_->service_name(), delivery.message.topic);
+  log_.debug("message.ok", fields(delivery), "{}:{} handled \"{}\"", config_.plugin, service_name(),
+             delivery.message.topic);
 }
 
 void Trigger::will_retry(const Delivery& delivery, std::uint32_t attempts, Millis delay,
                          const std::string& reason) {
   log_.warn("message.retry", constant_fields(delivery),
             "{}:{} will get \"{}\" again in {} (attempt {} of {} failed: {})", config_.plugin,
-            instance_->service_name(), delivery.message.topic, format_duration(delay), attempts,
+            service_name(), delivery.message.topic, format_duration(delay), attempts,
             config_.retry.max_attempts, reason.empty() ? "no reason given" : reason);
   if (const auto number = delivery.number()) services_.writer.note_attempts(*number, attempts);
   if (services_.events.wants_messages()) tell_message(delivery, "retry", reason, attempts);
@@ -484,7 +484,7 @@ void Trigger::suspended(const Delivery& delivery, const std::string& reason) {
 
 void Trigger::overdue(const Delivery& delivery) {
   log_.error("message.overdue", constant_fields(delivery), "{}:{} has not returned within {}; {}",
-             config_.plugin, instance_->service_name(), format_duration(config_.timeout),
+             config_.plugin, service_name(), format_duration(config_.timeout),
              config_.isolation == config::Isolation::process ? "its worker process is ended"
                                                              : "its place is taken until it does");
 }
@@ -493,7 +493,7 @@ void Trigger::stalled(std::size_t late_attempts) {
   log_.error("trigger.stalled", {{"trigger", config_.name}},
              "{}:{} never completed {} attempts it called pending; nothing more is handed to it "
              "until it does",
-             config_.plugin, instance_->service_name(), late_attempts);
+             config_.plugin, service_name(), late_attempts);
 }
 
 std::vector<LogField> Trigger::fields(const Delivery& delivery) const {

@@ -194,6 +194,7 @@ class Trigger final : private mqtt::ConnectionListener,
       const std::shared_ptr<plugin::Generation>& generation);
   void serve_with(Serving serving);
   void serve_again(Monotonic deadline);
+  std::string service_name() const;  // [any]
   std::shared_ptr<Monitor> monitor() const;
   bool ask_monitor();
   void arm_monitor();
@@ -218,6 +219,7 @@ class Trigger final : private mqtt::ConnectionListener,
   Serving predecessor_;                         // [control]
   std::atomic<bool> can_be_probed_{false};
   mutable Mutex monitor_mutex_;
+  std::string service_name_ TRIGGERD_GUARDED_BY(monitor_mutex_);  // of what serves
   const plugin::Instance* counting_ TRIGGERD_GUARDED_BY(monitor_mutex_) = nullptr;
   // Null: the service is asked itself.
   std::shared_ptr<Monitor> monitor_ TRIGGERD_GUARDED_BY(monitor_mutex_);

@@ -126,7 +126,7 @@ TEST_F(AdminTest, APortThatIsTakenStopsTheStartAndSaysSo) {
   second.start();
   const auto exit = second.process().wait();
   ASSERT_TRUE(exit) << second.output();
-  EXPECT_EQ(exit->code, 1);
+  EXPECT_EQ(exit->code, 1) << second.output();
   EXPECT_NE(second.output().find("another program has it"), std::string::npos) << second.output();
 }
 

@@ -4,7 +4,9 @@
 #include <signal.h>
 
 #include <cctype>
+#include <cstdlib>
 #include <fstream>
+#include <map>
 #include <set>
 #include <sstream>
 
@@ -30,6 +32,16 @@ bool lives(pid_t pid) {
   std::string text((std::istreambuf_iterator<char>(in)), {});
   const auto state = text.rfind(") ");
   return state != std::string::npos && text[state + 2] != 'Z' && text[state + 2] != 'X';
+}
+
+// Sanitizers answer signals themselves unless they are told not to; a worker inherits this.
+std::map<std::string, std::string> signals_are_its_own() {
+  std::map<std::string, std::string> env;
+  for (const char* name : {"ASAN_OPTIONS", "TSAN_OPTIONS"}) {
+    const char* const given = std::getenv(name);
+    env[name] = fmt::format("{}:handle_segv=0:handle_abort=0", given == nullptr ? "" : given);
+  }
+  return env;
 }
 
 // All in the process group of `pid`.
@@ -66,7 +78,7 @@ class IsolationTest : public testing::Test {
                trigger_table("good", "a", "\"good\"", dir_ / "good"));
   }
   void start_with(const std::string& config) {
-    triggerd_.emplace(config);
+    triggerd_.emplace(config, signals_are_its_own());
     triggerd_->start();
     ASSERT_TRUE(triggerd_->wait_until_running()) << triggerd_->output();
     client_.emplace(server_.port());
