@@ -5,6 +5,7 @@ read. No schema of theirs is in this tree.
     manifests.py TREE TRIGGERD PLUGIN_DIR
 """
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -46,7 +47,7 @@ def drain_timeout(toml):
     return seconds(found.group(1)) if found else 10
 
 
-def check(toml, secrets):
+def check(toml, secrets, env=None):
     """What `triggerd --check` says of it, with files of this build in the place of an image's."""
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
@@ -60,7 +61,7 @@ def check(toml, secrets):
         (folder / "triggers.toml").write_text(toml)
         return subprocess.run([TRIGGERD, "--config", folder / "triggers.toml", "--check"],
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                              check=False)
+                              check=False, env={**os.environ, **(env or {})})
 
 
 def metrics_in(text):
@@ -205,10 +206,53 @@ class KubernetesTest(unittest.TestCase):
             self.assertEqual(names["POD_NAME"]["valueFrom"]["fieldRef"]["fieldPath"],
                              "metadata.name")
 
-    def test_its_configuration_is_valid(self):
-        done = check(self.toml, ["/run/secrets/triggerd/mqtt-password",
-                                 "/run/secrets/triggerd/token"])
-        self.assertEqual(done.returncode, 0, done.stdout)
+    @staticmethod
+    def values(sidecar):
+        return {v["name"]: v["value"] for v in sidecar["env"] if "value" in v}
+
+    def test_its_configuration_is_valid_with_what_each_sets(self):
+        for _, _, sidecar in self.each():
+            env = {**self.values(sidecar), "POD_NAME": "orders-0"}
+            for name in env:
+                self.assertIn("${" + name, self.toml)
+            done = check(self.toml, ["/run/secrets/triggerd/mqtt-password",
+                                     "/run/secrets/triggerd/token"], env)
+            self.assertEqual(done.returncode, 0, done.stdout)
+
+    def test_a_pod_that_stays_keeps_its_session_and_one_that_goes_does_not(self):
+        stays, goes = (self.values(self.workloads[kind]["spec"]["template"]["spec"]
+                                   ["initContainers"][0]) for kind in ("StatefulSet", "Deployment"))
+        self.assertIn('session_expiry = "${SESSION_EXPIRY:-7d}"', self.toml)
+        self.assertNotIn("SESSION_EXPIRY", stays)
+        self.assertLessEqual(seconds(goes["SESSION_EXPIRY"]), 10)
+        self.assertIn('acknowledge = "${ACKNOWLEDGE:-durable}"', self.toml)
+        self.assertNotIn("ACKNOWLEDGE", stays)
+        self.assertEqual(goes["ACKNOWLEDGE"], "finished")
+
+    def test_one_pod_has_a_volume(self):
+        (claim,) = self.workloads["StatefulSet"]["spec"]["volumeClaimTemplates"]
+        self.assertEqual(claim["spec"]["accessModes"], ["ReadWriteOncePod"])
+
+    def test_the_last_pods_can_be_given_another_filter(self):
+        spec = self.workloads["StatefulSet"]["spec"]
+        self.assertEqual(spec["updateStrategy"],
+                         {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}})
+        (sidecar,) = spec["template"]["spec"]["initContainers"]
+        self.assertEqual(self.values(sidecar)["ORDERS_TOPIC"], "orders/#")
+        self.assertIn('topics = ["${ORDERS_TOPIC:-orders/#}"]', self.toml)
+        # The patches of the page name what there is.
+        page = (TREE / "docs/scaling.md").read_text(encoding="utf-8")
+        patches = [json.loads(p) for p in re.findall(r"kubectl patch statefulset orders -p '([^']*)'",
+                                                     page)]
+        self.assertEqual(len(patches), 2)
+        for patch in patches:
+            (changed,) = patch["spec"]["template"]["spec"]["initContainers"]
+            self.assertEqual(changed["name"], sidecar["name"])
+            (variable,) = changed["env"]
+            self.assertIn(variable["name"], self.values(sidecar))
+            self.assertIn("partition", patch["spec"]["updateStrategy"]["rollingUpdate"])
+        self.assertEqual(patches[-1]["spec"]["updateStrategy"]["rollingUpdate"]["partition"], 0)
+        self.assertEqual(variable["value"], self.values(sidecar)["ORDERS_TOPIC"])
 
 
 class MonitoringTest(unittest.TestCase):
@@ -250,16 +294,26 @@ class MonitoringTest(unittest.TestCase):
             self.assertTrue(rule["annotations"]["summary"])
             self.assertEqual(rule["expr"].count("("), rule["expr"].count(")"))
 
-    def test_keda_scales_the_deployment_on_the_backlog(self):
+    def test_keda_adds_pods_that_stay_on_the_backlog(self):
         scaled = of_kind("kubernetes/keda.yaml", "ScaledObject")
         self.assertEqual(scaled["apiVersion"], "keda.sh/v1alpha1")
         target = scaled["spec"]["scaleTargetRef"]
-        deployment = of_kind("kubernetes/deployment.yaml", "Deployment")
-        self.assertEqual((target["kind"], target["name"]),
-                         ("Deployment", deployment["metadata"]["name"]))
+        workload = of_kind("kubernetes/statefulset.yaml", "StatefulSet")
+        self.assertEqual((target["apiVersion"], target["kind"], target["name"]),
+                         ("apps/v1", "StatefulSet", workload["metadata"]["name"]))
+        self.assertEqual(scaled["spec"]["minReplicaCount"], workload["spec"]["replicas"])
+        self.assertGreater(scaled["spec"]["maxReplicaCount"], scaled["spec"]["minReplicaCount"])
+        behavior = scaled["spec"]["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
+        self.assertEqual(behavior["scaleDown"], {"selectPolicy": "Disabled"})
         (trigger,) = scaled["spec"]["triggers"]
         self.assertEqual(trigger["type"], "prometheus")
-        self.assertIn("triggerd_inbox_messages", trigger["metadata"]["query"])
+        toml = of_kind("kubernetes/config.yaml", "ConfigMap")["data"]["triggers.toml"]
+        (name,) = re.findall(r'triggerd_inbox_messages\{trigger="(.*?)"\}',
+                             trigger["metadata"]["query"])
+        self.assertIn(f'name = "{name}"', toml)
+        # Each pod has at most queue_capacity messages, so the average over pods is never more.
+        self.assertNotIn("queue_capacity", toml)
+        self.assertLessEqual(int(trigger["metadata"]["threshold"]), 1000 / 2)
         for field in ("serverAddress", "threshold"):
             self.assertIsInstance(trigger["metadata"][field], str)
 
