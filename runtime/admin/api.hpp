@@ -18,7 +18,7 @@ inline constexpr Millis kTestTimeout{15'000};
 // Many dead letters are replayed or dropped in portions, so that whoever asks sees progress.
 inline constexpr Millis kPortion{2'000};
 // The most that one page of dead letters has of payloads.
-inline constexpr std::size_t kPageBytes = 4 * 1024 * 1024;
+inline constexpr std::size_t kPageBytes = std::size_t{4} << 20;
 
 // All of them, /metrics too.
 void add_all_routes(Router& router, trigger::Administration& runtime, EventHub& hub);

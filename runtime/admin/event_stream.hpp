@@ -24,7 +24,7 @@ struct EventChoice {
 // Thread-safe.
 class EventStream {
  public:
-  static constexpr std::size_t kBuffer = 256 * 1024;
+  static constexpr std::size_t kBuffer = std::size_t{256} << 10;
 
   explicit EventStream(EventChoice choice) : choice_(std::move(choice)) {}
   const EventChoice& choice() const { return choice_; }

@@ -485,7 +485,7 @@ class AsioServer final : public Server {
       shared_->log->warn("admin.accept", {}, "cannot accept a connection: {}", error.message());
     }
     auto timer = std::make_shared<asio::steady_timer>(shared_->io, Millis(200));
-    timer->async_wait([this, timer, next = std::move(accept)](error_code cancelled) {
+    timer->async_wait([timer, next = std::move(accept)](error_code cancelled) {
       if (!cancelled) next();
     });
   }

@@ -25,8 +25,8 @@
 namespace triggerd::admin {
 
 inline constexpr std::size_t kConnections = 128;
-inline constexpr std::size_t kHeaderBytes = 16 * 1024;
-inline constexpr std::size_t kBodyBytes = 1024 * 1024;
+inline constexpr std::size_t kHeaderBytes = std::size_t{16} << 10;
+inline constexpr std::size_t kBodyBytes = std::size_t{1} << 20;
 
 // A test has less patience.
 struct ServerTimes {
