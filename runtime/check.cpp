@@ -44,7 +44,7 @@ int check(const std::string& file, const config::Config& config) {
   for (const auto& [package, problems] : certificates->package_problems()) {
     diagnostics.insert(diagnostics.end(), problems.begin(), problems.end());
   }
-  const auto probed = trigger::probe_plugins(config, name, *log);
+  const auto probed = trigger::probe_plugins(config, name, *log, "/proc/self/exe");
   diagnostics.insert(diagnostics.end(), probed.begin(), probed.end());
   std::filesystem::remove_all(name, error);
   if (!diagnostics.empty()) return report(diagnostics);

@@ -7,12 +7,17 @@
 #include <string>
 #include <vector>
 
+#include "admin/admin.hpp"
 #include "base/log.hpp"
+#include "base/service_manager.hpp"
 #include "base/state_dir.hpp"
 #include "check.hpp"
 #include "config/load.hpp"
+#include "manual_page.hpp"
 #include "package/package.hpp"
 #include "package_commands.hpp"
+#include "plugin/isolation/worker.hpp"
+#include "runtime_options.hpp"
 #include "trigger/runtime.hpp"
 #include "version.hpp"
 
@@ -35,10 +40,10 @@ class Signals {
     }
     return signal;
   }
-  void wait_for_end(Log& log) const {
+  void wait_for_end(trigger::Runtime& runtime, const ServiceManager& manager) const {
     while (wait() == SIGHUP) {
-      log.warn("runtime.reload", {},
-               "the configuration cannot be reloaded in this version; restart");
+      manager.reloading();
+      runtime.request_reload("SIGHUP", [manager] { manager.ready(); });
     }
   }
   // A second signal: whoever sent it wants the process gone, whatever is in flight.
@@ -54,7 +59,7 @@ class Signals {
   sigset_t set_{};
 };
 
-int run(const config::Config& config) {
+int run(const std::string& file, config::Config config) {
   static const Signals signals;  // used by a thread that outlives this function
   const auto log = make_log(config.log.level, config.log.format, config.runtime.name);
   const auto state = StateDir::open(config.runtime.state_dir);
@@ -64,7 +69,9 @@ int run(const config::Config& config) {
     }
     return report({{config.runtime.state_dir_place, state.error().message}});
   }
-  auto* runtime = new trigger::Runtime(config, state->path(), *log, "/proc/self/exe");
+  const admin::AdminOptions options = admin_options(config.admin, state->path());
+  auto* runtime =
+      new trigger::Runtime(std::move(config), state->path(), *log, runtime_options(file));
   if (const auto prepared = runtime->prepare(); !prepared) {
     const int code =
         std::visit([](const auto& problem) { return report(problem); }, prepared.error());
@@ -72,10 +79,24 @@ int run(const config::Config& config) {
     return code;
   }
   if (auto started = runtime->start(); !started) return report(started.error());
-  signals.wait_for_end(*log);
+  auto admin = admin::Admin::start(options, *runtime, *log);
+  if (!admin) {
+    const int code = report(admin.error());
+    // What it has begun to receive is safe; its sessions stay at the servers.
+    if (!runtime->stop()) _exit(code);
+    delete runtime;
+    return code;
+  }
+  const auto manager = ServiceManager::of_environment();
+  if (const auto often = manager.watchdog()) runtime->beat(*often, [manager] { manager.alive(); });
+  manager.ready();
+  signals.wait_for_end(*runtime, manager);
+  manager.stopping(runtime->drain_timeout());
   signals.end_at_the_next();
-  // With a service call that never returns, nothing may be taken down around it.
-  if (!runtime->stop()) _exit(kClean);
+  // Nobody asks for changes of what is being taken down. With a call that never returns, nothing
+  // may be taken down around it.
+  const bool admin_ended = (*admin)->stop();
+  if (!runtime->stop() || !admin_ended) _exit(kClean);
   delete runtime;
   return kClean;
 }
@@ -87,19 +108,25 @@ int main(int argc, char** argv) {
   std::string file = "triggers.toml";
   std::string plugin;
   bool check_only = false;
+  bool manual_page = false;
   app.add_option("--config", file, "the configuration")->capture_default_str();
   app.add_flag("--check", check_only, "check the configuration and every plugin, then exit");
   app.add_option("--probe", plugin, "load this plugin file, say what it has, then exit");
+  app.add_flag("--manual-page", manual_page, "print the manual page, then exit")->group("");
   const PackageCommands packages(app, file);
+  bool worker = false;  // how it runs itself, and nobody else does
+  app.add_flag("--worker", worker)->group("");
   app.set_version_flag("--version", std::string("triggerd ") + kVersion);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kClean : kConfiguration;
   }
+  if (worker) return plugin::isolation::run_worker();
+  if (manual_page) return print_manual_page(app);
   if (!plugin.empty()) return probe(plugin);
   if (packages.chosen()) return packages.run();
-  const auto config = config::load(file, config::process_environment(), package::source());
+  auto config = config::load(file, config::process_environment(), package::source());
   if (!config) return report(config.error());
-  return check_only ? check(file, *config) : run(*config);
+  return check_only ? check(file, *config) : run(file, *std::move(config));
 }

@@ -21,8 +21,8 @@ std::string_view state_of(const config::Package& package) {
   return package.problems.empty() ? "enabled" : "broken";
 }
 
-// A runtime that runs has read its packages.
-constexpr const char* kFromThen = "from the runtime's next start on";
+// A runtime that runs has read its packages, and reads them again at a reload.
+constexpr const char* kFromThen = "from the runtime's next start or reload on";
 
 }  // namespace
 
@@ -31,7 +31,8 @@ PackageCommands::PackageCommands(CLI::App& app, const std::string& config_file)
       group_(
           app.add_subcommand("package", "packages: aliases, triggers and plugins in one folder")),
       list_(group_->add_subcommand("list", "packages, their versions and states")),
-      enable_(group_->add_subcommand("enable", "let a package run, from the next start on")),
+      enable_(
+          group_->add_subcommand("enable", "let a package run, from the next start or reload on")),
       disable_(group_->add_subcommand("disable", "keep a package from running")),
       pack_(group_->add_subcommand("pack", "make an archive of a package's folder")),
       install_(group_->add_subcommand("install", "install an archive, or upgrade to it")),
@@ -132,6 +133,26 @@ Result<> PackageCommands::install() const {
                                fmt::join(installed->aliases, ", ")),
              installed->enabled ? fmt::format("it runs {}", kFromThen) : "it is disabled");
   return {};
+}
+
+trigger::RuntimeOptions::Packages package_changes(const std::string& config_file) {
+  return {
+      .enable =
+          [config_file](std::string_view name) { return packages_of(config_file).enable(name); },
+      .disable =
+          [config_file](std::string_view name) { return packages_of(config_file).disable(name); },
+      .install = [config_file](const std::string& archive, const std::vector<std::string>& values,
+                               bool downgrade) -> Result<> {
+        config::LocalValues set;
+        for (const std::string& assignment : values) {
+          if (auto added = package::add_value(assignment, set); !added) return added;
+        }
+        const auto installed = packages_of(config_file).install(archive, set, downgrade);
+        if (!installed) return tl::make_unexpected(installed.error());
+        return {};
+      },
+      .remove =
+          [config_file](std::string_view name) { return packages_of(config_file).remove(name); }};
 }
 
 }  // namespace triggerd

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "trigger/runtime.hpp"
 
 namespace triggerd {
 
@@ -40,5 +41,8 @@ class PackageCommands {
   std::vector<std::string> values_;
   bool downgrade_ = false;
 };
+
+// What a runtime that runs can do with the packages of this configuration.
+trigger::RuntimeOptions::Packages package_changes(const std::string& config_file);
 
 }  // namespace triggerd

@@ -53,11 +53,11 @@ class Batcher::Group : public Exchange {
   Items items_;
 };
 
-void Batcher::add(Items items) {
+void Batcher::add(Item item) {
   {
     const std::lock_guard lock(mutex_);
-    std::move(items.begin(), items.end(), std::back_inserter(waiting_));
-    if (under_way_ || waiting_.empty()) return;
+    waiting_.push_back(std::move(item));
+    if (under_way_) return;
     under_way_ = true;
   }
   send_next();

@@ -1,7 +1,8 @@
 // Mode::batch: messages that wait while a request is under way go together in the next.
 //
 // One request at a time. So a message that comes alone leaves at once, and under load a batch is as
-// large as what came during the one before, up to the bounds of the settings.
+// large as what came during the one before, up to the bounds of the settings and to `concurrency`,
+// which is how many messages may wait for their verdict.
 #pragma once
 
 #include <chrono>
@@ -32,7 +33,7 @@ class Batcher {
  public:
   Batcher(const Settings& settings, Client& client) : settings_(settings), client_(client) {}
 
-  void add(Items items);
+  void add(Item item);
   // The client has stopped: gives up what waits, for a new start. Their verdict was not said.
   Items clear();
 

@@ -119,6 +119,8 @@ class Probe : public Exchange {
   const std::shared_ptr<Waiter> waiter_;
 };
 
+// It has no handle_batch, though it makes batches: `concurrency` counts calls, each of up to 256
+// messages then, and users are promised that it counts requests.
 class HttpForward {
  public:
   static constexpr bool concurrent = true;
@@ -138,22 +140,8 @@ class HttpForward {
 
   Verdict handle(const Message& message) {
     if (settings_.mode != Mode::batch) return forward(message);
-    Items items;
-    items.push_back(item_of(message));
-    batcher_.add(std::move(items));
+    batcher_.add(item_of(message));
     return Verdict::pending();
-  }
-
-  void handle_batch(trigger::Batch& batch) {
-    if (settings_.mode != Mode::batch) {
-      for (std::size_t i = 0; i < batch.size(); ++i) batch.answer(i, forward(batch[i]));
-      return;
-    }
-    Items items;
-    items.reserve(batch.size());
-    for (std::size_t i = 0; i < batch.size(); ++i) items.push_back(item_of(batch[i]));
-    batcher_.add(std::move(items));
-    for (std::size_t i = 0; i < batch.size(); ++i) batch.answer(i, Verdict::pending());
   }
 
   // Whether the application answers: 2xx on probe_url, and without one anything but "not now".

@@ -19,35 +19,10 @@
 namespace http_forward {
 namespace {
 
+using plugin_common::choice;
+using plugin_common::integer_between;
+using plugin_common::seconds;
 using trigger::SettingError;
-
-template <class T, std::size_t count>
-T choice(const trigger::Settings& settings, std::string_view key, const char* absent,
-         const std::array<std::pair<std::string_view, T>, count>& choices, const char* problem) {
-  const std::string wanted = settings.text(key, absent);
-  for (const auto& [name, value] : choices) {
-    if (name == wanted) return value;
-  }
-  throw SettingError(key, problem);
-}
-
-std::int64_t integer_between(const trigger::Settings& settings, std::string_view key,
-                             std::int64_t absent, std::int64_t least, std::int64_t most) {
-  const std::int64_t value = settings.integer(key, absent);
-  if (value < least || value > most) {
-    throw SettingError(key,
-                       "must be from " + std::to_string(least) + " to " + std::to_string(most));
-  }
-  return value;
-}
-
-std::chrono::milliseconds seconds(const trigger::Settings& settings, std::string_view key,
-                                  double absent) {
-  constexpr double most = 86'400;
-  const double value = settings.number(key, absent);
-  if (value < 0.001 || value > most) throw SettingError(key, "must be from 0.001 to 86400 seconds");
-  return std::chrono::milliseconds(static_cast<std::int64_t>(value * 1000));
-}
 
 // Printable ASCII, so that it may stand in a header as it is.
 void require_printable(std::string_view key, std::string_view text, bool spaces) {

@@ -2,9 +2,12 @@
 //
 //   result.hpp     Result<T>: errors are values
 //   log.hpp        one event a line; the sink hides spdlog
+//   limited_log.hpp  what repeats in it is counted
+//   service_manager.hpp  what systemd is told
 //   clock.hpp      time that a test can turn by hand
 //   mutex.hpp      a mutex that clang's thread-safety analysis understands
 //   event_loop.hpp tasks and timers on one thread
+//   histogram.hpp  durations and sizes, counted in buckets
 //   units.hpp      "30s", "64KiB" and back
 //   backoff.hpp    jittered exponential delays
 //   file.hpp       bounded file reading
@@ -12,5 +15,5 @@
 //   text.hpp       "did you mean", printable topics
 //
 // Threads: everything here may be used from any thread unless its header says otherwise; nothing
-// here starts a thread.
+// here starts a thread, but the log where it has to say later how much it held back.
 #pragma once

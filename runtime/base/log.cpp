@@ -4,8 +4,11 @@
 #include <spdlog/sinks/stdout_sinks.h>
 
 #include <chrono>
+#include <cstdint>
 #include <ctime>
 
+#include "base/clock.hpp"
+#include "base/limited_log.hpp"
 #include "base/text.hpp"
 
 namespace triggerd {
@@ -41,9 +44,25 @@ std::string timestamp() {
   return fmt::format("{}.{:03}Z", std::string_view(text, length), millis);
 }
 
+// The code point at the beginning of `text`, which begins_with_format_control.
+void append_format_control(std::string& out, std::string_view text, std::size_t size) {
+  std::uint32_t code_point = static_cast<std::uint8_t>(text[0]) & (size == 2 ? 0x1FU : 0x0FU);
+  for (std::size_t i = 1; i < size; ++i) {
+    code_point = code_point << 6 | (static_cast<std::uint8_t>(text[i]) & 0x3FU);
+  }
+  out += fmt::format("\\u{:04x}", code_point);
+}
+
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';
-  for (const char c : text) {
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (begins_with_format_control(text.substr(at))) {
+      const std::size_t size = static_cast<std::uint8_t>(c) < 0xE0 ? 2 : 3;
+      append_format_control(out, text.substr(at), size);
+      at += size - 1;
+      continue;
+    }
     switch (c) {
       case '"':
         out += "\\\"";
@@ -75,6 +94,18 @@ void append_json_member(std::string& out, std::string_view key, std::string_view
   append_json_string(out, value);
 }
 
+// A value that would be taken for more than itself, or for none, stands in quotes.
+std::string plain_or_quoted(std::string value) {
+  if (!value.empty() && value.find_first_of("\"=[]") == std::string::npos) return value;
+  std::string out = "\"";
+  for (const char c : value) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  out += '"';
+  return out;
+}
+
 class SpdLog final : public Log {
  public:
   SpdLog(LogLevel level, LogFormat format, std::string name)
@@ -94,9 +125,11 @@ class SpdLog final : public Log {
              std::string_view text) override {
     if (!enabled(level)) return;
     // What a service or a server said may be anything: it must not forge a second line.
-    const std::string safe = printable(text, kMaxTextBytes);
-    logger_.log(to_spdlog(level), format_ == LogFormat::json ? as_json(level, event, fields, safe)
-                                                             : as_text(level, event, fields, safe));
+    const bool json = format_ == LogFormat::json;
+    const std::string safe =
+        printable(text, kMaxTextBytes, json ? FormatControls::keep : FormatControls::escape);
+    logger_.log(to_spdlog(level),
+                json ? as_json(level, event, fields, safe) : as_text(level, event, fields, safe));
   }
 
  private:
@@ -106,7 +139,7 @@ class SpdLog final : public Log {
         fmt::format("{} {:<5} {:<22} {}", timestamp(), to_string(level), event, text);
     const char* separator = "  [";
     for (const LogField& field : fields) {
-      line += fmt::format("{}{}={}", separator, field.key, printable(field.value));
+      line += fmt::format("{}{}={}", separator, field.key, plain_or_quoted(printable(field.value)));
       separator = " ";
     }
     if (fields.size() > 0) line += ']';
@@ -120,9 +153,9 @@ class SpdLog final : public Log {
     append_json_member(line, "runtime", name_);
     append_json_member(line, "event", event);
     for (const LogField& field : fields) {
-      append_json_member(line, field.key, printable(field.value));
+      append_json_member(line, field.key, printable(field.value, 200, FormatControls::keep));
     }
-    append_json_member(line, "message", text);
+    append_json_member(line, "text", text);
     line += '}';
     return line;
   }
@@ -160,7 +193,10 @@ std::string_view to_string(LogLevel level) {
 }
 
 std::unique_ptr<Log> make_log(LogLevel level, LogFormat format, std::string name) {
-  return std::make_unique<SpdLog>(level, format, std::move(name));
+  auto log = std::make_unique<LimitedLog>(std::make_unique<SpdLog>(level, format, std::move(name)),
+                                          system_clock());
+  log->say_in_time();
+  return log;
 }
 
 }  // namespace triggerd

@@ -69,7 +69,16 @@ std::string closest(std::string_view word, std::span<const std::string_view> can
   return std::string(found);
 }
 
-std::string printable(std::string_view bytes, std::size_t limit) {
+bool begins_with_format_control(std::string_view bytes) {
+  const auto between = [bytes](std::string_view first, std::string_view last) {
+    const std::string_view own = bytes.substr(0, first.size());
+    return own.size() == first.size() && own >= first && own <= last;
+  };
+  return between("\xD8\x9C", "\xD8\x9C") || between("\xE2\x80\x8E", "\xE2\x80\x8F") ||
+         between("\xE2\x80\xA8", "\xE2\x80\xAE") || between("\xE2\x81\xA6", "\xE2\x81\xA9");
+}
+
+std::string printable(std::string_view bytes, std::size_t limit, FormatControls format_controls) {
   std::string out;
   std::size_t at = 0;
   while (at < bytes.size()) {
@@ -77,8 +86,12 @@ std::string printable(std::string_view bytes, std::size_t limit) {
     const auto byte = static_cast<std::uint8_t>(bytes[at]);
     // U+0080..U+009F are control characters that some terminals obey.
     const bool c1 = length == 2 && byte == 0xC2 && static_cast<std::uint8_t>(bytes[at + 1]) < 0xA0;
-    if (out.size() + std::max<std::size_t>(length, 4) > limit) return out + "...";
-    if (length == 0 || byte < 0x20 || byte == 0x7F || c1) {
+    const bool moves_others = format_controls == FormatControls::escape &&
+                              begins_with_format_control(bytes.substr(at, length));
+    const bool hex = length == 0 || byte < 0x20 || byte == 0x7F || c1 || moves_others;
+    const std::size_t shown = hex ? std::max<std::size_t>(length, 1) * 4 : length;
+    if (out.size() + std::max<std::size_t>(shown, 4) > limit) return out + "...";
+    if (hex) {
       for (std::size_t i = 0; i < std::max<std::size_t>(length, 1); ++i) {
         out += fmt::format("\\x{:02x}", static_cast<std::uint8_t>(bytes[at + i]));
       }

@@ -181,6 +181,7 @@ void read_alias(const SourceFile& file, const Member& member, Sections& sections
   alias.name = member.key;
   alias.package = file.package;
   alias.place = file.place(member.key_spot);
+  alias.written = std::make_shared<Node>(member.value);
   reader.string("description", alias.description);
   reader.boolean("enabled", alias.enabled);
   read_servers(reader, alias);

@@ -2,6 +2,8 @@
 //
 //   config.hpp        what a configuration says, after every check and with every default filled in
 //   load.hpp          files -> Config, or all their errors at once
+//   difference.hpp    what a reload has to restart
+//   managed.hpp       what was defined while the runtime ran
 //   local_values.hpp  what is different on this machine in the aliases of a package
 //   topic_filter.hpp  MQTT topic filters: validity and matching
 //   secret.hpp        passwords, which never reach a log
@@ -12,6 +14,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +25,8 @@
 #include "config/secret.hpp"
 
 namespace triggerd::config {
+
+struct Node;
 
 // Where something was written, for messages: FILE:LINE:COLUMN.
 struct Place {
@@ -50,6 +55,26 @@ struct RuntimeSection {
 struct InboxSection {
   bool sync_to_disk = true;  // sync = "disk"; "process": in the operating system's hands
   std::uint64_t max_size = 1ULL << 30;
+};
+
+// Where the administrator's HTTP server listens.
+struct ListenAddress {
+  std::string host = "127.0.0.1";  // a name or an address, IPv6 without its brackets
+  std::uint16_t port = 9464;       // 0: one that the kernel chooses
+
+  // Only this machine can reach it.
+  bool is_loopback() const;
+};
+// "127.0.0.1:9464", IPv6 in brackets.
+std::string to_string(const ListenAddress& address);
+
+struct AdminSection {
+  std::optional<ListenAddress> listen = ListenAddress();  // nullopt: no HTTP server
+  // A Unix socket, 0600, relative to state_dir; empty: none.
+  std::filesystem::path socket = "admin.sock";
+  std::filesystem::path token_file;  // where `token` came from; empty: there is none
+  Secret token;                      // callers from other machines have to show it
+  bool manage = false;               // aliases and triggers may be defined at run time
 };
 
 struct LogSection {
@@ -132,6 +157,7 @@ struct Alias {
   std::string key_alias;  // empty: the only key of the keystore
   Place key_alias_place;
   std::vector<std::string> alpn;  // protocols to offer in the TLS handshake, the best one first
+  std::shared_ptr<const Node> written;  // its table, with ${NAME} as it stands there
 
   bool has_tls() const { return !servers.empty() && servers.front().has_tls(); }
 };
@@ -187,6 +213,9 @@ struct Settings {
   std::vector<Setting> flat;
 };
 
+// Where a trigger's service runs.
+enum class Isolation { none, process };
+
 struct Trigger {
   std::string name;
   std::string package;  // as an alias's
@@ -213,7 +242,11 @@ struct Trigger {
   std::string monitor_service;    // as `service`
   Place monitor_place;
   Millis monitor_interval{60'000};
+  Isolation isolation = Isolation::none;
+  std::uint64_t isolation_memory = 0;  // bytes that its process may have; 0: no limit
+  Place isolation_place;
   Settings settings;
+  std::shared_ptr<const Node> written;  // as an alias's
 };
 
 // A package that another one needs.
@@ -239,6 +272,7 @@ struct Config {
   RuntimeSection runtime;
   LogSection log;
   InboxSection inbox;
+  AdminSection admin;
   std::vector<Truststore> truststores;
   std::vector<Keystore> keystores;
   std::vector<Alias> aliases;

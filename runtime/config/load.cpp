@@ -65,17 +65,28 @@ class Loader {
   }
 
   // What was defined while the runtime ran.
-  void read_managed_file() {
+  void read_managed_file(const std::optional<std::string>& instead) {
     if (!sections_.complete) return;  // state_dir may be said in what could not be read
-    const fs::path managed = state_dir() / "managed.toml";
+    const fs::path managed = state_dir() / kManagedFile;
     std::error_code error;
-    if (fs::exists(managed, error)) {
+    if (instead) {
+      const SourceFile file{.name = managed.string(),
+                            .folder = managed.parent_path(),
+                            .environment = environment_,
+                            .diagnostics = diagnostics_,
+                            .may_set_up = false};
+      diagnostics_.begin_file(file.name);
+      if (const auto root = parse(file, *instead, sections_)) {
+        read_sections(file, *root, sections_);
+      }
+    } else if (fs::exists(managed, error)) {
       read_own_file(managed, "make it readable, or remove it", false);
     }
   }
 
   void read_packages(const PackageSource& source) {
     validate(sections_, diagnostics_);
+    validate_admin(sections_, diagnostics_);
     if (!source || !sections_.complete) return;
     auto found = source(packages_dir(), state_dir());
     if (!found) {
@@ -115,6 +126,7 @@ class Loader {
     config.runtime.packages_dir = packages_dir();
     config.log = sections_.log;
     config.inbox = sections_.inbox;
+    config.admin = std::move(sections_.admin);
     config.truststores = std::move(sections_.truststores);
     config.keystores = std::move(sections_.keystores);
     for (AliasDraft& draft : sections_.aliases) config.aliases.push_back(std::move(draft.alias));
@@ -139,7 +151,12 @@ class Loader {
       file.error({}, "{}; {}", text.error().message, advice);
       return std::nullopt;
     }
-    auto root = parse_toml(*text);
+    return parse(file, *text, sections);
+  }
+
+  static std::optional<Node> parse(const SourceFile& file, const std::string& text,
+                                   Sections& sections) {
+    auto root = parse_toml(text);
     if (!root) {
       sections.complete = false;
       file.error(root.error().spot, "{}", root.error().message);
@@ -256,12 +273,13 @@ Environment process_environment() {
 
 tl::expected<Config, std::vector<Diagnostic>> load(const fs::path& file,
                                                    const Environment& environment,
-                                                   const PackageSource& packages) {
+                                                   const PackageSource& packages,
+                                                   const std::optional<std::string>& managed) {
   try {
     Loader loader(file, environment);
     loader.read_own_file(file, "name the configuration with --config");
     loader.read_folder(file.parent_path() / "conf.d");
-    loader.read_managed_file();
+    loader.read_managed_file(managed);
     loader.read_packages(packages);
     return loader.finish();
   } catch (const std::exception& error) {

@@ -25,12 +25,17 @@ Environment process_environment();
 using PackageSource = std::function<tl::expected<std::vector<Package>, std::vector<Diagnostic>>(
     const std::filesystem::path& packages_dir, const std::filesystem::path& state_dir)>;
 
-// Reads `file`, then every conf.d/*.toml beside it in name order, then STATE_DIR/managed.toml, then
-// the triggers.toml of each package that `packages` finds. All errors of all files are reported at
-// once, in the order of files and places; but errors of a package are its own problems, and leave
-// it out. Paths in diagnostics are as `file` was given. [main thread]; never throws.
+// The file in state_dir that holds what was defined while the runtime ran.
+inline constexpr const char* kManagedFile = "managed.toml";
+
+// Reads `file`, then every conf.d/*.toml beside it in name order, then STATE_DIR/managed.toml (or
+// what `managed` says instead of it), then the triggers.toml of each package that `packages` finds.
+// All errors of all files are reported at once, in the order of files and places; but errors of a
+// package are its own problems, and leave it out. Paths in diagnostics are as `file` was given.
+// Never throws.
 tl::expected<Config, std::vector<Diagnostic>> load(const std::filesystem::path& file,
                                                    const Environment& environment,
-                                                   const PackageSource& packages = {});
+                                                   const PackageSource& packages = {},
+                                                   const std::optional<std::string>& managed = {});
 
 }  // namespace triggerd::config

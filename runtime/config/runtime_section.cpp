@@ -9,7 +9,13 @@ constexpr Millis kLongest = std::chrono::hours(24);
 constexpr std::uint64_t kSmallestInbox = 1 << 20;
 constexpr std::uint64_t kLargestInbox = 1ULL << 44;
 
-// Whether `key` stands in `table` and in no table of that name before: whether it is to be read.
+// "var/" has no last component, and who makes the folder wants to see one.
+std::filesystem::path without_last_slash(const std::filesystem::path& path) {
+  return path.has_filename() ? path : path.parent_path();
+}
+
+}  // namespace
+
 bool is_first(TableReader& table, std::string_view key, Sections& sections) {
   if (table.get(key) == nullptr) return false;
   const SourceFile& file = table.file();
@@ -22,13 +28,6 @@ bool is_first(TableReader& table, std::string_view key, Sections& sections) {
   }
   return inserted;
 }
-
-// "var/" has no last component, and who makes the folder wants to see one.
-std::filesystem::path without_last_slash(const std::filesystem::path& path) {
-  return path.has_filename() ? path : path.parent_path();
-}
-
-}  // namespace
 
 void read_runtime(const SourceFile& file, const Node& table, Sections& sections) {
   TableReader reader(file, table, "[runtime]");

@@ -62,6 +62,7 @@ void read_sections(const SourceFile& file, const Node& root, Sections& sections)
   read_one_table(reader, "runtime", sections, read_runtime);
   read_one_table(reader, "log", sections, read_log);
   read_one_table(reader, "inbox", sections, read_inbox);
+  read_one_table(reader, "admin", sections, read_admin);
   read_named(reader, "truststores", sections, read_truststore);
   read_named(reader, "keystores", sections, read_keystore);
   read_named(reader, "aliases", sections, read_alias);

@@ -45,6 +45,8 @@ struct Sections {
   std::optional<std::filesystem::path> packages_dir;
   LogSection log;
   InboxSection inbox;
+  AdminSection admin;
+  Place admin_listen_place;
   // "[log] level" -> where it was written: the keys of [runtime] and [log] are written once.
   std::map<std::string, Place> written;
   std::vector<Truststore> truststores;
@@ -63,6 +65,7 @@ void read_sections(const SourceFile& file, const Node& root, Sections& sections)
 // Their parts, each with the table it reads.
 void read_runtime(const SourceFile& file, const Node& table, Sections& sections);
 void read_inbox(const SourceFile& file, const Node& table, Sections& sections);
+void read_admin(const SourceFile& file, const Node& table, Sections& sections);
 void read_log(const SourceFile& file, const Node& table, Sections& sections);
 void read_alias(const SourceFile& file, const Member& member, Sections& sections);
 void read_truststore(const SourceFile& file, const Member& member, Sections& sections);
@@ -71,10 +74,15 @@ void read_trigger(const SourceFile& file, const Node& table, Sections& sections)
 
 class TableReader;
 
+// Whether `key` stands in `table` and in no table of that name before: whether it is to be read.
+bool is_first(TableReader& table, std::string_view key, Sections& sections);
+
 // The TLS keys of an alias, whose servers have been read.
 void read_alias_tls(TableReader& reader, AliasDraft& draft);
 // The keys of an alias that depend on its protocol; clean_session was read. (protocol.cpp)
 void read_protocol(TableReader& reader, Alias& alias);
+// Whether callers from other machines have to show a token. (admin_section.cpp)
+void validate_admin(const Sections& sections, Diagnostics& diagnostics);
 // topics and shared_group of a trigger. (topics.cpp)
 void read_topics(TableReader& reader, TriggerDraft& draft);
 

@@ -12,6 +12,8 @@ namespace {
 
 constexpr Millis kLongestCall = std::chrono::hours(24);
 constexpr double kMaxBackoffFactor = 1000;
+constexpr std::uint64_t kSmallestWorker = std::uint64_t{64} << 20;
+constexpr std::uint64_t kLargestWorker = std::uint64_t{1} << 50;
 
 void read_name(TableReader& reader, Trigger& trigger) {
   if (reader.get("name") == nullptr) reader.report_missing("name", "name = \"high-temperature\"");
@@ -100,6 +102,17 @@ void read_dead_letter_topic(TableReader& reader, Trigger& trigger) {
   }
 }
 
+void read_isolation(TableReader& reader, Trigger& trigger) {
+  trigger.isolation_place = reader.file().place(reader.spot_of("isolation"));
+  reader.choice("isolation", trigger.isolation,
+                {{"none", Isolation::none}, {"process", Isolation::process}});
+  reader.size("isolation_memory", trigger.isolation_memory, kSmallestWorker, kLargestWorker);
+  if (reader.get("isolation_memory") != nullptr && trigger.isolation == Isolation::none) {
+    reader.file().error(reader.spot_of("isolation_memory"),
+                        "isolation_memory has no effect without isolation = \"process\"");
+  }
+}
+
 void read_trigger_settings(TableReader& reader, Trigger& trigger) {
   const Node* node = reader.get("settings");
   if (node == nullptr) return;
@@ -119,6 +132,7 @@ void read_trigger(const SourceFile& file, const Node& table, Sections& sections)
   Trigger& trigger = draft.trigger;
   trigger.package = file.package;
   trigger.place = file.place(table.spot);
+  trigger.written = std::make_shared<Node>(table);
   read_name(reader, trigger);
   draft.name_place = file.place(reader.spot_of("name"));
   reader.string("description", trigger.description);
@@ -154,6 +168,7 @@ void read_trigger(const SourceFile& file, const Node& table, Sections& sections)
                  {"discard", OnExhausted::discard}});
   read_dead_letter_topic(reader, trigger);
   reader.duration("monitor_interval", trigger.monitor_interval, Millis(100), kLongestCall);
+  read_isolation(reader, trigger);
   read_trigger_settings(reader, trigger);
   reader.report_unknown_keys();
   sections.triggers.push_back(std::move(draft));

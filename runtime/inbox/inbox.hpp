@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -79,6 +80,23 @@ struct TriggerState {
   Wall since{};
 };
 
+// Which dead letters are meant.
+struct DeadLetterSelection {
+  std::string trigger;          // empty: of all
+  std::optional<Wall> since{};  // died then or later
+  std::optional<Wall> until{};  // died before
+};
+
+struct Figures {
+  struct OfTrigger {
+    std::uint64_t messages = 0;  // accepted, and not finished
+    std::optional<Wall> oldest;  // of them
+    std::uint64_t dead_letters = 0;
+  };
+  std::map<std::string, OfTrigger, std::less<>> triggers;
+  std::uint64_t bytes = 0;  // of the file
+};
+
 class Inbox {
  public:
   struct OpenOptions {
@@ -118,6 +136,12 @@ class Inbox {
       const DeadLetter& letter, const std::function<std::optional<std::int64_t>()>& row = {});
   // The newest `limit` ones, newest first; of one trigger where `trigger` is not empty.
   Result<std::vector<DeadLetter>> dead_letters(std::string_view trigger, std::size_t limit);
+  // By the page: the first `limit` with a number above `beyond` (oldest first) or below it.
+  Result<std::vector<DeadLetter>> dead_letters(const DeadLetterSelection& selection,
+                                               std::int64_t beyond, bool oldest_first,
+                                               std::size_t limit);
+  Result<std::uint64_t> count_dead_letters(const DeadLetterSelection& selection);
+  Result<Figures> figures();
   Result<std::optional<DeadLetter>> dead_letter(std::int64_t number);
   // Gives it another topic and payload.
   Result<> edit_dead_letter(std::int64_t number, std::string_view topic, std::string_view payload);

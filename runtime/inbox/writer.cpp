@@ -243,6 +243,9 @@ Result<> Writer::write(Batch& batch) {
   if (wrote_message) {
     ++stats_.batches;
     stats_.commit_time += now() - began;
+    commit_times_.add(static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::nanoseconds>(now() - began).count()));
+    batch_sizes_.add(stored);
   }
   return {};
 }

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/histogram.hpp"
 #include "base/mutex.hpp"
 #include "base/result.hpp"
 #include "inbox/inbox.hpp"
@@ -114,6 +115,9 @@ class Writer {
     std::chrono::nanoseconds commit_time{0};
   };
   Stats stats() const;
+  // Of transactions that wrote a message: their seconds, and how many messages each wrote. [any]
+  HistogramSnapshot commit_times() const { return commit_times_.snapshot(1e9); }
+  HistogramSnapshot batch_sizes() const { return batch_sizes_.snapshot(1); }
 
  private:
   struct Accept {
@@ -170,6 +174,8 @@ class Writer {
   bool urgent_ TRIGGERD_GUARDED_BY(mutex_) = false;
   bool stop_ TRIGGERD_GUARDED_BY(mutex_) = false;
   Stats stats_ TRIGGERD_GUARDED_BY(mutex_);
+  Histogram commit_times_;  // added to by the writer's thread
+  Histogram batch_sizes_;   //
 
   // The writer's thread's.
   std::optional<std::string> trouble_told_;

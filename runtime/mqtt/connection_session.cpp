@@ -26,6 +26,7 @@ void Connection::compare_session(bool session_present) {
   }
   SessionPlan plan = plan_session(remembered, session_present, wanted_filters());
   if (plan.lost) {
+    ++status_.sessions_lost;
     log_.error("session.lost", fields_,
                "{} no longer has the session of this client id: what was sent to it since the last "
                "connection is lost",

@@ -101,6 +101,7 @@ struct ConnectionStatus {
   std::string reason;
   std::string server;  // the one connected to
   std::vector<Grant> grants;
+  std::uint64_t sessions_lost = 0;  // that the server was to keep, since the start
 
   // Up, with every filter granted at some QoS.
   bool running() const;

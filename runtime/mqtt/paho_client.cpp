@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <limits>
+#include <mutex>
 
 #include "mqtt/paho_hook.hpp"
 #include "mqtt/paho_properties.hpp"
@@ -477,11 +478,16 @@ PahoLibrary::PahoLibrary(Log& log) {
   // must not be taken down under them.
   OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
   trace_log = &log;
-  MQTTAsync_init_options options = MQTTAsync_init_options_initializer;
-  options.do_openssl_init = 1;
-  MQTTAsync_global_init(&options);
-  MQTTAsync_setTraceCallback(&trace);
-  MQTTAsync_setTraceLevel(MQTTASYNC_TRACE_ERROR);
+  // Once: its threads outlive the clients of a runtime before this one, in tests, and it would make
+  // their locks anew.
+  static std::once_flag once;
+  std::call_once(once, [] {
+    MQTTAsync_init_options options = MQTTAsync_init_options_initializer;
+    options.do_openssl_init = 1;
+    MQTTAsync_global_init(&options);
+    MQTTAsync_setTraceCallback(&trace);
+    MQTTAsync_setTraceLevel(MQTTASYNC_TRACE_ERROR);
+  });
   wire::report_errors_to(&report_error);
 }
 

@@ -20,8 +20,8 @@
 //   NAME/local.toml      this machine's hosts, client ids and logins, in no archive, kept by
 //   upgrades .lock .staging-*     of whoever changes packages
 //
-// The runtime reads all this when it starts and writes none of it. So whatever is changed here, by
-// this process or another one, holds from the next start on.
+// The runtime reads all this when it starts and at each reload. So whatever is changed here, by
+// this process or another one, holds from the next of these on.
 #pragma once
 
 #include <filesystem>

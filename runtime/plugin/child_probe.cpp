@@ -60,7 +60,8 @@ std::optional<std::string> read_all(int fd, Monotonic deadline) {
     const ssize_t got = ::read(fd, piece.data(), piece.size());
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return said;
-    said.append(piece.data(), std::min(static_cast<std::size_t>(got), kMaxSaid - said.size()));
+    said.append(piece.data(), static_cast<std::size_t>(got));
+    if (said.size() > kMaxSaid) said.erase(0, said.size() - kMaxSaid);  // the last line counts
   }
 }
 
@@ -90,6 +91,22 @@ Result<pid_t> spawn(const std::filesystem::path& program, const std::filesystem:
   return pid;
 }
 
+// Why the child could not load `file`: what its last line says behind the file's name, which is our
+// copy's. Lines before it are the plugin's own, which may know more.
+std::string reason_in(std::string_view said, const std::filesystem::path& file) {
+  while (said.ends_with('\n')) said.remove_suffix(1);
+  const auto begin = said.rfind('\n');
+  std::string_view reason = begin == said.npos ? said : said.substr(begin + 1);
+  const std::string_view before = begin == said.npos ? "" : said.substr(0, begin);
+  const auto named = reason.find(file.native());
+  if (named != reason.npos) {
+    reason.remove_prefix(std::min(reason.size(), named + file.native().size() + 1));
+  }
+  std::string text = printable(reason, kMaxSaid);
+  if (!before.empty()) text += "; it said: " + printable(before, kMaxSaid);
+  return text;
+}
+
 }  // namespace
 
 Result<> probe_in_child(const std::filesystem::path& program, const std::filesystem::path& file,
@@ -111,7 +128,9 @@ Result<> probe_in_child(const std::filesystem::path& program, const std::filesys
         timeout.count());
   }
   const int status = child.wait();
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+  // One that ends the process by exit() looks well but for what is missing.
+  const bool said_ok = said->find(": ok: ") != std::string::npos;
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && said_ok) return {};
   if (WIFSIGNALED(status)) {
     const char* const name = ::sigabbrev_np(WTERMSIG(status));
     return fail(
@@ -119,14 +138,13 @@ Result<> probe_in_child(const std::filesystem::path& program, const std::filesys
         "constructor, its entry function or a destructor",
         name == nullptr ? std::to_string(WTERMSIG(status)) : name);
   }
-  std::string_view line = *said;
-  line = line.substr(0, line.find('\n'));
-  // It begins with the file's name too, which is our copy's.
-  const auto named = line.find(file.native());
-  if (named != line.npos)
-    line.remove_prefix(std::min(line.size(), named + file.native().size() + 1));
-  if (line.empty()) return fail("cannot be loaded; the process that tried said nothing");
-  return fail("{}", printable(line, kMaxSaid));
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+    return fail(
+        "ended the process that loaded it to see whether it can be: by exit, in a constructor, its "
+        "entry function or a destructor");
+  }
+  if (said->empty()) return fail("cannot be loaded; the process that tried said nothing");
+  return fail("{}", reason_in(*said, file));
 }
 
 }  // namespace triggerd::plugin

@@ -7,8 +7,10 @@
 #include "plugin/completions.hpp"
 #include "plugin/guarded_call.hpp"
 #include "plugin/host_table.hpp"
+#include "plugin/isolation/isolation.hpp"
 #include "plugin/leak.hpp"
 #include "plugin/library.hpp"
+#include "plugin/local_instance.hpp"
 #include "plugin/plugin.hpp"
 #include "plugin/thread.hpp"
 
@@ -60,35 +62,62 @@ Result<std::shared_ptr<Generation>> Generation::load(const Source& source, Log& 
   const auto refuse = [&source](const Error& error) {
     return fail("plugin \"{}\": {} {}", source.name, source.file.string(), error.message);
   };
-  auto copy = StagedCopy::make(source.file, source.stage_dir, source.name, source.number);
+  auto copy = source.is_private
+                  ? StagedCopy::keep(source.file)
+                  : StagedCopy::make(source.file, source.stage_dir, source.name, source.number);
   if (!copy) return refuse(copy.error());
   if (auto checked = check_library(*copy); !checked) return refuse(checked.error());
   if (source.verify) {
     if (auto verified = source.verify(*copy); !verified) return refuse(verified.error());
   }
-  auto library = Library::load(std::move(*copy));
-  if (!library) return refuse(library.error());
-  std::shared_ptr<Generation> generation(new Generation(source, log, std::move(*library)));
-  auto table = call_entry(*generation->library_, generation->host_->table());
-  if (!table) return refuse(table.error());
-  generation->table_ = std::make_unique<PluginTable>(std::move(*table));
+  std::shared_ptr<Generation> generation(new Generation(source, log, std::move(*copy)));
+  auto loaded = source.in_process ? generation->load_here() : generation->load_in_worker();
+  if (!loaded) return refuse(loaded.error());
   log.info("plugin.loaded",
            {{"plugin", source.name},
-            {"version", generation->table_->version},
+            {"version", generation->description_.version},
             {"generation", std::to_string(source.number)},
             {"sha256", generation->sha256().substr(0, 12)}},
            "{}: services {}", source.file.string(), fmt::join(generation->service_names(), ", "));
   return generation;
 }
 
-Generation::Generation(Source source, Log& log, std::unique_ptr<Library> library)
+Result<> Generation::load_here() {
+  auto library = Library::load(std::move(*copy_));
+  if (!library) return tl::make_unexpected(library.error());
+  library_ = std::move(*library);
+  auto table = call_entry(*library_, host_->table());
+  if (!table) return tl::make_unexpected(table.error());
+  table_ = std::make_unique<PluginTable>(std::move(*table));
+  description_ = {.version = table_->version, .services = {}};
+  for (const trigger_service& service : table_->services) {
+    description_.services.push_back(
+        {.name = std::string(name_of(service)),
+         .flags = service.flags,
+         .can_be_probed = service.probe != nullptr,
+         .max_batch = static_cast<std::uint32_t>(service.handle_batch == nullptr ? 1 : kMaxBatch)});
+  }
+  return {};
+}
+
+Result<> Generation::load_in_worker() {
+  auto described = isolation::describe(*this, log_);
+  if (!described) return tl::make_unexpected(described.error());
+  description_ = std::move(*described);
+  return {};
+}
+
+Generation::Generation(Source source, Log& log, StagedCopy copy)
     : source_(std::move(source)),
       log_(log),
-      library_(std::move(library)),
+      path_(copy.path()),
+      sha256_(copy.sha256()),
+      copy_(std::make_unique<StagedCopy>(std::move(copy))),
       host_(std::make_unique<HostTable>(source_.name, log)),
       completions_(std::make_shared<Completions>(source_.name, log)) {}
 
 Generation::~Generation() {
+  if (!library_) return;
   const std::string number = std::to_string(source_.number);
   // Every instance has seen its done callbacks return, so the thread has nothing left to do.
   if (!completions_->join(std::chrono::steady_clock::now() + source_.done_timeout)) {
@@ -107,21 +136,9 @@ Generation::~Generation() {
   }
 }
 
-std::string_view Generation::version() const {
-  return table_->version;
-}
-
-std::string Generation::sha256() const {
-  return library_->sha256();
-}
-
-const std::filesystem::path& Generation::copy() const {
-  return library_->path();
-}
-
 std::vector<std::string> Generation::service_names() const {
   std::vector<std::string> names;
-  for (const trigger_service& service : table_->services) names.emplace_back(name_of(service));
+  for (const Description::Service& service : description_.services) names.push_back(service.name);
   return names;
 }
 
@@ -143,7 +160,23 @@ Result<const trigger_service*> Generation::find_service(std::string_view service
 }
 
 Result<std::unique_ptr<Instance>> Generation::create(const config::Trigger& trigger,
-                                                     InstanceHost& host) {
+                                                     InstanceHost& host, Log* log,
+                                                     const std::string& aside) {
+  Log& used = log == nullptr ? log_ : *log;
+  if (trigger.isolation == config::Isolation::process) {
+    return isolation::create(shared_from_this(), trigger, host, used);
+  }
+  if (!library_) {
+    if (auto loaded = load_here(); !loaded) {
+      return fail("plugin \"{}\": {} {}", name(), source_.file.string(), loaded.error().message);
+    }
+  }
+  return create_here(trigger, host, used, aside);
+}
+
+Result<std::unique_ptr<Instance>> Generation::create_here(const config::Trigger& trigger,
+                                                          InstanceHost& host, Log& log,
+                                                          const std::string& aside) {
   const auto found = find_service(trigger.service);
   if (!found) return tl::make_unexpected(found.error());
   const trigger_service& service = **found;
@@ -151,7 +184,7 @@ Result<std::unique_ptr<Instance>> Generation::create(const config::Trigger& trig
     return fail("service \"{}\" handles one message at a time; write concurrency = 1",
                 name_of(service));
   }
-  auto table = std::make_unique<HostTable>(name(), trigger.name, log_, host, completions_);
+  auto table = std::make_unique<HostTable>(name(), trigger.name, log, host, completions_);
   const std::vector<trigger_setting> settings = borrow(trigger.settings.flat);
   const trigger_instance_config config{.struct_size = sizeof config,
                                        .concurrency = trigger.concurrency,
@@ -168,8 +201,8 @@ Result<std::unique_ptr<Instance>> Generation::create(const config::Trigger& trig
     return fail("service \"{}:{}\" cannot be made: {}", name(), name_of(service),
                 made.error().message);
   }
-  return std::unique_ptr<Instance>(
-      new Instance(shared_from_this(), service, trigger.name, std::move(table), handle));
+  return std::unique_ptr<Instance>(new LocalInstance(shared_from_this(), service, trigger.name,
+                                                     aside, std::move(table), handle));
 }
 
 void Generation::abandon() {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "plugin/guarded_call.hpp"
+#include "plugin/trace_context.hpp"
 
 namespace triggerd::plugin {
 namespace {
@@ -41,7 +42,9 @@ LogLevel to_log_level(std::uint32_t level) {
   return kLevels[std::min<std::uint32_t>(level, TRIGGER_LOG_ERROR)];
 }
 
-bool valid_request(const trigger_publish* request) {
+}  // namespace
+
+bool valid_publish(const trigger_publish* request) {
   if (request == nullptr || request->struct_size < kPublishSize10) return false;
   if ((request->flags & ~TRIGGER_PUBLISH_RETAIN) != 0 || request->qos > 2) return false;
   if (!sound(request->alias, kMaxAliasBytes) || !sound(request->topic, kMaxTopicBytes) ||
@@ -62,8 +65,6 @@ bool valid_request(const trigger_publish* request) {
 bool is_verdict(std::int32_t code) {
   return code == TRIGGER_OK || code == TRIGGER_RETRY || code == TRIGGER_REJECT;
 }
-
-}  // namespace
 
 // A call's stay behind the table. Empty where the state does not allow it.
 class HostTable::Inside {
@@ -199,7 +200,7 @@ std::int32_t HostTable::extend(std::uint64_t token, std::uint32_t ms) {
 std::int32_t HostTable::publish(const trigger_publish* request) {
   const Inside inside(*this, State::started, State::started);
   if (!inside || host_ == nullptr) return TRIGGER_E_STATE;
-  if (!valid_request(request)) return TRIGGER_E_INVALID;
+  if (!valid_publish(request)) return TRIGGER_E_INVALID;
   return publish_checked(*request);
 }
 
@@ -222,11 +223,14 @@ void HostTable::write_log(LogLevel level, trigger_str text) {
   if (!inside || !log_.enabled(level)) return;
   std::string line;
   if (text.ptr != nullptr) line.assign(text.ptr, std::min(text.len, kMaxLogBytes));
-  if (trigger_.empty()) {
-    log_.write(level, "plugin.log", {{"plugin", plugin_}}, line);
-  } else {
-    log_.write(level, "plugin.log", {{"plugin", plugin_}, {"trigger", trigger_}}, line);
+  std::vector<LogField> fields{{"plugin", plugin_}};
+  if (!trigger_.empty()) fields.push_back({"trigger", trigger_});
+  if (const trigger_message* message = CurrentMessage::get()) {
+    fields.push_back({"message", std::string(view(message->id))});
+    const std::string_view trace = trace_id(properties_of(*message));
+    if (!trace.empty()) fields.push_back({"trace_id", std::string(trace)});
   }
+  log_.write(level, "plugin.log", fields, line);
 }
 
 }  // namespace triggerd::plugin

@@ -20,6 +20,11 @@
 
 namespace triggerd::plugin {
 
+// Whether a publish is one: no NULL where bytes are to be, no length beyond what MQTT has.
+bool valid_publish(const trigger_publish* request);
+// Whether a code may end an attempt.
+bool is_verdict(std::int32_t code);
+
 class HostTable {
  public:
   // What the functions allow: complete() and extend() while started or stopping, publish() while

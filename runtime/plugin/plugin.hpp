@@ -1,6 +1,8 @@
 // plugin/: the host side of the plugin ABI. It knows base/ and config/, and not what MQTT is.
 //
 //   plugin.hpp       a generation: one loaded copy of a plugin, and its instances
+//   local_instance.hpp  an instance in this process
+//   isolation/       an instance in a process of its own: isolation/isolation.hpp begins the story
 //   work.hpp         what workers and services need from outside, as interfaces
 //   staged_copy.hpp  the private copy that is loaded instead of the built file
 //   elf_check.hpp    is this file a library that dlopen survives?
@@ -11,6 +13,7 @@
 //   completions.hpp  the thread on which publish results are told
 //   worker_pool.hpp  threads that call handle()
 //   metrics.hpp      what services count
+//   trace_context.hpp  which message a thread is at, and the trace it belongs to
 //   thread.hpp       named threads, joined with a bound
 //   guarded_call.hpp calls into a plugin, from which no exception comes back
 //   child_probe.hpp  loads it in a child process first
@@ -63,69 +66,66 @@ struct SavedState {
   std::string bytes;
 };
 
-// One instance of one service, made for one trigger.
+// What a plugin has, as far as one may know without its code.
+struct Description {
+  struct Service {
+    std::string name;
+    std::uint32_t flags = 0;
+    bool can_be_probed = false;
+    std::uint32_t max_batch = 1;
+  };
+  std::string version;
+  std::vector<Service> services;
+};
+
+// One instance of one service, made for one trigger: in this process (local_instance.hpp), or in a
+// worker process of its own (isolation/). Who uses it does not care.
 //
 // State: created -> started <-> stopped -> (destroyed with the object); abandoned from any of them.
 // Calls in the wrong state are programming errors and asserted; on an abandoned instance they do
 // nothing, and start() and run_workers() fail. [control]
 class Instance {
  public:
-  ~Instance();
+  virtual ~Instance() = default;
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;
 
   // Calls the service's start. After an error the instance is as it was before.
-  [[nodiscard]] Result<> start();
+  [[nodiscard]] virtual Result<> start() = 0;
   // Starts `count` workers (1 or more) that take from `source`. The instance is started. After an
   // error, which is that the system has no more threads, none runs and none has taken a message.
-  [[nodiscard]] Result<> run_workers(WorkSource& source, unsigned count);
+  [[nodiscard]] virtual Result<> run_workers(WorkSource& source, unsigned count) = 0;
   // Asks the workers to come back and waits for them until `deadline`. Afterwards none touches the
   // source. False: some service call has not returned. The instance must then be abandoned, and the
   // message of that call, for which answered() never comes, must stay in memory for ever.
-  [[nodiscard]] bool join_workers(Monotonic deadline);
+  [[nodiscard]] virtual bool join_workers(Monotonic deadline) = 0;
   // Cancels publishes that are under way (their done is called with TRIGGER_E_CANCELLED), then
   // calls the service's stop. No worker runs. Where a done callback does not return within
   // Source::done_timeout the instance is abandoned instead.
-  void stop();
+  virtual void stop() = 0;
   // Leaves the service alone for ever: no done, no stop, no destroy, its library stays loaded, and
   // what it still asks of its host is refused. When it returns, no call of the service is inside
   // the InstanceHost, and none will be.
-  void abandon();
-  bool abandoned() const { return state_ == State::abandoned; }
+  virtual void abandon() = 0;
+  virtual bool abandoned() const = 0;
 
   // What the stopped service wants its successor to have; nullopt: it saves nothing.
-  [[nodiscard]] Result<std::optional<SavedState>> save();
+  [[nodiscard]] virtual Result<std::optional<SavedState>> save() = 0;
   // Gives the service, which was not started yet, what its predecessor saved. A service that
   // restores nothing begins anew.
-  [[nodiscard]] Result<> restore(const SavedState& state);
+  [[nodiscard]] virtual Result<> restore(const SavedState& state) = 0;
 
-  const Generation& generation() const { return *generation_; }
-  std::string_view service_name() const;
+  virtual const Generation& generation() const = 0;
+  virtual std::string_view service_name() const = 0;
   // Whether the service has a probe. [any]
-  bool can_be_probed() const;
+  virtual bool can_be_probed() const = 0;
+  // The most messages of one call of the service: 1 without handle_batch. [any]
+  virtual std::size_t max_batch() const = 0;
   // What the service counts. [any]
-  std::vector<Metric> metrics() const;
+  virtual std::vector<Metric> metrics() const = 0;
 
- private:
-  friend class Generation;
-  Instance(std::shared_ptr<Generation> generation, const trigger_service& service,
-           std::string trigger, std::unique_ptr<HostTable> host, void* handle);
-
-  enum class State { created, started, stopped, abandoned };
-
-  void abandon_because(std::string_view reason);
-  bool cancel_publishes();
-  void note_left_threads(std::string_view after);
-
-  const std::shared_ptr<Generation> generation_;
-  const trigger_service& service_;  // generation_'s
-  const std::string trigger_;
-  std::unique_ptr<HostTable> host_;
-  void* const handle_;
-  std::unique_ptr<WorkerPool> workers_;
-  State state_ = State::created;
-  bool call_lost_ = false;     // a worker has not come back from handle
-  bool threads_left_ = false;  // the service's own threads still run: it is never destroyed
+ protected:
+  Instance() = default;
 };
 
 // One loaded copy of a plugin.
@@ -140,49 +140,73 @@ class Generation : public std::enable_shared_from_this<Generation> {
     // Looks at the private copy before it is loaded; an error, which continues a sentence that
     // begins with the file's name, and it is not. May be empty.
     std::function<Result<>(const StagedCopy&)> verify{};
+    // The file is a private copy already: it is loaded as it is, and left where it is.
+    bool is_private = false;
+    // This program, for `PROGRAM --worker`: without it no instance can have a process of its own.
+    std::filesystem::path worker_program{};
+    // False: no instance is to be in this process, so the library is not loaded here unless one is
+    // made here all the same.
+    bool in_process = true;
     // Counts the generations that stay in memory for ever. May be null.
     std::shared_ptr<std::atomic<unsigned>> leaked{};
   };
-  // Checks, copies, loads, negotiates. The error says which check failed, with both sides' values.
-  // `log` outlives the generation.
+  // Checks, copies, loads, negotiates; or has a worker process do that. The error says which check
+  // failed, with both sides' values. `log` outlives the generation.
   static Result<std::shared_ptr<Generation>> load(const Source& source, Log& log);
   // Unloads, verifies that the library is gone, removes the private copy.
   ~Generation();
   Generation(const Generation&) = delete;
   Generation& operator=(const Generation&) = delete;
 
+  const Source& source() const { return source_; }
   const std::string& name() const { return source_.name; }
   unsigned number() const { return source_.number; }
-  std::string_view version() const;
-  std::string sha256() const;
+  std::string_view version() const { return description_.version; }
+  const std::string& sha256() const { return sha256_; }
+  // The plugin as it was built; another build may be there by now.
+  const std::filesystem::path& file() const { return source_.file; }
   // The private copy, as long as this lives.
-  const std::filesystem::path& copy() const;
+  const std::filesystem::path& copy() const { return path_; }
+  const Description& description() const { return description_; }
   std::vector<std::string> service_names() const;
 
   // The service called `service`, or the only one where that is empty. The error names what there
-  // is. Optional functions that the plugin's build did not know are NULL.
+  // is. Optional functions that the plugin's build did not know are NULL. It is loaded here.
   Result<const trigger_service*> find_service(std::string_view service) const;
 
   // Calls the service's create with the trigger's settings. The instance keeps this generation
   // alive. `host` outlives the instance.
-  Result<std::unique_ptr<Instance>> create(const config::Trigger& trigger, InstanceHost& host);
+  // `log` takes what it logs instead of the generation's, and outlives the instance too.
+  // `aside` is for an instance beside the one that serves the trigger: a name of its own, so that
+  // neither is charged with the other's threads.
+  Result<std::unique_ptr<Instance>> create(const config::Trigger& trigger, InstanceHost& host,
+                                           Log* log = nullptr, const std::string& aside = {});
 
   // Whether an instance was abandoned: this generation is never unloaded. [any]
   bool abandoned() const { return abandoned_; }
 
  private:
-  friend class Instance;
-  Generation(Source source, Log& log, std::unique_ptr<Library> library);
+  friend class LocalInstance;
+  Generation(Source source, Log& log, StagedCopy copy);
+
+  Result<> load_here();
+  Result<> load_in_worker();
+  Result<std::unique_ptr<Instance>> create_here(const config::Trigger& trigger, InstanceHost& host,
+                                                Log& log, const std::string& aside);
 
   void abandon();
   void count_leak() const;
 
   const Source source_;
   Log& log_;
-  std::unique_ptr<Library> library_;
-  std::unique_ptr<HostTable> host_;  // the plugin's own, for the entry function
+  const std::filesystem::path path_;
+  const std::string sha256_;
+  std::unique_ptr<StagedCopy> copy_;  // until the library has it
+  std::unique_ptr<Library> library_;  // null: not loaded here
+  std::unique_ptr<HostTable> host_;   // the plugin's own, for the entry function
   std::unique_ptr<PluginTable> table_;
   std::shared_ptr<Completions> completions_;
+  Description description_;
   std::atomic<bool> abandoned_{false};
 };
 

@@ -167,10 +167,12 @@ Result<StagedCopy> StagedCopy::make(const std::filesystem::path& file,
 }
 
 StagedCopy::StagedCopy(StagedCopy&& other) noexcept
-    : path_(std::exchange(other.path_, {})), sha256_(std::move(other.sha256_)) {}
+    : path_(std::exchange(other.path_, {})),
+      sha256_(std::move(other.sha256_)),
+      remove_(other.remove_) {}
 
 StagedCopy::~StagedCopy() {
-  if (!path_.empty()) ::unlink(path_.c_str());
+  if (!path_.empty() && remove_) ::unlink(path_.c_str());
 }
 
 }  // namespace triggerd::plugin

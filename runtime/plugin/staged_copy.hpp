@@ -24,6 +24,12 @@ class StagedCopy {
   static Result<StagedCopy> make(
       const std::filesystem::path& file, const std::filesystem::path& stage_dir,
       std::string_view name, unsigned number, const std::function<void()>& while_reading = [] {});
+  // Of a file that is a private copy already, and somebody else's. Its digest is not known.
+  static Result<StagedCopy> keep(const std::filesystem::path& file) {
+    StagedCopy copy(file, {});
+    copy.remove_ = false;
+    return copy;
+  }
   StagedCopy(StagedCopy&& other) noexcept;
   StagedCopy& operator=(StagedCopy&&) = delete;
   ~StagedCopy();
@@ -38,6 +44,7 @@ class StagedCopy {
 
   std::filesystem::path path_;  // empty: moved from
   std::string sha256_;
+  bool remove_ = true;
 };
 
 }  // namespace triggerd::plugin

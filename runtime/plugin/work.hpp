@@ -6,8 +6,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <stop_token>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/result.hpp"
 
@@ -21,6 +24,9 @@ struct Answer {
   std::string reason;
 };
 
+// The most messages of one call of handle_batch.
+inline constexpr std::size_t kMaxBatch = 256;
+
 // Where workers get their messages.
 class WorkSource {
  public:
@@ -31,6 +37,47 @@ class WorkSource {
   virtual const trigger_message* take(std::stop_token stop) = 0;
   // handle() has returned this for it. [worker]
   virtual void answered(const trigger_message& message, Answer answer) = 0;
+
+  // For a service with handle_batch, after take() has returned a message: adds those that may go
+  // into the same call, each of another lane. Does not wait; a source that has no use for batches
+  // adds none. The batch is bounded by the source. [worker]
+  virtual void take_more(std::vector<const trigger_message*>& batch) { (void)batch; }
+  // handle_batch() has left these, one for each message of its batch. [worker]
+  virtual void batch_answered(std::span<const trigger_message* const> batch,
+                              std::vector<Answer> answers) {
+    for (std::size_t i = 0; i < batch.size(); ++i) answered(*batch[i], std::move(answers[i]));
+  }
+
+  // ---- For who has more to wait for than messages, and so cannot wait in take(). One caller. ----
+
+  struct Taken {
+    const trigger_message* message = nullptr;  // or &kProbe
+    // Not begun yet: it is to be handled right after the one that was taken before it, and only if
+    // that one comes to TRIGGER_OK. Its attempt begins with that answer, and is forgotten with any
+    // other.
+    bool follows = false;
+  };
+  // What may go now; where nothing may, the waker of listen() is called once something may. Up to
+  // `ahead` messages follow the one that is being handled.
+  virtual Taken poll(std::size_t ahead) {
+    static_cast<void>(ahead);
+    return {};
+  }
+  // `waker` is called on any thread, must not wait, and may be called for nothing. Empty: nobody
+  // listens any more.
+  virtual void listen(std::function<void()> waker) { static_cast<void>(std::exchange(waker, {})); }
+  // Some call has not come back by its deadline. [any]
+  virtual bool overdue() const { return false; }
+  // Whoever had the messages is no more, and answers none of them.
+  struct Loss {
+    enum class Why {
+      crashed,   // while it handled them
+      not_begun  // the messages that are in its hands were not given to the service
+    };
+    Why why = Why::crashed;
+    std::string reason{};  // for the attempts that this counts against
+  };
+  virtual void lost(const Loss& loss) { static_cast<void>(loss); }
 
   // What take() returns instead of a message to have the service's probe called: its address.
   static const trigger_message kProbe;

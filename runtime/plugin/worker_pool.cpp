@@ -6,6 +6,7 @@
 
 #include "base/mutex.hpp"
 #include "plugin/guarded_call.hpp"
+#include "plugin/trace_context.hpp"
 
 namespace triggerd::plugin {
 namespace {
@@ -36,6 +37,10 @@ class WorkerPool::Worker {
   void run() {
     if (!enter(Phase::in_source)) return;
     while (const trigger_message* message = source_.take(stop_)) {
+      if (service_.handle_batch != nullptr && message != &WorkSource::kProbe) {
+        if (!handle_batch(*message)) return;
+        continue;
+      }
       if (!enter(Phase::in_service)) return;
       if (message == &WorkSource::kProbe) {
         const Result<> outcome = call_probe(service_);
@@ -79,6 +84,23 @@ class WorkerPool::Worker {
   }
 
  private:
+  // With all that may go with it. False: cut off.
+  bool handle_batch(const trigger_message& first) {
+    batch_.assign(1, &first);
+    source_.take_more(batch_);
+    if (!enter(Phase::in_service)) return false;
+    if (batch_.size() == 1) {
+      Answer answer = call_handle(service_, first);
+      if (!enter(Phase::in_source)) return false;
+      source_.answered(first, std::move(answer));
+      return true;
+    }
+    std::vector<Answer> answers = call_handle_batch(service_, batch_);
+    if (!enter(Phase::in_source)) return false;
+    source_.batch_answered(batch_, std::move(answers));
+    return true;
+  }
+
   enum class Phase { waiting, released, in_source, in_service, gone, cut };
 
   // False: cut off; neither the source nor this pool's owner may be there any more. Twice for each
@@ -103,6 +125,7 @@ class WorkerPool::Worker {
   const Service service_;
   WorkSource& source_;
   const std::stop_token stop_;
+  std::vector<const trigger_message*> batch_;  // kept for its memory
   Mutex mutex_;
   CondVar changed_;
   std::atomic<Phase> phase_{Phase::waiting};
@@ -146,14 +169,43 @@ bool WorkerPool::join(Monotonic deadline) {
   return all;
 }
 
+namespace {
+
+// The answer to a message whose call has thrown.
+Answer thrown_answer(const std::string& thrown) {
+  std::string reason = "the service threw an exception through the C ABI: " + thrown;
+  reason.resize(std::min(reason.size(), sizeof(trigger_result::reason) - 1));
+  return {TRIGGER_RETRY, 0, std::move(reason)};
+}
+
+}  // namespace
+
 Answer call_handle(const WorkerPool::Service& service, const trigger_message& message) {
   trigger_result result = empty_result();
   std::int32_t code = TRIGGER_RETRY;
+  const CurrentMessage current(message);
   const auto thrown = guarded([&] { code = service.handle(service.instance, &message, &result); });
   if (!thrown) return {code, result.retry_after_ms, reason_of(result)};
-  std::string reason = "the service threw an exception through the C ABI: " + *thrown;
-  reason.resize(std::min(reason.size(), sizeof result.reason - 1));
-  return {TRIGGER_RETRY, 0, std::move(reason)};
+  return thrown_answer(*thrown);
+}
+
+std::vector<Answer> call_handle_batch(const WorkerPool::Service& service,
+                                      std::span<const trigger_message* const> batch) {
+  trigger_result prefilled = empty_result();
+  prefilled.code = TRIGGER_RETRY;
+  std::vector<trigger_result> results(batch.size(), prefilled);
+  std::vector<trigger_result*> rows;
+  rows.reserve(results.size());
+  for (trigger_result& result : results) rows.push_back(&result);
+  const auto thrown = guarded(
+      [&] { service.handle_batch(service.instance, batch.data(), rows.data(), batch.size()); });
+  if (thrown) return std::vector<Answer>(batch.size(), thrown_answer(*thrown));
+  std::vector<Answer> answers;
+  answers.reserve(results.size());
+  for (const trigger_result& result : results) {
+    answers.push_back({result.code, result.retry_after_ms, reason_of(result)});
+  }
+  return answers;
 }
 
 }  // namespace triggerd::plugin

@@ -1,14 +1,16 @@
-// The threads that call one instance's handle().
+// The threads that call one instance's handle() and handle_batch().
 //
-// A worker takes a message from the source, calls the service, answers, and does that again. One
-// that does not come back from the service is cut off: it may go on for ever, but it does not touch
-// the source again, so the source may go.
+// A worker takes a message from the source, calls the service, answers, and does that again. Where
+// the service has handle_batch, it takes what may go with it too; one that is alone goes to handle.
+// One that does not come back from the service is cut off: it may go on for ever, but it does not
+// touch the source again, so the source may go.
 #pragma once
 
 #include <trigger/plugin.h>
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -27,6 +29,8 @@ class WorkerPool {
     std::int32_t (*handle)(void*, const trigger_message*, trigger_result*) = nullptr;
     void* instance = nullptr;
     std::int32_t (*probe)(void*, trigger_result*) = nullptr;  // may be missing
+    void (*handle_batch)(void*, const trigger_message* const*, trigger_result* const*,
+                         std::size_t) = nullptr;  // may be missing
   };
   // `source` outlives join(). After an error no worker has taken anything.
   static Result<std::unique_ptr<WorkerPool>> start(Service service, WorkSource& source,
@@ -56,5 +60,10 @@ class WorkerPool {
 // What a call of handle() comes to. An exception through the C ABI, which is the service's bug,
 // counts as TRIGGER_RETRY and says so in its reason.
 Answer call_handle(const WorkerPool::Service& service, const trigger_message& message);
+
+// The same for handle_batch(), an answer for each message. After an exception all of them are
+// TRIGGER_RETRY: what the call had answered before may have been undone with it.
+std::vector<Answer> call_handle_batch(const WorkerPool::Service& service,
+                                      std::span<const trigger_message* const> batch);
 
 }  // namespace triggerd::plugin

@@ -52,10 +52,14 @@ struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
   std::unique_ptr<const MessageProperties> properties;  // null where there are none
   std::string staged_key;  // QoS 2 that is staged in the inbox; else empty
 
+  Monotonic arrived{};  // about when it came from the socket; set when it is accepted
+
   // Under the dispatcher's lock, until the message is finished, buried or discarded.
   std::atomic<std::uint32_t> attempts = 0;  // begun so far; the writer reads it
   std::string last_reason;                  // of the attempt that failed last
+  Monotonic::duration took{};               // of the last attempt, in the service
   Lane* lane = nullptr;
+  bool runs_alone = false;  // it may have ended the worker process: nothing is handled beside it
   std::optional<std::string>
       burial;  // a dead letter that could not be written yet, and why it died
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/units.hpp"
+#include "trigger/dispatcher_attempt.hpp"
 #include "trigger/order_key.hpp"
 
 namespace triggerd::trigger {
@@ -20,34 +21,19 @@ auto nanoseconds(Duration duration) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
 }
 
+std::uint64_t nanoseconds_of(Monotonic::duration duration) {
+  return static_cast<std::uint64_t>(std::max(nanoseconds(duration), std::int64_t{0}));
+}
+
 }  // namespace
-
-struct Dispatcher::Attempt {
-  enum class State {
-    running,    // in the service's hands, not answered
-    completed,  // complete() came before handle() has returned; `answer` is it
-    pending,    // handle() has returned, complete() has not come
-    overdue,    // handle() has not returned by the deadline
-    late        // pending past the deadline: over, but the service may still read the message
-  };
-  State state = State::running;
-  bool in_use = false;
-  DeliveryPtr delivery;
-  Monotonic deadline{};
-  plugin::Answer answer;
-  bool let_go = false;  // overdue, and complete() has come: nobody reads the message after handle()
-  trigger_message message{};
-};
-
-struct Dispatcher::Report {
-  DeliveryPtr finished;
-  std::vector<std::pair<DeliveryPtr, std::string>> burials;
-  std::vector<std::function<void(DeliverySink&)>> others;
-};
 
 Dispatcher::Dispatcher(DispatcherOptions options, DeliverySink& sink, EventLoop& timer,
                        Random random)
-    : options_(std::move(options)), sink_(sink), timer_(timer), random_(std::move(random)) {}
+    : options_(std::move(options)),
+      sink_(sink),
+      timer_(timer),
+      random_(std::move(random)),
+      places_(options_.concurrency) {}
 
 Dispatcher::~Dispatcher() = default;
 
@@ -58,15 +44,26 @@ void Dispatcher::accept(std::vector<DeliveryPtr> deliveries) {
   std::vector<std::optional<std::string>> keys;
   keys.reserve(deliveries.size());
   for (const DeliveryPtr& d : deliveries) keys.push_back(order_key(options_.order, d->message));
+  // Once for all of them: what messages say of their arrival is on the other clock.
+  const Monotonic now = timer_.clock().now();
+  const Wall wall = timer_.clock().wall();
   Report report;
   std::size_t wake = 0;
   {
     MutexLock lock(mutex_);
     counts_.received += deliveries.size();
+    batches_.add(deliveries.size());
     for (std::size_t i = 0; i < deliveries.size(); ++i) {
+      Delivery& delivery = *deliveries[i];
+      delivery.arrived = now - std::chrono::duration_cast<Monotonic::duration>(
+                                   std::max(wall - delivery.message.received, Wall::duration(0)));
+      ++counts_.received_qos[static_cast<unsigned>(delivery.message.qos) % 3];
       lanes_.push(std::move(deliveries[i]), keys[i]);
     }
-    if (may_take()) wake = std::min({waiting_, options_.concurrency - in_flight_, lanes_.size()});
+    if (may_take()) {
+      wake = std::min(waiting_, calls_that_may_begin());
+      wake_link();
+    }
     note_room(report);
   }
   // Without the lock, which the woken worker would wait for.
@@ -95,6 +92,10 @@ const trigger_message* Dispatcher::try_take() {
 const trigger_message* Dispatcher::begin_next(Report& report) {
   while (may_take()) {
     DeliveryPtr delivery = lanes_.pop();
+    if (delivery->runs_alone && in_flight_ > 0) {
+      lanes_.put_back(std::move(delivery));
+      return nullptr;
+    }
     const Wall expires = delivery->message.expires;
     if (expires == Wall::max() || timer_.clock().wall() < expires) {
       return begin_attempt(std::move(delivery));
@@ -129,8 +130,8 @@ std::optional<const trigger_message*> Dispatcher::take_now(const std::stop_token
     for (;;) {
       if (stop.stop_requested()) {
         taken = nullptr;
-      } else if (std::exchange(probe_wanted_, false)) {
-        taken = &kProbe;
+      } else if (const trigger_message* probe = begin_wanted_probe()) {
+        taken = probe;
       } else if (const trigger_message* next = begin_next(report)) {
         taken = next;
       }
@@ -144,11 +145,24 @@ std::optional<const trigger_message*> Dispatcher::take_now(const std::stop_token
   return taken;
 }
 
-// One worker for each message that may go, as far as there are idle ones.
+void Dispatcher::take_more(std::vector<const trigger_message*>& batch) {
+  Report report;
+  {
+    MutexLock lock(mutex_);
+    while (batch.size() < max_batch_) {
+      const trigger_message* const next = begin_next(report);
+      if (next == nullptr) break;
+      batch.push_back(next);
+    }
+  }
+  tell(report);
+}
+
+// One worker for each call that may begin, as far as there are idle ones.
 void Dispatcher::wake_workers() {
+  wake_link();
   if (waiting_ == 0) return;
-  const std::size_t free = options_.concurrency - in_flight_;
-  if (lanes_.size() > 1 && free > 1 && waiting_ > 1) {
+  if (waiting_ > 1 && calls_that_may_begin() > 1) {
     work_.notify_all();
   } else {
     work_.notify_one();
@@ -156,13 +170,42 @@ void Dispatcher::wake_workers() {
 }
 
 const trigger_message* Dispatcher::begin_attempt(DeliveryPtr delivery) {
-  const Monotonic now = timer_.clock().now();
-  Attempt& attempt = new_attempt();
+  Attempt& attempt = new_attempt(std::move(delivery));
+  begin(attempt);
+  if (held_ && trial_ == Trial::wanted) trial_ = Trial::running;
+  return &attempt.message;
+}
+
+// It counts, and its time runs, from now on.
+void Dispatcher::begin(Attempt& attempt) {
+  attempt.state = Attempt::State::running;
+  attempt.began = timer_.clock().now();
+  attempt.deadline = attempt.began + options_.timeout;
+  attempt.message.deadline_mono_ns =
+      static_cast<std::uint64_t>(nanoseconds(attempt.deadline.time_since_epoch()));
+  attempt.message.attempt = ++attempt.delivery->attempts;
+  last_begun_ = static_cast<std::uint32_t>(attempt.message.token);
+  arm(attempt.deadline);
+}
+
+// Holds a place, and is not begun.
+Dispatcher::Attempt& Dispatcher::new_attempt(DeliveryPtr delivery) {
+  if (free_slots_.empty()) {
+    free_slots_.push_back(static_cast<std::uint32_t>(attempts_.size()));
+    attempts_.push_back(std::make_unique<Attempt>());
+  }
+  const std::uint32_t slot = free_slots_.back();
+  free_slots_.pop_back();
+  Attempt& attempt = *attempts_[slot];
+  attempt.in_use = true;
+  attempt.state = Attempt::State::ahead;
+  attempt.let_go = false;
   attempt.delivery = std::move(delivery);
-  attempt.deadline = now + options_.timeout;
-  Delivery& d = *attempt.delivery;
-  ++d.attempts;
+  const Delivery& d = *attempt.delivery;
   trigger_message& view = attempt.message;
+  // The serial makes a token of an attempt that is over another one than its slot's next.
+  if (++last_serial_ == 0) ++last_serial_;
+  view.token = std::uint64_t{last_serial_} << 32 | slot;
   view.struct_size = sizeof view;
   view.flags = (d.message.retained ? TRIGGER_MESSAGE_RETAIN : 0U) |
                (d.message.dup ? TRIGGER_MESSAGE_DUP : 0U) |
@@ -172,33 +215,12 @@ const trigger_message* Dispatcher::begin_attempt(DeliveryPtr delivery) {
   view.trigger = as_str(options_.trigger);
   view.payload = {d.message.payload.data(), d.message.payload.size()};
   view.received_unix_ns = nanoseconds(d.message.received.time_since_epoch());
-  view.deadline_mono_ns =
-      static_cast<std::uint64_t>(nanoseconds(attempt.deadline.time_since_epoch()));
   const auto properties = d.properties ? d.properties->list() : std::span<const trigger_property>();
   view.properties = properties.data();
   view.property_count = properties.size();
-  view.attempt = d.attempts;
+  view.attempt = d.attempts + 1;
   view.qos = static_cast<std::uint32_t>(d.message.qos);
   ++in_flight_;
-  if (held_ && trial_ == Trial::wanted) trial_ = Trial::running;
-  arm(attempt.deadline);
-  return &attempt.message;
-}
-
-Dispatcher::Attempt& Dispatcher::new_attempt() {
-  if (free_slots_.empty()) {
-    free_slots_.push_back(static_cast<std::uint32_t>(attempts_.size()));
-    attempts_.push_back(std::make_unique<Attempt>());
-  }
-  const std::uint32_t slot = free_slots_.back();
-  free_slots_.pop_back();
-  Attempt& attempt = *attempts_[slot];
-  attempt.in_use = true;
-  attempt.state = Attempt::State::running;
-  attempt.let_go = false;
-  // The serial makes a token of an attempt that is over another one than its slot's next.
-  if (++last_serial_ == 0) ++last_serial_;
-  attempt.message.token = std::uint64_t{last_serial_} << 32 | slot;
   return attempt;
 }
 
@@ -220,28 +242,63 @@ void Dispatcher::answered(const trigger_message& message, plugin::Answer answer)
   Report report;
   {
     MutexLock lock(mutex_);
-    Attempt* const found = find_attempt(message.token);
-    if (found == nullptr) return;
-    Attempt& attempt = *found;
-    const bool pending = answer.code == TRIGGER_PENDING;
-    if (attempt.state == Attempt::State::overdue) {
-      if (pending && !attempt.let_go) {
-        make_late(attempt, report);
-      } else {
-        ++counts_.late_answers;
-        time_out(attempt, report);
-      }
-    } else if (attempt.state == Attempt::State::completed) {
-      settle(attempt, std::move(attempt.answer), report);
-    } else if (pending) {
-      attempt.state = Attempt::State::pending;
-    } else {
-      settle(attempt, std::move(answer), report);
-    }
+    if (!take_answer(message, std::move(answer), report)) return;
     note_room(report);
     quiet_.notify_all();
   }
   tell(report);
+}
+
+void Dispatcher::batch_answered(std::span<const trigger_message* const> batch,
+                                std::vector<plugin::Answer> answers) {
+  Report report;
+  std::vector<DeliveryPtr> finished;
+  finished.reserve(batch.size());
+  {
+    MutexLock lock(mutex_);
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      (void)take_answer(*batch[i], std::move(answers[i]), report);
+      if (report.finished) finished.push_back(std::move(report.finished));
+    }
+    // This worker goes on with what they made room for; others may have to help.
+    if (may_take()) wake_workers();
+    note_room(report);
+    quiet_.notify_all();
+  }
+  for (const DeliveryPtr& delivery : finished) sink_.finished(*delivery);
+  tell(report);
+}
+
+// What handle() said of it. False: that attempt is over.
+bool Dispatcher::take_answer(const trigger_message& message, plugin::Answer answer,
+                             Report& report) {
+  Attempt* const found = find_attempt(message.token);
+  if (found == nullptr) return false;
+  Attempt& attempt = *found;
+  const bool pending = answer.code == TRIGGER_PENDING;
+  // A worker process may answer what was not asked.
+  if (attempt.state == Attempt::State::late || attempt.state == Attempt::State::ahead ||
+      (attempt.state == Attempt::State::pending && pending)) {
+    return false;
+  }
+  const bool goes_on = answer.code == TRIGGER_OK && attempt.state != Attempt::State::overdue;
+  if (!goes_on) go_on_behind(false);  // before this one is put back, which goes before them
+  if (attempt.state == Attempt::State::overdue) {
+    if (pending && !attempt.let_go) {
+      make_late(attempt, report);
+    } else {
+      ++counts_.late_answers;
+      time_out(attempt, report);
+    }
+  } else if (attempt.state == Attempt::State::completed) {
+    settle(attempt, std::move(attempt.answer), report);
+  } else if (pending) {
+    attempt.state = Attempt::State::pending;
+  } else {
+    settle(attempt, std::move(answer), report);
+  }
+  if (goes_on && !ahead_.empty()) go_on_behind(true);
+  return true;
 }
 
 std::int32_t Dispatcher::complete(std::uint64_t token, plugin::Answer answer) {
@@ -271,6 +328,7 @@ std::int32_t Dispatcher::complete(std::uint64_t token, plugin::Answer answer) {
         stall_told_ = false;
         break;
       case Attempt::State::completed:
+      case Attempt::State::ahead:
         return code;
     }
     if (may_take()) wake_workers();
@@ -298,9 +356,16 @@ std::int32_t Dispatcher::extend(std::uint64_t token, std::uint32_t ms) {
 
 void Dispatcher::settle(Attempt& attempt, plugin::Answer answer, Report& report) {
   DeliveryPtr delivery = std::move(attempt.delivery);
+  const Monotonic now = timer_.clock().now();
+  delivery->took = now - attempt.began;
+  handle_times_.add(nanoseconds_of(delivery->took));
+  if (answer.code == TRIGGER_OK || answer.code == TRIGGER_REJECT) {
+    delivery_times_.add(nanoseconds_of(now - delivery->arrived));
+  }
   end_attempt(attempt);
   --in_flight_;
   delivery->last_reason = std::move(answer.reason);
+  delivery->runs_alone = false;
   switch (answer.code) {
     case TRIGGER_OK:
       ++counts_.ok;
@@ -361,6 +426,7 @@ void Dispatcher::retry_or_exhaust(DeliveryPtr delivery, std::uint32_t retry_afte
       report.burials.emplace_back(std::move(delivery), std::move(reason));
       break;
     case config::OnExhausted::discard:
+      ++counts_.discarded;
       lanes_.release(*delivery);
       report.others.emplace_back(
           [delivery, reason](DeliverySink& sink) { sink.discarded(*delivery, reason); });
@@ -381,6 +447,7 @@ void Dispatcher::time_out(Attempt& attempt, Report& report) {
   DeliveryPtr delivery = std::move(attempt.delivery);
   end_attempt(attempt);
   --in_flight_;
+  --overdue_;
   ++counts_.timed_out;
   delivery->last_reason = fmt::format("no verdict within {}", format_duration(options_.timeout));
   retry_or_exhaust(std::move(delivery), 0, report);
@@ -388,6 +455,7 @@ void Dispatcher::time_out(Attempt& attempt, Report& report) {
 
 // The same, but the service may still read the message until it calls complete().
 void Dispatcher::make_late(Attempt& attempt, Report& report) {
+  if (attempt.state == Attempt::State::overdue) --overdue_;
   attempt.state = Attempt::State::late;
   --in_flight_;
   ++late_;
@@ -430,10 +498,15 @@ void Dispatcher::on_timer() {
         make_late(*attempt, report);
       } else {
         attempt->state = Attempt::State::overdue;
+        ++overdue_;
+        listening_ = true;  // whether or not it had nothing: it is to look at overdue()
+        wake_link();
         report.others.emplace_back(
             [delivery = attempt->delivery](DeliverySink& sink) { sink.overdue(*delivery); });
       }
     }
+    // What is late has freed its place.
+    if (!expired.empty() && may_take()) wake_workers();
     while (!delayed_.empty() && delayed_.begin()->first <= now) {
       DeliveryPtr delivery = std::move(delayed_.begin()->second);
       delayed_.erase(delayed_.begin());
@@ -461,7 +534,7 @@ void Dispatcher::go_again(DeliveryPtr delivery, Report& report) {
 void Dispatcher::arm(Monotonic when) {
   if (armed_.serial != 0 && armed_.when <= when) return;
   timer_.cancel(armed_);
-  armed_ = timer_.at(when, [this] { on_timer(); });
+  armed_ = timer_.at(when, tasks_([this] { on_timer(); }));
 }
 
 // ---- Telling ----
@@ -502,84 +575,6 @@ void Dispatcher::note_stall(Report& report) {
   if (late_ < options_.queue_capacity || stall_told_) return;
   stall_told_ = true;
   report.others.emplace_back([late = late_](DeliverySink& sink) { sink.stalled(late); });
-}
-
-// ---- The end ----
-
-void Dispatcher::end_late_attempts() {
-  Report report;
-  {
-    MutexLock lock(mutex_);
-    for (const auto& attempt : attempts_) {
-      if (!attempt->in_use || attempt->state != Attempt::State::late) continue;
-      --late_;
-      end_attempt(*attempt);
-    }
-    stall_told_ = false;
-    note_room(report);
-  }
-  tell(report);
-}
-
-void Dispatcher::for_each_unfinished(const std::function<void(const DeliveryPtr&)>& visit) const {
-  MutexLock lock(mutex_);
-  lanes_.for_each(visit);
-  for (const auto& [due, delivery] : delayed_) visit(delivery);
-  for (const auto& attempt : attempts_) {
-    if (attempt->in_use) visit(attempt->delivery);
-  }
-}
-
-bool Dispatcher::nothing_left_before(Monotonic deadline) const {
-  if (in_flight_ > 0 || burying_ > 0) return false;
-  if (lanes_.has_ready() && !held_ && late_ < options_.queue_capacity) return false;
-  return delayed_.empty() || delayed_.begin()->first > deadline;
-}
-
-bool Dispatcher::drain(Monotonic deadline) {
-  MutexLock lock(mutex_);
-  Report none;
-  for (auto& [due, delivery] : std::exchange(delayed_, {})) {
-    if (delivery->burial) {
-      delayed_.emplace(due, std::move(delivery));
-    } else {
-      go_again(std::move(delivery), none);
-    }
-  }
-  while (!nothing_left_before(deadline) && timer_.clock().now() < deadline) {
-    quiet_.wait_until(mutex_, deadline);
-  }
-  return lanes_.size() + in_flight_ + delayed_.size() + burying_ == 0;
-}
-
-void Dispatcher::revoke_pending() {
-  MutexLock lock(mutex_);
-  for (const auto& attempt : attempts_) {
-    if (!attempt->in_use || attempt->state != Attempt::State::pending) continue;
-    attempt->state = Attempt::State::late;
-    --in_flight_;
-    ++late_;
-    attempt->delivery->last_reason = "the instance was stopped before the service completed it";
-    delayed_.emplace(timer_.clock().now(), attempt->delivery);
-    arm(timer_.clock().now());
-  }
-}
-
-std::vector<DeliveryPtr> Dispatcher::take_leftovers() {
-  MutexLock lock(mutex_);
-  std::vector<DeliveryPtr> all = lanes_.take_all();
-  for (auto& [due, delivery] : std::exchange(delayed_, {})) all.push_back(std::move(delivery));
-  for (const auto& attempt : attempts_) {
-    const bool in_hands = attempt->in_use && (attempt->state == Attempt::State::running ||
-                                              attempt->state == Attempt::State::overdue);
-    if (!in_hands) continue;
-    attempt->delivery->last_reason = "the service had not returned";
-    all.push_back(attempt->delivery);
-  }
-  std::sort(all.begin(), all.end(), [](const DeliveryPtr& a, const DeliveryPtr& b) {
-    return a->message.received < b->message.received;
-  });
-  return all;
 }
 
 }  // namespace triggerd::trigger

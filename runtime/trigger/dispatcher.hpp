@@ -15,16 +15,22 @@
 
 #include <trigger/plugin.h>
 
+#include <array>
 #include <atomic>
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "base/event_loop.hpp"
+#include "base/histogram.hpp"
 #include "base/mutex.hpp"
+#include "base/task_guard.hpp"
 #include "config/config.hpp"
 #include "plugin/work.hpp"
 #include "trigger/delivery.hpp"
@@ -73,8 +79,8 @@ struct DispatcherOptions {
 
 class Dispatcher final : public plugin::WorkSource {
  public:
-  // All outlive the dispatcher; so do the tasks it leaves with `timer`, which must be stopped
-  // first.
+  // All outlive the dispatcher. Before it is destroyed `timer` is stopped, or end_tasks() was
+  // called and the timer has passed.
   Dispatcher(DispatcherOptions options, DeliverySink& sink, EventLoop& timer, Random random);
   ~Dispatcher() override;
 
@@ -87,12 +93,23 @@ class Dispatcher final : public plugin::WorkSource {
   // WorkSource [worker]
   const trigger_message* take(std::stop_token stop) override;
   void answered(const trigger_message& message, plugin::Answer answer) override;
+  void take_more(std::vector<const trigger_message*>& batch) override;
+  void batch_answered(std::span<const trigger_message* const> batch,
+                      std::vector<plugin::Answer> answers) override;
   void probed(const Result<>& outcome) override;
+  // WorkSource [link of a worker process]
+  Taken poll(std::size_t ahead) override;
+  void listen(std::function<void()> waker) override;
+  bool overdue() const override;
+  void lost(const Loss& loss) override;
 
   // As InstanceHost says. [any]
   std::int32_t complete(std::uint64_t token, plugin::Answer answer);
   std::int32_t extend(std::uint64_t token, std::uint32_t ms);
 
+  // The most messages of one call of the service that serves; 1 from the start. Each of
+  // `concurrency` calls may have so many in the service's hands. [control]
+  void set_max_batch(std::size_t messages);
   // Whether messages are handed out; they are from the start. [any]
   void hold();
   void resume();
@@ -128,6 +145,7 @@ class Dispatcher final : public plugin::WorkSource {
 
   struct Stats {
     std::uint64_t received = 0;
+    std::array<std::uint64_t, 3> received_qos{};
     std::uint64_t ok = 0;
     std::uint64_t retried = 0;
     std::uint64_t rejected = 0;
@@ -135,12 +153,22 @@ class Dispatcher final : public plugin::WorkSource {
     std::uint64_t invalid_verdicts = 0;
     std::uint64_t late_answers = 0;
     std::uint64_t expired = 0;
+    std::uint64_t discarded = 0;
     std::size_t queued = 0;  // waiting for a worker
     std::size_t in_flight = 0;
     std::size_t delayed = 0;  // waiting for their retry
     std::size_t late = 0;
   };
   Stats stats() const;
+  struct Times {
+    HistogramSnapshot handle;    // seconds from a call of the service to its verdict
+    HistogramSnapshot delivery;  // seconds from the socket to the last verdict
+    HistogramSnapshot batch;     // messages that came together
+  };
+  Times times() const;  // [any]
+
+  // No task that was left with the timer begins any more. [control]
+  void end_tasks() { tasks_.end(); }
 
  private:
   struct Attempt;
@@ -149,11 +177,23 @@ class Dispatcher final : public plugin::WorkSource {
 
   std::optional<const trigger_message*> take_now(const std::stop_token& stop, bool wait)
       TRIGGERD_EXCLUDES(mutex_);
+  const trigger_message* begin_wanted_probe() TRIGGERD_REQUIRES(mutex_);
+  bool probe_is_overdue() const TRIGGERD_REQUIRES(mutex_);
+  void lose_probe(const Loss& loss, Report& report) TRIGGERD_REQUIRES(mutex_);
   const trigger_message* begin_next(Report& report) TRIGGERD_REQUIRES(mutex_);
   const trigger_message* begin_attempt(DeliveryPtr delivery) TRIGGERD_REQUIRES(mutex_);
-  Attempt& new_attempt() TRIGGERD_REQUIRES(mutex_);
+  Attempt& new_attempt(DeliveryPtr delivery) TRIGGERD_REQUIRES(mutex_);
+  void begin(Attempt& attempt) TRIGGERD_REQUIRES(mutex_);
+  const trigger_message* hand_ahead(std::size_t ahead) TRIGGERD_REQUIRES(mutex_);
+  void go_on_behind(bool ok) TRIGGERD_REQUIRES(mutex_);
+  void give_back(Attempt& attempt, Report& report) TRIGGERD_REQUIRES(mutex_);
+  // The one that is handled, or handed over, last, where that is to be alone.
+  bool one_runs_alone() const TRIGGERD_REQUIRES(mutex_);
+  void wake_link() TRIGGERD_REQUIRES(mutex_);
   Attempt* find_attempt(std::uint64_t token) const TRIGGERD_REQUIRES(mutex_);
   void end_attempt(Attempt& attempt) TRIGGERD_REQUIRES(mutex_);
+  bool take_answer(const trigger_message& message, plugin::Answer answer, Report& report)
+      TRIGGERD_REQUIRES(mutex_);
   void settle(Attempt& attempt, plugin::Answer answer, Report& report) TRIGGERD_REQUIRES(mutex_);
   void retry_or_exhaust(DeliveryPtr delivery, std::uint32_t retry_after_ms, Report& report)
       TRIGGERD_REQUIRES(mutex_);
@@ -168,6 +208,8 @@ class Dispatcher final : public plugin::WorkSource {
   void note_stall(Report& report) TRIGGERD_REQUIRES(mutex_);
   std::size_t unfinished() const TRIGGERD_REQUIRES(mutex_);
   bool may_take() const TRIGGERD_REQUIRES(mutex_);
+  // With may_take(): how many calls the messages that may go are worth, at most.
+  std::size_t calls_that_may_begin() const TRIGGERD_REQUIRES(mutex_);
   bool nothing_left_before(Monotonic deadline) const TRIGGERD_REQUIRES(mutex_);
   void on_timer();
   // Tells the sink, and ends the burials that the report asks for.
@@ -187,7 +229,14 @@ class Dispatcher final : public plugin::WorkSource {
   std::vector<std::uint32_t> free_slots_ TRIGGERD_GUARDED_BY(mutex_);
   std::multimap<Monotonic, DeliveryPtr> delayed_ TRIGGERD_GUARDED_BY(mutex_);
   std::uint32_t last_serial_ TRIGGERD_GUARDED_BY(mutex_) = 0;
-  std::size_t waiting_ TRIGGERD_GUARDED_BY(mutex_) = 0;    // workers that wait for a message
+  std::uint32_t last_begun_ TRIGGERD_GUARDED_BY(mutex_) = 0;     // the slot
+  std::deque<std::uint32_t> ahead_ TRIGGERD_GUARDED_BY(mutex_);  // slots, in their order
+  std::function<void()> waker_ TRIGGERD_GUARDED_BY(mutex_);
+  bool listening_ TRIGGERD_GUARDED_BY(mutex_) = false;   // poll() had nothing
+  std::atomic<std::size_t> overdue_{0};                  // written under the lock
+  std::size_t waiting_ TRIGGERD_GUARDED_BY(mutex_) = 0;  // workers that wait for a message
+  std::size_t max_batch_ TRIGGERD_GUARDED_BY(mutex_) = 1;
+  std::size_t places_ TRIGGERD_GUARDED_BY(mutex_);         // how many attempts may be under way
   std::size_t in_flight_ TRIGGERD_GUARDED_BY(mutex_) = 0;  // attempts that hold a place
   std::size_t burying_ TRIGGERD_GUARDED_BY(mutex_) = 0;    // being written as dead letters
   std::size_t late_ TRIGGERD_GUARDED_BY(mutex_) = 0;
@@ -195,11 +244,17 @@ class Dispatcher final : public plugin::WorkSource {
   bool gate_closed_ TRIGGERD_GUARDED_BY(mutex_) = false;
   enum class Trial { none, wanted, running };
   bool probe_wanted_ TRIGGERD_GUARDED_BY(mutex_) = false;
+  // When the probe that was begun is to have returned; none is.
+  std::optional<Monotonic> probe_deadline_ TRIGGERD_GUARDED_BY(mutex_);
   Trial trial_ TRIGGERD_GUARDED_BY(mutex_) = Trial::none;
   std::atomic<bool> full_{false};  // written under the lock
   bool stall_told_ TRIGGERD_GUARDED_BY(mutex_) = false;
   EventLoop::TimerId armed_ TRIGGERD_GUARDED_BY(mutex_);
   Stats counts_ TRIGGERD_GUARDED_BY(mutex_);
+  Histogram handle_times_;    // added to under the lock, read without it
+  Histogram delivery_times_;  //
+  Histogram batches_;         //
+  TaskGuard tasks_;
 };
 
 }  // namespace triggerd::trigger

@@ -1,11 +1,26 @@
 // Dispatcher: whether it hands messages out, and how many it has.
+#include <algorithm>
+#include <utility>
+
 #include "trigger/dispatcher.hpp"
 
 namespace triggerd::trigger {
 
 bool Dispatcher::may_take() const {
-  return !gate_closed_ && (!held_ || (trial_ == Trial::wanted && in_flight_ == 0)) &&
-         in_flight_ < options_.concurrency && late_ < options_.queue_capacity && lanes_.has_ready();
+  return !gate_closed_ && !one_runs_alone() &&
+         (!held_ || (trial_ == Trial::wanted && in_flight_ == 0)) && in_flight_ < places_ &&
+         late_ < options_.queue_capacity && lanes_.has_ready();
+}
+
+std::size_t Dispatcher::calls_that_may_begin() const {
+  const std::size_t messages = std::min(places_ - in_flight_, lanes_.size());
+  return max_batch_ == 1 ? messages : (messages + max_batch_ - 1) / max_batch_;
+}
+
+void Dispatcher::set_max_batch(std::size_t messages) {
+  MutexLock lock(mutex_);
+  max_batch_ = messages;
+  places_ = options_.concurrency * messages;
 }
 
 std::size_t Dispatcher::unfinished() const {
@@ -21,6 +36,7 @@ void Dispatcher::resume() {
   MutexLock lock(mutex_);
   held_ = false;
   trial_ = Trial::none;
+  wake_link();
   work_.notify_all();
 }
 
@@ -34,16 +50,32 @@ bool Dispatcher::close_gate(Monotonic deadline) {
 void Dispatcher::open_gate() {
   MutexLock lock(mutex_);
   gate_closed_ = false;
+  wake_link();
   work_.notify_all();
 }
 
 void Dispatcher::begin_probe() {
   MutexLock lock(mutex_);
   probe_wanted_ = true;
+  wake_link();
   work_.notify_one();
 }
 
+const trigger_message* Dispatcher::begin_wanted_probe() {
+  if (!std::exchange(probe_wanted_, false)) return nullptr;
+  probe_deadline_ = timer_.clock().now() + options_.timeout;
+  return &kProbe;
+}
+
+bool Dispatcher::probe_is_overdue() const {
+  return probe_deadline_ && *probe_deadline_ <= timer_.clock().now();
+}
+
 void Dispatcher::probed(const Result<>& outcome) {
+  {
+    MutexLock lock(mutex_);
+    if (!std::exchange(probe_deadline_, std::nullopt)) return;  // nobody has asked
+  }
   sink_.probe_ended(outcome);
 }
 
@@ -51,6 +83,7 @@ void Dispatcher::begin_trial() {
   MutexLock lock(mutex_);
   if (!held_ || trial_ != Trial::none) return;
   trial_ = Trial::wanted;
+  wake_link();
   work_.notify_all();
 }
 
@@ -72,6 +105,13 @@ Dispatcher::Stats Dispatcher::stats() const {
   stats.delayed = delayed_.size();
   stats.late = late_;
   return stats;
+}
+
+Dispatcher::Times Dispatcher::times() const {
+  constexpr double kSecond = 1e9;
+  return {.handle = handle_times_.snapshot(kSecond),
+          .delivery = delivery_times_.snapshot(kSecond),
+          .batch = batches_.snapshot(1)};
 }
 
 }  // namespace triggerd::trigger

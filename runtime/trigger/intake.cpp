@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "mqtt/publish_head.hpp"
 #include "mqtt/wire/wire.hpp"
-#include "trigger/publish_packet.hpp"
 
 namespace triggerd::trigger {
 namespace {
@@ -277,7 +277,8 @@ void Intake::put(const std::string& key, std::string packet, mqtt::Receipt recei
   {
     MutexLock lock(mutex_);
     // Sent again before PUBREL it is the same message, with the same id.
-    if (is_duplicate(packet)) id = staged_id(key);
+    const auto head = mqtt::read_publish_head(packet);
+    if (head && head->duplicate) id = staged_id(key);
     if (id.empty()) id = ids_.next();
     staged_[key] = {id, packet};
   }
@@ -301,15 +302,15 @@ void Intake::session_lost() {
     handed_over_.clear();
   }
   for (auto& [key, staged] : orphans) {
-    const auto parsed = parse_publish(staged.packet);
-    if (!parsed) {
+    const auto head = mqtt::read_publish_head(staged.packet);
+    if (!head) {
       log_.error("inbox.staged", {{"trigger", home_.trigger}, {"message", staged.message_id}},
-                 "a staged message cannot be read: {}", parsed.error().message);
+                 "a staged message cannot be read: it is no whole PUBLISH of QoS 1 or 2");
       continue;
     }
-    mqtt::Message message = message_of(parsed->topic, parsed->payload);
+    mqtt::Message message = message_of(std::string(head->topic), staged.packet.substr(head->size));
     message.qos = 2;
-    message.retained = parsed->retained;
+    message.retained = head->retained;
     message.received = std::chrono::system_clock::now();
     auto delivery =
         std::make_shared<Delivery>(home_, std::move(message), std::move(staged.message_id));

@@ -15,7 +15,7 @@ void Lanes::push(DeliveryPtr delivery, const std::optional<std::string>& key) {
   if (made) lane.key = *key;
   delivery->lane = &lane;
   lane.waiting.push_back(std::move(delivery));
-  if (!lane.held && lane.waiting.size() == 1) ready_.push_back(&lane);
+  if (lane.held == 0 && lane.waiting.size() == 1) ready_.push_back(&lane);
 }
 
 DeliveryPtr Lanes::pop() {
@@ -25,7 +25,7 @@ DeliveryPtr Lanes::pop() {
     ready_.pop_front();
     delivery = std::move(lane.waiting.front());
     lane.waiting.pop_front();
-    lane.held = true;
+    lane.held = 1;
   } else if (!laneless_.empty()) {
     delivery = std::move(laneless_.front());
     laneless_.pop_front();
@@ -36,10 +36,20 @@ DeliveryPtr Lanes::pop() {
   return delivery;
 }
 
+DeliveryPtr Lanes::pop_behind(const Delivery& last) {
+  if (has_ready()) return pop();
+  if (last.lane == nullptr || last.lane->waiting.empty()) return nullptr;
+  DeliveryPtr delivery = std::move(last.lane->waiting.front());
+  last.lane->waiting.pop_front();
+  ++last.lane->held;
+  --size_;
+  return delivery;
+}
+
 void Lanes::release(Delivery& delivery) {
   Lane* lane = std::exchange(delivery.lane, nullptr);
   if (lane == nullptr) return;
-  lane->held = false;
+  if (--lane->held > 0) return;
   if (!lane->waiting.empty()) {
     ready_.push_back(lane);
   } else {
@@ -54,9 +64,8 @@ void Lanes::put_back(DeliveryPtr delivery) {
     return;
   }
   Lane& lane = *delivery->lane;
-  lane.held = false;
   lane.waiting.push_front(std::move(delivery));
-  ready_.push_front(&lane);
+  if (--lane.held == 0) ready_.push_front(&lane);
 }
 
 void Lanes::for_each(const std::function<void(const DeliveryPtr&)>& visit) const {
@@ -79,7 +88,7 @@ std::vector<DeliveryPtr> Lanes::take_all() {
   laneless_.clear();
   ready_.clear();
   size_ = 0;
-  std::erase_if(lanes_, [](const auto& entry) { return !entry.second.held; });
+  std::erase_if(lanes_, [](const auto& entry) { return entry.second.held == 0; });
   return all;
 }
 

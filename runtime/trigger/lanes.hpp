@@ -17,7 +17,9 @@ namespace triggerd::trigger {
 struct Lane {
   std::string key;
   std::deque<DeliveryPtr> waiting;
-  bool held = false;  // one of its messages is being handled, or waits for its retry
+  // How many of its messages are being handled, or handed over to be, or wait for their retry: more
+  // than one only where they were taken with pop_behind().
+  std::size_t held = 0;
 };
 
 class Lanes {
@@ -27,6 +29,9 @@ class Lanes {
   // The next message of the lane that has waited longest; its lane is held until release() or
   // put_back(). Null where there is none.
   DeliveryPtr pop();
+  // The one that goes after `last`, which was popped and comes before it in everything: of a lane
+  // that is ready, or the next one of that message's own. Null where there is none.
+  DeliveryPtr pop_behind(const Delivery& last);
   // The message is done with: the next one of its lane may go.
   void release(Delivery& delivery);
   // The message goes again, before all others of its lane.

@@ -1,11 +1,22 @@
 #include "trigger/monitor.hpp"
 
+#include <utility>
+
+#include "base/units.hpp"
+
 namespace triggerd::trigger {
+namespace {
+
+Monotonic now() {
+  return std::chrono::steady_clock::now();
+}
+
+}  // namespace
 
 Result<std::unique_ptr<Monitor>> Monitor::make(
     const std::shared_ptr<plugin::Generation>& generation, const config::Trigger& trigger,
     std::function<void(const Result<>&)> answered) {
-  std::unique_ptr<Monitor> monitor(new Monitor(std::move(answered)));
+  std::unique_ptr<Monitor> monitor(new Monitor(trigger.timeout, std::move(answered)));
   // The same settings, for another service.
   config::Trigger asked = trigger;
   asked.plugin = trigger.monitor_plugin;
@@ -37,6 +48,55 @@ void Monitor::ask() {
   MutexLock lock(mutex_);
   wanted_ = true;
   asked_.notify_all();
+  if (waker_) waker_();
+}
+
+plugin::WorkSource::Taken Monitor::poll(std::size_t) {
+  MutexLock lock(mutex_);
+  return {.message = wanted_ ? begin_probe() : nullptr, .follows = false};
+}
+
+const trigger_message* Monitor::begin_probe() {
+  wanted_ = false;
+  deadline_ = now() + timeout_;
+  return &kProbe;
+}
+
+void Monitor::probed(const Result<>& outcome) {
+  {
+    MutexLock lock(mutex_);
+    if (!std::exchange(deadline_, std::nullopt)) return;  // nobody has asked
+  }
+  answered_(outcome);
+}
+
+bool Monitor::overdue() const {
+  MutexLock lock(mutex_);
+  return deadline_ && *deadline_ <= now();
+}
+
+void Monitor::lost(const Loss& loss) {
+  std::optional<Monotonic> deadline;
+  {
+    MutexLock lock(mutex_);
+    deadline = std::exchange(deadline_, std::nullopt);
+    if (!deadline) return;
+    if (loss.why == Loss::Why::not_begun) {
+      wanted_ = true;
+      return;
+    }
+  }
+  if (*deadline <= now()) {
+    answered_(fail("its probe has not returned within {}", format_duration(timeout_)));
+  } else {
+    answered_(fail("{}", loss.reason));
+  }
+}
+
+void Monitor::listen(std::function<void()> waker) {
+  MutexLock lock(mutex_);
+  waker_ = std::move(waker);
+  if (waker_) waker_();
 }
 
 const trigger_message* Monitor::take(std::stop_token stop) {
@@ -47,7 +107,7 @@ const trigger_message* Monitor::take(std::stop_token stop) {
   MutexLock lock(mutex_);
   for (;;) {
     if (stop.stop_requested()) return nullptr;
-    if (std::exchange(wanted_, false)) return &kProbe;
+    if (wanted_) return begin_probe();
     asked_.wait(mutex_);
   }
 }

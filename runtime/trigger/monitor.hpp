@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "base/mutex.hpp"
 #include "config/config.hpp"
@@ -27,13 +28,17 @@ class Monitor final : private plugin::WorkSource, private plugin::InstanceHost {
   [[nodiscard]] bool stop(Monotonic deadline);
 
  private:
-  explicit Monitor(std::function<void(const Result<>&)> answered)
-      : answered_(std::move(answered)) {}
+  Monitor(Millis timeout, std::function<void(const Result<>&)> answered)
+      : timeout_(timeout), answered_(std::move(answered)) {}
 
   // plugin::WorkSource
   const trigger_message* take(std::stop_token stop) override;
+  Taken poll(std::size_t ahead) override;
+  void listen(std::function<void()> waker) override;
   void answered(const trigger_message&, plugin::Answer) override {}
-  void probed(const Result<>& outcome) override { answered_(outcome); }
+  void probed(const Result<>& outcome) override;
+  bool overdue() const override;
+  void lost(const Loss& loss) override;
   // plugin::InstanceHost: it gets no messages, and publishes nothing.
   std::int32_t complete(std::uint64_t, plugin::Answer) override { return TRIGGER_E_STALE; }
   std::int32_t extend(std::uint64_t, std::uint32_t) override { return TRIGGER_E_STALE; }
@@ -41,10 +46,16 @@ class Monitor final : private plugin::WorkSource, private plugin::InstanceHost {
     return TRIGGER_E_UNSUPPORTED;
   }
 
+  const trigger_message* begin_probe() TRIGGERD_REQUIRES(mutex_);
+
+  const Millis timeout_;
   const std::function<void(const Result<>&)> answered_;
-  Mutex mutex_;
+  mutable Mutex mutex_;
   CondVar asked_;
   bool wanted_ TRIGGERD_GUARDED_BY(mutex_) = false;
+  // When the one that was begun is to have returned; none is.
+  std::optional<Monotonic> deadline_ TRIGGERD_GUARDED_BY(mutex_);
+  std::function<void()> waker_ TRIGGERD_GUARDED_BY(mutex_);
   bool started_ = false;  // [control]
   std::unique_ptr<plugin::Instance> instance_;
 };

@@ -10,7 +10,7 @@ void PackageFailures::add(const std::string& package, config::Diagnostic diagnos
 
 void PackageFailures::spread() {
   // In this order a package stands behind those that it requires.
-  for (const config::Package& package : config_.packages) {
+  for (const config::Package& package : config_->packages) {
     if (!package.enabled) continue;
     for (const config::Requirement& requirement : package.requirements) {
       if (!contains(requirement.name)) continue;
@@ -22,7 +22,7 @@ void PackageFailures::spread() {
 }
 
 void PackageFailures::report(Log& log) const {
-  for (const config::Package& package : config_.packages) {
+  for (const config::Package& package : config_->packages) {
     std::vector<config::Diagnostic> problems = package.problems;
     if (const auto found = found_.find(package.name); found != found_.end()) {
       problems.insert(problems.end(), found->second.begin(), found->second.end());
@@ -40,14 +40,27 @@ void PackageFailures::report(Log& log) const {
   }
 }
 
+std::vector<std::string> PackageFailures::problems_of(const config::Package& package) const {
+  std::vector<std::string> texts;
+  for (const config::Diagnostic& problem : package.problems) {
+    texts.push_back(config::to_string(problem));
+  }
+  if (const auto found = found_.find(package.name); found != found_.end()) {
+    for (const config::Diagnostic& problem : found->second) {
+      texts.push_back(config::to_string(problem));
+    }
+  }
+  return texts;
+}
+
 bool PackageFailures::any() const {
-  return !found_.empty() || !config_.package_problems().empty();
+  return !found_.empty() || !config_->package_problems().empty();
 }
 
 bool PackageFailures::takes_out(const std::string& trigger) const {
-  const config::Trigger* found = config_.find_trigger(trigger);
+  const config::Trigger* found = config_->find_trigger(trigger);
   if (found == nullptr) return false;
-  const config::Alias* alias = config_.find_alias(found->alias);
+  const config::Alias* alias = config_->find_alias(found->alias);
   return contains(found->package) || (alias != nullptr && contains(alias->package));
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -11,10 +12,11 @@
 
 namespace triggerd::trigger {
 
-// [main thread]
+// Used by one thread at a time.
 class PackageFailures {
  public:
-  explicit PackageFailures(const config::Config& config) : config_(config) {}
+  explicit PackageFailures(std::shared_ptr<const config::Config> config)
+      : config_(std::move(config)) {}
 
   void add(const std::string& package, config::Diagnostic diagnostic);
   // Once all are added: packages that require a broken one are broken too.
@@ -22,6 +24,8 @@ class PackageFailures {
   // One line for each package, and one for each thing that is wrong with it.
   void report(Log& log) const;
 
+  // What is wrong with it; with what was wrong when it was read.
+  std::vector<std::string> problems_of(const config::Package& package) const;
   // Whether any package that is enabled does not run.
   bool any() const;
   // Whether what this package carries stays out. False for the empty name.
@@ -30,7 +34,7 @@ class PackageFailures {
   bool takes_out(const std::string& trigger) const;
 
  private:
-  const config::Config& config_;
+  std::shared_ptr<const config::Config> config_;
   std::map<std::string, std::vector<config::Diagnostic>> found_;  // by package
 };
 

@@ -3,12 +3,19 @@
 #include <fmt/format.h>
 #include <stdlib.h>
 
+#include <algorithm>
+#include <set>
+
+#include "plugin/child_probe.hpp"
 #include "plugin/staged_copy.hpp"
 #include "plugin/work.hpp"
 #include "trigger/monitor.hpp"
 
 namespace triggerd::trigger {
 namespace {
+
+// A first load is once a plugin, and a slow start is better than none.
+constexpr Millis kProbeTimeout{15'000};
 
 // create() may call no host function that gets here; a service that does so all the same is told.
 class NoHost final : public plugin::InstanceHost {
@@ -22,12 +29,42 @@ class NoHost final : public plugin::InstanceHost {
 
 }  // namespace
 
-PluginSet::PluginSet(const config::Config& config, std::filesystem::path stage_dir, Log& log)
-    : config_(config), stage_dir_(std::move(stage_dir)), log_(log) {}
+PluginSet::PluginSet(std::shared_ptr<const config::Config> config, std::filesystem::path stage_dir,
+                     Log& log, std::filesystem::path program)
+    : config_(std::move(config)),
+      stage_dir_(std::move(stage_dir)),
+      log_(log),
+      program_(std::move(program)) {}
+
+std::vector<std::string> PluginSet::drop_unused() {
+  std::set<std::string> used;
+  const auto use = [&](const std::string& plugin, const std::string& package) {
+    const auto file = plugin::find_plugin(config_->plugin_dirs_for(package), plugin);
+    if (!file) return;
+    const config::Package* const carrier = carrier_of(*file);
+    used.insert(carrier == nullptr ? plugin : carrier->name + "/" + plugin);
+  };
+  for (const config::Trigger& trigger : config_->triggers) {
+    if (!trigger.enabled) continue;
+    use(trigger.plugin, trigger.package);
+    if (!trigger.monitor_plugin.empty()) use(trigger.monitor_plugin, trigger.package);
+  }
+  std::vector<std::string> dropped;
+  for (auto it = loaded_.begin(); it != loaded_.end();) {
+    if (used.contains(it->first) && it->second.generation) {
+      ++it;
+      continue;
+    }
+    dropped.push_back(it->first);
+    last_numbers_[it->first] = it->second.last_number;
+    it = loaded_.erase(it);
+  }
+  return dropped;
+}
 
 Result<std::shared_ptr<plugin::Generation>> PluginSet::load(const std::string& plugin,
                                                             const std::string& package) {
-  auto file = plugin::find_plugin(config_.plugin_dirs_for(package), plugin);
+  auto file = plugin::find_plugin(config_->plugin_dirs_for(package), plugin);
   if (!file) return tl::make_unexpected(file.error());
   const config::Package* const carrier = carrier_of(*file);
   // A copy has its plugin's name, so each package has a folder of its own for them.
@@ -38,12 +75,29 @@ Result<std::shared_ptr<plugin::Generation>> PluginSet::load(const std::string& p
              .stage_dir = carrier == nullptr ? stage_dir_ : stage_dir_ / carrier->name,
              .last_number = 0,
              .generation = {}});
-  if (is_new) at->second.generation = load_file(at->second, *file, {});
+  if (is_new) {
+    at->second.last_number = last_numbers_[at->first];
+    at->second.generation =
+        load_file(at->second, *file, [this](const plugin::StagedCopy& copy) -> Result<> {
+          if (program_.empty()) return {};
+          return plugin::probe_in_child(program_, copy.path(), kProbeTimeout);
+        });
+  }
   return at->second.generation;
 }
 
+// Whether a trigger that is not isolated names it. One of that name in another package counts too:
+// then it is loaded for nothing, and no more.
+bool PluginSet::in_process(const Loaded& loaded) const {
+  return std::any_of(
+      config_->triggers.begin(), config_->triggers.end(), [&](const config::Trigger& trigger) {
+        return trigger.isolation == config::Isolation::none &&
+               (trigger.plugin == loaded.plugin || trigger.monitor_plugin == loaded.plugin);
+      });
+}
+
 const config::Package* PluginSet::carrier_of(const std::filesystem::path& file) const {
-  for (const config::Package& package : config_.packages) {
+  for (const config::Package& package : config_->packages) {
     if (file.parent_path() == package.folder / "plugins") return &package;
   }
   return nullptr;
@@ -63,6 +117,8 @@ Result<std::shared_ptr<plugin::Generation>> PluginSet::load_file(Loaded& loaded,
                                    .stage_dir = loaded.stage_dir,
                                    .number = ++loaded.last_number,
                                    .verify = std::move(verify),
+                                   .worker_program = program_,
+                                   .in_process = in_process(loaded),
                                    .leaked = leaked_},
                                   log_);
 }
@@ -74,7 +130,7 @@ Result<std::shared_ptr<plugin::Generation>> PluginSet::load_next(const std::stri
                                                                  Verify verify) {
   Loaded& loaded = loaded_.at(name);
   if (!file.empty()) return load_file(loaded, file, std::move(verify));
-  auto found = plugin::find_plugin(config_.plugin_dirs_for(loaded.package), loaded.plugin);
+  auto found = plugin::find_plugin(config_->plugin_dirs_for(loaded.package), loaded.plugin);
   if (!found) return tl::make_unexpected(found.error());
   return load_file(loaded, *found, std::move(verify));
 }
@@ -100,7 +156,7 @@ std::vector<plugin::Watcher::Plugin> PluginSet::watched() const {
   std::vector<plugin::Watcher::Plugin> watched;
   for (const auto& [name, loaded] : loaded_) {
     watched.push_back(
-        {.name = name, .plugin = loaded.plugin, .dirs = config_.plugin_dirs_for(loaded.package)});
+        {.name = name, .plugin = loaded.plugin, .dirs = config_->plugin_dirs_for(loaded.package)});
   }
   return watched;
 }
@@ -136,9 +192,10 @@ config::Diagnostic monitor_diagnostic(const config::Trigger& trigger, const Erro
 }
 
 std::vector<config::Diagnostic> probe_plugins(const config::Config& config,
-                                              const std::filesystem::path& stage_dir, Log& log) {
+                                              const std::filesystem::path& stage_dir, Log& log,
+                                              const std::filesystem::path& program) {
   std::vector<config::Diagnostic> found;
-  PluginSet plugins(config, stage_dir, log);
+  PluginSet plugins(std::make_shared<const config::Config>(config), stage_dir, log, program);
   for (const config::Trigger& trigger : config.triggers) {
     if (is_of_disabled_package(config, trigger)) continue;
     auto generation = plugins.load(trigger.plugin, trigger.package);

@@ -18,14 +18,24 @@ namespace triggerd::trigger {
 
 class PluginSet {
  public:
-  // `stage_dir` receives the private copies; it is made where it is missing.
-  PluginSet(const config::Config& config, std::filesystem::path stage_dir, Log& log);
+  // `stage_dir` receives the private copies; it is made where it is missing. `program` is this one,
+  // which runs itself: as `PROGRAM --probe FILE` before it loads a plugin for the first time, so
+  // that what ends that process, or leaves its loader locked, is no loss; and as `PROGRAM --worker`
+  // for triggers with isolation = "process". Empty: it does neither.
+  PluginSet(std::shared_ptr<const config::Config> config, std::filesystem::path stage_dir, Log& log,
+            std::filesystem::path program);
 
   // `plugin` as a trigger of `package` means it (empty: of the configuration's own files), loaded
   // at the first call for it: two packages may each carry one of that name. The error is told once
   // and again for every trigger that names the plugin. [control]
   Result<std::shared_ptr<plugin::Generation>> load(const std::string& plugin,
                                                    const std::string& package);
+
+  // Where plugins are looked for from now on. [control]
+  void use(std::shared_ptr<const config::Config> config) { config_ = std::move(config); }
+  // Lets go of what no trigger of the configuration in use names, and of what could not be loaded.
+  // Their names. [control]
+  std::vector<std::string> drop_unused();
 
   // ---- What is loaded, by its name; with "PACKAGE/" in front where a package carries it. ----
 
@@ -56,12 +66,15 @@ class PluginSet {
   Result<std::shared_ptr<plugin::Generation>> load_file(Loaded& loaded,
                                                         const std::filesystem::path& file,
                                                         Verify verify);
+  bool in_process(const Loaded& loaded) const;
   const config::Package* carrier_of(const std::filesystem::path& file) const;
 
-  const config::Config& config_;
+  std::shared_ptr<const config::Config> config_;
   const std::filesystem::path stage_dir_;
   Log& log_;
+  const std::filesystem::path program_;
   std::map<std::string, Loaded> loaded_;
+  std::map<std::string, unsigned> last_numbers_;  // of plugins that were dropped
   const std::shared_ptr<std::atomic<unsigned>> leaked_ = std::make_shared<std::atomic<unsigned>>(0);
 };
 
@@ -76,8 +89,10 @@ bool is_of_disabled_package(const config::Config& config, const config::Trigger&
 // For --probe: loads the plugin in `file` and unloads it again. Says what it has.
 Result<std::string> probe_plugin(const std::filesystem::path& file, Log& log);
 
-// For --check: loads every plugin, and makes and destroys an instance for every trigger.
+// For --check: loads every plugin, as a PluginSet with this `program` does, and makes and
+// destroys an instance for every trigger.
 std::vector<config::Diagnostic> probe_plugins(const config::Config& config,
-                                              const std::filesystem::path& stage_dir, Log& log);
+                                              const std::filesystem::path& stage_dir, Log& log,
+                                              const std::filesystem::path& program);
 
 }  // namespace triggerd::trigger

@@ -13,19 +13,61 @@ constexpr std::size_t kPacketOverhead = 8;  // topic length, packet id, and room
 
 }  // namespace
 
+void Publisher::add(const std::string& alias, std::shared_ptr<mqtt::Connection> connection) {
+  MutexLock lock(mutex_);
+  entries_[alias].connection = std::move(connection);
+}
+
+void Publisher::remove(const std::string& alias) {
+  MutexLock lock(mutex_);
+  entries_[alias].connection.reset();
+}
+
+Publisher::Counts Publisher::counts(std::string_view alias) const {
+  MutexLock lock(mutex_);
+  const auto found = entries_.find(alias);
+  if (found == entries_.end()) return {};
+  return {.ok = found->second.counters->ok, .failed = found->second.counters->failed};
+}
+
+bool Publisher::speaks_mqtt5(std::string_view alias) const {
+  MutexLock lock(mutex_);
+  const auto found = entries_.find(alias);
+  return found != entries_.end() && found->second.connection &&
+         found->second.connection->options().protocol == config::Protocol::v5;
+}
+
 std::int32_t Publisher::publish(std::string_view alias, const mqtt::PublishRequest& request,
                                 mqtt::PublishDone done) const {
-  const auto found = connections_.find(alias);
-  if (found == connections_.end()) return TRIGGER_E_NOT_FOUND;
+  Entry entry;
+  {
+    MutexLock lock(mutex_);
+    const auto found = entries_.find(alias);
+    if (found == entries_.end() || !found->second.connection) return TRIGGER_E_NOT_FOUND;
+    entry = found->second;
+  }
+  const std::int32_t code =
+      publish_on(entry.connection, request,
+                 [counters = entry.counters, done = std::move(done)](const Result<>& outcome) {
+                   ++(outcome ? counters->ok : counters->failed);
+                   done(outcome);
+                 });
+  if (code != TRIGGER_OK) ++entry.counters->failed;
+  return code;
+}
+
+std::int32_t Publisher::publish_on(const std::shared_ptr<mqtt::Connection>& connection,
+                                   const mqtt::PublishRequest& request,
+                                   mqtt::PublishDone done) const {
   if (!config::check_topic_name(request.topic) || request.qos < 0 || request.qos > 2 ||
       request.topic.size() + request.payload.size() > kMaxPacketBytes - kPacketOverhead) {
     return TRIGGER_E_INVALID;
   }
   if (!request.properties.empty()) {
-    if (found->second->options().protocol != config::Protocol::v5) return TRIGGER_E_UNSUPPORTED;
+    if (connection->options().protocol != config::Protocol::v5) return TRIGGER_E_UNSUPPORTED;
     if (!mqtt::check_publish_properties(request.properties)) return TRIGGER_E_INVALID;
   }
-  const auto sent = found->second->publish(request, std::move(done));
+  const auto sent = connection->publish(request, std::move(done));
   if (sent) return TRIGGER_OK;
   switch (sent.error()) {
     case mqtt::PublishError::full:

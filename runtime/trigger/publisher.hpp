@@ -1,30 +1,52 @@
 // Where services publish: the connection of an alias, found by its name.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 
+#include "base/mutex.hpp"
 #include "mqtt/connection.hpp"
 
 namespace triggerd::trigger {
 
-// Filled before anything runs, constant afterwards; publish() from any thread that may wait for
-// Paho's lock, so not from its callbacks.
+// Thread-safe; publish() from any thread that may wait for Paho's lock, so not from its callbacks.
 class Publisher {
  public:
-  void add(const std::string& alias, std::shared_ptr<mqtt::Connection> connection) {
-    connections_[alias] = std::move(connection);
-  }
-  void remove(const std::string& alias) { connections_.erase(alias); }
+  void add(const std::string& alias, std::shared_ptr<mqtt::Connection> connection);
+  void remove(const std::string& alias);
 
+  // Whether it may be published with properties.
+  bool speaks_mqtt5(std::string_view alias) const;
   // A TRIGGER_... code; `done` is called exactly once where it is TRIGGER_OK, else not at all.
   std::int32_t publish(std::string_view alias, const mqtt::PublishRequest& request,
                        mqtt::PublishDone done) const;
 
+  // What became of all that was published by this name since the start.
+  struct Counts {
+    std::uint64_t ok = 0;
+    std::uint64_t failed = 0;
+  };
+  Counts counts(std::string_view alias) const;
+
  private:
-  std::map<std::string, std::shared_ptr<mqtt::Connection>, std::less<>> connections_;
+  // Outlives an alias that goes and comes back, and `done` of its last publish.
+  struct Counters {
+    std::atomic<std::uint64_t> ok{0};
+    std::atomic<std::uint64_t> failed{0};
+  };
+  struct Entry {
+    std::shared_ptr<mqtt::Connection> connection;  // null: not running now
+    std::shared_ptr<Counters> counters = std::make_shared<Counters>();
+  };
+
+  std::int32_t publish_on(const std::shared_ptr<mqtt::Connection>& connection,
+                          const mqtt::PublishRequest& request, mqtt::PublishDone done) const;
+
+  mutable Mutex mutex_;
+  std::map<std::string, Entry, std::less<>> entries_ TRIGGERD_GUARDED_BY(mutex_);
 };
 
 }  // namespace triggerd::trigger

@@ -37,7 +37,7 @@ Tally tally(const Dispatcher::Stats& stats) {
 
 }  // namespace
 
-Reloader::Reloader(PluginSet& plugins, const std::vector<std::unique_ptr<Trigger>>& triggers,
+Reloader::Reloader(PluginSet& plugins, const std::vector<std::shared_ptr<Trigger>>& triggers,
                    EventLoop& control, Options options, Log& log)
     : plugins_(plugins),
       triggers_(triggers),
@@ -64,10 +64,6 @@ Result<Reloader::Report> Reloader::reload(const std::string& plugin, bool force)
     return fail("plugin \"{}\" is not loaded; there are {}", plugin,
                 fmt::join(plugins_.names(), ", "));
   }
-  // What passed its probation is what a bad one is replaced with, not another bad one.
-  const auto probation = probations_.find(plugin);
-  const std::filesystem::path previous =
-      probation != probations_.end() ? probation->second.previous : keep_previous(*old);
   auto done = replace(plugin, {}, force);
   if (!done) {
     log_.error("plugin.reload_failed", {{"plugin", plugin}, {"stage", done.error().stage}},
@@ -80,8 +76,26 @@ Result<Reloader::Report> Reloader::reload(const std::string& plugin, bool force)
     log_.debug("plugin.unchanged", {{"plugin", plugin}}, "the file is what is in service already");
     return *done;
   }
-  begin_probation(plugin, previous);
+  // What passed its probation is what a bad one is replaced with, not another bad one. The copy of
+  // `old` is there as long as `old` is.
+  const auto probation = probations_.find(plugin);
+  begin_probation(
+      plugin, probation != probations_.end() ? probation->second.previous : keep_previous(*old));
   return *done;
+}
+
+void Reloader::forget(const Trigger& trigger) {
+  for (auto& [plugin, probation] : probations_) {
+    std::erase_if(probation.before, [&](const auto& entry) { return entry.first == &trigger; });
+  }
+}
+
+void Reloader::forget(const std::string& plugin) {
+  const auto found = probations_.find(plugin);
+  if (found == probations_.end()) return;
+  std::error_code error;
+  std::filesystem::remove(found->second.previous, error);
+  probations_.erase(found);
 }
 
 // ---- One replacement ----

@@ -40,7 +40,7 @@ class Reloader {
     unsigned max_leaked = 20;  // then static TLS runs out
   };
   // All outlive it. `control` runs its probation.
-  Reloader(PluginSet& plugins, const std::vector<std::unique_ptr<Trigger>>& triggers,
+  Reloader(PluginSet& plugins, const std::vector<std::shared_ptr<Trigger>>& triggers,
            EventLoop& control, Options options, Log& log);
 
   enum class Outcome { reloaded, unchanged };
@@ -55,6 +55,12 @@ class Reloader {
   Result<Report> reload(const std::string& plugin, bool force);
   // Gives up a reload that is under way, and every later one: the runtime stops. [any]
   void cancel() { cancelled_ = true; }
+
+  // The trigger, or the plugin, is about to go.
+  void forget(const Trigger& trigger);
+  void forget(const std::string& plugin);
+  bool on_probation(const std::string& plugin) const { return probations_.contains(plugin); }
+  void set_drain_timeout(Millis timeout) { options_.drain_timeout = timeout; }
 
   struct Counts {
     std::uint64_t reloaded = 0;
@@ -90,9 +96,9 @@ class Reloader {
                  const std::string& reason);
 
   PluginSet& plugins_;
-  const std::vector<std::unique_ptr<Trigger>>& triggers_;
+  const std::vector<std::shared_ptr<Trigger>>& triggers_;
   EventLoop& control_;
-  const Options options_;
+  Options options_;
   Log& log_;
   std::atomic<bool> cancelled_{false};
   std::map<std::string, Probation> probations_;

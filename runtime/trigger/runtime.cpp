@@ -3,11 +3,10 @@
 #include <pthread.h>
 
 #include <algorithm>
-#include <future>
-#include <random>
 
 #include "base/units.hpp"
-#include "config/topic_filter.hpp"
+#include "trigger/alias_connection.hpp"
+#include "trigger/close_all.hpp"
 
 namespace triggerd::trigger {
 namespace {
@@ -16,39 +15,9 @@ namespace {
 // the servers; each at most a quarter.
 constexpr Millis kLastCalls{1'000};
 constexpr Millis kGoodbye{2'000};
-
-std::string draw_client_id() {
-  std::random_device entropy;
-  return fmt::format("triggerd-{:08x}{:08x}", entropy(), entropy());
-}
+constexpr Millis kBeat{1'000};
 
 }  // namespace
-
-// The alias's own connection: carries the last will and what services publish, subscribes to
-// nothing.
-class AliasConnection final : private mqtt::ConnectionListener {
- public:
-  AliasConnection(std::function<void()> changed) : changed_(std::move(changed)) {}
-
-  Result<> prepare(const mqtt::ConnectionServices& services, mqtt::ConnectionOptions options) {
-    auto made = mqtt::Connection::make(services, std::move(options), *this);
-    if (!made) return tl::make_unexpected(made.error());
-    connection_ = std::move(*made);
-    return {};
-  }
-  const std::shared_ptr<mqtt::Connection>& connection() const { return connection_; }
-  bool up() const { return up_; }
-
- private:
-  void on_message(mqtt::Message) override {}
-  void on_status(const mqtt::ConnectionStatus& status) override {
-    if (up_.exchange(status.running()) != status.running()) changed_();
-  }
-
-  const std::function<void()> changed_;
-  std::atomic<bool> up_{false};
-  std::shared_ptr<mqtt::Connection> connection_;
-};
 
 // What mqtt/ wants to know of earlier sessions, from the inbox. An inbox that fails costs
 // knowledge, not messages: it is reported, and the connection goes on.
@@ -82,22 +51,24 @@ class Runtime::InboxSessions final : public mqtt::SessionMemory {
   Log& log_;
 };
 
-Runtime::Runtime(const config::Config& config, std::filesystem::path state_dir, Log& log,
-                 std::filesystem::path probe_program)
-    : config_(config),
-      state_dir_(std::move(state_dir)),
-      log_(log),
+Runtime::Runtime(config::Config config, std::filesystem::path state_dir, Log& log,
+                 RuntimeOptions options)
+    : state_dir_(std::move(state_dir)),
+      options_(std::move(options)),
+      started_at_(std::chrono::system_clock::now()),
+      log_(log, events_),
+      config_(std::make_shared<const config::Config>(std::move(config))),
       supervisor_(std::make_shared<EventLoop>(system_clock())),
       timer_(system_clock()),
       control_(system_clock()),
-      library_(log),
+      library_(log_),
       resolver_(mqtt::make_system_resolver()),
-      plugins_(config, state_dir_ / "plugins", log),
-      package_failures_(config),
+      plugins_(config_, state_dir_ / "plugins", log_, options_.probe_program),
+      package_failures_(config_),
       reloader_(plugins_, triggers_, control_,
-                {.probe_program = std::move(probe_program),
-                 .drain_timeout = config.runtime.drain_timeout},
-                log),
+                {.probe_program = options_.probe_program,
+                 .drain_timeout = config_->runtime.drain_timeout},
+                log_),
       rotation_loop_(system_clock()) {}
 
 // What the writer still holds lives in memory of the triggers.
@@ -108,12 +79,9 @@ Runtime::~Runtime() {
 // ---- Making ----
 
 tl::expected<void, Runtime::Problem> Runtime::prepare() {
-  auto certificates = mqtt::tls::Stores::load(config_);
+  auto certificates = mqtt::tls::Stores::load(*config());
   if (!certificates) return tl::make_unexpected(std::move(certificates.error()));
   certificates_ = *std::move(certificates);
-  for (const auto& [package, problems] : certificates_.package_problems()) {
-    for (const config::Diagnostic& problem : problems) package_failures_.add(package, problem);
-  }
   // Copies that a runtime which was killed has left behind; nobody else uses this folder.
   std::error_code ignored;
   std::filesystem::remove_all(state_dir_ / "plugins", ignored);
@@ -125,10 +93,11 @@ tl::expected<void, Runtime::Problem> Runtime::prepare() {
        }});
   if (!inbox) return tl::make_unexpected(inbox.error());
   inbox_ = std::move(*inbox);
+  const config::InboxSection all_inbox = config()->inbox;
   writer_ = std::make_unique<inbox::Writer>(
       *inbox_,
-      inbox::Writer::Options{.sync_to_disk = config_.inbox.sync_to_disk,
-                             .max_size = config_.inbox.max_size},
+      inbox::Writer::Options{.sync_to_disk = all_inbox.sync_to_disk,
+                             .max_size = all_inbox.max_size},
       [this](const std::optional<std::string>& reason) {
         if (reason) {
           log_.error("inbox.trouble", {}, "{}; receiving pauses until it is over", *reason);
@@ -138,7 +107,7 @@ tl::expected<void, Runtime::Problem> Runtime::prepare() {
         MutexLock lock(trouble_mutex_);
         inbox_trouble_ = reason;
         if (!told_of_trouble_) return;  // start() tells them
-        for (const auto& trigger : triggers_) trigger->inbox_trouble(reason);
+        for (const auto& trigger : all_triggers()) trigger->inbox_trouble(reason);
       });
   sessions_ = std::make_unique<InboxSessions>(*inbox_, log_);
   connections_ = std::make_unique<mqtt::ConnectionServices>(
@@ -148,107 +117,62 @@ tl::expected<void, Runtime::Problem> Runtime::prepare() {
                                .sessions = *sessions_,
                                .random = system_random(),
                                .log = log_});
-  for (const config::Alias& alias : config_.aliases) {
-    if (!alias.enabled) continue;
-    auto client_id = client_id_of(alias);
-    if (!client_id) return tl::make_unexpected(client_id.error());
-    client_ids_[alias.name] = *client_id;
-    mqtt::ConnectionOptions options = options_of(alias, *client_id);
-    options.last_will = alias.last_will;
-    auto connection = std::make_unique<AliasConnection>([this] { report_readiness(); });
-    if (auto made = connection->prepare(*connections_, std::move(options)); !made) {
-      return tl::make_unexpected(made.error());
+  {
+    base_ = config();
+    config::Config effective = *base_;
+    overlay_states(effective);
+    const auto shared = std::make_shared<const config::Config>(std::move(effective));
+    plugins_.use(shared);
+    package_failures_ = PackageFailures(shared);
+    for (const auto& [package, problems] : certificates_.package_problems()) {
+      for (const config::Diagnostic& problem : problems) package_failures_.add(package, problem);
     }
-    publisher_.add(alias.name, connection->connection());
-    aliases_.push_back(std::move(connection));
+    MutexLock lock(members_mutex_);
+    config_ = shared;
+  }
+  const ConfigPtr all = config();
+  for (const config::Alias& alias : all->aliases) {
+    if (!alias.enabled) continue;
+    auto made = make_alias(alias);
+    if (!made) return tl::make_unexpected(made.error());
+    take_in(*std::move(made));
   }
   if (auto diagnostics = prepare_triggers(); !diagnostics.empty()) {
     return tl::make_unexpected(std::move(diagnostics));
   }
   leave_out_broken_packages();
+  for (const TriggerPtr& trigger : triggers_) {
+    if (auto made = trigger->make_connection(options_of(trigger->config())); !made) {
+      return tl::make_unexpected(made.error());
+    }
+  }
+  note_plugins();
   return {};
-}
-
-mqtt::ConnectionOptions Runtime::options_of(const config::Alias& alias,
-                                            std::string client_id) const {
-  mqtt::ConnectionOptions options;
-  options.alias = alias.name;
-  options.client_id = std::move(client_id);
-  options.servers = alias.servers;
-  options.protocol = alias.protocol;
-  options.session_expiry = alias.session_expiry;
-  options.receive_maximum = alias.receive_maximum;
-  options.connection_timeout = alias.connection_timeout;
-  options.keep_alive = alias.keep_alive;
-  options.reconnect = alias.reconnect;
-  options.max_packet_size = alias.max_packet_size;
-  options.user_name = alias.user_name;
-  options.password = alias.password;
-  options.tls = certificates_.of(alias.name);
-  return options;
-}
-
-Result<std::string> Runtime::client_id_of(const config::Alias& alias) {
-  if (!alias.client_id.empty()) return alias.client_id;
-  return inbox_->client_id(alias.name, draw_client_id());
 }
 
 std::vector<config::Diagnostic> Runtime::prepare_triggers() {
   std::vector<config::Diagnostic> diagnostics;
-  const TriggerServices services{.connections = *connections_,
-                                 .timer = timer_,
-                                 .inbox = *inbox_,
-                                 .writer = *writer_,
-                                 .publisher = publisher_,
-                                 .ids = ids_,
-                                 .log = log_,
-                                 .running_changed = [this] { report_readiness(); }};
-  const auto found = [&](const config::Trigger& trigger, config::Diagnostic diagnostic) {
-    if (trigger.package.empty()) {
-      diagnostics.push_back(std::move(diagnostic));
-    } else {
-      package_failures_.add(trigger.package, std::move(diagnostic));
-    }
-  };
-  for (const config::Trigger& trigger : config_.triggers) {
+  const ConfigPtr all = config();
+  for (const config::Trigger& trigger : all->triggers) {
     if (!trigger.enabled) {
       log_.info("trigger.disabled", {{"trigger", trigger.name}}, "disabled by {}",
-                is_of_disabled_package(config_, trigger) ? "its package" : "the configuration");
+                is_of_disabled_package(*all, trigger) ? "its package" : "the configuration");
       continue;
     }
-    const config::Alias* alias = config_.find_alias(trigger.alias);
+    const config::Alias* alias = all->find_alias(trigger.alias);
     if (alias == nullptr || !alias->enabled) {
       log_.warn("trigger.not_running", {{"trigger", trigger.name}, {"alias", trigger.alias}},
                 "its alias is disabled");
       continue;
     }
-    mqtt::ConnectionOptions options =
-        options_of(*alias, client_ids_[alias->name] + "." + trigger.name);
-    options.trigger = trigger.name;
-    options.clean_session = alias->clean_session;
-    for (const config::Topic& topic : trigger.topics) {
-      options.topics.push_back(topic);
-      options.topics.back().filter = config::shared_filter(trigger.shared_group, topic.filter);
-    }
-    auto made = std::make_unique<Trigger>(trigger, services);
-    auto generation = plugins_.load(trigger.plugin, trigger.package);
-    std::shared_ptr<plugin::Generation> monitor;
-    if (!trigger.monitor_plugin.empty()) {
-      auto loaded = plugins_.load(trigger.monitor_plugin, trigger.package);
-      if (!loaded) {
-        found(trigger, monitor_diagnostic(trigger, loaded.error()));
-        continue;
-      }
-      monitor = *loaded;
-    }
-    Result<> prepared;
-    if (generation) {
-      prepared = made->prepare(*generation, monitor, std::move(options));
+    auto made = make_trigger(trigger);
+    if (made) {
+      take_in(*std::move(made));
+    } else if (trigger.package.empty()) {
+      diagnostics.push_back(std::move(made.error()));
     } else {
-      prepared = tl::make_unexpected(generation.error());
+      package_failures_.add(trigger.package, std::move(made.error()));
     }
-    if (!prepared) found(trigger, plugin_diagnostic(trigger, prepared.error()));
-    triggers_.push_back(std::move(made));
   }
   return diagnostics;
 }
@@ -256,18 +180,18 @@ std::vector<config::Diagnostic> Runtime::prepare_triggers() {
 void Runtime::leave_out_broken_packages() {
   package_failures_.spread();
   package_failures_.report(log_);
-  std::erase_if(triggers_, [this](const auto& trigger) {
-    const bool out = package_failures_.takes_out(trigger->name());
-    if (out) {
-      log_.warn("trigger.not_running", {{"trigger", trigger->name()}},
-                "its package, or that of its alias, is broken");
-    }
-    return out;
-  });
-  std::erase_if(aliases_, [this](const auto& alias) {
-    const std::string& name = alias->connection()->options().alias;
-    const bool out = package_failures_.contains(config_.find_alias(name)->package);
-    if (out) publisher_.remove(name);
+  const ConfigPtr all = config();
+  MutexLock lock(members_mutex_);
+  for (const config::Trigger& trigger : all->triggers) {
+    if (!package_failures_.takes_out(trigger.name)) continue;
+    constexpr const char* kWhy = "its package, or that of its alias, is broken";
+    log_.warn("trigger.not_running", {{"trigger", trigger.name}}, "{}", kWhy);
+    not_made_[trigger.name] = kWhy;
+    std::erase_if(triggers_, [&](const TriggerPtr& made) { return made->name() == trigger.name; });
+  }
+  std::erase_if(aliases_, [&](const AliasPtr& alias) {
+    const bool out = package_failures_.contains(all->find_alias(alias->name())->package);
+    if (out) publisher_.remove(alias->name());
     return out;
   });
 }
@@ -276,92 +200,25 @@ void Runtime::leave_out_broken_packages() {
 void Runtime::report_strangers() {
   auto counts = inbox_->message_counts();
   if (!counts) return;
+  const ConfigPtr all = config();
   for (const auto& [name, count] : *counts) {
-    if (config_.find_trigger(name) != nullptr) continue;
+    if (all->find_trigger(name) != nullptr) continue;
     log_.warn("inbox.strangers", {{"trigger", name}},
               "the inbox has {} message{} of a trigger that is not configured; they stay there",
               count, count == 1 ? "" : "s");
   }
 }
 
-// A trigger that was removed leaves a session at its server, which would pile up messages for
-// nobody: a connect with a clean session ends it.
-void Runtime::end_removed_sessions() {
-  // What is in a package that could not be read is not removed.
-  for (const config::Package& package : config_.packages) {
-    if (!package.problems.empty()) return;
-  }
-  auto sessions = inbox_->sessions();
-  if (!sessions) return;
-  for (const std::string& client_id : *sessions) {
-    const bool known = std::any_of(
-        config_.triggers.begin(), config_.triggers.end(), [&](const config::Trigger& trigger) {
-          const auto alias = client_ids_.find(trigger.alias);
-          return alias != client_ids_.end() && client_id == alias->second + "." + trigger.name;
-        });
-    if (known) continue;
-    for (const config::Alias& alias : config_.aliases) {
-      const auto own = client_ids_.find(alias.name);
-      if (own == client_ids_.end() || !client_id.starts_with(own->second + ".")) continue;
-      mqtt::ConnectionOptions options = options_of(alias, client_id);
-      options.clean_session = true;
-      auto ending = std::make_unique<AliasConnection>([this, client_id, i = endings_.size()] {
-        if (!endings_[i]->up()) return;
-        log_.info("session.ended", {{"client_id", client_id}},
-                  "its trigger is gone: the server has dropped the session");
-        (void)inbox_->forget_session(client_id);
-        endings_[i]->connection()->close([] {});
-      });
-      if (ending->prepare(*connections_, std::move(options))) {
-        endings_.push_back(std::move(ending));
-      }
-      break;
-    }
-  }
-  for (const auto& ending : endings_) ending->connection()->open();
-}
-
-// ---- Administration ----
-
-Result<Trigger*> Runtime::find_trigger(std::string_view name) const {
-  for (const auto& trigger : triggers_) {
-    if (trigger->name() == name) return trigger.get();
-  }
-  return fail("no trigger \"{}\" runs here", name);
-}
-
-Result<> Runtime::disable(std::string_view trigger, const std::string& by,
-                          const std::string& reason) {
-  auto found = find_trigger(trigger);
-  if (!found) return tl::make_unexpected(found.error());
-  return (*found)->disable(by, reason, config_.runtime.drain_timeout);
-}
-
-Result<> Runtime::enable(std::string_view trigger) {
-  auto found = find_trigger(trigger);
-  if (!found) return tl::make_unexpected(found.error());
-  return (*found)->enable();
-}
-
-Result<> Runtime::replay_dead_letter(std::int64_t number) {
-  auto message = inbox_->replay_dead_letter(number);
-  if (!message) return tl::make_unexpected(message.error());
-  if (!*message) return fail("there is no dead letter {}", number);
-  if (auto trigger = find_trigger((*message)->trigger)) (*trigger)->replay(**message);
-  return {};
-}
-
-Result<Reloader::Report> Runtime::reload_plugin(const std::string& plugin, bool force) {
-  std::promise<Result<Reloader::Report>> report;
-  control_.post([&] { report.set_value(reloader_.reload(plugin, force)); });
-  return report.get_future().get();
-}
+// ---- Running ----
 
 Result<> Runtime::watch_plugins() {
   auto watcher = plugin::Watcher::start(
       {.plugins = plugins_.watched()},
       [this](const std::string& plugin) {
-        control_.post([this, plugin] { (void)reloader_.reload(plugin, false); });
+        control_.post([this, plugin] {
+          (void)reloader_.reload(plugin, false);
+          note_plugins();
+        });
       },
       log_);
   if (!watcher) return tl::make_unexpected(watcher.error());
@@ -369,14 +226,14 @@ Result<> Runtime::watch_plugins() {
   return {};
 }
 
-// ---- Running ----
-
 Result<> Runtime::start() {
   try {
     supervisor_thread_ =
         std::jthread([this](const std::stop_token& stop) { supervisor_->run(stop); });
     timer_thread_ = std::jthread([this](const std::stop_token& stop) { timer_.run(stop); });
     watch_certificates();
+    beat(*supervisor_, supervisor_beat_);
+    beat(timer_, timer_beat_);
     control_thread_ = std::jthread([this](const std::stop_token& stop) {
       pthread_setname_np(pthread_self(), "control");
       control_.run(stop);
@@ -398,12 +255,21 @@ Result<> Runtime::start() {
                  "its service did not start: {}", started.error().message);
     }
   }
-  if (config_.runtime.hot_reload) {
+  const ConfigPtr all = config();
+  if (all->runtime.hot_reload) {
     if (auto watching = watch_plugins(); !watching) return watching;
+    if (options_.load) {
+      files_taken_ = files_seen_ = look_of_files();
+      watch_files();
+    }
   }
   report_strangers();
   end_removed_sessions();
-  log_.info("runtime.started", {}, "{} with {} alias{} and {} trigger{}", config_.runtime.name,
+  {
+    MutexLock lock(control_mutex_);
+    control_runs_ = true;
+  }
+  log_.info("runtime.started", {}, "{} with {} alias{} and {} trigger{}", all->runtime.name,
             aliases_.size(), aliases_.size() == 1 ? "" : "es", triggers_.size(),
             triggers_.size() == 1 ? "" : "s");
   return {};
@@ -411,12 +277,10 @@ Result<> Runtime::start() {
 
 // On a thread of its own, as files may be slow.
 void Runtime::watch_certificates() {
-  rotation_.emplace(config_, certificates_, system_clock(), log_);
-  rotation_->tell_ages();
-  if (rotation_->empty()) return;
+  begin_rotation();
   const auto look = [this](const auto& again) -> void {
     rotation_loop_.after(mqtt::tls::Rotation::kInterval, [this, again] {
-      rotation_->look();
+      if (rotation_) rotation_->look();
       again(again);
     });
   };
@@ -425,14 +289,44 @@ void Runtime::watch_certificates() {
       std::jthread([this](const std::stop_token& stop) { rotation_loop_.run(stop); });
 }
 
+// With the configuration and the certificates of now. [control]
+void Runtime::begin_rotation() {
+  rotation_loop_.post([this, config = config(), stores = certificates_] {
+    rotation_.reset();
+    rotation_config_ = config;
+    rotation_stores_ = stores;
+    rotation_.emplace(*rotation_config_, rotation_stores_, system_clock(), log_);
+    rotation_->tell_ages();
+  });
+}
+
+// So that a thread which is stuck is seen.
+void Runtime::beat(EventLoop& loop, std::atomic<std::int64_t>& last) {
+  last = std::chrono::steady_clock::now().time_since_epoch().count();
+  loop.after(kBeat, [this, &loop, &last] { beat(loop, last); });
+}
+
+void Runtime::beat(Millis interval, const std::function<void()>& tell) {
+  timer_.after(interval, [this, interval, tell] {
+    supervisor_->post([this, interval, tell] {
+      tell();
+      beat(interval, tell);
+    });
+  });
+}
+
 // [supervisor]
 void Runtime::report_readiness() {
   if (stopping_) return;
-  const bool ready = !package_failures_.any() &&
-                     std::all_of(aliases_.begin(), aliases_.end(),
-                                 [](const auto& alias) { return alias->up(); }) &&
-                     std::all_of(triggers_.begin(), triggers_.end(),
-                                 [](const auto& trigger) { return trigger->running(); });
+  bool ready = false;
+  {
+    MutexLock lock(members_mutex_);
+    ready = !package_failures_.any() && not_made_.empty() &&
+            std::all_of(aliases_.begin(), aliases_.end(),
+                        [](const auto& alias) { return alias->up(); }) &&
+            std::all_of(triggers_.begin(), triggers_.end(),
+                        [](const auto& trigger) { return trigger->running(); });
+  }
   if (ready && !ready_) {
     log_.info("runtime.ready", {}, "every alias is connected and every trigger is running");
   } else if (!ready && ready_) {
@@ -443,51 +337,31 @@ void Runtime::report_readiness() {
 
 // ---- Stopping ----
 
-// Calls close(element, done) for each, and waits until every `done` was called, at most to the
-// deadline.
-template <class Each, class Close>
-void Runtime::close_all(const Each& each, Close close, Monotonic deadline) {
-  struct Count {
-    Mutex mutex;
-    CondVar changed;
-    std::size_t open TRIGGERD_GUARDED_BY(mutex) = 0;
-  };
-  const auto count = std::make_shared<Count>();  // a late `done` finds it, whenever it comes
-  {
-    MutexLock lock(count->mutex);
-    count->open = each.size();
-  }
-  for (const auto& element : each) {
-    close(*element, [count] {
-      MutexLock lock(count->mutex);
-      --count->open;
-      count->changed.notify_all();
-    });
-  }
-  MutexLock lock(count->mutex);
-  while (count->open > 0 &&
-         count->changed.wait_until(count->mutex, deadline) == std::cv_status::no_timeout) {
-  }
-}
-
 bool Runtime::stop() {
-  stopping_ = true;
-  const Millis quarter = config_.runtime.drain_timeout / 4;
-  const Monotonic ended = system_clock().now() + config_.runtime.drain_timeout;
+  {
+    MutexLock lock(control_mutex_);
+    stopping_ = true;
+    control_runs_ = false;
+  }
+  events_.end();
+  const Millis drain_timeout = config()->runtime.drain_timeout;
+  const Millis quarter = drain_timeout / 4;
+  const Monotonic ended = system_clock().now() + drain_timeout;
   const Monotonic quiet_by = ended - std::min(kGoodbye, quarter);
   const Monotonic drained = quiet_by - std::min(kLastCalls, quarter);
   log_.info("runtime.stopping", {}, "taking nothing more; up to {} for what is in flight",
-            format_duration(config_.runtime.drain_timeout));
-  watcher_.reset();
+            format_duration(drain_timeout));
   reloader_.cancel();
   control_thread_.request_stop();
   if (control_thread_.joinable()) control_thread_.join();
+  control_.run_due();  // somebody may wait for what was posted last
+  watcher_.reset();    // it was the control thread's
   for (const auto& trigger : triggers_) trigger->stop_receiving();
   for (const auto& trigger : triggers_) trigger->drain(drained);
   (void)writer_->flush(quiet_by);
   close_all(
-      triggers_, [](Trigger& trigger, auto done) { trigger.close(done); }, quiet_by);
-  bool quiet = true;
+      triggers_, [](const TriggerPtr& trigger, auto done) { trigger->close(done); }, quiet_by);
+  bool quiet = stuck_.empty();
   Dispatcher::Stats total;
   for (const auto& trigger : triggers_) {
     quiet = trigger->finish(quiet_by) && quiet;
@@ -496,7 +370,7 @@ bool Runtime::stop() {
     total.ok += stats.ok;
   }
   close_all(
-      aliases_, [](AliasConnection& alias, auto done) { alias.connection()->close(done); }, ended);
+      aliases_, [](const AliasPtr& alias, auto done) { alias->connection()->close(done); }, ended);
   for (std::jthread* thread : {&rotation_thread_, &supervisor_thread_, &timer_thread_}) {
     thread->request_stop();
     if (thread->joinable()) thread->join();

@@ -1,11 +1,27 @@
-// Everything that one configuration asks for, made, started and stopped.
+// Everything that one configuration asks for: made, started, changed while it runs, and stopped.
+//
+//   runtime.cpp           made, started, stopped
+//   runtime_members.cpp   aliases and triggers, one by one: made, started, taken out
+//   runtime_reload.cpp    another configuration takes over: what differs, and nothing else
+//   runtime_define.cpp    definitions that an administrator makes, in STATE_DIR/managed.toml
+//   runtime_status.cpp    what Administration shows
+//   runtime_verbs.cpp     what Administration does: states, plugins, packages, publishing
+//   runtime_letters.cpp   dead letters
+//   runtime_try.cpp       an alias or a trigger is tried
+//
+// Threads: main makes, starts and stops it. Everything that changes what runs meanwhile is done on
+// one thread, [control], one thing after another; what Administration offers may be called from
+// any.
 #pragma once
 
 #include <atomic>
 #include <filesystem>
+#include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <variant>
@@ -15,7 +31,9 @@
 #include "base/log.hpp"
 #include "base/mutex.hpp"
 #include "config/config.hpp"
+#include "config/difference.hpp"
 #include "config/load.hpp"
+#include "config/managed.hpp"
 #include "inbox/inbox.hpp"
 #include "inbox/writer.hpp"
 #include "mqtt/paho_client.hpp"
@@ -23,6 +41,8 @@
 #include "mqtt/tls/rotation.hpp"
 #include "mqtt/tls/stores.hpp"
 #include "plugin/watcher.hpp"
+#include "trigger/administration.hpp"
+#include "trigger/event_hub.hpp"
 #include "trigger/package_failures.hpp"
 #include "trigger/plugin_set.hpp"
 #include "trigger/publisher.hpp"
@@ -33,14 +53,36 @@ namespace triggerd::trigger {
 
 class AliasConnection;
 
-// Used from one thread, main's. Outlived by `config`, `log` and the state folder's lock.
-class Runtime {
+// What the program around a runtime knows and trigger/ does not.
+struct RuntimeOptions {
+  // This program, which runs itself as `PROGRAM --probe FILE` before it loads a plugin, or another
+  // build of one, and as `PROGRAM --worker` for isolated triggers; empty: it does not.
+  std::filesystem::path probe_program{};
+  std::string version{};
+  std::filesystem::path config_file{};  // as it was named
+  // Reads the configuration again, with `managed` instead of the managed file where it is given.
+  // Empty: it cannot be reloaded.
+  using Load = std::function<tl::expected<config::Config, std::vector<config::Diagnostic>>(
+      const std::optional<std::string>& managed)>;
+  Load load{};
+  // What can be done with packages, on disk; the runtime reloads afterwards. May be empty.
+  struct Packages {
+    std::function<Result<>(std::string_view name)> enable;
+    std::function<Result<>(std::string_view name)> disable;
+    std::function<Result<>(const std::string& archive, const std::vector<std::string>& values,
+                           bool downgrade)>
+        install;
+    std::function<Result<>(std::string_view name)> remove;
+  };
+  Packages packages{};
+};
+
+// Outlived by `log` and the state folder's lock.
+class Runtime final : public Administration {
  public:
-  // `probe_program` is this program, which runs itself as `PROGRAM --probe FILE` before it loads
-  // another build of a plugin; empty: it does not.
-  Runtime(const config::Config& config, std::filesystem::path state_dir, Log& log,
-          std::filesystem::path probe_program = {});
-  ~Runtime();
+  Runtime(config::Config config, std::filesystem::path state_dir, Log& log,
+          RuntimeOptions options = {});
+  ~Runtime() override;
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
 
@@ -54,49 +96,198 @@ class Runtime {
   // other.
   Result<> start();
 
+  // From now on calls `tell` about once each `interval`, for as long as the supervisor and the
+  // timer turn: one that is stuck is not told of. Once started.
+  void beat(Millis interval, const std::function<void()>& tell);
+
   // Takes nothing more, lets what is in flight finish, ends services, says goodbye to the servers.
   // Done within the configuration's drain_timeout. False: a service call never came back, and only
   // the end of the process ends it; then this object must not be destroyed.
   [[nodiscard]] bool stop();
 
-  // ---- Administration of what runs. Errors say what there is not. ----
+  // As reload(), and returns at once: what became of it is in the log, and `done` is called after
+  // it, unless the runtime stops before. [any]
+  void request_reload(const std::string& by, std::function<void()> done = {});
+  // Of the configuration as it is now. [any]
+  Millis drain_timeout() const { return config()->runtime.drain_timeout; }
 
-  // Stops a trigger for good, over restarts, or starts it again. `by` is who, for the record.
-  Result<> disable(std::string_view trigger, const std::string& by, const std::string& reason);
-  Result<> enable(std::string_view trigger);
-  // Dead letters: list, edit and drop them with inbox(); a replayed one is a message of its trigger
-  // again, now where that runs, else when it does.
-  Result<> replay_dead_letter(std::int64_t number);
   inbox::Inbox& inbox() { return *inbox_; }
-  // Puts the plugin's file, as it is now, in service. Once started.
+  // As the one of Administration, and says all about it.
   Result<Reloader::Report> reload_plugin(const std::string& plugin, bool force = false);
+
+  // ---- Administration [any] ----
+
+  RuntimeStatus runtime() const override;
+  std::vector<AliasStatus> aliases() const override;
+  Outcome<AliasStatus> alias(std::string_view name) const override;
+  std::vector<TriggerStatus> triggers() const override;
+  Outcome<TriggerStatus> trigger(std::string_view name) const override;
+  std::vector<PluginStatus> plugins() const override;
+  std::vector<PackageStatus> packages() const override;
+  InboxStatus inbox_status() const override;
+  std::vector<TopicMatch> match(std::string_view topic) const override;
+  Outcome<> enable_trigger(std::string_view name, const By& by) override;
+  Outcome<> disable_trigger(std::string_view name, const By& by,
+                            const std::string& reason) override;
+  Outcome<> suspend_trigger(std::string_view name, const By& by,
+                            const std::string& reason) override;
+  Outcome<> resume_trigger(std::string_view name, const By& by) override;
+  Outcome<> enable_alias(std::string_view name, const By& by) override;
+  Outcome<> disable_alias(std::string_view name, const By& by, const std::string& reason) override;
+  Outcome<ReloadReport> change_definition(const DefinitionChange& change, const By& by) override;
+  Outcome<ReloadReport> reload(const By& by) override;
+  Outcome<AliasTest> test_alias(std::string_view name, Millis timeout) override;
+  Outcome<AliasTest> test_alias(const std::string& name, const DefinitionText& text,
+                                Millis timeout) override;
+  Outcome<TriggerTest> test_trigger(std::string_view name, const TriggerTestMessage& message,
+                                    Millis timeout) override;
+  Outcome<> publish(const PublishMessage& message, Millis timeout) override;
+  Outcome<PluginReload> reload_plugin(const std::string& plugin, bool force, const By& by) override;
+  Outcome<ReloadReport> enable_package(std::string_view name, const By& by) override;
+  Outcome<ReloadReport> disable_package(std::string_view name, const By& by) override;
+  Outcome<ReloadReport> install_package(const std::string& archive,
+                                        const std::vector<std::string>& values, bool downgrade,
+                                        const By& by) override;
+  Outcome<ReloadReport> remove_package(std::string_view name, const By& by) override;
+  Outcome<DeadLetterPage> dead_letters(const DeadLetterFilter& filter,
+                                       std::optional<std::int64_t> before, std::size_t limit,
+                                       std::size_t payload_bytes) const override;
+  Outcome<DeadLetterView> dead_letter(std::int64_t number) const override;
+  Outcome<> replay_dead_letter(std::int64_t number, const By& by) override;
+  Outcome<DeadLettersDone> replay_dead_letters(const DeadLetterFilter& filter, const By& by,
+                                               const Progress& progress) override;
+  Outcome<> edit_dead_letter(std::int64_t number, const std::optional<std::string>& topic,
+                             const std::optional<std::string>& payload, const By& by) override;
+  Outcome<> drop_dead_letter(std::int64_t number, const By& by) override;
+  Outcome<DeadLettersDone> drop_dead_letters(const DeadLetterFilter& filter, const By& by,
+                                             const Progress& progress) override;
+  std::unique_ptr<Subscription> subscribe(const EventFilter& filter, std::size_t capacity) override;
 
  private:
   class InboxSessions;
+  using ConfigPtr = std::shared_ptr<const config::Config>;
+  using TriggerPtr = std::shared_ptr<Trigger>;
+  using AliasPtr = std::shared_ptr<AliasConnection>;
 
-  mqtt::ConnectionOptions options_of(const config::Alias& alias, std::string client_id) const;
+  // ---- runtime_members.cpp [control; main while nothing runs] ----
+
+  mqtt::ConnectionOptions options_of(const config::Alias& alias, std::string client_id,
+                                     const mqtt::tls::Stores& certificates) const;
+  mqtt::ConnectionOptions options_of(const config::Trigger& trigger) const;
   Result<std::string> client_id_of(const config::Alias& alias);
+  Result<AliasPtr> make_alias(const config::Alias& alias);
+  TriggerServices trigger_services();
+  // Its service alone; the diagnostic is at the place of what is wrong.
+  tl::expected<TriggerPtr, config::Diagnostic> make_trigger(const config::Trigger& trigger);
+  static bool wants(const config::Config& config, const PackageFailures& failures,
+                    const config::Trigger& trigger);
+  static bool wants(const PackageFailures& failures, const config::Alias& alias);
+  void take_in(AliasPtr alias);
+  void take_in(TriggerPtr trigger);
+  void stop_triggers(const std::vector<TriggerPtr>& triggers);
+  void stop_aliases(const std::vector<AliasPtr>& aliases);
+  void retire(TriggerPtr trigger);
+  void bury_retired();
+  void end_session(mqtt::ConnectionOptions options);
+  void end_removed_sessions();
+  void stop_ending(const std::string& client_id);
+  TriggerPtr running_trigger(std::string_view name) const;  // [any]
+  AliasPtr running_alias(std::string_view name) const;      // [any]
+  ConfigPtr config() const;                                 // [any]
+  std::vector<TriggerPtr> all_triggers() const;             // [any]
+  std::vector<AliasPtr> all_aliases() const;                // [any]
+
+  // ---- runtime.cpp ----
+
   std::vector<config::Diagnostic> prepare_triggers();
   void leave_out_broken_packages();
   void report_readiness();
-  Result<Trigger*> find_trigger(std::string_view name) const;
   Result<> watch_plugins();
   void report_strangers();
   void watch_certificates();
-  void end_removed_sessions();
-  template <class Each, class Close>
-  void close_all(const Each& each, Close close, Monotonic deadline);
+  void begin_rotation();
+  void beat(EventLoop& loop, std::atomic<std::int64_t>& last);
+  // Runs `call`, which returns an Outcome, on [control] in its turn.
+  template <class Call>
+  auto on_control(Call call) -> decltype(call()) {
+    // Shared, for it may be set a little longer than it is waited for.
+    const auto done = std::make_shared<std::promise<decltype(call())>>();
+    {
+      MutexLock lock(control_mutex_);
+      if (!control_runs_) return tl::make_unexpected(not_running());
+      control_.post([this, &call, done] {
+        if (stopping_) {
+          done->set_value(tl::make_unexpected(not_running()));
+        } else {
+          done->set_value(call());
+        }
+      });
+    }
+    return done->get_future().get();
+  }
+  static AdminError not_running();
 
-  const config::Config& config_;
+  // ---- runtime_reload.cpp [control] ----
+
+  using Diagnostics = std::vector<config::Diagnostic>;
+  struct Plan;
+  // What `managed` says instead of the managed file, where it is given.
+  Outcome<ReloadReport> reload_now(const std::optional<std::string>& managed, bool check_only,
+                                   const std::function<Result<>()>& commit = {});
+  Outcome<ReloadReport> reload_here(const By& by);
+  Outcome<ReloadReport> apply_states();
+  tl::expected<config::Config, Diagnostics> load_again(const std::optional<std::string>& managed);
+  void keep_what_needs_a_restart(config::Config& next) const;
+  void overlay_states(config::Config& next) const;
+  tl::expected<Plan, Diagnostics> plan(config::Config next);
+  ReloadReport apply(Plan plan);
+  Outcome<ReloadReport> refuse(const Diagnostics& diagnostics);
+  void watch_files();
+  std::string look_of_files() const;
+
+  // ---- runtime_define.cpp, runtime_verbs.cpp ----
+
+  static AdminError may_not_manage();
+  static AdminError error_of_definition(const AdminError& found, const config::ManagedFile& managed,
+                                        const DefinitionChange& change);
+  static Outcome<config::Node> definition_table(const DefinitionChange& change);
+  void end_trial(const std::string& name, const std::shared_ptr<void>& trial,
+                 std::unique_ptr<plugin::Instance>& instance);
+  Outcome<ReloadReport> change_now(const DefinitionChange& change, const By& by);
+  Outcome<ReloadReport> change_package(const By& by, std::string_view what,
+                                       const std::function<Result<>()>& change);
+  Outcome<> set_alias_state(std::string_view name, const std::optional<inbox::TriggerState>& state);
+  Outcome<TriggerPtr> find_trigger(std::string_view name) const;
+  Definition definition_of(const std::string& name, const std::string& package,
+                           const config::Place& place, const config::Node* written) const;
+  bool package_is_broken(const std::string& name) const;
+  Outcome<DeadLettersDone> for_each_letter(const DeadLetterFilter& filter, const Progress& progress,
+                                           const std::function<Outcome<>(std::int64_t)>& call);
+  AliasStatus status_of(const config::Alias& alias) const;
+  struct InboxFigures;
+  TriggerStatus status_of(const config::Config& config, const config::Trigger& trigger,
+                          const InboxFigures& figures) const;
+  InboxFigures inbox_figures() const;
+  Outcome<AliasTest> try_alias(const config::Alias& alias, const mqtt::tls::Stores& certificates,
+                               Millis timeout);
+
   const std::filesystem::path state_dir_;
-  Log& log_;
+  const RuntimeOptions options_;
+  const Wall started_at_;
+  EventHub events_;
+  EventLog log_;
+  mutable Mutex members_mutex_;
+  // As it runs: with what an administrator disabled, and with what holds from the start to the end
+  // as it was at the start. Written by [control] with the lock.
+  ConfigPtr config_ TRIGGERD_GUARDED_BY(members_mutex_);
+  ConfigPtr base_;  // [control] the same, but for what an administrator disabled
   const std::shared_ptr<EventLoop> supervisor_;
   EventLoop timer_;
-  EventLoop control_;  // plugins, once started
+  EventLoop control_;
   MessageIds ids_;
   mqtt::PahoLibrary library_;
   const std::unique_ptr<mqtt::Resolver> resolver_;
-  Mutex trouble_mutex_;
+  mutable Mutex trouble_mutex_;
   std::optional<std::string> inbox_trouble_ TRIGGERD_GUARDED_BY(trouble_mutex_);
   bool told_of_trouble_ TRIGGERD_GUARDED_BY(trouble_mutex_) = false;  // the triggers
   std::unique_ptr<inbox::Inbox> inbox_;
@@ -104,18 +295,44 @@ class Runtime {
   std::unique_ptr<mqtt::SessionMemory> sessions_;
   std::unique_ptr<mqtt::ConnectionServices> connections_;
   Publisher publisher_;
-  PluginSet plugins_;
-  PackageFailures package_failures_;               // constant once prepared
-  std::map<std::string, std::string> client_ids_;  // by alias
-  std::vector<std::unique_ptr<AliasConnection>> aliases_;
-  std::vector<std::unique_ptr<Trigger>> triggers_;
-  std::vector<std::unique_ptr<AliasConnection>> endings_;  // of sessions nobody wants any more
+  PluginSet plugins_;                              // [control]
+  PackageFailures package_failures_;               // as the members below
+  std::map<std::string, std::string> client_ids_;  // [control] by alias
+  // What runs. [control] writes with members_mutex_ held, and reads without; others read with it.
+  std::vector<AliasPtr> aliases_;
+  std::vector<TriggerPtr> triggers_;
+  // Why a trigger that is wanted is not among them. Under members_mutex_, as the two above.
+  std::map<std::string, std::string, std::less<>> not_made_;
+  std::vector<TriggerPtr>
+      retired_;                    // [control] stopped, and the writer still has something of them
+  std::vector<TriggerPtr> stuck_;  // [control] a service call has not come back
+  std::vector<std::shared_ptr<void>> stuck_trials_;  // [control] the same, of a test
+  unsigned trials_ = 0;                              // [control] tests of triggers so far
+  std::vector<AliasPtr> endings_;                    // [control] of sessions nobody wants any more
   Reloader reloader_;
   std::unique_ptr<plugin::Watcher> watcher_;
+  std::string
+      files_taken_;  // [control] what the configuration files looked like when they were read
+  std::string files_seen_;                                       // [control]
+  std::map<std::string, std::pair<unsigned, Wall>> in_service_;  // [control] since when
+  mutable Mutex plugins_mutex_;
+  // As of the last change, for those who ask.
+  std::vector<PluginStatus> plugin_status_ TRIGGERD_GUARDED_BY(plugins_mutex_);
+  void note_plugins();
+  mutable Mutex reload_mutex_;
+  std::optional<Wall> reloaded_ TRIGGERD_GUARDED_BY(reload_mutex_);
+  std::string reload_failure_ TRIGGERD_GUARDED_BY(reload_mutex_);
+  std::vector<std::string> needs_restart_ TRIGGERD_GUARDED_BY(reload_mutex_);
   std::atomic<bool> stopping_{false};
-  bool ready_ = false;  // [supervisor] as last logged
-  mqtt::tls::Stores certificates_;
+  std::atomic<bool> ready_{false};  // as last logged
+  Mutex control_mutex_;
+  bool control_runs_ TRIGGERD_GUARDED_BY(control_mutex_) = false;
+  std::atomic<std::int64_t> supervisor_beat_{0};
+  std::atomic<std::int64_t> timer_beat_{0};
+  mqtt::tls::Stores certificates_;               // [control]
   std::optional<mqtt::tls::Rotation> rotation_;  // [rotation]
+  ConfigPtr rotation_config_;                    // [rotation]
+  mqtt::tls::Stores rotation_stores_;            // [rotation]
   EventLoop rotation_loop_;
   std::jthread rotation_thread_;
   std::jthread supervisor_thread_;

@@ -8,6 +8,7 @@
 #include "base/units.hpp"
 #include "config/topic_filter.hpp"
 #include "mqtt/wire/wire.hpp"
+#include "plugin/trace_context.hpp"
 
 namespace triggerd::trigger {
 namespace {
@@ -55,13 +56,15 @@ Trigger::Trigger(const config::Trigger& config, const TriggerServices& services)
       intake_(home_, dispatcher_, services.inbox, services.ids, services.log),
       dispatcher_(options_of(config), *this, services.timer, services.connections.random) {}
 
-Trigger::~Trigger() = default;
+Trigger::~Trigger() {
+  // Whatever the library still has to say finds all of this in its place.
+  connection_.reset();
+}
 
 // ---- Life ----
 
-Result<> Trigger::prepare(const std::shared_ptr<plugin::Generation>& generation,
-                          const std::shared_ptr<plugin::Generation>& monitor,
-                          mqtt::ConnectionOptions options) {
+Result<> Trigger::make_service(const std::shared_ptr<plugin::Generation>& generation,
+                               const std::shared_ptr<plugin::Generation>& monitor) {
   auto instance = generation->create(config_, *this);
   if (!instance) return tl::make_unexpected(instance.error());
   Serving serving{.instance = std::move(*instance), .monitor = nullptr};
@@ -71,6 +74,10 @@ Result<> Trigger::prepare(const std::shared_ptr<plugin::Generation>& generation,
     serving.monitor = std::move(*made);
   }
   serve_with(std::move(serving));
+  return {};
+}
+
+Result<> Trigger::make_connection(mqtt::ConnectionOptions options) {
   if (config_.retained == config::Retained::once) {
     auto handled = services_.inbox.handled_retained(config_.name);
     if (!handled) return tl::make_unexpected(handled.error());
@@ -87,6 +94,10 @@ Result<> Trigger::prepare(const std::shared_ptr<plugin::Generation>& generation,
   auto state = services_.inbox.trigger_state(config_.name);
   if (!state) return tl::make_unexpected(state.error());
   if (*state) {
+    {
+      MutexLock lock(state_mutex_);
+      state_ = *state;
+    }
     const bool disabled = (*state)->state == inbox::TriggerState::State::disabled;
     disabled_ = disabled;
     suspended_ = !disabled;
@@ -102,18 +113,23 @@ Result<> Trigger::prepare(const std::shared_ptr<plugin::Generation>& generation,
 }
 
 Result<> Trigger::start() {
-  if (auto started = start_serving(*instance_, monitor().get()); !started) return started;
+  auto started = start_serving(*instance_, monitor().get());
+  {
+    MutexLock lock(state_mutex_);
+    start_failure_ = started ? "" : "its service did not start: " + started.error().message;
+  }
+  if (!started) return started;
   started_ = true;
   begin_receiving();
   return {};
 }
 
 void Trigger::begin_receiving() {
-  services_.connections.supervisor->post([this] {
+  services_.connections.supervisor->post(tasks_([this] {
     may_load_ = true;
     apply_pause();
     load_backlog();
-  });
+  }));
   if (suspended_) arm_monitor();
 }
 
@@ -124,13 +140,13 @@ void Trigger::load_backlog() {
   auto all = intake_.take_backlog(dispatcher_.room());
   if (!all) {
     log_.error("inbox.error", {{"trigger", config_.name}}, "{}", all.error().message);
-    services_.connections.supervisor->after(kBacklogRetry, [this] { load_backlog(); });
+    services_.connections.supervisor->after(kBacklogRetry, tasks_([this] { load_backlog(); }));
     return;
   }
   if (!*all) {
     // Full, room_changed() goes on. A quick service may have taken all of it already.
     if (!dispatcher_.full()) {
-      services_.connections.supervisor->after(kNextWindow, [this] { load_backlog(); });
+      services_.connections.supervisor->after(kNextWindow, tasks_([this] { load_backlog(); }));
     }
     return;
   }
@@ -148,9 +164,15 @@ void Trigger::close(std::function<void()> closed) {
   connection_->close(std::move(closed));
 }
 
-void Trigger::drain(Monotonic deadline) {
-  if (started_) (void)dispatcher_.drain(deadline);
+bool Trigger::drain(Monotonic deadline) {
+  const bool empty = !started_ || dispatcher_.drain(deadline);
   flush_acknowledgements();
+  return empty;
+}
+
+void Trigger::end_tasks() {
+  tasks_.end();
+  dispatcher_.end_tasks();
 }
 
 bool Trigger::finish(Monotonic deadline) {
@@ -166,7 +188,7 @@ bool Trigger::finish(Monotonic deadline) {
     } else {
       log_.error("trigger.stuck", {{"trigger", config_.name}},
                  "a call of service {}:{} has not returned; its plugin is left alone",
-                 config_.plugin, instance_->service_name());
+                 config_.plugin, service_name());
       instance_->abandon();
     }
   }
@@ -228,6 +250,7 @@ void Trigger::on_repeated_pubrel(std::uint16_t packet_id, mqtt::Receipt receipt)
 }
 
 void Trigger::on_status(const mqtt::ConnectionStatus& status) {
+  watch_.note(status);
   {
     // A new connection reads until it is told not to, and has to until its SUBACK is there.
     MutexLock lock(pause_mutex_);
@@ -247,8 +270,8 @@ void Trigger::on_status(const mqtt::ConnectionStatus& status) {
   const bool settled = status.state == State::up || status.state == State::waiting;
   if (running && !running_) {
     log_.info("trigger.running", {{"trigger", config_.name}, {"alias", config_.alias}},
-              "{}:{} handles {} filter{}", config_.plugin, instance_->service_name(),
-              config_.topics.size(), config_.topics.size() == 1 ? "" : "s");
+              "{}:{} handles {} filter{}", config_.plugin, service_name(), config_.topics.size(),
+              config_.topics.size() == 1 ? "" : "s");
     not_running_because_.clear();
   } else if (!running && settled && because != not_running_because_) {
     log_.warn("trigger.not_running", {{"trigger", config_.name}, {"alias", config_.alias}}, "{}",
@@ -291,10 +314,17 @@ std::int32_t Trigger::extend(std::uint64_t token, std::uint32_t ms) {
 }
 
 std::int32_t Trigger::publish(const trigger_publish& request, plugin::PublishDone done) {
-  const auto properties = from_abi({request.properties, request.property_count});
+  auto properties = from_abi({request.properties, request.property_count});
   const std::string_view alias = request.alias.len == 0
                                      ? std::string_view(config_.alias)
                                      : std::string_view(request.alias.ptr, request.alias.len);
+  const trigger_message* message = plugin::CurrentMessage::get();
+  if (message != nullptr && message->property_count > 0 &&
+      services_.publisher.speaks_mqtt5(alias)) {
+    const auto trace =
+        plugin::inherited_trace(*message, {request.properties, request.property_count});
+    for (const mqtt::Property& property : from_abi(trace)) properties.push_back(property);
+  }
   const mqtt::PublishRequest publish{.topic = {request.topic.ptr, request.topic.len},
                                      .payload = {request.payload.ptr, request.payload.len},
                                      .qos = static_cast<int>(request.qos),
@@ -321,10 +351,10 @@ void Trigger::acknowledge(Delivery& delivery) {
   if (++unflushed_ >= kFlushAfter) {
     flush_acknowledgements();
   } else if (!flush_armed_.exchange(true)) {
-    services_.timer.after(kFlushWithin, [this] {
-      flush_armed_ = false;
-      flush_acknowledgements();
-    });
+    services_.timer.after(kFlushWithin, tasks_([this] {
+                            flush_armed_ = false;
+                            flush_acknowledgements();
+                          }));
   }
 }
 
@@ -339,18 +369,20 @@ void Trigger::idle() {
 void Trigger::finished(Delivery& delivery) {
   acknowledge(delivery);
   remember_retained(delivery);
+  if (services_.events.wants_messages()) tell_message(delivery, "ok", "", delivery.attempts);
   if (!log_.enabled(LogLevel::debug)) return;
-  log_.debug("message.ok", fields(delivery), "{}:{} handled \"{}\"", config_.plugin,
-             instance_->service_name(), delivery.message.topic);
+  log_.debug("message.ok", fields(delivery), "{}:{} handled \"{}\"", config_.plugin, service_name(),
+             delivery.message.topic);
 }
 
 void Trigger::will_retry(const Delivery& delivery, std::uint32_t attempts, Millis delay,
                          const std::string& reason) {
-  log_.warn("message.retry", {{"trigger", config_.name}, {"message", delivery.id}},
+  log_.warn("message.retry", constant_fields(delivery),
             "{}:{} will get \"{}\" again in {} (attempt {} of {} failed: {})", config_.plugin,
-            instance_->service_name(), delivery.message.topic, format_duration(delay), attempts,
+            service_name(), delivery.message.topic, format_duration(delay), attempts,
             config_.retry.max_attempts, reason.empty() ? "no reason given" : reason);
   if (const auto number = delivery.number()) services_.writer.note_attempts(*number, attempts);
+  if (services_.events.wants_messages()) tell_message(delivery, "retry", reason, attempts);
 }
 
 bool Trigger::bury(Delivery& delivery, const std::string& reason) {
@@ -376,6 +408,10 @@ bool Trigger::bury(Delivery& delivery, const std::string& reason) {
   }
   log_.warn("message.dead_letter", fields(delivery), "\"{}\" is dead letter {}: {}", message.topic,
             *number, reason);
+  ++dead_letters_;
+  if (services_.events.wants_messages()) {
+    tell_message(delivery, "reject", reason, delivery.attempts);
+  }
   acknowledge(delivery);
   remember_retained(delivery);
   publish_dead_letter(delivery);
@@ -394,9 +430,11 @@ void Trigger::publish_dead_letter(const Delivery& delivery) {
                                      .payload = delivery.message.payload,
                                      .qos = 1,
                                      .properties = properties};
-  const auto failed = [this, fields = fields(delivery)](const std::string& why) {
-    log_.warn("dead_letter.not_published", fields, "cannot publish a dead letter to \"{}\": {}",
-              config_.dead_letter_topic, why);
+  // The server may answer when this trigger is gone.
+  const auto failed = [&log = log_, topic = config_.dead_letter_topic, name = config_.name,
+                       id = delivery.id](const std::string& why) {
+    log.warn("dead_letter.not_published", {{"trigger", name}, {"message", id}},
+             "cannot publish a dead letter to \"{}\": {}", topic, why);
   };
   const std::int32_t code =
       services_.publisher.publish(config_.alias, request, [failed](const Result<>& outcome) {
@@ -410,6 +448,7 @@ void Trigger::publish_dead_letter(const Delivery& delivery) {
 
 void Trigger::expired(Delivery& delivery) {
   acknowledge(delivery);
+  if (services_.events.wants_messages()) tell_message(delivery, "expired", "", delivery.attempts);
   log_.info("message.expired", fields(delivery),
             "\"{}\" is past its message expiry: dropped without the service",
             delivery.message.topic);
@@ -417,6 +456,9 @@ void Trigger::expired(Delivery& delivery) {
 
 void Trigger::discarded(Delivery& delivery, const std::string& reason) {
   acknowledge(delivery);
+  if (services_.events.wants_messages()) {
+    tell_message(delivery, "discarded", reason, delivery.attempts);
+  }
   remember_retained(delivery);
   log_.warn("message.discarded", fields(delivery), "\"{}\" is discarded, as on_exhausted says: {}",
             delivery.message.topic, reason);
@@ -425,7 +467,7 @@ void Trigger::discarded(Delivery& delivery, const std::string& reason) {
 void Trigger::suspended(const Delivery& delivery, const std::string& reason) {
   using State = inbox::TriggerState;
   suspended_ = true;
-  log_.error("trigger.suspended", {{"trigger", config_.name}, {"message", delivery.id}},
+  log_.error("trigger.suspended", constant_fields(delivery),
              "suspended, as on_exhausted says; one message is tried every {}: {}",
              format_duration(config_.monitor_interval), reason);
   if (auto kept = set_state(State{.state = State::State::suspended,
@@ -441,22 +483,32 @@ void Trigger::suspended(const Delivery& delivery, const std::string& reason) {
 }
 
 void Trigger::overdue(const Delivery& delivery) {
-  log_.error("message.overdue", {{"trigger", config_.name}, {"message", delivery.id}},
-             "{}:{} has not returned within {}; its place is taken until it does", config_.plugin,
-             instance_->service_name(), format_duration(config_.timeout));
+  log_.error("message.overdue", constant_fields(delivery), "{}:{} has not returned within {}; {}",
+             config_.plugin, service_name(), format_duration(config_.timeout),
+             config_.isolation == config::Isolation::process ? "its worker process is ended"
+                                                             : "its place is taken until it does");
 }
 
 void Trigger::stalled(std::size_t late_attempts) {
   log_.error("trigger.stalled", {{"trigger", config_.name}},
              "{}:{} never completed {} attempts it called pending; nothing more is handed to it "
              "until it does",
-             config_.plugin, instance_->service_name(), late_attempts);
+             config_.plugin, service_name(), late_attempts);
 }
 
 std::vector<LogField> Trigger::fields(const Delivery& delivery) const {
-  return {{"trigger", config_.name},
-          {"message", delivery.id},
-          {"attempts", std::to_string(delivery.attempts)}};
+  std::vector<LogField> fields = constant_fields(delivery);
+  fields.push_back({"attempts", std::to_string(delivery.attempts)});
+  return fields;
+}
+
+std::vector<LogField> Trigger::constant_fields(const Delivery& delivery) const {
+  std::vector<LogField> fields{{"trigger", config_.name}, {"message", delivery.id}};
+  if (delivery.properties) {
+    const std::string_view trace = plugin::trace_id(delivery.properties->list());
+    if (!trace.empty()) fields.push_back({"trace_id", std::string(trace)});
+  }
+  return fields;
 }
 
 }  // namespace triggerd::trigger

@@ -9,7 +9,9 @@
 //   delivery.hpp    one message on its way, over all attempts
 //   publisher.hpp   what services publish, by alias
 //   reloader.hpp    another build of a plugin takes over
-//   runtime.hpp     everything of one configuration, started and stopped
+//   administration.hpp  what whoever administers it sees of the runtime
+//   event_hub.hpp   what happens, told to listeners
+//   runtime.hpp     everything of one configuration, started, stopped and changed
 //
 // A message comes in at Trigger::on_message (on Paho's receive thread), waits in the dispatcher, is
 // handed to a worker by Dispatcher::take, and its verdict comes back through Dispatcher::answered
@@ -25,11 +27,15 @@
 #include "base/event_loop.hpp"
 #include "base/log.hpp"
 #include "base/mutex.hpp"
+#include "base/task_guard.hpp"
 #include "config/config.hpp"
 #include "inbox/inbox.hpp"
 #include "mqtt/connection.hpp"
 #include "plugin/plugin.hpp"
+#include "trigger/administration.hpp"
+#include "trigger/connection_watch.hpp"
 #include "trigger/dispatcher.hpp"
+#include "trigger/event_hub.hpp"
 #include "trigger/intake.hpp"
 #include "trigger/message_id.hpp"
 #include "trigger/monitor.hpp"
@@ -46,6 +52,7 @@ struct TriggerServices {
   Publisher& publisher;
   MessageIds& ids;
   Log& log;
+  EventHub& events;
   // Some trigger began or ceased to run. [supervisor]
   std::function<void()> running_changed;
 };
@@ -59,19 +66,21 @@ class Trigger final : private mqtt::ConnectionListener,
   Trigger(const Trigger&) = delete;
   Trigger& operator=(const Trigger&) = delete;
 
-  // Makes the instance and the connection; nothing runs yet. [main]
+  // Makes the instance; what is of another trigger of that name runs on. [control]
   // `monitor` is the plugin of the trigger's monitor service; null where it has none of its own.
-  Result<> prepare(const std::shared_ptr<plugin::Generation>& generation,
-                   const std::shared_ptr<plugin::Generation>& monitor,
-                   mqtt::ConnectionOptions options);
-  // Starts the service, its workers, and then the connection. [main]
+  Result<> make_service(const std::shared_ptr<plugin::Generation>& generation,
+                        const std::shared_ptr<plugin::Generation>& monitor);
+  // Reads what the inbox has of it, and makes its connection, once there is no other trigger of
+  // that name. [control]
+  Result<> make_connection(mqtt::ConnectionOptions options);
+  // Starts the service, its workers, and then the connection. [control]
   Result<> start();
 
-  // The stages of stopping, each for all triggers before the next. [main]
+  // The stages of stopping, each for all triggers before the next. [control, main]
   // 1. Receives nothing more, but stays connected where it can, for the acknowledgements.
   void stop_receiving();
-  // 2. Lets what was accepted finish.
-  void drain(Monotonic deadline);
+  // 2. Lets what was accepted finish. True: all of it is.
+  bool drain(Monotonic deadline);
   // 3. Disconnects, and keeps the session; `closed` is called on the supervisor.
   void close(std::function<void()> closed);
   // 4. Ends workers and service; what is left and nobody else has goes to the inbox. False: a
@@ -79,10 +88,15 @@ class Trigger final : private mqtt::ConnectionListener,
   //    call does not come back, so the plugin stays in memory and only the end of the process ends
   //    it.
   [[nodiscard]] bool finish(Monotonic deadline);
+  // 5. Leaves no task with any loop that would still begin: once the supervisor and the timer have
+  //    passed, and the writer has nothing of it any more, it may be destroyed.
+  void end_tasks();
 
   // Stops it, and keeps it so over restarts: what is in flight is finished first, for up to
   // `drain_timeout`; the session stays at the server. [control]
   Result<> disable(const std::string& by, const std::string& reason, Millis drain_timeout);
+  // Hands out nothing more until it is enabled, or its monitor says so; over restarts. [control]
+  Result<> suspend(const std::string& by, const std::string& reason);
   // Starts it again, from disabled or suspended. [control]
   Result<> enable();
   // Gives the service a message that was a dead letter. [control]
@@ -115,6 +129,16 @@ class Trigger final : private mqtt::ConnectionListener,
   // Connected, every filter granted, not suspended. [any]
   bool running() const { return running_; }
   Dispatcher::Stats stats() const { return dispatcher_.stats(); }
+  const config::Trigger& config() const { return config_; }
+  // Once there is one. [any]
+  ConnectionView connection_view() const { return watch_.view(connection_->options()); }
+  const mqtt::ConnectionOptions& connection_options() const { return connection_->options(); }
+  // All of its status that it knows itself: nothing of the inbox, and no definition. [any]
+  void fill_in(TriggerStatus& status) const;
+  // Acknowledgements that wait for the service or the disk. [any]
+  std::size_t acks_held() const;
+  // What its service counts. [any]
+  std::vector<plugin::Metric> metrics() const;
 
  private:
   // mqtt::ConnectionListener
@@ -145,12 +169,12 @@ class Trigger final : private mqtt::ConnectionListener,
   bool retained_is_wanted(const mqtt::Message& message);
   void remember_retained(const Delivery& delivery);
   void publish_dead_letter(const Delivery& delivery);
-  Mutex pause_mutex_;
+  mutable Mutex pause_mutex_;
 
   void acknowledge(Delivery& delivery);
   void flush_acknowledgements();
   // Why receiving is to pause; empty where it is not.
-  std::string pause_reason() TRIGGERD_REQUIRES(pause_mutex_);
+  std::string pause_reason() const TRIGGERD_REQUIRES(pause_mutex_);
   void update_reading();
   void apply_pause();
   void check_pause();
@@ -170,13 +194,19 @@ class Trigger final : private mqtt::ConnectionListener,
       const std::shared_ptr<plugin::Generation>& generation);
   void serve_with(Serving serving);
   void serve_again(Monotonic deadline);
+  std::string service_name() const;  // [any]
   std::shared_ptr<Monitor> monitor() const;
   bool ask_monitor();
   void arm_monitor();
   void begin_trial();
   std::vector<LogField> fields(const Delivery& delivery) const;
+  // What does not change while it goes on.
+  std::vector<LogField> constant_fields(const Delivery& delivery) const;
 
-  const config::Trigger& config_;
+  void tell_message(const Delivery& delivery, const char* verdict, const std::string& reason,
+                    std::uint32_t attempt);
+
+  const config::Trigger config_;
   const TriggerServices services_;
   Log& log_;
   const bool holds_;  // acknowledgements wait for the dispatcher or the inbox
@@ -189,6 +219,8 @@ class Trigger final : private mqtt::ConnectionListener,
   Serving predecessor_;                         // [control]
   std::atomic<bool> can_be_probed_{false};
   mutable Mutex monitor_mutex_;
+  std::string service_name_ TRIGGERD_GUARDED_BY(monitor_mutex_);  // of what serves
+  const plugin::Instance* counting_ TRIGGERD_GUARDED_BY(monitor_mutex_) = nullptr;
   // Null: the service is asked itself.
   std::shared_ptr<Monitor> monitor_ TRIGGERD_GUARDED_BY(monitor_mutex_);
   std::shared_ptr<mqtt::Connection> connection_;
@@ -213,7 +245,16 @@ class Trigger final : private mqtt::ConnectionListener,
   bool up_ TRIGGERD_GUARDED_BY(pause_mutex_) = false;
   bool reading_paused_ TRIGGERD_GUARDED_BY(pause_mutex_) = false;
   Monotonic paused_since_ TRIGGERD_GUARDED_BY(pause_mutex_){};
+  Monotonic::duration paused_before_ TRIGGERD_GUARDED_BY(pause_mutex_){};  // all earlier pauses
   bool check_armed_ TRIGGERD_GUARDED_BY(pause_mutex_) = false;
+
+  std::atomic<std::uint64_t> dead_letters_{0};
+  ConnectionWatch watch_;
+  TaskGuard tasks_;
+  mutable Mutex state_mutex_;
+  // As the inbox has it; nullopt: enabled.
+  std::optional<inbox::TriggerState> state_ TRIGGERD_GUARDED_BY(state_mutex_);
+  std::string start_failure_ TRIGGERD_GUARDED_BY(state_mutex_);
 
   Mutex retained_mutex_;
   // With retained = "once": topic -> digest of the payload accepted last.

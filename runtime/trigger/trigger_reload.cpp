@@ -22,8 +22,16 @@ Result<std::shared_ptr<Monitor>> Trigger::make_monitor(
 void Trigger::serve_with(Serving serving) {
   instance_ = std::move(serving.instance);
   can_be_probed_ = instance_->can_be_probed();
+  dispatcher_.set_max_batch(instance_->max_batch());
   MutexLock lock(monitor_mutex_);
+  counting_ = instance_.get();
+  service_name_ = instance_->service_name();
   monitor_ = std::move(serving.monitor);
+}
+
+std::string Trigger::service_name() const {
+  MutexLock lock(monitor_mutex_);
+  return service_name_;
 }
 
 std::shared_ptr<Monitor> Trigger::monitor() const {

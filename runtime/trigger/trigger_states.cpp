@@ -15,7 +15,11 @@ constexpr Millis kLastWrite{500};
 // ---- States ----
 
 Result<> Trigger::set_state(const std::optional<inbox::TriggerState>& state) {
-  return services_.inbox.set_trigger_state(config_.name, state);
+  auto kept = services_.inbox.set_trigger_state(config_.name, state);
+  if (!kept) return kept;
+  MutexLock lock(state_mutex_);
+  state_ = state;
+  return {};
 }
 
 Result<> Trigger::disable(const std::string& by, const std::string& reason, Millis drain_timeout) {
@@ -38,7 +42,24 @@ Result<> Trigger::disable(const std::string& by, const std::string& reason, Mill
   disabled_ = true;
   disabling_ = false;
   log_.warn("trigger.disabled", {{"trigger", config_.name}}, "disabled by {}: {}", by, reason);
-  services_.connections.supervisor->post([this] { apply_pause(); });
+  services_.connections.supervisor->post(tasks_([this] { apply_pause(); }));
+  return {};
+}
+
+Result<> Trigger::suspend(const std::string& by, const std::string& reason) {
+  using State = inbox::TriggerState;
+  if (auto kept = set_state(State{.state = State::State::suspended,
+                                  .changed_by = by,
+                                  .reason = reason,
+                                  .since = std::chrono::system_clock::now()});
+      !kept) {
+    return kept;
+  }
+  const bool armed = suspended_.exchange(true);
+  dispatcher_.hold();
+  log_.warn("trigger.suspended", {{"trigger", config_.name}}, "suspended by {}: {}", by, reason);
+  room_changed();
+  if (started_ && !armed) arm_monitor();
   return {};
 }
 
@@ -53,10 +74,10 @@ Result<> Trigger::enable() {
 }
 
 void Trigger::replay(const inbox::StoredMessage& message) {
-  services_.connections.supervisor->post([this, message] {
+  services_.connections.supervisor->post(tasks_([this, message] {
     // Where the backlog is still being read, this one is part of it.
     if (backlog_done_) intake_.take_stored(message);
-  });
+  }));
 }
 
 void Trigger::inbox_trouble(const std::optional<std::string>& reason) {
@@ -71,15 +92,15 @@ void Trigger::inbox_trouble(const std::optional<std::string>& reason) {
 // While the trigger is suspended, from time to time: first the monitor service or the service's own
 // probe is asked, where there is one; and where that is well, one message is tried.
 void Trigger::arm_monitor() {
-  services_.timer.after(config_.monitor_interval, [this] {
-    if (!suspended_ || stopping_) return;
-    if (ask_monitor()) return;
-    if (can_be_probed_) {
-      dispatcher_.begin_probe();
-    } else {
-      begin_trial();
-    }
-  });
+  services_.timer.after(config_.monitor_interval, tasks_([this] {
+                          if (!suspended_ || stopping_) return;
+                          if (ask_monitor()) return;
+                          if (can_be_probed_) {
+                            dispatcher_.begin_probe();
+                          } else {
+                            begin_trial();
+                          }
+                        }));
 }
 
 // False: the trigger has no monitor of its own.
@@ -131,7 +152,7 @@ void Trigger::trial_ended(bool handled) {
 // ---- Back-pressure: this connection alone stops reading, and after a while disconnects with its
 // session kept; the server keeps what is published meanwhile. ----
 
-std::string Trigger::pause_reason() {
+std::string Trigger::pause_reason() const {
   if (disabled_ || disabling_) return "the trigger is disabled";
   if (suspended_ && !trial_needs_message_) return "the trigger is suspended";
   if (stopping_) return "the runtime stops";
@@ -148,7 +169,11 @@ void Trigger::update_reading() {
     // What holds is asked under the lock: of two that come at once, the later one knows better.
     MutexLock lock(pause_mutex_);
     const bool pause = !pause_reason().empty();
-    if (pause != reading_paused_) paused_since_ = std::chrono::steady_clock::now();
+    if (pause != reading_paused_) {
+      const Monotonic now = std::chrono::steady_clock::now();
+      if (reading_paused_) paused_before_ += now - paused_since_;
+      paused_since_ = now;
+    }
     if (!pause && reading_paused_) connection_->resume_reading();
     reading_paused_ = pause;
     if (pause) {
@@ -156,7 +181,7 @@ void Trigger::update_reading() {
       arm = !std::exchange(check_armed_, true);
     }
   }
-  if (arm) services_.connections.supervisor->post([this] { check_pause(); });
+  if (arm) services_.connections.supervisor->post(tasks_([this] { check_pause(); }));
 }
 
 // While a pause lasts, from time to time. [supervisor]
@@ -167,7 +192,7 @@ void Trigger::check_pause() {
     if (!check_armed_) return;
   }
   apply_pause();
-  services_.connections.supervisor->after(kPauseCheck, [this] { check_pause(); });
+  services_.connections.supervisor->after(kPauseCheck, tasks_([this] { check_pause(); }));
 }
 
 // [supervisor]
@@ -208,10 +233,10 @@ void Trigger::apply_pause() {
 
 void Trigger::room_changed() {
   update_reading();
-  services_.connections.supervisor->post([this] {
+  services_.connections.supervisor->post(tasks_([this] {
     apply_pause();
     load_backlog();
-  });
+  }));
 }
 
 }  // namespace triggerd::trigger

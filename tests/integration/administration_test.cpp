@@ -28,7 +28,12 @@ class AdministrationTest : public testing::Test {
     start_again();
   }
   void start_again() {
-    runtime_ = std::make_unique<trigger::Runtime>(config_, dir_ / "state", log_);
+    trigger::RuntimeOptions options;
+    options.config_file = dir_ / "triggers.toml";
+    options.load = [file = dir_ / "triggers.toml"](const std::optional<std::string>& managed) {
+      return config::load(file, config::process_environment(), {}, managed);
+    };
+    runtime_ = std::make_unique<trigger::Runtime>(config_, dir_ / "state", log_, options);
     ASSERT_TRUE(runtime_->prepare());
     ASSERT_TRUE(runtime_->start());
   }
@@ -59,8 +64,8 @@ TEST_F(AdministrationTest, ADisabledTriggerHandlesNothingUntilItIsEnabled) {
   TestClient client(server_.port());
   ASSERT_TRUE(client.publish("x", "before", 1));
   ASSERT_TRUE(wait_for_records(file(), 1));
-  ASSERT_TRUE(runtime_->disable("t", "somebody", "maintenance"));
-  EXPECT_FALSE(runtime_->disable("nobody", "somebody", "maintenance"));
+  ASSERT_TRUE(runtime_->disable_trigger("t", "somebody", "maintenance"));
+  EXPECT_FALSE(runtime_->disable_trigger("nobody", "somebody", "maintenance"));
   ASSERT_TRUE(wait_for_log("trigger.paused"));
   // A message that comes before that may still be received, and then come twice.
   ASSERT_TRUE(server_.process().wait_for_line("Client client-a.t disconnected"));
@@ -70,7 +75,7 @@ TEST_F(AdministrationTest, ADisabledTriggerHandlesNothingUntilItIsEnabled) {
   ASSERT_TRUE(state && *state);
   EXPECT_EQ((*state)->changed_by, "somebody");
   EXPECT_EQ((*state)->reason, "maintenance");
-  ASSERT_TRUE(runtime_->enable("t"));
+  ASSERT_TRUE(runtime_->enable_trigger("t", "somebody"));
   ASSERT_TRUE(wait_for_records(file(), 2)) << "the server has kept it";
   EXPECT_EQ(records(file()).size(), 2U);
   EXPECT_FALSE(*runtime_->inbox().trigger_state("t"));
@@ -96,9 +101,9 @@ TEST_F(AdministrationTest, DeadLettersAreEditedReplayedAndDropped) {
   ASSERT_TRUE(inbox.drop_dead_letter(one.number));
   ASSERT_TRUE(inbox.edit_dead_letter(two.number, "y", "mended"));
   std::ofstream(healed) << "yes";
-  ASSERT_TRUE(runtime_->replay_dead_letter(two.number));
-  ASSERT_TRUE(runtime_->replay_dead_letter(three.number));
-  EXPECT_FALSE(runtime_->replay_dead_letter(three.number)) << "it is one no more";
+  ASSERT_TRUE(runtime_->replay_dead_letter(two.number, "somebody"));
+  ASSERT_TRUE(runtime_->replay_dead_letter(three.number, "somebody"));
+  EXPECT_FALSE(runtime_->replay_dead_letter(three.number, "somebody")) << "it is one no more";
   ASSERT_TRUE(wait_for_records(file(), 2));
   const auto handled = records(file(), "end");
   EXPECT_EQ(handled[0].topic, "y");
@@ -108,6 +113,194 @@ TEST_F(AdministrationTest, DeadLettersAreEditedReplayedAndDropped) {
   EXPECT_EQ(handled[1].hash, fnv1a("three"));
   EXPECT_TRUE(inbox.dead_letters("", 10)->empty());
   EXPECT_TRUE(eventually([&] { return inbox.message_counts()->empty(); }));
+}
+
+// With a managed file, in the folder that the configuration names.
+class ManagedTest : public AdministrationTest {
+ protected:
+  void start_managed(const std::string& more = "manage = true") {
+    const std::filesystem::path toml = dir_ / "triggers.toml";
+    std::ofstream(toml) << runtime_table("state_dir = \"state\"") + "[admin]\n" + more + "\n" +
+                               alias_table("a", server_.port()) +
+                               trigger_table("t", "a", "\"x\"", file());
+    std::filesystem::create_directories(dir_ / "state");
+    load_and_start();
+  }
+  void load_and_start() {
+    auto loaded = config::load(dir_ / "triggers.toml", config::process_environment());
+    ASSERT_TRUE(loaded);
+    config_ = std::move(*loaded);
+    start_again();
+  }
+  trigger::Outcome<trigger::ReloadReport> change(trigger::DefinitionChange::Verb verb,
+                                                 const std::string& name, std::string json,
+                                                 trigger::DefinitionKind kind,
+                                                 bool check_only = false) {
+    return runtime_->change_definition(
+        {.verb = verb,
+         .kind = kind,
+         .name = name,
+         .text = {trigger::DefinitionText::Format::json, std::move(json)},
+         .check_only = check_only},
+        "somebody");
+  }
+  std::string trigger_json(const std::string& topics) const {
+    return fmt::format(
+        R"({{"alias":"a","topics":[{}],"service":"recorder:record","settings":{{"file":"{}"}}}})",
+        topics, (dir_ / "managed-records").string());
+  }
+  using Verb = trigger::DefinitionChange::Verb;
+  using Kind = trigger::DefinitionKind;
+};
+
+TEST_F(ManagedTest, ATriggerIsCreatedReplacedKeptOverARestartAndDeleted) {
+  start_managed();
+  ASSERT_TRUE(wait_for_log("runtime.ready"));
+  ASSERT_TRUE(change(Verb::create, "m", trigger_json("\"y\""), Kind::trigger));
+  ASSERT_TRUE(eventually([&] { return runtime_->trigger("m")->running; }));
+  EXPECT_EQ(runtime_->trigger("m")->definition.origin, trigger::Definition::Origin::managed);
+  TestClient client(server_.port());
+  ASSERT_TRUE(client.publish("y", "one", 1));
+  ASSERT_TRUE(wait_for_records(dir_ / "managed-records", 1));
+
+  const auto wrong = change(Verb::replace, "m", trigger_json("\"y\", \"z/#/z\""), Kind::trigger);
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().kind, trigger::AdminError::Kind::invalid);
+  ASSERT_EQ(wrong.error().problems.size(), 1U);
+  EXPECT_EQ(wrong.error().problems[0].key, "topics.1");
+  EXPECT_TRUE(wrong.error().problems[0].file.empty());
+  EXPECT_TRUE(change(Verb::replace, "m", trigger_json("\"z\""), Kind::trigger, true));
+  EXPECT_EQ(runtime_->trigger("m")->filters.at(0).filter, "y") << "it was only checked";
+
+  ASSERT_TRUE(change(Verb::replace, "m", trigger_json("\"z\""), Kind::trigger));
+  ASSERT_TRUE(runtime_->stop());
+  load_and_start();
+  ASSERT_TRUE(eventually([&] { return runtime_->trigger("m")->running; }));
+  ASSERT_TRUE(client.publish("z", "two", 1));
+  ASSERT_TRUE(wait_for_records(dir_ / "managed-records", 2));
+  ASSERT_TRUE(change(Verb::remove, "m", "", Kind::trigger));
+  EXPECT_FALSE(runtime_->trigger("m"));
+  EXPECT_TRUE(wait_for_log("session.ended"));
+}
+
+TEST_F(ManagedTest, WhatAFileDefinesIsReadOnlyAndSaysWhere) {
+  start_managed();
+  const auto refused = change(Verb::replace, "t", trigger_json("\"y\""), Kind::trigger);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, trigger::AdminError::Kind::conflict);
+  EXPECT_NE(refused.error().message.find("triggers.toml:"), std::string::npos);
+  const auto twice = change(Verb::create, "t", trigger_json("\"y\""), Kind::trigger);
+  ASSERT_FALSE(twice);
+  EXPECT_EQ(twice.error().kind, trigger::AdminError::Kind::conflict);
+}
+
+TEST_F(ManagedTest, WithoutManageNoDefinitionChanges) {
+  start_managed("manage = false");
+  const auto refused = change(Verb::create, "m", trigger_json("\"y\""), Kind::trigger);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, trigger::AdminError::Kind::refused);
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "state" / "managed.toml"));
+}
+
+TEST_F(ManagedTest, APasswordDoesNotComeBackAndIsKeptByAnEdit) {
+  start_managed();
+  const std::string host =
+      fmt::format(R"("host":"tcp://127.0.0.1:{}","user_name":"u")", server_.port());
+  ASSERT_TRUE(change(Verb::create, "b", "{" + host + R"(,"password":"hunter2"})", Kind::alias));
+  const auto shown = runtime_->alias("b");
+  ASSERT_TRUE(shown);
+  EXPECT_EQ(shown->definition.json.find("hunter2"), std::string::npos);
+  EXPECT_EQ(shown->definition.secrets, std::vector<std::string>{"password"});
+  ASSERT_TRUE(change(Verb::replace, "b", "{" + host + R"(,"keep_alive":"7s"})", Kind::alias));
+  std::ifstream in(dir_ / "state" / "managed.toml");
+  const std::string kept{std::istreambuf_iterator<char>(in), {}};
+  EXPECT_NE(kept.find("hunter2"), std::string::npos);
+  ASSERT_TRUE(
+      change(Verb::create, "m",
+             R"({"alias":"b","topics":["q"],"service":"recorder:record","settings":{"file":"f"}})",
+             Kind::trigger));
+  const auto used = change(Verb::remove, "b", "", Kind::alias);
+  ASSERT_FALSE(used) << "a trigger uses it";
+  EXPECT_EQ(used.error().kind, trigger::AdminError::Kind::conflict);
+}
+
+TEST_F(ManagedTest, ADisabledAliasStaysSoOverARestart) {
+  start_managed();
+  ASSERT_TRUE(wait_for_log("runtime.ready"));
+  ASSERT_TRUE(runtime_->disable_alias("a", "somebody", "maintenance"));
+  EXPECT_FALSE(runtime_->alias("a")->enabled);
+  EXPECT_EQ(runtime_->alias("a")->disabled_by, "somebody");
+  EXPECT_EQ(runtime_->trigger("t")->not_running_reason, "its alias is disabled");
+  ASSERT_TRUE(runtime_->stop());
+  load_and_start();
+  EXPECT_FALSE(runtime_->alias("a")->enabled);
+  TestClient client(server_.port());
+  ASSERT_TRUE(client.publish("x", "meanwhile", 1));
+  ASSERT_TRUE(runtime_->enable_alias("a", "somebody"));
+  ASSERT_TRUE(wait_for_records(file(), 1)) << "the server has kept it";
+}
+
+TEST_F(ManagedTest, AnAliasAndATriggerAreTried) {
+  start_managed();
+  ASSERT_TRUE(wait_for_log("runtime.ready"));
+  const auto good = runtime_->test_alias("a", kPatience);
+  ASSERT_TRUE(good);
+  EXPECT_TRUE(good->ok) << good->reason;
+  const auto bad = runtime_->test_alias(
+      "new", {trigger::DefinitionText::Format::toml, "host = \"tcp://127.0.0.1:1\""}, kPatience);
+  ASSERT_TRUE(bad);
+  EXPECT_FALSE(bad->ok);
+  EXPECT_NE(bad->reason.find("refused"), std::string::npos) << bad->reason;
+  const auto tried = runtime_->test_trigger("t", {.topic = "x", .payload = "tried"}, kPatience);
+  ASSERT_TRUE(tried) << tried.error().message;
+  EXPECT_EQ(tried->verdict, "ok");
+  ASSERT_TRUE(wait_for_records(file(), 1)) << "the service was called";
+  EXPECT_EQ(runtime_->trigger("t")->counters.received, 0U);
+}
+
+// Both have the trigger's name, and the one that serves it has a thread that goes on.
+TEST_F(ManagedTest, ATriedServiceIsNotChargedWithTheThreadsOfTheOneThatServes) {
+  const std::string forward =
+      "[[triggers]]\nname = \"f\"\nalias = \"a\"\ntopics = [\"f\"]\nservice = \"http-forward\"\n"
+      "[triggers.settings]\nurl = \"http://127.0.0.1:1/\"\n";
+  start_managed("manage = true\n" + forward);
+  ASSERT_TRUE(wait_for_log("runtime.ready"));
+  for (int i = 0; i < 2; ++i) {
+    const auto tried = runtime_->test_trigger("f", {.topic = "f", .payload = "x"}, kPatience);
+    ASSERT_TRUE(tried) << tried.error().message;
+    EXPECT_EQ(tried->verdict, "retry");
+  }
+  // What is posted before it has ended by then.
+  ASSERT_TRUE(runtime_->stop());
+  runtime_.reset();
+  EXPECT_EQ(log_.last("plugin.threads_left"), "");
+  EXPECT_EQ(log_.last("plugin.abandoned"), "");
+}
+
+TEST_F(ManagedTest, StatusCountsAndEventsTell) {
+  start_managed();
+  ASSERT_TRUE(wait_for_log("runtime.ready"));
+  const auto listener = runtime_->subscribe({.states = false, .messages = true, .trigger = ""}, 10);
+  ASSERT_TRUE(runtime_->publish({.alias = "a", .topic = "x", .payload = "hello"}, kPatience));
+  const auto event = listener->next(std::chrono::steady_clock::now() + kPatience);
+  ASSERT_TRUE(event);
+  EXPECT_EQ(event->verdict, "ok");
+  EXPECT_EQ(event->payload, "hello");
+  const auto status = runtime_->trigger("t");
+  ASSERT_TRUE(status);
+  EXPECT_EQ(status->counters.received_qos[1], 1U);
+  EXPECT_EQ(status->counters.ok, 1U);
+  EXPECT_EQ(status->handle.count, 1U);
+  EXPECT_EQ(status->delivery.count, 1U);
+  EXPECT_LE(status->handle.sum, status->delivery.sum);
+  EXPECT_EQ(runtime_->alias("a")->published_ok, 1U);
+  EXPECT_TRUE(runtime_->runtime().ready);
+  EXPECT_TRUE(runtime_->runtime().healthy);
+  EXPECT_EQ(runtime_->plugins().at(0).name, "recorder");
+  const auto matched = runtime_->match("y");
+  ASSERT_EQ(matched.size(), 1U);
+  EXPECT_FALSE(matched[0].gets_it);
+  EXPECT_NE(matched[0].because.find("no filter matches"), std::string::npos);
 }
 
 }  // namespace

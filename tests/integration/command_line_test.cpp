@@ -83,6 +83,26 @@ TEST_F(PluginFileTest, OfAnotherMajor) {
   expect(bytes, "major 2");
 }
 
+// What would end the runtime, or leave the loader locked, ends a child process instead.
+TEST(Plugin, OneThatExplodesWhileItIsLoadedIsRefused) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  const char* const thrown = "SIGABRT";  // nothing is thrown through a sanitizer's dlopen
+#else
+  const char* const thrown = "thrown while it is loaded";
+#endif
+  for (const auto& [way, says] : std::vector<std::pair<std::string, std::string>>{
+           {"abort", "SIGABRT"}, {"exit", "by exit"}, {"throw", thrown}}) {
+    TriggerdProcess triggerd(config_for(TEST_PLUGIN_DIR, "exploding"), {{"EXPLODING_WAY", way}});
+    const CheckResult checked = triggerd.check();
+    EXPECT_EQ(checked.exit, (Exit{2, 0})) << checked.output;
+    EXPECT_NE(checked.output.find(says), std::string::npos) << checked.output;
+    EXPECT_NE(checked.output.find("exploding.so"), std::string::npos) << checked.output;
+    triggerd.start();
+    EXPECT_EQ(triggerd.process().wait(), (Exit{2, 0})) << triggerd.output();
+    EXPECT_NE(triggerd.output().find(says), std::string::npos) << triggerd.output();
+  }
+}
+
 TEST(Plugin, MissingIsNamedWithTheFoldersAndTheClosest) {
   TriggerdProcess triggerd(config_for(TriggerdProcess::plugin_dir(), "thermostad"));
   const CheckResult checked = triggerd.check();

@@ -119,6 +119,50 @@ TEST_F(Mqtt5ServerTest, PropertiesReachTheServiceAlsoAfterARestart) {
   EXPECT_EQ(all[0].topic, all[1].topic) << "and they survive the restart as they were";
 }
 
+TEST_F(Mqtt5ServerTest, ATraceGoesOnInWhatTheServicePublishesAndInTheLog) {
+  const std::string alias = alias_table("a", server_.port(), kV5);
+  start("[log]\nlevel = \"debug\"\n" + alias +
+        "[[triggers]]\nname = \"t\"\nalias = \"a\"\ntopics = [\"x\"]\nservice = \"republish\"\n"
+        "[triggers.settings]\ntopic = \"y\"\n");
+  Process subscriber({"/usr/bin/mosquitto_sub", "-h", "127.0.0.1", "-p",
+                      std::to_string(server_.port()), "-V", "5", "-t", "y", "-t", "ready", "-F",
+                      "%t [%P] %p"});
+  ASSERT_TRUE(eventually([&] {
+    publish({"-t", "ready", "-n"});
+    return subscriber.output().find("ready") != std::string::npos;
+  }));
+  publish({"-t", "x", "-m", "plain", "-q", "1"});
+  const std::string trace = "0af7651916cd43dd8448eb211c80319c";
+  publish({"-t",
+           "x",
+           "-m",
+           "traced",
+           "-q",
+           "1",
+           "-D",
+           "publish",
+           "user-property",
+           "traceparent",
+           "00-" + trace + "-b7ad6b7169203331-01",
+           "-D",
+           "publish",
+           "user-property",
+           "tracestate",
+           "a=1",
+           "-D",
+           "publish",
+           "user-property",
+           "other",
+           "stays"});
+  EXPECT_TRUE(eventually([&] {
+    return subscriber.output().find("y [traceparent:00-" + trace +
+                                    "-b7ad6b7169203331-01 tracestate:a=1] traced") !=
+           std::string::npos;
+  })) << subscriber.output();
+  EXPECT_NE(subscriber.output().find("y [] plain"), std::string::npos) << subscriber.output();
+  EXPECT_TRUE(triggerd_->wait_for_event("message.ok", {"trace_id=" + trace}));
+}
+
 TEST_F(Mqtt5ServerTest, AnExpiredMessageIsFinishedWithoutTheService) {
   const std::string config =
       alias_table("a", server_.port(), kV5) +

@@ -114,6 +114,7 @@ TEST_F(ReloadStormTest, TheSameBuildIsNotReloaded) {
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_EQ(report->outcome, trigger::Reloader::Outcome::unchanged);
   EXPECT_EQ(report->generation, 1U);
+  EXPECT_EQ(entries(dir_ / "state" / "plugins"), 1U) << "the copy in service, and no other";
   const auto unknown = runtime_->reload_plugin("nobody");
   ASSERT_FALSE(unknown);
   EXPECT_EQ(unknown.error().message, "plugin \"nobody\" is not loaded; there are revised");
@@ -140,10 +141,35 @@ TEST_F(ReloadStormTest, AStateThatCannotBeSavedLeavesTheOldOneServing) {
   const auto report = runtime_->reload_plugin("revised");
   ASSERT_FALSE(report);
   EXPECT_NE(report.error().message.find("the state is locked"), std::string::npos);
+  EXPECT_EQ(entries(dir_ / "state" / "plugins"), 1U) << "the copy in service, and no other";
   TestClient client(server_.port());
   ASSERT_TRUE(client.publish("x", "still"));
   ASSERT_TRUE(plugin_.wait_for(1));
   EXPECT_EQ(plugin_.counted().front().revision, 9);
+}
+
+TEST_F(ReloadStormTest, DisablingFromAnotherThreadTakesTurnsWithReloading) {
+  constexpr int kTimes = 100;
+  start();
+  std::atomic<bool> stop{false};
+  std::thread administrator([&] {
+    while (!stop) {
+      EXPECT_TRUE(runtime_->disable_trigger("t", "somebody", "a test"));
+      EXPECT_TRUE(runtime_->enable_trigger("t", "somebody"));
+    }
+  });
+  std::uint64_t sent = 0;
+  TestClient client(server_.port());
+  for (int i = 0; i < kTimes; ++i) {
+    client.publish_later("x", std::to_string(++sent), 1);
+    plugin_.replace(i % 2 == 0 ? kSecond : kFirst);
+    const auto report = runtime_->reload_plugin("revised");
+    EXPECT_TRUE(report) << report.error().message;
+  }
+  EXPECT_TRUE(client.wait_published());
+  stop = true;
+  administrator.join();
+  EXPECT_TRUE(plugin_.wait_for(sent));
 }
 
 // Static TLS of the process runs out after some more.

@@ -258,9 +258,10 @@ TEST(TriggerdProcess, CompletesTheConfiguration) {
   ASSERT_TRUE(text);
   EXPECT_EQ(*text, "[log]\nlevel = \"debug\"\n[runtime]\nname = \"test\"\nstate_dir = \"var\"\n" +
                        std::string("plugin_dirs = [\"") + TriggerdProcess::plugin_dir().string() +
-                       "\"]\n");
-  const TriggerdProcess kept("# mine\n[runtime]\nname = \"own\"\n");
-  EXPECT_EQ(read_file(kept.config_file(), 4096).value(), "# mine\n[runtime]\nname = \"own\"\n");
+                       "\"]\n\n[admin]\nlisten = \"127.0.0.1:0\"\n");
+  const std::string own = "# mine\n[admin]\nlisten = \"\"\n[runtime]\nname = \"own\"\n";
+  const TriggerdProcess kept(own);
+  EXPECT_EQ(read_file(kept.config_file(), 4096).value(), own);
 }
 
 }  // namespace

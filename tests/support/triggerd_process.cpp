@@ -16,8 +16,8 @@ std::string binary() {
   return other != nullptr ? other : TRIGGERD_BINARY;
 }
 
-bool has_runtime_table(std::string_view toml) {
-  return toml.starts_with("[runtime]") || toml.find("\n[runtime]") != std::string_view::npos;
+bool has_table(std::string_view toml, const std::string& header) {
+  return toml.starts_with(header) || toml.find("\n" + header) != std::string_view::npos;
 }
 
 std::string_view next_word(std::string_view& line) {
@@ -49,11 +49,13 @@ std::filesystem::path TriggerdProcess::plugin_dir() {
 
 void TriggerdProcess::write_config(std::string_view triggers_toml) {
   std::string text(triggers_toml);
-  if (!has_runtime_table(text)) {
+  if (!has_table(text, "[runtime]")) {
     text +=
         fmt::format("\n[runtime]\nname = \"test\"\nstate_dir = \"var\"\nplugin_dirs = [\"{}\"]\n",
                     plugin_dir().string());
   }
+  // Every runtime has a port of its own.
+  if (!has_table(text, "[admin]")) text += "\n[admin]\nlisten = \"127.0.0.1:0\"\n";
   dir_.write("triggers.toml", text);
 }
 

@@ -27,9 +27,10 @@ struct CheckResult {
 class TriggerdProcess {
  public:
   // `triggers_toml` is written to dir() / "triggers.toml". Where it has no [runtime] table one is
-  // added at its end, with a name, `state_dir = "var"` and the plugins of this build, so that line
-  // numbers stay. `launcher` is a program with arguments that becomes the command behind them, as
-  // "ip netns exec NAME" does; empty: none.
+  // added at its end, with a name, `state_dir = "var"` and the plugins of this build, and where it
+  // has no [admin] table one with a port that the kernel chooses, so that line numbers stay.
+  // `launcher` is a program with arguments that becomes the command behind them, as "ip netns exec
+  // NAME" does; empty: none.
   explicit TriggerdProcess(std::string_view triggers_toml,
                            std::map<std::string, std::string> env = {},
                            std::vector<std::string> launcher = {});

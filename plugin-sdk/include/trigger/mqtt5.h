@@ -8,6 +8,7 @@
 #ifndef TRIGGER_MQTT5_H
 #define TRIGGER_MQTT5_H
 
+#include <string.h>
 #include <trigger/plugin.h>
 
 #ifdef __cplusplus
@@ -46,7 +47,8 @@ static inline int32_t trigger_reply(const trigger_host* host, const trigger_mess
   const trigger_property* topic = trigger_find_property(message, TRIGGER_PROPERTY_RESPONSE_TOPIC);
   const trigger_property* correlation =
       trigger_find_property(message, TRIGGER_PROPERTY_CORRELATION_DATA);
-  trigger_publish request = {0};
+  trigger_publish request;
+  memset(&request, 0, sizeof(request));
   if (topic == NULL) return TRIGGER_E_INVALID;
   request.struct_size = sizeof(request);
   request.topic.ptr = (const char*)topic->value.ptr;

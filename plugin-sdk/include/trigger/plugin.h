@@ -11,8 +11,8 @@
  *     plugin of another major is refused before any of its code runs.
  *  2. A struct that may grow starts with struct_size. Whoever makes the struct sets it to
  *     sizeof(the struct); new members come at the end. Whoever reads one checks with TRIGGER_HAS()
- *     before touching a member that ABI 1.0 did not have. Nobody copies such a struct by its
- * sizeof.
+ *     before touching a member that ABI 1.0 did not have.
+ *     Nobody copies such a struct by its sizeof.
  *  3. A struct marked FROZEN never changes, so it may be passed by value and stand in arrays.
  *     Arrays of structs that may grow are arrays of pointers: no stride is compiled in.
  *  4. Only fixed-width integers, size_t, double and pointers cross the line. No exception and no
@@ -121,11 +121,11 @@ typedef struct trigger_setting {
 #define TRIGGER_MESSAGE_DUP 2u    /* the server may have delivered it before */
 #define TRIGGER_MESSAGE_MQTT5 4u  /* arrived over MQTT 5: properties mean something */
 
-/* Made by the host, read by the service. Valid, with all it points to, until handle returns; after
- * TRIGGER_PENDING until complete() has returned for its token, on time or late, or stop has
- * returned. A service that lets deadlines pass and never completes keeps those messages in memory:
- * they count against the trigger's queue_capacity, and when they fill it the trigger stalls and
- * says so. */
+/* Made by the host, read by the service. Valid, with all it points to, until handle or handle_batch
+ * returns; after TRIGGER_PENDING until complete() has returned for its token, on time or late, or
+ * stop has returned. A service that lets deadlines pass and never completes keeps those messages in
+ * memory: they count against the trigger's queue_capacity, and when they fill it the trigger stalls
+ * and says so. */
 typedef struct trigger_message {
   uint32_t struct_size;
   uint32_t flags; /* TRIGGER_MESSAGE_... */
@@ -238,7 +238,8 @@ typedef struct trigger_host {
 /* What an instance is made from. Made by the host, borrowed for the call of create. */
 typedef struct trigger_instance_config {
   uint32_t struct_size;
-  uint32_t concurrency;      /* the most messages that will be in its hands at once */
+  uint32_t concurrency;      /* the most calls of handle and handle_batch at once; each handle's
+                              * message may stay in its hands, and each of a batch's */
   trigger_str trigger;       /* name of the trigger */
   trigger_str alias;         /* name of its connection alias */
   trigger_str settings_json; /* [triggers.settings] as one JSON object; "{}" where there are none */
@@ -279,8 +280,13 @@ typedef struct trigger_service {
   int32_t (*handle)(void* instance, const trigger_message* message, trigger_result* result);
 
   /* * Handles `count` messages at once, for services that write to a database or over a network.
-   * Each verdict goes to results[i]->code, which is TRIGGER_RETRY beforehand, so an early return
-   * loses nothing. A runtime that has no use for it calls handle. [worker; started]. Since: 1.0 */
+   * They are what was ready, in the order of their arrival; where the trigger's `order` keeps one
+   * message behind another, the two are never in the same call. The verdict on messages[i] goes to
+   * results[i]: to its code, which is TRIGGER_RETRY beforehand, so that an early return loses
+   * nothing, with retry_after_ms and reason as in handle. TRIGGER_PENDING is possible for each;
+   * that message then stays valid as after handle. A message that is alone goes to handle, and a
+   * runtime may call handle for any of them, so both must mean the same. Past a message's deadline
+   * its verdict is refused, as handle's. [worker; started]. Since: 1.0 */
   void (*handle_batch)(void* instance, const trigger_message* const* messages,
                        trigger_result* const* results, size_t count);
 

@@ -15,6 +15,14 @@
 #define TEXT(literal) \
   { literal, sizeof(literal) - 1 }
 
+/* What the extension "sum.total/1" shows: an ability of its own, for who knows the id. Its `total`
+ * is written by workers: read it atomically. */
+typedef struct sum_total {
+  uint32_t struct_size;
+  uint32_t reserved;
+  int64_t total;
+} sum_total;
+
 typedef struct sum {
   const trigger_host* host;
   const trigger_clock* clock; /* NULL: the host has none, and the system's is taken */
@@ -22,6 +30,7 @@ typedef struct sum {
   long every;
   uint64_t quiet_ns;
   uint64_t numbers_total; /* a metric's id */
+  sum_total shown;
 
   pthread_mutex_t mutex; /* guards the rest */
   uint64_t last_number_ns;
@@ -102,6 +111,7 @@ static int32_t create(const trigger_host* host, const trigger_instance_config* c
   if (self == NULL) return refuse(error, "there is no memory");
   self->host = host;
   self->clock = host->extension(host->ctx, TRIGGER_CLOCK);
+  self->shown.struct_size = sizeof(self->shown);
   self->every = 10;
   self->quiet_ns = (uint64_t)60 * 1000000000u;
   self->last_number_ns = now_ns(self);
@@ -190,31 +200,36 @@ static int32_t add(sum* self, const trigger_message* message, trigger_result* re
   }
   self->total += number;
   ++self->count;
+  __atomic_store_n(&self->shown.total, self->total, __ATOMIC_RELAXED);
   self->last_number_ns = now_ns(self);
   self->host->metric_add(self->host->ctx, self->numbers_total, 1);
   return TRIGGER_OK;
+}
+
+/* mutex is held. */
+static int32_t take(sum* self, const trigger_message* message, trigger_result* result) {
+  const int32_t verdict = add(self, message, result);
+  if (verdict != TRIGGER_OK || self->count % self->every != 0) return verdict;
+  return publish(self, message, result);
 }
 
 static int32_t handle(void* instance, const trigger_message* message, trigger_result* result) {
   sum* const self = instance;
   int32_t verdict = TRIGGER_OK;
   pthread_mutex_lock(&self->mutex);
-  verdict = add(self, message, result);
-  if (verdict == TRIGGER_OK && self->count % self->every == 0) {
-    verdict = publish(self, message, result);
-  }
+  verdict = take(self, message, result);
   pthread_mutex_unlock(&self->mutex);
   return verdict;
 }
 
 /* Optional: several messages at once, where one transaction is cheaper than many. Each has its own
- * verdict, which is RETRY beforehand. */
+ * verdict, which is RETRY beforehand. A message that is alone goes to handle. */
 static void handle_batch(void* instance, const trigger_message* const* messages,
                          trigger_result* const* results, size_t count) {
   sum* const self = instance;
   size_t i = 0;
   pthread_mutex_lock(&self->mutex);
-  for (; i < count; ++i) results[i]->code = add(self, messages[i], results[i]);
+  for (; i < count; ++i) results[i]->code = take(self, messages[i], results[i]);
   pthread_mutex_unlock(&self->mutex);
 }
 
@@ -251,7 +266,14 @@ static int32_t restore(void* instance, uint32_t state_version, trigger_bytes sta
       !parse(space + 1, state.len - (size_t)(space + 1 - text), &self->total)) {
     return refuse(error, "that state is not mine");
   }
+  self->shown.total = self->total;
   return TRIGGER_OK;
+}
+
+/* Optional: the service's own extension. */
+static const void* extension(void* instance, const char* id) {
+  const sum* const self = instance;
+  return strcmp(id, "sum.total/1") == 0 ? &self->shown : NULL;
 }
 
 /* ---- The plugin ---------------------------------------------------------------------------------
@@ -272,7 +294,7 @@ static const trigger_service service = {
     probe,
     save,
     restore,
-    NULL, /* extension: none of its own */
+    extension,
 };
 
 static const trigger_service* const services[] = {&service};

@@ -52,11 +52,13 @@ static void what_goes_wrong_becomes_a_verdict(const char* plugin) {
 static void a_batch_has_verdicts_of_its_own(const char* plugin) {
   static const char* const payloads[] = {"1", "x", "3"};
   const trigger_test_attempt* attempts[3];
-  trigger_test* const test = run(plugin, "10");
+  trigger_test* const test = run(plugin, "2");
   trigger_test_send_batch(test, "n", payloads, 3, attempts);
   expect(attempts[0]->code == TRIGGER_OK, "the first");
   expect(attempts[1]->code == TRIGGER_REJECT, "the one between");
-  expect(attempts[2]->code == TRIGGER_OK, "the last");
+  expect(attempts[2]->code == TRIGGER_PENDING, "the last waits for the server to have the sum");
+  trigger_test_finish_publish(test, 0, TRIGGER_OK, "");
+  expect(attempts[2]->code == TRIGGER_OK, "now it has");
   trigger_test_close(test);
 }
 
@@ -91,6 +93,20 @@ static void the_successor_goes_on(const char* plugin) {
   free(state.bytes);
 }
 
+static void the_total_is_an_extension(const char* plugin) {
+  typedef struct sum_total {
+    uint32_t struct_size;
+    uint32_t reserved;
+    int64_t total;
+  } sum_total;
+  trigger_test* const test = run(plugin, "10");
+  const sum_total* const shown = test->service->extension(test->instance, "sum.total/1");
+  expect(test->service->extension(test->instance, "sum.total/2") == NULL, "no such extension");
+  trigger_test_send(test, "n", "42");
+  expect(TRIGGER_HAS(sum_total, shown, total) && shown->total == 42, "the total so far");
+  trigger_test_close(test);
+}
+
 static void wrong_settings_are_named(const char* plugin) {
   trigger_test* const test = trigger_test_open(plugin);
   expect(trigger_test_create(test, "sum") == TRIGGER_E_FAILED, "without a topic");
@@ -106,6 +122,7 @@ int main(int argc, char** argv) {
   a_batch_has_verdicts_of_its_own(argv[1]);
   silence_is_noticed(argv[1]);
   the_successor_goes_on(argv[1]);
+  the_total_is_an_extension(argv[1]);
   wrong_settings_are_named(argv[1]);
   return 0;
 }

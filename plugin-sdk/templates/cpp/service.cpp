@@ -1,5 +1,6 @@
 // @NAME@: adds up the numbers that arrive, and publishes the sum after every few of them. Short,
 // and shows everything that a service may have; take out what you do not need.
+#include <atomic>
 #include <charconv>
 #include <chrono>
 #include <mutex>
@@ -10,6 +11,13 @@
 #include <trigger/plugin.hpp>
 
 namespace {
+
+// What the extension "sum.total/1" shows: an ability of its own, for who knows the id.
+struct Total {
+  std::uint32_t struct_size = sizeof(Total);
+  std::uint32_t reserved = 0;
+  std::atomic<std::int64_t> total{0};  // written by workers
+};
 
 class Sum {
  public:
@@ -29,34 +37,15 @@ class Sum {
   }
 
   trigger::Verdict handle(const trigger::Message& message) {
-    const std::optional<long> number = parse(message.payload());
-    if (!number) return trigger::Verdict::reject("the payload must be a whole number");
     const std::lock_guard lock(mutex_);
-    add(*number);
-    if (count_ % every_ != 0) return trigger::Verdict::ok();
-
-    // Ok only once the server has the sum: until then the message is pending, and a failure brings
-    // it back. The callback comes on another thread.
-    const std::string sum = std::to_string(sum_);
-    const std::int32_t code = context_.publish(
-        {topic_, sum},
-        [completion = message.completion()](std::int32_t result, std::string_view reason) mutable {
-          completion.complete(trigger::Verdict::from_publish(result, reason));
-        });
-    if (code != TRIGGER_OK) return trigger::Verdict::from_publish(code);
-    return trigger::Verdict::pending();
+    return take(message);
   }
 
   // Optional: several messages at once, where one transaction is cheaper than many. Each has its
-  // own verdict; what is not answered comes again.
+  // own verdict; what is not answered comes again. A message that is alone goes to handle().
   void handle_batch(trigger::Batch& batch) {
     const std::lock_guard lock(mutex_);
-    for (std::size_t i = 0; i < batch.size(); ++i) {
-      const std::optional<long> number = parse(batch[i].payload());
-      if (number) add(*number);
-      batch.answer(i, number ? trigger::Verdict::ok()
-                             : trigger::Verdict::reject("the payload must be a whole number"));
-    }
+    for (std::size_t i = 0; i < batch.size(); ++i) batch.answer(i, take(batch[i]));
   }
 
   // Optional: is what the service depends on there? Context's clock is one that tests can move.
@@ -78,6 +67,12 @@ class Sum {
     }
     count_ = *count;
     sum_ = *sum;
+    shown_.total = sum_;
+  }
+
+  // Optional: the service's own extension.
+  const void* extension(const char* id) const {
+    return std::string_view(id) == "sum.total/1" ? &shown_ : nullptr;
   }
 
  private:
@@ -90,9 +85,29 @@ class Sum {
   }
 
   // mutex_ is held.
+  trigger::Verdict take(const trigger::Message& message) {
+    const std::optional<long> number = parse(message.payload());
+    if (!number) return trigger::Verdict::reject("the payload must be a whole number");
+    add(*number);
+    if (count_ % every_ != 0) return trigger::Verdict::ok();
+
+    // Ok only once the server has the sum: until then the message is pending, and a failure brings
+    // it back. The callback comes on another thread.
+    const std::string sum = std::to_string(sum_);
+    const std::int32_t code = context_.publish(
+        {topic_, sum},
+        [completion = message.completion()](std::int32_t result, std::string_view reason) mutable {
+          completion.complete(trigger::Verdict::from_publish(result, reason));
+        });
+    if (code != TRIGGER_OK) return trigger::Verdict::from_publish(code);
+    return trigger::Verdict::pending();
+  }
+
+  // mutex_ is held.
   void add(long number) {
     sum_ += number;
     ++count_;
+    shown_.total = sum_;
     numbers_total_.add();
     last_number_ = context_.monotonic();
   }
@@ -107,6 +122,7 @@ class Sum {
   std::chrono::steady_clock::time_point last_number_;
   std::int64_t count_ = 0;
   std::int64_t sum_ = 0;
+  Total shown_;
 };
 
 }  // namespace

@@ -45,11 +45,13 @@ void what_goes_wrong_becomes_a_verdict(const Plugin& plugin) {
 }
 
 void a_batch_has_verdicts_of_its_own(const Plugin& plugin) {
-  auto instance = plugin.run("sum", {{"topic", "sums"}});
+  auto instance = plugin.run("sum", {{"topic", "sums"}, {"every", 2}});
   const auto attempts = instance.send_batch({{"n", "1"}, {"n", "x"}, {"n", "3"}});
   expect(attempts.at(0).code() == TRIGGER_OK, "the first");
   expect(attempts.at(1).code() == TRIGGER_REJECT, "the one between");
-  expect(attempts.at(2).code() == TRIGGER_OK, "the last");
+  expect(attempts.at(2).pending(), "the last waits for the server to have the sum");
+  instance.finish_publish(0);
+  expect(attempts.at(2).code() == TRIGGER_OK, "now it has");
 }
 
 void silence_is_noticed(const Plugin& plugin) {
@@ -72,6 +74,19 @@ void the_successor_goes_on(const Plugin& plugin) {
   expect(after.publishes().at(0).payload == "42", "the sum of both");
 }
 
+void the_total_is_an_extension(const Plugin& plugin) {
+  struct Total {
+    std::uint32_t struct_size;
+    std::uint32_t reserved;
+    std::int64_t total;
+  };
+  auto instance = plugin.run("sum", {{"topic", "sums"}});
+  const auto* shown = static_cast<const Total*>(instance.extension("sum.total/1"));
+  expect(instance.extension("sum.total/2") == nullptr, "no such extension");
+  instance.send({"n", "42"});
+  expect(shown != nullptr && shown->total == 42, "the total so far");
+}
+
 void wrong_settings_are_named(const Plugin& plugin) {
   expect(plugin.why_not("sum", {}) == "setting \"topic\" is missing; it must be a string",
          "without a topic");
@@ -91,6 +106,7 @@ int main(int argc, char** argv) {
     a_batch_has_verdicts_of_its_own(plugin);
     silence_is_noticed(plugin);
     the_successor_goes_on(plugin);
+    the_total_is_an_extension(plugin);
     wrong_settings_are_named(plugin);
   } catch (const std::exception& error) {
     expect(false, error.what());

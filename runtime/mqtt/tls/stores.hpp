@@ -24,6 +24,10 @@ class Stores {
   const std::map<std::string, std::vector<config::Diagnostic>>& package_problems() const {
     return package_problems_;
   }
+  // Of an alias that is as it was: connections that stay hold what `before` has of it.
+  void keep(const Stores& before, const std::string& alias) {
+    if (auto current = before.of(alias)) by_alias_[alias] = std::move(current);
+  }
   // Null where the alias has no TLS.
   std::shared_ptr<Current> of(std::string_view alias) const;
   // Of all that is current: when our certificates end, and what is worth a warning; each once.

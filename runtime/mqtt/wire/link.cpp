@@ -11,6 +11,7 @@
 #include <optional>
 #include <utility>
 
+#include "mqtt/publish_head.hpp"
 #include "mqtt/wire/receiver.hpp"
 
 namespace triggerd::mqtt::wire {
@@ -29,24 +30,6 @@ constexpr std::size_t kGreeting = 1'024;
 constexpr std::uint8_t kPuback = 0x40;
 // Of a packet: has the packet id of every PUBLISH.
 constexpr std::size_t kBeginning = 5 + 2 + 65'535 + 2;
-
-// The QoS and the packet id of a PUBLISH whose beginning this is; nullopt where it is something
-// else, QoS 0, or cut short.
-struct Published {
-  int qos;
-  std::uint16_t packet_id;
-};
-std::optional<Published> parse_publish(std::string_view bytes) {
-  const auto at = [bytes](std::size_t i) { return static_cast<std::uint8_t>(bytes[i]); };
-  if (bytes.empty() || (at(0) & 0xf0) != 0x30 || (at(0) & 0x06) == 0) return std::nullopt;
-  std::size_t topic = 1;  // behind the remaining length, of one to four bytes
-  while (topic < bytes.size() && topic < 4 && (at(topic) & 0x80) != 0) ++topic;
-  ++topic;
-  if (topic + 2 > bytes.size()) return std::nullopt;
-  const std::size_t id = topic + 2 + (at(topic) << 8 | at(topic + 1));
-  if (id + 2 > bytes.size()) return std::nullopt;
-  return Published{(at(0) & 0x06) >> 1, static_cast<std::uint16_t>(at(id) << 8 | at(id + 1))};
-}
 
 }  // namespace
 
@@ -266,7 +249,7 @@ bool Link::note_ack(std::string_view bytes) {
 }
 
 void Link::note_publish(std::string_view bytes) {
-  const auto published = parse_publish(bytes);
+  const auto published = read_publish_head(bytes);
   if (!published) return;
   if (published->qos == 2) {
     exactly_once_.insert(published->packet_id);

@@ -28,6 +28,8 @@ endforeach()
 
 file(RENAME ${WORK}/new/${project} ${WORK}/${project})
 run("./test of a new project fails" ${WORK}/${project}/test)
+run("triggers.toml of a new project is refused"
+    ${BUILD}/bin/triggerd --config ${WORK}/${project}/triggers.toml --check)
 file(COPY_FILE ${WORK}/${project}/build/${project}.so ${WORK}/${project}.so)
 set(FILE ${WORK}/${project}.so)
 include(${EXPORTS})

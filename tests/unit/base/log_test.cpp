@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <regex>
 
@@ -63,10 +64,45 @@ TEST(LogTest, WritesAnObjectForMachines) {
   log->warn("message.rejected", {{"topic", "a\\b"}}, "caf\xC3\xA9 \"{}\"", "x");
   EXPECT_EQ(without_time(output.text()),
             R"({"time":"TIME","level":"warn","runtime":"edge \"1\"","event":"message.rejected",)"
-            R"("topic":"a\\b","message":")"
+            R"("topic":"a\\b","text":")"
             "caf\xC3\xA9 "
             R"(\"x\""})"
             "\n");
+}
+
+// It was "message" twice, for the text and for the message's id, and readers keep one of them.
+TEST(LogTest, AnObjectHasEachMemberOnce) {
+  const CapturedOutput output;
+  make_log(LogLevel::info, LogFormat::json, "edge-1")
+      ->warn("message.retry", {{"trigger", "t"}, {"message", "id-1"}}, "again");
+  EXPECT_EQ(without_time(output.text()),
+            R"({"time":"TIME","level":"warn","runtime":"edge-1","event":"message.retry",)"
+            R"("trigger":"t","message":"id-1","text":"again"})"
+            "\n");
+}
+
+TEST(LogTest, NoValueCanForgeAField) {
+  const CapturedOutput output;
+  make_log(LogLevel::info, LogFormat::text, "edge-1")
+      ->warn("message.retry", {{"trigger", "t"}, {"topic", "a] [trigger=x \"q\\"}, {"none", ""}},
+             "again");
+  EXPECT_EQ(without_time(output.text()),
+            "TIME warn  message.retry          again  "
+            "[trigger=t topic=\"a] [trigger=x \\\"q\\\\\" none=\"\"]\n");
+}
+
+TEST(LogTest, WhatRepeatsIsHeldBack) {
+  const CapturedOutput output;
+  {
+    const auto log = make_log(LogLevel::info, LogFormat::text, "edge-1");
+    for (int i = 0; i < 1000; ++i) {
+      log->warn("message.retry", {{"trigger", "t"}, {"message", std::to_string(i)}}, "no {}", i);
+    }
+  }
+  const std::string text = output.text();
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 21);
+  EXPECT_NE(text.find("980 more like this within 10s; the last one: no 999"), std::string::npos)
+      << text;
 }
 
 TEST(LogTest, NothingCanForgeALine) {
@@ -81,6 +117,26 @@ TEST(LogTest, NothingCanForgeALine) {
     EXPECT_EQ(text.find('\xff'), std::string::npos);
     EXPECT_NE(text.find("x0ay"), std::string::npos) << text;
   }
+}
+
+// U+202E shows what follows it backwards, in a terminal and in an editor.
+TEST(LogTest, NothingCanTurnALineAround) {
+  constexpr const char* turned = "a\xE2\x80\xAEgpj\xD8\x9C";
+  {
+    const CapturedOutput output;
+    make_log(LogLevel::info, LogFormat::text, "edge-1")
+        ->error("message.dead_letter", {{"topic", turned}}, "{}", turned);
+    EXPECT_EQ(without_time(output.text()),
+              "TIME error message.dead_letter    a\\xe2\\x80\\xaegpj\\xd8\\x9c  "
+              "[topic=a\\xe2\\x80\\xaegpj\\xd8\\x9c]\n");
+  }
+  const CapturedOutput output;
+  make_log(LogLevel::info, LogFormat::json, "edge-1")
+      ->error("message.dead_letter", {{"topic", turned}}, "{}", turned);
+  EXPECT_EQ(without_time(output.text()),
+            R"({"time":"TIME","level":"error","runtime":"edge-1","event":"message.dead_letter",)"
+            R"("topic":"a\u202egpj\u061c","text":"a\u202egpj\u061c"})"
+            "\n");
 }
 
 TEST(LogTest, ALongTextIsCut) {

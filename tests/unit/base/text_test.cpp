@@ -38,8 +38,21 @@ TEST(PrintableTest, ShowsEverythingElseAsHex) {
   EXPECT_EQ(printable(std::string_view("a\n\r\t\x1b\x7f\0b", 8)),
             "a\\x0a\\x0d\\x09\\x1b\\x7f\\x00b");
   EXPECT_EQ(printable("\xff\xC3"), "\\xff\\xc3");
-  EXPECT_EQ(printable("\xC2\x9B"), "\\xc2\\x9b");           // a control character of eight bits
-  EXPECT_EQ(printable("\xC2\xA0"), "\xC2\xA0");             // its neighbour is none
+  EXPECT_EQ(printable("\xC2\x9B"), "\\xc2\\x9b");  // a control character of eight bits
+  EXPECT_EQ(printable("\xC2\xA0"), "\xC2\xA0");    // its neighbour is none
+  for (const char* bidi :
+       {"\xD8\x9C", "\xE2\x80\x8E", "\xE2\x80\x8F", "\xE2\x80\xA8", "\xE2\x80\xA9", "\xE2\x80\xAA",
+        "\xE2\x80\xAE", "\xE2\x81\xA6", "\xE2\x81\xA9"}) {
+    EXPECT_EQ(printable(bidi).substr(0, 2), "\\x");
+  }
+  EXPECT_EQ(printable("a\xE2\x80\xAE"
+                      "b"),
+            "a\\xe2\\x80\\xaeb");
+  // Their neighbours, and the joiner of emoji.
+  for (const char* none : {"\xD8\x9B", "\xD8\x9D", "\xE2\x80\x8D", "\xE2\x80\x90", "\xE2\x80\xA7",
+                           "\xE2\x80\xAF", "\xE2\x81\xA5", "\xE2\x81\xAA"}) {
+    EXPECT_EQ(printable(none), none);
+  }
   EXPECT_EQ(printable("\xED\xA0\x80"), "\\xed\\xa0\\x80");  // half of a surrogate pair
 }
 

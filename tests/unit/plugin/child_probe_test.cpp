@@ -27,8 +27,9 @@ class ChildProbeTest : public testing::Test {
 };
 
 TEST_F(ChildProbeTest, OneThatEndsWellIsWell) {
-  EXPECT_EQ(reason(R"([ "$1 $2" = "--probe /plugins/a.so" ])"), "ok");
-  EXPECT_EQ(reason("head -c 1000000 /dev/zero"), "ok") << "however much it says";
+  EXPECT_EQ(reason(R"([ "$1 $2" = "--probe /plugins/a.so" ] && echo "$2: ok: version 1")"), "ok");
+  EXPECT_EQ(reason("head -c 1000000 /dev/zero; echo; echo a: ok: version 1"), "ok")
+      << "however much it says";
 }
 
 TEST_F(ChildProbeTest, WhatItSaysIsTheReason) {
@@ -36,6 +37,18 @@ TEST_F(ChildProbeTest, WhatItSaysIsTheReason) {
             "is empty");
   EXPECT_EQ(reason("echo 'something else' >&2; exit 1"), "something else");
   EXPECT_EQ(reason("exit 1"), "cannot be loaded; the process that tried said nothing");
+}
+
+TEST_F(ChildProbeTest, WhatThePluginSaidBeforeIsSaidToo) {
+  EXPECT_EQ(reason("echo 'the licence is missing'; echo 'triggerd: error: plugin \"a\": "
+                   "/plugins/a.so cannot work' >&2; exit 1"),
+            "cannot work; it said: the licence is missing");
+}
+
+TEST_F(ChildProbeTest, OneThatExitsIsNotWell) {
+  EXPECT_EQ(reason("exit 0"),
+            "ended the process that loaded it to see whether it can be: by exit, in a constructor, "
+            "its entry function or a destructor");
 }
 
 TEST_F(ChildProbeTest, ASignalIsNamed) {

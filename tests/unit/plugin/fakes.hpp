@@ -161,6 +161,15 @@ class FakeSource final : public WorkSource {
     changed_.notify_all();
     return message;
   }
+  // What waits goes into one call. Before a worker takes anything.
+  void give_batches() { gives_batches_ = true; }
+  void take_more(std::vector<const trigger_message*>& batch) override {
+    const std::lock_guard lock(mutex_);
+    if (!gives_batches_) return;
+    batch.insert(batch.end(), waiting_.begin(), waiting_.end());
+    taken_ += waiting_.size();
+    waiting_.clear();
+  }
   void answered(const trigger_message& message, Answer answer) override {
     const std::lock_guard lock(mutex_);
     answered_.push_back({{message.topic.ptr, message.topic.len}, std::move(answer)});
@@ -194,6 +203,7 @@ class FakeSource final : public WorkSource {
   std::deque<Held> held_;  // a deque: messages stay where they are
   std::deque<const trigger_message*> waiting_;
   std::vector<Answered> answered_;
+  bool gives_batches_ = false;
   std::size_t taken_ = 0;
   std::size_t takes_ = 0;
 };

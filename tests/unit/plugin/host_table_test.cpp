@@ -5,7 +5,9 @@
 #include <cstring>
 #include <future>
 #include <thread>
+#include <vector>
 
+#include "plugin/trace_context.hpp"
 #include "unit/plugin/fakes.hpp"
 
 namespace triggerd::plugin {
@@ -50,6 +52,34 @@ class HostTableTest : public testing::Test {
   std::shared_ptr<Completions> completions_ = std::make_shared<Completions>("fixture", log_);
   HostTable table_{"fixture", "alarms", log_, behind_, completions_};
 };
+
+TEST_F(HostTableTest, ALineSaysWhichMessageTheServiceIsAt) {
+  const std::string_view parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  trigger_property property{};
+  property.id = 0x26;
+  property.name = text("traceparent");
+  property.value = {reinterpret_cast<const std::uint8_t*>(parent.data()), parent.size()};
+  trigger_message message{};
+  message.id = text("id-1");
+  {
+    const CurrentMessage current(message);
+    host().log(ctx(), TRIGGER_LOG_INFO, text("without"));
+    message.properties = &property;
+    message.property_count = 1;
+    host().log(ctx(), TRIGGER_LOG_INFO, text("with"));
+    std::thread([this] { host().log(ctx(), TRIGGER_LOG_INFO, text("elsewhere")); }).join();
+  }
+  host().log(ctx(), TRIGGER_LOG_INFO, text("after"));
+  using Fields = std::map<std::string, std::string>;
+  const Fields own{{"plugin", "fixture"}, {"trigger", "alarms"}};
+  Fields of_message = own;
+  of_message["message"] = "id-1";
+  Fields traced = of_message;
+  traced["trace_id"] = "0af7651916cd43dd8448eb211c80319c";
+  std::vector<Fields> found;
+  for (const LogLine& line : log_.lines("plugin.log")) found.push_back(line.fields);
+  EXPECT_EQ(found, (std::vector<Fields>{of_message, traced, own, own}));
+}
 
 TEST_F(HostTableTest, SaysWhatItIs) {
   EXPECT_EQ(host().struct_size, sizeof(trigger_host));

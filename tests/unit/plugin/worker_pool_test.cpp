@@ -3,16 +3,19 @@
 #include <gtest/gtest.h>
 #include <pthread.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <cstring>
 #include <functional>
 #include <future>
+#include <initializer_list>
 #include <memory>
 #include <mutex>
 #include <set>
 #include <stdexcept>
 #include <thread>
 
+#include "plugin/trace_context.hpp"
 #include "unit/plugin/fakes.hpp"
 
 namespace triggerd::plugin {
@@ -39,6 +42,18 @@ std::unique_ptr<WorkerPool> start(Handle& handle, FakeSource& source, unsigned c
   auto pool = WorkerPool::start(service(handle), source, count, "w:alarms");
   EXPECT_TRUE(pool);
   return std::move(*pool);
+}
+
+TEST(WorkerPool, TheThreadKnowsItsMessageForAsLongAsTheServiceHasIt) {
+  std::vector<const trigger_message*> seen;
+  Handle handle = [&seen](const trigger_message& message, trigger_result&) -> std::int32_t {
+    seen = {&message, CurrentMessage::get()};
+    return TRIGGER_OK;
+  };
+  trigger_message message{};
+  EXPECT_EQ(call_handle(service(handle), message).code, TRIGGER_OK);
+  EXPECT_EQ(seen, (std::vector<const trigger_message*>{&message, &message}));
+  EXPECT_EQ(CurrentMessage::get(), nullptr);
 }
 
 TEST(WorkerPool, AnswersWhatTheServiceSays) {
@@ -234,6 +249,89 @@ TEST_F(CutOffTest, OneThatHangsDoesNotKeepTheOthers) {
   ASSERT_TRUE(gone_->wait());
   EXPECT_EQ(source.answers(1).size(), 1u) << "the late answer is dropped";
   EXPECT_EQ(source.takes(), takes);
+}
+
+// ---- handle_batch ----
+
+// A service that also has handle_batch; it gives the topic's length as the verdict.
+class Batching {
+ public:
+  WorkerPool::Service service() {
+    return {.handle = [](void*, const trigger_message*, trigger_result*) -> std::int32_t {
+              return TRIGGER_OK;
+            },
+            .instance = this,
+            .handle_batch =
+                [](void* instance, const trigger_message* const* messages,
+                   trigger_result* const* results, std::size_t count) {
+                  static_cast<Batching*>(instance)->handle(messages, results, count);
+                }};
+  }
+  std::size_t calls() const { return calls_; }
+  bool throws = false;
+
+ private:
+  void handle(const trigger_message* const* messages, trigger_result* const* results,
+              std::size_t count) {
+    ++calls_;
+    for (std::size_t i = 0; i < count; ++i) {
+      EXPECT_EQ(results[i]->struct_size, sizeof(trigger_result));
+      EXPECT_EQ(results[i]->code, TRIGGER_RETRY) << "beforehand";
+      EXPECT_EQ(results[i]->reason[0], '\0');
+      const std::string_view topic(messages[i]->topic.ptr, messages[i]->topic.len);
+      if (topic == "unanswered") continue;
+      results[i]->code = topic == "pending" ? TRIGGER_PENDING : TRIGGER_REJECT;
+      results[i]->retry_after_ms = 7;
+      std::strcpy(results[i]->reason, "so");
+    }
+    if (throws) throw std::runtime_error("rolled back");
+  }
+  std::atomic<std::size_t> calls_{0};
+};
+
+// Messages that are there when the worker comes are one batch.
+std::vector<FakeSource::Answered> answers_of_a_batch(Batching& batching,
+                                                     std::initializer_list<const char*> topics) {
+  FakeSource source;
+  source.give_batches();
+  for (const char* topic : topics) source.push(topic);
+  auto pool = WorkerPool::start(batching.service(), source, 1, "w:alarms");
+  EXPECT_TRUE(pool);
+  auto answers = source.answers(topics.size());
+  EXPECT_TRUE((*pool)->join(soon()));
+  return answers;
+}
+
+TEST(WorkerPool, ABatchIsOneCallWithAVerdictForEach) {
+  Batching batching;
+  const auto answers = answers_of_a_batch(batching, {"a", "pending", "unanswered"});
+  EXPECT_EQ(batching.calls(), 1U);
+  ASSERT_EQ(answers.size(), 3U);
+  EXPECT_EQ(answers[0].answer.code, TRIGGER_REJECT);
+  EXPECT_EQ(answers[0].answer.retry_after_ms, 7U);
+  EXPECT_EQ(answers[0].answer.reason, "so");
+  EXPECT_EQ(answers[1].answer.code, TRIGGER_PENDING);
+  EXPECT_EQ(answers[2].answer.code, TRIGGER_RETRY) << "what is not answered comes again";
+}
+
+TEST(WorkerPool, AMessageAloneGoesToHandle) {
+  Batching batching;
+  const auto answers = answers_of_a_batch(batching, {"a"});
+  EXPECT_EQ(batching.calls(), 0U);
+  ASSERT_EQ(answers.size(), 1U);
+  EXPECT_EQ(answers[0].answer.code, TRIGGER_OK);
+}
+
+TEST(WorkerPool, ABatchThatThrowsComesAgainAsAWhole) {
+  Batching batching;
+  batching.throws = true;
+  const auto answers = answers_of_a_batch(batching, {"a", "b"});
+  ASSERT_EQ(answers.size(), 2U);
+  for (const auto& [topic, answer] : answers) {
+    EXPECT_EQ(answer.code, TRIGGER_RETRY);
+    EXPECT_EQ(answer.retry_after_ms, 0U);
+    EXPECT_EQ(answer.reason, "the service threw an exception through the C ABI: rolled back");
+  }
 }
 
 }  // namespace

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from bench import charts, installation, machine, measuring, micro, report
 from bench.processes import Failure
-from bench.scenarios import end_to_end, footprint, growth, ingest, later, reload, work
+from bench.scenarios import end_to_end, footprint, growth, ingest, isolation, reload, work
 from bench.scenarios.setting import Paths, Setting
 
 SOURCE = Path(__file__).resolve().parent.parent
 ROOT = SOURCE.parent.parent
-SCENARIOS = ('ingest', 'end-to-end', 'work', 'growth', 'footprint', 'reload')
+SCENARIOS = ('ingest', 'end-to-end', 'work', 'growth', 'footprint', 'reload', 'isolation')
 
 
 def arguments():
@@ -48,7 +48,7 @@ def arguments():
 def plan(setting, only):
     """Scenarios with the cells that were asked for."""
     scenarios = [module.scenario(setting)
-                 for module in (ingest, end_to_end, work, growth, footprint, reload)]
+                 for module in (ingest, end_to_end, work, growth, footprint, reload, isolation)]
     if only:
         for scenario in scenarios:
             asked = [each.partition(':')[2] for each in only
@@ -57,7 +57,7 @@ def plan(setting, only):
             scenario.cells = [cell for cell in scenario.cells
                               if any(cell.name == part or (part not in names and part in cell.name)
                                      for part in asked)]
-    return [scenario for scenario in scenarios if scenario.cells] + later.scenarios(setting)
+    return [scenario for scenario in scenarios if scenario.cells]
 
 
 def install(chosen, paths):
@@ -83,8 +83,7 @@ def measure(scenarios, repetitions, paths):
             done.append(measuring.measure_cell(cell, repetitions, paths.work,
                                                lambda line: print(f'    {line}', flush=True)))
         results.append({'scenario': scenario.name, 'title': scenario.title,
-                        'about': scenario.about, 'slot': scenario.slot,
-                        'reasons': scenario.reasons, 'cells': done})
+                        'about': scenario.about, 'reasons': scenario.reasons, 'cells': done})
     return results
 
 
@@ -98,7 +97,7 @@ def main():
     scenarios = plan(setting, chosen.only)  # for a look; the build may still change it
     if chosen.list:
         for scenario in scenarios:
-            print(f'{scenario.name:12} {scenario.slot or scenario.title}')
+            print(f'{scenario.name:12} {scenario.title}')
             for cell in scenario.cells:
                 print(f'  {cell.name:20} {cell.group}: {cell.title}')
         return 0
@@ -144,7 +143,8 @@ def run(chosen, setting):
         'versions': machine.versions(ROOT, setting.rivals),
         'default': setting.default.name,
         'contenders': [{'name': each.name, 'title': each.title, 'guarantee': each.guarantee}
-                       for each in [*setting.everybody, setting.ceiling]],
+                       for each in [*setting.everybody, isolation.contender(setting),
+                                    setting.ceiling]],
         'scenarios': results,
         'pieces': pieces,
         'ahead': report.ahead(results),

@@ -42,7 +42,6 @@ class Scenario:
     title: str
     about: str  # for the report: what is measured, and how to read it
     cells: list
-    slot: str = ''  # why there are no cells yet
     reasons: dict = field(default_factory=dict)  # group -> why its cost is not flat
 
 

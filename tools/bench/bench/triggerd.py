@@ -10,12 +10,13 @@ READY_WITHIN = 60.0  # seconds; a thousand triggers or a million messages take s
 
 class Triggerd(Contender):
     def __init__(self, name, title, guarantee, program, plugins, acknowledge='durable',
-                 sync='disk'):
+                 sync='disk', isolated=False):
         super().__init__(name, title, guarantee, ours=True)
         self._program = program
         self._plugins = plugins
         self.acknowledge = acknowledge
         self.sync = sync
+        self._isolated = isolated
         # With "finished" all that is acknowledged is handled.
         self.drains = acknowledge != 'finished'
 
@@ -69,6 +70,7 @@ class Triggerd(Contender):
             f'hot_reload = {str(extra.get("hot_reload", False)).lower()}',
             f'drain_timeout = "{extra.get("drain_timeout", "10s")}"',
             f'state_dir = "{extra.get("state_dir", "state")}"',
+            '[admin]', 'listen = ""', 'socket = ""',
             '[inbox]', f'sync = "{self.sync}"', 'max_size = "16GiB"',
             '[aliases.bench]', f'host = "{job.url}"', 'client_id = "bench"',
             'max_packet_size = "16MiB"',
@@ -88,6 +90,8 @@ class Triggerd(Contender):
             '[[triggers]]', f'name = "t{number}"', 'alias = "bench"', 'service = "bench"',
             'topics = [', *topics, ']', f'acknowledge = "{self.acknowledge}"',
         ]
+        if self._isolated:
+            text += ['isolation = "process"']
         if job.concurrency > 1:
             text += ['order = "none"', f'concurrency = {job.concurrency}']
         if job.queue_capacity:
@@ -98,6 +102,12 @@ class Triggerd(Contender):
         if job.work_us:
             text += [f'work = "{job.work_us}us"']
         return text
+
+
+def isolated(mode, paths):
+    """The default mode, with its services in processes of their own."""
+    return Triggerd(f'{mode.name}-isolated', f'{mode.title}, isolated', mode.guarantee,
+                    mode.file(), paths.programs, mode.acknowledge, mode.sync, isolated=True)
 
 
 def modes(paths):

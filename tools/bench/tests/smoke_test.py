@@ -11,8 +11,7 @@ from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parent.parent
 BUILD = Path(os.environ.get('BENCH_BUILD', SOURCE.parent.parent / 'build'))
-SCENARIOS = {'ingest', 'end-to-end', 'work', 'growth', 'footprint', 'reload'}
-SLOTS = {'isolation'}
+SCENARIOS = {'ingest', 'end-to-end', 'work', 'growth', 'footprint', 'reload', 'isolation'}
 
 
 class Smoke(unittest.TestCase):
@@ -37,8 +36,6 @@ class Smoke(unittest.TestCase):
 
     def test_every_scenario_is_there(self):
         self.assertEqual({scenario['scenario'] for scenario, _ in self.cells()}, SCENARIOS)
-        self.assertEqual({scenario['scenario'] for scenario in self.whole['scenarios']
-                          if scenario['slot']}, SLOTS)
 
     def test_every_contender_has_all_figures(self):
         for _, cell in self.cells():

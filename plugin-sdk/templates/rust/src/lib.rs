@@ -1,11 +1,13 @@
 //! @NAME@: adds up the numbers that arrive, and publishes the sum after every few of them. Short, and
 //! shows everything that a service may have; take out what you do not need.
 
+use std::ffi::{c_void, CStr};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::Mutex;
 use std::time::Duration;
 use trigger_plugin::{
-    export_plugin, Batch, Context, Error, HandleBatch, Message, Metric, Probe, Publish, Service,
-    SettingError, State, Verdict,
+    export_plugin, Batch, Context, Error, Extension, HandleBatch, Message, Metric, Probe, Publish,
+    Service, SettingError, State, Verdict,
 };
 
 pub struct Sum {
@@ -15,12 +17,21 @@ pub struct Sum {
     quiet: Duration,
     numbers_total: Metric,
     so_far: Mutex<SoFar>,
+    shown: Total,
 }
 
 struct SoFar {
     count: i64,
     sum: i64,
     last_number: Duration, // on the context's monotonic clock
+}
+
+/// What the extension "sum.total/1" shows: an ability of its own, for who knows the id.
+#[repr(C)]
+pub struct Total {
+    struct_size: u32,
+    reserved: u32,
+    total: AtomicI64,
 }
 
 impl Service for Sum {
@@ -36,48 +47,23 @@ impl Service for Sum {
         let quiet = Duration::from_secs(settings.integer_or("quiet_seconds", 60)?.try_into()?);
         let numbers_total = context.counter("numbers_total", "Numbers that were added")?;
         let so_far = Mutex::new(SoFar { count: 0, sum: 0, last_number: context.monotonic() });
-        Ok(Sum { context, topic, every, quiet, numbers_total, so_far })
+        let struct_size = std::mem::size_of::<Total>() as u32;
+        let shown = Total { struct_size, reserved: 0, total: AtomicI64::new(0) };
+        Ok(Sum { context, topic, every, quiet, numbers_total, so_far, shown })
     }
 
     fn handle(&self, message: Message<'_>) -> Verdict {
-        let number = match parse(&message) {
-            Ok(number) => number,
-            Err(verdict) => return verdict,
-        };
-        let mut so_far = self.so_far.lock().unwrap();
-        self.add(&mut so_far, number);
-        if so_far.count % self.every != 0 {
-            return Verdict::ok();
-        }
-
-        // Ok only once the server has the sum: until then the message is pending, and a failure
-        // brings it back. The callback comes on another thread.
-        let sum = so_far.sum.to_string();
-        let completion = message.completion();
-        let publish = Publish::new(&self.topic, sum.as_bytes());
-        let sent = self.context.publish_then(&publish, move |outcome| {
-            completion.complete(Verdict::from_publish(outcome));
-        });
-        match sent {
-            Ok(()) => Verdict::pending(),
-            Err(error) => Verdict::from_publish(Err(error)),
-        }
+        self.take(&mut self.so_far.lock().unwrap(), message)
     }
 }
 
 // Optional: several messages at once, where one transaction is cheaper than many. Each has its own
-// verdict; what is not answered comes again.
+// verdict; what is not answered comes again. A message that is alone goes to handle().
 impl HandleBatch for Sum {
     fn handle_batch(&self, batch: &mut Batch<'_>) {
         let mut so_far = self.so_far.lock().unwrap();
         for at in 0..batch.len() {
-            let verdict = match parse(&batch.message(at)) {
-                Ok(number) => {
-                    self.add(&mut so_far, number);
-                    Verdict::ok()
-                }
-                Err(verdict) => verdict,
-            };
+            let verdict = self.take(&mut so_far, batch.message(at));
             batch.answer(at, verdict);
         }
     }
@@ -111,14 +97,51 @@ impl State for Sum {
         let mut so_far = self.so_far.lock().unwrap();
         so_far.count = count.parse()?;
         so_far.sum = sum.parse()?;
+        self.shown.total.store(so_far.sum, Ordering::Relaxed);
         Ok(())
     }
 }
 
+// Optional: the service's own extension.
+impl Extension for Sum {
+    fn extension(&self, id: &CStr) -> *const c_void {
+        if id.to_bytes() == b"sum.total/1" {
+            &self.shown as *const Total as *const c_void
+        } else {
+            std::ptr::null()
+        }
+    }
+}
+
 impl Sum {
+    fn take(&self, so_far: &mut SoFar, message: Message<'_>) -> Verdict {
+        let number = match parse(&message) {
+            Ok(number) => number,
+            Err(verdict) => return verdict,
+        };
+        self.add(so_far, number);
+        if so_far.count % self.every != 0 {
+            return Verdict::ok();
+        }
+
+        // Ok only once the server has the sum: until then the message is pending, and a failure
+        // brings it back. The callback comes on another thread.
+        let sum = so_far.sum.to_string();
+        let completion = message.completion();
+        let publish = Publish::new(&self.topic, sum.as_bytes());
+        let sent = self.context.publish_then(&publish, move |outcome| {
+            completion.complete(Verdict::from_publish(outcome));
+        });
+        match sent {
+            Ok(()) => Verdict::pending(),
+            Err(error) => Verdict::from_publish(Err(error)),
+        }
+    }
+
     fn add(&self, so_far: &mut SoFar, number: i64) {
         so_far.sum += number;
         so_far.count += 1;
+        self.shown.total.store(so_far.sum, Ordering::Relaxed);
         so_far.last_number = self.context.monotonic();
         self.numbers_total.increment();
     }

@@ -1,5 +1,6 @@
 //! The plugin without a server.
 
+use std::ffi::CStr;
 use std::time::Duration;
 use trigger_plugin::abi::{E_FULL, E_NOT_CONNECTED, OK, REJECT, RETRY};
 use trigger_plugin::testing::{Instance, Message, Plugin, Value};
@@ -46,10 +47,13 @@ fn what_goes_wrong_becomes_a_verdict() {
 
 #[test]
 fn a_batch_has_verdicts_of_its_own() {
-    let instance = run(&[]);
+    let instance = run(&[("every", 2.into())]);
     let attempts = instance.send_batch(vec![number("1"), number("x"), number("3")]);
-    let codes: Vec<i32> = attempts.iter().map(|attempt| attempt.code()).collect();
-    assert_eq!(codes, [OK, REJECT, OK]);
+    assert_eq!(attempts[0].code(), OK);
+    assert_eq!(attempts[1].code(), REJECT);
+    assert!(attempts[2].is_pending(), "the server does not have the sum yet");
+    instance.finish_publish(0);
+    assert_eq!(attempts[2].code(), OK);
 }
 
 #[test]
@@ -73,6 +77,22 @@ fn the_successor_goes_on() {
     after.start().unwrap();
     after.send(number("2"));
     assert_eq!(after.publishes()[0].payload, b"42");
+}
+
+#[test]
+fn the_total_is_an_extension() {
+    #[repr(C)]
+    struct Total {
+        struct_size: u32,
+        reserved: u32,
+        total: i64,
+    }
+    let instance = run(&[]);
+    let id = |text: &'static [u8]| CStr::from_bytes_with_nul(text).unwrap();
+    assert!(instance.extension(id(b"sum.total/2\0")).is_null());
+    let shown = instance.extension(id(b"sum.total/1\0")) as *const Total;
+    instance.send(number("42"));
+    assert_eq!(unsafe { (*shown).total }, 42);
 }
 
 #[test]

@@ -19,8 +19,8 @@ On a real mosquitto, QoS 1: from the start of the process to its subscription at
 triggerd: the last one before it is ready), memory one second later, the most memory after a load
 of 10 k messages/s, and the time from SIGTERM to the end. The empty clients end where they stand;
 triggerd finishes what is in flight and says goodbye to the server. The size is that of the stripped
-program file; programs on Node.js are folders, and have none here. There is no container image yet: its
-size belongs here once there is one.'''
+program file; programs on Node.js are folders, and have none here. The container image is not measured
+here: tools/container/test builds it and holds its size to a bound.'''
 
 
 def _size(program, folder):

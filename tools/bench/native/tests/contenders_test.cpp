@@ -113,7 +113,7 @@ TEST(Contender, SaysWhyItCannotConnect) {
 
 std::string configuration(const Broker& broker, int qos, const std::string& settings) {
   return fmt::format(
-      "[runtime]\nname = \"bench\"\nplugin_dirs = [\"{}\"]\n"
+      "[runtime]\nname = \"bench\"\nplugin_dirs = [\"{}\"]\n[admin]\nlisten = \"\"\n"
       "[aliases.a]\nhost = \"{}\"\nclient_id = \"bench\"\n"
       "[[triggers]]\nname = \"t\"\nalias = \"a\"\nservice = \"bench\"\n"
       "topics = [{{ filter = \"bench/#\", qos = {} }}]\n[triggers.settings]\n{}\n",

@@ -1,0 +1,61 @@
+// What the service needs of a database, whichever it is.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "parameter.hpp"
+#include "settings.hpp"
+
+namespace sql {
+
+using TimePoint = std::chrono::steady_clock::time_point;
+
+// What became of a row.
+enum class Fate {
+  stored,    // and committed
+  rejected,  // the row is at fault: it would be refused every time
+  again      // something else is; whether it was committed may be unknown
+};
+
+struct Outcome {
+  Fate fate = Fate::again;
+  std::string reason;
+};
+
+// The database cannot be used now.
+class Unreachable : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// The database does not understand the statement.
+class StatementRefused : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// A connection with its prepared statement. One thread at a time. No function goes on past its
+// deadline.
+class Session {
+ public:
+  Session() = default;
+  virtual ~Session() = default;
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // Whether it may be used again, as far as one can know without asking the server.
+  virtual bool usable() = 0;
+  // Runs the statement for each row, in their order and in one transaction. A row that is rejected
+  // leaves the others as they are. One outcome a row.
+  virtual std::vector<Outcome> store(const std::vector<const Row*>& rows, TimePoint deadline) = 0;
+  // Asks the database something. Throws Unreachable.
+  virtual void probe(TimePoint deadline) = 0;
+};
+
+// Both throw Unreachable or StatementRefused.
+std::unique_ptr<Session> open_postgresql(const Settings& settings, TimePoint deadline);
+std::unique_ptr<Session> open_sqlite(const Settings& settings, TimePoint deadline);
+
+}  // namespace sql

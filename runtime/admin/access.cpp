@@ -1,0 +1,104 @@
+#include "admin/access.hpp"
+
+#include <fmt/core.h>
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
+#include <strings.h>
+
+#include <algorithm>
+
+#include "admin/problem.hpp"
+#include "base/text.hpp"
+
+namespace triggerd::admin {
+namespace {
+
+bool equal_but_for_case(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && ::strncasecmp(a.data(), b.data(), a.size()) == 0;
+}
+
+bool all_digits(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+}  // namespace
+
+std::string_view host_of(std::string_view authority) {
+  if (!authority.empty() && authority.front() == '[') {
+    const std::size_t end = authority.find(']');
+    if (end == std::string_view::npos) return {};
+    const std::string_view rest = authority.substr(end + 1);
+    if (!rest.empty() && (rest.front() != ':' || !all_digits(rest.substr(1)))) return {};
+    return authority.substr(1, end - 1);
+  }
+  const std::size_t colon = authority.find(':');
+  if (colon == std::string_view::npos) return authority;
+  return all_digits(authority.substr(colon + 1)) ? authority.substr(0, colon) : std::string_view();
+}
+
+bool is_loopback_name(std::string_view host) {
+  return equal_but_for_case(host, "localhost") || host == "127.0.0.1" || host == "::1";
+}
+
+Access::Access(std::string_view token, std::string listen_host)
+    : needs_token_(!token.empty()),
+      token_(digest_of(token)),
+      listen_host_(std::move(listen_host)) {}
+
+Access::Digest Access::digest_of(std::string_view text) {
+  Digest digest;
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
+  return digest;
+}
+
+bool Access::has_token(const Request& request) const {
+  const std::string_view header = request.header("authorization");
+  constexpr std::string_view kScheme = "Bearer ";
+  if (!equal_but_for_case(header.substr(0, kScheme.size()), kScheme)) return false;
+  std::string_view given = header.substr(kScheme.size());
+  while (!given.empty() && given.front() == ' ') given.remove_prefix(1);
+  const Digest digest = digest_of(given);
+  return CRYPTO_memcmp(digest.data(), token_.data(), digest.size()) == 0;
+}
+
+std::optional<Reply> Access::refuse_foreign(const Request& request) const {
+  const std::string_view authority = request.header("host");
+  const std::string_view host = host_of(authority);
+  if (!is_loopback_name(host) && (host.empty() || !equal_but_for_case(host, listen_host_))) {
+    return problem(403, fmt::format("\"{}\" is not a name of this address; use localhost, "
+                                    "127.0.0.1 or [::1], or set [admin] token_file",
+                                    printable(authority)));
+  }
+  const std::string_view origin = request.header("origin");
+  if (!origin.empty() && !equal_but_for_case(origin, fmt::format("http://{}", authority)) &&
+      !equal_but_for_case(origin, fmt::format("https://{}", authority))) {
+    return problem(403, fmt::format("a page of {} may not ask here", printable(origin)));
+  }
+  // A page may still have a link to the console.
+  const std::string_view site = request.header("sec-fetch-site");
+  if ((site == "cross-site" || site == "same-site") &&
+      request.header("sec-fetch-mode") != "navigate") {
+    return problem(403, "a page of another site may not ask here");
+  }
+  return std::nullopt;
+}
+
+std::optional<Reply> Access::refuse(Request& request, bool open) const {
+  if (request.via == Via::unix_socket) {
+    request.authorized = true;
+    return std::nullopt;
+  }
+  if (needs_token_) {
+    request.authorized = has_token(request);
+    if (request.authorized || open) return std::nullopt;
+    return problem(401,
+                   "send \"Authorization: Bearer TOKEN\" with the token of [admin] token_file");
+  }
+  // Elsewhere without a token nothing listens; should it ever, nobody is let in.
+  if (request.via != Via::loopback) return problem(401, "set [admin] token_file");
+  if (auto refused = refuse_foreign(request)) return refused;
+  request.authorized = true;
+  return std::nullopt;
+}
+
+}  // namespace triggerd::admin

@@ -1,0 +1,153 @@
+#include "admin/admin.hpp"
+
+#include <exception>
+#include <utility>
+
+#include "admin/access.hpp"
+#include "admin/api.hpp"
+#include "admin/metrics.hpp"
+#include "admin/server.hpp"
+#include "admin/unix_socket.hpp"
+#include "admin/workers.hpp"
+#include "base/text.hpp"
+
+namespace triggerd::admin {
+namespace {
+
+class RunningAdmin final : public Admin, private Application {
+ public:
+  RunningAdmin(const AdminOptions& options, trigger::Administration& runtime, Log& log)
+      : log_(log),
+        access_(options.token, options.listen ? options.listen->host : std::string()),
+        hub_(runtime),
+        server_(Server::make(*this, log)) {
+    add_all_routes(router_, runtime, hub_);
+  }
+  ~RunningAdmin() override { (void)stop(); }
+
+  Result<> listen(const AdminOptions& options) {
+    if (options.listen) {
+      if (auto listens = server_->listen_tcp(options.listen->host, options.listen->port);
+          !listens) {
+        return listens;
+      }
+      if (options.token.empty() && !server_->listens_on_loopback()) {
+        return fail(
+            "[admin] listen = \"{}\" is open to other machines: write token_file, or "
+            "listen on 127.0.0.1",
+            to_string(*options.listen));
+      }
+    }
+    if (!options.socket.empty()) {
+      auto socket = UnixListener::listen(options.socket);
+      if (!socket) return tl::make_unexpected(socket.error());
+      socket_.emplace(std::move(*socket));
+      if (auto listens = server_->listen_unix(socket_->take()); !listens) return listens;
+    }
+    server_->start();
+    return {};
+  }
+
+  std::uint16_t port() const override { return server_->port(); }
+
+  bool stop() override {
+    hub_.stop();
+    server_->stop();
+    socket_.reset();
+    return workers_.stop(system_clock().now() + Millis(1'000));
+  }
+
+ private:
+  // [admin-http]
+  std::optional<Reply> refuse(Request& request) override {
+    auto found = router_.find(request);
+    const auto* const* route = std::get_if<const Route*>(&found);
+    // Whether there is such a path is nobody's business who may not ask.
+    if (auto refused = access_.refuse(request, route != nullptr && (*route)->open)) {
+      return hardened(std::move(*refused));
+    }
+    if (route == nullptr) return hardened(std::move(std::get<Reply>(found)));
+    return std::nullopt;
+  }
+
+  // [admin-http]
+  void answer(Request request, Done done) override {
+    const auto found = router_.find(request);
+    const Route& route = *std::get<const Route*>(found);
+    const bool accepted = workers_.run(
+        route.lane,
+        [this, &route, done, request = std::move(request)] { done(run(route, request)); });
+    if (!accepted) done(hardened(problem(503, "too many requests wait already; ask again later")));
+  }
+
+  // [worker]
+  Reply run(const Route& route, const Request& request) {
+    // What the standard library and the JSON library throw ends here.
+    try {
+      Reply reply = route.handler(request);
+      if (route.method != "GET") {
+        log_.debug("admin.request", {{"by", who(request)}}, "{} {}: {}", request.method,
+                   printable(request.target), reply.status);
+      }
+      return hardened(std::move(reply));
+    } catch (const std::exception& error) {
+      log_.error("admin.failed", {}, "{} {}: {}", request.method, printable(request.target),
+                 error.what());
+      return hardened(problem(500, error.what()));
+    }
+  }
+
+  // For browsers; everybody else does not mind.
+  static Reply hardened(Reply reply) {
+    reply.headers.emplace_back("X-Content-Type-Options", "nosniff");
+    reply.headers.emplace_back("Referrer-Policy", "no-referrer");
+    reply.headers.emplace_back("Cross-Origin-Resource-Policy", "same-origin");
+    bool says_caching = false;
+    for (const auto& [name, value] : reply.headers) says_caching |= name == "Cache-Control";
+    if (!says_caching) reply.headers.emplace_back("Cache-Control", "no-store");
+    return reply;
+  }
+
+  Log& log_;
+  const Access access_;
+  Router router_;
+  Workers workers_;
+  EventHub hub_;
+  std::optional<UnixListener> socket_;
+  std::unique_ptr<Server> server_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Admin>> Admin::start(const AdminOptions& options,
+                                            trigger::Administration& administration, Log& log) {
+  auto admin = std::make_unique<RunningAdmin>(options, administration, log);
+  if (auto listens = admin->listen(options); !listens) {
+    return tl::make_unexpected(listens.error());
+  }
+  if (options.listen) {
+    config::ListenAddress address = *options.listen;
+    address.port = admin->port();
+    log.info("admin.listening", {{"address", to_string(address)}}, "http://{}/",
+             to_string(address));
+  }
+  if (!options.socket.empty()) {
+    log.info("admin.listening", {{"socket", options.socket.string()}}, "on a socket for its owner");
+  }
+  return admin;
+}
+
+void add_all_routes(Router& router, trigger::Administration& runtime, EventHub& hub) {
+  add_status_routes(router, runtime);
+  add_definition_routes(router, runtime);
+  add_try_routes(router, runtime);
+  add_plugin_routes(router, runtime);
+  add_dead_letter_routes(router, runtime);
+  add_event_routes(router, hub);
+  router.get("/metrics", [&runtime](const Request&) {
+    return Reply{200, std::string(kMetricsType), metrics_text(runtime, system_clock().wall())};
+  });
+  add_file_routes(router);
+}
+
+}  // namespace triggerd::admin

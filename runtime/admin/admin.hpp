@@ -1,0 +1,59 @@
+// admin/: the HTTP side of the administrator. It sees the runtime through
+// trigger/administration.hpp and nothing else of it.
+//
+//   admin.hpp         all of it, started and stopped
+//   http.hpp          a request and a reply, as plain values
+//   server.hpp        sockets to requests: the only file that knows the HTTP library is server.cpp
+//   unix_socket.hpp   the socket in state_dir, and what may be replaced there
+//   access.hpp        who may ask: token, Host, Origin
+//   router.hpp        which handler answers what, and which of the workers runs it
+//   workers.hpp       the threads that handlers run on
+//   api.hpp           the handlers of /api/v1, /healthz and /readyz; api_*.cpp
+//   json.hpp          what the seam says as JSON; body.hpp: the JSON of requests, field by field
+//   problem.hpp       errors as application/problem+json
+//   metrics.hpp       /metrics
+//   event_stream.hpp  one client's server-sent events; event_hub.hpp: from the runtime to all
+//   embedded.hpp      the console's files and openapi.yaml, which are in the binary
+//
+// Threads: "admin-http" has all sockets and never blocks. Handlers run on a few workers (Workers),
+// since what they call may wait for the inbox, for other changes or for a server. "admin-events"
+// takes events from the runtime while somebody listens. All of them are nicer than the threads that
+// handle messages, and none holds a lock of those for longer than the seam says.
+//
+// What people see is in docs/http-api.md, docs/metrics.md and docs/openapi.yaml.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "config/config.hpp"
+#include "trigger/administration.hpp"
+
+namespace triggerd::admin {
+
+struct AdminOptions {
+  std::optional<config::ListenAddress> listen;
+  std::filesystem::path socket;  // empty: none
+  std::string token;             // empty: none; then `listen` has to be loopback
+};
+
+class Admin {
+ public:
+  // Listens from here on. The error says what to change. `administration` and `log` outlive it.
+  static Result<std::unique_ptr<Admin>> start(const AdminOptions& options,
+                                              trigger::Administration& administration, Log& log);
+  virtual ~Admin() = default;
+
+  // The port that `listen` got, which the kernel chose for port 0; 0 without TCP.
+  virtual std::uint16_t port() const = 0;
+  // Closes all connections and waits for requests in work, for a second. False: one has not come
+  // back, and only the end of the process ends it; then this object must not be destroyed.
+  [[nodiscard]] virtual bool stop() = 0;
+};
+
+}  // namespace triggerd::admin

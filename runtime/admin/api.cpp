@@ -1,0 +1,68 @@
+#include "admin/api.hpp"
+
+#include <fmt/core.h>
+
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "admin/body.hpp"
+#include "base/text.hpp"
+
+namespace triggerd::admin {
+
+trigger::By who(const Request& request) {
+  const std::string_view said = request.header("x-triggerd-by");
+  return fmt::format("{} ({})", said.empty() ? "http" : printable(said, 64), request.peer);
+}
+
+Reply json_reply(const Json& json, int status) {
+  return {status, "application/json", dump(json)};
+}
+
+Reply done() {
+  return {204, "", ""};
+}
+
+bool flag_parameter(const Request& request, const char* name, std::vector<FieldError>& errors) {
+  const std::string* value = request.parameter(name);
+  if (value == nullptr || *value == "false") return false;
+  if (*value != "true" && !value->empty()) errors.push_back({name, "has to be true or false"});
+  return true;
+}
+
+std::optional<std::int64_t> number_parameter(const Request& request, const char* name,
+                                             std::int64_t least, std::int64_t most,
+                                             std::vector<FieldError>& errors) {
+  const std::string* value = request.parameter(name);
+  if (value == nullptr) return std::nullopt;
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), number);
+  if (error != std::errc() || end != value->data() + value->size() || number < least ||
+      number > most) {
+    errors.push_back({name, fmt::format("has to be a number from {} to {}", least, most)});
+    return std::nullopt;
+  }
+  return number;
+}
+
+std::optional<Wall> moment_parameter(const Request& request, const char* name,
+                                     std::vector<FieldError>& errors) {
+  const std::string* value = request.parameter(name);
+  if (value == nullptr || value->empty()) return std::nullopt;
+  const auto at = parse_moment(*value, system_clock().wall());
+  if (!at) {
+    errors.push_back({name, "has to be a duration (\"1h\") or a time (\"2026-01-31T12:00:00Z\")"});
+  }
+  return at;
+}
+
+std::string text_parameter(const Request& request, const char* name) {
+  const std::string* value = request.parameter(name);
+  return value == nullptr ? std::string() : *value;
+}
+
+Reply bad_parameters(const std::vector<FieldError>& errors) {
+  return problem(400, fmt::format("{}: {}", errors.front().field, errors.front().message), errors);
+}
+
+}  // namespace triggerd::admin

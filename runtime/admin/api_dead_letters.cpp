@@ -1,0 +1,132 @@
+// Dead letters: listed, shown, edited, replayed and dropped, one by one or many.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "admin/api.hpp"
+#include "admin/body.hpp"
+#include "base/text.hpp"
+
+namespace triggerd::admin {
+namespace {
+
+using trigger::Administration;
+using trigger::DeadLetterFilter;
+
+std::optional<std::int64_t> number_of(const Request& request) {
+  const std::string& text = request.names[0];
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || number < 1) return std::nullopt;
+  return number;
+}
+
+// A handler that gets the number.
+Handler numbered(std::function<Reply(const Request&, std::int64_t)> handler) {
+  return [handler = std::move(handler)](const Request& request) {
+    const auto number = number_of(request);
+    if (!number) {
+      return problem(404, fmt::format("there is no dead letter \"{}\": they have numbers",
+                                      printable(request.names[0])));
+    }
+    return handler(request, *number);
+  };
+}
+
+Reply list(const Administration& runtime, const Request& request) {
+  std::vector<FieldError> errors;
+  DeadLetterFilter filter;
+  filter.trigger = text_parameter(request, "trigger");
+  filter.since = moment_parameter(request, "since", errors);
+  filter.until = moment_parameter(request, "until", errors);
+  const auto before = number_parameter(request, "before", 1, INT64_MAX, errors);
+  const auto limit = number_parameter(request, "limit", 1, 1'000, errors);
+  const auto bytes = number_parameter(request, "payload_bytes", 0, 1 << 28, errors);
+  if (!errors.empty()) return bad_parameters(errors);
+  const auto payload_bytes = static_cast<std::size_t>(bytes.value_or(256));
+  const std::size_t fit = kPageBytes / std::max<std::size_t>(payload_bytes, 1);
+  const std::size_t wanted =
+      std::clamp<std::size_t>(fit, 1, static_cast<std::size_t>(limit.value_or(100)));
+  const auto page = runtime.dead_letters(filter, before, wanted, payload_bytes);
+  if (!page) return problem(page.error());
+  Json json = {{"items", Json::array()}};
+  for (const auto& letter : page->letters) json["items"].push_back(to_json(letter));
+  if (page->next) json["next"] = *page->next;
+  json["total"] = page->total;
+  return json_reply(json);
+}
+
+Reply show(const Administration& runtime, std::int64_t number) {
+  const auto letter = runtime.dead_letter(number);
+  return letter ? json_reply(to_json(*letter)) : problem(letter.error());
+}
+
+Reply edit(Administration& runtime, const Request& request, std::int64_t number) {
+  Body body(request, true);
+  const auto topic = body.optional_text("topic");
+  const auto payload = body.payload();
+  if (auto refused = body.refused()) return *refused;
+  const auto edited = runtime.edit_dead_letter(number, topic, payload, who(request));
+  return edited ? show(runtime, number) : problem(edited.error());
+}
+
+Reply one(const trigger::Outcome<>& outcome) {
+  return outcome ? done() : problem(outcome.error());
+}
+
+using Many = trigger::Outcome<trigger::DeadLettersDone> (Administration::*)(
+    const DeadLetterFilter&, const trigger::By&, const Administration::Progress&);
+
+Reply many(Administration& runtime, const Request& request, Many verb) {
+  Body body(request, true);
+  const Wall now = system_clock().wall();
+  DeadLetterFilter filter;
+  filter.trigger = body.text("trigger");
+  filter.since = body.moment("since", now);
+  filter.until = body.moment("until", now);
+  if (auto refused = body.refused()) return *refused;
+  const Monotonic end = system_clock().now() + kPortion;
+  std::uint64_t remaining = 0;
+  const auto outcome =
+      (runtime.*verb)(filter, who(request), [&](std::uint64_t so_far, std::uint64_t total) {
+        remaining = total - std::min(so_far, total);
+        return system_clock().now() < end;
+      });
+  if (!outcome) return problem(outcome.error());
+  Json json = {{"done", outcome->done}, {"failed", outcome->failed}};
+  if (!outcome->last_failure.empty()) json["last_failure"] = outcome->last_failure;
+  json["remaining"] = remaining;
+  return json_reply(json);
+}
+
+}  // namespace
+
+void add_dead_letter_routes(Router& router, Administration& runtime) {
+  const std::string base = "/api/v1/dead-letters";
+  router.get(base, [&runtime](const Request& request) { return list(runtime, request); });
+  router.change("POST", base + "/replay", [&runtime](const Request& request) {
+    return many(runtime, request, &Administration::replay_dead_letters);
+  });
+  router.change("POST", base + "/drop", [&runtime](const Request& request) {
+    return many(runtime, request, &Administration::drop_dead_letters);
+  });
+  router.get(base + "/{number}", numbered([&runtime](const Request&, std::int64_t number) {
+               return show(runtime, number);
+             }));
+  router.change("PUT", base + "/{number}",
+                numbered([&runtime](const Request& request, std::int64_t number) {
+                  return edit(runtime, request, number);
+                }));
+  router.change("DELETE", base + "/{number}",
+                numbered([&runtime](const Request& request, std::int64_t number) {
+                  return one(runtime.drop_dead_letter(number, who(request)));
+                }));
+  router.change("POST", base + "/{number}/replay",
+                numbered([&runtime](const Request& request, std::int64_t number) {
+                  return one(runtime.replay_dead_letter(number, who(request)));
+                }));
+}
+
+}  // namespace triggerd::admin

@@ -1,0 +1,66 @@
+// Plugins and packages.
+#include <nlohmann/json.hpp>
+
+#include "admin/api.hpp"
+#include "admin/body.hpp"
+
+namespace triggerd::admin {
+namespace {
+
+using trigger::Administration;
+
+Reply report_reply(const trigger::Outcome<trigger::ReloadReport>& report) {
+  return report ? json_reply(to_json(*report, true)) : problem(report.error());
+}
+
+Reply reload_plugin(Administration& runtime, const Request& request) {
+  std::vector<FieldError> errors;
+  const bool force = flag_parameter(request, "force", errors);
+  if (!errors.empty()) return bad_parameters(errors);
+  const auto reload = runtime.reload_plugin(request.names[0], force, who(request));
+  if (!reload) return problem(reload.error());
+  return json_reply({{"changed", reload->changed},
+                     {"generation", reload->generation},
+                     {"version", reload->version},
+                     {"pause_seconds", reload->pause_seconds}});
+}
+
+// A package brings code, which runs with the runtime's rights: only whoever has those anyway, its
+// own user, may install one.
+std::optional<Reply> refuse_code(const Request& request) {
+  if (request.via == Via::unix_socket) return std::nullopt;
+  return problem(403,
+                 "packages are installed and removed on the Unix socket only: use triggerctl "
+                 "on that machine, as the user that the runtime runs as");
+}
+
+Reply install(Administration& runtime, const Request& request) {
+  if (auto refused = refuse_code(request)) return *refused;
+  Body body(request, true);
+  const std::string archive = body.text("archive", true);
+  const auto values = body.texts("values");
+  const bool downgrade = body.flag("downgrade");
+  if (auto refused = body.refused()) return *refused;
+  return report_reply(runtime.install_package(archive, values, downgrade, who(request)));
+}
+
+}  // namespace
+
+void add_plugin_routes(Router& router, Administration& runtime) {
+  router.change("POST", "/api/v1/plugins/{name}/reload",
+                [&runtime](const Request& request) { return reload_plugin(runtime, request); });
+  router.change("POST", "/api/v1/packages",
+                [&runtime](const Request& request) { return install(runtime, request); });
+  router.change("DELETE", "/api/v1/packages/{name}", [&runtime](const Request& request) {
+    if (auto refused = refuse_code(request)) return *refused;
+    return report_reply(runtime.remove_package(request.names[0], who(request)));
+  });
+  router.change("POST", "/api/v1/packages/{name}/enable", [&runtime](const Request& request) {
+    return report_reply(runtime.enable_package(request.names[0], who(request)));
+  });
+  router.change("POST", "/api/v1/packages/{name}/disable", [&runtime](const Request& request) {
+    return report_reply(runtime.disable_package(request.names[0], who(request)));
+  });
+}
+
+}  // namespace triggerd::admin

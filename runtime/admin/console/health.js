@@ -1,0 +1,44 @@
+// How the runtime, an alias and a trigger are, in a tone and a word. The word is always there:
+// colour alone says nothing to many people.
+import {el, setText} from './dom.js';
+
+export function trouble(status) {
+  if (!status.healthy) return ['down', 'failing'];
+  if (!status.ready) return ['wait', 'not ready'];
+  return ['up', 'all well'];
+}
+
+const tones = {
+  up: 'up', running: 'up', enabled: 'up',
+  connecting: 'wait', subscribing: 'wait', paused: 'wait',
+  waiting: 'down', suspended: 'down', broken: 'down',
+  disabled: 'off', off: 'off',
+};
+export const toneOf = (state) => tones[state] ?? 'off';
+
+const words = {waiting: 'not connected', off: 'idle', up: 'connected'};
+export const aliasWord = (state) => words[state] ?? state;
+
+// A dot and a word; set(state, word) changes them.
+export function stateMark() {
+  const word = el('span', {class: 'state-word'});
+  const node = el('span', {class: 'state'}, el('span', {class: 'dot', 'aria-hidden': 'true'}), word);
+  return {
+    node,
+    set(state, text = state) {
+      node.dataset.tone = toneOf(state);
+      setText(word, text);
+    },
+  };
+}
+
+// Where a definition stands, and whether it can be changed here.
+export function originText(origin) {
+  if (origin.kind === 'managed') return 'made at run time, managed here';
+  const place = origin.file ? `${origin.file}${origin.line ? `:${origin.line}` : ''}` : 'a file';
+  return origin.kind === 'package' ? `package ${origin.package}, ${place}` : place;
+}
+export const isManaged = (origin) => origin.kind === 'managed';
+
+// What waits for anything: for a worker, in one, for a retry, or on the disk only.
+export const backlog = (trigger) => Math.max(trigger.queued + trigger.in_flight + trigger.delayed, trigger.inbox_messages);

@@ -1,0 +1,76 @@
+// What the console tells in passing, and what it asks before it does something for good.
+import {el, uniqueId} from './dom.js';
+
+const KEPT = 3;
+const GOOD_NEWS_STAYS = 5000;
+
+function show(kind, ...content) {
+  const region = document.getElementById('messages');
+  const close = el('button', {type: 'button', class: 'plain', 'aria-label': 'Dismiss'}, '✕');
+  const node = el('div', {class: `message ${kind}`}, el('div', {}, content), close);
+  close.addEventListener('click', () => node.remove());
+  region.append(node);
+  while (region.childElementCount > KEPT) region.firstElementChild.remove();
+  return node;
+}
+
+export function say(text) {
+  const node = show('good', text);
+  setTimeout(() => node.remove(), GOOD_NEWS_STAYS);
+}
+
+// Stays until it is dismissed: bad news must not vanish while nobody looks.
+export function complain(problem) {
+  const errors = problem.errors ?? [];
+  show('bad', problem.message,
+    errors.length > 0 && el('ul', {}, errors.map((error) =>
+      el('li', {}, [error.field, error.message].filter(Boolean).join(': '), error.place ? ` (${error.place})` : ''))));
+}
+
+// A button that does something at the server: not twice at once, and it says when that failed.
+export function action(label, run, attributes = {}) {
+  const button = el('button', {type: 'button', ...attributes}, label);
+  button.addEventListener('click', () => busy(button, run));
+  return button;
+}
+
+export async function busy(button, run) {
+  if (button.getAttribute('aria-busy') === 'true') return;
+  button.setAttribute('aria-busy', 'true');
+  try {
+    await run();
+  } catch (problem) {
+    complain(problem);
+  } finally {
+    button.removeAttribute('aria-busy');
+  }
+}
+
+// Resolves to null, or to {reason}. `options.reason`: asks for one, too.
+export function ask(question, verb, options = {}) {
+  const id = uniqueId('ask');
+  const reason = el('input', {id: `${id}-reason`, type: 'text', maxlength: 200, autocomplete: 'off'});
+  const go = el('button', {type: 'submit', class: options.danger ? 'danger' : 'main'}, verb);
+  const cancel = el('button', {type: 'button'}, 'Cancel');
+  const form = el('form', {}, el('h2', {id}, question),
+    options.detail && el('p', {}, options.detail),
+    options.reason && el('p', {class: 'field'}, el('label', {for: reason.id}, 'Why (for the record)'), reason),
+    el('p', {class: 'buttons'}, go, cancel));
+  const dialog = el('dialog', {'aria-labelledby': id}, form);
+  document.body.append(dialog);
+  return new Promise((resolve) => {
+    let answer = null;
+    form.addEventListener('submit', (event) => {
+      event.preventDefault();
+      answer = {reason: reason.value.trim()};
+      dialog.close();
+    });
+    cancel.addEventListener('click', () => dialog.close());
+    dialog.addEventListener('close', () => {
+      dialog.remove();
+      resolve(answer);
+    });
+    dialog.showModal();
+    (options.reason ? reason : options.danger ? cancel : go).focus();
+  });
+}

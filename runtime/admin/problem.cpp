@@ -1,0 +1,103 @@
+#include "admin/problem.hpp"
+
+#include <fmt/core.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/text.hpp"
+
+namespace triggerd::admin {
+namespace {
+
+struct Name {
+  int status;
+  const char* type;
+  const char* title;
+};
+
+constexpr Name kNames[] = {
+    {400, "malformed", "The request cannot be read"},
+    {401, "unauthorized", "A token is needed"},
+    {403, "forbidden", "Not allowed"},
+    {404, "not-found", "Not found"},
+    {405, "method", "Not this method"},
+    {408, "too-slow", "The request came too slowly"},
+    {409, "conflict", "Not as things are"},
+    {413, "too-large", "The body is too large"},
+    {415, "not-json", "The body is not JSON"},
+    {422, "invalid", "Not valid"},
+    {431, "headers-too-large", "The headers are too large"},
+    {500, "failed", "It did not work"},
+    {503, "unavailable", "Not now"},
+};
+
+const Name& name_of(int status) {
+  for (const Name& name : kNames) {
+    if (name.status == status) return name;
+  }
+  return kNames[11];
+}
+
+int status_of(trigger::AdminError::Kind kind) {
+  switch (kind) {
+    case trigger::AdminError::Kind::invalid:
+      return 422;
+    case trigger::AdminError::Kind::not_found:
+      return 404;
+    case trigger::AdminError::Kind::conflict:
+      return 409;
+    case trigger::AdminError::Kind::refused:
+      return 403;
+    case trigger::AdminError::Kind::unavailable:
+      return 503;
+    case trigger::AdminError::Kind::failed:
+      break;
+  }
+  return 500;
+}
+
+}  // namespace
+
+Reply problem(int status, const std::string& detail, const std::vector<FieldError>& errors) {
+  const Name& name = name_of(status);
+  nlohmann::ordered_json body = {{"type", fmt::format("urn:triggerd:{}", name.type)},
+                                 {"title", name.title},
+                                 {"status", name.status},
+                                 {"detail", detail}};
+  for (const FieldError& error : errors) {
+    nlohmann::ordered_json entry = {{"field", error.field}, {"message", error.message}};
+    if (!error.place.empty()) entry["place"] = error.place;
+    body["errors"].push_back(std::move(entry));
+  }
+  Reply reply{name.status, "application/problem+json",
+              body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
+  if (status == 401) reply.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"triggerd\"");
+  if (status == 503) reply.headers.emplace_back("Retry-After", "1");
+  return reply;
+}
+
+Reply problem(const trigger::AdminError& error) {
+  std::vector<FieldError> fields;
+  fields.reserve(error.problems.size());
+  for (const trigger::AdminProblem& at : error.problems) {
+    std::string place = at.file;
+    if (!place.empty() && at.line > 0) place += fmt::format(":{}:{}", at.line, at.column);
+    fields.push_back({at.key, at.message, std::move(place)});
+  }
+  return problem(status_of(error.kind), error.message, fields);
+}
+
+Reply not_found(const Request& request) {
+  return problem(404, fmt::format("there is nothing at {}; docs/openapi.yaml, also at "
+                                  "/api/v1/openapi.yaml, says what there is",
+                                  printable(request.target)));
+}
+
+Reply method_not_allowed(const Request& request, const std::string& allow) {
+  Reply reply = problem(405, fmt::format("{} has no {}; it has {}", printable(request.target),
+                                         printable(request.method, 32), allow));
+  reply.headers.emplace_back("Allow", allow);
+  return reply;
+}
+
+}  // namespace triggerd::admin

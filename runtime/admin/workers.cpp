@@ -1,0 +1,81 @@
+#include "admin/workers.hpp"
+
+#include <pthread.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace triggerd::admin {
+
+void become_background(const char* name) {
+  pthread_setname_np(pthread_self(), name);
+  // On Linux this is one thread's: setpriority(2), "C library/kernel differences".
+  (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), 5);
+}
+
+Workers::Workers() {
+  for (std::size_t lane = 0; lane < kLanes; ++lane) {
+    for (unsigned i = 0; i < kThreads[lane]; ++i) {
+      {
+        const MutexLock lock(mutex_);
+        ++running_;
+      }
+      threads_.emplace_back([this, lane] { work(lane); });
+    }
+  }
+}
+
+Workers::~Workers() {
+  for (std::thread& thread : threads_) {
+    if (thread.joinable()) thread.join();
+  }
+}
+
+bool Workers::run(Lane lane, Task task) {
+  const MutexLock lock(mutex_);
+  auto& queue = queues_[static_cast<std::size_t>(lane)];
+  if (stopping_ || queue.size() >= kQueue) return false;
+  queue.push_back(std::move(task));
+  wake_.notify_all();
+  return true;
+}
+
+void Workers::work(std::size_t lane) {
+  become_background("admin-worker");
+  for (;;) {
+    Task task;
+    {
+      const MutexLock lock(mutex_);
+      while (!stopping_ && queues_[lane].empty()) wake_.wait(mutex_);
+      if (stopping_) {
+        --running_;
+        ended_.notify_all();
+        return;
+      }
+      task = std::move(queues_[lane].front());
+      queues_[lane].pop_front();
+    }
+    task();
+  }
+}
+
+bool Workers::stop(Monotonic deadline) {
+  std::array<std::deque<Task>, kLanes> dropped;
+  bool done = false;
+  {
+    const MutexLock lock(mutex_);
+    stopping_ = true;
+    dropped.swap(queues_);
+    wake_.notify_all();
+    while (running_ > 0 && ended_.wait_until(mutex_, deadline) != std::cv_status::timeout) {
+    }
+    done = running_ == 0;
+  }
+  if (!done) return false;
+  for (std::thread& thread : threads_) {
+    if (thread.joinable()) thread.join();
+  }
+  return true;
+}
+
+}  // namespace triggerd::admin

@@ -1,0 +1,126 @@
+// [admin].
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/text.hpp"
+#include "config/password_file.hpp"
+#include "config/sections.hpp"
+#include "config/table_reader.hpp"
+
+namespace triggerd::config {
+namespace {
+
+constexpr std::size_t kShortestToken = 16;
+constexpr std::size_t kLongestToken = 4'096;
+
+bool is_address(const std::string& host, int family) {
+  unsigned char binary[sizeof(in6_addr)];
+  return ::inet_pton(family, host.c_str(), binary) == 1;
+}
+
+// "HOST:PORT"; nullopt where it is something else.
+std::optional<ListenAddress> parse_listen(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  ListenAddress address;
+  const std::string_view host = text.substr(0, colon);
+  const std::string_view port = text.substr(colon + 1);
+  if (host.starts_with('[') && host.ends_with(']')) {
+    address.host = host.substr(1, host.size() - 2);
+    if (!is_address(address.host, AF_INET6)) return std::nullopt;
+  } else {
+    address.host = host;
+    const bool good = !host.empty() && std::all_of(host.begin(), host.end(), [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+             c == '-' || c == '.';
+    });
+    if (!good) return std::nullopt;
+  }
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), address.port);
+  if (error != std::errc() || end != port.data() + port.size()) return std::nullopt;
+  return address;
+}
+
+void read_listen(TableReader& reader, AdminSection& admin) {
+  const auto listen = reader.text("listen");
+  if (!listen) return;
+  admin.listen.reset();
+  if (listen->value.empty()) return;
+  admin.listen = parse_listen(listen->value);
+  if (!admin.listen) {
+    reader.file().error(listen->spot,
+                        "listen = \"{}\" is not an address; write HOST:PORT, as in "
+                        "\"127.0.0.1:9464\" or \"[::1]:9464\", or \"\" to switch it off",
+                        listen->shown);
+    admin.listen = ListenAddress();  // so that nothing is said of its token
+  }
+}
+
+void read_socket(TableReader& reader, AdminSection& admin) {
+  const auto socket = reader.text("socket");
+  if (!socket) return;
+  admin.socket = socket->value;
+  if (!admin.socket.empty() && !admin.socket.has_filename()) {
+    reader.file().error(socket->spot, "socket must be the path of a file in state_dir, or \"\"");
+  }
+}
+
+void read_token(TableReader& reader, AdminSection& admin) {
+  const auto said = reader.text("token_file");
+  if (!said || said->value.empty()) return;
+  const SourceFile& file = reader.file();
+  admin.token_file = file.folder / said->value;
+  auto token = read_password_file(admin.token_file);
+  if (!token) {
+    file.error(said->spot, "token_file: {}", token.error().message);
+    return;
+  }
+  const bool good =
+      std::all_of(token->begin(), token->end(), [](char c) { return c > ' ' && c < '\x7f'; });
+  if (!good || token->size() < kShortestToken || token->size() > kLongestToken) {
+    file.error(said->spot,
+               "token_file: {} must hold {} to {} characters of printable ASCII on one line, "
+               "without spaces; \"openssl rand -hex 32\" makes such a token",
+               admin.token_file.string(), kShortestToken, kLongestToken);
+    return;
+  }
+  admin.token = Secret(*std::move(token));
+}
+
+}  // namespace
+
+bool ListenAddress::is_loopback() const {
+  if (host == "localhost" || host == "::1") return true;
+  return host.starts_with("127.") && is_address(host, AF_INET);
+}
+
+std::string to_string(const ListenAddress& address) {
+  const bool ipv6 = address.host.find(':') != std::string::npos;
+  return fmt::format("{}{}{}:{}", ipv6 ? "[" : "", address.host, ipv6 ? "]" : "", address.port);
+}
+
+void read_admin(const SourceFile& file, const Node& table, Sections& sections) {
+  TableReader reader(file, table, "[admin]");
+  if (is_first(reader, "listen", sections)) {
+    sections.admin_listen_place = file.place(reader.spot_of("listen"));
+    read_listen(reader, sections.admin);
+  }
+  if (is_first(reader, "socket", sections)) read_socket(reader, sections.admin);
+  if (is_first(reader, "token_file", sections)) read_token(reader, sections.admin);
+  if (is_first(reader, "manage", sections)) reader.boolean("manage", sections.admin.manage);
+  reader.report_unknown_keys();
+}
+
+void validate_admin(const Sections& sections, Diagnostics& diagnostics) {
+  const AdminSection& admin = sections.admin;
+  if (!admin.listen || admin.listen->is_loopback() || !admin.token_file.empty()) return;
+  diagnostics.add(sections.admin_listen_place,
+                  fmt::format("listen = \"{}\" is open to other machines, so callers have to show "
+                              "a token; write token_file = \"FILE\" with a file that holds one, "
+                              "or listen = \"127.0.0.1:{}\"",
+                              to_string(*admin.listen), admin.listen->port));
+}
+
+}  // namespace triggerd::config

@@ -1,0 +1,312 @@
+#include "config/managed.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+
+#include "base/file.hpp"
+#include "config/parse_toml.hpp"
+#include "config/write_tree.hpp"
+
+namespace triggerd::config {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kMaxFile = std::size_t{16} << 20;
+constexpr std::string_view kHeader =
+    "# Aliases and triggers that were defined while the runtime ran. The runtime writes this file "
+    "anew\n# with every change of them; comments are not kept.\n\n";
+
+Node* member_of(Node::Table& table, std::string_view key) {
+  for (Member& member : table) {
+    if (member.key == key) return &member.value;
+  }
+  return nullptr;
+}
+
+const Node* member_of(const Node::Table& table, std::string_view key) {
+  for (const Member& member : table) {
+    if (member.key == key) return &member.value;
+  }
+  return nullptr;
+}
+
+void erase_member(Node::Table& table, std::string_view key) {
+  std::erase_if(table, [key](const Member& member) { return member.key == key; });
+}
+
+bool is_named(const Node& trigger, std::string_view name) {
+  const auto* table = trigger.as<Node::Table>();
+  const Node* said = table == nullptr ? nullptr : member_of(*table, "name");
+  const auto* text = said == nullptr ? nullptr : said->as<std::string>();
+  return text != nullptr && *text == name;
+}
+
+// Where a value comes from may be shown.
+bool is_one_variable(const Node& node) {
+  const auto* text = node.as<std::string>();
+  return text != nullptr && text->starts_with("${") && text->find(":-") == std::string::npos &&
+         text->find('}') == text->size() - 1;
+}
+
+bool calls_it_secret(std::string_view key) {
+  std::string lower(key);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  if (lower.ends_with("_file")) return false;
+  for (const std::string_view word :
+       {"password", "passwd", "secret", "token", "api_key", "apikey", "authorization"}) {
+    if (lower.find(word) != std::string::npos) return true;
+  }
+  return false;
+}
+
+void hide(Node& node, const std::string& path, std::vector<std::string>& hidden) {
+  if (auto* array = std::get_if<Node::Array>(&node.value)) {
+    for (std::size_t i = 0; i < array->size(); ++i) {
+      hide((*array)[i], fmt::format("{}.{}", path, i), hidden);
+    }
+    return;
+  }
+  auto* table = std::get_if<Node::Table>(&node.value);
+  if (table == nullptr) return;
+  std::vector<std::string> gone;
+  for (Member& member : *table) {
+    std::string at = path.empty() ? member.key : path + "." + member.key;
+    const bool is_table = member.value.as<Node::Table>() != nullptr;
+    if (!is_table && calls_it_secret(member.key) && !is_one_variable(member.value)) {
+      hidden.push_back(at);
+      gone.push_back(member.key);
+    } else {
+      hide(member.value, at, hidden);
+    }
+  }
+  for (const std::string& key : gone) erase_member(*table, key);
+}
+
+bool same_spot(Spot a, Spot b) {
+  return a.line == b.line && a.column == b.column;
+}
+
+std::string find_spot(const Node& node, Spot place, const std::string& path) {
+  const auto* table = node.as<Node::Table>();
+  if (const auto* array = node.as<Node::Array>()) {
+    for (std::size_t i = 0; i < array->size(); ++i) {
+      std::string at = fmt::format("{}.{}", path, i);
+      if (auto inside = find_spot((*array)[i], place, at); !inside.empty()) return inside;
+      if (same_spot((*array)[i].spot, place)) return at;
+    }
+  }
+  if (table == nullptr) return {};
+  for (const Member& member : *table) {
+    std::string at = path.empty() ? member.key : path + "." + member.key;
+    if (auto inside = find_spot(member.value, place, at); !inside.empty()) return inside;
+    if (same_spot(member.key_spot, place) || same_spot(member.value.spot, place)) return at;
+  }
+  return {};
+}
+
+Result<> write_and_sync(int fd, std::string_view bytes, const fs::path& path) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return fail("cannot write {}: {}", path.string(), errno_text(errno));
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  if (::fsync(fd) != 0) return fail("cannot write {}: {}", path.string(), errno_text(errno));
+  return {};
+}
+
+}  // namespace
+
+// ---- The file ----
+
+Result<ManagedFile> ManagedFile::read(fs::path file) {
+  ManagedFile managed;
+  managed.file_ = std::move(file);
+  managed.root_.value = Node::Table{};
+  std::error_code error;
+  if (!fs::exists(fs::symlink_status(managed.file_, error))) return managed;
+  const auto text = read_file(managed.file_, kMaxFile);
+  if (!text) return tl::make_unexpected(text.error());
+  auto root = parse_toml(*text);
+  if (!root) {
+    return fail("{}:{}:{}: {}", managed.file_.string(), root.error().spot.line,
+                root.error().spot.column, root.error().message);
+  }
+  managed.root_ = *std::move(root);
+  return managed;
+}
+
+ManagedFile ManagedFile::of(std::filesystem::path file, Node root) {
+  ManagedFile managed;
+  managed.file_ = std::move(file);
+  managed.root_ = std::move(root);
+  return managed;
+}
+
+const Node* ManagedFile::find(Defined kind, std::string_view name) const {
+  const auto& root = *root_.as<Node::Table>();
+  const Node* all = member_of(root, kind == Defined::alias ? "aliases" : "triggers");
+  if (all == nullptr) return nullptr;
+  if (const auto* aliases = all->as<Node::Table>()) return member_of(*aliases, name);
+  if (const auto* triggers = all->as<Node::Array>()) {
+    for (const Node& trigger : *triggers) {
+      if (is_named(trigger, name)) return &trigger;
+    }
+  }
+  return nullptr;
+}
+
+void ManagedFile::put(Defined kind, std::string_view name, Node table) {
+  auto& root = std::get<Node::Table>(root_.value);
+  const std::string_view key = kind == Defined::alias ? "aliases" : "triggers";
+  Node* all = member_of(root, key);
+  if (all == nullptr) {
+    Node made;
+    if (kind == Defined::alias) {
+      made.value = Node::Table{};
+    } else {
+      made.value = Node::Array{};
+    }
+    root.push_back({std::string(key), {}, std::move(made)});
+    all = &root.back().value;
+  }
+  if (auto* aliases = std::get_if<Node::Table>(&all->value)) {
+    erase_member(std::get<Node::Table>(table.value), "name");  // it is the table's own
+    if (Node* there = member_of(*aliases, name)) {
+      *there = std::move(table);
+    } else {
+      aliases->push_back({std::string(name), {}, std::move(table)});
+    }
+  } else if (auto* triggers = std::get_if<Node::Array>(&all->value)) {
+    auto& keys = std::get<Node::Table>(table.value);
+    erase_member(keys, "name");
+    keys.insert(keys.begin(), {"name", {}, Node{{}, std::string(name)}});
+    for (Node& trigger : *triggers) {
+      if (!is_named(trigger, name)) continue;
+      trigger = std::move(table);
+      return;
+    }
+    triggers->push_back(std::move(table));
+  }
+}
+
+bool ManagedFile::remove(Defined kind, std::string_view name) {
+  if (find(kind, name) == nullptr) return false;
+  auto& root = std::get<Node::Table>(root_.value);
+  const std::string_view key = kind == Defined::alias ? "aliases" : "triggers";
+  Node& all = *member_of(root, key);
+  bool none = false;
+  if (auto* aliases = std::get_if<Node::Table>(&all.value)) {
+    erase_member(*aliases, name);
+    none = aliases->empty();
+  } else {
+    auto& triggers = std::get<Node::Array>(all.value);
+    std::erase_if(triggers, [name](const Node& trigger) { return is_named(trigger, name); });
+    none = triggers.empty();
+  }
+  if (none) erase_member(root, key);
+  return true;
+}
+
+std::string ManagedFile::text() const {
+  return std::string(kHeader) + to_toml(root_);
+}
+
+Result<> ManagedFile::write() const {
+  const fs::path temporary = file_.string() + ".new";
+  const std::string content = text();
+  {
+    // For its owner alone: a definition may hold a password.
+    const UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    if (!fd) return fail("cannot write {}: {}", temporary.string(), errno_text(errno));
+    if (auto written = write_and_sync(fd.get(), content, temporary); !written) {
+      ::unlink(temporary.c_str());
+      return written;
+    }
+  }
+  if (::rename(temporary.c_str(), file_.c_str()) != 0) {
+    const int error = errno;
+    ::unlink(temporary.c_str());
+    return fail("cannot write {}: {}", file_.string(), errno_text(error));
+  }
+  const UniqueFd folder(::open(file_.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder || ::fsync(folder.get()) != 0) {
+    return fail("cannot bring {} to the disk: {}", file_.string(), errno_text(errno));
+  }
+  return {};
+}
+
+// ---- Secrets, and places ----
+
+Shown without_secrets(const Node& table) {
+  Shown shown{table, {}};
+  hide(shown.table, "", shown.secrets);
+  return shown;
+}
+
+namespace {
+
+// The value at a dotted key; null where there is none.
+const Node* at_path(const Node& node, std::string_view path) {
+  if (path.empty()) return &node;
+  const auto* table = node.as<Node::Table>();
+  if (table == nullptr) return nullptr;  // secrets inside of arrays are not kept
+  // A key may have dots in it.
+  for (const Member& member : *table) {
+    if (path == member.key) return &member.value;
+    if (path.starts_with(member.key) && path.size() > member.key.size() &&
+        path[member.key.size()] == '.') {
+      if (const Node* found = at_path(member.value, path.substr(member.key.size() + 1))) {
+        return found;
+      }
+    }
+  }
+  return nullptr;
+}
+
+void put_path(const Node& before, Node& next, std::string_view path, const Node& value) {
+  const auto& old = *before.as<Node::Table>();
+  auto* table = std::get_if<Node::Table>(&next.value);
+  if (table == nullptr) return;
+  for (const Member& member : old) {
+    if (path == member.key) {
+      if (member_of(*table, member.key) == nullptr) table->push_back({member.key, {}, value});
+      return;
+    }
+    const bool inside = path.starts_with(member.key) && path.size() > member.key.size() &&
+                        path[member.key.size()] == '.' && member.value.as<Node::Table>() != nullptr;
+    // A table that is gone is meant to be gone.
+    Node* there = inside ? member_of(*table, member.key) : nullptr;
+    if (there != nullptr) {
+      put_path(member.value, *there, path.substr(member.key.size() + 1), value);
+      return;
+    }
+  }
+}
+
+}  // namespace
+
+void keep_secrets(const Node& before, Node& next) {
+  const auto* table = next.as<Node::Table>();
+  for (const std::string& path : without_secrets(before).secrets) {
+    // A password needs its user_name, and gives way to a file.
+    if (path == "password" && (member_of(*table, "user_name") == nullptr ||
+                               member_of(*table, "password_file") != nullptr)) {
+      continue;
+    }
+    if (const Node* value = at_path(before, path)) put_path(before, next, path, *value);
+  }
+}
+
+std::string key_at(const Node& table, Spot place) {
+  return find_spot(table, place, "");
+}
+
+}  // namespace triggerd::config

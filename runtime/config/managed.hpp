@@ -1,0 +1,62 @@
+// What was defined while the runtime ran: the aliases and triggers of STATE_DIR/managed.toml.
+//
+// The file is TOML as any other, may be read and edited by people while the runtime does not run,
+// and is written whole: whoever reads it, after whatever died, finds it as it was before a change
+// or after it. Comments are not kept.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "config/config.hpp"
+#include "config/tree.hpp"
+
+namespace triggerd::config {
+
+enum class Defined { alias, trigger };
+
+// One table with keys of an alias or a trigger.
+class ManagedFile {
+ public:
+  // A file that is missing is an empty one.
+  static Result<ManagedFile> read(std::filesystem::path file);
+
+  // The same, read already.
+  static ManagedFile of(std::filesystem::path file, Node root);
+
+  // Its table; null where it is not in this file.
+  const Node* find(Defined kind, std::string_view name) const;
+  // In the place of the one with that name, or at the end. `table` is a table.
+  void put(Defined kind, std::string_view name, Node table);
+  // False: there was none.
+  bool remove(Defined kind, std::string_view name);
+
+  std::string text() const;
+  // Temporary file, fsync, rename, fsync of the folder.
+  Result<> write() const;
+  const std::filesystem::path& path() const { return file_; }
+
+ private:
+  std::filesystem::path file_;
+  Node root_;
+};
+
+// A definition to be shown: without what must not be seen.
+struct Shown {
+  Node table;
+  std::vector<std::string> secrets;  // dotted keys that were left out
+};
+// Left out are an alias's password, and settings of a trigger whose keys call them secret
+// (password, secret, token, api_key, authorization), unless they are a ${NAME} alone.
+Shown without_secrets(const Node& table);
+// Puts into `next`, which replaces `before`, the secrets that it leaves out.
+void keep_secrets(const Node& before, Node& next);
+
+// The dotted key of what stands at `place` in `table`, elements of arrays counted from 0: "host",
+// "topics.0.filter"; empty where no key is there.
+std::string key_at(const Node& table, Spot place);
+
+}  // namespace triggerd::config

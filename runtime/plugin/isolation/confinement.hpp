@@ -1,0 +1,29 @@
+// What a worker gives up before it loads a plugin.
+//
+//   descriptors      all but 0 to 2 and its own three are closed
+//   no_new_privs     no set-uid program raises what it may
+//   its host's end   ends it, and what it has started: its process group
+//   core dumps       none (RLIMIT_CORE)
+//   memory           RLIMIT_DATA, where the trigger says how much; and when the machine runs out,
+//                    workers go before the runtime does (oom_score_adj)
+//   processes        RLIMIT_NPROC, where it is not root's: what the user has now and 4096 more. It
+//                    is a bound on a fork bomb, not a measure: the kernel counts it by user.
+//   system calls     seccomp: none that change the machine, look into another process, leave the
+//                    process group or signal anybody but itself and its group
+//
+// It keeps its user, its files and its network: a plugin may need them.
+#pragma once
+
+#include <cstdint>
+
+#include "base/result.hpp"
+
+namespace triggerd::plugin::isolation {
+
+// At once, before anything is read from the host.
+void confine_process();
+// What may fail in here is said, and is no reason not to run. With one thread only.
+Result<> confine_memory(std::uint64_t bytes);
+Result<> confine_system_calls();
+
+}  // namespace triggerd::plugin::isolation

@@ -1,0 +1,31 @@
+// A worker with everything that is its own: gone together.
+#pragma once
+
+#include "plugin/isolation/link.hpp"
+
+namespace triggerd::plugin::isolation {
+
+struct Link::Process {
+  Process(SharedMemory shared, UniqueFd socket_end, Child started)
+      : memory(std::move(shared)),
+        socket(std::move(socket_end)),
+        child(std::move(started)),
+        to_worker(memory->to_worker, memory->to_worker_bytes),
+        to_host(memory->to_host, memory->to_host_bytes) {}
+
+  SharedMemory memory;
+  HostSocket socket;
+  Child child;
+  RingWriter to_worker;
+  RingReader to_host;
+  // For the ring, while that is full.
+  std::deque<std::pair<ToWorker, std::string>> backlog;
+  bool runs = false;       // it was told to run: messages may go to it
+  bool rang = false;       // something was written that the worker was not woken for yet
+  bool has_ended = false;  // its process, or its end of the socket
+  std::string rubbish{};   // what it wrote that makes no sense; then it has to go
+  bool handled_one = false;
+  unsigned turns = 0;
+};
+
+}  // namespace triggerd::plugin::isolation

@@ -1,0 +1,56 @@
+// An instance whose service runs in this process.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "plugin/plugin.hpp"
+
+namespace triggerd::plugin {
+
+class LocalInstance final : public Instance {
+ public:
+  // `service` is the generation's; `handle` is what its create has made; `aside` is as in
+  // Generation::create.
+  LocalInstance(std::shared_ptr<Generation> generation, const trigger_service& service,
+                std::string trigger, const std::string& aside, std::unique_ptr<HostTable> host,
+                void* handle);
+  ~LocalInstance() override;
+
+  Result<> start() override;
+  Result<> run_workers(WorkSource& source, unsigned count) override;
+  bool join_workers(Monotonic deadline) override;
+  void stop() override;
+  void abandon() override;
+  bool abandoned() const override { return state_ == State::abandoned; }
+  Result<std::optional<SavedState>> save() override;
+  Result<> restore(const SavedState& state) override;
+  const Generation& generation() const override { return *generation_; }
+  std::string_view service_name() const override;
+  bool can_be_probed() const override;
+  std::size_t max_batch() const override;
+  std::vector<Metric> metrics() const override;
+
+ private:
+  enum class State { created, started, stopped, abandoned };
+
+  void abandon_because(std::string_view reason);
+  bool cancel_publishes();
+  void note_left_threads(std::string_view after);
+
+  const std::shared_ptr<Generation> generation_;
+  const trigger_service& service_;  // generation_'s
+  const std::string trigger_;
+  const std::string threads_;       // what its threads are named after
+  const std::string_view in_what_;  // said before what is wrong with it
+  std::unique_ptr<HostTable> host_;
+  void* const handle_;
+  std::unique_ptr<WorkerPool> workers_;
+  State state_ = State::created;
+  bool call_lost_ = false;     // a worker has not come back from handle
+  bool threads_left_ = false;  // the service's own threads still run: it is never destroyed
+};
+
+}  // namespace triggerd::plugin

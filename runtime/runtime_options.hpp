@@ -1,0 +1,18 @@
+// What main.cpp gives to the parts that it starts.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "admin/admin.hpp"
+#include "config/config.hpp"
+#include "trigger/runtime.hpp"
+
+namespace triggerd {
+
+// `file` is kept relative to where the runtime was started, as the file's own messages have it.
+trigger::RuntimeOptions runtime_options(const std::string& file);
+admin::AdminOptions admin_options(const config::AdminSection& section,
+                                  const std::filesystem::path& state_dir);
+
+}  // namespace triggerd

@@ -1,0 +1,49 @@
+// How one connection has been doing, for those who ask from other threads.
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "base/mutex.hpp"
+#include "mqtt/connection.hpp"
+#include "trigger/administration.hpp"
+
+namespace triggerd::trigger {
+
+// Thread-safe.
+class ConnectionWatch {
+ public:
+  // [supervisor]
+  void note(const mqtt::ConnectionStatus& status) {
+    MutexLock lock(mutex_);
+    if (status.state != status_.state || since_ == Wall{}) {
+      since_ = std::chrono::system_clock::now();
+      if (status.state == mqtt::ConnectionStatus::State::up) ++ups_;
+    }
+    status_ = status;
+  }
+  ConnectionView view(const mqtt::ConnectionOptions& options) const {
+    MutexLock lock(mutex_);
+    return {.client_id = options.client_id,
+            .trigger = options.trigger,
+            .state = std::string(mqtt::to_string(status_.state)),
+            .up = status_.running(),
+            .reason = status_.reason,
+            .since = since_,
+            .server = status_.server,
+            .reconnects = ups_ > 0 ? ups_ - 1 : 0,
+            .sessions_lost = status_.sessions_lost};
+  }
+  std::vector<mqtt::Grant> grants() const {
+    MutexLock lock(mutex_);
+    return status_.grants;
+  }
+
+ private:
+  mutable Mutex mutex_;
+  mqtt::ConnectionStatus status_ TRIGGERD_GUARDED_BY(mutex_);
+  Wall since_ TRIGGERD_GUARDED_BY(mutex_){};
+  std::uint64_t ups_ TRIGGERD_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace triggerd::trigger

@@ -1,0 +1,84 @@
+// Dispatcher: what is left when a trigger ends, or its service is replaced.
+#include <algorithm>
+
+#include "trigger/dispatcher_attempt.hpp"
+
+namespace triggerd::trigger {
+
+void Dispatcher::end_late_attempts() {
+  Report report;
+  {
+    MutexLock lock(mutex_);
+    for (const auto& attempt : attempts_) {
+      if (!attempt->in_use || attempt->state != Attempt::State::late) continue;
+      --late_;
+      end_attempt(*attempt);
+    }
+    stall_told_ = false;
+    note_room(report);
+  }
+  tell(report);
+}
+
+void Dispatcher::for_each_unfinished(const std::function<void(const DeliveryPtr&)>& visit) const {
+  MutexLock lock(mutex_);
+  lanes_.for_each(visit);
+  for (const auto& [due, delivery] : delayed_) visit(delivery);
+  for (const auto& attempt : attempts_) {
+    if (attempt->in_use) visit(attempt->delivery);
+  }
+}
+
+bool Dispatcher::nothing_left_before(Monotonic deadline) const {
+  if (in_flight_ > 0 || burying_ > 0) return false;
+  if (lanes_.has_ready() && !held_ && late_ < options_.queue_capacity) return false;
+  return delayed_.empty() || delayed_.begin()->first > deadline;
+}
+
+bool Dispatcher::drain(Monotonic deadline) {
+  MutexLock lock(mutex_);
+  Report none;
+  for (auto& [due, delivery] : std::exchange(delayed_, {})) {
+    if (delivery->burial) {
+      delayed_.emplace(due, std::move(delivery));
+    } else {
+      go_again(std::move(delivery), none);
+    }
+  }
+  while (!nothing_left_before(deadline) && timer_.clock().now() < deadline) {
+    quiet_.wait_until(mutex_, deadline);
+  }
+  return lanes_.size() + in_flight_ + delayed_.size() + burying_ == 0;
+}
+
+void Dispatcher::revoke_pending() {
+  MutexLock lock(mutex_);
+  for (const auto& attempt : attempts_) {
+    if (!attempt->in_use || attempt->state != Attempt::State::pending) continue;
+    attempt->state = Attempt::State::late;
+    --in_flight_;
+    ++late_;
+    attempt->delivery->last_reason = "the instance was stopped before the service completed it";
+    delayed_.emplace(timer_.clock().now(), attempt->delivery);
+    arm(timer_.clock().now());
+  }
+}
+
+std::vector<DeliveryPtr> Dispatcher::take_leftovers() {
+  MutexLock lock(mutex_);
+  std::vector<DeliveryPtr> all = lanes_.take_all();
+  for (auto& [due, delivery] : std::exchange(delayed_, {})) all.push_back(std::move(delivery));
+  for (const auto& attempt : attempts_) {
+    const bool in_hands = attempt->in_use && (attempt->state == Attempt::State::running ||
+                                              attempt->state == Attempt::State::overdue);
+    if (!in_hands) continue;
+    attempt->delivery->last_reason = "the service had not returned";
+    all.push_back(attempt->delivery);
+  }
+  std::sort(all.begin(), all.end(), [](const DeliveryPtr& a, const DeliveryPtr& b) {
+    return a->message.received < b->message.received;
+  });
+  return all;
+}
+
+}  // namespace triggerd::trigger

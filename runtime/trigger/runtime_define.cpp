@@ -1,0 +1,181 @@
+// Runtime: definitions that an administrator makes. They stand in STATE_DIR/managed.toml, and are
+// checked and taken as a changed file would be.
+#include <algorithm>
+
+#include "config/parse_toml.hpp"
+#include "config/write_tree.hpp"
+#include "trigger/runtime.hpp"
+
+namespace triggerd::trigger {
+namespace {
+
+AdminError error(AdminError::Kind kind, std::string message) {
+  return {kind, std::move(message), {}};
+}
+
+config::Defined kind_of(DefinitionKind kind) {
+  return kind == DefinitionKind::alias ? config::Defined::alias : config::Defined::trigger;
+}
+
+std::string_view word(DefinitionKind kind) {
+  return kind == DefinitionKind::alias ? "alias" : "trigger";
+}
+
+Outcome<config::Node> table_of(const DefinitionText& text) {
+  if (text.format == DefinitionText::Format::json) {
+    auto table = config::parse_json_table(text.text);
+    if (!table) {
+      return tl::make_unexpected(
+          error(AdminError::Kind::invalid, "the definition: " + table.error().message));
+    }
+    return *std::move(table);
+  }
+  auto table = config::parse_toml(text.text);
+  if (!table) {
+    AdminError wrong = error(AdminError::Kind::invalid, "the definition is not valid TOML");
+    wrong.problems.push_back({.file = {},
+                              .line = table.error().spot.line,
+                              .column = table.error().spot.column,
+                              .key = {},
+                              .message = table.error().message});
+    return tl::make_unexpected(std::move(wrong));
+  }
+  return *std::move(table);
+}
+
+const std::string* text_at(const config::Node& table, std::string_view key) {
+  for (const config::Member& member : *table.as<config::Node::Table>()) {
+    if (member.key == key) return member.value.as<std::string>();
+  }
+  return nullptr;
+}
+
+// "[[triggers]] has no alias; write ...": the key that is missing.
+std::string missing_key(const std::string& message) {
+  constexpr std::string_view kHasNo = "] has no ";
+  const std::size_t at = message.find(kHasNo);
+  if (at == std::string::npos) return {};
+  const std::size_t begin = at + kHasNo.size();
+  return message.substr(begin, message.find(';', begin) - begin);
+}
+
+}  // namespace
+
+AdminError Runtime::may_not_manage() {
+  return error(AdminError::Kind::refused,
+               "definitions may not be changed at run time here; write manage = true in [admin] of "
+               "the runtime's triggers.toml");
+}
+
+Outcome<config::Node> Runtime::definition_table(const DefinitionChange& change) {
+  auto table = table_of(change.text);
+  if (!table) return table;
+  const std::string* name = text_at(*table, "name");
+  if (name != nullptr && *name != change.name) {
+    AdminError wrong = error(
+        AdminError::Kind::invalid,
+        fmt::format("the definition is named \"{}\", and \"{}\" is what is to be changed; a "
+                    "definition cannot be renamed: create the new one, and delete the old one",
+                    *name, change.name));
+    wrong.problems.push_back({.file = {},
+                              .line = 0,
+                              .column = 0,
+                              .key = "name",
+                              .message = fmt::format("must be \"{}\"", change.name)});
+    return tl::make_unexpected(std::move(wrong));
+  }
+  return table;
+}
+
+// What is wrong with the definition says its key; what is wrong elsewhere because of it, its place.
+AdminError Runtime::error_of_definition(const AdminError& found, const config::ManagedFile& managed,
+                                        const DefinitionChange& change) {
+  AdminError told = found;
+  const auto root = config::parse_toml(managed.text());
+  const config::Node* definition = nullptr;
+  std::optional<config::ManagedFile> parsed;
+  if (root) {
+    parsed = config::ManagedFile::of(managed.path(), *root);
+    definition = parsed->find(kind_of(change.kind), change.name);
+  }
+  bool own = false;
+  for (AdminProblem& problem : told.problems) {
+    if (definition == nullptr || problem.file != managed.path().string()) continue;
+    const config::Spot spot{problem.line, problem.column};
+    problem.key = config::key_at(*definition, spot);
+    const bool of_the_table = problem.key.empty() && definition->spot.line == spot.line;
+    if (problem.key.empty() && !of_the_table) continue;
+    if (of_the_table) problem.key = missing_key(problem.message);
+    problem.file.clear();
+    problem.line = 0;
+    problem.column = 0;
+    own = true;
+  }
+  told.message =
+      own ? fmt::format("{} \"{}\" is not valid", word(change.kind), change.name)
+          : fmt::format("{} \"{}\" cannot be {}: {}", word(change.kind), change.name,
+                        change.verb == DefinitionChange::Verb::remove ? "deleted" : "taken",
+                        told.problems.empty() ? told.message : told.problems.front().message);
+  if (change.verb == DefinitionChange::Verb::remove) told.kind = AdminError::Kind::conflict;
+  return told;
+}
+
+// [control]
+Outcome<ReloadReport> Runtime::change_now(const DefinitionChange& change, const By& by) {
+  using Verb = DefinitionChange::Verb;
+  using Kind = AdminError::Kind;
+  const ConfigPtr all = config();
+  if (!all->admin.manage) return tl::make_unexpected(may_not_manage());
+  const bool is_alias = change.kind == DefinitionKind::alias;
+  const config::Alias* alias = is_alias ? all->find_alias(change.name) : nullptr;
+  const config::Trigger* trigger = is_alias ? nullptr : all->find_trigger(change.name);
+  const bool exists = alias != nullptr || trigger != nullptr;
+  auto managed = config::ManagedFile::read(all->runtime.state_dir / config::kManagedFile);
+  if (!managed) return tl::make_unexpected(error(Kind::failed, managed.error().message));
+  const config::Node* before = managed->find(kind_of(change.kind), change.name);
+  if (exists && change.verb == Verb::create) {
+    return tl::make_unexpected(
+        error(Kind::conflict,
+              fmt::format("{} \"{}\" is there already, at {}", word(change.kind), change.name,
+                          config::to_string(is_alias ? alias->place : trigger->place))));
+  }
+  if (!exists && change.verb != Verb::create) {
+    return tl::make_unexpected(error(
+        Kind::not_found, fmt::format("there is no {} \"{}\"", word(change.kind), change.name)));
+  }
+  if (exists && before == nullptr) {
+    return tl::make_unexpected(error(
+        Kind::conflict,
+        fmt::format("{} \"{}\" is read-only: it is defined at {}; change it there, and reload",
+                    word(change.kind), change.name,
+                    config::to_string(is_alias ? alias->place : trigger->place))));
+  }
+  if (change.verb == Verb::remove) {
+    (void)managed->remove(kind_of(change.kind), change.name);
+  } else {
+    auto table = definition_table(change);
+    if (!table) return tl::make_unexpected(table.error());
+    if (before != nullptr) config::keep_secrets(*before, *table);
+    managed->put(kind_of(change.kind), change.name, *std::move(table));
+  }
+  auto done = reload_now(managed->text(), change.check_only, [&] { return managed->write(); });
+  if (!done) {
+    if (done.error().problems.empty()) return done;
+    return tl::make_unexpected(error_of_definition(done.error(), *managed, change));
+  }
+  if (!change.check_only) {
+    log_.info(is_alias ? "alias.changed" : "trigger.changed",
+              {{is_alias ? "alias" : "trigger", change.name}}, "{} by {}",
+              change.verb == Verb::create    ? "created"
+              : change.verb == Verb::replace ? "replaced"
+                                             : "deleted",
+              by);
+  }
+  return done;
+}
+
+Outcome<ReloadReport> Runtime::change_definition(const DefinitionChange& change, const By& by) {
+  return on_control([&] { return change_now(change, by); });
+}
+
+}  // namespace triggerd::trigger

@@ -1,0 +1,173 @@
+// Runtime: dead letters.
+#include <algorithm>
+
+#include "config/topic_filter.hpp"
+#include "mqtt/properties.hpp"
+#include "trigger/runtime.hpp"
+
+namespace triggerd::trigger {
+namespace {
+
+constexpr std::size_t kMaxPage = 1'000;
+constexpr std::size_t kAtOnce = 100;
+
+AdminError failed(const Error& error) {
+  return {AdminError::Kind::failed, error.message, {}};
+}
+
+AdminError no_letter(std::int64_t number) {
+  return {AdminError::Kind::not_found, fmt::format("there is no dead letter {}", number), {}};
+}
+
+inbox::DeadLetterSelection selection_of(const DeadLetterFilter& filter) {
+  return {.trigger = filter.trigger, .since = filter.since, .until = filter.until};
+}
+
+DeadLetterView view_of(inbox::DeadLetter letter, std::size_t payload_bytes) {
+  DeadLetterView view;
+  view.number = letter.number;
+  view.message_id = std::move(letter.message_id);
+  view.trigger = std::move(letter.trigger);
+  view.topic = std::move(letter.topic);
+  view.payload_size = letter.payload.size();
+  view.payload = std::move(letter.payload);
+  view.payload.resize(std::min(view.payload.size(), payload_bytes));
+  view.qos = letter.qos;
+  view.retained = letter.retained;
+  view.reason = std::move(letter.reason);
+  view.attempts = letter.attempts;
+  view.received = letter.received;
+  view.died = letter.died;
+  if (letter.properties) {
+    if (const auto all = mqtt::decode_properties(*letter.properties)) {
+      for (const mqtt::Property& property : *all) {
+        if (property.id != mqtt::property::kUser) continue;
+        view.user_properties.emplace_back(property.name, property.value);
+      }
+    }
+  }
+  return view;
+}
+
+}  // namespace
+
+Outcome<DeadLetterPage> Runtime::dead_letters(const DeadLetterFilter& filter,
+                                              std::optional<std::int64_t> before, std::size_t limit,
+                                              std::size_t payload_bytes) const {
+  limit = std::clamp<std::size_t>(limit, 1, kMaxPage);
+  const inbox::DeadLetterSelection selection = selection_of(filter);
+  auto letters = inbox_->dead_letters(selection, before.value_or(INT64_MAX), false, limit + 1);
+  if (!letters) return tl::make_unexpected(failed(letters.error()));
+  auto total = inbox_->count_dead_letters(selection);
+  if (!total) return tl::make_unexpected(failed(total.error()));
+  DeadLetterPage page;
+  page.total = *total;
+  if (letters->size() > limit) {
+    letters->pop_back();
+    page.next = letters->back().number;
+  }
+  for (inbox::DeadLetter& letter : *letters) {
+    page.letters.push_back(view_of(std::move(letter), payload_bytes));
+  }
+  return page;
+}
+
+Outcome<DeadLetterView> Runtime::dead_letter(std::int64_t number) const {
+  auto letter = inbox_->dead_letter(number);
+  if (!letter) return tl::make_unexpected(failed(letter.error()));
+  if (!*letter) return tl::make_unexpected(no_letter(number));
+  return view_of(**std::move(letter), SIZE_MAX);
+}
+
+// Not on [control], which may be draining something for a while; but a trigger that is taken out
+// meanwhile is not lost: what is replayed is a row first.
+Outcome<> Runtime::replay_dead_letter(std::int64_t number, const By& by) {
+  auto message = inbox_->replay_dead_letter(number);
+  if (!message) return tl::make_unexpected(failed(message.error()));
+  if (!*message) return tl::make_unexpected(no_letter(number));
+  log_.info("dead_letter.replayed",
+            {{"trigger", (*message)->trigger}, {"message", (*message)->message_id}},
+            "dead letter {} is a message again, by {}", number, by);
+  if (const TriggerPtr trigger = running_trigger((*message)->trigger)) {
+    trigger->replay(**message);
+  }
+  return {};
+}
+
+Outcome<DeadLettersDone> Runtime::replay_dead_letters(const DeadLetterFilter& filter, const By& by,
+                                                      const Progress& progress) {
+  return for_each_letter(filter, progress,
+                         [&](std::int64_t number) { return replay_dead_letter(number, by); });
+}
+
+Outcome<DeadLettersDone> Runtime::drop_dead_letters(const DeadLetterFilter& filter, const By& by,
+                                                    const Progress& progress) {
+  return for_each_letter(filter, progress,
+                         [&](std::int64_t number) { return drop_dead_letter(number, by); });
+}
+
+// Those that are there now: what dies again while it is replayed has a new number, and is not
+// replayed again.
+Outcome<DeadLettersDone> Runtime::for_each_letter(
+    const DeadLetterFilter& filter, const Progress& progress,
+    const std::function<Outcome<>(std::int64_t)>& call) {
+  const inbox::DeadLetterSelection selection = selection_of(filter);
+  const auto newest = inbox_->dead_letters(selection, INT64_MAX, false, 1);
+  if (!newest) return tl::make_unexpected(failed(newest.error()));
+  const auto total = inbox_->count_dead_letters(selection);
+  if (!total) return tl::make_unexpected(failed(total.error()));
+  DeadLettersDone done;
+  std::int64_t beyond = 0;
+  while (!newest->empty() && !stopping_) {
+    const auto letters = inbox_->dead_letters(selection, beyond, true, kAtOnce);
+    if (!letters) return tl::make_unexpected(failed(letters.error()));
+    if (letters->empty()) break;
+    for (const inbox::DeadLetter& letter : *letters) {
+      if (letter.number > newest->front().number) return done;
+      beyond = letter.number;
+      if (auto one = call(letter.number)) {
+        ++done.done;
+      } else if (one.error().kind != AdminError::Kind::not_found) {  // else somebody was quicker
+        ++done.failed;
+        done.last_failure = one.error().message;
+      }
+      if (progress && !progress(done.done + done.failed, *total)) return done;
+    }
+  }
+  return done;
+}
+
+Outcome<> Runtime::edit_dead_letter(std::int64_t number, const std::optional<std::string>& topic,
+                                    const std::optional<std::string>& payload, const By& by) {
+  if (topic) {
+    if (const auto good = config::check_topic_name(*topic); !good) {
+      return tl::make_unexpected(AdminError{
+          AdminError::Kind::invalid,
+          fmt::format("topic {}", good.error().message),
+          {{.file = {}, .line = 0, .column = 0, .key = "topic", .message = good.error().message}}});
+    }
+  }
+  auto letter = inbox_->dead_letter(number);
+  if (!letter) return tl::make_unexpected(failed(letter.error()));
+  if (!*letter) return tl::make_unexpected(no_letter(number));
+  const auto done = inbox_->edit_dead_letter(number, topic.value_or((*letter)->topic),
+                                             payload.value_or((*letter)->payload));
+  if (!done) return tl::make_unexpected(failed(done.error()));
+  log_.info("dead_letter.edited", {{"trigger", (*letter)->trigger}}, "dead letter {}, by {}",
+            number, by);
+  return {};
+}
+
+Outcome<> Runtime::drop_dead_letter(std::int64_t number, const By& by) {
+  auto letter = inbox_->dead_letter(number);
+  if (!letter) return tl::make_unexpected(failed(letter.error()));
+  if (!*letter) return tl::make_unexpected(no_letter(number));
+  if (const auto done = inbox_->drop_dead_letter(number); !done) {
+    return tl::make_unexpected(failed(done.error()));
+  }
+  log_.info("dead_letter.dropped", {{"trigger", (*letter)->trigger}}, "dead letter {}, by {}",
+            number, by);
+  return {};
+}
+
+}  // namespace triggerd::trigger

@@ -1,0 +1,293 @@
+// Runtime: aliases and triggers, one by one.
+#include <algorithm>
+#include <random>
+
+#include "config/topic_filter.hpp"
+#include "trigger/alias_connection.hpp"
+#include "trigger/close_all.hpp"
+#include "trigger/runtime.hpp"
+
+namespace triggerd::trigger {
+namespace {
+
+constexpr Millis kGoodbye{2'000};
+constexpr Millis kLastCalls{1'000};
+constexpr Millis kSlice{50};
+constexpr Millis kRetireAgain{1'000};
+
+std::string draw_client_id() {
+  std::random_device entropy;
+  return fmt::format("triggerd-{:08x}{:08x}", entropy(), entropy());
+}
+
+template <class Member>
+std::shared_ptr<Member> find_by_name(const std::vector<std::shared_ptr<Member>>& members,
+                                     std::string_view name) {
+  const auto found = std::find_if(members.begin(), members.end(),
+                                  [name](const auto& member) { return member->name() == name; });
+  return found == members.end() ? nullptr : *found;
+}
+
+}  // namespace
+
+// ---- Who there is ----
+
+Runtime::ConfigPtr Runtime::config() const {
+  MutexLock lock(members_mutex_);
+  return config_;
+}
+
+std::vector<Runtime::TriggerPtr> Runtime::all_triggers() const {
+  MutexLock lock(members_mutex_);
+  return triggers_;
+}
+
+std::vector<Runtime::AliasPtr> Runtime::all_aliases() const {
+  MutexLock lock(members_mutex_);
+  return aliases_;
+}
+
+Runtime::TriggerPtr Runtime::running_trigger(std::string_view name) const {
+  MutexLock lock(members_mutex_);
+  return find_by_name(triggers_, name);
+}
+
+Runtime::AliasPtr Runtime::running_alias(std::string_view name) const {
+  MutexLock lock(members_mutex_);
+  return find_by_name(aliases_, name);
+}
+
+bool Runtime::wants(const PackageFailures& failures, const config::Alias& alias) {
+  return alias.enabled && !failures.contains(alias.package);
+}
+
+bool Runtime::wants(const config::Config& config, const PackageFailures& failures,
+                    const config::Trigger& trigger) {
+  const config::Alias* alias = config.find_alias(trigger.alias);
+  return trigger.enabled && alias != nullptr && wants(failures, *alias) &&
+         !failures.contains(trigger.package);
+}
+
+// ---- Making ----
+
+mqtt::ConnectionOptions Runtime::options_of(const config::Alias& alias, std::string client_id,
+                                            const mqtt::tls::Stores& certificates) const {
+  mqtt::ConnectionOptions options;
+  options.alias = alias.name;
+  options.client_id = std::move(client_id);
+  options.servers = alias.servers;
+  options.protocol = alias.protocol;
+  options.session_expiry = alias.session_expiry;
+  options.receive_maximum = alias.receive_maximum;
+  options.connection_timeout = alias.connection_timeout;
+  options.keep_alive = alias.keep_alive;
+  options.reconnect = alias.reconnect;
+  options.max_packet_size = alias.max_packet_size;
+  options.user_name = alias.user_name;
+  options.password = alias.password;
+  options.tls = certificates.of(alias.name);
+  return options;
+}
+
+mqtt::ConnectionOptions Runtime::options_of(const config::Trigger& trigger) const {
+  const ConfigPtr all = config();
+  const config::Alias& alias = *all->find_alias(trigger.alias);
+  mqtt::ConnectionOptions options =
+      options_of(alias, client_ids_.at(alias.name) + "." + trigger.name, certificates_);
+  options.trigger = trigger.name;
+  options.clean_session = alias.clean_session;
+  for (const config::Topic& topic : trigger.topics) {
+    options.topics.push_back(topic);
+    options.topics.back().filter = config::shared_filter(trigger.shared_group, topic.filter);
+  }
+  return options;
+}
+
+Result<std::string> Runtime::client_id_of(const config::Alias& alias) {
+  if (!alias.client_id.empty()) return alias.client_id;
+  return inbox_->client_id(alias.name, draw_client_id());
+}
+
+Result<Runtime::AliasPtr> Runtime::make_alias(const config::Alias& alias) {
+  auto client_id = client_id_of(alias);
+  if (!client_id) return tl::make_unexpected(client_id.error());
+  client_ids_[alias.name] = *client_id;
+  mqtt::ConnectionOptions options = options_of(alias, *client_id, certificates_);
+  options.last_will = alias.last_will;
+  auto made = std::make_shared<AliasConnection>([this] { report_readiness(); });
+  if (auto prepared = made->prepare(*connections_, std::move(options)); !prepared) {
+    return tl::make_unexpected(prepared.error());
+  }
+  return made;
+}
+
+TriggerServices Runtime::trigger_services() {
+  return {.connections = *connections_,
+          .timer = timer_,
+          .inbox = *inbox_,
+          .writer = *writer_,
+          .publisher = publisher_,
+          .ids = ids_,
+          .log = log_,
+          .events = events_,
+          .running_changed = [this] { report_readiness(); }};
+}
+
+tl::expected<Runtime::TriggerPtr, config::Diagnostic> Runtime::make_trigger(
+    const config::Trigger& trigger) {
+  auto generation = plugins_.load(trigger.plugin, trigger.package);
+  if (!generation) return tl::make_unexpected(plugin_diagnostic(trigger, generation.error()));
+  std::shared_ptr<plugin::Generation> monitor;
+  if (!trigger.monitor_plugin.empty()) {
+    auto loaded = plugins_.load(trigger.monitor_plugin, trigger.package);
+    if (!loaded) return tl::make_unexpected(monitor_diagnostic(trigger, loaded.error()));
+    monitor = *loaded;
+  }
+  auto made = std::make_shared<Trigger>(trigger, trigger_services());
+  if (auto service = made->make_service(*generation, monitor); !service) {
+    return tl::make_unexpected(plugin_diagnostic(trigger, service.error()));
+  }
+  return made;
+}
+
+void Runtime::take_in(AliasPtr alias) {
+  // Whoever publishes keeps the listener of the connection with it.
+  publisher_.add(alias->name(), {alias, alias->connection().get()});
+  MutexLock lock(members_mutex_);
+  aliases_.push_back(std::move(alias));
+}
+
+void Runtime::take_in(TriggerPtr trigger) {
+  MutexLock lock(members_mutex_);
+  triggers_.push_back(std::move(trigger));
+}
+
+// ---- Taking out ----
+
+// As the runtime itself stops, but for these alone: what they have accepted is finished, or kept by
+// the inbox and the server; their sessions stay.
+void Runtime::stop_triggers(const std::vector<TriggerPtr>& triggers) {
+  if (triggers.empty()) return;
+  const auto now = [] { return std::chrono::steady_clock::now(); };
+  const Millis timeout = config()->runtime.drain_timeout;
+  const Monotonic drained = now() + timeout;
+  for (const TriggerPtr& trigger : triggers) {
+    reloader_.forget(*trigger);
+    trigger->stop_receiving();
+  }
+  for (const TriggerPtr& trigger : triggers) {
+    // In slices: the runtime may be told to stop meanwhile.
+    while (!trigger->drain(std::min(drained, now() + kSlice)) && now() < drained && !stopping_) {
+    }
+  }
+  (void)writer_->flush(now() + kGoodbye);
+  close_all(
+      triggers, [](const TriggerPtr& trigger, auto done) { trigger->close(done); },
+      now() + kGoodbye + kGoodbye);
+  const Monotonic quiet_by = now() + kLastCalls;
+  for (const TriggerPtr& trigger : triggers) {
+    const bool quiet = trigger->finish(quiet_by);
+    {
+      MutexLock lock(members_mutex_);
+      std::erase(triggers_, trigger);
+    }
+    trigger->end_tasks();
+    (quiet ? retired_ : stuck_).push_back(trigger);
+  }
+  bury_retired();
+}
+
+// Destroys what has stopped, once nobody can be looking at it any more.
+void Runtime::bury_retired() {
+  if (retired_.empty()) return;
+  pass(*supervisor_);
+  pass(timer_);
+  if (writer_->flush(std::chrono::steady_clock::now() + kGoodbye)) {
+    retired_.clear();
+    return;
+  }
+  // What the writer cannot write lives in their memory.
+  control_.after(kRetireAgain, [this] {
+    if (!stopping_) bury_retired();
+  });
+}
+
+void Runtime::stop_aliases(const std::vector<AliasPtr>& aliases) {
+  if (aliases.empty()) return;
+  for (const AliasPtr& alias : aliases) {
+    publisher_.remove(alias->name());
+    MutexLock lock(members_mutex_);
+    std::erase(aliases_, alias);
+  }
+  close_all(
+      aliases, [](const AliasPtr& alias, auto done) { alias->connection()->close(done); },
+      std::chrono::steady_clock::now() + kGoodbye + kGoodbye);
+  pass(*supervisor_);
+}
+
+// ---- Sessions nobody wants any more ----
+
+// A trigger that was removed leaves a session at its server, which would pile up messages for
+// nobody: a connect with a clean session ends it.
+void Runtime::end_session(mqtt::ConnectionOptions options) {
+  options.clean_session = true;
+  options.topics.clear();
+  options.staged = nullptr;
+  options.hold_acknowledgements = false;
+  const std::string client_id = options.client_id;
+  const auto self = std::make_shared<std::weak_ptr<AliasConnection>>();
+  auto ending = std::make_shared<AliasConnection>([this, client_id, self] {
+    const AliasPtr connected = self->lock();
+    if (!connected || !connected->up()) return;
+    log_.info("session.ended", {{"client_id", client_id}},
+              "its trigger is gone: the server has dropped the session");
+    (void)inbox_->forget_session(client_id);
+    connected->connection()->close([] {});
+  });
+  *self = ending;
+  if (!ending->prepare(*connections_, std::move(options))) return;
+  ending->connection()->open();
+  endings_.push_back(std::move(ending));
+}
+
+// Somebody wants it again.
+void Runtime::stop_ending(const std::string& client_id) {
+  std::vector<AliasPtr> stopped;
+  for (const AliasPtr& ending : endings_) {
+    if (ending->connection()->options().client_id == client_id) stopped.push_back(ending);
+  }
+  if (stopped.empty()) return;
+  close_all(
+      stopped, [](const AliasPtr& ending, auto done) { ending->connection()->close(done); },
+      std::chrono::steady_clock::now() + kGoodbye);
+  pass(*supervisor_);
+  std::erase_if(endings_, [&](const AliasPtr& ending) {
+    return std::find(stopped.begin(), stopped.end(), ending) != stopped.end();
+  });
+}
+
+void Runtime::end_removed_sessions() {
+  const ConfigPtr all = config();
+  // What is in a package that could not be read is not removed.
+  for (const config::Package& package : all->packages) {
+    if (!package.problems.empty()) return;
+  }
+  auto sessions = inbox_->sessions();
+  if (!sessions) return;
+  for (const std::string& client_id : *sessions) {
+    const bool known = std::any_of(
+        all->triggers.begin(), all->triggers.end(), [&](const config::Trigger& trigger) {
+          const auto alias = client_ids_.find(trigger.alias);
+          return alias != client_ids_.end() && client_id == alias->second + "." + trigger.name;
+        });
+    if (known) continue;
+    for (const config::Alias& alias : all->aliases) {
+      const auto own = client_ids_.find(alias.name);
+      if (own == client_ids_.end() || !client_id.starts_with(own->second + ".")) continue;
+      end_session(options_of(alias, client_id, certificates_));
+      break;
+    }
+  }
+}
+
+}  // namespace triggerd::trigger

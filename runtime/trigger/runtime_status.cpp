@@ -1,0 +1,387 @@
+// Runtime: what Administration shows.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "config/topic_filter.hpp"
+#include "config/tree.hpp"
+#include "config/write_tree.hpp"
+#include "trigger/alias_connection.hpp"
+#include "trigger/runtime.hpp"
+
+namespace triggerd::trigger {
+namespace {
+
+// A thread that has not come round for so long is stuck.
+constexpr auto kStuck = std::chrono::seconds(15);
+
+AdminError not_found(std::string_view what, std::string_view name,
+                     const std::vector<std::string>& there) {
+  return {AdminError::Kind::not_found,
+          fmt::format("there is no {} \"{}\"; there {} {}", what, name,
+                      there.size() == 1 ? "is" : "are",
+                      there.empty() ? "none" : fmt::format("{}", fmt::join(there, ", "))),
+          {}};
+}
+
+template <class T>
+std::vector<std::string> names_of(const std::vector<T>& items) {
+  std::vector<std::string> names;
+  names.reserve(items.size());
+  for (const T& item : items) names.push_back(item.name);
+  return names;
+}
+
+bool is_stuck(const std::atomic<std::int64_t>& beat) {
+  const Monotonic last{Monotonic::duration(beat.load())};
+  return std::chrono::steady_clock::now() - last > kStuck;
+}
+
+}  // namespace
+
+struct Runtime::InboxFigures {
+  inbox::Figures figures;
+};
+
+Runtime::InboxFigures Runtime::inbox_figures() const {
+  auto read = inbox_->figures();
+  return {read ? *std::move(read) : inbox::Figures()};
+}
+
+RuntimeStatus Runtime::runtime() const {
+  const ConfigPtr all = config();
+  RuntimeStatus status;
+  status.name = all->runtime.name;
+  status.version = options_.version;
+  status.started = started_at_;
+  status.process_id = ::getpid();
+  status.manage = all->admin.manage;
+  status.config_file = options_.config_file.string();
+  {
+    MutexLock lock(reload_mutex_);
+    status.reloaded = reloaded_;
+    status.last_reload_failure = reload_failure_;
+    status.needs_restart = needs_restart_;
+  }
+  if (stopping_) status.not_ready.emplace_back("the runtime stops");
+  for (const config::Package& package : all->packages) {
+    if (package.enabled && (!package.problems.empty() || package_is_broken(package.name))) {
+      status.not_ready.push_back(fmt::format("package \"{}\" is broken", package.name));
+    }
+  }
+  for (const AliasPtr& alias : all_aliases()) {
+    if (alias->up()) continue;
+    const ConnectionView view = alias->view();
+    status.not_ready.push_back(fmt::format("alias \"{}\" is not connected: {}", alias->name(),
+                                           view.reason.empty() ? view.state : view.reason));
+  }
+  for (const TriggerPtr& trigger : all_triggers()) {
+    if (trigger->running()) continue;
+    TriggerStatus of;
+    trigger->fill_in(of);
+    status.not_ready.push_back(
+        fmt::format("trigger \"{}\" is not running: {}", trigger->name(), of.not_running_reason));
+  }
+  {
+    MutexLock lock(members_mutex_);
+    for (const auto& [name, why] : not_made_) {
+      status.not_ready.push_back(fmt::format("trigger \"{}\" is not running: {}", name, why));
+    }
+  }
+  status.ready = status.not_ready.empty();
+  if (is_stuck(supervisor_beat_)) {
+    status.not_healthy.emplace_back("the supervisor thread is stuck: no connection is served");
+  }
+  if (is_stuck(timer_beat_)) {
+    status.not_healthy.emplace_back("the timer thread is stuck: no retry and no deadline comes");
+  }
+  {
+    MutexLock lock(trouble_mutex_);
+    if (inbox_trouble_) {
+      status.not_healthy.push_back("the inbox takes no messages: " + *inbox_trouble_);
+    }
+  }
+  status.healthy = status.not_healthy.empty();
+  return status;
+}
+
+bool Runtime::package_is_broken(const std::string& name) const {
+  MutexLock lock(members_mutex_);
+  return package_failures_.contains(name);
+}
+
+Definition Runtime::definition_of(const std::string& name, const std::string& package,
+                                  const config::Place& place, const config::Node* written) const {
+  Definition definition;
+  definition.name = name;
+  definition.package = package;
+  definition.file = place.file;
+  definition.line = place.line;
+  const bool managed =
+      std::filesystem::path(place.file) == config()->runtime.state_dir / config::kManagedFile;
+  definition.origin = !package.empty() ? Definition::Origin::package
+                      : managed        ? Definition::Origin::managed
+                                       : Definition::Origin::file;
+  if (written == nullptr) return definition;
+  config::Shown shown = config::without_secrets(*written);
+  definition.json = config::to_json(shown.table);
+  definition.toml = config::to_toml(shown.table);
+  definition.secrets = std::move(shown.secrets);
+  return definition;
+}
+
+// ---- Aliases ----
+
+AliasStatus Runtime::status_of(const config::Alias& alias) const {
+  AliasStatus status;
+  status.definition = definition_of(alias.name, alias.package, alias.place, alias.written.get());
+  status.enabled = alias.enabled;
+  status.description = alias.description;
+  for (const config::Server& server : alias.servers) {
+    status.servers.push_back(config::to_string(server));
+  }
+  status.client_id = alias.client_id;
+  status.protocol = alias.protocol == config::Protocol::v5 ? "5" : "3.1.1";
+  if (!alias.enabled) {
+    status.disabled_by = "the configuration";
+    const ConfigPtr all = config();
+    const config::Package* package = all->find_package(alias.package);
+    if (package != nullptr && !package->enabled) status.disabled_by = "its package";
+    const auto state = inbox_->trigger_state("alias/" + alias.name);
+    if (state && *state) {
+      status.disabled_by = (*state)->changed_by;
+      status.disabled_reason = (*state)->reason;
+      status.disabled_since = (*state)->since;
+    }
+  }
+  if (const AliasPtr running = running_alias(alias.name)) {
+    status.up = running->up();
+    status.connections.push_back(running->view());
+    status.client_id = status.connections.front().client_id;
+    status.certificate_ends = running->connection()->certificate_ends();
+  }
+  for (const TriggerPtr& trigger : all_triggers()) {
+    if (trigger->config().alias == alias.name) {
+      status.connections.push_back(trigger->connection_view());
+    }
+  }
+  const Publisher::Counts counts = publisher_.counts(alias.name);
+  status.published_ok = counts.ok;
+  status.published_failed = counts.failed;
+  return status;
+}
+
+std::vector<AliasStatus> Runtime::aliases() const {
+  const ConfigPtr all = config();
+  std::vector<AliasStatus> statuses;
+  for (const config::Alias& alias : all->aliases) statuses.push_back(status_of(alias));
+  return statuses;
+}
+
+Outcome<AliasStatus> Runtime::alias(std::string_view name) const {
+  const ConfigPtr all = config();
+  if (const config::Alias* found = all->find_alias(name)) return status_of(*found);
+  return tl::make_unexpected(not_found("alias", name, names_of(all->aliases)));
+}
+
+// ---- Triggers ----
+
+TriggerStatus Runtime::status_of(const config::Config& all, const config::Trigger& trigger,
+                                 const InboxFigures& inbox) const {
+  TriggerStatus status;
+  status.definition =
+      definition_of(trigger.name, trigger.package, trigger.place, trigger.written.get());
+  status.alias = trigger.alias;
+  status.service =
+      trigger.service.empty() ? trigger.plugin : trigger.plugin + ":" + trigger.service;
+  status.description = trigger.description;
+  if (const auto found = inbox.figures.triggers.find(trigger.name);
+      found != inbox.figures.triggers.end()) {
+    status.inbox_messages = found->second.messages;
+    status.inbox_oldest = found->second.oldest;
+    status.dead_letters = found->second.dead_letters;
+  }
+  if (const TriggerPtr running = running_trigger(trigger.name)) {
+    running->fill_in(status);
+    return status;
+  }
+  if (!trigger.enabled) {
+    status.state = TriggerStatus::State::disabled;
+    status.state_by = is_of_disabled_package(all, trigger) ? "its package" : "the configuration";
+    status.not_running_reason = "disabled by " + status.state_by;
+    return status;
+  }
+  const config::Alias* alias = all.find_alias(trigger.alias);
+  MutexLock lock(members_mutex_);
+  const auto why = not_made_.find(trigger.name);
+  status.not_running_reason = alias != nullptr && !alias->enabled ? "its alias is disabled"
+                              : why != not_made_.end()            ? why->second
+                                                                  : "it is being changed";
+  return status;
+}
+
+std::vector<TriggerStatus> Runtime::triggers() const {
+  const ConfigPtr all = config();
+  const InboxFigures figures = inbox_figures();
+  std::vector<TriggerStatus> statuses;
+  for (const config::Trigger& trigger : all->triggers) {
+    statuses.push_back(status_of(*all, trigger, figures));
+  }
+  return statuses;
+}
+
+Outcome<TriggerStatus> Runtime::trigger(std::string_view name) const {
+  const ConfigPtr all = config();
+  if (const config::Trigger* found = all->find_trigger(name)) {
+    return status_of(*all, *found, inbox_figures());
+  }
+  return tl::make_unexpected(not_found("trigger", name, names_of(all->triggers)));
+}
+
+std::vector<TopicMatch> Runtime::match(std::string_view topic) const {
+  const ConfigPtr all = config();
+  std::vector<TopicMatch> matches;
+  for (const config::Trigger& trigger : all->triggers) {
+    TopicMatch match;
+    match.trigger = trigger.name;
+    for (const config::Topic& wanted : trigger.topics) {
+      if (match.filter.empty() && config::matches(wanted.filter, topic)) {
+        match.filter = wanted.filter;
+      }
+    }
+    if (match.filter.empty()) {
+      std::vector<std::string> filters;
+      for (const config::Topic& wanted : trigger.topics) filters.push_back(wanted.filter);
+      match.because = fmt::format("no filter matches: {}", fmt::join(filters, ", "));
+    } else {
+      const TriggerStatus status = status_of(*all, trigger, {});
+      match.gets_it = status.running;
+      if (!status.running) match.because = "it does not run: " + status.not_running_reason;
+    }
+    matches.push_back(std::move(match));
+  }
+  return matches;
+}
+
+// ---- Plugins, packages, inbox ----
+
+// [control]
+void Runtime::note_plugins() {
+  std::vector<PluginStatus> statuses;
+  for (const std::string& name : plugins_.names()) {
+    const auto generation = plugins_.in_service(name);
+    if (!generation) continue;
+    auto& [number, since] = in_service_[name];
+    if (number != generation->number()) {
+      number = generation->number();
+      since = std::chrono::system_clock::now();
+    }
+    PluginStatus status;
+    status.name = name;
+    status.version = generation->version();
+    status.generation = generation->number();
+    status.sha256 = generation->sha256();
+    status.file = generation->file().string();
+    status.in_service_since = since;
+    status.services = generation->service_names();
+    status.on_probation = reloader_.on_probation(name);
+    for (const TriggerPtr& trigger : triggers_) {
+      if (trigger->uses(*generation)) status.triggers.push_back(trigger->name());
+    }
+    statuses.push_back(std::move(status));
+  }
+  MutexLock lock(plugins_mutex_);
+  plugin_status_ = std::move(statuses);
+}
+
+std::vector<PluginStatus> Runtime::plugins() const {
+  std::vector<PluginStatus> statuses;
+  {
+    MutexLock lock(plugins_mutex_);
+    statuses = plugin_status_;
+  }
+  const auto counts = reloader_.counts();
+  for (PluginStatus& status : statuses) {
+    if (const auto of = counts.find(status.name); of != counts.end()) {
+      const auto seconds = [](std::chrono::microseconds pause) {
+        return std::chrono::duration<double>(pause).count();
+      };
+      status.reloads = of->second.reloaded;
+      status.reloads_failed = of->second.failed;
+      status.rolled_back = of->second.rolled_back;
+      status.last_pause_seconds = seconds(of->second.last_pause);
+      status.longest_pause_seconds = seconds(of->second.longest_pause);
+    }
+    for (const std::string& name : status.triggers) {
+      const TriggerPtr trigger = running_trigger(name);
+      if (!trigger) continue;
+      for (plugin::Metric& metric : trigger->metrics()) {
+        status.metrics.push_back({.trigger = name,
+                                  .name = std::move(metric.name),
+                                  .help = std::move(metric.help),
+                                  .counter = metric.kind == TRIGGER_METRIC_COUNTER,
+                                  .value = metric.value});
+      }
+    }
+  }
+  return statuses;
+}
+
+std::vector<PackageStatus> Runtime::packages() const {
+  const ConfigPtr all = config();
+  std::vector<PackageStatus> statuses;
+  for (const config::Package& package : all->packages) {
+    PackageStatus status;
+    status.name = package.name;
+    status.version = package.version;
+    status.description = package.description;
+    status.folder = package.folder.string();
+    status.enabled = package.enabled;
+    for (const config::Requirement& requirement : package.requirements) {
+      status.requirements.push_back(requirement.name);
+    }
+    for (const config::Alias& alias : all->aliases) {
+      if (alias.package == package.name) status.aliases.push_back(alias.name);
+    }
+    for (const config::Trigger& trigger : all->triggers) {
+      if (trigger.package == package.name) status.triggers.push_back(trigger.name);
+    }
+    {
+      MutexLock lock(members_mutex_);
+      status.problems = package_failures_.problems_of(package);
+    }
+    statuses.push_back(std::move(status));
+  }
+  return statuses;
+}
+
+InboxStatus Runtime::inbox_status() const {
+  InboxStatus status;
+  const InboxFigures inbox = inbox_figures();
+  for (const auto& [name, of] : inbox.figures.triggers) {
+    status.messages += of.messages;
+    status.dead_letters += of.dead_letters;
+    if (of.oldest && (!status.oldest || *of.oldest < *status.oldest)) status.oldest = of.oldest;
+  }
+  status.bytes = inbox.figures.bytes;
+  status.max_bytes = config()->inbox.max_size;
+  {
+    MutexLock lock(trouble_mutex_);
+    status.trouble = inbox_trouble_.value_or("");
+  }
+  status.commit = writer_->commit_times();
+  status.batch = writer_->batch_sizes();
+  const inbox::Writer::Stats stats = writer_->stats();
+  status.written = stats.messages;
+  status.finished_before = stats.finished;
+  for (const TriggerPtr& trigger : all_triggers()) status.acks_held += trigger->acks_held();
+  status.leaked_generations = plugins_.leaked();
+  return status;
+}
+
+std::unique_ptr<Subscription> Runtime::subscribe(const EventFilter& filter, std::size_t capacity) {
+  return events_.subscribe(filter, capacity);
+}
+
+}  // namespace triggerd::trigger

@@ -1,0 +1,282 @@
+// Runtime: what Administration does to states, plugins and packages; and publishing.
+#include <fmt/format.h>
+
+#include "mqtt/properties.hpp"
+#include "trigger/alias_connection.hpp"
+#include "trigger/runtime.hpp"
+
+namespace triggerd::trigger {
+namespace {
+
+std::string state_key(std::string_view alias) {
+  return fmt::format("alias/{}", alias);
+}
+
+AdminError conflict(std::string message) {
+  return {AdminError::Kind::conflict, std::move(message), {}};
+}
+
+AdminError failed(const Error& error) {
+  return {AdminError::Kind::failed, error.message, {}};
+}
+
+Outcome<> outcome_of(const Result<>& done) {
+  if (done) return {};
+  return tl::make_unexpected(failed(done.error()));
+}
+
+}  // namespace
+
+AdminError Runtime::not_running() {
+  return {AdminError::Kind::unavailable, "the runtime starts or stops: nothing is changed now", {}};
+}
+
+// ---- States ----
+
+// [control]
+Outcome<Runtime::TriggerPtr> Runtime::find_trigger(std::string_view name) const {
+  if (TriggerPtr running = running_trigger(name)) return running;
+  const ConfigPtr all = config();
+  const config::Trigger* defined = all->find_trigger(name);
+  if (defined == nullptr) return tl::make_unexpected(trigger(name).error());
+  const auto status = trigger(name);
+  std::string advice;
+  if (!defined->enabled) {
+    advice = is_of_disabled_package(*all, *defined)
+                 ? fmt::format("; enable package \"{}\"", defined->package)
+                 : fmt::format("; write enabled = true at {}", config::to_string(defined->place));
+  }
+  return tl::make_unexpected(
+      conflict(fmt::format("trigger \"{}\" does not run: {}{}", name,
+                           status ? status->not_running_reason : std::string(), advice)));
+}
+
+Outcome<> Runtime::enable_trigger(std::string_view name, const By& by) {
+  return on_control([&]() -> Outcome<> {
+    auto found = find_trigger(name);
+    if (!found) return tl::make_unexpected(found.error());
+    log_.info("trigger.enabled", {{"trigger", (*found)->name()}}, "by {}", by);
+    return outcome_of((*found)->enable());
+  });
+}
+
+Outcome<> Runtime::resume_trigger(std::string_view name, const By& by) {
+  return on_control([&]() -> Outcome<> {
+    auto found = find_trigger(name);
+    if (!found) return tl::make_unexpected(found.error());
+    TriggerStatus status;
+    (*found)->fill_in(status);
+    if (status.state == TriggerStatus::State::disabled) {
+      return tl::make_unexpected(
+          conflict(fmt::format("trigger \"{}\" is disabled, not suspended; enable it", name)));
+    }
+    log_.info("trigger.enabled", {{"trigger", (*found)->name()}}, "by {}", by);
+    return outcome_of((*found)->enable());
+  });
+}
+
+Outcome<> Runtime::disable_trigger(std::string_view name, const By& by, const std::string& reason) {
+  return on_control([&]() -> Outcome<> {
+    auto found = find_trigger(name);
+    if (!found) return tl::make_unexpected(found.error());
+    return outcome_of((*found)->disable(by, reason, config()->runtime.drain_timeout));
+  });
+}
+
+Outcome<> Runtime::suspend_trigger(std::string_view name, const By& by, const std::string& reason) {
+  return on_control([&]() -> Outcome<> {
+    auto found = find_trigger(name);
+    if (!found) return tl::make_unexpected(found.error());
+    TriggerStatus status;
+    (*found)->fill_in(status);
+    if (status.state == TriggerStatus::State::disabled) {
+      return tl::make_unexpected(
+          conflict(fmt::format("trigger \"{}\" is disabled; enable it first", name)));
+    }
+    return outcome_of((*found)->suspend(by, reason));
+  });
+}
+
+// [control]
+Outcome<> Runtime::set_alias_state(std::string_view name,
+                                   const std::optional<inbox::TriggerState>& state) {
+  const config::Alias* defined = base_->find_alias(name);
+  if (defined == nullptr) return tl::make_unexpected(alias(name).error());
+  if (!state && !defined->enabled) {
+    const config::Package* package = base_->find_package(defined->package);
+    return tl::make_unexpected(conflict(
+        package != nullptr && !package->enabled
+            ? fmt::format("alias \"{}\" is of package \"{}\", which is disabled; enable that", name,
+                          package->name)
+            : fmt::format("alias \"{}\" is disabled by the configuration; write enabled = true at "
+                          "{}",
+                          name, config::to_string(defined->place))));
+  }
+  if (auto kept = inbox_->set_trigger_state(state_key(name), state); !kept) {
+    return tl::make_unexpected(failed(kept.error()));
+  }
+  const auto report = apply_states();
+  if (!report) {
+    // What it needs is not there any more, such as a plugin.
+    (void)inbox_->set_trigger_state(
+        state_key(name), inbox::TriggerState{.state = inbox::TriggerState::State::disabled,
+                                             .changed_by = "the runtime",
+                                             .reason = "it could not be enabled",
+                                             .since = std::chrono::system_clock::now()});
+    return tl::make_unexpected(report.error());
+  }
+  if (!report->failures.empty()) return tl::make_unexpected(failed({report->failures.front()}));
+  return {};
+}
+
+Outcome<> Runtime::enable_alias(std::string_view name, const By& by) {
+  return on_control([&]() -> Outcome<> {
+    auto done = set_alias_state(name, std::nullopt);
+    if (done) log_.info("alias.enabled", {{"alias", std::string(name)}}, "enabled by {}", by);
+    return done;
+  });
+}
+
+Outcome<> Runtime::disable_alias(std::string_view name, const By& by, const std::string& reason) {
+  return on_control([&]() -> Outcome<> {
+    auto done =
+        set_alias_state(name, inbox::TriggerState{.state = inbox::TriggerState::State::disabled,
+                                                  .changed_by = by,
+                                                  .reason = reason,
+                                                  .since = std::chrono::system_clock::now()});
+    if (done) {
+      log_.warn("alias.disabled", {{"alias", std::string(name)}}, "disabled by {}: {}", by, reason);
+    }
+    return done;
+  });
+}
+
+// ---- Plugins and packages ----
+
+Result<Reloader::Report> Runtime::reload_plugin(const std::string& plugin, bool force) {
+  auto done = on_control([&]() -> Outcome<Reloader::Report> {
+    auto report = reloader_.reload(plugin, force);
+    note_plugins();
+    if (!report) return tl::make_unexpected(failed(report.error()));
+    return *report;
+  });
+  if (!done) return fail("{}", done.error().message);
+  return *done;
+}
+
+Outcome<Administration::PluginReload> Runtime::reload_plugin(const std::string& plugin, bool force,
+                                                             const By& by) {
+  return on_control([&]() -> Outcome<PluginReload> {
+    if (!plugins_.in_service(plugin)) {
+      return tl::make_unexpected(AdminError{AdminError::Kind::not_found,
+                                            fmt::format("plugin \"{}\" is not loaded; there are {}",
+                                                        plugin, fmt::join(plugins_.names(), ", ")),
+                                            {}});
+    }
+    log_.info("plugin.reload", {{"plugin", plugin}}, "asked for by {}", by);
+    const auto done = reloader_.reload(plugin, force);
+    note_plugins();
+    if (!done) return tl::make_unexpected(failed(done.error()));
+    return PluginReload{.changed = done->outcome == Reloader::Outcome::reloaded,
+                        .generation = done->generation,
+                        .version = done->version,
+                        .pause_seconds = std::chrono::duration<double>(done->pause).count()};
+  });
+}
+
+Outcome<ReloadReport> Runtime::change_package(const By& by, std::string_view what,
+                                              const std::function<Result<>()>& change) {
+  return on_control([&]() -> Outcome<ReloadReport> {
+    if (!change) {
+      return tl::make_unexpected(AdminError{
+          AdminError::Kind::unavailable, "this runtime was given no packages to change", {}});
+    }
+    if (auto done = change(); !done) return tl::make_unexpected(conflict(done.error().message));
+    log_.info("package.changed", {}, "{}, by {}", what, by);
+    return reload_here(by);
+  });
+}
+
+Outcome<ReloadReport> Runtime::enable_package(std::string_view name, const By& by) {
+  return change_package(by, fmt::format("package \"{}\" is enabled", name),
+                        [&] { return options_.packages.enable(name); });
+}
+
+Outcome<ReloadReport> Runtime::disable_package(std::string_view name, const By& by) {
+  return change_package(by, fmt::format("package \"{}\" is disabled", name),
+                        [&] { return options_.packages.disable(name); });
+}
+
+Outcome<ReloadReport> Runtime::install_package(const std::string& archive,
+                                               const std::vector<std::string>& values,
+                                               bool downgrade, const By& by) {
+  if (!config()->admin.manage) return tl::make_unexpected(may_not_manage());
+  return change_package(by, fmt::format("{} is installed", archive),
+                        [&] { return options_.packages.install(archive, values, downgrade); });
+}
+
+Outcome<ReloadReport> Runtime::remove_package(std::string_view name, const By& by) {
+  if (!config()->admin.manage) return tl::make_unexpected(may_not_manage());
+  return change_package(by, fmt::format("package \"{}\" is removed", name),
+                        [&] { return options_.packages.remove(name); });
+}
+
+// ---- Publishing ----
+
+Outcome<> Runtime::publish(const PublishMessage& message, Millis timeout) {
+  std::vector<mqtt::Property> properties;
+  for (const auto& [name, value] : message.user_properties) {
+    properties.push_back({.id = mqtt::property::kUser, .name = name, .value = value});
+  }
+  const mqtt::PublishRequest request{
+      .topic = message.topic,
+      .payload = {reinterpret_cast<const std::uint8_t*>(message.payload.data()),
+                  message.payload.size()},
+      .qos = message.qos,
+      .retained = message.retained,
+      .properties = properties};
+  const auto done = std::make_shared<std::promise<Result<>>>();
+  const std::int32_t code = publisher_.publish(
+      message.alias, request, [done](const Result<>& outcome) { done->set_value(outcome); });
+  switch (code) {
+    case TRIGGER_OK:
+      break;
+    case TRIGGER_E_NOT_FOUND: {
+      auto found = alias(message.alias);
+      if (!found) return tl::make_unexpected(found.error());
+      return tl::make_unexpected(conflict(fmt::format("alias \"{}\" is disabled", message.alias)));
+    }
+    case TRIGGER_E_NOT_CONNECTED:
+    case TRIGGER_E_FULL:
+      return tl::make_unexpected(AdminError{
+          AdminError::Kind::unavailable,
+          fmt::format("alias \"{}\" {}", message.alias,
+                      code == TRIGGER_E_FULL ? "has too many messages under way; try again"
+                                             : "is not connected"),
+          {}});
+    case TRIGGER_E_UNSUPPORTED:
+      return tl::make_unexpected(AdminError{
+          AdminError::Kind::invalid,
+          fmt::format("alias \"{}\" speaks 3.1.1, which has no properties", message.alias),
+          {}});
+    default:
+      return tl::make_unexpected(
+          AdminError{AdminError::Kind::invalid,
+                     fmt::format("cannot publish to \"{}\" with QoS {}: the topic must be without "
+                                 "wildcards, and QoS 0, 1 or 2",
+                                 message.topic, message.qos),
+                     {}});
+  }
+  auto outcome = done->get_future();
+  if (outcome.wait_for(timeout) != std::future_status::ready) {
+    return tl::make_unexpected(AdminError{
+        AdminError::Kind::unavailable,
+        fmt::format("the server of alias \"{}\" has not confirmed the message in time; it may have "
+                    "it all the same",
+                    message.alias),
+        {}});
+  }
+  return outcome_of(outcome.get());
+}
+
+}  // namespace triggerd::trigger

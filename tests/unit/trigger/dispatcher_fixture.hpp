@@ -1,0 +1,98 @@
+// A dispatcher with a clock that stands still, and a sink that writes down what it is told.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "support/fake_clock.hpp"
+#include "trigger/dispatcher.hpp"
+#include "unit/trigger/messages.hpp"
+
+namespace triggerd::trigger {
+
+// Writes down what it is told.
+class RecordingSink final : public DeliverySink {
+ public:
+  void finished(Delivery& d) override { told.push_back("finished " + topic(d)); }
+  void will_retry(const Delivery& d, std::uint32_t attempts, Millis delay,
+                  const std::string& reason) override {
+    told.push_back(fmt::format("retry {} {} {} {}", topic(d), attempts, delay.count(), reason));
+  }
+  bool bury(Delivery& d, const std::string& reason) override {
+    told.push_back(fmt::format("{} {} {}", can_bury ? "buried" : "not buried", topic(d), reason));
+    return can_bury;
+  }
+  void expired(Delivery& d) override { told.push_back("expired " + topic(d)); }
+  void discarded(Delivery& d, const std::string& reason) override {
+    told.push_back(fmt::format("discarded {} {}", topic(d), reason));
+  }
+  void suspended(const Delivery& d, const std::string&) override {
+    told.push_back("suspended " + topic(d));
+  }
+  void overdue(const Delivery& d) override { told.push_back("overdue " + topic(d)); }
+  void stalled(std::size_t late) override { told.push_back(fmt::format("stalled {}", late)); }
+  void trial_ended(bool handled) override {
+    told.push_back(handled ? "trial handled" : "trial failed");
+  }
+  void probe_ended(const Result<>& outcome) override {
+    told.push_back(outcome ? "probe ok" : "probe failed: " + outcome.error().message);
+  }
+  void idle() override {}
+  void room_changed() override { told.emplace_back("room"); }
+
+  std::vector<std::string> told;
+  bool can_bury = true;
+
+ private:
+  static std::string topic(const Delivery& d) { return std::string(d.message.topic); }
+};
+
+using Told = std::vector<std::string>;
+
+class DispatcherTest : public testing::Test {
+ protected:
+  DispatcherTest() {
+    options_.trigger = "t";
+    options_.order.by = config::Order::By::topic;
+    options_.queue_capacity = 4;
+    options_.timeout = Millis(1'000);
+    options_.retry.max_attempts = 3;
+    options_.retry.backoff = {Millis(100), Millis(1'000), 2.0};
+  }
+  Dispatcher& dispatcher() {
+    if (!dispatcher_) {
+      dispatcher_ = std::make_unique<Dispatcher>(options_, sink_, timer_, [] { return 1.0; });
+    }
+    return *dispatcher_;
+  }
+  void accept(const std::string& topic) { dispatcher().accept({test::delivery(topic)}); }
+  // The next message; fails where there is none.
+  const trigger_message& take() {
+    const trigger_message* taken = dispatcher().try_take();
+    EXPECT_NE(taken, nullptr) << "nothing to take";
+    static const trigger_message none{};
+    return taken == nullptr ? none : *taken;
+  }
+  bool nothing_to_take() { return dispatcher().try_take() == nullptr; }
+  void answer(const trigger_message& taken, std::int32_t code, std::uint32_t retry_after = 0,
+              const std::string& reason = {}) {
+    dispatcher().answered(taken, {code, retry_after, reason});
+  }
+  void advance(Millis by) {
+    clock_.advance(by);
+    timer_.run_due();
+  }
+  static std::string topic(const trigger_message& m) { return {m.topic.ptr, m.topic.len}; }
+
+  triggerd::test::FakeClock clock_;
+  EventLoop timer_{clock_};
+  RecordingSink sink_;
+  DispatcherOptions options_;
+  std::unique_ptr<Dispatcher> dispatcher_;
+};
+
+}  // namespace triggerd::trigger

@@ -1,0 +1,94 @@
+// Runs every folder of tests/golden/import-webmethods, as its README.md describes.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "webmethods/webmethods.hpp"
+
+namespace triggerd::webmethods {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Empty where there is no such file.
+std::string content_of(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+Options options_of(const fs::path& file) {
+  Options options{.file = "export.json"};
+  std::ifstream in(file);
+  for (std::string line; std::getline(in, line);) {
+    const std::string service = "service ";
+    if (line == "exact") {
+      options.exact = true;
+    } else if (line.starts_with(service)) {
+      const std::size_t equals = line.find('=');
+      options.services[line.substr(service.size(), equals - service.size())] =
+          line.substr(equals + 1);
+    } else {
+      ADD_FAILURE() << file << " has a line that means nothing: " << line;
+    }
+  }
+  return options;
+}
+
+std::string lines_of(const std::vector<Remark>& remarks, std::string_view kind) {
+  std::string lines;
+  for (const Remark& remark : remarks) lines += to_string(remark, "export.json", kind) + '\n';
+  return lines;
+}
+
+void compare(const fs::path& file, const std::string& found) {
+  if (std::getenv("TRIGGERD_WRITE_GOLDEN") != nullptr) {
+    fs::remove(file);
+    if (!found.empty()) std::ofstream(file, std::ios::binary) << found;
+  }
+  EXPECT_EQ(found, content_of(file)) << file;
+}
+
+std::vector<fs::path> cases() {
+  std::vector<fs::path> folders;
+  for (const auto& entry : fs::directory_iterator(GOLDEN_IMPORT_DIR)) {
+    if (entry.is_directory()) folders.push_back(entry.path());
+  }
+  std::sort(folders.begin(), folders.end());
+  return folders;
+}
+
+TEST(GoldenImportTest, EachFolderBecomesExactlyWhatIsExpected) {
+  std::size_t good = 0;
+  std::size_t bad = 0;
+  for (const fs::path& folder : cases()) {
+    SCOPED_TRACE(folder.filename().string());
+    const auto imported =
+        import(content_of(folder / "export.json"), options_of(folder / "options"));
+    compare(folder / "expected.toml", imported ? imported->toml : "");
+    compare(folder / "expected.differences",
+            imported ? lines_of(imported->differences, "note") : "");
+    compare(folder / "expected.errors", imported ? "" : lines_of(imported.error(), "error"));
+    ++(imported ? good : bad);
+  }
+  EXPECT_GE(good, 5u);
+  EXPECT_GE(bad, 5u);
+}
+
+TEST(GoldenImportTest, NoPasswordIsCarried) {
+  for (const fs::path& folder : cases()) {
+    for (const char* file : {"expected.toml", "expected.differences", "expected.errors"}) {
+      EXPECT_EQ(content_of(folder / file).find("hunter"), std::string::npos) << folder << file;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace triggerd::webmethods

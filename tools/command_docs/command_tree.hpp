@@ -1,0 +1,45 @@
+// A command line as data: what completion scripts and manual pages are made of.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace command_docs {
+
+// What may stand in an option's place.
+struct Values {
+  enum class Kind { any, files, folders, words, names };
+  Kind kind = Kind::any;
+  std::string words = {};  // words: separated by spaces; names: of what, as the program calls it
+};
+
+struct Option {
+  std::vector<std::string> names;  // "--topic", "-o"; a positional has one without dashes
+  std::string description;
+  std::string default_text;  // empty: none worth saying
+  bool positional = false;
+  bool flag = false;  // takes no value
+  bool required = false;
+  bool repeated = false;
+  Values values = {};
+};
+
+struct Command {
+  std::string path;  // "alias create"; the program's own is empty
+  std::string name;
+  std::string description;
+  std::vector<Option> options;  // hidden ones left out
+  std::vector<Command> commands;
+};
+
+// Says what may be the value of an option of the command with that path.
+using ValuesOf = std::function<Values(const std::string& path, const Option& option)>;
+
+Command tree_of(const CLI::App& app, const ValuesOf& values_of = {});
+
+// The command itself, and all below it.
+void for_each(const Command& command, const std::function<void(const Command&)>& body);
+
+}  // namespace command_docs

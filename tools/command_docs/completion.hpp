@@ -1,0 +1,20 @@
+// Completion scripts for bash, zsh and fish. Where names of things are wanted, they call
+// "PROGRAM __names KIND WORD..." with the words of the line so far, which prints one a line.
+#pragma once
+
+#include <string>
+
+#include "command_docs/command_tree.hpp"
+
+namespace command_docs {
+
+std::string bash_completion(const Command& program);
+std::string zsh_completion(const Command& program);
+std::string fish_completion(const Command& program);
+
+// All names of options that take a value, each once: "--alias|--config".
+std::string valued_options(const Command& program, const std::string& separator);
+// Within single quotes of all three shells.
+std::string shell_quoted(const std::string& text);
+
+}  // namespace command_docs

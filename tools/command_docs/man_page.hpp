@@ -1,0 +1,26 @@
+// A manual page of a program, in the macros of man(7).
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "command_docs/command_tree.hpp"
+
+namespace command_docs {
+
+struct Page {
+  std::string section;   // "1"
+  std::string version;   // "triggerd 0.1.0"
+  std::string one_line;  // what stands behind the name
+  // In markdown: what stands before the options, and headings with what stands behind them.
+  std::string description;
+  std::vector<std::pair<std::string, std::string>> sections;
+};
+
+std::string man_page(const Command& program, const Page& page);
+
+// What roff would take for its own, escaped: text as it stands.
+std::string roff(const std::string& text);
+
+}  // namespace command_docs

@@ -1,0 +1,143 @@
+#include "client/api.hpp"
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+
+#include "base/text.hpp"
+#include "command_line.hpp"
+
+namespace triggerctl {
+namespace {
+
+using triggerd::Error;
+
+Error problem_of(const Answer& answer, const Json& problem, const Endpoint& endpoint) {
+  std::string message = safe_lines(text_of(problem, "detail", text_of(problem, "title")));
+  for (const Json& each : list_of(problem, "errors")) {
+    const std::string place = text_of(each, "place");
+    const std::string field = text_of(each, "field");
+    message +=
+        fmt::format("\n  {}{}{}", place.empty() ? "" : safe(place) + ": ",
+                    field.empty() ? "" : safe(field) + ": ", safe_lines(text_of(each, "message")));
+  }
+  if (answer.status == 401 && endpoint.token.empty()) {
+    message += "\n  give the token with --token-file FILE, or in the variable TRIGGERD_TOKEN";
+  }
+  const bool invalid = answer.status == 400 || answer.status == 422;
+  return {std::move(message), invalid ? kUsage : kFailed};
+}
+
+constexpr int group_of(int bytes) {
+  return (bytes + 2) / 3 * 4;
+}
+
+}  // namespace
+
+Result<Json> Api::read(const Answer& answer) const {
+  if (answer.status == 204 || (answer.body.empty() && answer.status / 100 == 2)) {
+    return Json::object();
+  }
+  Json json = Json::parse(answer.body, nullptr, false);
+  if (answer.status / 100 == 2 && !json.is_discarded()) return json;
+  if (json.is_object() && json.contains("detail")) {
+    return tl::make_unexpected(problem_of(answer, json, endpoint()));
+  }
+  const std::string where = endpoint().socket.empty() ? endpoint().url : endpoint().socket.string();
+  return tl::make_unexpected(Error{
+      fmt::format("{} answers with status {} and nothing that triggerd would say{}; is it the "
+                  "address of a triggerd, and one of this version?",
+                  where, answer.status,
+                  answer.body.empty() ? "" : ": " + shortened(answer.body, 80)),
+      kFailed});
+}
+
+Result<Json> Api::ask(const std::string& method, const std::string& path, const Json& body) const {
+  const std::string text =
+      body.is_null() ? "" : body.dump(-1, ' ', false, Json::error_handler_t::replace);
+  auto answer = http_.send(method, "/api/v1" + path, text);
+  if (!answer) return tl::make_unexpected(answer.error());
+  return read(*answer);
+}
+
+Result<> Api::events(const std::string& path, const std::function<bool(const Json&)>& on_event,
+                     const std::stop_token& stop) const {
+  bool wanted = true;
+  const auto answer = http_.stream(
+      "/api/v1" + path,
+      [&](std::string_view data) {
+        const Json event = Json::parse(data, nullptr, false);
+        if (event.is_object()) wanted = on_event(event);
+        return wanted;
+      },
+      stop);
+  if (!answer) return tl::make_unexpected(answer.error());
+  if (!wanted || stop.stop_requested()) return {};
+  if (answer->status != 200) {
+    const auto problem = read(*answer);
+    if (!problem) return tl::make_unexpected(problem.error());
+  }
+  return tl::make_unexpected(Error{"triggerd has ended the stream of events", kUnreachable});
+}
+
+std::string query(std::initializer_list<std::pair<const char*, std::string>> values) {
+  std::string text;
+  for (const auto& [key, value] : values) {
+    if (value.empty()) continue;
+    text += fmt::format("{}{}={}", text.empty() ? "?" : "&", key, url_encoded(value));
+  }
+  return text;
+}
+
+std::string text_of(const Json& object, const char* key, std::string otherwise) {
+  const auto at = object.find(key);
+  return at != object.end() && at->is_string() ? at->get<std::string>() : std::move(otherwise);
+}
+
+double number_of(const Json& object, const char* key, double otherwise) {
+  const auto at = object.find(key);
+  return at != object.end() && at->is_number() ? at->get<double>() : otherwise;
+}
+
+std::uint64_t count_of(const Json& object, const char* key) {
+  const auto at = object.find(key);
+  return at != object.end() && at->is_number_unsigned() ? at->get<std::uint64_t>() : 0;
+}
+
+bool flag_of(const Json& object, const char* key) {
+  const auto at = object.find(key);
+  return at != object.end() && at->is_boolean() && at->get<bool>();
+}
+
+const Json& list_of(const Json& object, const char* key) {
+  static const Json none = Json::array();
+  const auto at = object.find(key);
+  return at != object.end() && at->is_array() ? *at : none;
+}
+
+std::string payload_of(const Json& object) {
+  const std::string base64 = text_of(object, "payload_base64");
+  if (base64.empty()) return text_of(object, "payload");
+  std::string bytes(base64.size() / 4 * 3 + 3, '\0');
+  const int length = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
+                                     reinterpret_cast<const unsigned char*>(base64.data()),
+                                     static_cast<int>(base64.size()));
+  if (length < 0) return "";
+  const std::size_t padding = base64.ends_with("==") ? 2 : base64.ends_with('=') ? 1 : 0;
+  bytes.resize(static_cast<std::size_t>(length) - padding);
+  return bytes;
+}
+
+void add_payload(Json& object, const std::string& bytes) {
+  if (triggerd::is_utf8(bytes)) {
+    object["payload"] = bytes;
+    return;
+  }
+  std::string base64(static_cast<std::size_t>(group_of(static_cast<int>(bytes.size()))) + 1, '\0');
+  const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(base64.data()),
+                                     reinterpret_cast<const unsigned char*>(bytes.data()),
+                                     static_cast<int>(bytes.size()));
+  base64.resize(static_cast<std::size_t>(length));
+  object["payload_base64"] = base64;
+}
+
+}  // namespace triggerctl

@@ -1,0 +1,73 @@
+// The command line of triggerctl: groups of verbs, of which one is chosen and run.
+//
+// A group of verbs is a file of its own with one function, add_..._verbs(CommandLine&), which
+// main.cpp calls. It adds its options with CLI11 and says what a verb does:
+//
+//   CLI::App& group = line.group("plugin", "plugins: make, try and probe them");
+//   CLI::App& probe = line.verb(group, "probe", "say what a plugin file has", [options] { ... });
+//   probe.add_option("FILE", options->file, "the plugin")->required();
+//
+// What a verb needs to keep between parsing and running is shared with its function. Every verb
+// understands --json: see output.hpp. Completion scripts and the manual page are made of what is
+// said here: tools/command_docs.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "base/result.hpp"
+#include "client/endpoint.hpp"
+
+namespace triggerctl {
+
+class Api;
+
+// Part of what users may rely on: docs/triggerctl.md.
+enum ExitCode {
+  kDone = 0,         // what was asked for is done; a verdict: ok
+  kFailed = 1,       // it could not be done, and standard error says why
+  kUsage = 2,        // the command line, a definition or the configuration is wrong
+  kUnreachable = 3,  // triggerd does not answer
+  kRetry = 3,        // `plugin run`, which asks no triggerd: the verdict is retry
+  kReject = 4,       // `plugin run`: the verdict is reject
+  kTimeout = 5,      // `plugin run`: there was no verdict in time
+  kCrashed = 6       // `plugin run`, `plugin probe`: the plugin ended the process it was in
+};
+
+class CommandLine {
+ public:
+  CommandLine();
+
+  // A word before verbs; the same one for those that ask for it again.
+  CLI::App& group(const std::string& name, const std::string& description);
+  // `run` returns an ExitCode.
+  CLI::App& verb(CLI::App& parent, const std::string& name, const std::string& description,
+                 std::function<int()> run);
+  // The same for what asks a triggerd. An error is printed, and its code is the exit code.
+  CLI::App& live_verb(CLI::App& parent, const std::string& name, const std::string& description,
+                      std::function<triggerd::Result<int>(const Api&)> run);
+  CLI::App& app() { return app_; }
+  // How to reach triggerd, once the command line is parsed.
+  const ConnectOptions& connect() const { return connect_; }
+
+  // Parses, runs what was chosen, and returns the process's exit code.
+  int run(int argc, char** argv);
+
+ private:
+  // Says which word is no verb, and which may have been meant. kDone: it is not that.
+  int explain_missing_verb(int argc, char** argv) const;
+
+  CLI::App app_;
+  ConnectOptions connect_;
+  std::map<std::string, CLI::App*> groups_;  // app_'s
+  std::function<int()> chosen_;
+};
+
+// "triggerctl: error: ..." on standard error; kFailed.
+int fail_with(const std::string& message);
+// The same; the error's code, or kFailed where it has none.
+int fail_with(const triggerd::Error& error);
+
+}  // namespace triggerctl

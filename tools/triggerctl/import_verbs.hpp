@@ -1,0 +1,10 @@
+// triggerctl import-webmethods: see docs/import-webmethods.md. Needs no runtime.
+#pragma once
+
+#include "command_line.hpp"
+
+namespace triggerctl {
+
+void add_import_verbs(CommandLine& line);
+
+}  // namespace triggerctl

@@ -1,0 +1,51 @@
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "client/api.hpp"
+#include "live/definition.hpp"
+#include "live/definition_verbs.hpp"
+#include "live/live_verbs.hpp"
+#include "live/status_view.hpp"
+
+namespace triggerctl {
+namespace {
+
+Result<int> test_alias(const Api& api, const std::string& name) {
+  const auto tested = api.post(path_of(Kind::alias, name) + "/test");
+  if (!tested) return tl::make_unexpected(tested.error());
+  const bool ok = flag_of(*tested, "ok");
+  if (json_wanted()) {
+    print_json(*tested);
+  } else {
+    fmt::print("{}: {} in {}{}\n", safe(text_of(*tested, "server", name)),
+               ok ? coloured(Colour::green, "connected") : coloured(Colour::red, "not connected"),
+               about_latency(number_of(*tested, "seconds")),
+               ok ? "" : ": " + safe(text_of(*tested, "reason")));
+  }
+  return ok ? kDone : kFailed;
+}
+
+void print_alias(const Json& alias) {
+  fmt::print("{}", aliases_text(Json::array({alias})));
+}
+
+}  // namespace
+
+void add_alias_verbs(CommandLine& line) {
+  CLI::App& group = line.group("alias", "connection aliases: see, define and test them");
+  add_list_and_show(
+      line, group, Kind::alias, [](const Json& all) { return aliases_text(all); }, print_alias);
+  add_changes(line, group, Kind::alias);
+  add_switch(line, group, Kind::alias, "enable", "connect it, now and at every start", "enabled");
+  add_switch(line, group, Kind::alias, "disable",
+             "disconnect it and its triggers, over restarts; sessions stay at the server",
+             "disabled");
+  const auto name = std::make_shared<std::string>();
+  CLI::App& test = line.live_verb(
+      group, "test", "connect once, with a client id of its own, and say how that went",
+      [name](const Api& api) { return test_alias(api, *name); });
+  test.add_option("NAME", *name, "the alias")->required();
+}
+
+}  // namespace triggerctl

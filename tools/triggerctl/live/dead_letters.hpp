@@ -1,0 +1,32 @@
+// Dead letters, many at once.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "client/api.hpp"
+
+namespace triggerctl {
+
+struct DeadLetterFilter {
+  std::string trigger;
+  std::string since;
+  std::string until;
+  bool all = false;
+
+  bool empty() const { return trigger.empty() && since.empty() && until.empty(); }
+};
+
+// Replays or drops (`verb`) all of them: asks again and again, as triggerd does some at a time.
+Result<Json> for_all(const Api& api, const std::string& verb, const DeadLetterFilter& filter);
+
+// Every one of them with its whole payload, the newest first. `take` is told how many there are.
+// Returns how many there were.
+Result<std::uint64_t> each_of(
+    const Api& api, const DeadLetterFilter& filter,
+    const std::function<Result<>(const Json& letter, std::uint64_t total)>& take);
+
+// 16 bytes a line, in hex and as text.
+std::string hex_dump(std::string_view bytes);
+
+}  // namespace triggerctl

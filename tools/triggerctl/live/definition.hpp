@@ -1,0 +1,40 @@
+// What an alias or a trigger is to be: from the command line, a file, or the user's editor.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "client/api.hpp"
+#include "command_line.hpp"
+
+namespace triggerctl {
+
+enum class Kind { alias, trigger };
+std::string_view word(Kind kind);  // "alias"
+std::string path_of(Kind kind);    // "/aliases"
+std::string path_of(Kind kind, const std::string& name);
+
+struct DefinitionOptions {
+  std::string name;
+  std::vector<std::string> set;    // KEY=VALUE
+  std::vector<std::string> unset;  // KEY
+  std::string file;
+  bool check = false;
+};
+void add_definition_options(CLI::App& verb, DefinitionOptions& options, bool may_unset);
+
+// `create` and `edit`, whole.
+Result<int> create(const Api& api, Kind kind, const DefinitionOptions& options);
+Result<int> edit(const Api& api, Kind kind, const DefinitionOptions& options);
+
+// TOML as it stands in a file: the keys alone, or within [aliases.NAME] or [[triggers]]. `file` is
+// for errors.
+Result<Json> definition_from_toml(Kind kind, const std::string& name, std::string_view toml,
+                                  const std::string& file);
+
+// KEY=VALUE: KEY is a dotted path; VALUE is a number, true, false, or JSON where it reads as one,
+// and else text as it stands. A list that is given several times gets all of them.
+Result<> assign_all(const std::vector<std::string>& set, Json& definition);
+Result<> remove_all(const std::vector<std::string>& unset, Json& definition);
+
+}  // namespace triggerctl

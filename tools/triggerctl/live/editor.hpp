@@ -1,0 +1,36 @@
+// A text in the user's editor.
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "base/result.hpp"
+
+namespace triggerctl {
+
+// A file that only its owner may read, gone with the object unless it is to be kept.
+class EditedFile {
+ public:
+  static triggerd::Result<EditedFile> make(const std::string& text,
+                                           const std::string& extension = ".toml");
+  ~EditedFile();
+  EditedFile(EditedFile&& other) noexcept
+      : path_(std::exchange(other.path_, {})), keep_(other.keep_) {}
+  EditedFile& operator=(EditedFile&&) = delete;
+
+  // Waits for $VISUAL, $EDITOR or vi, and returns what is in the file then.
+  triggerd::Result<std::string> edit();
+  triggerd::Result<> write(const std::string& text);
+  void keep() { keep_ = true; }
+  const std::string& path() const { return path_; }
+
+ private:
+  explicit EditedFile(std::string path) : path_(std::move(path)) {}
+  std::string path_;
+  bool keep_ = false;
+};
+
+// `text` with `error` in comments above it, in the place of those of an earlier one.
+std::string with_error(const std::string& text, const std::string& error);
+
+}  // namespace triggerctl

@@ -1,0 +1,66 @@
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "client/api.hpp"
+#include "live/live_verbs.hpp"
+#include "live/status_view.hpp"
+
+namespace triggerctl {
+namespace {
+
+struct ReloadOptions {
+  std::string name;
+  bool force = false;
+};
+
+Result<int> list_plugins(const Api& api) {
+  const auto all = api.get("/plugins");
+  if (!all) return tl::make_unexpected(all.error());
+  if (json_wanted()) {
+    print_json(*all);
+  } else if (list_of(*all, "items").empty()) {
+    fmt::print("no plugin is loaded: one is when a trigger names a service of it\n");
+  } else {
+    fmt::print("{}", plugins_text(list_of(*all, "items")));
+  }
+  return kDone;
+}
+
+Result<int> reload_plugin(const Api& api, const ReloadOptions& options) {
+  const auto reloaded = api.post("/plugins/" + url_encoded(options.name) + "/reload" +
+                                 (options.force ? "?force=true" : ""));
+  if (!reloaded) return tl::make_unexpected(reloaded.error());
+  if (json_wanted()) {
+    print_json(*reloaded);
+  } else if (!flag_of(*reloaded, "changed")) {
+    fmt::print(
+        "plugin \"{}\": its file is what is in service already, generation {}; --force loads "
+        "it all the same\n",
+        safe(options.name), count_of(*reloaded, "generation"));
+  } else {
+    fmt::print("plugin \"{}\" is reloaded: version {}, generation {}, paused for {}\n",
+               safe(options.name), safe(text_of(*reloaded, "version")),
+               count_of(*reloaded, "generation"),
+               about_latency(number_of(*reloaded, "pause_seconds")));
+  }
+  return kDone;
+}
+
+}  // namespace
+
+void add_live_plugin_verbs(CommandLine& line) {
+  CLI::App& group = line.group("plugin", "plugins: make, probe and try them, and reload them");
+  line.live_verb(group, "list", "plugins that are loaded, their generations and services",
+                 list_plugins);
+  const auto options = std::make_shared<ReloadOptions>();
+  CLI::App& reload =
+      line.live_verb(group, "reload",
+                     "put a plugin's file, as it is now, in service; the old one stays if it fails",
+                     [options](const Api& api) { return reload_plugin(api, *options); });
+  reload.add_option("NAME", options->name, "the plugin, with PACKAGE/ in front where it is of one")
+      ->required();
+  reload.add_flag("--force", options->force, "even where the file is what is loaded");
+}
+
+}  // namespace triggerctl

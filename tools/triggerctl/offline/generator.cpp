@@ -1,0 +1,141 @@
+#include "offline/generator.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <string_view>
+
+#include "base/result.hpp"
+#include "command_line.hpp"
+#include "output.hpp"
+
+namespace triggerctl {
+namespace {
+
+namespace fs = std::filesystem;
+using triggerd::fail;
+using triggerd::Result;
+
+// Beside the program: PREFIX/bin and PREFIX/share, or the build's bin/ and share/.
+Result<fs::path> find_share() {
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  fs::path share = program.parent_path().parent_path() / "share" / "trigger-plugin";
+  if (!error && fs::exists(share / "templates", error)) return share;
+  return fail(
+      "{} is not there, from which projects are made; install the SDK beside triggerctl: "
+      "cmake --install BUILD --component sdk --prefix PREFIX",
+      share.string());
+}
+
+bool is_letter(char c) {
+  return c >= 'a' && c <= 'z';
+}
+
+Result<> check_name(const std::string& name) {
+  const bool sound = !name.empty() && name.size() <= 64 && is_letter(name.front()) &&
+                     std::all_of(name.begin(), name.end(), [](char c) {
+                       return is_letter(c) || (c >= '0' && c <= '9') || c == '-';
+                     });
+  if (!sound) {
+    return fail(
+        "\"{}\" cannot be a plugin's name: it is made of a-z, 0-9 and -, begins with a "
+        "letter and has at most 64 of them; say another with --name",
+        name);
+  }
+  // Of cmake, make and cargo, or of what is beside it.
+  static const std::set<std::string_view> taken{"test",    "sdk",     "all",  "clean", "help",
+                                                "install", "package", "core", "std",   "alloc"};
+  if (taken.contains(name)) {
+    return fail("\"{}\" is the name of something else in the project; say another with --name",
+                name);
+  }
+  return {};
+}
+
+void copy_to(const fs::path& from, const fs::path& to) {
+  fs::create_directories(to.parent_path());
+  fs::copy(from, to, fs::copy_options::recursive);
+}
+
+void replace_all(std::string& text, std::string_view what, std::string_view with) {
+  for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += with.size()) {
+    text.replace(at, what.size(), with);
+  }
+}
+
+// In every file so far.
+void fill_in(const fs::path& dir, const std::string& name) {
+  std::string identifier = name;
+  std::replace(identifier.begin(), identifier.end(), '-', '_');
+  for (const auto& entry : fs::recursive_directory_iterator(dir)) {
+    if (!entry.is_regular_file()) continue;
+    std::ifstream in(entry.path(), std::ios::binary);
+    std::string text(std::istreambuf_iterator<char>(in), {});
+    in.close();
+    replace_all(text, "@NAME@", name);
+    replace_all(text, "@IDENT@", identifier);
+    std::ofstream(entry.path(), std::ios::binary) << text;
+  }
+}
+
+void make_files(const fs::path& share, const fs::path& dir, const Project& project) {
+  const bool rust = project.language == "rust";
+  fs::create_directories(dir);
+  fs::copy(share / "templates" / project.language, dir, fs::copy_options::recursive);
+  fill_in(dir, project.name);
+  std::ofstream(dir / ".gitignore") << (rust ? "target/\nbuild/\nvar/\n" : "build/\nvar/\n");
+  if (rust) {
+    // Without its tests, which belong to triggerd.
+    const fs::path crate = share / "rust" / "trigger-plugin";
+    copy_to(crate / "Cargo.toml", dir / "sdk" / "trigger-plugin" / "Cargo.toml");
+    copy_to(crate / "src", dir / "sdk" / "trigger-plugin" / "src");
+  } else {
+    for (const char* part : {"CMakeLists.txt", "cmake", "include"}) {
+      copy_to(share / part, dir / "sdk" / part);
+    }
+  }
+  copy_to(share / "LICENSE", dir / "sdk" / "LICENSE");
+}
+
+Result<> make(Project project) {
+  if (project.language != "c" && project.language != "cpp" && project.language != "rust") {
+    return fail("there is no language \"{}\"; there are c, cpp and rust", project.language);
+  }
+  const fs::path dir = fs::path(project.dir).has_filename() ? fs::path(project.dir)
+                                                            : fs::path(project.dir).parent_path();
+  if (project.name.empty()) project.name = dir.filename().string();
+  if (auto sound = check_name(project.name); !sound) return sound;
+  std::error_code error;
+  const fs::file_status status = fs::status(dir, error);
+  if (fs::exists(status) && (!fs::is_directory(status) || !fs::is_empty(dir, error))) {
+    return fail("{} is there already; name a folder that is new or empty", project.dir);
+  }
+  const auto share = find_share();
+  if (!share) return tl::make_unexpected(share.error());
+  try {
+    make_files(*share, dir, project);
+  } catch (const fs::filesystem_error& failure) {
+    return fail("the project cannot be made: {}", failure.what());
+  }
+  if (json_wanted()) {
+    print_json({{"dir", project.dir}, {"plugin", project.name}, {"language", project.language}});
+  } else {
+    fmt::print("{}: a plugin called {}. Next: cd {} && ./test\n", project.dir, project.name,
+               project.dir);
+  }
+  return {};
+}
+
+}  // namespace
+
+int make_project(const Project& project) {
+  const auto made = make(project);
+  return made ? static_cast<int>(kDone) : fail_with(made.error().message);
+}
+
+}  // namespace triggerctl

@@ -1,0 +1,30 @@
+// Names of Integration Server as triggerd can have them.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+
+namespace triggerd::webmethods {
+
+// "plant.services:onAlarm" -> "plant.services.onAlarm": letters, digits, "_", "." and "-".
+std::string as_name(std::string_view text);
+// "plant.services:onAlarm" -> "plant-services:on-alarm", as plugins and services are called.
+std::string as_service(std::string_view text);
+
+// Names that were given out: a second one gets "-2" behind it.
+class Names {
+ public:
+  // What `original` is called from now on. Two that are equal there stay two here.
+  std::string give(std::string_view original) { return give(original, original); }
+  std::string give(std::string_view original, std::string_view wanted);
+  // What the first one of that name is called; empty where there is none.
+  std::string find(std::string_view original) const;
+
+ private:
+  std::set<std::string, std::less<>> taken_;
+  std::map<std::string, std::string, std::less<>> given_;
+};
+
+}  // namespace triggerd::webmethods

@@ -1,0 +1,71 @@
+// Reads the fields of one object. What is wrong is collected, and so is what nobody asked for.
+#pragma once
+
+#include <initializer_list>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "webmethods/json.hpp"
+
+namespace triggerd::webmethods {
+
+// What reading brings to light beside the values.
+struct Findings {
+  std::vector<Remark> errors;
+  std::vector<Remark> ignored;  // fields that have no place in a triggers.toml
+};
+
+// A value that was read, and where: of what was not there, the line of the object it belongs to.
+template <class T>
+struct Read {
+  T value{};
+  unsigned line = 0;
+  bool given = false;
+};
+
+// Integration Server writes numbers and flags as text in many places, so both are taken. A null is
+// as good as a field that is not there.
+class FieldReader {
+ public:
+  // `what` is how errors name the object: `alias "plant"`.
+  FieldReader(const Value& object, std::string what, Findings& findings)
+      : object_(object), what_(std::move(what)), findings_(findings) {}
+
+  void rename(std::string what) { what_ = std::move(what); }
+  const std::string& what() const { return what_; }
+  unsigned line() const { return object_.line; }
+
+  Read<std::string> text(std::string_view field, std::string value = {});
+  Read<std::string> needed_text(std::string_view field);
+  Read<bool> flag(std::string_view field, bool value);
+  Read<long long> integer(std::string_view field, long long value, long long min, long long max);
+  Read<std::size_t> choice(std::string_view field, std::initializer_list<std::string_view> words);
+  // The object or list in it; null where it is not there or something else.
+  const Value* object(std::string_view field);
+  const std::vector<Value>* list(std::string_view field);
+  bool has(std::string_view field) const { return find(field) != nullptr; }
+  // Takes it without a look.
+  void skip(std::string_view field) { asked_.insert(std::string(field)); }
+  // Reports what was not asked for.
+  void finish();
+
+  void error(unsigned line, std::string text) {
+    findings_.errors.push_back({line, what_ + ": " + std::move(text)});
+  }
+
+ private:
+  const Value* find(std::string_view field) const;
+  const Value* take(std::string_view field);
+  void wrong(const Value& value, std::string_view field, std::string_view wanted);
+
+  const Value& object_;
+  std::string what_;
+  Findings& findings_;
+  std::set<std::string, std::less<>> asked_;
+};
+
+}  // namespace triggerd::webmethods
