@@ -246,6 +246,7 @@ class Dispatcher final : public plugin::WorkSource {
   bool probe_wanted_ TRIGGERD_GUARDED_BY(mutex_) = false;
   // When the probe that was begun is to have returned; none is.
   std::optional<Monotonic> probe_deadline_ TRIGGERD_GUARDED_BY(mutex_);
+  std::atomic<bool> probe_out_{false};  // whether there is one; written under the lock
   Trial trial_ TRIGGERD_GUARDED_BY(mutex_) = Trial::none;
   std::atomic<bool> full_{false};  // written under the lock
   bool stall_told_ TRIGGERD_GUARDED_BY(mutex_) = false;

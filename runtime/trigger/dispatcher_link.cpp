@@ -34,6 +34,7 @@ void Dispatcher::listen(std::function<void()> waker) {
 
 bool Dispatcher::overdue() const {
   if (overdue_ > 0) return true;
+  if (!probe_out_) return false;  // asked at every turn of the link, which is not to need the lock
   MutexLock lock(mutex_);
   return probe_is_overdue();
 }
@@ -103,6 +104,7 @@ void Dispatcher::lose_probe(const Loss& loss, Report& report) {
   if (!probe_deadline_) return;
   const bool overdue = probe_is_overdue();
   probe_deadline_.reset();
+  probe_out_ = false;
   if (loss.why == Loss::Why::not_begun) {
     probe_wanted_ = true;
     return;

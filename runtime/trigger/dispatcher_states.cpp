@@ -64,6 +64,7 @@ void Dispatcher::begin_probe() {
 const trigger_message* Dispatcher::begin_wanted_probe() {
   if (!std::exchange(probe_wanted_, false)) return nullptr;
   probe_deadline_ = timer_.clock().now() + options_.timeout;
+  probe_out_ = true;
   return &kProbe;
 }
 
@@ -75,6 +76,7 @@ void Dispatcher::probed(const Result<>& outcome) {
   {
     MutexLock lock(mutex_);
     if (!std::exchange(probe_deadline_, std::nullopt)) return;  // nobody has asked
+    probe_out_ = false;
   }
   sink_.probe_ended(outcome);
 }
