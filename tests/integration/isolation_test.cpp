@@ -129,6 +129,20 @@ class IsolationTest : public testing::Test {
     EXPECT_EQ(deeds().back().payload, "fine");
     EXPECT_TRUE(wait_for_records(dir_ / "good", ++good_)) << deed;
   }
+  // Suspended twice: the first probe crashes, and the first one of the second time hangs.
+  void goes_on_after_bad_probes() {
+    happens("sick", 1);
+    happens("crash-in-probe", 1);
+    publish("sick");
+    EXPECT_TRUE(wait_for_event("trigger.suspended", {"stays suspended", "SIGABRT"}));
+    EXPECT_TRUE(wait_for_event("trigger.resumed", {"was handled"}));
+    happens("sick", 1);
+    happens("hang-in-probe", 1);
+    publish("sick");
+    EXPECT_TRUE(wait_for_event("trigger.suspended", {"its probe has not returned within 2s"}));
+    ASSERT_TRUE(wait_for_deeds(4));
+    EXPECT_EQ(triggerd_->stop(), (Exit{0, 0}));
+  }
   void TearDown() override {
     if (HasFailure() && triggerd_) ADD_FAILURE() << triggerd_->output();
   }
@@ -184,32 +198,12 @@ TEST_F(IsolationTest, AWorkerThatDiesBeforeItIsReadyCostsNoMessage) {
 
 TEST_F(IsolationTest, AProbeThatCrashesOrHangsHasFailedAndIsAskedAgain) {
   start(suspending());
-  happens("sick", 1);
-  happens("crash-in-probe", 1);
-  publish("sick");
-  EXPECT_TRUE(wait_for_event("trigger.suspended", {"stays suspended", "SIGABRT"}));
-  EXPECT_TRUE(wait_for_event("trigger.resumed", {"was handled"}));
-  happens("sick", 1);
-  happens("hang-in-probe", 1);
-  publish("sick");
-  EXPECT_TRUE(wait_for_event("trigger.suspended", {"its probe has not returned within 2s"}));
-  ASSERT_TRUE(wait_for_deeds(4));
-  EXPECT_EQ(triggerd_->stop(), (Exit{0, 0}));
+  goes_on_after_bad_probes();
 }
 
 TEST_F(IsolationTest, AMonitorThatCrashesOrHangsHasFailedAndIsAskedAgain) {
   start(suspending() + "\nmonitor = \"hostile:obey\"");
-  happens("sick", 1);
-  happens("crash-in-probe", 1);
-  publish("sick");
-  EXPECT_TRUE(wait_for_event("trigger.suspended", {"stays suspended", "SIGABRT"}));
-  EXPECT_TRUE(wait_for_event("trigger.resumed", {"was handled"}));
-  happens("sick", 1);
-  happens("hang-in-probe", 1);
-  publish("sick");
-  EXPECT_TRUE(wait_for_event("trigger.suspended", {"its probe has not returned within 2s"}));
-  ASSERT_TRUE(wait_for_deeds(4));
-  EXPECT_EQ(triggerd_->stop(), (Exit{0, 0}));
+  goes_on_after_bad_probes();
 }
 
 TEST_F(IsolationTest, ALoopIsEndedAtItsTimeout) {
