@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "admin/api.hpp"
 #include "admin/body.hpp"
@@ -94,27 +95,25 @@ void add_kind(Router& router, Administration& runtime, const std::string& path,
 using Change = trigger::Outcome<> (*)(Administration&, const std::string& name,
                                       const trigger::By& by, const std::string& reason);
 
-Reply change_alias(Administration& runtime, const Request& request, Change change) {
+// Nothing where it was changed.
+std::optional<Reply> refusal(Administration& runtime, const Request& request, Change change) {
   Body body(request, false);
   const std::string reason = reason_of(body);
-  if (auto refused = body.refused()) return *refused;
-  const std::string& name = request.names[0];
-  if (const auto changed = change(runtime, name, who(request), reason); !changed) {
-    return problem(changed.error());
-  }
-  const auto alias = runtime.alias(name);
+  if (auto refused = body.refused()) return refused;
+  const auto changed = change(runtime, request.names[0], who(request), reason);
+  if (!changed) return problem(changed.error());
+  return std::nullopt;
+}
+
+Reply change_alias(Administration& runtime, const Request& request, Change change) {
+  if (auto refused = refusal(runtime, request, change)) return *std::move(refused);
+  const auto alias = runtime.alias(request.names[0]);
   return alias ? json_reply(to_json(*alias, true)) : problem(alias.error());
 }
 
 Reply change_trigger(Administration& runtime, const Request& request, Change change) {
-  Body body(request, false);
-  const std::string reason = reason_of(body);
-  if (auto refused = body.refused()) return *refused;
-  const std::string& name = request.names[0];
-  if (const auto changed = change(runtime, name, who(request), reason); !changed) {
-    return problem(changed.error());
-  }
-  const auto trigger = runtime.trigger(name);
+  if (auto refused = refusal(runtime, request, change)) return *std::move(refused);
+  const auto trigger = runtime.trigger(request.names[0]);
   return trigger ? json_reply(to_json(*trigger, system_clock().wall(), true))
                  : problem(trigger.error());
 }
