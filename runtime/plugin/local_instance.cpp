@@ -105,6 +105,10 @@ Result<> LocalInstance::run_workers(WorkSource& source, unsigned count) {
   return {};
 }
 
+void LocalInstance::end_workers() {
+  if (workers_) workers_->request_end();
+}
+
 bool LocalInstance::join_workers(Monotonic deadline) {
   if (!workers_) return true;
   const bool all = workers_->join(deadline);

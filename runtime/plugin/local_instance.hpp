@@ -21,6 +21,7 @@ class LocalInstance final : public Instance {
 
   Result<> start() override;
   Result<> run_workers(WorkSource& source, unsigned count) override;
+  void end_workers() override;
   bool join_workers(Monotonic deadline) override;
   void stop() override;
   void abandon() override;

@@ -95,6 +95,9 @@ class Instance {
   // Starts `count` workers (1 or more) that take from `source`. The instance is started. After an
   // error, which is that the system has no more threads, none runs and none has taken a message.
   [[nodiscard]] virtual Result<> run_workers(WorkSource& source, unsigned count) = 0;
+  // Asks the workers to come back, and does not wait: join_workers() does. For who ends many
+  // instances, whose workers then end side by side. Without effect where only waiting ends them.
+  virtual void end_workers() {}
   // Asks the workers to come back and waits for them until `deadline`. Afterwards none touches the
   // source. False: some service call has not returned. The instance must then be abandoned, and the
   // message of that call, for which answered() never comes, must stay in memory for ever.

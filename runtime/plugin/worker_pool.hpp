@@ -40,6 +40,8 @@ class WorkerPool {
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
+  // Asks all workers to end, and does not wait.
+  void request_end() { stop_.request_stop(); }
   // Ends all workers, waiting until `deadline` for calls of the service. False: at least one call
   // has not returned, and its worker was cut off. In both cases none touches the source afterwards.
   [[nodiscard]] bool join(Monotonic deadline);

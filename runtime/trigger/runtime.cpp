@@ -361,10 +361,9 @@ bool Runtime::stop() {
   (void)writer_->flush(quiet_by);
   close_all(
       triggers_, [](const TriggerPtr& trigger, auto done) { trigger->close(done); }, quiet_by);
-  bool quiet = stuck_.empty();
+  const bool quiet = finish(triggers_, quiet_by).empty() && stuck_.empty();
   Dispatcher::Stats total;
   for (const auto& trigger : triggers_) {
-    quiet = trigger->finish(quiet_by) && quiet;
     const Dispatcher::Stats stats = trigger->stats();
     total.received += stats.received;
     total.ok += stats.ok;

@@ -12,6 +12,7 @@ namespace {
 
 constexpr Millis kGoodbye{2'000};
 constexpr Millis kLastCalls{1'000};
+constexpr Millis kLastWrite{500};
 constexpr Millis kSlice{50};
 constexpr Millis kRetireAgain{1'000};
 
@@ -184,17 +185,31 @@ void Runtime::stop_triggers(const std::vector<TriggerPtr>& triggers) {
   close_all(
       triggers, [](const TriggerPtr& trigger, auto done) { trigger->close(done); },
       now() + kGoodbye + kGoodbye);
-  const Monotonic quiet_by = now() + kLastCalls;
+  const std::vector<TriggerPtr> stuck = finish(triggers, now() + kLastCalls);
   for (const TriggerPtr& trigger : triggers) {
-    const bool quiet = trigger->finish(quiet_by);
     {
       MutexLock lock(members_mutex_);
       std::erase(triggers_, trigger);
     }
     trigger->end_tasks();
-    (quiet ? retired_ : stuck_).push_back(trigger);
+    const bool is_stuck = std::find(stuck.begin(), stuck.end(), trigger) != stuck.end();
+    (is_stuck ? stuck_ : retired_).push_back(trigger);
   }
   bury_retired();
+}
+
+std::vector<Runtime::TriggerPtr> Runtime::finish(const std::vector<TriggerPtr>& triggers,
+                                                 Monotonic deadline) {
+  for (const TriggerPtr& trigger : triggers) trigger->end_workers();
+  for (const TriggerPtr& trigger : triggers) trigger->join_workers(deadline);
+  std::vector<TriggerPtr> stuck;
+  for (const TriggerPtr& trigger : triggers) {
+    if (!trigger->finish(deadline)) stuck.push_back(trigger);
+  }
+  const bool written =
+      writer_->flush(std::max(deadline, std::chrono::steady_clock::now() + kLastWrite));
+  for (const TriggerPtr& trigger : triggers) trigger->tell_leftovers(written);
+  return stuck;
 }
 
 // Destroys what has stopped, once nobody can be looking at it any more.

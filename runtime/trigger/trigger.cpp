@@ -38,7 +38,6 @@ constexpr unsigned kFlushAfter = 64;
 constexpr Millis kFlushWithin{2};
 constexpr Millis kBacklogRetry{1'000};
 constexpr Millis kNextWindow{1};  // so that others get their turn
-constexpr Millis kLastWrite{500};
 
 }  // namespace
 
@@ -175,15 +174,22 @@ void Trigger::end_tasks() {
   dispatcher_.end_tasks();
 }
 
+void Trigger::end_workers() {
+  if (started_) instance_->end_workers();
+}
+
+void Trigger::join_workers(Monotonic deadline) {
+  if (started_) joined_ = instance_->join_workers(deadline);
+}
+
 bool Trigger::finish(Monotonic deadline) {
   bool quiet = true;
   // It goes first: its worker has the trigger's name, as those of the service have.
   if (const auto asked = monitor()) quiet = asked->stop(deadline);
   if (started_) {
-    const bool joined = instance_->join_workers(deadline);
     dispatcher_.revoke_pending();
-    quiet = joined && quiet;
-    if (joined) {
+    quiet = joined_ && quiet;
+    if (joined_) {
       instance_->stop();
     } else {
       log_.error("trigger.stuck", {{"trigger", config_.name}},
@@ -192,14 +198,13 @@ bool Trigger::finish(Monotonic deadline) {
       instance_->abandon();
     }
   }
-  keep_leftovers(deadline);
+  keep_leftovers();
   return quiet;
 }
 
 // The server has what it has no acknowledgement for, the inbox what it has a row of. The rest gets
 // one now, and is handled after the next start.
-void Trigger::keep_leftovers(Monotonic deadline) {
-  std::vector<DeliveryPtr> kept;
+void Trigger::keep_leftovers() {
   for (const DeliveryPtr& delivery : dispatcher_.take_leftovers()) {
     if (const auto number = delivery->number()) {
       services_.writer.note_attempts(*number, delivery->attempts);
@@ -208,10 +213,14 @@ void Trigger::keep_leftovers(Monotonic deadline) {
     const bool server_has_it = holds_ && delivery->message.qos > 0 && !delivery->acknowledged() &&
                                !connection_->options().clean_session;
     if (server_has_it) continue;
-    kept.push_back(delivery);
+    leftovers_.push_back(delivery);
     intake_.keep(delivery);
   }
-  if (services_.writer.flush(std::max(deadline, std::chrono::steady_clock::now() + kLastWrite))) {
+}
+
+void Trigger::tell_leftovers(bool written) {
+  const std::vector<DeliveryPtr> kept = std::exchange(leftovers_, {});
+  if (written) {
     if (!kept.empty()) {
       log_.info("trigger.leftovers", {{"trigger", config_.name}},
                 "{} message{} not handled yet: the inbox keeps {} for the next start", kept.size(),

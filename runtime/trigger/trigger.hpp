@@ -83,12 +83,18 @@ class Trigger final : private mqtt::ConnectionListener,
   bool drain(Monotonic deadline);
   // 3. Disconnects, and keeps the session; `closed` is called on the supervisor.
   void close(std::function<void()> closed);
-  // 4. Ends workers and service; what is left and nobody else has goes to the inbox. False: a
-  // service
+  // 4. Asks its workers to come back, and does not wait.
+  void end_workers();
+  // 5. Waits for them. No service is stopped before the workers of all are gone: each looks through
+  //    the threads of the process for those that it has left running.
+  void join_workers(Monotonic deadline);
+  // 6. Stops the service, and gives the writer what is left and nobody else has. False: a service
   //    call does not come back, so the plugin stays in memory and only the end of the process ends
   //    it.
   [[nodiscard]] bool finish(Monotonic deadline);
-  // 5. Leaves no task with any loop that would still begin: once the supervisor and the timer have
+  // 7. Says what became of that, after the writer was flushed.
+  void tell_leftovers(bool written);
+  // 8. Leaves no task with any loop that would still begin: once the supervisor and the timer have
   //    passed, and the writer has nothing of it any more, it may be destroyed.
   void end_tasks();
 
@@ -179,7 +185,7 @@ class Trigger final : private mqtt::ConnectionListener,
   void apply_pause();
   void check_pause();
   void load_backlog();
-  void keep_leftovers(Monotonic deadline);
+  void keep_leftovers();
   Result<> set_state(const std::optional<inbox::TriggerState>& state);
   // What comes and goes with a generation.
   struct Serving {
@@ -215,6 +221,8 @@ class Trigger final : private mqtt::ConnectionListener,
   Intake intake_;
   Dispatcher dispatcher_;
   std::unique_ptr<plugin::Instance> instance_;  // [control]
+  bool joined_ = true;                          // [control, main] its workers have come back
+  std::vector<DeliveryPtr> leftovers_;          // [control, main] what the writer got at the end
   Serving successor_;                           // [control]
   Serving predecessor_;                         // [control]
   std::atomic<bool> can_be_probed_{false};
