@@ -86,6 +86,7 @@ Reply many(Administration& runtime, const Request& request, Many verb) {
   filter.trigger = body.text("trigger");
   filter.since = body.moment("since", now);
   filter.until = body.moment("until", now);
+  filter.up_to = body.number("up_to");
   if (auto refused = body.refused()) return *refused;
   const Monotonic end = system_clock().now() + kPortion;
   std::uint64_t remaining = 0;
@@ -98,6 +99,7 @@ Reply many(Administration& runtime, const Request& request, Many verb) {
   Json json = {{"done", outcome->done}, {"failed", outcome->failed}};
   if (!outcome->last_failure.empty()) json["last_failure"] = outcome->last_failure;
   json["remaining"] = remaining;
+  if (outcome->up_to > 0) json["up_to"] = outcome->up_to;
   return json_reply(json);
 }
 

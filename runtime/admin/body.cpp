@@ -151,6 +151,16 @@ bool Body::flag(const char* name) {
   return value->is_boolean() && value->get<bool>();
 }
 
+std::optional<std::int64_t> Body::number(const char* name) {
+  const json* value = find(name);
+  if (value == nullptr) return std::nullopt;
+  const bool good = value->is_number_unsigned() && value->get<std::uint64_t>() >= 1 &&
+                    value->get<std::uint64_t>() <= INT64_MAX;
+  if (good) return value->get<std::int64_t>();
+  wrong(name, "has to be a whole number, 1 or more");
+  return std::nullopt;
+}
+
 int Body::qos(const char* name) {
   const json* value = find(name);
   if (value == nullptr) return 1;

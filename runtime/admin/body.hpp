@@ -23,7 +23,8 @@ class Body {
   // nullopt: it is not there.
   std::optional<std::string> optional_text(const char* name);
   bool flag(const char* name);
-  int qos(const char* name);  // 1 where it is not there
+  std::optional<std::int64_t> number(const char* name);  // 1 or more
+  int qos(const char* name);                             // 1 where it is not there
   // Of `payload` and `payload_base64`; nullopt: neither.
   std::optional<std::string> payload();
   std::vector<std::string> texts(const char* name);

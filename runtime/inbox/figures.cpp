@@ -8,13 +8,14 @@ namespace triggerd::inbox {
 namespace {
 
 constexpr std::string_view kLetThrough =
-    " (?1 = '' OR trigger_name = ?1) AND died_ms >= ?2 AND died_ms < ?3";
+    " (?1 = '' OR trigger_name = ?1) AND died_ms >= ?2 AND died_ms < ?3 AND number <= ?4";
 constexpr std::int64_t kLatest = INT64_MAX;
 
 void bind(Statement& query, const DeadLetterSelection& selection) {
   query.bind(selection.trigger)
       .bind(selection.since ? to_ms(*selection.since) : std::int64_t{0})
-      .bind(selection.until ? to_ms(*selection.until) : kLatest);
+      .bind(selection.until ? to_ms(*selection.until) : kLatest)
+      .bind(selection.up_to);
 }
 
 }  // namespace
@@ -23,8 +24,8 @@ Result<std::vector<DeadLetter>> Inbox::dead_letters(const DeadLetterSelection& s
                                                     std::int64_t beyond, bool oldest_first,
                                                     std::size_t limit) {
   MutexLock lock(mutex_);
-  Statement query(*database_, fmt::format("SELECT {} FROM dead_letter WHERE {} AND number {} ?4"
-                                          " ORDER BY number {} LIMIT ?5",
+  Statement query(*database_, fmt::format("SELECT {} FROM dead_letter WHERE {} AND number {} ?5"
+                                          " ORDER BY number {} LIMIT ?6",
                                           kDeadLetterColumns, kLetThrough, oldest_first ? ">" : "<",
                                           oldest_first ? "ASC" : "DESC"));
   bind(query, selection);
@@ -48,9 +49,18 @@ Result<std::uint64_t> Inbox::count_dead_letters(const DeadLetterSelection& selec
 
 // Counting walks an index; the oldest row of each trigger is looked up by its number.
 Result<Figures> Inbox::figures() {
-  MutexLock lock(mutex_);
+  MutexLock lock(reader_mutex_);
+  if (!reader_) {
+    bool damaged = false;
+    auto opened = Database::open(file_, vfs_, damaged);
+    if (!opened) return tl::make_unexpected(opened.error());
+    if (auto set = (*opened)->execute("PRAGMA query_only = ON"); !set) {
+      return tl::make_unexpected(set.error());
+    }
+    reader_ = *std::move(opened);
+  }
   Figures figures;
-  Statement messages(*database_,
+  Statement messages(*reader_,
                      "SELECT counted.trigger_name, counted.n, message.received_ms FROM"
                      " (SELECT trigger_name, COUNT(*) AS n, MIN(number) AS first FROM message"
                      "  GROUP BY trigger_name) AS counted"
@@ -61,13 +71,13 @@ Result<Figures> Inbox::figures() {
     of.oldest = from_ms(messages.number(2));
   }
   if (auto read = messages.finish("read"); !read) return tl::make_unexpected(read.error());
-  Statement letters(*database_,
+  Statement letters(*reader_,
                     "SELECT trigger_name, COUNT(*) FROM dead_letter GROUP BY trigger_name");
   while (letters.step()) {
     figures.triggers[letters.text(0)].dead_letters = static_cast<std::uint64_t>(letters.number(1));
   }
   if (auto read = letters.finish("read"); !read) return tl::make_unexpected(read.error());
-  Statement size(*database_,
+  Statement size(*reader_,
                  "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()");
   if (size.step()) figures.bytes = static_cast<std::uint64_t>(size.number(0));
   if (auto read = size.finish("read"); !read) return tl::make_unexpected(read.error());

@@ -7,7 +7,8 @@
 
 namespace triggerd::inbox {
 
-Inbox::Inbox(std::unique_ptr<Database> database) : database_(std::move(database)) {}
+Inbox::Inbox(std::unique_ptr<Database> database, std::filesystem::path file, std::string vfs)
+    : file_(std::move(file)), vfs_(std::move(vfs)), database_(std::move(database)) {}
 Inbox::~Inbox() = default;
 
 Result<std::unique_ptr<Inbox>> Inbox::open_whole(const std::filesystem::path& file,
@@ -27,7 +28,7 @@ Result<std::unique_ptr<Inbox>> Inbox::open_whole(const std::filesystem::path& fi
   if (auto migrated = migrate(**database); !migrated) {
     return tl::make_unexpected(migrated.error());
   }
-  return std::unique_ptr<Inbox>(new Inbox(std::move(*database)));
+  return std::unique_ptr<Inbox>(new Inbox(std::move(*database), file, vfs));
 }
 
 Result<std::unique_ptr<Inbox>> Inbox::open(const std::filesystem::path& file,

@@ -82,9 +82,10 @@ struct TriggerState {
 
 // Which dead letters are meant.
 struct DeadLetterSelection {
-  std::string trigger;          // empty: of all
-  std::optional<Wall> since{};  // died then or later
-  std::optional<Wall> until{};  // died before
+  std::string trigger;             // empty: of all
+  std::optional<Wall> since{};     // died then or later
+  std::optional<Wall> until{};     // died before
+  std::int64_t up_to = INT64_MAX;  // with this number or a lower one
 };
 
 struct Figures {
@@ -141,6 +142,7 @@ class Inbox {
                                                std::int64_t beyond, bool oldest_first,
                                                std::size_t limit);
   Result<std::uint64_t> count_dead_letters(const DeadLetterSelection& selection);
+  // Counts every row, through a connection of its own: nobody who writes waits for it.
   Result<Figures> figures();
   Result<std::optional<DeadLetter>> dead_letter(std::int64_t number);
   // Gives it another topic and payload.
@@ -162,12 +164,16 @@ class Inbox {
 
  private:
   friend class Writer;
-  explicit Inbox(std::unique_ptr<Database> database);
+  Inbox(std::unique_ptr<Database> database, std::filesystem::path file, std::string vfs);
   static Result<std::unique_ptr<Inbox>> open_whole(const std::filesystem::path& file,
                                                    const std::string& vfs, bool& damaged);
 
+  const std::filesystem::path file_;
+  const std::string vfs_;
   Mutex mutex_;
   const std::unique_ptr<Database> database_ TRIGGERD_GUARDED_BY(mutex_);
+  Mutex reader_mutex_;
+  std::unique_ptr<Database> reader_ TRIGGERD_GUARDED_BY(reader_mutex_);  // made when it is needed
 };
 
 }  // namespace triggerd::inbox

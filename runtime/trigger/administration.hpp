@@ -326,9 +326,10 @@ struct TopicMatch {
 // ---- Dead letters ----
 
 struct DeadLetterFilter {
-  std::string trigger;        // empty: all
-  std::optional<Wall> since;  // died then or later
-  std::optional<Wall> until;  // died before
+  std::string trigger;                  // empty: all
+  std::optional<Wall> since;            // died then or later
+  std::optional<Wall> until;            // died before
+  std::optional<std::int64_t> up_to{};  // with this number or a lower one
 };
 
 struct DeadLetterView {
@@ -357,6 +358,9 @@ struct DeadLettersDone {
   std::uint64_t done = 0;
   std::uint64_t failed = 0;
   std::string last_failure;
+  // The highest number there was at the beginning. Who goes on with the rest says so in the filter:
+  // what dies again meanwhile is not taken again and again. 0: there was none.
+  std::int64_t up_to = 0;
 };
 
 // ---- Events ----

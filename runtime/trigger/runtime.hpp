@@ -322,6 +322,9 @@ class Runtime final : public Administration {
   // As of the last change, for those who ask.
   std::vector<PluginStatus> plugin_status_ TRIGGERD_GUARDED_BY(plugins_mutex_);
   void note_plugins();
+  mutable Mutex figures_mutex_;
+  mutable std::shared_ptr<const InboxFigures> figures_ TRIGGERD_GUARDED_BY(figures_mutex_);
+  mutable Monotonic figures_until_ TRIGGERD_GUARDED_BY(figures_mutex_);
   mutable Mutex reload_mutex_;
   std::optional<Wall> reloaded_ TRIGGERD_GUARDED_BY(reload_mutex_);
   std::string reload_failure_ TRIGGERD_GUARDED_BY(reload_mutex_);

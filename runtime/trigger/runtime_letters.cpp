@@ -20,7 +20,10 @@ AdminError no_letter(std::int64_t number) {
 }
 
 inbox::DeadLetterSelection selection_of(const DeadLetterFilter& filter) {
-  return {.trigger = filter.trigger, .since = filter.since, .until = filter.until};
+  return {.trigger = filter.trigger,
+          .since = filter.since,
+          .until = filter.until,
+          .up_to = filter.up_to.value_or(INT64_MAX)};
 }
 
 DeadLetterView view_of(inbox::DeadLetter letter, std::size_t payload_bytes) {
@@ -82,6 +85,17 @@ Outcome<DeadLetterView> Runtime::dead_letter(std::int64_t number) const {
 // Not on [control], which may be draining something for a while; but a trigger that is taken out
 // meanwhile is not lost: what is replayed is a row first.
 Outcome<> Runtime::replay_dead_letter(std::int64_t number, const By& by) {
+  auto letter = inbox_->dead_letter(number);
+  if (!letter) return tl::make_unexpected(failed(letter.error()));
+  if (!*letter) return tl::make_unexpected(no_letter(number));
+  if (const std::string& trigger = (*letter)->trigger; config()->find_trigger(trigger) == nullptr) {
+    return tl::make_unexpected(AdminError{
+        AdminError::Kind::conflict,
+        fmt::format("dead letter {} is of trigger \"{}\", which is not configured: it stays a dead "
+                    "letter; configure the trigger again, or drop it",
+                    number, trigger),
+        {}});
+  }
   auto message = inbox_->replay_dead_letter(number);
   if (!message) return tl::make_unexpected(failed(message.error()));
   if (!*message) return tl::make_unexpected(no_letter(number));
@@ -111,19 +125,20 @@ Outcome<DeadLettersDone> Runtime::drop_dead_letters(const DeadLetterFilter& filt
 Outcome<DeadLettersDone> Runtime::for_each_letter(
     const DeadLetterFilter& filter, const Progress& progress,
     const std::function<Outcome<>(std::int64_t)>& call) {
-  const inbox::DeadLetterSelection selection = selection_of(filter);
+  inbox::DeadLetterSelection selection = selection_of(filter);
   const auto newest = inbox_->dead_letters(selection, INT64_MAX, false, 1);
   if (!newest) return tl::make_unexpected(failed(newest.error()));
+  DeadLettersDone done;
+  if (newest->empty()) return done;
+  done.up_to = selection.up_to = filter.up_to.value_or(newest->front().number);
   const auto total = inbox_->count_dead_letters(selection);
   if (!total) return tl::make_unexpected(failed(total.error()));
-  DeadLettersDone done;
   std::int64_t beyond = 0;
-  while (!newest->empty() && !stopping_) {
+  while (!stopping_) {
     const auto letters = inbox_->dead_letters(selection, beyond, true, kAtOnce);
     if (!letters) return tl::make_unexpected(failed(letters.error()));
     if (letters->empty()) break;
     for (const inbox::DeadLetter& letter : *letters) {
-      if (letter.number > newest->front().number) return done;
       beyond = letter.number;
       if (auto one = call(letter.number)) {
         ++done.done;

@@ -15,6 +15,11 @@ namespace {
 
 // A thread that has not come round for so long is stuck.
 constexpr auto kStuck = std::chrono::seconds(15);
+// Figures of the inbox are counted anew each time as long as that is quick; else they are kept for
+// some times as long as counting took, but never for longer than the last of these.
+constexpr Millis kCheapCount{20};
+constexpr int kRestAfterCount = 10;
+constexpr Millis kOldestCount{2'000};
 
 AdminError not_found(std::string_view what, std::string_view name,
                      const std::vector<std::string>& there) {
@@ -44,9 +49,20 @@ struct Runtime::InboxFigures {
   inbox::Figures figures;
 };
 
+// An inbox with a million rows takes a while to count, so that is not done for each who asks.
 Runtime::InboxFigures Runtime::inbox_figures() const {
+  MutexLock lock(figures_mutex_);
+  const auto now = [] { return std::chrono::steady_clock::now(); };
+  const Monotonic began = now();
+  if (figures_ && began < figures_until_) return *figures_;
   auto read = inbox_->figures();
-  return {read ? *std::move(read) : inbox::Figures()};
+  if (!read) return figures_ ? *figures_ : InboxFigures();
+  figures_ = std::make_shared<const InboxFigures>(InboxFigures{*std::move(read)});
+  const auto took = now() - began;
+  figures_until_ = took < kCheapCount ? Monotonic()
+                                      : now() + std::min<Monotonic::duration>(
+                                                    took * kRestAfterCount, kOldestCount);
+  return *figures_;
 }
 
 RuntimeStatus Runtime::runtime() const {

@@ -50,6 +50,8 @@ TEST_F(FiguresTest, DeadLettersComeByThePageFromBothEnds) {
             (Numbers{2, 3}));
   EXPECT_EQ(inbox_->count_dead_letters({.trigger = "odd"}), 3U);
   EXPECT_EQ(inbox_->count_dead_letters({}), 5U);
+  EXPECT_EQ(numbers({.trigger = "odd", .up_to = 4}, 0, true, 9), (Numbers{1, 3}));
+  EXPECT_EQ(inbox_->count_dead_letters({.trigger = "", .up_to = 4}), 4U);
 }
 
 TEST_F(FiguresTest, SayHowManyAndHowOldByTrigger) {

@@ -27,6 +27,8 @@ Result<Json> for_all(const Api& api, const std::string& verb, const DeadLetterFi
     auto part = api.post("/dead-letters/" + verb, body);
     if (!part) return part;
     done += count_of(*part, "done");
+    // What dies again while it is replayed is not replayed again.
+    if (const auto up_to = count_of(*part, "up_to"); up_to > 0) body["up_to"] = up_to;
     // Those that fail are still there, and are counted by each part.
     failed = count_of(*part, "failed");
     last_failure = text_of(*part, "last_failure", last_failure);

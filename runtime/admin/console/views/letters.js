@@ -58,10 +58,12 @@ export function letters(context, query) {
   // The server does about two seconds of it at a time.
   async function each(verb, past) {
     let [done, failed, reason] = [0, 0, ''];
+    const body = Object.fromEntries(Object.entries(filter()).filter(([, value]) => value !== ''));
     for (;;) {
-      const part = await post(`/dead-letters/${verb}`, Object.fromEntries(Object.entries(filter()).filter(([, value]) => value !== '')));
+      const part = await post(`/dead-letters/${verb}`, body);
       done += part.done;
-      failed += part.failed;
+      failed = part.failed; // those are still there, and each part counts them
+      if (part.up_to) body.up_to = part.up_to; // what dies again meanwhile is not taken again
       reason = part.last_failure ?? reason;
       setText(summary, `${number(done)} ${past}, ${number(part.remaining)} left`);
       if (part.remaining === 0 || part.done === 0) break;
