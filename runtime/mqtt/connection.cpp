@@ -139,6 +139,7 @@ void Connection::pause(std::string why) {
 void Connection::resume() {
   post([](Connection& self) {
     self.paused_ = false;
+    self.leaving_ = false;
     self.apply_wish();
   });
 }
@@ -428,6 +429,11 @@ void Connection::lost(const std::string& why, int code) {
   library_ = Library::idle;
   can_publish_ = false;
   publishes_.fail_all("the connection was lost before the server confirmed it");
+  if (leaving_) {
+    enter(State::off, "the connection was lost");
+    tell_left();
+    return;
+  }
   const Monotonic now = services_.supervisor->clock().now();
   const bool was_subscribing = status_.state == State::subscribing;
   if (now - connected_since_ < kShortSession) {
@@ -518,6 +524,7 @@ void Connection::disconnected() {
   can_publish_ = false;
   ++attempt_;
   publishes_.fail_all("the connection was closed before the server confirmed it");
+  tell_left();
   const std::string broken = std::exchange(broken_because_, {});
   if (!broken.empty() && should_connect()) {
     ++failed_rounds_;

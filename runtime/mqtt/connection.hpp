@@ -1,7 +1,8 @@
 // The state machine of one connection: look up, connect, unsubscribe what is stale, subscribe, stay
 // up; and after a failure the next address, the next server, or a wait with jittered backoff and
 // then the first server again. Its parts between CONNACK and up are in connection_session.cpp,
-// those for new certificates in connection_renew.cpp.
+// those for the end of a clean session in connection_leave.cpp, those for new certificates in
+// connection_renew.cpp.
 //
 // All states belong to the supervisor (an EventLoop). The public functions may be called from any
 // thread, publish() included; but not from a ClientEvents or ConnectionListener::on_message.
@@ -58,6 +59,11 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   // There is new TLS material: connects again with it, soon, and without losing anything where the
   // session is kept: what is published is confirmed first, where the server does that in time.
   void renew();
+  // Unsubscribes from every filter and stays connected, for what the server still has for them;
+  // does not connect again until pause() and resume(). Only for a clean session: one that is kept
+  // would miss what is published meanwhile. `done` is called on the supervisor, once, when the
+  // server has answered, or there is no connection any more.
+  void leave(std::function<void()> done);
   // Publishes the on-disconnect payload, disconnects, and calls `done` on the supervisor; for good.
   // The session stays at the server. `done` comes within about two seconds, whatever the server
   // does.
@@ -100,7 +106,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void post(std::function<void(Connection&)> task);
 
   // The rest runs on the supervisor.
-  bool should_connect() const { return wanted_ && !paused_ && !closing_; }
+  bool should_connect() const { return wanted_ && !paused_ && !closing_ && !leaving_; }
   void apply_wish();
   void begin_round();
   void next_server();
@@ -115,6 +121,9 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   std::vector<std::string> wanted_filters() const;
   void unsubscribe_next();
   void unsubscribed(const std::vector<int>& codes, const std::string& why);
+  void begin_leaving();
+  void unsubscribe_all();
+  void tell_left();
   void subscribe_next();
   void subscribed(const std::vector<int>& codes, const std::string& why);
   void send_or_reconnect(const Result<>& sent, std::string_view answer);
@@ -148,7 +157,9 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   bool wanted_ = false;
   bool paused_ = false;
   bool closing_ = false;
+  bool leaving_ = false;
   std::string pause_reason_;
+  std::vector<std::function<void()>> leave_done_;
   std::vector<std::function<void()>> close_done_;
   ConnectionStatus status_;
   Attempt attempt_ = 0;
@@ -169,7 +180,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   Monotonic connect_began_{};
   Monotonic connected_since_{};
 
-  std::vector<std::string> stale_;         // filters to unsubscribe
+  std::vector<std::string> stale_;         // filters to unsubscribe: all of them while it leaves
   std::vector<std::size_t> to_subscribe_;  // indices into options_.topics, not yet asked for
   std::vector<std::size_t> asked_;         // in the SUBSCRIBE under way
 

@@ -49,6 +49,7 @@ void Connection::unsubscribe_next() {
   const std::vector<std::string> filters(stale_.end() - static_cast<std::ptrdiff_t>(count),
                                          stale_.end());
   for (const std::string& filter : filters) {
+    if (leaving_) break;
     log_.info("subscription.dropped", fields_,
               "unsubscribing from \"{}\", which is no longer wanted", filter);
   }
@@ -67,6 +68,10 @@ void Connection::unsubscribed(const std::vector<int>& codes, const std::string& 
   stale_.resize(stale_.size() - asked);
   if (!stale_.empty()) {
     unsubscribe_next();
+    return;
+  }
+  if (leaving_) {
+    tell_left();
     return;
   }
   services_.sessions.remember(options_.client_id, wanted_filters());
@@ -144,9 +149,11 @@ void Connection::went_up() {
     refused = fmt::format("{} refused the subscription to {}", status_.server, refused);
   }
   enter(State::up, refused);
+  if (leaving_ && !leave_done_.empty() && stale_.empty()) unsubscribe_all();
 }
 
 void Connection::retry_refused() {
+  if (leaving_) return;
   for (std::size_t i = 0; i < status_.grants.size(); ++i) {
     if (!status_.grants[i].granted_qos) to_subscribe_.push_back(i);
   }

@@ -128,10 +128,10 @@ class Dispatcher final : public plugin::WorkSource {
   // Whether there are queue_capacity messages inside; until half of them are gone. [any]
   bool full() const;
 
-  // Waits until everything accepted is finished, or nothing more can be by `deadline`. Messages
-  // that wait for a retry get it at once, so that a long backoff does not cost them their chance.
-  // [main]
-  bool drain(Monotonic deadline);
+  // Waits until everything accepted is finished, or nothing more can be by `deadline`; at most
+  // until `pause`, and tells whether there is nothing more to wait for. Messages that wait for a
+  // retry get it at once, so that a long backoff does not cost them their chance. [control, main]
+  bool drain(Monotonic deadline, Monotonic pause = Monotonic::max());
   // Ends every attempt that waits for complete(): its token is stale from now on. Workers are gone.
   void revoke_pending();
   // What is not finished, oldest first: what waits is taken out, and what is in the hands of a

@@ -35,7 +35,7 @@ bool Dispatcher::nothing_left_before(Monotonic deadline) const {
   return delayed_.empty() || delayed_.begin()->first > deadline;
 }
 
-bool Dispatcher::drain(Monotonic deadline) {
+bool Dispatcher::drain(Monotonic deadline, Monotonic pause) {
   MutexLock lock(mutex_);
   Report none;
   for (auto& [due, delivery] : std::exchange(delayed_, {})) {
@@ -45,10 +45,11 @@ bool Dispatcher::drain(Monotonic deadline) {
       go_again(std::move(delivery), none);
     }
   }
-  while (!nothing_left_before(deadline) && timer_.clock().now() < deadline) {
-    quiet_.wait_until(mutex_, deadline);
+  const Monotonic until = std::min(deadline, pause);
+  while (!nothing_left_before(deadline) && timer_.clock().now() < until) {
+    quiet_.wait_until(mutex_, until);
   }
-  return lanes_.size() + in_flight_ + delayed_.size() + burying_ == 0;
+  return nothing_left_before(deadline);
 }
 
 void Dispatcher::revoke_pending() {

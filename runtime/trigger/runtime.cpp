@@ -357,7 +357,7 @@ bool Runtime::stop() {
   control_.run_due();  // somebody may wait for what was posted last
   watcher_.reset();    // it was the control thread's
   for (const auto& trigger : triggers_) trigger->stop_receiving();
-  for (const auto& trigger : triggers_) trigger->drain(drained);
+  drain(triggers_, drained);
   (void)writer_->flush(quiet_by);
   close_all(
       triggers_, [](const TriggerPtr& trigger, auto done) { trigger->close(done); }, quiet_by);

@@ -185,6 +185,7 @@ class Runtime final : public Administration {
   void take_in(AliasPtr alias);
   void take_in(TriggerPtr trigger);
   void stop_triggers(const std::vector<TriggerPtr>& triggers);
+  void drain(const std::vector<TriggerPtr>& triggers, Monotonic deadline);
   // Their last stages, each for all before the next. Those that are returned are stuck in a call of
   // their service. [control, main]
   std::vector<TriggerPtr> finish(const std::vector<TriggerPtr>& triggers, Monotonic deadline);

@@ -5,6 +5,7 @@
 #include "config/topic_filter.hpp"
 #include "trigger/alias_connection.hpp"
 #include "trigger/close_all.hpp"
+#include "trigger/draining.hpp"
 #include "trigger/runtime.hpp"
 
 namespace triggerd::trigger {
@@ -13,7 +14,6 @@ namespace {
 constexpr Millis kGoodbye{2'000};
 constexpr Millis kLastCalls{1'000};
 constexpr Millis kLastWrite{500};
-constexpr Millis kSlice{50};
 constexpr Millis kRetireAgain{1'000};
 
 std::string draw_client_id() {
@@ -131,7 +131,8 @@ TriggerServices Runtime::trigger_services() {
           .ids = ids_,
           .log = log_,
           .events = events_,
-          .running_changed = [this] { report_readiness(); }};
+          .running_changed = [this] { report_readiness(); },
+          .stopping = [this] { return stopping_.load(); }};
 }
 
 tl::expected<Runtime::TriggerPtr, config::Diagnostic> Runtime::make_trigger(
@@ -176,11 +177,7 @@ void Runtime::stop_triggers(const std::vector<TriggerPtr>& triggers) {
     reloader_.forget(*trigger);
     trigger->stop_receiving();
   }
-  for (const TriggerPtr& trigger : triggers) {
-    // In slices: the runtime may be told to stop meanwhile.
-    while (!trigger->drain(std::min(drained, now() + kSlice)) && now() < drained && !stopping_) {
-    }
-  }
+  drain(triggers, drained);
   (void)writer_->flush(now() + kGoodbye);
   close_all(
       triggers, [](const TriggerPtr& trigger, auto done) { trigger->close(done); },
@@ -196,6 +193,14 @@ void Runtime::stop_triggers(const std::vector<TriggerPtr>& triggers) {
     (is_stuck ? stuck_ : retired_).push_back(trigger);
   }
   bury_retired();
+}
+
+void Runtime::drain(const std::vector<TriggerPtr>& triggers, Monotonic deadline) {
+  std::vector<Trigger*> all;
+  all.reserve(triggers.size());
+  for (const TriggerPtr& trigger : triggers) all.push_back(trigger.get());
+  const bool stops = stopping_;  // else it may be told to meanwhile
+  drain_all(all, *writer_, deadline, [this, stops] { return !stops && stopping_; });
 }
 
 std::vector<Runtime::TriggerPtr> Runtime::finish(const std::vector<TriggerPtr>& triggers,

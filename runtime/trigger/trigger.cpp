@@ -154,7 +154,20 @@ void Trigger::load_backlog() {
 }
 
 void Trigger::stop_receiving() {
+  begin_leaving();
   stopping_ = true;
+  update_reading();
+}
+
+void Trigger::begin_leaving() {
+  if (!connection_->options().clean_session) return;
+  left_ = false;
+  leaving_ = true;
+  connection_->leave(tasks_([this] { left_ = true; }));
+}
+
+void Trigger::end_leaving() {
+  leaving_ = false;
   update_reading();
 }
 
@@ -163,10 +176,10 @@ void Trigger::close(std::function<void()> closed) {
   connection_->close(std::move(closed));
 }
 
-bool Trigger::drain(Monotonic deadline) {
-  const bool empty = !started_ || dispatcher_.drain(deadline);
+bool Trigger::drain(Monotonic deadline, Monotonic pause) {
+  const bool done = !started_ || dispatcher_.drain(deadline, pause);
   flush_acknowledgements();
-  return empty;
+  return done;
 }
 
 void Trigger::end_tasks() {
@@ -238,6 +251,7 @@ void Trigger::tell_leftovers(bool written) {
 // ---- From the connection ----
 
 void Trigger::on_message(mqtt::Message message) {
+  arrived_.store(arrived() + 1, std::memory_order_relaxed);
   if (message.retained && !retained_is_wanted(message)) {
     intake_.refuse(message);
     return;

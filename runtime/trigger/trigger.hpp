@@ -55,6 +55,8 @@ struct TriggerServices {
   EventHub& events;
   // Some trigger began or ceased to run. [supervisor]
   std::function<void()> running_changed;
+  // The runtime stops: nothing may wait for long. [any]
+  std::function<bool()> stopping;
 };
 
 class Trigger final : private mqtt::ConnectionListener,
@@ -77,10 +79,23 @@ class Trigger final : private mqtt::ConnectionListener,
   Result<> start();
 
   // The stages of stopping, each for all triggers before the next. [control, main]
-  // 1. Receives nothing more, but stays connected where it can, for the acknowledgements.
+  // 1. Receives nothing more, but stays connected where it can, for the acknowledgements. One with
+  // a
+  //    clean session unsubscribes instead, and receives what the server still has for it.
   void stop_receiving();
-  // 2. Lets what was accepted finish. True: all of it is.
-  bool drain(Monotonic deadline);
+  // 2. Lets what was accepted finish, in draining.hpp. True: there is nothing more to wait for
+  // before
+  //    `deadline`; else it waits until `pause` at most.
+  bool drain(Monotonic deadline, Monotonic pause);
+  // Receives what the server has for a clean session that has unsubscribed, until end_leaving().
+  bool leaving() const { return leaving_; }
+  // The server has said that it is not subscribed any more, or there is no connection.
+  bool left() const { return left_; }
+  void end_leaving();
+  // Messages that came, wanted or not. [any]
+  std::uint64_t arrived() const { return arrived_.load(std::memory_order_relaxed); }
+  // Has every acknowledgement leave that may. [any]
+  void flush_acknowledgements();
   // 3. Disconnects, and keeps the session; `closed` is called on the supervisor.
   void close(std::function<void()> closed);
   // 4. Asks its workers to come back, and does not wait.
@@ -178,7 +193,7 @@ class Trigger final : private mqtt::ConnectionListener,
   mutable Mutex pause_mutex_;
 
   void acknowledge(Delivery& delivery);
-  void flush_acknowledgements();
+  void begin_leaving();
   // Why receiving is to pause; empty where it is not.
   std::string pause_reason() const TRIGGERD_REQUIRES(pause_mutex_);
   void update_reading();
@@ -241,6 +256,9 @@ class Trigger final : private mqtt::ConnectionListener,
   std::atomic<bool> disabling_{false};
   std::atomic<bool> trial_needs_message_{false};  // there is none to try: one has to be received
   std::atomic<bool> stopping_{false};
+  std::atomic<bool> leaving_{false};
+  std::atomic<bool> left_{false};
+  std::atomic<std::uint64_t> arrived_{0};  // one thread counts
   std::atomic<unsigned> unflushed_{0};  // finished messages whose acknowledgement waits for company
   std::atomic<bool> flush_armed_{false};
   bool may_load_ = false;            // [supervisor] the service has started

@@ -1,6 +1,7 @@
 // Trigger while it does not receive: disabled, suspended and its monitor, and back-pressure.
 #include "base/units.hpp"
 #include "mqtt/wire/wire.hpp"
+#include "trigger/draining.hpp"
 #include "trigger/trigger.hpp"
 
 namespace triggerd::trigger {
@@ -31,16 +32,20 @@ Result<> Trigger::disable(const std::string& by, const std::string& reason, Mill
       !kept) {
     return kept;
   }
+  begin_leaving();
   disabling_ = true;  // stays connected meanwhile, for the acknowledgements
   update_reading();
   if (started_) {
-    (void)dispatcher_.drain(std::chrono::steady_clock::now() + drain_timeout);
+    Trigger* const alone = this;
+    drain_all({&alone, 1}, services_.writer, std::chrono::steady_clock::now() + drain_timeout,
+              [this] { return services_.stopping(); });
     dispatcher_.hold();
     (void)services_.writer.flush(std::chrono::steady_clock::now() + kLastWrite);
     flush_acknowledgements();
   }
   disabled_ = true;
   disabling_ = false;
+  end_leaving();
   log_.warn("trigger.disabled", {{"trigger", config_.name}}, "disabled by {}: {}", by, reason);
   services_.connections.supervisor->post(tasks_([this] { apply_pause(); }));
   return {};
@@ -153,9 +158,9 @@ void Trigger::trial_ended(bool handled) {
 // session kept; the server keeps what is published meanwhile. ----
 
 std::string Trigger::pause_reason() const {
-  if (disabled_ || disabling_) return "the trigger is disabled";
+  if (disabled_ || (disabling_ && !leaving_)) return "the trigger is disabled";
   if (suspended_ && !trial_needs_message_) return "the trigger is suspended";
-  if (stopping_) return "the runtime stops";
+  if (stopping_ && !leaving_) return "the runtime stops";
   if (dispatcher_.full()) {
     return fmt::format("queue_capacity ({}) is reached", config_.queue_capacity);
   }
@@ -210,7 +215,7 @@ void Trigger::apply_pause() {
     if (std::exchange(pause_told_, false)) {
       log_.info("trigger.resumed", {{"trigger", config_.name}}, "receiving again");
     }
-    if (std::exchange(paused_, false)) connection_->resume();
+    if (!leaving_ && std::exchange(paused_, false)) connection_->resume();
     return;
   }
   if (stopping_ && mqtt::wire::wired()) return;

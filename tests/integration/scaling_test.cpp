@@ -91,6 +91,7 @@ struct ReplicaOptions {
   std::string acknowledge = "durable";
   std::string filter = "work/+";
   std::string alias = {};  // more keys
+  Millis drain_timeout{10'000};
 };
 
 // One runtime of the group. Its client id is its name, from the environment, as a pod has it.
@@ -147,7 +148,7 @@ class Replica {
   std::filesystem::path file() const { return dir_ / "records"; }
   std::filesystem::path flag() const { return dir_ / "working"; }
   std::string configuration(const ReplicaOptions& options) const {
-    return runtime_table() +
+    return runtime_table(fmt::format("drain_timeout = \"{}ms\"", options.drain_timeout.count())) +
            fmt::format(
                "[aliases.server]\nhost = \"tcp://127.0.0.1:{}\"\nclient_id = \"${{POD_NAME}}\"\n"
                "reconnect = {{ min = \"50ms\", max = \"500ms\" }}\n{}\n",
@@ -297,6 +298,93 @@ TEST_F(ScalingTest, WithCleanSessionsTheOthersGetAllThatComesWhileOneIsAway) {
   killed.set_working(true);
   ASSERT_TRUE(killed.start()) << killed.triggerd().output();
   EXPECT_TRUE(eventually([&] { return std::ranges::includes(killed.handled(), kept); }, kLong));
+}
+
+// A replica that ends in good order with a clean session: it leaves the group first, and then
+// handles what it has and what the server still had for it.
+struct GoodEnd {
+  std::string acknowledge;
+  std::string how;
+  friend std::ostream& operator<<(std::ostream& out, const GoodEnd& end) {
+    return out << end.acknowledge << ", " << end.how;
+  }
+};
+
+class GoodEndTest : public ScalingTest, public testing::WithParamInterface<GoodEnd> {};
+
+TEST_P(GoodEndTest, ACleanSessionLosesNothing) {
+  const auto& [acknowledge, how] = GetParam();
+  const ReplicaOptions options{
+      .acknowledge = acknowledge, .alias = "clean_session = true\n", .drain_timeout = kLong};
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(add(options).start());
+  Stream stream(server_.port());
+  ASSERT_TRUE(all_work());
+  Replica& ending = *replicas_[1];
+  ending.set_working(false);
+  const auto at_hand = [&] { return without(ending.tried(), ending.handled()); };
+  ASSERT_TRUE(eventually([&] { return at_hand().size() >= 15; }, kLong));
+
+  TriggerdProcess& triggerd = ending.triggerd();
+  const std::size_t from_line = triggerd.process().line_count();
+  const std::size_t server_log = server_.process().line_count();
+  std::unique_ptr<Process> verb;
+  if (how == "stop") {
+    triggerd.process().signal(SIGTERM);
+  } else if (how == "reload") {
+    ReplicaOptions other = options;
+    other.filter = "elsewhere/+";
+    ending.write_config(other);
+    triggerd.process().signal(SIGHUP);
+  } else {
+    verb = std::make_unique<Process>(
+        std::vector<std::string>{TRIGGERCTL_BINARY, "trigger", "disable", "work"},
+        ProcessOptions{triggerd.dir().path(), {}});
+  }
+  EXPECT_TRUE(triggerd.wait_for_event("subscription.dropped", {}, from_line)) << triggerd.output();
+  EXPECT_TRUE(server_.process().wait_for_line("orders-1.work $share/group", server_log))
+      << server_.process().output();
+  const std::size_t left = stream.published() + 10;
+  ASSERT_TRUE(stream.wait_for(left + 300));
+  ending.set_working(true);
+  if (how == "stop") {
+    EXPECT_EQ(triggerd.process().wait(kLong), (Exit{0, 0})) << triggerd.output();
+  } else if (how == "reload") {
+    EXPECT_TRUE(triggerd.wait_for_event("runtime.reloaded", {}, from_line, kLong));
+  } else {
+    EXPECT_EQ(verb->wait(kLong), (Exit{0, 0})) << verb->output();
+  }
+  ASSERT_TRUE(stream.stop());
+  EXPECT_TRUE(none_missing(stream.published()))
+      << missing(stream.published()).size() << " of " << stream.published() << " are lost\n"
+      << triggerd.output();
+  EXPECT_TRUE(from(ending.handled(), left).empty()) << "it was no member any more";
+  if (how == "disable") {
+    Process enable({TRIGGERCTL_BINARY, "trigger", "enable", "work"}, {triggerd.dir().path(), {}});
+    EXPECT_EQ(enable.wait(kLong), (Exit{0, 0})) << enable.output();
+    EXPECT_TRUE(triggerd.wait_until_running()) << "it is a member again";
+    TestClient client(server_.port());
+    EXPECT_TRUE(eventually([&] {
+      client.publish_later("work/1000000", "x");
+      return client.wait_published() && ending.handled().contains(1'000'000);
+    }));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Scaling, GoodEndTest,
+                         testing::Values(GoodEnd{"durable", "stop"}, GoodEnd{"finished", "stop"},
+                                         GoodEnd{"received", "stop"}, GoodEnd{"durable", "reload"},
+                                         GoodEnd{"finished", "disable"}),
+                         [](const auto& test) {
+                           return test.param.acknowledge + "_" + test.param.how;
+                         });
+
+TEST_F(ScalingTest, AServerThatHangsDoesNotKeepACleanSessionFromEnding) {
+  Replica& replica = add({.alias = "clean_session = true\n", .drain_timeout = kLong * 10});
+  ASSERT_TRUE(replica.start());
+  server_.process().signal(SIGSTOP);
+  replica.triggerd().process().signal(SIGTERM);
+  EXPECT_EQ(replica.triggerd().process().wait(kLong), (Exit{0, 0})) << replica.triggerd().output();
+  server_.process().signal(SIGCONT);
 }
 
 // How a replica goes for good: with another filter it leaves the group and works off the rest.

@@ -51,7 +51,8 @@ void MosquittoServer::write_config(const MosquittoOptions& options) {
   // Started by root it would become the user "mosquitto", who may not enter our folder.
   if (::geteuid() == 0) config += "user root\n";
   config += "log_dest stderr\nconnection_messages true\n";
-  for (const char* type : {"error", "warning", "notice", "information", "subscribe"}) {
+  for (const char* type :
+       {"error", "warning", "notice", "information", "subscribe", "unsubscribe"}) {
     config += fmt::format("log_type {}\n", type);
   }
   config += "max_queued_messages 0\n";

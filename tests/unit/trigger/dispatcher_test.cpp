@@ -331,10 +331,19 @@ TEST_F(DispatcherTest, DrainGivesWaitingRetriesTheirChance) {
   accept("a");
   answer(take(), TRIGGER_RETRY, 500'000);
   EXPECT_TRUE(nothing_to_take());
-  dispatcher().hold();
   EXPECT_FALSE(dispatcher().drain(clock_.now()));
-  dispatcher().resume();
   EXPECT_EQ(take().attempt, 2U);
+}
+
+TEST_F(DispatcherTest, DrainDoesNotWaitForWhatIsHeld) {
+  accept("a");
+  dispatcher().hold();
+  EXPECT_TRUE(dispatcher().drain(clock_.now() + Millis(1'000)));
+}
+
+TEST_F(DispatcherTest, DrainMayPause) {
+  accept("a");
+  EXPECT_FALSE(dispatcher().drain(clock_.now() + Millis(1'000'000), clock_.now()));
 }
 
 TEST_F(DispatcherTest, RevokedPendingIsStaleAndLeftOver) {
