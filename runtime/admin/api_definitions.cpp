@@ -7,6 +7,7 @@
 
 #include "admin/api.hpp"
 #include "admin/body.hpp"
+#include "base/text.hpp"
 
 namespace triggerd::admin {
 namespace {
@@ -14,21 +15,6 @@ namespace {
 using trigger::Administration;
 using trigger::DefinitionChange;
 using trigger::DefinitionKind;
-
-// A segment of a path.
-std::string encoded(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '_' || c == '.' || c == '~';
-    if (plain) {
-      out += c;
-    } else {
-      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    }
-  }
-  return out;
-}
 
 Reply report_reply(const trigger::Outcome<trigger::ReloadReport>& report, bool applied = true) {
   return report ? json_reply(to_json(*report, applied)) : problem(report.error());
@@ -60,7 +46,7 @@ Reply define(Administration& runtime, const Request& request, DefinitionKind kin
     reply.headers.emplace_back(
         "Location",
         fmt::format("/api/v1/{}/{}", kind == DefinitionKind::alias ? "aliases" : "triggers",
-                    encoded(change.name)));
+                    percent_encoded(change.name)));
   }
   return reply;
 }

@@ -112,4 +112,18 @@ bool is_utf8(std::string_view bytes) {
   return true;
 }
 
+std::string percent_encoded(std::string_view bytes) {
+  std::string out;
+  for (const char c : bytes) {
+    const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                            (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '~';
+    if (unreserved) {
+      out += c;
+    } else {
+      out += fmt::format("%{:02X}", static_cast<std::uint8_t>(c));
+    }
+  }
+  return out;
+}
+
 }  // namespace triggerd

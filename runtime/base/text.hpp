@@ -1,4 +1,4 @@
-// Small text services shared by messages for people.
+// Small text services.
 #pragma once
 
 #include <cstddef>
@@ -25,5 +25,9 @@ std::string printable(std::string_view bytes, std::size_t limit = 200,
                       FormatControls format_controls = FormatControls::escape);
 
 bool is_utf8(std::string_view bytes);
+
+// `bytes` for one segment of a URL's path, or one value in its query: all but what RFC 3986 calls
+// unreserved becomes %XX.
+std::string percent_encoded(std::string_view bytes);
 
 }  // namespace triggerd

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "base/file.hpp"
+#include "base/text.hpp"
 #include "client/api.hpp"
 #include "command_docs/completion.hpp"
 #include "command_docs/man_page.hpp"
@@ -163,9 +164,9 @@ int print_names(const std::string& kind, const std::vector<std::string>& words) 
   }
   auto endpoint = find_endpoint(connect);
   if (!endpoint) return kDone;
-  const auto all =
-      Api(*std::move(endpoint))
-          .get("/" + url_encoded(kind) + (kind == "dead-letters" ? "?payload_bytes=0" : ""));
+  const auto all = Api(*std::move(endpoint))
+                       .get("/" + triggerd::percent_encoded(kind) +
+                            (kind == "dead-letters" ? "?payload_bytes=0" : ""));
   if (!all) return kDone;
   for (const Json& item : list_of(*all, "items")) {
     if (kind == "dead-letters") {

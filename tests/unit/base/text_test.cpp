@@ -96,5 +96,18 @@ TEST(Utf8Test, RefusesWhatIsMalformed) {
   }
 }
 
+TEST(PercentEncodedTest, LeavesWhatIsUnreserved) {
+  constexpr std::string_view unreserved =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
+  EXPECT_EQ(percent_encoded(unreserved), unreserved);
+  EXPECT_EQ(percent_encoded(""), "");
+}
+
+TEST(PercentEncodedTest, EncodesEveryOtherByte) {
+  EXPECT_EQ(percent_encoded("a/b?c#d&e=f%g h+i"), "a%2Fb%3Fc%23d%26e%3Df%25g%20h%2Bi");
+  EXPECT_EQ(percent_encoded("\xC3\xA9\xFF"), "%C3%A9%FF");
+  EXPECT_EQ(percent_encoded(std::string_view("\0\n\x7f", 3)), "%00%0A%7F");
+}
+
 }  // namespace
 }  // namespace triggerd

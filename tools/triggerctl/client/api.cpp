@@ -83,7 +83,7 @@ std::string query(std::initializer_list<std::pair<const char*, std::string>> val
   std::string text;
   for (const auto& [key, value] : values) {
     if (value.empty()) continue;
-    text += fmt::format("{}{}={}", text.empty() ? "?" : "&", key, url_encoded(value));
+    text += fmt::format("{}{}={}", text.empty() ? "?" : "&", key, triggerd::percent_encoded(value));
   }
   return text;
 }

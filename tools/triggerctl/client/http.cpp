@@ -1,7 +1,6 @@
 #include "client/http.hpp"
 
 #include <curl/curl.h>
-#include <fmt/format.h>
 
 #include <memory>
 #include <mutex>
@@ -164,20 +163,6 @@ triggerd::Result<Answer> Http::stream(const std::string& path,
     return std::move(transfer.answer);
   }
   return tl::make_unexpected(transfer.why(endpoint_, code));
-}
-
-std::string url_encoded(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '_' || c == '.' || c == '~';
-    if (plain) {
-      out += c;
-    } else {
-      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    }
-  }
-  return out;
 }
 
 }  // namespace triggerctl

@@ -41,7 +41,4 @@ class Http {
   const Endpoint endpoint_;
 };
 
-// For one segment of a path, or a value in a query.
-std::string url_encoded(std::string_view text);
-
 }  // namespace triggerctl

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "base/file.hpp"
+#include "base/text.hpp"
 #include "config/load.hpp"
 #include "config/parse_toml.hpp"
 #include "live/editor.hpp"
@@ -159,7 +160,7 @@ std::string path_of(Kind kind) {
   return kind == Kind::alias ? "/aliases" : "/triggers";
 }
 std::string path_of(Kind kind, const std::string& name) {
-  return path_of(kind) + "/" + url_encoded(name);
+  return path_of(kind) + "/" + triggerd::percent_encoded(name);
 }
 
 void add_definition_options(CLI::App& verb, DefinitionOptions& options, bool may_unset) {

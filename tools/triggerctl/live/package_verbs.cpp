@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "base/text.hpp"
 #include "client/api.hpp"
 #include "client/unreachable.hpp"
 #include "config/load.hpp"
@@ -94,7 +95,7 @@ Result<int> change(const Api& api, const std::string& verb, const std::string& n
                               : verb == "disable" ? "disabled"
                                                   : "removed");
   }
-  const std::string path = "/packages/" + url_encoded(name);
+  const std::string path = "/packages/" + triggerd::percent_encoded(name);
   const auto report = verb == "remove" ? api.remove(path) : api.post(path + "/" + verb);
   if (!report) return tl::make_unexpected(report.error());
   return print_report(*report);

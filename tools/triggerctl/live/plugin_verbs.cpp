@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "base/text.hpp"
 #include "client/api.hpp"
 #include "live/live_verbs.hpp"
 #include "live/status_view.hpp"
@@ -28,7 +29,7 @@ Result<int> list_plugins(const Api& api) {
 }
 
 Result<int> reload_plugin(const Api& api, const ReloadOptions& options) {
-  const auto reloaded = api.post("/plugins/" + url_encoded(options.name) + "/reload" +
+  const auto reloaded = api.post("/plugins/" + triggerd::percent_encoded(options.name) + "/reload" +
                                  (options.force ? "?force=true" : ""));
   if (!reloaded) return tl::make_unexpected(reloaded.error());
   if (json_wanted()) {
