@@ -5,6 +5,7 @@
 #include <charconv>
 #include <chrono>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <ctime>
@@ -13,6 +14,7 @@
 #include <sstream>
 #include <utility>
 
+#include "base/json_depth.hpp"
 #include "common/settings.hpp"
 #include "common/template.hpp"
 
@@ -176,29 +178,13 @@ std::string boolean_text(std::string_view text) {
   throw Unfit{quoted(text) + " is neither true nor false"};
 }
 
-// A reader of JSON, and whoever writes it again, goes one call deeper with each bracket.
-bool is_nested_too_deep(std::string_view text) {
-  constexpr int most = 100;
-  int depth = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      if (c == '"') in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '[' || c == '{') {
-      if (++depth > most) return true;
-    } else if (c == ']' || c == '}') {
-      --depth;
-    }
-  }
-  return false;
-}
+// A reader of JSON, and whoever writes it again, goes one call deeper with each level.
+constexpr std::size_t max_levels = 100;
 
 json parse_json(std::string_view text) {
-  if (is_nested_too_deep(text)) throw Unfit{"is JSON of more than 100 levels"};
+  if (triggerd::json_is_deeper_than(text, max_levels)) {
+    throw Unfit{"is JSON of more than " + std::to_string(max_levels) + " levels"};
+  }
   json document = json::parse(text, nullptr, false);
   if (document.is_discarded()) throw Unfit{quoted(text) + " is no JSON"};
   return document;

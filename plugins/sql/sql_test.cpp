@@ -230,6 +230,10 @@ TEST(SqlRow, RejectsWhatDoesNotFit) {
   EXPECT_EQ(from("json:/x", message), "parameter $1 (json:/x): is not in the payload");
   EXPECT_EQ(from("json:/c/0", message), "parameter $1 (json:/c/0): is not in the payload");
   EXPECT_EQ(from("json:/c", {"a", "oops"}), "parameter $1 (json:/c): \"oops\" is no JSON");
+  EXPECT_EQ(from("json:", {"a", std::string(100, '[') + std::string(100, ']')}, "json").size(),
+            200 + std::string("text|\n").size());
+  EXPECT_EQ(from("json:/c", {"a", std::string(101, '[') + std::string(101, ']')}),
+            "parameter $1 (json:/c): is JSON of more than 100 levels");
   EXPECT_EQ(from("json:/c", {"a", std::string(1'000'000, '[')}),
             "parameter $1 (json:/c): is JSON of more than 100 levels");
   EXPECT_EQ(from("topic:2", message), "parameter $1 (topic:2): is not in the message");

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/json_depth.hpp"
 #include "base/text.hpp"
 #include "base/units.hpp"
 
@@ -15,25 +16,6 @@ using nlohmann::json;
 
 // Deeper than anything that is asked for, and far from where a parser's recursion would hurt.
 constexpr std::size_t kMaxDepth = 64;
-
-bool too_deep(std::string_view text) {
-  std::size_t depth = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      if (c == '"') in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '{' || c == '[') {
-      if (++depth > kMaxDepth) return true;
-    } else if ((c == '}' || c == ']') && depth > 0) {
-      --depth;
-    }
-  }
-  return false;
-}
 
 }  // namespace
 
@@ -103,7 +85,7 @@ Body::Body(const Request& request, bool required) {
     refused_ = problem(415, "send the body as application/json");
     return;
   }
-  if (too_deep(request.body)) {
+  if (json_is_deeper_than(request.body, kMaxDepth)) {
     refused_ = problem(400, fmt::format("the body nests deeper than {} levels", kMaxDepth));
     return;
   }

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/json_depth.hpp"
 #include "config/parse_toml.hpp"
 
 namespace triggerd::config {
@@ -186,20 +187,8 @@ std::string to_json(const Node& table) {
 }
 
 Result<Node> parse_json_table(std::string_view text) {
-  unsigned depth = 0;  // the parser recurses
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      in_string = c != '"';
-      continue;
-    }
-    if (c == '"') in_string = true;
-    if ((c == '{' || c == '[') && ++depth > kMaxNesting) {
-      return fail("it is nested deeper than {} levels", kMaxNesting);
-    }
-    if (c == '}' || c == ']') depth -= depth > 0 ? 1 : 0;
+  if (json_is_deeper_than(text, kMaxNesting)) {
+    return fail("it is nested deeper than {} levels", kMaxNesting);
   }
   try {
     const Json json = Json::parse(text);

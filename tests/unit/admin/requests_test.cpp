@@ -172,8 +172,15 @@ TEST(RequestBody, TellsOfEveryFieldThatIsWrong) {
 }
 
 TEST(RequestBody, ThatNestsWithoutEndIsRefused) {
-  Body body(with_body("{\"a\":" + std::string(1'000'000, '[')), true);
-  EXPECT_EQ(body.refused()->status, 400);
+  for (const std::size_t arrays : {64U, 1'000'000U}) {
+    Body body(with_body("{\"a\":" + std::string(arrays, '[') + std::string(arrays, ']') + "}"),
+              true);
+    ASSERT_TRUE(body.refused());
+    EXPECT_EQ(body.refused()->status, 400);
+    EXPECT_NE(body.refused()->body.find("nests deeper than 64 levels"), std::string::npos);
+  }
+  const std::string most = "{\"a\":" + std::string(63, '[') + std::string(63, ']') + "}";
+  EXPECT_EQ(Body(with_body(most), true).whole().dump(), most);
 }
 
 TEST(Base64, GoesThereAndBack) {

@@ -130,6 +130,16 @@ TEST(WriteTreeTest, WhatIsNoJsonObjectIsRefused) {
   }
 }
 
+TEST(WriteTreeTest, JsonNestsAsDeepAsAFile) {
+  const auto levels = [](std::size_t arrays) {
+    return "{\"a\":" + std::string(arrays, '[') + std::string(arrays, ']') + "}";
+  };
+  EXPECT_TRUE(parse_json_table(levels(kMaxNesting - 1)));
+  const auto refused = parse_json_table(levels(kMaxNesting));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message, "it is nested deeper than 64 levels");
+}
+
 TEST(SecretsTest, AreLeftOutAndKeptByAReplacementThatLeavesThemOut) {
   const Node before = table_of(
       "user_name = 'u'\npassword = 'hunter2'\n[settings]\ntoken = 'abc'\nurl = 'x'\n"
