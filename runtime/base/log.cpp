@@ -4,7 +4,6 @@
 #include <spdlog/sinks/stdout_sinks.h>
 
 #include <chrono>
-#include <cstdint>
 #include <ctime>
 
 #include "base/clock.hpp"
@@ -44,66 +43,14 @@ std::string timestamp() {
   return fmt::format("{}.{:03}Z", std::string_view(text, length), millis);
 }
 
-// The code point at the beginning of `text`, which begins_with_format_control.
-void append_format_control(std::string& out, std::string_view text, std::size_t size) {
-  std::uint32_t code_point = static_cast<std::uint8_t>(text[0]) & (size == 2 ? 0x1FU : 0x0FU);
-  for (std::size_t i = 1; i < size; ++i) {
-    code_point = code_point << 6 | (static_cast<std::uint8_t>(text[i]) & 0x3FU);
-  }
-  out += fmt::format("\\u{:04x}", code_point);
-}
-
-void append_json_string(std::string& out, std::string_view text) {
-  out += '"';
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    const char c = text[at];
-    if (begins_with_format_control(text.substr(at))) {
-      const std::size_t size = static_cast<std::uint8_t>(c) < 0xE0 ? 2 : 3;
-      append_format_control(out, text.substr(at), size);
-      at += size - 1;
-      continue;
-    }
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20) {
-          out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-        } else {
-          out += c;
-        }
-    }
-  }
-  out += '"';
-}
-
 void append_json_member(std::string& out, std::string_view key, std::string_view value) {
-  out += ',';
-  append_json_string(out, key);
-  out += ':';
-  append_json_string(out, value);
+  out += ',' + in_quotes(key) + ':' + in_quotes(value);
 }
 
 // A value that would be taken for more than itself, or for none, stands in quotes.
 std::string plain_or_quoted(std::string value) {
   if (!value.empty() && value.find_first_of("\"=[]") == std::string::npos) return value;
-  std::string out = "\"";
-  for (const char c : value) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  out += '"';
-  return out;
+  return in_quotes(value);
 }
 
 class SpdLog final : public Log {

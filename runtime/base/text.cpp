@@ -52,6 +52,16 @@ std::size_t utf8_sequence(std::string_view text) {
   return length;
 }
 
+// Whether a format control stands at the beginning: see FormatControls.
+bool begins_with_format_control(std::string_view bytes) {
+  const auto between = [bytes](std::string_view first, std::string_view last) {
+    const std::string_view own = bytes.substr(0, first.size());
+    return own.size() == first.size() && own >= first && own <= last;
+  };
+  return between("\xD8\x9C", "\xD8\x9C") || between("\xE2\x80\x8E", "\xE2\x80\x8F") ||
+         between("\xE2\x80\xA8", "\xE2\x80\xAE") || between("\xE2\x81\xA6", "\xE2\x81\xA9");
+}
+
 }  // namespace
 
 std::string closest(std::string_view word, std::span<const std::string_view> candidates) {
@@ -67,15 +77,6 @@ std::string closest(std::string_view word, std::span<const std::string_view> can
     }
   }
   return std::string(found);
-}
-
-bool begins_with_format_control(std::string_view bytes) {
-  const auto between = [bytes](std::string_view first, std::string_view last) {
-    const std::string_view own = bytes.substr(0, first.size());
-    return own.size() == first.size() && own >= first && own <= last;
-  };
-  return between("\xD8\x9C", "\xD8\x9C") || between("\xE2\x80\x8E", "\xE2\x80\x8F") ||
-         between("\xE2\x80\xA8", "\xE2\x80\xAE") || between("\xE2\x81\xA6", "\xE2\x81\xA9");
 }
 
 std::string printable(std::string_view bytes, std::size_t limit, FormatControls format_controls) {
@@ -101,6 +102,41 @@ std::string printable(std::string_view bytes, std::size_t limit, FormatControls 
     at += std::max<std::size_t>(length, 1);
   }
   return out;
+}
+
+std::size_t append_format_control(std::string& out, std::string_view text) {
+  if (!begins_with_format_control(text)) return 0;
+  // Two or three bytes, with the code point in the low bits of each.
+  const std::size_t size = static_cast<std::uint8_t>(text[0]) < 0xE0 ? 2 : 3;
+  std::uint32_t code_point = static_cast<std::uint8_t>(text[0]) & (size == 2 ? 0x1FU : 0x0FU);
+  for (std::size_t i = 1; i < size; ++i) {
+    code_point = code_point << 6 | (static_cast<std::uint8_t>(text[i]) & 0x3FU);
+  }
+  out += fmt::format("\\u{:04x}", code_point);
+  return size;
+}
+
+std::string in_quotes(std::string_view text) {
+  std::string out = "\"";
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (const std::size_t size = append_format_control(out, text.substr(at)); size > 0) {
+      at += size - 1;
+    } else if (c == '"' || c == '\\') {
+      out += {'\\', c};
+    } else if (c == '\n') {
+      out += "\\n";
+    } else if (c == '\t') {
+      out += "\\t";
+    } else if (c == '\r') {
+      out += "\\r";
+    } else if (static_cast<std::uint8_t>(c) < 0x20 || c == 0x7F) {
+      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+    } else {
+      out += c;
+    }
+  }
+  return out + '"';
 }
 
 bool is_utf8(std::string_view bytes) {

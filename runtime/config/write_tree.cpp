@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json_depth.hpp"
+#include "base/text.hpp"
 #include "config/parse_toml.hpp"
 
 namespace triggerd::config {
@@ -19,40 +20,6 @@ bool is_bare(std::string_view key) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
            c == '-';
   });
-}
-
-std::string string_text(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-          out += fmt::format("\\u{:04X}", static_cast<unsigned>(c));
-        } else {
-          out += c;
-        }
-    }
-  }
-  return out + '"';
-}
-
-std::string key_text(std::string_view key) {
-  return is_bare(key) ? std::string(key) : string_text(key);
 }
 
 std::string float_text(double value) {
@@ -71,7 +38,7 @@ bool is_array_of_tables(const Node& node) {
 }
 
 std::string inline_text(const Node& node) {
-  if (const auto* text = node.as<std::string>()) return string_text(*text);
+  if (const auto* text = node.as<std::string>()) return in_quotes(*text);
   if (const auto* integer = node.as<std::int64_t>()) return fmt::format("{}", *integer);
   if (const auto* floating = node.as<double>()) return float_text(*floating);
   if (const auto* boolean = node.as<bool>()) return *boolean ? "true" : "false";
@@ -82,7 +49,7 @@ std::string inline_text(const Node& node) {
     return "[" + out + "]";
   }
   for (const Member& member : *node.as<Node::Table>()) {
-    out += fmt::format("{}{} = {}", out.empty() ? "" : ", ", key_text(member.key),
+    out += fmt::format("{}{} = {}", out.empty() ? "" : ", ", toml_key(member.key),
                        inline_text(member.value));
   }
   return out.empty() ? "{}" : "{ " + out + " }";
@@ -98,12 +65,12 @@ void write_table(const Node::Table& table, const std::string& path, unsigned dep
   };
   for (const Member& member : table) {
     if (has_header(member.value)) continue;
-    out += fmt::format("{} = {}\n", key_text(member.key), inline_text(member.value));
+    out += fmt::format("{} = {}\n", toml_key(member.key), inline_text(member.value));
   }
   for (const Member& member : table) {
     if (!has_header(member.value)) continue;
     const std::string name =
-        path.empty() ? key_text(member.key) : path + "." + key_text(member.key);
+        path.empty() ? toml_key(member.key) : path + "." + toml_key(member.key);
     if (const auto* inner = member.value.as<Node::Table>()) {
       const bool only_headers =
           !inner->empty() && std::all_of(inner->begin(), inner->end(), [&](const Member& m) {
@@ -175,6 +142,10 @@ Result<Node> node_of(const Json& json, unsigned depth) {
 }
 
 }  // namespace
+
+std::string toml_key(std::string_view key) {
+  return is_bare(key) ? std::string(key) : in_quotes(key);
+}
 
 std::string to_toml(const Node& root) {
   std::string out;

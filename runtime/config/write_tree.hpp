@@ -9,6 +9,8 @@
 
 namespace triggerd::config {
 
+// A key in a file or a header: in quotes where it has to be.
+std::string toml_key(std::string_view key);
 // The whole root table as a TOML file. What was parsed and is written says the same when it is
 // parsed again; comments and the look of it are not kept.
 std::string to_toml(const Node& root);

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdint>
 
 #include "base/file.hpp"
 #include "base/text.hpp"
@@ -21,21 +20,6 @@ void make_absolute(config::LocalAlias& alias, const fs::path& folder) {
   // What begins with a variable may be absolute: its value says so, later.
   if (file == alias.values.end() || file->second.starts_with("${")) return;
   file->second = (fs::absolute(folder) / file->second).lexically_normal().string();
-}
-
-std::string toml_string(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<std::uint8_t>(c) < 0x20 || c == 0x7F) {
-      out += fmt::format("\\u{:04X}", static_cast<unsigned>(c));
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
 }
 
 }  // namespace
@@ -101,9 +85,9 @@ void merge_values(const config::LocalValues& newer, config::LocalValues& values)
 std::string values_text(const config::LocalValues& values) {
   std::string text = "# What is different on this machine. Kept when the package is upgraded.\n";
   for (const auto& [name, alias] : values) {
-    text += fmt::format("\n[aliases.{}]\n", toml_string(name));
+    text += fmt::format("\n[aliases.{}]\n", in_quotes(name));
     for (const auto& [key, value] : alias.values)
-      text += fmt::format("{} = {}\n", key, toml_string(value));
+      text += fmt::format("{} = {}\n", key, in_quotes(value));
   }
   return text;
 }

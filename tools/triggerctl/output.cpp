@@ -15,14 +15,6 @@ namespace {
 
 constexpr std::size_t kWhole = std::size_t{1} << 40;
 
-// U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069.
-bool turns_text(std::string_view three) {
-  if (three.size() < 3 || three[0] != '\xE2') return false;
-  const auto last = static_cast<std::uint8_t>(three[2]);
-  if (three[1] == '\x80') return last == 0x8E || last == 0x8F || (last >= 0xA8 && last <= 0xAE);
-  return three[1] == '\x81' && last >= 0xA6 && last <= 0xA9;
-}
-
 // The JSON that is written has these only inside of strings.
 std::string escaped_json(const Json& json, int indent) {
   const std::string text = json.dump(indent, ' ', false, Json::error_handler_t::replace);
@@ -36,11 +28,10 @@ std::string escaped_json(const Json& json, int indent) {
     } else if (byte == 0xC2 && next >= 0x80 && next < 0xA0) {
       out += fmt::format("\\u00{:02x}", next);
       ++i;
-    } else if (turns_text(std::string_view(text).substr(i, 3))) {
-      // U+2000 and what the last two bytes add to it.
-      const auto last = static_cast<std::uint8_t>(text[i + 2]);
-      out += fmt::format("\\u20{:02x}", ((next & 0x03U) << 6U) | (last & 0x3FU));
-      i += 2;
+    } else if (const std::size_t size =
+                   triggerd::append_format_control(out, std::string_view(text).substr(i));
+               size > 0) {
+      i += size - 1;
     } else {
       out += text[i];
     }
@@ -84,20 +75,7 @@ std::string coloured(Colour colour, std::string_view text) {
 }
 
 std::string safe(std::string_view text) {
-  const std::string printable = triggerd::printable(text, kWhole);
-  std::string out;
-  out.reserve(printable.size());
-  for (std::size_t i = 0; i < printable.size(); ++i) {
-    if (turns_text(std::string_view(printable).substr(i, 3))) {
-      for (int byte = 0; byte < 3; ++byte) {
-        out += fmt::format("\\x{:02x}", static_cast<std::uint8_t>(printable[i + byte]));
-      }
-      i += 2;
-    } else {
-      out += printable[i];
-    }
-  }
-  return out;
+  return triggerd::printable(text, kWhole);
 }
 
 std::string safe_lines(std::string_view text) {

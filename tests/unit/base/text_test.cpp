@@ -63,6 +63,40 @@ TEST(PrintableTest, CutsWhatIsLong) {
   EXPECT_EQ(printable("\xE2\x82\xAC\xE2\x82\xAC\xE2\x82\xAC", 8), "\xE2\x82\xAC\xE2\x82\xAC...");
 }
 
+TEST(InQuotesTest, LeavesPrintableTextAlone) {
+  EXPECT_EQ(in_quotes(""), R"("")");
+  EXPECT_EQ(in_quotes("plant/1 [x=y]"), R"("plant/1 [x=y]")");
+  EXPECT_EQ(in_quotes("\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x94\xA5"),
+            "\"\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x94\xA5\"");
+}
+
+TEST(InQuotesTest, EscapesWhatNeitherJsonNorTomlTakes) {
+  EXPECT_EQ(in_quotes(R"(a"b\c)"), R"("a\"b\\c")");
+  EXPECT_EQ(in_quotes("\n\t\r"), R"("\n\t\r")");
+  EXPECT_EQ(in_quotes(std::string_view("\0\x01\x1f\x20\x7e\x7f", 6)),
+            R"("\u0000\u0001\u001f ~\u007f")");
+}
+
+TEST(InQuotesTest, EscapesWhatMovesItsNeighbours) {
+  EXPECT_EQ(in_quotes("a\xE2\x80\xAE"
+                      "b\xD8\x9C"),
+            R"("a\u202eb\u061c")");
+  EXPECT_EQ(in_quotes("\xE2\x80\x8E\xE2\x81\xA9"), R"("\u200e\u2069")");
+  for (const std::string none : {"\xD8\x9D", "\xE2\x80\x8D", "\xE2\x80\xAF"}) {
+    EXPECT_EQ(in_quotes(none), '"' + none + '"');
+  }
+}
+
+TEST(InQuotesTest, AFormatControlSaysHowLongItIs) {
+  std::string out = "x";
+  EXPECT_EQ(append_format_control(out, "\xD8\x9C tail"), 2U);
+  EXPECT_EQ(append_format_control(out, "\xE2\x81\xA6 tail"), 3U);
+  EXPECT_EQ(append_format_control(out, "a\xE2\x81\xA6"), 0U);
+  EXPECT_EQ(append_format_control(out, "\xE2\x81"), 0U);
+  EXPECT_EQ(append_format_control(out, ""), 0U);
+  EXPECT_EQ(out, R"(x\u061c\u2066)");
+}
+
 TEST(Utf8Test, AcceptsEveryLength) {
   for (const char* good :
        {"", "a", "\xC2\x80", "\xDF\xBF", "\xE0\xA0\x80", "\xED\x9F\xBF", "\xEE\x80\x80",

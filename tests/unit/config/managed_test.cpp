@@ -114,6 +114,17 @@ TEST(WriteTreeTest, WhatIsWrittenSaysTheSame) {
   EXPECT_EQ(to_json(table_of(written)), to_json(root));
 }
 
+// U+202E shows what follows it backwards, in an editor too.
+TEST(WriteTreeTest, EveryTextIsReadBackAndNoneTurnsItsLineAround) {
+  std::string text = "a\xE2\x80\xAEgpj\xD8\x9C\x7f";
+  for (char c = 1; c < 0x30; ++c) text += c;
+  const Node root{{}, Node::Table{{text, {}, Node{{}, text}}}};
+  const std::string written = to_toml(root);
+  EXPECT_EQ(to_json(table_of(written)), to_json(root));
+  EXPECT_TRUE(written.starts_with("\"a\\u202egpj\\u061c\\u007f\\u0001")) << written;
+  EXPECT_EQ(written.find("\xE2\x80\xAE"), std::string::npos);
+}
+
 TEST(WriteTreeTest, JsonBecomesTheSameTable) {
   const auto table = parse_json_table(
       R"({"host":"tcp://x","qos":1,"ratio":1.5,"on":true,"none":null,"list":[1,{"a":"b"}]})");

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "config/write_tree.hpp"
 
 namespace triggerd::webmethods {
 namespace {
@@ -46,7 +47,8 @@ void Conversion::write_stores() {
     if (alias.truststore.value.empty() && truststores_.find("").empty()) {
       toml_.blank();
       toml_.comment("For TLS aliases that had no truststore: what the system trusts.");
-      toml_.header(fmt::format("[truststores.{}]", toml_key(truststores_.give("", "system"))));
+      toml_.header(
+          fmt::format("[truststores.{}]", config::toml_key(truststores_.give("", "system"))));
       toml_.set_text("file", "system");
     }
   }
@@ -60,7 +62,7 @@ void Conversion::write_truststore(const ExportedStore& store) {
           "certificates were in {}; triggerd reads PEM. keytool -list -rfc -keystore FILE writes "
           "them as such",
           shown_place(store));
-  toml_.header(fmt::format("[truststores.{}]", toml_key(name)));
+  toml_.header(fmt::format("[truststores.{}]", config::toml_key(name)));
   toml_.set_text("file", fmt::format("certs/{}.pem", name));
 }
 
@@ -80,7 +82,7 @@ void Conversion::write_keystore(const ExportedStore& store) {
             "write it into password_file",
             shown_place(store), name);
   }
-  toml_.header(fmt::format("[keystores.{}]", toml_key(name)));
+  toml_.header(fmt::format("[keystores.{}]", config::toml_key(name)));
   toml_.set_text("file", fmt::format("certs/{}.p12", name));
   toml_.set_text("password_file", fmt::format("secrets/{}.keystore-password", name));
 }

@@ -2,6 +2,7 @@
 #include "base/text.hpp"
 #include "config/server_address.hpp"
 #include "config/topic_filter.hpp"
+#include "config/write_tree.hpp"
 #include "webmethods/convert.hpp"
 
 namespace triggerd::webmethods {
@@ -31,7 +32,7 @@ void Conversion::write_alias(const ExportedAlias& alias) {
   toml_.blank();
   const std::string name = write_name(entry, alias.name, aliases_);
   write_package(entry, alias.package);
-  toml_.header(fmt::format("[aliases.{}]", toml_key(name)));
+  toml_.header(fmt::format("[aliases.{}]", config::toml_key(name)));
   if (!alias.description.empty()) toml_.set_text("description", alias.description);
   if (!alias.enabled) toml_.set("enabled", "false");
   write_host(entry, alias);
@@ -148,7 +149,7 @@ void Conversion::write_will(const Entry& entry, const ExportedAlias& alias,
     differs(entry,
             "the alias's own connection carries the last will, and no trigger's: presence "
             "is said once");
-    toml_.header(fmt::format("[aliases.{}.last_will]", toml_key(name)));
+    toml_.header(fmt::format("[aliases.{}.last_will]", config::toml_key(name)));
     toml_.set_text("topic", will.topic.value);
     toml_.set("qos", std::to_string(will.qos));
     toml_.set("retained", will.retained ? "true" : "false");

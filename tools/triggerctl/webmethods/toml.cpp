@@ -16,30 +16,11 @@ constexpr std::size_t kMaxComment = 2'000;
 }  // namespace
 
 std::string toml_string(std::string_view text) {
-  std::string out = "\"";
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (c == '$' && i + 1 < text.size() && text[i + 1] == '{') {
-      out += "$$";
-    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
-      out += fmt::format("\\u{:04X}", static_cast<unsigned>(c));
-    } else {
-      out += c;
-    }
+  std::string escaped(text);
+  for (std::size_t at = 0; (at = escaped.find("${", at)) != std::string::npos; at += 2) {
+    escaped.insert(at, 1, '$');
   }
-  out += '"';
-  return out;
-}
-
-std::string toml_key(std::string_view name) {
-  const bool bare = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           c == '-';
-  });
-  return bare ? std::string(name) : toml_string(name);
+  return in_quotes(escaped);
 }
 
 void TomlWriter::comment(std::string_view text) {

@@ -10,9 +10,6 @@ namespace triggerd::webmethods {
 // A basic string that triggerd reads back as it is: "${" begins no variable.
 std::string toml_string(std::string_view text);
 
-// In a header: "plant", or quoted where it has to be.
-std::string toml_key(std::string_view name);
-
 class TomlWriter {
  public:
   void blank() { text_ += '\n'; }
