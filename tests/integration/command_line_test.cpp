@@ -2,13 +2,12 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include <algorithm>
-#include <cctype>
 #include <fstream>
 #include <iterator>
 #include <map>
 
 #include "integration/recorded.hpp"
+#include "support/golden_cases.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
 #include "support/triggerd_process.hpp"
@@ -210,15 +209,6 @@ TEST(Log, JsonIsOneObjectALine) {
 // Every folder of tests/golden/check, through the real binary.
 class GoldenCheck : public testing::TestWithParam<std::string> {};
 
-std::vector<std::string> golden_names() {
-  std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(GOLDEN_CHECK_DIR)) {
-    if (entry.is_directory()) names.push_back(entry.path().filename().string());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
 TEST_P(GoldenCheck, SaysExactlyWhatIsExpected) {
   const std::filesystem::path dir = std::filesystem::path(GOLDEN_CHECK_DIR) / GetParam();
   std::map<std::string, std::string> env{{"GOLDEN_PLUGINS", TriggerdProcess::plugin_dir()}};
@@ -236,12 +226,8 @@ TEST_P(GoldenCheck, SaysExactlyWhatIsExpected) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(, GoldenCheck, testing::ValuesIn(golden_names()), [](const auto& info) {
-  std::string name = info.param;
-  std::replace_if(
-      name.begin(), name.end(), [](char c) { return !std::isalnum(c); }, '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(, GoldenCheck, testing::ValuesIn(golden_names(GOLDEN_CHECK_DIR)),
+                         golden_name_of);
 
 }  // namespace
 }  // namespace triggerd::test

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "support/certificate_authority.hpp"
+#include "support/golden_cases.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
 #include "support/triggerd_process.hpp"
@@ -49,8 +50,8 @@ TEST(ImportWebmethodsTest, WhatIsMadePassesTheCheck) {
   const CertificateAuthority authority;
   const Identity identity = authority.issue();
   std::size_t seen = 0;
-  for (const auto& entry : fs::directory_iterator(GOLDEN_IMPORT_DIR)) {
-    const fs::path expected = entry.path() / "expected.toml";
+  for (const fs::path& folder : golden_folders(GOLDEN_IMPORT_DIR)) {
+    const fs::path expected = folder / "expected.toml";
     if (!fs::exists(expected)) continue;
     ++seen;
     SCOPED_TRACE(expected.string());

@@ -2,11 +2,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cctype>
 #include <fstream>
 #include <iterator>
 #include <regex>
 
+#include "support/golden_cases.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
 
@@ -23,15 +23,6 @@ std::string content(const fs::path& file) {
 // Every folder of tests/golden/offline.
 class GoldenOffline : public testing::TestWithParam<std::string> {};
 
-std::vector<std::string> golden_names() {
-  std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(GOLDEN_OFFLINE_DIR)) {
-    if (entry.is_directory()) names.push_back(entry.path().filename().string());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
 TEST_P(GoldenOffline, SaysExactlyWhatIsExpected) {
   const fs::path dir = fs::path(GOLDEN_OFFLINE_DIR) / GetParam();
   std::vector<std::string> command{TRIGGERCTL_BINARY};
@@ -45,12 +36,8 @@ TEST_P(GoldenOffline, SaysExactlyWhatIsExpected) {
   EXPECT_EQ(output, content(dir / "expected"));
 }
 
-INSTANTIATE_TEST_SUITE_P(, GoldenOffline, testing::ValuesIn(golden_names()), [](const auto& info) {
-  std::string name = info.param;
-  std::replace_if(
-      name.begin(), name.end(), [](char c) { return std::isalnum(c) == 0; }, '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(, GoldenOffline, testing::ValuesIn(golden_names(GOLDEN_OFFLINE_DIR)),
+                         golden_name_of);
 
 TEST(OfflineRun, ThePayloadMayComeFromAFile) {
   TempDir dir;

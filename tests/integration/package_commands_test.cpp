@@ -1,12 +1,12 @@
 // Every folder of tests/golden/packages, as its README.md describes, through the real binary.
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <sstream>
 
+#include "support/golden_cases.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
 #include "support/triggerd_process.hpp"
@@ -23,15 +23,6 @@ std::string content(const fs::path& file) {
 }
 
 class GoldenPackages : public testing::TestWithParam<std::string> {};
-
-std::vector<std::string> golden_names() {
-  std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(GOLDEN_PACKAGES_DIR)) {
-    if (entry.is_directory()) names.push_back(entry.path().filename().string());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
 
 TEST_P(GoldenPackages, SayExactlyWhatIsExpected) {
   const fs::path folder = fs::path(GOLDEN_PACKAGES_DIR) / GetParam();
@@ -60,11 +51,8 @@ TEST_P(GoldenPackages, SayExactlyWhatIsExpected) {
   EXPECT_EQ(said.find("hunter"), std::string::npos) << "a secret is shown";
 }
 
-INSTANTIATE_TEST_SUITE_P(, GoldenPackages, testing::ValuesIn(golden_names()), [](const auto& info) {
-  std::string name = info.param;
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(, GoldenPackages, testing::ValuesIn(golden_names(GOLDEN_PACKAGES_DIR)),
+                         golden_name_of);
 
 }  // namespace
 }  // namespace triggerd::test

@@ -1,7 +1,6 @@
 // Every folder of tests/golden/triggerctl, as its README.md describes, through the real program.
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -9,6 +8,7 @@
 #include <regex>
 
 #include "support/fake_admin.hpp"
+#include "support/golden_cases.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
 
@@ -29,15 +29,6 @@ void replace_all(std::string& text, const std::string& from, const std::string& 
 }
 
 class GoldenTriggerctl : public testing::TestWithParam<std::string> {};
-
-std::vector<std::string> golden_names() {
-  std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(GOLDEN_TRIGGERCTL_DIR)) {
-    if (entry.is_directory()) names.push_back(entry.path().filename().string());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
 
 TEST_P(GoldenTriggerctl, SaysExactlyWhatIsExpected) {
   const fs::path folder = fs::path(GOLDEN_TRIGGERCTL_DIR) / GetParam();
@@ -80,12 +71,8 @@ TEST_P(GoldenTriggerctl, SaysExactlyWhatIsExpected) {
   EXPECT_EQ(said.find('\x1b'), std::string::npos) << "a terminal would obey this";
 }
 
-INSTANTIATE_TEST_SUITE_P(, GoldenTriggerctl, testing::ValuesIn(golden_names()),
-                         [](const auto& info) {
-                           std::string name = info.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(, GoldenTriggerctl, testing::ValuesIn(golden_names(GOLDEN_TRIGGERCTL_DIR)),
+                         golden_name_of);
 
 }  // namespace
 }  // namespace triggerd::test

@@ -1,7 +1,6 @@
 // Runs every folder of tests/golden/check, as its README.md describes.
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "config/load.hpp"
+#include "support/golden_cases.hpp"
 
 namespace triggerd::config {
 namespace {
@@ -59,19 +59,10 @@ class WorkingDirectory {
   const fs::path before_;
 };
 
-std::vector<fs::path> cases() {
-  std::vector<fs::path> folders;
-  for (const auto& entry : fs::directory_iterator(GOLDEN_CHECK_DIR)) {
-    if (entry.is_directory()) folders.push_back(entry.path());
-  }
-  std::sort(folders.begin(), folders.end());
-  return folders;
-}
-
 TEST(GoldenCheckTest, EachFolderSaysExactlyWhatIsExpected) {
   std::size_t good = 0;
   std::size_t bad = 0;
-  for (const fs::path& folder : cases()) {
+  for (const fs::path& folder : test::golden_folders(GOLDEN_CHECK_DIR)) {
     SCOPED_TRACE(folder.filename().string());
     const std::string expected = content_of(folder / "expected");
     const WorkingDirectory inside(folder);
@@ -86,7 +77,7 @@ TEST(GoldenCheckTest, EachFolderSaysExactlyWhatIsExpected) {
 }
 
 TEST(GoldenCheckTest, NoSecretIsEverShown) {
-  for (const fs::path& folder : cases()) {
+  for (const fs::path& folder : test::golden_folders(GOLDEN_CHECK_DIR)) {
     const std::string expected = content_of(folder / "expected");
     EXPECT_EQ(expected.find("hunter"), std::string::npos) << folder;
   }

@@ -1,7 +1,6 @@
 // Runs every folder of tests/golden/import-webmethods, as its README.md describes.
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -9,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "support/golden_cases.hpp"
 #include "webmethods/webmethods.hpp"
 
 namespace triggerd::webmethods {
@@ -56,19 +56,10 @@ void compare(const fs::path& file, const std::string& found) {
   EXPECT_EQ(found, content_of(file)) << file;
 }
 
-std::vector<fs::path> cases() {
-  std::vector<fs::path> folders;
-  for (const auto& entry : fs::directory_iterator(GOLDEN_IMPORT_DIR)) {
-    if (entry.is_directory()) folders.push_back(entry.path());
-  }
-  std::sort(folders.begin(), folders.end());
-  return folders;
-}
-
 TEST(GoldenImportTest, EachFolderBecomesExactlyWhatIsExpected) {
   std::size_t good = 0;
   std::size_t bad = 0;
-  for (const fs::path& folder : cases()) {
+  for (const fs::path& folder : test::golden_folders(GOLDEN_IMPORT_DIR)) {
     SCOPED_TRACE(folder.filename().string());
     const auto imported =
         import(content_of(folder / "export.json"), options_of(folder / "options"));
@@ -83,7 +74,7 @@ TEST(GoldenImportTest, EachFolderBecomesExactlyWhatIsExpected) {
 }
 
 TEST(GoldenImportTest, NoPasswordIsCarried) {
-  for (const fs::path& folder : cases()) {
+  for (const fs::path& folder : test::golden_folders(GOLDEN_IMPORT_DIR)) {
     for (const char* file : {"expected.toml", "expected.differences", "expected.errors"}) {
       EXPECT_EQ(content_of(folder / file).find("hunter"), std::string::npos) << folder << file;
     }
