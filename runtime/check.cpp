@@ -24,16 +24,24 @@ int report(const Error& error) {
   return kRuntimeFailure;
 }
 
-int check(const std::string& file, const config::Config& config) {
+namespace {
+
+// For copies of plugins. Where the root is read-only, the state folder may be the only place.
+Result<std::string> make_folder(const std::filesystem::path& state_dir) {
   std::error_code error;
-  std::string name =
-      (std::filesystem::temp_directory_path(error) / "triggerd-check-XXXXXX").string();
-  if (error || ::mkdtemp(name.data()) == nullptr) {
-    return report(
-        Error{fmt::format("cannot make a folder in {}; set TMPDIR to one that can be "
-                          "written",
-                          name)});
+  const std::filesystem::path temporary = std::filesystem::temp_directory_path(error);
+  for (const auto& folder : {error ? "/tmp" : temporary, state_dir}) {
+    std::string name = (folder / "triggerd-check-XXXXXX").string();
+    if (::mkdtemp(name.data()) != nullptr) return name;
   }
+  return fail(
+      "cannot make a folder, neither in {} nor in {}; set TMPDIR to one that can be written",
+      error ? "/tmp" : temporary.string(), state_dir.string());
+}
+
+}  // namespace
+
+int check(const std::string& file, const config::Config& config) {
   const auto log = make_log(LogLevel::warn, config.log.format, config.runtime.name);
   const auto certificates = mqtt::tls::Stores::load(config);
   if (!certificates) return report(certificates.error());
@@ -44,8 +52,12 @@ int check(const std::string& file, const config::Config& config) {
   for (const auto& [package, problems] : certificates->package_problems()) {
     diagnostics.insert(diagnostics.end(), problems.begin(), problems.end());
   }
+  const auto folder = make_folder(config.runtime.state_dir);
+  if (!folder) return report(folder.error());
+  const std::string& name = *folder;
   const auto probed = trigger::probe_plugins(config, name, *log, "/proc/self/exe");
   diagnostics.insert(diagnostics.end(), probed.begin(), probed.end());
+  std::error_code error;
   std::filesystem::remove_all(name, error);
   if (!diagnostics.empty()) return report(diagnostics);
   const auto count = [](std::size_t number, const char* one, const char* many) {
@@ -56,9 +68,9 @@ int check(const std::string& file, const config::Config& config) {
   return kClean;
 }
 
-int probe(const std::string& file) {
+int probe(const std::string& file, bool is_private) {
   const auto log = make_log(LogLevel::error, LogFormat::text, "probe");
-  const auto said = trigger::probe_plugin(file, *log);
+  const auto said = trigger::probe_plugin(file, is_private, *log);
   if (!said) return report(said.error());
   fmt::print("{}: ok: {}\n", file, *said);
   return kClean;

@@ -19,7 +19,7 @@ int report(const Error& error);
 // --check: loads and probes every plugin from a folder that is gone afterwards; no network, no
 // state_dir. `file` is the configuration's name.
 int check(const std::string& file, const config::Config& config);
-// --probe: the same for one plugin.
-int probe(const std::string& file);
+// --probe: the same for one plugin. `is_private`: the file is a copy already, and needs no folder.
+int probe(const std::string& file, bool is_private);
 
 }  // namespace triggerd

@@ -107,6 +107,7 @@ int main(int argc, char** argv) {
   CLI::App app{"triggerd: runs plugin services on MQTT messages"};
   std::string file = "triggers.toml";
   std::string plugin;
+  bool is_private = false;
   bool check_only = false;
   bool manual_page = false;
   app.add_option("--config", file, "the configuration")->capture_default_str();
@@ -116,6 +117,7 @@ int main(int argc, char** argv) {
   const PackageCommands packages(app, file);
   bool worker = false;  // how it runs itself, and nobody else does
   app.add_flag("--worker", worker)->group("");
+  app.add_flag("--private", is_private)->group("");
   app.set_version_flag("--version", std::string("triggerd ") + kVersion);
   try {
     app.parse(argc, argv);
@@ -124,7 +126,7 @@ int main(int argc, char** argv) {
   }
   if (worker) return plugin::isolation::run_worker();
   if (manual_page) return print_manual_page(app);
-  if (!plugin.empty()) return probe(plugin);
+  if (!plugin.empty()) return probe(plugin, is_private);
   if (packages.chosen()) return packages.run();
   auto config = config::load(file, config::process_environment(), package::source());
   if (!config) return report(config.error());

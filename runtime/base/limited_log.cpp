@@ -1,5 +1,7 @@
 #include "base/limited_log.hpp"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <system_error>
 #include <utility>
@@ -103,7 +105,12 @@ void LimitedLog::note_due(Monotonic when) {
   due_ = when;
   if (may_start_ && !thread_.joinable() && !ending_) {
     try {
-      thread_ = std::thread([this] { run(); });
+      thread_ = std::thread([this] {
+        // It may be a service that says so much: its thread's name would be taken for one of its
+        // own.
+        pthread_setname_np(pthread_self(), "log");
+        run();
+      });
     } catch (const std::system_error&) {
       may_start_ = false;  // no thread to be had: the next line that is written says it
     }

@@ -82,7 +82,9 @@ Result<pid_t> spawn(const std::filesystem::path& program, const std::filesystem:
   std::string name = program.string();
   std::string option = "--probe";
   std::string argument = file.string();
-  char* const arguments[] = {name.data(), option.data(), argument.data(), nullptr};
+  std::string is_private = "--private";
+  char* const arguments[] = {name.data(), option.data(), argument.data(), is_private.data(),
+                             nullptr};
   pid_t pid = 0;
   const int error = ::posix_spawn(&pid, name.c_str(), &actions, &attributes, arguments, environ);
   posix_spawnattr_destroy(&attributes);

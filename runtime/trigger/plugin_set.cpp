@@ -161,20 +161,24 @@ std::vector<plugin::Watcher::Plugin> PluginSet::watched() const {
   return watched;
 }
 
-Result<std::string> probe_plugin(const std::filesystem::path& file, Log& log) {
+Result<std::string> probe_plugin(const std::filesystem::path& file, bool is_private, Log& log) {
   std::error_code error;
-  std::string stage = (std::filesystem::temp_directory_path(error) / "triggerd-probe-XXXXXX");
-  if (error || ::mkdtemp(stage.data()) == nullptr) {
-    return fail("cannot make a folder in {}; set TMPDIR to one that can be written", stage);
+  std::string stage;
+  if (!is_private) {
+    stage = std::filesystem::temp_directory_path(error) / "triggerd-probe-XXXXXX";
+    if (error || ::mkdtemp(stage.data()) == nullptr) {
+      return fail("cannot make a folder in {}; set TMPDIR to one that can be written", stage);
+    }
   }
   std::string name = file.stem().string();
-  auto generation = plugin::Generation::load({.name = name, .file = file, .stage_dir = stage}, log);
+  auto generation = plugin::Generation::load(
+      {.name = name, .file = file, .stage_dir = stage, .is_private = is_private}, log);
   Result<std::string> said = generation.map([](const auto& loaded) {
     return fmt::format("version {}, services {}", loaded->version(),
                        fmt::join(loaded->service_names(), ", "));
   });
   generation = tl::make_unexpected(Error{});  // unloads it: its destructors count too
-  std::filesystem::remove_all(stage, error);
+  if (!stage.empty()) std::filesystem::remove_all(stage, error);
   return said;
 }
 

@@ -86,8 +86,9 @@ config::Diagnostic monitor_diagnostic(const config::Trigger& trigger, const Erro
 // Whether `trigger` could run at all: false where it is disabled with its package.
 bool is_of_disabled_package(const config::Config& config, const config::Trigger& trigger);
 
-// For --probe: loads the plugin in `file` and unloads it again. Says what it has.
-Result<std::string> probe_plugin(const std::filesystem::path& file, Log& log);
+// For --probe: loads the plugin in `file`, or a copy of it where the file is not `is_private`
+// already, and unloads it again. Says what it has.
+Result<std::string> probe_plugin(const std::filesystem::path& file, bool is_private, Log& log);
 
 // For --check: loads every plugin, as a PluginSet with this `program` does, and makes and
 // destroys an instance for every trigger.

@@ -8,6 +8,7 @@
 
 #include "integration/recorded.hpp"
 #include "support/golden_cases.hpp"
+#include "support/mosquitto.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
 #include "support/triggerd_process.hpp"
@@ -100,6 +101,19 @@ TEST(Plugin, OneThatExplodesWhileItIsLoadedIsRefused) {
     EXPECT_EQ(triggerd.process().wait(), (Exit{2, 0})) << triggerd.output();
     EXPECT_NE(triggerd.output().find(says), std::string::npos) << triggerd.output();
   }
+}
+
+// As in a container whose root is read-only: the state folder is enough.
+TEST(Plugin, NeedsNoTemporaryFolderToBeTriedAndLoaded) {
+  MosquittoServer server;
+  TriggerdProcess triggerd(runtime_table("state_dir = \"var\"") + alias_table("a", server.port()) +
+                               trigger_table("t", "a", "\"x\"", "records"),
+                           {{"TMPDIR", "/nowhere"}});
+  triggerd.start({"--check"});
+  EXPECT_EQ(triggerd.process().wait(), Exit{}) << triggerd.output();
+  triggerd.start();
+  EXPECT_TRUE(triggerd.wait_until_running()) << triggerd.output();
+  EXPECT_EQ(triggerd.stop(), Exit{});
 }
 
 TEST(Plugin, MissingIsNamedWithTheFoldersAndTheClosest) {

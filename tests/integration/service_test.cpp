@@ -330,5 +330,21 @@ TEST_F(ServiceTest, ASecondSignalEndsItAtOnce) {
   EXPECT_EQ(triggerd.process().wait(), (Exit{1, 0}));
 }
 
+// The runtime's own thread that sums up repeated lines begins with such a line, which the service's
+// stop may bring about: it is none that the service has left.
+TEST_F(ServiceTest, OneWhoseMessagesFillTheLogLeavesNoThreads) {
+  TriggerdProcess triggerd(
+      config("retry", "order = \"none\"\nretry = { max_attempts = 1000, interval = \"60s\" }\n"));
+  triggerd.start();
+  ASSERT_TRUE(triggerd.wait_until_running()) << triggerd.output();
+  TestClient client(server_.port());
+  for (int i = 0; i < 100; ++i) client.publish_later("x", std::to_string(i));
+  ASSERT_TRUE(client.wait_published());
+  ASSERT_TRUE(wait_for_calls(file("bad"), 100));
+  EXPECT_EQ(triggerd.stop(), Exit{});
+  EXPECT_EQ(triggerd.output().find("plugin.threads_left"), std::string::npos) << triggerd.output();
+  EXPECT_EQ(triggerd.output().find("plugin.abandoned"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace triggerd::test

@@ -1,11 +1,17 @@
 #include "base/limited_log.hpp"
 
 #include <gtest/gtest.h>
+#include <pthread.h>
 
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "base/mutex.hpp"
+#include "support/eventually.hpp"
 #include "support/fake_clock.hpp"
 
 namespace triggerd {
@@ -162,6 +168,27 @@ TEST(LimitedLogThreadTest, NothingIsLostOfManyThreadsAndItsThreadSaysIt) {
     said += at == std::string::npos ? 1 : std::stoul(line.substr(at + 9));
   }
   EXPECT_EQ(said, 8000u);
+}
+
+TEST(LimitedLogThreadTest, ItsThreadHasANameOfItsOwn) {
+  const auto names = [] {
+    std::multiset<std::string> found;
+    for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+      std::string name;
+      if (std::getline(std::ifstream(task.path() / "comm"), name)) found.insert(name);
+    }
+    return found;
+  };
+  std::vector<std::string> lines;
+  LimitedLog log(std::make_unique<Written>(lines), system_clock(),
+                 {.at_once = 1, .interval = Millis(60'000)});
+  log.say_in_time();
+  std::thread([&log] {
+    pthread_setname_np(pthread_self(), "w:busy");
+    for (int i = 0; i < 10; ++i) log.warn("x", {}, "no");
+  }).join();
+  EXPECT_TRUE(test::eventually([&] { return names().contains("log"); }));
+  EXPECT_TRUE(test::eventually([&] { return !names().contains("w:busy"); }));
 }
 
 }  // namespace
