@@ -61,7 +61,7 @@ TEST_P(GoldenTriggerctl, SaysExactlyWhatIsExpected) {
     said += '\n';
   }
   replace_all(said, dir.path().string(), "DIR");
-  // What mkstemp makes up.
+  // How long a refused connection took, and what mkstemp makes up.
   said = std::regex_replace(said, std::regex("after [0-9]+ ms"), "after 0 ms");
   said = std::regex_replace(said, std::regex("triggerctl-[A-Za-z0-9]{6}\\.toml"),
                             "triggerctl-XXXXXX.toml");
