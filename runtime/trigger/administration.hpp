@@ -357,7 +357,7 @@ struct DeadLetterPage {
 struct DeadLettersDone {
   std::uint64_t done = 0;
   std::uint64_t failed = 0;
-  std::string last_failure;
+  std::string last_failure;  // or why it had to wait
   // The highest number there was at the beginning. Who goes on with the rest says so in the filter:
   // what dies again meanwhile is not taken again and again. 0: there was none.
   std::int64_t up_to = 0;

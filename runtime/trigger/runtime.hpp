@@ -265,8 +265,11 @@ class Runtime final : public Administration {
   Definition definition_of(const std::string& name, const std::string& package,
                            const config::Place& place, const config::Node* written) const;
   bool package_is_broken(const std::string& name) const;
-  Outcome<DeadLettersDone> for_each_letter(const DeadLetterFilter& filter, const Progress& progress,
-                                           const std::function<Outcome<>(std::int64_t)>& call);
+  // Waits with each letter until it may go, as long as `progress` lets it.
+  Outcome<DeadLettersDone> for_each_letter(
+      const DeadLetterFilter& filter, const Progress& progress,
+      const std::function<Result<>(const inbox::DeadLetter&)>& may_go,
+      const std::function<Outcome<>(std::int64_t)>& call);
   AliasStatus status_of(const config::Alias& alias) const;
   struct InboxFigures;
   TriggerStatus status_of(const config::Config& config, const config::Trigger& trigger,

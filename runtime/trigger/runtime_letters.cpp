@@ -1,5 +1,6 @@
 // Runtime: dead letters.
 #include <algorithm>
+#include <thread>
 
 #include "config/topic_filter.hpp"
 #include "mqtt/properties.hpp"
@@ -10,6 +11,7 @@ namespace {
 
 constexpr std::size_t kMaxPage = 1'000;
 constexpr std::size_t kAtOnce = 100;
+constexpr Millis kLookAgain{5};
 
 AdminError failed(const Error& error) {
   return {AdminError::Kind::failed, error.message, {}};
@@ -110,13 +112,20 @@ Outcome<> Runtime::replay_dead_letter(std::int64_t number, const By& by) {
 
 Outcome<DeadLettersDone> Runtime::replay_dead_letters(const DeadLetterFilter& filter, const By& by,
                                                       const Progress& progress) {
-  return for_each_letter(filter, progress,
+  const auto may_go = [this](const inbox::DeadLetter& letter) -> Result<> {
+    const TriggerPtr trigger = running_trigger(letter.trigger);
+    if (trigger == nullptr || trigger->may_replay()) return {};
+    return fail("trigger \"{}\" has queue_capacity ({}) messages that are not handled yet",
+                letter.trigger, trigger->config().queue_capacity);
+  };
+  return for_each_letter(filter, progress, may_go,
                          [&](std::int64_t number) { return replay_dead_letter(number, by); });
 }
 
 Outcome<DeadLettersDone> Runtime::drop_dead_letters(const DeadLetterFilter& filter, const By& by,
                                                     const Progress& progress) {
-  return for_each_letter(filter, progress,
+  const auto always = [](const inbox::DeadLetter&) { return Result<>(); };
+  return for_each_letter(filter, progress, always,
                          [&](std::int64_t number) { return drop_dead_letter(number, by); });
 }
 
@@ -124,6 +133,7 @@ Outcome<DeadLettersDone> Runtime::drop_dead_letters(const DeadLetterFilter& filt
 // replayed again.
 Outcome<DeadLettersDone> Runtime::for_each_letter(
     const DeadLetterFilter& filter, const Progress& progress,
+    const std::function<Result<>(const inbox::DeadLetter&)>& may_go,
     const std::function<Outcome<>(std::int64_t)>& call) {
   inbox::DeadLetterSelection selection = selection_of(filter);
   const auto newest = inbox_->dead_letters(selection, INT64_MAX, false, 1);
@@ -140,6 +150,13 @@ Outcome<DeadLettersDone> Runtime::for_each_letter(
     if (letters->empty()) break;
     for (const inbox::DeadLetter& letter : *letters) {
       beyond = letter.number;
+      for (auto now = may_go(letter); !now; now = may_go(letter)) {
+        if (stopping_ || (progress && !progress(done.done + done.failed, *total))) {
+          if (done.failed == 0) done.last_failure = now.error().message;
+          return done;
+        }
+        std::this_thread::sleep_for(kLookAgain);
+      }
       if (auto one = call(letter.number)) {
         ++done.done;
       } else if (one.error().kind != AdminError::Kind::not_found) {  // else somebody was quicker

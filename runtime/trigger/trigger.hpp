@@ -120,8 +120,10 @@ class Trigger final : private mqtt::ConnectionListener,
   Result<> suspend(const std::string& by, const std::string& reason);
   // Starts it again, from disabled or suspended. [control]
   Result<> enable();
-  // Gives the service a message that was a dead letter. [control]
+  // Gives the service a message that was a dead letter. [any]
   void replay(const inbox::StoredMessage& message);
+  // Whether one more fits in queue_capacity. [any]
+  bool may_replay() const { return dispatcher_.room() > replaying_; }
 
   // ---- Another generation of a plugin: reloader.hpp tells the whole story. [control] ----
 
@@ -258,6 +260,7 @@ class Trigger final : private mqtt::ConnectionListener,
   std::atomic<bool> stopping_{false};
   std::atomic<bool> leaving_{false};
   std::atomic<bool> left_{false};
+  std::atomic<std::size_t> replaying_{0};  // given to replay(), and not in the dispatcher yet
   std::atomic<std::uint64_t> arrived_{0};  // one thread counts
   std::atomic<unsigned> unflushed_{0};  // finished messages whose acknowledgement waits for company
   std::atomic<bool> flush_armed_{false};

@@ -79,9 +79,11 @@ Result<> Trigger::enable() {
 }
 
 void Trigger::replay(const inbox::StoredMessage& message) {
+  ++replaying_;
   services_.connections.supervisor->post(tasks_([this, message] {
     // Where the backlog is still being read, this one is part of it.
     if (backlog_done_) intake_.take_stored(message);
+    --replaying_;
   }));
 }
 

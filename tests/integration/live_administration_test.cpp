@@ -3,6 +3,7 @@
 // thousand triggers stopped.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <set>
 
@@ -116,6 +117,40 @@ TEST_F(LiveAdministrationTest, AThousandDeadLettersAreReplayedByAFilterWhileTheT
   ASSERT_TRUE(eventually([&] { return hashes(file("bad")).size() == kLetters + 100; }));
   EXPECT_TRUE(wait_for_dead_letters("bad", 0));
   EXPECT_TRUE(wait_for_dead_letters("other", 3));
+  expect_stopped();
+}
+
+// However many there are: no more of them are in memory than queue_capacity says.
+TEST_F(LiveAdministrationTest, ManyAreReplayedAsFastAsTheServiceTakesThem) {
+  constexpr std::size_t kLetters = 1'000;
+  constexpr std::size_t kCapacity = 20;
+  start(base() + rejecting("bad", "reject"));
+  TestClient client(server_.port());
+  for (std::size_t i = 0; i < kLetters; ++i) client.publish_later("bad", std::to_string(i));
+  ASSERT_TRUE(client.wait_published());
+  ASSERT_TRUE(wait_for_dead_letters("bad", kLetters)) << triggerd_.output().substr(0, 4'000);
+  const auto with_delay = [&](int ms) {
+    triggerd_.write_config(base() + trigger_table("bad", "a", "\"bad\"", file("slow"),
+                                                  fmt::format("queue_capacity = {}\n", kCapacity),
+                                                  fmt::format("delay_ms = {}\n", ms)));
+    do_well("reload");
+  };
+  with_delay(5);
+  Process replay({TRIGGERCTL_BINARY, "dead-letters", "replay", "--trigger", "bad"},
+                 {triggerd_.dir().path(), {}});
+  std::size_t most = 0;
+  while (replay.running()) {
+    const Said shown = triggerctl("trigger show bad --json");
+    const auto at = shown.text.find("\"queued\": ");
+    ASSERT_NE(at, std::string::npos) << shown.text;
+    most = std::max<std::size_t>(most, std::stoul(shown.text.substr(at + 10)));
+  }
+  EXPECT_EQ(replay.wait(), Exit{}) << replay.output();
+  EXPECT_NE(replay.output().find("replayed 1000 dead letters"), std::string::npos)
+      << replay.output();
+  EXPECT_GT(most, 0U);
+  EXPECT_LE(most, kCapacity);
+  ASSERT_TRUE(wait_for_records(file("slow"), kLetters, kPatience * 2));
   expect_stopped();
 }
 

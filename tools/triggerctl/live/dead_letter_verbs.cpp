@@ -131,7 +131,9 @@ int print_done(const char* done_word, const Json& done) {
       fail_with(fmt::format("{} not {}; the last: {}", counted(failed, "dead letter"), done_word,
                             safe(text_of(done, "last_failure", "?"))));
     } else if (remaining > 0) {
-      fail_with(fmt::format("{} left", counted(remaining, "dead letter")));
+      const std::string reason = safe(text_of(done, "last_failure", ""));
+      fail_with(fmt::format("{} left{}{}", counted(remaining, "dead letter"),
+                            reason.empty() ? "" : ": ", reason));
     }
   }
   return failed > 0 || remaining > 0 ? kFailed : kDone;

@@ -57,11 +57,12 @@ export function letters(context, query) {
 
   // The server does about two seconds of it at a time.
   async function each(verb, past) {
-    let [done, failed, reason] = [0, 0, ''];
+    let [done, failed, left, reason] = [0, 0, 0, ''];
     const body = Object.fromEntries(Object.entries(filter()).filter(([, value]) => value !== ''));
     for (;;) {
       const part = await post(`/dead-letters/${verb}`, body);
       done += part.done;
+      left = part.remaining;
       failed = part.failed; // those are still there, and each part counts them
       if (part.up_to) body.up_to = part.up_to; // what dies again meanwhile is not taken again
       reason = part.last_failure ?? reason;
@@ -69,6 +70,7 @@ export function letters(context, query) {
       if (part.remaining === 0 || part.done === 0) break;
     }
     if (failed > 0) complain({message: `${number(failed)} not ${past}: ${reason}`});
+    else if (left > 0 && reason) complain({message: `${number(left)} left: ${reason}`});
     else say(`${plural(done, 'dead letter')} ${past}.`);
     await load(null);
     context.store.soon();
