@@ -70,8 +70,9 @@ test('it asks one thing at a time, seldom, and nothing while nobody looks', asyn
   page.on('requestfinished', over);
   page.on('requestfailed', over);
   const began = Date.now();
-  await until('it has asked', () => asked >= 3);
-  assert.ok(asked <= 1 + (Date.now() - began) / 1900, `${asked} requests in ${Date.now() - began} ms`);
+  await until('it has asked', () => asked >= 5);
+  // One at the beginning, and one that the browser told of late.
+  assert.ok(asked <= 2 + (Date.now() - began) / 1900, `${asked} requests in ${Date.now() - began} ms`);
   assert.equal(most, 1);
   await page.evaluate(() => {
     Object.defineProperty(document, 'hidden', {value: true, configurable: true});
