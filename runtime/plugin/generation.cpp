@@ -166,12 +166,33 @@ Result<std::unique_ptr<Instance>> Generation::create(const config::Trigger& trig
   if (trigger.isolation == config::Isolation::process) {
     return isolation::create(shared_from_this(), trigger, host, used);
   }
+  if (auto possible = try_once(trigger, host); !possible) {
+    return tl::make_unexpected(possible.error());
+  }
   if (!library_) {
     if (auto loaded = load_here(); !loaded) {
       return fail("plugin \"{}\": {} {}", name(), source_.file.string(), loaded.error().message);
     }
   }
   return create_here(trigger, host, used, aside);
+}
+
+// In a worker: the constructor of a service may end its process as well as that of a library. Once
+// for each service is enough to see a build that does, and costs a thousand triggers no more; later
+// it is settings that are new.
+Result<> Generation::try_once(const config::Trigger& trigger, InstanceHost& host) {
+  if (source_.worker_program.empty()) return {};
+  {
+    const MutexLock lock(tried_mutex_);
+    const bool is_new = tried_.insert(trigger.service).second;
+    if (!is_new && !in_service_) return {};
+  }
+  auto tried = isolation::try_create(*this, trigger, host);
+  if (!tried) {
+    const MutexLock lock(tried_mutex_);
+    tried_.erase(trigger.service);
+  }
+  return tried;
 }
 
 Result<std::unique_ptr<Instance>> Generation::create_here(const config::Trigger& trigger,

@@ -39,12 +39,14 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
+#include "base/mutex.hpp"
 #include "base/result.hpp"
 #include "config/config.hpp"
 #include "plugin/metrics.hpp"
@@ -177,13 +179,18 @@ class Generation : public std::enable_shared_from_this<Generation> {
   // is. Optional functions that the plugin's build did not know are NULL. It is loaded here.
   Result<const trigger_service*> find_service(std::string_view service) const;
 
-  // Calls the service's create with the trigger's settings. The instance keeps this generation
+  // Calls the service's create with the trigger's settings, after it was tried in a worker process
+  // where the source names a program for one. The instance keeps this generation
   // alive. `host` outlives the instance.
   // `log` takes what it logs instead of the generation's, and outlives the instance too.
   // `aside` is for an instance beside the one that serves the trigger: a name of its own, so that
   // neither is charged with the other's threads.
   Result<std::unique_ptr<Instance>> create(const config::Trigger& trigger, InstanceHost& host,
                                            Log* log = nullptr, const std::string& aside = {});
+
+  // The triggers that there were have their instances: what is made from now on has other settings.
+  // [control]
+  void is_in_service() { in_service_ = true; }
 
   // Whether an instance was abandoned: this generation is never unloaded. [any]
   bool abandoned() const { return abandoned_; }
@@ -194,6 +201,7 @@ class Generation : public std::enable_shared_from_this<Generation> {
 
   Result<> load_here();
   Result<> load_in_worker();
+  Result<> try_once(const config::Trigger& trigger, InstanceHost& host);
   Result<std::unique_ptr<Instance>> create_here(const config::Trigger& trigger, InstanceHost& host,
                                                 Log& log, const std::string& aside);
 
@@ -210,6 +218,9 @@ class Generation : public std::enable_shared_from_this<Generation> {
   std::unique_ptr<PluginTable> table_;
   std::shared_ptr<Completions> completions_;
   Description description_;
+  Mutex tried_mutex_;
+  std::set<std::string> tried_ TRIGGERD_GUARDED_BY(tried_mutex_);  // services
+  std::atomic<bool> in_service_{false};
   std::atomic<bool> abandoned_{false};
 };
 

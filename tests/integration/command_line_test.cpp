@@ -103,6 +103,47 @@ TEST(Plugin, OneThatExplodesWhileItIsLoadedIsRefused) {
   }
 }
 
+// As the constructor of a service's class does.
+TEST(Plugin, AServiceThatEndsTheProcessThatMakesItIsAnErrorOfItsTrigger) {
+  for (const auto& [mode, ending] :
+       std::map<std::string, std::string>{{"create-trap", "SIG"}, {"create-exit", "exit"}}) {
+    SCOPED_TRACE(mode);
+    TriggerdProcess triggerd(
+        runtime_table("state_dir = \"var\"") + alias_table("a", 1) +
+        trigger_table("t", "a", "\"x\"", "records", "", fmt::format("mode = \"{}\"", mode)));
+    const CheckResult checked = triggerd.check();
+    EXPECT_EQ(checked.exit, (Exit{2, 0})) << checked.output;
+    EXPECT_NE(checked.output.find("error: trigger \"t\": "), std::string::npos) << checked.output;
+    EXPECT_NE(checked.output.find("its worker process was ended by " + ending), std::string::npos)
+        << checked.output;
+    triggerd.start();
+    EXPECT_EQ(triggerd.process().wait(), (Exit{2, 0})) << triggerd.output();
+  }
+}
+
+// It has the port before it takes anything else of the first one's.
+TEST(Admin, ASecondRuntimeWithItsPortLeavesTheFirstOnesConnectionsAlone) {
+  MosquittoServer server;
+  const auto with_port = [&](const std::string& port) {
+    return runtime_table("state_dir = \"var\"") + alias_table("a", server.port()) +
+           trigger_table("t", "a", "\"x\"", "records") +
+           fmt::format("[admin]\nlisten = \"127.0.0.1:{}\"\n", port);
+  };
+  TriggerdProcess first(with_port("0"));
+  first.start();
+  ASSERT_TRUE(first.wait_until_running()) << first.output();
+  const auto line = first.wait_for_event("admin.listening", {"address="});
+  ASSERT_TRUE(line);
+  const auto at = line->text.find("127.0.0.1:") + 10;
+  TriggerdProcess second(with_port(std::to_string(std::stoi(line->text.substr(at)))));
+  second.start();
+  EXPECT_EQ(second.process().wait(), (Exit{1, 0})) << second.output();
+  EXPECT_NE(second.output().find("another program has it"), std::string::npos) << second.output();
+  EXPECT_EQ(second.output().find("connection.up"), std::string::npos) << second.output();
+  EXPECT_EQ(first.stop(), Exit{});
+  EXPECT_EQ(first.output().find("connection.failed"), std::string::npos) << first.output();
+}
+
 // As in a container whose root is read-only: the state folder is enough.
 TEST(Plugin, NeedsNoTemporaryFolderToBeTriedAndLoaded) {
   MosquittoServer server;

@@ -68,6 +68,21 @@ class ReloadMembersTest : public testing::Test {
     ASSERT_TRUE(client.publish(name, "x", 1));
     EXPECT_TRUE(wait_for_records(file(name), before + 1)) << name << "\n" << triggerd_.output();
   }
+  std::string triggerctl(const std::string& arguments) {
+    Process process({"/bin/sh", "-c", fmt::format("{} {}", TRIGGERCTL_BINARY, arguments)},
+                    {triggerd_.dir().path(), {}});
+    process.wait();
+    return process.output();
+  }
+  void start_it_with(const std::string& mode, const fs::path& flag) {
+    triggerd_.write_config(
+        runtime_table() + alias_table("a", server_.port()) +
+        trigger("t", "a", fmt::format("mode = \"{}\"\nflag = \"{}\"", mode, flag.string())));
+    triggerd_.start();
+    ASSERT_TRUE(triggerd_.wait_for_event("trigger.not_running", {"did not start"}))
+        << triggerd_.output();
+    ASSERT_TRUE(triggerd_.wait_for_event("admin.listening", {"socket="}));
+  }
   void expect_stopped() { EXPECT_EQ(triggerd_.stop(), Exit{}) << triggerd_.output(); }
 
   MosquittoServer server_;
@@ -135,6 +150,43 @@ TEST_F(ReloadMembersTest, AServiceThatDoesNotStartCostsItsTriggerAloneAndNoMessa
   ASSERT_TRUE(reload());
   EXPECT_TRUE(wait_for_records(file("t"), 1)) << triggerd_.output();
   EXPECT_EQ(connects(server_, "client-a.stays"), 1U);
+  expect_stopped();
+}
+
+TEST_F(ReloadMembersTest, AServiceThatEndsTheProcessThatMakesItChangesNothing) {
+  const std::string base =
+      runtime_table() + alias_table("a", server_.port()) + trigger("stays", "a");
+  start(base + trigger("t", "a"));
+  for (const char* mode : {"create-trap", "create-exit"}) {
+    triggerd_.write_config(base + trigger("t", "a", fmt::format("mode = \"{}\"", mode)));
+    ASSERT_TRUE(reload("runtime.reload_refused")) << triggerd_.output();
+    EXPECT_TRUE(says("runtime.reload_refused", {"\"t\"", "its worker process was ended by"}))
+        << triggerd_.output();
+  }
+  expect_handles(server_, "t");
+  expect_handles(server_, "stays");
+  EXPECT_EQ(connects(server_, "client-a.t"), 1U);
+  expect_stopped();
+}
+
+TEST_F(ReloadMembersTest, OneThatDidNotStartStartsWhereItIsEnabledAgain) {
+  const auto flag = triggerd_.dir() / "mended";
+  start_it_with("no-start", flag);
+  EXPECT_NE(triggerctl("trigger enable t").find("the database is away"), std::string::npos);
+  std::ofstream(flag) << "yes";
+  EXPECT_EQ(triggerctl("trigger enable t").find("error"), std::string::npos);
+  ASSERT_TRUE(triggerd_.wait_until_running()) << triggerd_.output();
+  expect_handles(server_, "t");
+  expect_stopped();
+}
+
+TEST_F(ReloadMembersTest, ByForceAPluginIsLoadedThoughItsFileIsTheSame) {
+  start(runtime_table() + alias_table("a", server_.port()) + trigger("t", "a"));
+  EXPECT_NE(triggerctl("plugin reload recorder").find("in service already"), std::string::npos);
+  from_ = triggerd_.process().line_count();
+  triggerctl("plugin reload recorder --force");
+  EXPECT_TRUE(says("plugin.reloaded", {"plugin=recorder"})) << triggerd_.output();
+  expect_handles(server_, "t");
   expect_stopped();
 }
 

@@ -12,6 +12,15 @@ Result<> has_program(const Generation& generation) {
   return fail("isolation = \"process\" is not possible here: this program runs no workers");
 }
 
+// For a service that is made only to see whether it can be: whoever waits has messages waiting.
+constexpr Millis kTryTimeout{15'000};
+
+class QuietLog final : public Log {
+ public:
+  bool enabled(LogLevel) const override { return false; }
+  void write(LogLevel, std::string_view, LogFields, std::string_view) override {}
+};
+
 Setup setup_of(const Generation& generation, const Log& log) {
   const Generation::Source& source = generation.source();
   Setup setup{.plugin = source.name,
@@ -132,6 +141,26 @@ Result<std::unique_ptr<Instance>> create(std::shared_ptr<Generation> generation,
   if (!loaded) return tl::make_unexpected(loaded.error());
   return std::make_unique<IsolatedInstance>(std::move(generation), std::move(*link),
                                             loaded->services[loaded->chosen]);
+}
+
+Result<> try_create(const Generation& generation, const config::Trigger& trigger,
+                    InstanceHost& host) {
+  QuietLog log;  // whoever makes it here says the same again
+  Link::Options options{.program = generation.source().worker_program,
+                        .setup = setup_of(generation, log),
+                        .patience = kTryTimeout,
+                        .random = system_random()};
+  options.setup.trigger = trigger;
+  auto link = Link::make(std::move(options), host, log);
+  if (!link) return tl::make_unexpected(link.error());
+  Result<Loaded> loaded;
+  (*link)->call([&] {
+    loaded = (*link)->open();
+    if (loaded) (*link)->close(true);
+  });
+  if (loaded || loaded.error().code == Link::kRefused) return {};
+  return fail("{}; a service is made in one first, to see whether it can be",
+              loaded.error().message);
 }
 
 Result<Description> describe(const Generation& generation, Log& log) {

@@ -41,6 +41,11 @@ Result<std::unique_ptr<Instance>> create(std::shared_ptr<Generation> generation,
                                          const config::Trigger& trigger, InstanceHost& host,
                                          Log& log);
 
+// Whether the trigger's service can be made in a process without ending it: it is made, and
+// destroyed, in a worker that ends then. A refusal by the service itself is none here. [control]
+Result<> try_create(const Generation& generation, const config::Trigger& trigger,
+                    InstanceHost& host);
+
 // What the generation's plugin has, from a worker that loads it and ends again. [control]
 Result<Description> describe(const Generation& generation, Log& log);
 

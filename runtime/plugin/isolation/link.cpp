@@ -220,7 +220,7 @@ Result<std::string> Link::order(ToWorker order, std::string bytes, Millis patien
     bury("");
     return fail("its worker process did not answer within {} ms", patience.count());
   }
-  if (!reply_->ok) return fail("{}", reply_->bytes);
+  if (!reply_->ok) return tl::make_unexpected(Error{std::move(reply_->bytes), kRefused});
   return std::move(reply_->bytes);
 }
 

@@ -56,6 +56,9 @@ class Link {
 
   // ---- Orders, each carried out when it returns. [link] ----
 
+  // The code of an error that a living worker answered with.
+  static constexpr int kRefused = 1;
+
   // Starts a worker, has it load and create.
   Result<Loaded> open();
   Result<> start();

@@ -6,7 +6,9 @@
 
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <random>
@@ -104,12 +106,17 @@ std::int32_t create(const trigger_host* host, const trigger_instance_config* con
       return TRIGGER_E_INVALID;
     }
   }
+  if (made->mode == "create-trap") __builtin_trap();
+  if (made->mode == "create-exit") std::exit(0);
   *instance = made.release();
   return TRIGGER_OK;
 }
 
 std::int32_t start(void* instance, trigger_result* error) {
   if (self(instance).mode != "no-start") return TRIGGER_OK;
+  if (!self(instance).flag.empty() && std::filesystem::exists(self(instance).flag)) {
+    return TRIGGER_OK;
+  }
   std::snprintf(error->reason, sizeof error->reason, "the database is away");
   return TRIGGER_E_FAILED;
 }
