@@ -78,15 +78,16 @@ int run(const std::string& file, config::Config config) {
     delete runtime;
     return code;
   }
-  if (auto started = runtime->start(); !started) return report(started.error());
-  auto admin = admin::Admin::start(options, *runtime, *log);
+  // Before it connects: a second one with the same configuration, which finds its port taken, would
+  // take the sessions of the first one away.
+  auto admin = admin::Admin::open(options, *runtime, *log);
   if (!admin) {
     const int code = report(admin.error());
-    // What it has begun to receive is safe; its sessions stay at the servers.
-    if (!runtime->stop()) _exit(code);
     delete runtime;
     return code;
   }
+  if (auto started = runtime->start(); !started) return report(started.error());
+  (*admin)->serve();
   const auto manager = ServiceManager::of_environment();
   if (const auto often = manager.watchdog()) runtime->beat(*often, [manager] { manager.alive(); });
   manager.ready();

@@ -18,6 +18,7 @@ class RunningAdmin final : public Admin, private Application {
  public:
   RunningAdmin(const AdminOptions& options, trigger::Administration& runtime, Log& log)
       : log_(log),
+        options_(options),
         access_(options.token, options.listen ? options.listen->host : std::string()),
         hub_(runtime),
         server_(Server::make(*this, log)) {
@@ -25,27 +26,40 @@ class RunningAdmin final : public Admin, private Application {
   }
   ~RunningAdmin() override { (void)stop(); }
 
-  Result<> listen(const AdminOptions& options) {
-    if (options.listen) {
-      if (auto listens = server_->listen_tcp(options.listen->host, options.listen->port);
+  Result<> listen() {
+    if (options_.listen) {
+      if (auto listens = server_->listen_tcp(options_.listen->host, options_.listen->port);
           !listens) {
         return listens;
       }
-      if (options.token.empty() && !server_->listens_on_loopback()) {
+      if (options_.token.empty() && !server_->listens_on_loopback()) {
         return fail(
             "[admin] listen = \"{}\" is open to other machines: write token_file, or "
             "listen on 127.0.0.1",
-            to_string(*options.listen));
+            to_string(*options_.listen));
       }
     }
-    if (!options.socket.empty()) {
-      auto socket = UnixListener::listen(options.socket);
+    if (!options_.socket.empty()) {
+      auto socket = UnixListener::listen(options_.socket);
       if (!socket) return tl::make_unexpected(socket.error());
       socket_.emplace(std::move(*socket));
       if (auto listens = server_->listen_unix(socket_->take()); !listens) return listens;
     }
-    server_->start();
     return {};
+  }
+
+  void serve() override {
+    server_->start();
+    if (options_.listen) {
+      config::ListenAddress address = *options_.listen;
+      address.port = port();
+      log_.info("admin.listening", {{"address", to_string(address)}}, "http://{}/",
+                to_string(address));
+    }
+    if (!options_.socket.empty()) {
+      log_.info("admin.listening", {{"socket", options_.socket.string()}},
+                "on a socket for its owner");
+    }
   }
 
   std::uint16_t port() const override { return server_->port(); }
@@ -109,6 +123,7 @@ class RunningAdmin final : public Admin, private Application {
   }
 
   Log& log_;
+  const AdminOptions options_;
   const Access access_;
   Router router_;
   Workers workers_;
@@ -119,21 +134,19 @@ class RunningAdmin final : public Admin, private Application {
 
 }  // namespace
 
-Result<std::unique_ptr<Admin>> Admin::start(const AdminOptions& options,
-                                            trigger::Administration& administration, Log& log) {
+Result<std::unique_ptr<Admin>> Admin::open(const AdminOptions& options,
+                                           trigger::Administration& administration, Log& log) {
   auto admin = std::make_unique<RunningAdmin>(options, administration, log);
-  if (auto listens = admin->listen(options); !listens) {
+  if (auto listens = admin->listen(); !listens) {
     return tl::make_unexpected(listens.error());
   }
-  if (options.listen) {
-    config::ListenAddress address = *options.listen;
-    address.port = admin->port();
-    log.info("admin.listening", {{"address", to_string(address)}}, "http://{}/",
-             to_string(address));
-  }
-  if (!options.socket.empty()) {
-    log.info("admin.listening", {{"socket", options.socket.string()}}, "on a socket for its owner");
-  }
+  return admin;
+}
+
+Result<std::unique_ptr<Admin>> Admin::start(const AdminOptions& options,
+                                            trigger::Administration& administration, Log& log) {
+  auto admin = open(options, administration, log);
+  if (admin) (*admin)->serve();
   return admin;
 }
 

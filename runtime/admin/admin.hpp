@@ -44,10 +44,16 @@ struct AdminOptions {
 
 class Admin {
  public:
-  // Listens from here on. The error says what to change. `administration` and `log` outlive it.
+  // Has its port and its socket from here on, and answers nobody yet. The error says what to
+  // change. `administration` and `log` outlive it.
+  static Result<std::unique_ptr<Admin>> open(const AdminOptions& options,
+                                             trigger::Administration& administration, Log& log);
+  // open() and serve().
   static Result<std::unique_ptr<Admin>> start(const AdminOptions& options,
                                               trigger::Administration& administration, Log& log);
   virtual ~Admin() = default;
+  // Answers, those too who have come meanwhile. Once.
+  virtual void serve() = 0;
 
   // The port that `listen` got, which the kernel chose for port 0; 0 without TCP.
   virtual std::uint16_t port() const = 0;
