@@ -344,16 +344,6 @@ void Connection::address_failed(const std::string& why) {
   next_address();
 }
 
-void Connection::wait_and_retry(const std::string& why, Millis delay) {
-  enter(State::waiting, why);
-  // The same failure again and again is one piece of news.
-  const LogLevel level = why == last_failure_ ? LogLevel::debug : LogLevel::warn;
-  last_failure_ = why;
-  log_.log(level, "connection.failed", fields_, "{}; next attempt in {}", why,
-           format_duration(delay));
-  arm(delay, [](Connection& self) { self.begin_round(); });
-}
-
 // ---- Connected ----
 
 void Connection::connected(const Welcome& welcome) {
@@ -407,17 +397,6 @@ bool Connection::keeps_alive_as(const Welcome& welcome) {
 }
 
 // ---- Losing it ----
-
-// Whoever took the client id reconnects as we do: two that insist would take turns for ever.
-void Connection::client_id_taken(const std::string& why) {
-  log_.error("connection.client_id_taken", fields_,
-             "{} {}: another client seems to use client id \"{}\"; give one of them another "
-             "client_id",
-             status_.server, why, options_.client_id);
-  wait_and_retry(
-      fmt::format("client id \"{}\" seems to be taken by another client", options_.client_id),
-      options_.reconnect.max);
-}
 
 void Connection::lost(const std::string& why, int code) {
   if (library_ == Library::disconnecting) {

@@ -174,7 +174,9 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   std::vector<std::string> failures_;   // of this round, one line each
   std::uint32_t failed_rounds_ = 0;
   std::uint32_t short_sessions_ = 0;  // in a row, each ended soon after it began
-  std::string last_failure_;
+  std::string last_failure_;          // empty: it was up since
+  Monotonic failure_told_{};
+  Monotonic failing_since_{};
   std::string broken_because_;  // why we end this session ourselves, to begin a new one
   Millis keep_alive_;           // the server's wish where it has one (MQTT 5)
   Monotonic connect_began_{};

@@ -16,10 +16,13 @@ class ConnectionWatch {
   // [supervisor]
   void note(const mqtt::ConnectionStatus& status) {
     MutexLock lock(mutex_);
-    if (status.state != status_.state || since_ == Wall{}) {
-      since_ = std::chrono::system_clock::now();
-      if (status.state == mqtt::ConnectionStatus::State::up) ++ups_;
-    }
+    using State = mqtt::ConnectionStatus::State;
+    // Every attempt begins in another state; what is of interest is how long there was none.
+    const auto tries = [](State state) { return state != State::up && state != State::off; };
+    const bool goes_on =
+        status.state == status_.state || (tries(status.state) && tries(status_.state));
+    if (!goes_on || since_ == Wall{}) since_ = std::chrono::system_clock::now();
+    if (status.state == State::up && status_.state != State::up) ++ups_;
     status_ = status;
   }
   ConnectionView view(const mqtt::ConnectionOptions& options) const {

@@ -264,6 +264,23 @@ TEST_F(ConnectionTest, PauseKeepsTheSessionAndResumeComesBackAtOnce) {
   EXPECT_EQ(asked_.connects.size(), 2U);
 }
 
+TEST_F(ConnectionTest, OneThatStaysAwayIsToldOfFromTimeToTime) {
+  resolver_.addresses.clear();
+  open();
+  const auto warnings = [this] {
+    const auto lines = log_.lines("connection.failed");
+    return std::count_if(lines.begin(), lines.end(),
+                         [](const auto& line) { return line.level == LogLevel::warn; });
+  };
+  EXPECT_EQ(warnings(), 1);
+  for (int minute = 0; minute < 4; ++minute) advance(std::chrono::minutes(1));
+  EXPECT_EQ(warnings(), 1);
+  for (int minute = 0; minute < 7; ++minute) advance(std::chrono::minutes(1));
+  EXPECT_EQ(warnings(), 3);
+  EXPECT_NE(log_.last("connection.failed").find("; not connected for 1"), std::string::npos)
+      << log_.last("connection.failed");
+}
+
 TEST_F(ConnectionTest, PausedWhileConnectingItDisconnectsAsSoonAsItCan) {
   open();
   connection_->pause("full");
