@@ -113,7 +113,7 @@ tl::expected<Reloader::Report, Reloader::Failure> Reloader::replace(
   const Generation old = plugins_.in_service(plugin);
   bool unchanged = false;
   auto next = plugins_.load_next(plugin, file, [&](const plugin::StagedCopy& copy) -> Result<> {
-    unchanged = copy.sha256() == old->sha256();
+    unchanged = !force && copy.sha256() == old->sha256();
     if (unchanged) return fail("is unchanged");
     if (options_.probe_program.empty()) return {};
     return plugin::probe_in_child(options_.probe_program, copy.path(), options_.probe_timeout);

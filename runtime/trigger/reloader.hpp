@@ -50,8 +50,9 @@ class Reloader {
     std::string version;
     std::chrono::microseconds pause{0};  // in which the plugin's triggers handled nothing
   };
-  // `force`: pending messages of the old generation are given to the new one, instead of the
-  // reload being given up. Says in the log what became of it.
+  // `force`: also where the file is what is in service; and pending messages of the old generation
+  // are given to the new one, instead of the reload being given up. Says in the log what became of
+  // it.
   Result<Report> reload(const std::string& plugin, bool force);
   // Gives up a reload that is under way, and every later one: the runtime stops. [any]
   void cancel() { cancelled_ = true; }

@@ -288,6 +288,7 @@ void Runtime::note_plugins() {
   for (const std::string& name : plugins_.names()) {
     const auto generation = plugins_.in_service(name);
     if (!generation) continue;
+    generation->is_in_service();
     auto& [number, since] = in_service_[name];
     if (number != generation->number()) {
       number = generation->number();

@@ -56,7 +56,9 @@ Outcome<> Runtime::enable_trigger(std::string_view name, const By& by) {
     auto found = find_trigger(name);
     if (!found) return tl::make_unexpected(found.error());
     log_.info("trigger.enabled", {{"trigger", (*found)->name()}}, "by {}", by);
-    return outcome_of((*found)->enable());
+    if (auto enabled = (*found)->enable(); !enabled) return outcome_of(enabled);
+    // Whoever says so has mended what kept its service from starting.
+    return outcome_of((*found)->start_again());
   });
 }
 

@@ -123,6 +123,10 @@ Result<> Trigger::start() {
   return {};
 }
 
+Result<> Trigger::start_again() {
+  return started_ ? Result<>() : start();
+}
+
 void Trigger::begin_receiving() {
   services_.connections.supervisor->post(tasks_([this] {
     may_load_ = true;

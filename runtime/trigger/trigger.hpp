@@ -120,6 +120,8 @@ class Trigger final : private mqtt::ConnectionListener,
   Result<> suspend(const std::string& by, const std::string& reason);
   // Starts it again, from disabled or suspended. [control]
   Result<> enable();
+  // Starts its service where it did not start before, as start() does. [control]
+  Result<> start_again();
   // Gives the service a message that was a dead letter. [any]
   void replay(const inbox::StoredMessage& message);
   // Whether one more fits in queue_capacity. [any]

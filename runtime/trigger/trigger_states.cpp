@@ -11,6 +11,10 @@ constexpr Millis kPauseCheck{250};
 constexpr Millis kPauseTold{1'000};
 constexpr Millis kLastWrite{500};
 
+std::string because(const std::string& reason) {
+  return reason.empty() ? "" : ": " + reason;
+}
+
 }  // namespace
 
 // ---- States ----
@@ -46,7 +50,8 @@ Result<> Trigger::disable(const std::string& by, const std::string& reason, Mill
   disabled_ = true;
   disabling_ = false;
   end_leaving();
-  log_.warn("trigger.disabled", {{"trigger", config_.name}}, "disabled by {}: {}", by, reason);
+  log_.warn("trigger.disabled", {{"trigger", config_.name}}, "disabled by {}{}", by,
+            because(reason));
   services_.connections.supervisor->post(tasks_([this] { apply_pause(); }));
   return {};
 }
@@ -62,7 +67,8 @@ Result<> Trigger::suspend(const std::string& by, const std::string& reason) {
   }
   const bool armed = suspended_.exchange(true);
   dispatcher_.hold();
-  log_.warn("trigger.suspended", {{"trigger", config_.name}}, "suspended by {}: {}", by, reason);
+  log_.warn("trigger.suspended", {{"trigger", config_.name}}, "suspended by {}{}", by,
+            because(reason));
   room_changed();
   if (started_ && !armed) arm_monitor();
   return {};
@@ -73,7 +79,6 @@ Result<> Trigger::enable() {
   disabled_ = false;
   suspended_ = false;
   dispatcher_.resume();
-  log_.info("trigger.enabled", {{"trigger", config_.name}}, "enabled");
   room_changed();
   return {};
 }
