@@ -19,6 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxFile = std::size_t{16} << 20;
+constexpr const char* kDefaultFile = "triggers.toml";
 constexpr const char* kTriggersFile = "triggers.toml";  // of a package
 constexpr const char* kLocalFile = "local.toml";        // beside it
 // Not "make it readable": it may hold a password.
@@ -277,7 +278,9 @@ tl::expected<Config, std::vector<Diagnostic>> load(const fs::path& file,
                                                    const std::optional<std::string>& managed) {
   try {
     Loader loader(file, environment);
-    loader.read_own_file(file, "name the configuration with --config");
+    // Another name was given by somebody who knows how.
+    loader.read_own_file(file, file == kDefaultFile ? "name the configuration with --config"
+                                                    : "it must be a readable file");
     loader.read_folder(file.parent_path() / "conf.d");
     loader.read_managed_file(managed);
     loader.read_packages(packages);

@@ -1,5 +1,7 @@
 // Runtime: definitions that an administrator makes. They stand in STATE_DIR/managed.toml, and are
 // checked and taken as a changed file would be.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "config/parse_toml.hpp"
@@ -57,6 +59,34 @@ std::string missing_key(const std::string& message) {
   if (at == std::string::npos) return {};
   const std::size_t begin = at + kHasNo.size();
   return message.substr(begin, message.find(';', begin) - begin);
+}
+
+// Where an alias cannot be deleted because triggers use it: which. Else nothing.
+std::optional<AdminError> alias_in_use(const AdminError& refusal, const config::Config& config,
+                                       const std::string& alias) {
+  constexpr std::size_t kNamed = 5;
+  for (const AdminProblem& problem : refusal.problems) {
+    if (!problem.message.starts_with("there is no alias \"")) return std::nullopt;
+  }
+  std::vector<std::string> users;
+  for (const config::Trigger& trigger : config.triggers) {
+    if (trigger.alias == alias) users.push_back(fmt::format("\"{}\"", trigger.name));
+  }
+  if (users.empty()) return std::nullopt;
+  std::string use = fmt::format("trigger {} uses it; first delete that", users.front());
+  if (users.size() > 1) {
+    std::string last = users.back();
+    users.pop_back();
+    if (users.size() > kNamed) {
+      last = fmt::format("{} more", users.size() + 1 - kNamed);
+      users.resize(kNamed);
+    }
+    use =
+        fmt::format("triggers {} and {} use it; first delete those", fmt::join(users, ", "), last);
+  }
+  return error(
+      AdminError::Kind::conflict,
+      fmt::format("alias \"{}\" cannot be deleted: {}, or write another alias there", alias, use));
 }
 
 }  // namespace
@@ -161,6 +191,11 @@ Outcome<ReloadReport> Runtime::change_now(const DefinitionChange& change, const 
   auto done = reload_now(managed->text(), change.check_only, [&] { return managed->write(); });
   if (!done) {
     if (done.error().problems.empty()) return done;
+    if (is_alias && change.verb == Verb::remove) {
+      if (auto in_use = alias_in_use(done.error(), *all, change.name)) {
+        return tl::make_unexpected(*std::move(in_use));
+      }
+    }
     return tl::make_unexpected(error_of_definition(done.error(), *managed, change));
   }
   if (!change.check_only) {

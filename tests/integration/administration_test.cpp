@@ -222,6 +222,17 @@ TEST_F(ManagedTest, APasswordDoesNotComeBackAndIsKeptByAnEdit) {
   const auto used = change(Verb::remove, "b", "", Kind::alias);
   ASSERT_FALSE(used) << "a trigger uses it";
   EXPECT_EQ(used.error().kind, trigger::AdminError::Kind::conflict);
+  EXPECT_NE(used.error().message.find(R"(cannot be deleted: trigger "m" uses it; )"),
+            std::string::npos)
+      << used.error().message;
+  ASSERT_TRUE(
+      change(Verb::create, "n",
+             R"({"alias":"b","topics":["r"],"service":"recorder:record","settings":{"file":"f"}})",
+             Kind::trigger));
+  const auto both = change(Verb::remove, "b", "", Kind::alias);
+  ASSERT_FALSE(both);
+  EXPECT_NE(both.error().message.find(R"(triggers "m" and "n" use it; )"), std::string::npos)
+      << both.error().message;
 }
 
 TEST_F(ManagedTest, ADisabledAliasStaysSoOverARestart) {

@@ -28,6 +28,9 @@ CommandLine::CommandLine()
                   "the token to show there; others can see it in the list of processes, so rather "
                   "use --token-file or the variable TRIGGERD_TOKEN");
   app_.add_option("--token-file", connect_.token_file, "a file that holds the token");
+  app_.failure_message([](const CLI::App* app, const CLI::Error& error) {
+    return "triggerctl: error: " + CLI::FailureMessage::simple(app, error);
+  });
   app_.require_subcommand(1);
   app_.fallthrough();  // these may stand behind a verb
 }

@@ -11,14 +11,22 @@ namespace {
 
 using triggerd::Error;
 
+// "FIELD: MESSAGE"; some messages name their field themselves.
+std::string said_of(const Json& error) {
+  const std::string field = text_of(error, "field");
+  const std::string prefix = field.empty() ? "" : safe(field) + ": ";
+  const std::string message = safe_lines(text_of(error, "message"));
+  return message.starts_with(prefix) ? message : prefix + message;
+}
+
 Error problem_of(const Answer& answer, const Json& problem, const Endpoint& endpoint) {
-  std::string message = safe_lines(text_of(problem, "detail", text_of(problem, "title")));
+  const std::string detail = safe_lines(text_of(problem, "detail", text_of(problem, "title")));
+  std::string message = detail;
   for (const Json& each : list_of(problem, "errors")) {
     const std::string place = text_of(each, "place");
-    const std::string field = text_of(each, "field");
-    message +=
-        fmt::format("\n  {}{}{}", place.empty() ? "" : safe(place) + ": ",
-                    field.empty() ? "" : safe(field) + ": ", safe_lines(text_of(each, "message")));
+    const std::string said = said_of(each);
+    if (place.empty() && said == detail) continue;
+    message += fmt::format("\n  {}{}", place.empty() ? "" : safe(place) + ": ", said);
   }
   if (answer.status == 401 && endpoint.token.empty()) {
     message += "\n  give the token with --token-file FILE, or in the variable TRIGGERD_TOKEN";
