@@ -211,11 +211,16 @@ std::string aliases_text(const Json& aliases, const std::string& now) {
   return table.text();
 }
 
+// A screen is cut at its right, so what somebody watches for stands at the left there.
 std::string triggers_text(const Json& triggers, const Rates* rates) {
-  std::vector<std::string> head{"TRIGGER", "STATE",  "ALIAS",   "SERVICE", ">RECEIVED",
-                                ">OK",     ">RETRY", ">REJECT", ">BUSY",   ">QUEUED",
-                                ">INBOX",  ">DEAD",  ">P99"};
-  if (rates != nullptr) head.insert(head.end(), {">PER S", "LATELY"});
+  std::vector<std::string> head{"TRIGGER", "STATE"};
+  if (rates != nullptr) {
+    head.insert(head.end(), {">PER S", "LATELY", ">QUEUED", ">INBOX", ">DEAD", ">P99", ">BUSY",
+                             ">RECEIVED", ">OK", ">RETRY", ">REJECT", "ALIAS", "SERVICE"});
+  } else {
+    head.insert(head.end(), {"ALIAS", "SERVICE", ">RECEIVED", ">OK", ">RETRY", ">REJECT", ">BUSY",
+                             ">QUEUED", ">INBOX", ">DEAD", ">P99"});
+  }
   Table table(std::move(head));
   for (const Json& trigger : triggers) {
     static const Json none = Json::object();
@@ -224,24 +229,33 @@ std::string triggers_text(const Json& triggers, const Rates* rates) {
     const Json& verdicts = handled != trigger.end() ? *handled : none;
     const auto latency = trigger.find("handle_seconds");
     const double p99 = latency != trigger.end() ? number_of(*latency, "p99", -1) : -1;
-    std::vector<Cell> row{
-        safe(name),
-        state_cell(trigger),
-        safe(text_of(trigger, "alias")),
-        safe(text_of(trigger, "service")),
-        std::to_string(count_of(trigger, "received")),
-        std::to_string(count_of(verdicts, "ok")),
+    const std::vector<Cell> of{safe(text_of(trigger, "alias")), safe(text_of(trigger, "service"))};
+    const std::vector<Cell> verdict_counts{
+        std::to_string(count_of(trigger, "received")), std::to_string(count_of(verdicts, "ok")),
         std::to_string(count_of(verdicts, "retry") + count_of(verdicts, "timeout")),
-        std::to_string(count_of(verdicts, "reject") + count_of(verdicts, "invalid")),
-        std::to_string(count_of(trigger, "in_flight")),
+        std::to_string(count_of(verdicts, "reject") + count_of(verdicts, "invalid"))};
+    const Cell busy = std::to_string(count_of(trigger, "in_flight"));
+    const std::vector<Cell> waiting{
         std::to_string(count_of(trigger, "queued") + count_of(trigger, "delayed")),
         std::to_string(count_of(trigger, "inbox_messages")),
-        worry_cell(count_of(trigger, "dead_letters")),
-        p99 >= 0 ? about_latency(p99) : "-"};
+        worry_cell(count_of(trigger, "dead_letters")), p99 >= 0 ? about_latency(p99) : "-"};
+    std::vector<Cell> row{safe(name), state_cell(trigger)};
+    const auto append = [&row](const std::vector<Cell>& cells) {
+      row.insert(row.end(), cells.begin(), cells.end());
+    };
     if (rates != nullptr) {
       const double rate = rates->of(name);
       row.emplace_back(rate < 0 ? "-" : fmt::format("{:.{}f}", rate, rate < 10 ? 1 : 0));
       row.emplace_back(rates->picture(name), Colour::green);
+      append(waiting);
+      row.push_back(busy);
+      append(verdict_counts);
+      append(of);
+    } else {
+      append(of);
+      append(verdict_counts);
+      row.push_back(busy);
+      append(waiting);
     }
     table.add(std::move(row));
     note_reason(table, trigger);
