@@ -1,5 +1,4 @@
-// A connection with two servers and two filters, between fakes, and the answers that the library
-// gives it.
+// A connection between fakes, and the answers that the library gives it.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -11,21 +10,17 @@
 
 namespace triggerd::mqtt::test {
 
-class ConnectionTest : public ::testing::Test {
+class FakedConnection : public ::testing::Test {
  protected:
-  ConnectionTest() {
+  FakedConnection() {
     options_.alias = "plant";
     options_.client_id = "edge";
-    options_.servers = {{.host = "one", .port = 1883}, {.host = "two", .port = 1884}};
     options_.clean_session = false;
     options_.connection_timeout = Millis(30'000);
-    options_.keep_alive = Millis(60'000);
     options_.reconnect = {Millis(1'000), Millis(60'000), 2.0};
     options_.max_packet_size = 100;
-    options_.topics = {{"a/#", 1}, {"b", 2}};
-    resolver_.addresses = {{"one", {"10.0.0.1", "::1"}}, {"two", {"10.0.0.2"}}};
   }
-  ~ConnectionTest() override { connection_.reset(); }
+  ~FakedConnection() override { connection_.reset(); }
 
   void open() {
     const ConnectionServices services{
@@ -67,13 +62,8 @@ class ConnectionTest : public ::testing::Test {
     asked_.events->on_disconnected(asked_.attempt());
     loop_->run_due();
   }
-  void up() {
-    open();
-    connected();
-    subscribed({1, 2});
-    ASSERT_EQ(listener_.status().state, ConnectionStatus::State::up);
-  }
-  const std::string& uri() const { return asked_.connects.back().request.uri; }
+  const ConnectRequest& request() const { return asked_.connects.back().request; }
+  const std::string& uri() const { return request().uri; }
 
   triggerd::test::FakeClock clock_;
   const std::shared_ptr<EventLoop> loop_ = std::make_shared<EventLoop>(clock_);
@@ -84,6 +74,24 @@ class ConnectionTest : public ::testing::Test {
   Asked asked_;
   ConnectionOptions options_;
   std::shared_ptr<Connection> connection_;
+};
+
+// With two servers and two filters.
+class ConnectionTest : public FakedConnection {
+ protected:
+  ConnectionTest() {
+    options_.servers = {{.host = "one", .port = 1883}, {.host = "two", .port = 1884}};
+    options_.keep_alive = Millis(60'000);
+    options_.topics = {{"a/#", 1}, {"b", 2}};
+    resolver_.addresses = {{"one", {"10.0.0.1", "::1"}}, {"two", {"10.0.0.2"}}};
+  }
+
+  void up() {
+    open();
+    connected();
+    subscribed({1, 2});
+    ASSERT_EQ(listener_.status().state, ConnectionStatus::State::up);
+  }
 };
 
 }  // namespace triggerd::mqtt::test

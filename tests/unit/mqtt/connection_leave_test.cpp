@@ -17,6 +17,11 @@ class LeavingTest : public test::ConnectionTest {
     asked_.events->on_unsubscribed(asked_.attempt(), {}, "");
     loop_->run_due();
   }
+  void expect_left_for_good() {
+    EXPECT_EQ(left_, 1);
+    advance(options_.reconnect.max * 2);
+    EXPECT_EQ(asked_.connects.size(), 1U);
+  }
   int left_ = 0;
 };
 
@@ -68,9 +73,7 @@ TEST_F(LeavingTest, ALostConnectionIsNotMadeAgain) {
   up();
   leave();
   lost();
-  EXPECT_EQ(left_, 1);
-  advance(options_.reconnect.max * 2);
-  EXPECT_EQ(asked_.connects.size(), 1U);
+  expect_left_for_good();
   EXPECT_EQ(listener_.status().state, State::off);
 }
 
@@ -79,9 +82,7 @@ TEST_F(LeavingTest, WhereThereIsNoneItIsNotMade) {
   leave();
   EXPECT_EQ(left_, 0) << "the library is at it";
   connect_failed();
-  EXPECT_EQ(left_, 1);
-  advance(options_.reconnect.max * 2);
-  EXPECT_EQ(asked_.connects.size(), 1U);
+  expect_left_for_good();
 }
 
 TEST_F(LeavingTest, AServerThatDoesNotAnswerIsLeftAllTheSame) {
@@ -89,9 +90,7 @@ TEST_F(LeavingTest, AServerThatDoesNotAnswerIsLeftAllTheSame) {
   leave();
   advance(Millis(30'000));
   disconnected();
-  EXPECT_EQ(left_, 1);
-  advance(options_.reconnect.max * 2);
-  EXPECT_EQ(asked_.connects.size(), 1U);
+  expect_left_for_good();
 }
 
 TEST_F(LeavingTest, PausedAndResumedItIsSubscribedAgain) {

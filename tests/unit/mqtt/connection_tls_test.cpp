@@ -1,85 +1,32 @@
 // Connection with TLS: what the library gets, and new material while it connects, is up, or waits.
-#include <gtest/gtest.h>
-
-#include "mqtt/connection.hpp"
-#include "support/capture_log.hpp"
-#include "support/fake_clock.hpp"
-#include "unit/mqtt/fakes.hpp"
+#include "unit/mqtt/connection_fixture.hpp"
 
 namespace triggerd::mqtt {
 namespace {
 
 using State = ConnectionStatus::State;
 using Scheme = config::Server::Scheme;
-using test::Asked;
 
 tls::MaterialPtr material() {
   return std::make_shared<const tls::Material>();
 }
 
-class ConnectionTlsTest : public testing::Test {
+class ConnectionTlsTest : public test::FakedConnection {
  protected:
   ConnectionTlsTest() {
-    options_.alias = "plant";
-    options_.client_id = "edge";
     options_.servers = {{.scheme = Scheme::ssl, .host = "one", .port = 8883}};
-    options_.clean_session = false;
-    options_.connection_timeout = Millis(30'000);
-    options_.reconnect = {Millis(1'000), Millis(60'000), 2.0};
-    options_.max_packet_size = 100;
     options_.tls = current_;
     resolver_.addresses = {{"one", {"10.0.0.1", "10.0.0.2"}}, {"::1", {"::1"}}};
   }
   ~ConnectionTlsTest() override { connection_.reset(); }
 
-  void open() {
-    const ConnectionServices services{
-        .supervisor = loop_,
-        .resolver = resolver_,
-        .make_client = [this](const ConnectionOptions&,
-                              ClientEvents& events) -> Result<std::unique_ptr<Client>> {
-          asked_.events = &events;
-          return std::make_unique<test::FakeClient>(asked_);
-        },
-        .sessions = sessions_,
-        .random = [] { return 1.0; },
-        .log = log_};
-    connection_ = Connection::make(services, options_, listener_).value();
-    connection_->open();
-    loop_->run_due();
-  }
-  void advance(Millis by) {
-    clock_.advance(by);
-    loop_->run_due();
-  }
-  void connected() {
-    asked_.events->on_connected(asked_.attempt(), {.session_present = true});
-    loop_->run_due();
-  }
-  void connect_failed() {
-    asked_.events->on_connect_failed(asked_.attempt(), 0, "socket error");
-    loop_->run_due();
-  }
-  void disconnected() {
-    asked_.events->on_disconnected(asked_.attempt());
-    loop_->run_due();
-  }
+  void connected() { FakedConnection::connected(true); }
   void rotate() {
     current_->set(material());
     loop_->run_due();
   }
-  const ConnectRequest& request() const { return asked_.connects.back().request; }
 
-  triggerd::test::FakeClock clock_;
-  const std::shared_ptr<EventLoop> loop_ = std::make_shared<EventLoop>(clock_);
-  triggerd::test::CaptureLog log_;
-  test::FakeResolver resolver_;
-  test::FakeSessions sessions_;
-  test::FakeListener listener_;
-  Asked asked_;
-  ConnectionOptions options_;
   const std::shared_ptr<tls::Current> current_ = std::make_shared<tls::Current>(material());
-  std::shared_ptr<Connection> connection_;
 };
 
 TEST_F(ConnectionTlsTest, TheLibraryGetsTheNameAndBesideItEachAddress) {
