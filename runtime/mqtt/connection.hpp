@@ -74,9 +74,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
 
   const ConnectionOptions& options() const { return options_; }
   // When our own certificate ends, where there is one. [any]
-  std::optional<Wall> certificate_ends() const {
-    return options_.tls ? options_.tls->get()->not_after() : std::nullopt;
-  }
+  std::optional<Wall> certificate_ends() const;
   // The one in force, which may be the server's wish. [supervisor]
   Millis keep_alive() const { return keep_alive_; }
 

@@ -32,7 +32,7 @@
 #include "config/config.hpp"
 #include "mqtt/message.hpp"
 #include "mqtt/properties.hpp"
-#include "mqtt/tls/material.hpp"
+#include "mqtt/tls/tls_fwd.hpp"
 
 namespace triggerd::mqtt {
 

@@ -2,6 +2,7 @@
 #include "base/units.hpp"
 #include "mqtt/wire/wire.hpp"
 #include "trigger/draining.hpp"
+#include "trigger/grace.hpp"
 #include "trigger/trigger.hpp"
 
 namespace triggerd::trigger {
@@ -9,7 +10,6 @@ namespace {
 
 constexpr Millis kPauseCheck{250};
 constexpr Millis kPauseTold{1'000};
-constexpr Millis kLastWrite{500};
 
 std::string because(const std::string& reason) {
   return reason.empty() ? "" : ": " + reason;
