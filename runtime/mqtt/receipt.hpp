@@ -7,8 +7,8 @@
 
 namespace triggerd::mqtt {
 
-// Empty where nothing is held: QoS 0, a library that is not wired, or a connection that does not
-// hold acknowledgements. Any thread; release() and flush() once the connection is gone do nothing.
+// Empty where nothing is held: QoS 0, or a connection that does not hold acknowledgements. Any
+// thread; release() and flush() once the connection is gone do nothing.
 class Receipt {
  public:
   Receipt() = default;
