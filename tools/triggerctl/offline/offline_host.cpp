@@ -4,6 +4,7 @@
 #include <trigger/mqtt5.h>
 
 #include <chrono>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/text.hpp"
