@@ -5,7 +5,9 @@
 #   triggerd_precompiled(TARGET common)    TARGET sees the headers of the target precompiled_common
 option(TRIGGERD_FAST_BUILD "Precompiled headers, and sources compiled together" ON)
 
-set(CMAKE_UNITY_BUILD ${TRIGGERD_FAST_BUILD})
+if(NOT DEFINED CMAKE_UNITY_BUILD)
+  set(CMAKE_UNITY_BUILD ${TRIGGERD_FAST_BUILD})
+endif()
 # More of them save little, and each change of one file compiles all of its batch.
 set(CMAKE_UNITY_BUILD_BATCH_SIZE 5)
 

@@ -28,8 +28,7 @@ def packages(root):
 
 
 def build(root, folder):
-    _run(['cmake', '-S', root, '-B', folder, '-G', 'Ninja', '-DCMAKE_BUILD_TYPE=RelWithDebInfo',
-          '-DTRIGGERD_WERROR=ON'], root, f'configuring {folder}')
+    _run(['cmake', '--preset', 'release', '-B', folder], root, f'configuring {folder}')
     _run(['ninja', '-C', folder, *TARGETS], root, f'building in {folder}')
 
 
