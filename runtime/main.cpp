@@ -3,8 +3,8 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "admin/admin.hpp"
@@ -12,6 +12,7 @@
 #include "base/service_manager.hpp"
 #include "base/state_dir.hpp"
 #include "check.hpp"
+#include "command_line/command.hpp"
 #include "config/load.hpp"
 #include "manual_page.hpp"
 #include "package/package.hpp"
@@ -105,28 +106,27 @@ int run(const std::string& file, config::Config config) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"triggerd: runs plugin services on MQTT messages"};
+  command_line::Program program("triggerd: runs plugin services on MQTT messages");
+  command_line::Command root = program.root();
   std::string file = "triggers.toml";
   std::string plugin;
   bool is_private = false;
   bool check_only = false;
   bool manual_page = false;
-  app.add_option("--config", file, "the configuration")->capture_default_str();
-  app.add_flag("--check", check_only, "check the configuration and every plugin, then exit");
-  app.add_option("--probe", plugin, "load this plugin file, say what it has, then exit");
-  app.add_flag("--manual-page", manual_page, "print the manual page, then exit")->group("");
-  const PackageCommands packages(app, file);
+  root.option("--config", file, "the configuration").show_default();
+  root.flag("--check", check_only, "check the configuration and every plugin, then exit");
+  root.option("--probe", plugin, "load this plugin file, say what it has, then exit");
+  root.flag("--manual-page", manual_page, "print the manual page, then exit").hidden();
+  const PackageCommands packages(root, file);
   bool worker = false;  // how it runs itself, and nobody else does
-  app.add_flag("--worker", worker)->group("");
-  app.add_flag("--private", is_private)->group("");
-  app.set_version_flag("--version", std::string("triggerd ") + kVersion);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kClean : kConfiguration;
+  root.flag("--worker", worker).hidden();
+  root.flag("--private", is_private).hidden();
+  program.version(std::string("triggerd ") + kVersion);
+  if (const auto exit = program.parse(argc, argv)) {
+    return exit->print() == 0 ? kClean : kConfiguration;
   }
   if (worker) return plugin::isolation::run_worker();
-  if (manual_page) return print_manual_page(app);
+  if (manual_page) return print_manual_page(root);
   if (!plugin.empty()) return probe(plugin, is_private);
   if (packages.chosen()) return packages.run();
   auto config = config::load(file, config::process_environment(), package::source());

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "command_docs/man_page.hpp"
+#include "command_line/man_page.hpp"
 #include "version.hpp"
 
 namespace triggerd {
@@ -35,11 +35,11 @@ constexpr const char* kExitStatus =
 
 }  // namespace
 
-int print_manual_page(const CLI::App& app) {
-  command_docs::Command program = command_docs::tree_of(app);
+int print_manual_page(command_line::Command root) {
+  command_line::CommandInfo program = command_line::tree_of(root);
   program.name = "triggerd";  // whatever it was called as
   fmt::print("{}",
-             command_docs::man_page(
+             command_line::man_page(
                  program, {.section = "8",
                            .version = std::string("triggerd ") + kVersion,
                            .one_line = "runs plugin services on MQTT messages",

@@ -1,11 +1,11 @@
 // triggerd.8, made of the command line that it describes; the build asks for it.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include "command_line/command.hpp"
 
 namespace triggerd {
 
 // To standard output. Returns an exit code.
-int print_manual_page(const CLI::App& app);
+int print_manual_page(command_line::Command root);
 
 }  // namespace triggerd

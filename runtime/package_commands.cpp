@@ -26,53 +26,50 @@ constexpr const char* kFromThen = "from the runtime's next start or reload on";
 
 }  // namespace
 
-PackageCommands::PackageCommands(CLI::App& app, const std::string& config_file)
+PackageCommands::PackageCommands(command_line::Command root, const std::string& config_file)
     : config_file_(config_file),
-      group_(
-          app.add_subcommand("package", "packages: aliases, triggers and plugins in one folder")),
-      list_(group_->add_subcommand("list", "packages, their versions and states")),
-      enable_(
-          group_->add_subcommand("enable", "let a package run, from the next start or reload on")),
-      disable_(group_->add_subcommand("disable", "keep a package from running")),
-      pack_(group_->add_subcommand("pack", "make an archive of a package's folder")),
-      install_(group_->add_subcommand("install", "install an archive, or upgrade to it")),
-      remove_(group_->add_subcommand("remove", "remove a package, its local values too")) {
-  group_->require_subcommand(1);
-  group_->fallthrough();  // --config may stand behind it
-  for (CLI::App* command : {list_, enable_, disable_, pack_, install_, remove_}) {
-    command->fallthrough();
+      group_(root.command("package", "packages: aliases, triggers and plugins in one folder")),
+      list_(group_.command("list", "packages, their versions and states")),
+      enable_(group_.command("enable", "let a package run, from the next start or reload on")),
+      disable_(group_.command("disable", "keep a package from running")),
+      pack_(group_.command("pack", "make an archive of a package's folder")),
+      install_(group_.command("install", "install an archive, or upgrade to it")),
+      remove_(group_.command("remove", "remove a package, its local values too")) {
+  group_.require_command();
+  group_.fallthrough();  // --config may stand behind it
+  for (command_line::Command command : {list_, enable_, disable_, pack_, install_, remove_}) {
+    command.fallthrough();
   }
-  for (CLI::App* command : {enable_, disable_, remove_}) {
-    command->add_option("NAME", name_, "the package")->required();
+  for (command_line::Command command : {enable_, disable_, remove_}) {
+    command.option("NAME", name_, "the package").required();
   }
-  pack_->add_option("DIR", folder_, "the package's folder")->required();
-  pack_->add_option("-o,--output", archive_, "the archive: FILE.tar.zst or FILE.tar.gz")
-      ->required();
-  install_->add_option("FILE", archive_, "the archive")->required();
-  install_->add_option("--values", values_file_,
-                       "a TOML file with hosts, client ids and logins for its aliases");
-  install_->add_option("--set", values_, "ALIAS.KEY=VALUE, one of these; may be given many times")
-      ->allow_extra_args(false);
-  install_->add_flag("--downgrade", downgrade_, "replace a newer version too");
+  pack_.option("DIR", folder_, "the package's folder").required();
+  pack_.option("-o,--output", archive_, "the archive: FILE.tar.zst or FILE.tar.gz").required();
+  install_.option("FILE", archive_, "the archive").required();
+  install_.option("--values", values_file_,
+                  "a TOML file with hosts, client ids and logins for its aliases");
+  install_.option("--set", values_, "ALIAS.KEY=VALUE, one of these; may be given many times")
+      .one_value();
+  install_.flag("--downgrade", downgrade_, "replace a newer version too");
 }
 
 int PackageCommands::run() const {
   Result<> done;
-  if (list_->parsed()) done = list();
-  if (enable_->parsed()) done = packages_of(config_file_).enable(name_);
-  if (disable_->parsed()) done = packages_of(config_file_).disable(name_);
-  if (pack_->parsed()) done = pack();
-  if (install_->parsed()) done = install();
-  if (remove_->parsed()) done = packages_of(config_file_).remove(name_);
+  if (list_.chosen()) done = list();
+  if (enable_.chosen()) done = packages_of(config_file_).enable(name_);
+  if (disable_.chosen()) done = packages_of(config_file_).disable(name_);
+  if (pack_.chosen()) done = pack();
+  if (install_.chosen()) done = install();
+  if (remove_.chosen()) done = packages_of(config_file_).remove(name_);
   if (!done) {
     fmt::print(stderr, "triggerd: error: {}\n", done.error().message);
     return 1;
   }
-  if (enable_->parsed() || disable_->parsed() || remove_->parsed()) {
+  if (enable_.chosen() || disable_.chosen() || remove_.chosen()) {
     fmt::print("package \"{}\" is {}, {}\n", name_,
-               enable_->parsed()    ? "enabled"
-               : disable_->parsed() ? "disabled"
-                                    : "removed",
+               enable_.chosen()    ? "enabled"
+               : disable_.chosen() ? "disabled"
+                                   : "removed",
                kFromThen);
   }
   return 0;

@@ -1,23 +1,22 @@
 // triggerd package list|enable|disable|pack|install|remove: packages from the command line.
 #pragma once
 
-#include <CLI/CLI.hpp>
-#include <filesystem>
 #include <string>
 #include <vector>
 
 #include "base/result.hpp"
+#include "command_line/command.hpp"
 #include "trigger/runtime.hpp"
 
 namespace triggerd {
 
-// Lives as long as `app` parses. [main thread]
+// Lives as long as the command line is parsed. [main thread]
 class PackageCommands {
  public:
   // `config_file` is what the command line says of --config, once it is parsed.
-  PackageCommands(CLI::App& app, const std::string& config_file);
+  PackageCommands(command_line::Command root, const std::string& config_file);
   // Whether the command line names one of them.
-  bool chosen() const { return group_->parsed(); }
+  bool chosen() const { return group_.chosen(); }
   // Does it. 0: done; 1: it could not be, and standard error says why.
   int run() const;
 
@@ -27,13 +26,13 @@ class PackageCommands {
   Result<> install() const;
 
   const std::string& config_file_;
-  CLI::App* group_;
-  CLI::App* list_;
-  CLI::App* enable_;
-  CLI::App* disable_;
-  CLI::App* pack_;
-  CLI::App* install_;
-  CLI::App* remove_;
+  command_line::Command group_;
+  command_line::Command list_;
+  command_line::Command enable_;
+  command_line::Command disable_;
+  command_line::Command pack_;
+  command_line::Command install_;
+  command_line::Command remove_;
   std::string name_;
   std::string folder_;
   std::string archive_;

@@ -11,6 +11,7 @@
 #include <ctime>
 #include <limits>
 #include <locale>
+#include <nlohmann/json.hpp>
 #include <sstream>
 #include <utility>
 
@@ -19,6 +20,11 @@
 #include "common/template.hpp"
 
 namespace sql {
+
+struct JsonPointer {
+  nlohmann::json::json_pointer value;
+};
+
 namespace {
 
 using nlohmann::json;
@@ -85,7 +91,8 @@ void read_source(Parameter& parameter, const std::string& key, const std::string
   } else if (const auto pointer = placeholder_argument(from, "json:")) {
     parameter.source = Source::json;
     try {
-      parameter.pointer = json::json_pointer(std::string(*pointer));
+      parameter.pointer =
+          std::make_shared<JsonPointer>(JsonPointer{json::json_pointer(std::string(*pointer))});
     } catch (const json::exception&) {
       throw SettingError(key, "must have a JSON pointer behind json:, such as json:/sensor/0/c");
     }
@@ -232,7 +239,7 @@ class Reader {
   Value value_of(const Parameter& parameter) {
     Value value{parameter.type, false, {}};
     if (parameter.source == Source::json) {
-      const json* found = find(parameter.pointer);
+      const json* found = find(parameter.pointer->value);
       if (found == nullptr && !parameter.null_if_missing) throw Unfit{"is not in the payload"};
       value.null = found == nullptr || found->is_null();
       if (!value.null) value.text = convert_json(parameter.type, *found);

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstddef>
-#include <nlohmann/json.hpp>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -39,6 +39,8 @@ enum class Source {
   constant
 };
 
+struct JsonPointer;
+
 // Constant after construction; any thread.
 struct Parameter {
   Source source = Source::constant;
@@ -47,7 +49,7 @@ struct Parameter {
   std::string name;      // for people: "json:/c"
   std::string argument;  // name of the property, or the constant
   std::size_t level = 0;
-  nlohmann::json::json_pointer pointer;
+  std::shared_ptr<const JsonPointer> pointer;  // of Source::json; else null
 };
 
 // The settings parameters.0, parameters.1... Throws trigger::SettingError.

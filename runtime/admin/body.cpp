@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "base/json_depth.hpp"
 #include "base/text.hpp"
@@ -73,7 +74,7 @@ std::optional<Wall> parse_moment(std::string_view text, Wall now) {
   return std::chrono::system_clock::from_time_t(::timegm(&parts)) + fraction;
 }
 
-Body::Body(const Request& request, bool required) {
+Body::Body(const Request& request, bool required) : json_(std::make_unique<json>(json::object())) {
   if (request.body.empty()) {
     if (required) refused_ = problem(400, "the request has no body; send a JSON object");
     return;
@@ -90,14 +91,16 @@ Body::Body(const Request& request, bool required) {
     return;
   }
   try {
-    json_ = json::parse(request.body);
+    *json_ = json::parse(request.body);
   } catch (const json::exception& error) {
     refused_ = problem(400, fmt::format("the body is no JSON: {}", error.what()));
     return;
   }
-  if (!json_.is_object()) refused_ = problem(400, "the body has to be a JSON object");
-  if (refused_) json_ = json::object();
+  if (!json_->is_object()) refused_ = problem(400, "the body has to be a JSON object");
+  if (refused_) *json_ = json::object();
 }
+
+Body::~Body() = default;
 
 void Body::wrong(const std::string& field, const std::string& message) {
   errors_.push_back({field, message});
@@ -105,8 +108,8 @@ void Body::wrong(const std::string& field, const std::string& message) {
 
 const json* Body::find(const char* name) {
   known_.emplace_back(name);
-  const auto found = json_.find(name);
-  return found == json_.end() || found->is_null() ? nullptr : &*found;
+  const auto found = json_->find(name);
+  return found == json_->end() || found->is_null() ? nullptr : &*found;
 }
 
 std::optional<std::string> Body::optional_text(const char* name) {
@@ -217,7 +220,7 @@ std::optional<Wall> Body::moment(const char* name, Wall now) {
 std::optional<Reply> Body::refused() {
   if (refused_) return refused_;
   if (check_unknown_) {
-    for (const auto& [name, value] : json_.items()) {
+    for (const auto& [name, value] : json_->items()) {
       if (std::find(known_.begin(), known_.end(), name) != known_.end()) continue;
       const std::vector<std::string_view> candidates(known_.begin(), known_.end());
       const std::string meant = closest(name, candidates);

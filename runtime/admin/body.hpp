@@ -2,7 +2,8 @@
 // unknown is told of, each by its name.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <utility>
@@ -18,6 +19,7 @@ class Body {
  public:
   // `required`: without a body, the request is refused; else that is an empty object.
   Body(const Request& request, bool required);
+  ~Body();
 
   std::string text(const char* name, bool required = false);
   // nullopt: it is not there.
@@ -35,7 +37,7 @@ class Body {
   // Whatever nobody has asked for is unknown. A reply: something is wrong.
   std::optional<Reply> refused();
   // The whole, as it was sent.
-  const nlohmann::json& whole() const { return json_; }
+  const nlohmann::json& whole() const { return *json_; }
   // For bodies whose fields somebody else reads.
   void all_known() { check_unknown_ = false; }
 
@@ -43,7 +45,7 @@ class Body {
   const nlohmann::json* find(const char* name);
   void wrong(const std::string& field, const std::string& message);
 
-  nlohmann::json json_ = nlohmann::json::object();
+  std::unique_ptr<nlohmann::json> json_;
   std::optional<Reply> refused_;
   bool check_unknown_ = true;
   std::vector<std::string> known_;

@@ -1,5 +1,7 @@
 #include "base/backoff.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <memory>
 #include <random>
 
@@ -14,6 +16,14 @@ struct Source {
 };
 
 }  // namespace
+
+Millis Backoff::delay(std::uint32_t failures, double random) const {
+  const double exponent = failures > 0 ? static_cast<double>(failures - 1) : 0.0;
+  const double limit = static_cast<double>(max.count());
+  double full = static_cast<double>(min.count()) * std::pow(factor, exponent);
+  if (!(full < limit)) full = limit;  // also where pow() overflowed
+  return Millis(static_cast<Millis::rep>(full * (0.5 + 0.5 * std::clamp(random, 0.0, 1.0))));
+}
 
 Random system_random() {
   auto source = std::make_shared<Source>();

@@ -10,19 +10,14 @@
 #include <cstddef>
 #include <initializer_list>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/log_level.hpp"
+
 namespace triggerd {
-
-enum class LogLevel { trace, debug, info, warn, error };
-enum class LogFormat { text, json };
-
-std::optional<LogLevel> parse_log_level(std::string_view text);
-std::string_view to_string(LogLevel level);
 
 struct LogField {
   std::string_view key;

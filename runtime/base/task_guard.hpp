@@ -7,7 +7,6 @@
 #pragma once
 
 #include <atomic>
-#include <future>
 #include <memory>
 #include <utility>
 
@@ -31,17 +30,8 @@ class TaskGuard {
 
 // Waits until `loop`, which runs on another thread, is done with what was posted before. False: not
 // by `deadline`; its thread may have ended.
-[[nodiscard]] inline bool passes(EventLoop& loop, Monotonic deadline) {
-  const auto passed = std::make_shared<std::promise<void>>();
-  loop.post([passed] { passed->set_value(); });
-  return passed->get_future().wait_until(deadline) == std::future_status::ready;
-}
-
+[[nodiscard]] bool passes(EventLoop& loop, Monotonic deadline);
 // The same of a loop that is sure to run on.
-inline void pass(EventLoop& loop) {
-  const auto passed = std::make_shared<std::promise<void>>();
-  loop.post([passed] { passed->set_value(); });
-  passed->get_future().wait();
-}
+void pass(EventLoop& loop);
 
 }  // namespace triggerd

@@ -21,7 +21,7 @@
 
 #include "base/backoff.hpp"
 #include "base/clock.hpp"
-#include "base/log.hpp"
+#include "base/log_level.hpp"
 #include "config/secret.hpp"
 
 namespace triggerd::config {

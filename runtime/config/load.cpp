@@ -18,7 +18,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMaxFile = std::size_t{16} << 20;
 constexpr const char* kDefaultFile = "triggers.toml";
 constexpr const char* kTriggersFile = "triggers.toml";  // of a package
 constexpr const char* kLocalFile = "local.toml";        // beside it
@@ -146,7 +145,7 @@ class Loader {
   static std::optional<Node> read_toml(const SourceFile& file, const fs::path& path,
                                        std::string_view advice, Sections& sections) {
     file.diagnostics.begin_file(file.name);
-    const auto text = read_file(path, kMaxFile);
+    const auto text = read_file(path, kMaxTomlFile);
     if (!text) {
       sections.complete = false;
       file.error({}, "{}; {}", text.error().message, advice);

@@ -17,7 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMaxFile = std::size_t{16} << 20;
 constexpr std::string_view kHeader =
     "# Aliases and triggers that were defined while the runtime ran. The runtime writes this file "
     "anew\n# with every change of them; comments are not kept.\n\n";
@@ -132,7 +131,7 @@ Result<ManagedFile> ManagedFile::read(fs::path file) {
   managed.root_.value = Node::Table{};
   std::error_code error;
   if (!fs::exists(fs::symlink_status(managed.file_, error))) return managed;
-  const auto text = read_file(managed.file_, kMaxFile);
+  const auto text = read_file(managed.file_, kMaxTomlFile);
   if (!text) return tl::make_unexpected(text.error());
   auto root = parse_toml(*text);
   if (!root) {

@@ -1,6 +1,7 @@
 // TOML text -> Node. The one door to TOML++.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
@@ -13,6 +14,9 @@ namespace triggerd::config {
 // TOML++ and everything after it recurse, and 16 MiB of "a.a.a..." would otherwise use up any
 // stack.
 inline constexpr unsigned kMaxNesting = 64;
+
+// A file of TOML is not longer than this.
+inline constexpr std::size_t kMaxTomlFile = std::size_t{16} << 20;
 
 struct SyntaxError {
   Spot spot;

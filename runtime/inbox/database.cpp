@@ -1,5 +1,7 @@
 #include "inbox/database.hpp"
 
+#include <sqlite3.h>
+
 namespace triggerd::inbox {
 namespace {
 
@@ -48,8 +50,16 @@ bool Database::corrupt() const {
   return code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
 }
 
+std::int64_t Database::changes() const {
+  return sqlite3_changes(handle_);
+}
+
+std::int64_t Database::last_row() const {
+  return sqlite3_last_insert_rowid(handle_);
+}
+
 Statement::Statement(Database& database, std::string_view sql) : database_(database) {
-  code_ = sqlite3_prepare_v2(database.handle(), sql.data(), static_cast<int>(sql.size()), &handle_,
+  code_ = sqlite3_prepare_v2(database.handle_, sql.data(), static_cast<int>(sql.size()), &handle_,
                              nullptr);
 }
 

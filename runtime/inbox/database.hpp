@@ -4,8 +4,6 @@
 // statement that failed does nothing more, and finish() or Transaction::commit() tells.
 #pragma once
 
-#include <sqlite3.h>
-
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -15,6 +13,9 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
+
+struct sqlite3;
+struct sqlite3_stmt;
 
 namespace triggerd::inbox {
 
@@ -42,9 +43,13 @@ class Database {
   Error error(std::string_view doing) const;
   // The latest error: the file is no database, or a damaged one.
   bool corrupt() const;
-  sqlite3* handle() const { return handle_; }
+  // How many rows the last statement inserted, changed or deleted.
+  std::int64_t changes() const;
+  // The number of the row that was inserted last.
+  std::int64_t last_row() const;
 
  private:
+  friend class Statement;
   Database(sqlite3* handle, std::string file) : handle_(handle), file_(std::move(file)) {}
 
   sqlite3* const handle_;

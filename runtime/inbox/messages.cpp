@@ -119,7 +119,7 @@ Result<> Inbox::edit_dead_letter(std::int64_t number, std::string_view topic,
   Statement update(*database_, "UPDATE dead_letter SET topic = ?, payload = ? WHERE number = ?");
   update.bind(topic).bind_blob(payload).bind(number);
   if (auto done = update.finish("write"); !done) return done;
-  if (sqlite3_changes(database_->handle()) == 0) return fail("there is no dead letter {}", number);
+  if (database_->changes() == 0) return fail("there is no dead letter {}", number);
   return transaction.commit();
 }
 
@@ -128,7 +128,7 @@ Result<> Inbox::drop_dead_letter(std::int64_t number) {
   Transaction transaction(*database_, Transaction::Sync::disk);
   Statement remove(*database_, "DELETE FROM dead_letter WHERE number = ?");
   if (auto done = remove.bind(number).finish("write"); !done) return done;
-  if (sqlite3_changes(database_->handle()) == 0) return fail("there is no dead letter {}", number);
+  if (database_->changes() == 0) return fail("there is no dead letter {}", number);
   return transaction.commit();
 }
 
@@ -151,7 +151,7 @@ Result<std::optional<StoredMessage>> Inbox::replay_dead_letter(std::int64_t numb
   if (auto done = remove.bind(number).finish("write"); !done) {
     return tl::make_unexpected(done.error());
   }
-  if (sqlite3_changes(database_->handle()) == 0) return std::nullopt;  // somebody was quicker
+  if (database_->changes() == 0) return std::nullopt;  // somebody was quicker
   Statement insert(*database_,
                    "INSERT INTO message (trigger_name, message_id, topic, payload, qos, retained,"
                    " packet_id, attempts, received_ms, properties)"

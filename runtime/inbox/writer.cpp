@@ -291,7 +291,7 @@ Result<> Writer::write_all(Batch& batch, std::vector<Written>& written,
         sql.insert.bind_optional_blob_view(view.properties);
         sql.insert.bind_optional(view.expires ? std::optional(to_ms(*view.expires)) : std::nullopt);
         done = sql.insert.finish("write");
-        w.number = sqlite3_last_insert_rowid(database.handle());
+        w.number = database.last_row();
       }
     } else if (const auto* stage = std::get_if<Stage>(&operation)) {
       done = stage_row(sql.stage, stage->staged, stage->message_id, stage->packet);

@@ -53,8 +53,7 @@ class ClientEvents {
 
 struct ConnectRequest {
   std::string uri;  // "tcp://127.0.0.1:1883", "ws://host:80/path", "ssl://host:8883"
-  // Where `uri` says a name: the name, and the address it stands for, for a library that can be
-  // told.
+  // Where `uri` says a name: the name, and the address it stands for.
   std::string host = {};
   std::string address = {};
   tls::MaterialPtr tls = {};  // with "ssl://" and "wss://"
@@ -77,9 +76,8 @@ class Client {
   // Sends DISCONNECT where there is a connection, gives up a connect under way. on_disconnected
   // comes only where this returned ok.
   virtual Result<> disconnect(Attempt attempt) = 0;
-  // Stops and starts reading from the connection there is, which stays up meanwhile. False: this
-  // library cannot do that. [any thread]
-  virtual bool pause_reading() = 0;
+  // Stops and starts reading from the connection there is, which stays up meanwhile. [any thread]
+  virtual void pause_reading() = 0;
   virtual void resume_reading() = 0;
   // Writes the acknowledgements that have been released. [any thread]
   virtual void flush_acknowledgements() = 0;

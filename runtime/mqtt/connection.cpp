@@ -7,6 +7,7 @@
 
 #include "base/units.hpp"
 #include "mqtt/reason.hpp"
+#include "mqtt/tls/material.hpp"
 
 namespace triggerd::mqtt {
 namespace {

@@ -50,9 +50,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void pause(std::string why);
   void resume();
   // Back-pressure for a short while: the connection stays up and is not read from. It has to go on
-  // before keep_alive runs out, which only reading answers. False: not possible, pause() instead.
-  // [any]
-  bool pause_reading() { return client_->pause_reading(); }
+  // before keep_alive runs out, which only reading answers. [any]
+  void pause_reading() { client_->pause_reading(); }
   void resume_reading() { client_->resume_reading(); }
   // Writes the acknowledgements that have been released. [any]
   void flush_acknowledgements() { client_->flush_acknowledgements(); }
@@ -74,9 +73,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
 
   const ConnectionOptions& options() const { return options_; }
   // When our own certificate ends, where there is one. [any]
-  std::optional<Wall> certificate_ends() const {
-    return options_.tls ? options_.tls->get()->not_after() : std::nullopt;
-  }
+  std::optional<Wall> certificate_ends() const;
   // The one in force, which may be the server's wish. [supervisor]
   Millis keep_alive() const { return keep_alive_; }
 

@@ -1,6 +1,7 @@
 // Connection with new TLS material: the connection there is goes on with what it began with, so it
 // is ended in good order and made again. The server keeps the session, and what comes meanwhile.
 #include "mqtt/connection.hpp"
+#include "mqtt/tls/material.hpp"
 
 namespace triggerd::mqtt {
 namespace {
@@ -10,6 +11,10 @@ constexpr Millis kConfirmLimit{2'000};
 constexpr Millis kLookAgain{50};
 
 }  // namespace
+
+std::optional<Wall> Connection::certificate_ends() const {
+  return options_.tls ? options_.tls->get()->not_after() : std::nullopt;
+}
 
 void Connection::renew() {
   post([](Connection& self) {

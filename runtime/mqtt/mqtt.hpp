@@ -32,7 +32,7 @@
 #include "config/config.hpp"
 #include "mqtt/message.hpp"
 #include "mqtt/properties.hpp"
-#include "mqtt/tls/material.hpp"
+#include "mqtt/tls/tls_fwd.hpp"
 
 namespace triggerd::mqtt {
 
@@ -48,11 +48,9 @@ class StagedMessages {
   // A PUBLISH came; `receipt` is its PUBREC's. The keys are "r-7" for packet id 7 on 3.1.1, and
   // "r5-7" on 5. On 3.1.1 `packet`, the PUBLISH as it came, is kept in the place of one with the
   // same key, and handed over with its PUBREL. On 5 the message is handed over at once, with the
-  // same receipt, unless its key is known: then the server repeats it.
+  // same receipt, unless its key is known: then the server repeats it. Its key is free again with
+  // its PUBREL, see on_repeated_pubrel().
   virtual void put(const std::string& key, std::string packet, Receipt receipt) = 0;
-  // On 5 the key is free again: its PUBREL came, or the session is gone. Where the library is wired
-  // on_repeated_pubrel() and session_lost() tell more, and later.
-  virtual void remove(const std::string& key) = 0;
   // The server has lost the session: no PUBREL will come for what is staged.
   virtual void session_lost() = 0;
 };
@@ -115,11 +113,11 @@ class ConnectionListener {
   virtual void on_message(Message message) = 0;
   // A message over max_packet_size, instead of on_message(). [Paho receive thread]
   virtual void on_refused(Message message) { message.receipt.release(); }
-  // After the last message of those that came together. Where the library is not wired, that is
-  // every message, and its acknowledgement leaves when this returns. [Paho receive thread]
+  // After the last message of those that came together. [Paho receive thread]
   virtual void on_batch_end() {}
-  // The server repeats a PUBREL whose QoS 2 message was handed over before; `receipt` is the
-  // PUBCOMP's, which waits as the first one does. [Paho receive thread]
+  // A PUBREL whose QoS 2 message was handed over before: on 3.1.1 the server repeats it, on 5 it
+  // may be the first one. `receipt` is the PUBCOMP's, which waits until it is released. [Paho
+  // receive thread]
   virtual void on_repeated_pubrel(std::uint16_t packet_id, Receipt receipt) {
     (void)packet_id;
     receipt.release();

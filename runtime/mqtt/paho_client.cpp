@@ -55,9 +55,7 @@ int message_arrived(void* context, char* topic, int topic_length, MQTTAsync_mess
                    .receipt = {}};
   auto& hook = *static_cast<Hook*>(context);
   // What came together was received at one time.
-  if (hook.batch_time == Wall{} || !wire::wired()) {
-    hook.batch_time = std::chrono::system_clock::now();
-  }
+  if (hook.batch_time == Wall{}) hook.batch_time = std::chrono::system_clock::now();
   received.received = hook.batch_time;
   const bool complete = !hook.v5 || complete_message5(hook, *message, received);
   const std::shared_ptr<wire::Link> link = message->qos > 0 ? wire::current() : nullptr;
@@ -68,10 +66,7 @@ int message_arrived(void* context, char* topic, int topic_length, MQTTAsync_mess
     received.receipt = Receipt(link, kind, link->hold({kind, received.packet_id}));
   }
   if (!complete) received.topic = {};
-  hook.tell([&received](ClientEvents& events) {
-    events.on_message(std::move(received));
-    if (!wire::wired()) events.on_batch_end();
-  });
+  hook.tell([&received](ClientEvents& events) { events.on_message(std::move(received)); });
   // Anything else would be acknowledged all the same, and block the messages behind it.
   return 1;
 }
@@ -310,11 +305,8 @@ class PahoClient final : public Client {
     });
   }
 
-  bool pause_reading() override {
-    const auto link = hook_.current_link();
-    if (!link || link->gone()) return false;
-    link->pause();
-    return true;
+  void pause_reading() override {
+    if (const auto link = hook_.current_link()) link->pause();
   }
 
   void resume_reading() override {

@@ -11,7 +11,7 @@
 #include "base/mutex.hpp"
 #include "mqtt/client.hpp"
 #include "mqtt/paho_persistence.hpp"
-#include "mqtt/tls/material.hpp"
+#include "mqtt/tls/tls_fwd.hpp"
 #include "mqtt/topic_aliases.hpp"
 #include "mqtt/wire/wire.hpp"
 

@@ -69,12 +69,9 @@ struct PahoPersistence::Functions {
     return *buffer == nullptr ? MQTTCLIENT_PERSISTENCE_ERROR : 0;
   }
 
-  // On 3.1.1 after the message was handed over, which removes it together with its becoming an
-  // inbox row.
-  static int remove(void* handle, char* key) {
-    if (std::string_view(key).starts_with(kReceived5)) of(handle).staged_.remove(key);
-    return 0;
-  }
+  // On 3.1.1 the message was handed over, which removes it together with its becoming an inbox row.
+  // On 5 its PUBREL came, or the session is gone: on_repeated_pubrel() and session_lost() say so.
+  static int remove(void*, char*) { return 0; }
 
   static int keys(void* handle, char*** keys, int* count) {
     const std::vector<std::string> all = of(handle).staged_.keys();

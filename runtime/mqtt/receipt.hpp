@@ -1,38 +1,40 @@
 // What a received message owes its server: the acknowledgement that is held for it.
 #pragma once
 
+#include <cstdint>
 #include <memory>
-
-#include "mqtt/wire/link.hpp"
 
 namespace triggerd::mqtt {
 
-// Empty where nothing is held: QoS 0, a library that is not wired, or a connection that does not
-// hold acknowledgements. Any thread; release() and flush() once the connection is gone do nothing.
+namespace wire {
+class Link;
+enum class AckKind : std::uint8_t;
+}  // namespace wire
+
+// Empty where nothing is held: QoS 0, or a connection that does not hold acknowledgements. Any
+// thread; release() and flush() once the connection is gone do nothing.
 class Receipt {
  public:
+  using Ticket = std::uint64_t;  // wire::Gate's
+
   Receipt() = default;
-  Receipt(std::shared_ptr<wire::Link> link, wire::AckKind kind, wire::Gate::Ticket ticket)
+  Receipt(std::shared_ptr<wire::Link> link, wire::AckKind kind, Ticket ticket)
       : link_(std::move(link)), kind_(kind), ticket_(ticket) {}
 
   explicit operator bool() const { return link_ != nullptr; }
   // The acknowledgement leaves with the next flush() once its turn has come.
-  void release() {
-    if (link_) link_->release(kind_, ticket_);
-  }
+  void release();
   // Writes what may leave of this connection.
-  void flush() {
-    if (link_) link_->flush();
-  }
+  void flush();
   // Of the same connection.
   bool same_connection(const Receipt& other) const { return link_ == other.link_; }
   // The connection still stands, so the acknowledgement can still leave.
-  bool open() const { return link_ && !link_->gone(); }
+  bool open() const;
 
  private:
   std::shared_ptr<wire::Link> link_;
-  wire::AckKind kind_ = wire::AckKind::puback;
-  wire::Gate::Ticket ticket_ = 0;
+  wire::AckKind kind_{};
+  Ticket ticket_ = 0;
 };
 
 }  // namespace triggerd::mqtt

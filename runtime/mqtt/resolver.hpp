@@ -13,7 +13,7 @@
 
 #include "base/result.hpp"
 #include "config/config.hpp"
-#include "mqtt/tls/material.hpp"
+#include "mqtt/tls/tls_fwd.hpp"
 
 namespace triggerd::mqtt {
 

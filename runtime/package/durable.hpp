@@ -11,6 +11,9 @@
 
 namespace triggerd::package {
 
+// Each file of TOML that this folder reads is at most this long.
+inline constexpr std::size_t kMaxFile = std::size_t{1} << 20;
+
 // Writes all of `bytes` to `fd`.
 Result<> write_all(int fd, std::string_view bytes, const std::filesystem::path& path);
 // Brings a file, or a folder's list of names, to the disk.

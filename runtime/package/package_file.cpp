@@ -7,11 +7,11 @@
 #include "base/text.hpp"
 #include "config/parse_toml.hpp"
 #include "config/table_reader.hpp"
+#include "package/durable.hpp"
 
 namespace triggerd::package {
 namespace {
 
-constexpr std::size_t kMaxFile = std::size_t{1} << 20;
 constexpr std::size_t kMaxName = 64;
 
 using config::Node;

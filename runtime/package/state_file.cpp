@@ -16,8 +16,6 @@ namespace {
 namespace fs = std::filesystem;
 using config::Node;
 
-constexpr std::size_t kMaxFile = std::size_t{1} << 20;
-
 }  // namespace
 
 Result<std::set<std::string>> read_disabled(const fs::path& state_dir) {

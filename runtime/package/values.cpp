@@ -7,13 +7,12 @@
 #include "base/file.hpp"
 #include "base/text.hpp"
 #include "config/parse_toml.hpp"
+#include "package/durable.hpp"
 
 namespace triggerd::package {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::size_t kMaxFile = std::size_t{1} << 20;
 
 void make_absolute(config::LocalAlias& alias, const fs::path& folder) {
   const auto file = alias.values.find("password_file");

@@ -418,7 +418,7 @@ void Dispatcher::retry_or_exhaust(DeliveryPtr delivery, std::uint32_t retry_afte
     return;
   }
   std::string reason = fmt::format(
-      "out of attempts ({}): {}", delivery->attempts,
+      "out of attempts ({}): {}", delivery->attempts.load(),
       delivery->last_reason.empty() ? "the service gave no reason" : delivery->last_reason);
   switch (options_.on_exhausted) {
     case config::OnExhausted::dead_letter:

@@ -3,14 +3,9 @@
 #include <algorithm>
 
 #include "mqtt/publish_head.hpp"
-#include "mqtt/wire/wire.hpp"
 
 namespace triggerd::trigger {
 namespace {
-
-// Without wire the acknowledgement leaves when the callback returns, so it waits for the disk; this
-// often it looks whether it may.
-constexpr Millis kFlushSlice{1'000};
 
 mqtt::Message message_of(const std::string& topic, const std::string& payload) {
   auto* kept_topic = new std::string(topic);
@@ -211,16 +206,8 @@ void Intake::hand_over_batch() {
       disk_is_awaited_ = true;
     }
   }
-  bool must_wait = false;
-  if (!mqtt::wire::wired()) {
-    must_wait = std::any_of(batch_.begin(), batch_.end(), [this](const DeliveryPtr& delivery) {
-      return delivery->message.qos > 0 && home_.acknowledge != config::Acknowledge::received;
-    });
-  }
   dispatcher_.accept(std::exchange(batch_, {}));
   if (!to_inbox.empty()) writer_.accept(std::move(to_inbox));
-  while (must_wait && !writer_.flush(std::chrono::steady_clock::now() + kFlushSlice)) {
-  }
 }
 
 // ---- QoS 2 ----
@@ -287,9 +274,6 @@ void Intake::put(const std::string& key, std::string packet, mqtt::Receipt recei
     receipt.release();
     receipt.flush();
   });
-  if (mqtt::wire::wired()) return;
-  while (!writer_.flush(std::chrono::steady_clock::now() + kFlushSlice)) {
-  }
 }
 
 // The server took responsibility off itself with our PUBREC, and has forgotten: so these are ours.
@@ -322,7 +306,6 @@ void Intake::session_lost() {
               "{} QoS 2 message{} of a session that the server has lost {} accepted all the same",
               orphans.size(), orphans.size() == 1 ? "" : "s", orphans.size() == 1 ? "is" : "are");
   }
-  if (!mqtt::wire::wired()) end_batch();
 }
 
 }  // namespace triggerd::trigger

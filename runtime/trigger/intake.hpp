@@ -51,7 +51,6 @@ class Intake final : public mqtt::StagedMessages {
   std::vector<std::string> keys() override;
   std::optional<std::string> get(const std::string& key) override;
   void put(const std::string& key, std::string packet, mqtt::Receipt receipt) override;
-  void remove(const std::string& key) override;
   void session_lost() override;
 
  private:

@@ -2,13 +2,10 @@
 // kept until PUBREL, so that it is known when it comes again.
 #include <charconv>
 
-#include "mqtt/wire/wire.hpp"
 #include "trigger/intake.hpp"
 
 namespace triggerd::trigger {
 namespace {
-
-constexpr Millis kFlushSlice{1'000};
 
 std::function<void()> release_and_flush(mqtt::Receipt receipt) {
   return [receipt = std::move(receipt)]() mutable {
@@ -58,9 +55,6 @@ void Intake::put5(std::uint16_t packet_id, mqtt::Receipt receipt) {
     writer_.stage({home_.client_id, key5_of(packet_id)}, std::move(message_id), {},
                   release_and_flush(std::move(receipt)));
   }
-  if (mqtt::wire::wired()) return;
-  while (!writer_.flush(std::chrono::steady_clock::now() + kFlushSlice)) {
-  }
 }
 
 // False: it is not known.
@@ -83,15 +77,6 @@ bool Intake::pubrel5(std::uint16_t packet_id, mqtt::Receipt receipt) {
   if (!forget5(packet_id)) return false;
   writer_.unstage({home_.client_id, key5_of(packet_id)}, release_and_flush(std::move(receipt)));
   return true;
-}
-
-void Intake::remove(const std::string& key) {
-  const auto id = id_of_key5(key);
-  // Wired, pubrel5() and session_lost() do it, and nobody has to wait.
-  if (!id || mqtt::wire::wired() || !forget5(*id)) return;
-  writer_.unstage({home_.client_id, key}, {});
-  while (!writer_.flush(std::chrono::steady_clock::now() + kFlushSlice)) {
-  }
 }
 
 void Intake::session_lost5() {

@@ -7,14 +7,11 @@
 #include "base/units.hpp"
 #include "trigger/alias_connection.hpp"
 #include "trigger/close_all.hpp"
+#include "trigger/grace.hpp"
 
 namespace triggerd::trigger {
 namespace {
 
-// Of drain_timeout, kept for calls that are under way when draining ends, and for saying goodbye to
-// the servers; each at most a quarter.
-constexpr Millis kLastCalls{1'000};
-constexpr Millis kGoodbye{2'000};
 constexpr Millis kBeat{1'000};
 
 }  // namespace
@@ -347,8 +344,9 @@ bool Runtime::stop() {
   const Millis drain_timeout = config()->runtime.drain_timeout;
   const Millis quarter = drain_timeout / 4;
   const Monotonic ended = system_clock().now() + drain_timeout;
-  const Monotonic quiet_by = ended - std::min(kGoodbye, quarter);
-  const Monotonic drained = quiet_by - std::min(kLastCalls, quarter);
+  // Draining leaves time for both graces, each at most a quarter of the whole.
+  const Monotonic quiet_by = ended - std::min(kDisconnectGrace, quarter);
+  const Monotonic drained = quiet_by - std::min(kServiceGrace, quarter);
   log_.info("runtime.stopping", {}, "taking nothing more; up to {} for what is in flight",
             format_duration(drain_timeout));
   reloader_.cancel();

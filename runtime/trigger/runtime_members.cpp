@@ -6,14 +6,12 @@
 #include "trigger/alias_connection.hpp"
 #include "trigger/close_all.hpp"
 #include "trigger/draining.hpp"
+#include "trigger/grace.hpp"
 #include "trigger/runtime.hpp"
 
 namespace triggerd::trigger {
 namespace {
 
-constexpr Millis kGoodbye{2'000};
-constexpr Millis kLastCalls{1'000};
-constexpr Millis kLastWrite{500};
 constexpr Millis kRetireAgain{1'000};
 
 std::string draw_client_id() {
@@ -178,11 +176,11 @@ void Runtime::stop_triggers(const std::vector<TriggerPtr>& triggers) {
     trigger->stop_receiving();
   }
   drain(triggers, drained);
-  (void)writer_->flush(now() + kGoodbye);
+  (void)writer_->flush(now() + kDisconnectGrace);
   close_all(
       triggers, [](const TriggerPtr& trigger, auto done) { trigger->close(done); },
-      now() + kGoodbye + kGoodbye);
-  const std::vector<TriggerPtr> stuck = finish(triggers, now() + kLastCalls);
+      now() + kDisconnectGrace + kDisconnectGrace);
+  const std::vector<TriggerPtr> stuck = finish(triggers, now() + kServiceGrace);
   for (const TriggerPtr& trigger : triggers) {
     {
       MutexLock lock(members_mutex_);
@@ -222,7 +220,7 @@ void Runtime::bury_retired() {
   if (retired_.empty()) return;
   pass(*supervisor_);
   pass(timer_);
-  if (writer_->flush(std::chrono::steady_clock::now() + kGoodbye)) {
+  if (writer_->flush(std::chrono::steady_clock::now() + kDisconnectGrace)) {
     retired_.clear();
     return;
   }
@@ -241,7 +239,7 @@ void Runtime::stop_aliases(const std::vector<AliasPtr>& aliases) {
   }
   close_all(
       aliases, [](const AliasPtr& alias, auto done) { alias->connection()->close(done); },
-      std::chrono::steady_clock::now() + kGoodbye + kGoodbye);
+      std::chrono::steady_clock::now() + kDisconnectGrace + kDisconnectGrace);
   pass(*supervisor_);
 }
 
@@ -279,7 +277,7 @@ void Runtime::stop_ending(const std::string& client_id) {
   if (stopped.empty()) return;
   close_all(
       stopped, [](const AliasPtr& ending, auto done) { ending->connection()->close(done); },
-      std::chrono::steady_clock::now() + kGoodbye);
+      std::chrono::steady_clock::now() + kDisconnectGrace);
   pass(*supervisor_);
   std::erase_if(endings_, [&](const AliasPtr& ending) {
     return std::find(stopped.begin(), stopped.end(), ending) != stopped.end();

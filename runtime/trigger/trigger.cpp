@@ -7,7 +7,6 @@
 #include "base/text.hpp"
 #include "base/units.hpp"
 #include "config/topic_filter.hpp"
-#include "mqtt/wire/wire.hpp"
 #include "plugin/trace_context.hpp"
 
 namespace triggerd::trigger {
@@ -48,9 +47,7 @@ Trigger::Trigger(const config::Trigger& config, const TriggerServices& services)
       holds_(config.acknowledge != config::Acknowledge::received),
       home_{.trigger = config.name,
             .client_id = {},
-            // Not wired, the acknowledgement leaves with the callback: then only the inbox is safe.
-            .acknowledge =
-                holds_ && !mqtt::wire::wired() ? config::Acknowledge::durable : config.acknowledge,
+            .acknowledge = config.acknowledge,
             .writer = &services.writer},
       intake_(home_, dispatcher_, services.inbox, services.ids, services.log),
       dispatcher_(options_of(config), *this, services.timer, services.connections.random) {}
@@ -282,7 +279,7 @@ void Trigger::on_status(const mqtt::ConnectionStatus& status) {
     // A new connection reads until it is told not to, and has to until its SUBACK is there.
     MutexLock lock(pause_mutex_);
     up_ = status.state == mqtt::ConnectionStatus::State::up;
-    if (up_ && reading_paused_) (void)connection_->pause_reading();
+    if (up_ && reading_paused_) connection_->pause_reading();
   }
   const bool running = status.running() && !suspended_ && !disabled_;
   std::string because;

@@ -79,9 +79,8 @@ class Trigger final : private mqtt::ConnectionListener,
   Result<> start();
 
   // The stages of stopping, each for all triggers before the next. [control, main]
-  // 1. Receives nothing more, but stays connected where it can, for the acknowledgements. One with
-  // a
-  //    clean session unsubscribes instead, and receives what the server still has for it.
+  // 1. Receives nothing more, but stays connected, for the acknowledgements. One with a clean
+  //    session unsubscribes instead, and receives what the server still has for it.
   void stop_receiving();
   // 2. Lets what was accepted finish, in draining.hpp. True: there is nothing more to wait for
   // before

@@ -1,7 +1,7 @@
 // Trigger while it does not receive: disabled, suspended and its monitor, and back-pressure.
 #include "base/units.hpp"
-#include "mqtt/wire/wire.hpp"
 #include "trigger/draining.hpp"
+#include "trigger/grace.hpp"
 #include "trigger/trigger.hpp"
 
 namespace triggerd::trigger {
@@ -9,7 +9,6 @@ namespace {
 
 constexpr Millis kPauseCheck{250};
 constexpr Millis kPauseTold{1'000};
-constexpr Millis kLastWrite{500};
 
 std::string because(const std::string& reason) {
   return reason.empty() ? "" : ": " + reason;
@@ -189,7 +188,7 @@ void Trigger::update_reading() {
     if (!pause && reading_paused_) connection_->resume_reading();
     reading_paused_ = pause;
     if (pause) {
-      if (up_) (void)connection_->pause_reading();
+      if (up_) connection_->pause_reading();
       arm = !std::exchange(check_armed_, true);
     }
   }
@@ -225,7 +224,7 @@ void Trigger::apply_pause() {
     if (!leaving_ && std::exchange(paused_, false)) connection_->resume();
     return;
   }
-  if (stopping_ && mqtt::wire::wired()) return;
+  if (stopping_) return;
   if (!pause_told_ && lasted >= kPauseTold) {
     pause_told_ = true;
     log_.warn("trigger.paused", {{"trigger", config_.name}}, "receiving pauses: {}", reason);
@@ -234,7 +233,7 @@ void Trigger::apply_pause() {
   // pause lasts as long as the server allows.
   const Millis keep_alive = connection_->keep_alive();
   const bool too_long = keep_alive > Millis(0) && lasted >= keep_alive * 3 / 4;
-  const bool at_once = disabled_ || (suspended_ && !trial_needs_message_) || !mqtt::wire::wired();
+  const bool at_once = disabled_ || (suspended_ && !trial_needs_message_);
   if (paused_ || !(at_once || (too_long && !clean))) return;
   paused_ = true;
   if (!std::exchange(pause_told_, true)) {

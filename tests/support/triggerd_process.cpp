@@ -4,17 +4,10 @@
 
 #include <algorithm>
 #include <csignal>
-#include <cstdlib>
 #include <stdexcept>
 
 namespace triggerd::test {
 namespace {
-
-// This build's runtime, or another one that is to be tested in its place.
-std::string binary() {
-  const char* other = std::getenv("TRIGGERD_TEST_BINARY");
-  return other != nullptr ? other : TRIGGERD_BINARY;
-}
 
 bool has_table(std::string_view toml, const std::string& header) {
   return toml.starts_with(header) || toml.find("\n" + header) != std::string_view::npos;
@@ -61,7 +54,7 @@ void TriggerdProcess::write_config(std::string_view triggers_toml) {
 
 std::vector<std::string> TriggerdProcess::command() const {
   std::vector<std::string> argv = launcher_;
-  argv.insert(argv.end(), {binary(), "--config", config_file().string()});
+  argv.insert(argv.end(), {TRIGGERD_BINARY, "--config", config_file().string()});
   return argv;
 }
 

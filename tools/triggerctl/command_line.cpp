@@ -14,48 +14,46 @@
 namespace triggerctl {
 
 CommandLine::CommandLine()
-    : app_("triggerctl: operates triggerd, and tries plugins", "triggerctl") {
-  app_.set_version_flag("--version", std::string("triggerctl ") + triggerd::kVersion);
-  app_.add_flag("--json", json_wanted(), "print JSON instead of text");
-  app_.add_option(
-      "--config", connect_.config,
-      "the configuration of the triggerd that is meant, which says where its socket is; "
-      "default: triggers.toml here, else /etc/triggerd/triggers.toml");
-  app_.add_option("--socket", connect_.socket, "the triggerd's admin socket itself");
-  app_.add_option("--url", connect_.url,
-                  "the triggerd's HTTP address, http://HOST:PORT, instead of its socket");
-  app_.add_option("--token", connect_.token,
-                  "the token to show there; others can see it in the list of processes, so rather "
-                  "use --token-file or the variable TRIGGERD_TOKEN");
-  app_.add_option("--token-file", connect_.token_file, "a file that holds the token");
-  app_.failure_message([](const CLI::App* app, const CLI::Error& error) {
-    return "triggerctl: error: " + CLI::FailureMessage::simple(app, error);
-  });
-  app_.require_subcommand(1);
-  app_.fallthrough();  // these may stand behind a verb
+    : program_("triggerctl: operates triggerd, and tries plugins", "triggerctl") {
+  program_.version(std::string("triggerctl ") + triggerd::kVersion);
+  program_.error_prefix("triggerctl: error: ");
+  Command root = program_.root();
+  root.flag("--json", json_wanted(), "print JSON instead of text");
+  root.option("--config", connect_.config,
+              "the configuration of the triggerd that is meant, which says where its socket is; "
+              "default: triggers.toml here, else /etc/triggerd/triggers.toml");
+  root.option("--socket", connect_.socket, "the triggerd's admin socket itself");
+  root.option("--url", connect_.url,
+              "the triggerd's HTTP address, http://HOST:PORT, instead of its socket");
+  root.option("--token", connect_.token,
+              "the token to show there; others can see it in the list of processes, so rather "
+              "use --token-file or the variable TRIGGERD_TOKEN");
+  root.option("--token-file", connect_.token_file, "a file that holds the token");
+  root.require_command();
+  root.fallthrough();  // these may stand behind a verb
 }
 
-CLI::App& CommandLine::group(const std::string& name, const std::string& description) {
-  CLI::App*& group = groups_[name];
-  if (group == nullptr) {
-    group = app_.add_subcommand(name, description);
-    group->require_subcommand(1);
-    group->fallthrough();
-  }
-  return *group;
-}
-
-CLI::App& CommandLine::verb(CLI::App& parent, const std::string& name,
-                            const std::string& description, std::function<int()> run) {
-  CLI::App& made = *parent.add_subcommand(name, description);
+Command CommandLine::group(const std::string& name, const std::string& description) {
+  const auto known = groups_.find(name);
+  if (known != groups_.end()) return known->second;
+  Command made = root().command(name, description);
+  made.require_command();
   made.fallthrough();
-  made.final_callback([this, run = std::move(run)] { chosen_ = run; });
+  groups_.emplace(name, made);
   return made;
 }
 
-CLI::App& CommandLine::live_verb(CLI::App& parent, const std::string& name,
-                                 const std::string& description,
-                                 std::function<triggerd::Result<int>(const Api&)> run) {
+Command CommandLine::verb(Command parent, const std::string& name, const std::string& description,
+                          std::function<int()> run) {
+  Command made = parent.command(name, description);
+  made.fallthrough();
+  made.on_chosen([this, run = std::move(run)] { chosen_ = run; });
+  return made;
+}
+
+Command CommandLine::live_verb(Command parent, const std::string& name,
+                               const std::string& description,
+                               std::function<triggerd::Result<int>(const Api&)> run) {
   return verb(parent, name, description, [this, run = std::move(run)] {
     auto endpoint = find_endpoint(connect_);
     if (!endpoint) return fail_with(endpoint.error());
@@ -66,20 +64,19 @@ CLI::App& CommandLine::live_verb(CLI::App& parent, const std::string& name,
 
 // "A subcommand is required" is all that CLI11 says of a word that is no verb.
 int CommandLine::explain_missing_verb(int argc, char** argv) const {
-  const CLI::App* at = &app_;
+  Command at = root();
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
-    const auto verbs =
-        at->get_subcommands([](const CLI::App* each) { return !each->get_group().empty(); });
+    const std::vector<Command> verbs = at.commands();
     if (word.starts_with('-') || verbs.empty()) return kDone;
     std::vector<std::string> names;
     names.reserve(verbs.size());
-    for (const CLI::App* each : verbs) names.push_back(each->get_name());
+    for (const Command each : verbs) names.push_back(each.name());
     const auto found = std::find(names.begin(), names.end(), word);
     if (found == names.end()) {
       const std::vector<std::string_view> candidates(names.begin(), names.end());
       const std::string meant = triggerd::closest(word, candidates);
-      fail_with(fmt::format("there is no \"{} {}\"{}; there are: {}", at->get_name(), safe(word),
+      fail_with(fmt::format("there is no \"{} {}\"{}; there are: {}", at.name(), safe(word),
                             meant.empty() ? "" : fmt::format("; did you mean \"{}\"?", meant),
                             fmt::join(names, ", ")));
       return kUsage;
@@ -90,13 +87,11 @@ int CommandLine::explain_missing_verb(int argc, char** argv) const {
 }
 
 int CommandLine::run(int argc, char** argv) {
-  try {
-    app_.parse(argc, argv);
-  } catch (const CLI::RequiredError& error) {
-    if (const int code = explain_missing_verb(argc, argv); code != kDone) return code;
-    return app_.exit(error) == 0 ? kDone : kUsage;
-  } catch (const CLI::ParseError& error) {
-    return app_.exit(error) == 0 ? kDone : kUsage;
+  if (const auto exit = program_.parse(argc, argv)) {
+    if (exit->missing) {
+      if (const int code = explain_missing_verb(argc, argv); code != kDone) return code;
+    }
+    return exit->print() == 0 ? kDone : kUsage;
   }
   return chosen_ ? chosen_() : kUsage;
 }

@@ -1,28 +1,31 @@
 // The command line of triggerctl: groups of verbs, of which one is chosen and run.
 //
 // A group of verbs is a file of its own with one function, add_..._verbs(CommandLine&), which
-// main.cpp calls. It adds its options with CLI11 and says what a verb does:
+// main.cpp calls. It says what a verb does, and adds its options:
 //
-//   CLI::App& group = line.group("plugin", "plugins: make, try and probe them");
-//   CLI::App& probe = line.verb(group, "probe", "say what a plugin file has", [options] { ... });
-//   probe.add_option("FILE", options->file, "the plugin")->required();
+//   Command group = line.group("plugin", "plugins: make, try and probe them");
+//   Command probe = line.verb(group, "probe", "say what a plugin file has", [options] { ... });
+//   probe.option("FILE", options->file, "the plugin").required();
 //
 // What a verb needs to keep between parsing and running is shared with its function. Every verb
 // understands --json: see output.hpp. Completion scripts and the manual page are made of what is
-// said here: tools/command_docs.
+// said here: tools/command_line.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <map>
 #include <string>
 
 #include "base/result.hpp"
 #include "client/endpoint.hpp"
+#include "command_line/command.hpp"
 
 namespace triggerctl {
 
 class Api;
+
+using command_line::Command;
+using command_line::Option;
 
 // Part of what users may rely on: docs/triggerctl.md.
 enum ExitCode {
@@ -41,14 +44,14 @@ class CommandLine {
   CommandLine();
 
   // A word before verbs; the same one for those that ask for it again.
-  CLI::App& group(const std::string& name, const std::string& description);
+  Command group(const std::string& name, const std::string& description);
   // `run` returns an ExitCode.
-  CLI::App& verb(CLI::App& parent, const std::string& name, const std::string& description,
-                 std::function<int()> run);
+  Command verb(Command parent, const std::string& name, const std::string& description,
+               std::function<int()> run);
   // The same for what asks a triggerd. An error is printed, and its code is the exit code.
-  CLI::App& live_verb(CLI::App& parent, const std::string& name, const std::string& description,
-                      std::function<triggerd::Result<int>(const Api&)> run);
-  CLI::App& app() { return app_; }
+  Command live_verb(Command parent, const std::string& name, const std::string& description,
+                    std::function<triggerd::Result<int>(const Api&)> run);
+  Command root() const { return program_.root(); }
   // How to reach triggerd, once the command line is parsed.
   const ConnectOptions& connect() const { return connect_; }
 
@@ -59,9 +62,9 @@ class CommandLine {
   // Says which word is no verb, and which may have been meant. kDone: it is not that.
   int explain_missing_verb(int argc, char** argv) const;
 
-  CLI::App app_;
+  command_line::Program program_;
   ConnectOptions connect_;
-  std::map<std::string, CLI::App*> groups_;  // app_'s
+  std::map<std::string, Command> groups_;
   std::function<int()> chosen_;
 };
 

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -104,19 +105,18 @@ int import(const ImportOptions& chosen) {
 
 void add_import_verbs(CommandLine& line) {
   const auto options = std::make_shared<ImportOptions>();
-  CLI::App& verb = line.verb(line.app(), "import-webmethods",
-                             "make a triggers.toml of Integration Server's aliases and triggers",
-                             [options] { return import(*options); });
-  verb.add_option("FILE", options->file, "what they are, as JSON: docs/import-webmethods.md")
-      ->required();
-  verb.add_option("-o,--output", options->output,
-                  "where the configuration goes; default: standard output");
-  verb.add_option(
-          "--service", options->services,
-          "FOLDER:NAME=PLUGIN:SERVICE, what takes the place of a service; may be given many "
-          "times")
-      ->allow_extra_args(false);
-  verb.add_flag("--exact", options->exact, "keep Integration Server's defaults, too");
+  Command verb = line.verb(line.root(), "import-webmethods",
+                           "make a triggers.toml of Integration Server's aliases and triggers",
+                           [options] { return import(*options); });
+  verb.option("FILE", options->file, "what they are, as JSON: docs/import-webmethods.md")
+      .required();
+  verb.option("-o,--output", options->output,
+              "where the configuration goes; default: standard output");
+  verb.option("--service", options->services,
+              "FOLDER:NAME=PLUGIN:SERVICE, what takes the place of a service; may be given many "
+              "times")
+      .one_value();
+  verb.flag("--exact", options->exact, "keep Integration Server's defaults, too");
 }
 
 }  // namespace triggerctl

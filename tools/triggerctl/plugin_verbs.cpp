@@ -9,66 +9,62 @@
 namespace triggerctl {
 namespace {
 
-void add_new(CommandLine& line, CLI::App& group) {
+void add_new(CommandLine& line, Command group) {
   const auto project = std::make_shared<Project>();
-  CLI::App& verb = line.verb(group, "new", "make a project for a plugin, with tests and the SDK",
-                             [project] { return make_project(*project); });
-  verb.add_option("DIR", project->dir, "the new project; it must not exist, or be empty")
-      ->required();
-  verb.add_option("--lang", project->language, "the language of the service: c, cpp or rust")
-      ->required();
-  verb.add_option(
-      "--name", project->name,
-      "the plugin's name, a-z, 0-9 and -, beginning with a letter; default: that of DIR");
+  Command verb = line.verb(group, "new", "make a project for a plugin, with tests and the SDK",
+                           [project] { return make_project(*project); });
+  verb.option("DIR", project->dir, "the new project; it must not exist, or be empty").required();
+  verb.option("--lang", project->language, "the language of the service: c, cpp or rust")
+      .required();
+  verb.option("--name", project->name,
+              "the plugin's name, a-z, 0-9 and -, beginning with a letter; default: that of DIR");
 }
 
-void add_probe(CommandLine& line, CLI::App& group) {
+void add_probe(CommandLine& line, Command group) {
   const auto file = std::make_shared<std::string>();
-  CLI::App& verb =
+  Command verb =
       line.verb(group, "probe", "load a plugin in a process of its own, and say what it has",
                 [file] { return probe_plugin(*file); });
-  verb.add_option("FILE", *file, "the plugin's file")->required();
+  verb.option("FILE", *file, "the plugin's file").required();
 }
 
-void add_run(CommandLine& line, CLI::App& group) {
+void add_run(CommandLine& line, Command group) {
   const auto options = std::make_shared<RunOptions>();
-  CLI::App& verb =
+  Command verb =
       line.verb(group, "run", "call a service with a message, without a server and a runtime",
                 [options] { return run_plugin(*options); });
-  verb.add_option("FILE[:SERVICE]", options->service,
-                  "the plugin's file, and the service where it has several")
-      ->required();
-  verb.add_option("--topic", options->topic, "the message's topic")->required();
-  CLI::Option* const payload = verb.add_option("--payload", options->payload, "its payload");
-  verb.add_option("--payload-file", options->payload_file,
-                  "a file that is its payload; - is standard input")
-      ->excludes(payload);
-  verb.add_option("--qos", options->qos, "its QoS")->check(CLI::Range(0, 2))->capture_default_str();
-  verb.add_flag("--retain", options->retain, "it was retained");
-  verb.add_option("--property", options->properties,
-                  "NAME=VALUE, a user property of MQTT 5; may be given many times")
-      ->allow_extra_args(false);
-  verb.add_option("--content-type", options->content_type, "its content type, of MQTT 5");
-  verb.add_option("--response-topic", options->response_topic,
-                  "where an answer is wanted, of MQTT 5");
-  verb.add_option("--settings", options->settings, "the trigger's settings, as a JSON object");
-  verb.add_option("--set", options->set,
-                  "KEY=VALUE, one of the settings; may be given many times, and beside --settings")
-      ->allow_extra_args(false);
-  verb.add_option("--times", options->times, "how many messages, one after another")
-      ->check(CLI::Range(1, 1'000'000))
-      ->capture_default_str();
-  verb.add_option("--attempt", options->attempt, "which attempt it says to be")
-      ->check(CLI::Range(1, 1'000'000))
-      ->capture_default_str();
-  verb.add_option("--timeout", options->timeout, "how long each verdict is waited for")
-      ->capture_default_str();
+  verb.option("FILE[:SERVICE]", options->service,
+              "the plugin's file, and the service where it has several")
+      .required();
+  verb.option("--topic", options->topic, "the message's topic").required();
+  const Option payload = verb.option("--payload", options->payload, "its payload");
+  verb.option("--payload-file", options->payload_file,
+              "a file that is its payload; - is standard input")
+      .excludes(payload);
+  verb.option("--qos", options->qos, "its QoS").range(0, 2).show_default();
+  verb.flag("--retain", options->retain, "it was retained");
+  verb.option("--property", options->properties,
+              "NAME=VALUE, a user property of MQTT 5; may be given many times")
+      .one_value();
+  verb.option("--content-type", options->content_type, "its content type, of MQTT 5");
+  verb.option("--response-topic", options->response_topic, "where an answer is wanted, of MQTT 5");
+  verb.option("--settings", options->settings, "the trigger's settings, as a JSON object");
+  verb.option("--set", options->set,
+              "KEY=VALUE, one of the settings; may be given many times, and beside --settings")
+      .one_value();
+  verb.option("--times", options->times, "how many messages, one after another")
+      .range(1, 1'000'000)
+      .show_default();
+  verb.option("--attempt", options->attempt, "which attempt it says to be")
+      .range(1, 1'000'000)
+      .show_default();
+  verb.option("--timeout", options->timeout, "how long each verdict is waited for").show_default();
 }
 
 }  // namespace
 
 void add_plugin_verbs(CommandLine& line) {
-  CLI::App& group = line.group("plugin", "plugins: make, probe and try them");
+  Command group = line.group("plugin", "plugins: make, probe and try them");
   add_new(line, group);
   add_probe(line, group);
   add_run(line, group);

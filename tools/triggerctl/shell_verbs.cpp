@@ -4,20 +4,21 @@
 
 #include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "base/file.hpp"
 #include "base/text.hpp"
 #include "client/api.hpp"
-#include "command_docs/completion.hpp"
-#include "command_docs/man_page.hpp"
-#include "command_docs/markdown_man.hpp"
+#include "command_line/completion.hpp"
+#include "command_line/man_page.hpp"
+#include "command_line/markdown_man.hpp"
 #include "output.hpp"
 #include "version.hpp"
 
 namespace triggerctl {
 namespace {
 
-using command_docs::Values;
+using command_line::Values;
 
 Values names(const char* kind) {
   return {Values::Kind::names, kind};
@@ -26,7 +27,7 @@ Values words(const char* list) {
   return {Values::Kind::words, list};
 }
 
-Values values_of(const std::string& path, const command_docs::Option& option) {
+Values values_of(const std::string& path, const command_line::OptionInfo& option) {
   static const std::map<std::string, Values> by_name{
       {"--trigger", names("triggers")},
       {"--alias", names("aliases")},
@@ -87,7 +88,7 @@ constexpr const char* kFiles =
     "| `triggers.toml` | the configuration, in the current folder |\n"
     "| `/etc/triggerd/triggers.toml` | the configuration, where there is none there |\n";
 
-command_docs::Page own_page() {
+command_line::Page own_page() {
   return {.section = "1",
           .version = std::string("triggerd ") + triggerd::kVersion,
           .one_line = "operates triggerd, and tries plugins",
@@ -105,27 +106,27 @@ struct PageOptions {
   std::string one_line;
 };
 
-int print_page(const CLI::App& app, const PageOptions& options) {
+int print_page(Command root, const PageOptions& options) {
   if (options.markdown.empty()) {
-    fmt::print("{}", command_docs::man_page(command_docs::tree_of(app, values_of), own_page()));
+    fmt::print("{}", command_line::man_page(command_line::tree_of(root, values_of), own_page()));
     return kDone;
   }
   const auto text = triggerd::read_file(options.markdown, 4 << 20);
   if (!text) return fail_with(text.error());
-  fmt::print("{}", command_docs::man_page_of_markdown(*text, options.name, options.section,
+  fmt::print("{}", command_line::man_page_of_markdown(*text, options.name, options.section,
                                                       std::string("triggerd ") + triggerd::kVersion,
                                                       options.one_line));
   return kDone;
 }
 
-int print_completion(const CLI::App& app, const std::string& shell) {
-  const auto tree = command_docs::tree_of(app, values_of);
+int print_completion(Command root, const std::string& shell) {
+  const auto tree = command_line::tree_of(root, values_of);
   if (shell == "bash") {
-    fmt::print("{}", command_docs::bash_completion(tree));
+    fmt::print("{}", command_line::bash_completion(tree));
   } else if (shell == "zsh") {
-    fmt::print("{}", command_docs::zsh_completion(tree));
+    fmt::print("{}", command_line::zsh_completion(tree));
   } else {
-    fmt::print("{}", command_docs::fish_completion(tree));
+    fmt::print("{}", command_line::fish_completion(tree));
   }
   return kDone;
 }
@@ -134,22 +135,22 @@ int print_completion(const CLI::App& app, const std::string& shell) {
 
 void add_shell_verbs(CommandLine& line) {
   const auto shell = std::make_shared<std::string>();
-  CLI::App& completion =
-      line.verb(line.app(), "completion", "print the completion script for a shell",
-                [&line, shell] { return print_completion(line.app(), *shell); });
-  completion.add_option("SHELL", *shell, "bash, zsh or fish")
-      ->required()
-      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  Command completion =
+      line.verb(line.root(), "completion", "print the completion script for a shell",
+                [&line, shell] { return print_completion(line.root(), *shell); });
+  completion.option("SHELL", *shell, "bash, zsh or fish")
+      .required()
+      .one_of({"bash", "zsh", "fish"});
 
   // The build asks for these.
   const auto page = std::make_shared<PageOptions>();
-  CLI::App& manual = line.verb(line.app(), "manual-page", "print this program's manual page",
-                               [&line, page] { return print_page(line.app(), *page); });
-  manual.group("");
-  manual.add_option("--of", page->markdown, "that of this document instead");
-  manual.add_option("--name", page->name, "what the document is about");
-  manual.add_option("--section", page->section, "of the manual");
-  manual.add_option("--one-line", page->one_line, "what stands behind its name");
+  Command manual = line.verb(line.root(), "manual-page", "print this program's manual page",
+                             [&line, page] { return print_page(line.root(), *page); });
+  manual.hidden();
+  manual.option("--of", page->markdown, "that of this document instead");
+  manual.option("--name", page->name, "what the document is about");
+  manual.option("--section", page->section, "of the manual");
+  manual.option("--one-line", page->one_line, "what stands behind its name");
 }
 
 int print_names(const std::string& kind, const std::vector<std::string>& words) {

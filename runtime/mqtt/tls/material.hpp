@@ -11,6 +11,7 @@
 #include "base/mutex.hpp"
 #include "config/load.hpp"
 #include "mqtt/tls/memory_file.hpp"
+#include "mqtt/tls/tls_fwd.hpp"
 #include "mqtt/tls/validity.hpp"
 
 namespace triggerd::mqtt::tls {
@@ -67,7 +68,6 @@ class Material {
   std::vector<Dated> dated_;
   std::vector<Remark> lasting_;  // remarks whatever the time
 };
-using MaterialPtr = std::shared_ptr<const Material>;
 
 // Reads the files that `alias`, which has TLS, names; a password_file too.
 tl::expected<MaterialPtr, config::Diagnostic> load_material(const config::Config& config,

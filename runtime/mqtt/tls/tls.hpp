@@ -6,6 +6,7 @@
 //   truststore.hpp    whom to trust: a PEM bundle, a folder, or the system
 //   keystore.hpp      who we are: PKCS#12 or PEM, the key chosen by its alias
 //   memory_file.hpp   files that only this process can open: the library takes paths
+//   tls_fwd.hpp       the names alone
 //   material.hpp      both together, checked, for one connection alias; and the current one
 //   rotation.hpp      looks whether the files changed, and makes new material of them
 //   stores.hpp        all of them for one configuration; what --check says

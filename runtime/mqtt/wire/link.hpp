@@ -6,7 +6,6 @@
 // finished a message.
 #pragma once
 
-#include <openssl/ssl.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -21,6 +20,8 @@
 
 #include "base/mutex.hpp"
 #include "mqtt/wire/gate.hpp"
+
+typedef struct ssl_st SSL;  // OpenSSL's, as it declares it
 
 namespace triggerd::mqtt::wire {
 

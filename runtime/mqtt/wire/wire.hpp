@@ -9,9 +9,6 @@
 //   pins.hpp      which address a host name stands for
 //   table.hpp     which link a descriptor is
 //   wrap.cpp      the wrapped functions; wrap_inside.cpp: those between parts of the library
-//
-// Where the library cannot be wrapped (only a shared one is there), wired() is false, current() is
-// null, and whoever has to hold an acknowledgement does its work before the callback returns.
 #pragma once
 
 #include <memory>
@@ -21,8 +18,6 @@
 
 namespace triggerd::mqtt::wire {
 
-// Whether the library in this program is wrapped. [any]
-bool wired();
 // The connection whose packet is being handled. [receive thread, in a callback of the library]
 std::shared_ptr<Link> current();
 // Gets the library's own messages of level error and above. [before the first client]

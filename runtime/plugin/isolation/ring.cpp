@@ -6,13 +6,13 @@
 namespace triggerd::plugin::isolation {
 namespace {
 
-struct Head {
+struct RecordHead {
   std::uint32_t type;
   std::uint32_t size;
 };
 
 std::uint64_t padded(std::uint64_t size) {
-  return (sizeof(Head) + size + 7) & ~std::uint64_t{7};
+  return (sizeof(RecordHead) + size + 7) & ~std::uint64_t{7};
 }
 
 }  // namespace
@@ -22,7 +22,7 @@ RingWriter::Outcome RingWriter::write(std::uint32_t type, std::string_view recor
   if (inside > bytes_.size()) return Outcome::rubbish;
   const std::uint64_t needed = padded(record.size());
   if (needed > bytes_.size() - inside) return Outcome::full;
-  const Head head{type, static_cast<std::uint32_t>(record.size())};
+  const RecordHead head{type, static_cast<std::uint32_t>(record.size())};
   copy_in(written_, &head, sizeof head);
   copy_in(written_ + sizeof head, record.data(), record.size());
   written_ += needed;
@@ -43,8 +43,8 @@ void RingWriter::copy_in(std::uint64_t at, const void* from, std::size_t size) {
 RingReader::Outcome RingReader::read(std::uint32_t& type, std::string& into) {
   const std::uint64_t inside = counts_.written.load(std::memory_order_acquire) - read_;
   if (inside == 0) return Outcome::empty;
-  if (inside > bytes_.size() || inside < sizeof(Head)) return Outcome::rubbish;
-  Head head{};
+  if (inside > bytes_.size() || inside < sizeof(RecordHead)) return Outcome::rubbish;
+  RecordHead head{};
   copy_out(read_, &head, sizeof head);
   if (padded(head.size) > inside) return Outcome::rubbish;
   type = head.type;

@@ -35,6 +35,11 @@ set(FILE ${WORK}/${project}.so)
 include(${EXPORTS})
 
 if(NOT LANGUAGE STREQUAL "rust")
+  file(READ ${WORK}/${project}/build/compile_commands.json commands)
+  string(FIND "${commands}" "${WORK}/${project}/service.${LANGUAGE}" at)
+  if(at LESS 0)
+    message(FATAL_ERROR "build/compile_commands.json does not say how the service is compiled:\n${commands}")
+  endif()
   run("the SDK cannot be installed"
       ${CMAKE_COMMAND} --install ${BUILD} --component sdk --prefix ${WORK}/prefix)
   file(REMOVE_RECURSE ${WORK}/${project}/sdk ${WORK}/${project}/build)

@@ -15,7 +15,7 @@ using trigger::Context;
 using trigger::Message;
 using trigger::Verdict;
 
-std::optional<trigger::Completion> kept;
+std::optional<trigger::Completion> kept_completion;
 
 // Does with each message what its payload says.
 struct Obedient {
@@ -32,17 +32,17 @@ struct Obedient {
         batch.answer(i, Verdict::reject("second thoughts"));
       }
       if (order == "pending") {
-        kept.emplace(batch[i].completion());
+        kept_completion.emplace(batch[i].completion());
         batch.answer(i, Verdict::pending());
       }
-      if (order == "keep") kept.emplace(batch[i].completion());
+      if (order == "keep") kept_completion.emplace(batch[i].completion());
     }
   }
 };
 
 class SdkBatch : public ::testing::Test {
  protected:
-  void TearDown() override { kept.reset(); }
+  void TearDown() override { kept_completion.reset(); }
   trigger::testing::Instance instance_ = under_test::plugin_of<Obedient>().run();
 };
 
@@ -79,14 +79,14 @@ TEST_F(SdkBatch, LetsOneBePending) {
   const auto attempts = instance_.send_batch({{"a", "pending"}, {"b", "ok"}});
   EXPECT_TRUE(attempts[0].pending());
   EXPECT_EQ(attempts[1].code(), TRIGGER_OK);
-  EXPECT_TRUE(kept->complete(Verdict::reject("later")));
+  EXPECT_TRUE(kept_completion->complete(Verdict::reject("later")));
   EXPECT_EQ(attempts[0].reason(), "later");
 }
 
 TEST_F(SdkBatch, KillsACompletionWithoutPending) {
   const auto attempts = instance_.send_batch({{"a", "keep"}});
   EXPECT_EQ(attempts[0].code(), TRIGGER_RETRY);
-  EXPECT_FALSE(kept->complete(Verdict::ok()));
+  EXPECT_FALSE(kept_completion->complete(Verdict::ok()));
   EXPECT_EQ(attempts[0].code(), TRIGGER_RETRY);
   EXPECT_TRUE(instance_.violations().empty());
 }

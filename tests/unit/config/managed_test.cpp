@@ -19,7 +19,7 @@ Node table_of(std::string_view toml) {
   return parsed ? *parsed : Node{{}, Node::Table{}};
 }
 
-std::string content_of(const std::filesystem::path& file) {
+std::string text_of_file(const std::filesystem::path& file) {
   std::ifstream in(file);
   std::ostringstream text;
   text << in.rdbuf();
@@ -46,7 +46,7 @@ TEST_F(ManagedFileTest, WhatIsPutIsThereAfterAWrite) {
               table_of("alias = 'plant'\ntopics = [{ filter = 'a/#', qos = 2 }, 'b']\nservice = "
                        "'log'\n[settings]\nlimit = 1.0\n[settings.deep]\nx = [1, 2]"));
   ASSERT_TRUE(managed.write());
-  EXPECT_EQ(content_of(file()),
+  EXPECT_EQ(text_of_file(file()),
             "# Aliases and triggers that were defined while the runtime ran. The runtime writes "
             "this file anew\n# with every change of them; comments are not kept.\n\n"
             "[aliases.plant]\n"
@@ -97,11 +97,11 @@ TEST_F(ManagedFileTest, WhereItCannotBeWrittenItStaysAsItWas) {
   ManagedFile managed = read();
   managed.put(Defined::alias, "plant", table_of("host = 'tcp://localhost'"));
   ASSERT_TRUE(managed.write());
-  const std::string before = content_of(file());
+  const std::string before = text_of_file(file());
   std::filesystem::create_directory(dir_ / "managed.toml.new");  // in its way
   managed.put(Defined::alias, "other", table_of("host = 'tcp://localhost'"));
   EXPECT_FALSE(managed.write());
-  EXPECT_EQ(content_of(file()), before);
+  EXPECT_EQ(text_of_file(file()), before);
 }
 
 TEST(WriteTreeTest, WhatIsWrittenSaysTheSame) {

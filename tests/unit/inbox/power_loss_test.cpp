@@ -24,7 +24,7 @@ namespace {
 
 constexpr const char* kFile = "inbox.db";
 constexpr const char* kClient = "edge";
-constexpr std::size_t kAll = 1'000'000;
+constexpr std::size_t kEverything = 1'000'000;
 constexpr std::size_t kNever = std::numeric_limits<std::size_t>::max();
 
 // Where a message may be: bits.
@@ -169,10 +169,10 @@ Found look(Inbox& inbox) {
     found.sound = found.sound && added.second;
   };
   for (const char* trigger : {"alarms", "plant"}) {
-    const auto messages = inbox.messages(trigger, 0, kAll).value();
+    const auto messages = inbox.messages(trigger, 0, kEverything).value();
     for (const auto& message : messages) add(message, kRow);
   }
-  const auto letters = inbox.dead_letters("", kAll).value();
+  const auto letters = inbox.dead_letters("", kEverything).value();
   for (const auto& letter : letters) add(letter, kLetter);
   const auto all_staged = inbox.staged(kClient).value();
   for (const auto& staged : all_staged) {

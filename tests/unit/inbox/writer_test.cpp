@@ -11,7 +11,7 @@
 namespace triggerd::inbox {
 namespace {
 
-constexpr std::size_t kAll = 1000;
+constexpr std::size_t kUpTo = 1000;
 constexpr Millis kShortRetry{5};
 
 // What the writer has said, in its order. [any thread]
@@ -97,7 +97,7 @@ class WriterTest : public testing::Test {
   [[nodiscard]] bool told(std::size_t troubles) {
     return test::eventually([&] { return troubles_.lines().size() >= troubles; });
   }
-  std::vector<StoredMessage> messages() { return inbox_->messages("alarms", 0, kAll).value(); }
+  std::vector<StoredMessage> messages() { return inbox_->messages("alarms", 0, kUpTo).value(); }
   std::vector<StagedMessage> staged() { return inbox_->staged("edge").value(); }
   void stage(const std::string& key, const std::string& id, const std::string& packet) {
     writer_->stage({"edge", key}, id, packet, [this, id] { journal_.add(id + " staged"); });

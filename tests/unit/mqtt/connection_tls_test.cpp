@@ -1,4 +1,5 @@
 // Connection with TLS: what the library gets, and new material while it connects, is up, or waits.
+#include "mqtt/tls/material.hpp"
 #include "unit/mqtt/connection_fixture.hpp"
 
 namespace triggerd::mqtt {

@@ -56,7 +56,7 @@ class FakeClient final : public Client {
     asked_.disconnects.push_back(attempt);
     return {};
   }
-  bool pause_reading() override { return false; }
+  void pause_reading() override {}
   void resume_reading() override {}
   void flush_acknowledgements() override {}
   Result<> publish(const PublishRequest& request, PublishDone done) override {

@@ -14,11 +14,17 @@
 #include <utility>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "base/log.hpp"
 #include "plugin/work.hpp"
 #include "support/eventually.hpp"
 
 namespace triggerd::plugin {
+
+// Until when a test waits for what is sure to come.
+inline Monotonic soon() {
+  return std::chrono::steady_clock::now() + test::kPatience;
+}
 
 struct LogLine {
   LogLevel level = LogLevel::info;

@@ -11,10 +11,6 @@
 namespace triggerd::plugin {
 namespace {
 
-Monotonic soon() {
-  return std::chrono::steady_clock::now() + test::kPatience;
-}
-
 // What done callbacks said, in their order.
 struct Told {
   struct Call {

@@ -6,14 +6,10 @@
 #include <future>
 #include <thread>
 
-#include "support/eventually.hpp"
+#include "unit/plugin/fakes.hpp"
 
 namespace triggerd::plugin {
 namespace {
-
-Monotonic soon() {
-  return std::chrono::steady_clock::now() + test::kPatience;
-}
 
 std::string own_name() {
   char name[16] = "";

@@ -24,9 +24,6 @@ namespace {
 Monotonic now() {
   return std::chrono::steady_clock::now();
 }
-Monotonic soon() {
-  return now() + test::kPatience;
-}
 
 // A service whose handle is this test's.
 using Handle = std::function<std::int32_t(const trigger_message&, trigger_result&)>;

@@ -67,7 +67,7 @@ TEST(EventHubTest, TheEndWakesListeners) {
 }
 
 TEST(EventLogTest, AChangeOfStateIsAnEventAndALineOfAMessageIsNone) {
-  test::CaptureLog lines;
+  triggerd::test::CaptureLog lines;
   EventHub hub;
   EventLog log(lines, hub);
   log.info("trigger.running", {{"trigger", "early"}}, "nobody listens");

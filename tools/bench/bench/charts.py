@@ -8,7 +8,6 @@ COLOURS = {
     'mosquitto': '#3b6fb6', 'paho': '#d9822b', 'mqttjs': '#a8479a', 'node-red': '#c23b3b',
     'mosquitto_sub': '#7a7a7a', 'triggerd-durable-disk': OURS, 'triggerd-durable-process':
     '#2f9e8a', 'triggerd-finished': '#67b99a', 'triggerd-received': '#a3d5bd',
-    'triggerd-unwired': '#b9a44c',
 }
 INK = '#24292f'
 
@@ -103,8 +102,8 @@ def _times(value):
 
 # ---- Latency curves
 
-# The rest is in the table: ten curves are not read.
-NOT_DRAWN = ('triggerd-durable-process', 'triggerd-unwired')
+# The rest is in the table: nine curves are not read.
+NOT_DRAWN = ('triggerd-durable-process',)
 PERCENTILES = (('50 %', 'p50'), ('90 %', 'p90'), ('99 %', 'p99'), ('99.9 %', 'p999'))
 
 

@@ -19,8 +19,8 @@ def _run(command, cwd, what):
                                 + '\n'.join(done.stdout.splitlines()[-20:]))
 
 
-TARGETS = ('triggerd', 'triggerd_unwired', 'bench', 'bench_broker', 'bench_discard',
-           'bench_mosquitto', 'bench_paho', 'bench_publish')
+TARGETS = ('triggerd', 'bench', 'bench_broker', 'bench_discard', 'bench_mosquitto', 'bench_paho',
+           'bench_publish')
 
 
 def packages(root):
@@ -28,8 +28,7 @@ def packages(root):
 
 
 def build(root, folder):
-    _run(['cmake', '-S', root, '-B', folder, '-G', 'Ninja', '-DCMAKE_BUILD_TYPE=RelWithDebInfo',
-          '-DTRIGGERD_WERROR=ON'], root, f'configuring {folder}')
+    _run(['cmake', '--preset', 'release', '-B', folder], root, f'configuring {folder}')
     _run(['ninja', '-C', folder, *TARGETS], root, f'building in {folder}')
 
 
@@ -52,8 +51,7 @@ def node_modules(paths):
 
 def missing(paths):
     """Programs of the build that are not there."""
-    files = [paths.build / 'bin/triggerd', paths.build / 'tests/bin/triggerd-unwired',
-             paths.programs / 'bench.so',
+    files = [paths.build / 'bin/triggerd', paths.programs / 'bench.so',
              *(paths.programs / f'bench-{name}'
                for name in ('broker', 'discard', 'mosquitto', 'paho', 'publish'))]
     return [file for file in files if not os.path.isfile(file)]

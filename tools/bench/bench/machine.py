@@ -70,7 +70,7 @@ def versions(source, contenders):
     found = {
         'triggerd': commit or 'of a tree without git',
         'compiler': _output('c++', '--version').partition('\n')[0],
-        'build': 'CMAKE_BUILD_TYPE=RelWithDebInfo',
+        'build': 'CMAKE_BUILD_TYPE=Release',
         'Paho in triggerd': package_version('libpaho-mqtt-dev'),
         'SQLite': package_version('libsqlite3-0'),
         'OpenSSL': package_version('libssl3'),

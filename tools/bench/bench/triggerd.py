@@ -123,7 +123,4 @@ def modes(paths):
         mode('durable-process', 'durable, sync process', DURABLE, 'durable', 'process'),
         mode('finished', 'finished', HANDLED, 'finished'),
         mode('received', 'received', AT_ONCE, 'received'),
-        # Paho as it is packaged, not wired: what a machine without its static archive gets.
-        Triggerd('triggerd-unwired', 'triggerd not wired, durable, sync disk', DURABLE,
-                 paths.build / 'tests/bin/triggerd-unwired', paths.programs, 'durable', 'disk'),
     ]

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
+#include <nlohmann/json.hpp>
+
 #include "base/text.hpp"
 #include "command_line.hpp"
 
@@ -57,6 +59,26 @@ Result<Json> Api::read(const Answer& answer) const {
                   where, answer.status,
                   answer.body.empty() ? "" : ": " + shortened(answer.body, 80)),
       kFailed});
+}
+
+Result<Json> Api::get(const std::string& path) const {
+  return ask("GET", path, nullptr);
+}
+
+Result<Json> Api::post(const std::string& path) const {
+  return ask("POST", path, nullptr);
+}
+
+Result<Json> Api::post(const std::string& path, const Json& body) const {
+  return ask("POST", path, body);
+}
+
+Result<Json> Api::put(const std::string& path, const Json& body) const {
+  return ask("PUT", path, body);
+}
+
+Result<Json> Api::remove(const std::string& path) const {
+  return ask("DELETE", path, nullptr);
 }
 
 Result<Json> Api::ask(const std::string& method, const std::string& path, const Json& body) const {

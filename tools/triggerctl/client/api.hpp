@@ -1,9 +1,12 @@
 // The API of docs/openapi.yaml, as JSON in and out.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <stop_token>
 #include <string>
+#include <utility>
 
 #include "base/result.hpp"
 #include "client/http.hpp"
@@ -20,14 +23,11 @@ class Api {
   const Endpoint& endpoint() const { return http_.endpoint(); }
 
   // `path` is what stands behind /api/v1. An empty object where the answer has no body.
-  Result<Json> get(const std::string& path) const { return ask("GET", path, nullptr); }
-  Result<Json> post(const std::string& path, const Json& body = nullptr) const {
-    return ask("POST", path, body);
-  }
-  Result<Json> put(const std::string& path, const Json& body) const {
-    return ask("PUT", path, body);
-  }
-  Result<Json> remove(const std::string& path) const { return ask("DELETE", path, nullptr); }
+  Result<Json> get(const std::string& path) const;
+  Result<Json> post(const std::string& path) const;
+  Result<Json> post(const std::string& path, const Json& body) const;
+  Result<Json> put(const std::string& path, const Json& body) const;
+  Result<Json> remove(const std::string& path) const;
 
   // Until `on_event` says false or `stop` is asked for. It is an error when the stream ends before.
   Result<> events(const std::string& path, const std::function<bool(const Json&)>& on_event,

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "client/api.hpp"
 #include "live/definition.hpp"
@@ -33,7 +34,7 @@ void print_alias(const Json& alias) {
 }  // namespace
 
 void add_alias_verbs(CommandLine& line) {
-  CLI::App& group = line.group("alias", "connection aliases: see, define and test them");
+  Command group = line.group("alias", "connection aliases: see, define and test them");
   add_list_and_show(
       line, group, Kind::alias, [](const Json& all) { return aliases_text(all); }, print_alias);
   add_changes(line, group, Kind::alias);
@@ -42,10 +43,10 @@ void add_alias_verbs(CommandLine& line) {
              "disconnect it and its triggers, over restarts; sessions stay at the server",
              "disabled");
   const auto name = std::make_shared<std::string>();
-  CLI::App& test = line.live_verb(
-      group, "test", "connect once, with a client id of its own, and say how that went",
-      [name](const Api& api) { return test_alias(api, *name); });
-  test.add_option("NAME", *name, "the alias")->required();
+  Command test = line.live_verb(group, "test",
+                                "connect once, with a client id of its own, and say how that went",
+                                [name](const Api& api) { return test_alias(api, *name); });
+  test.option("NAME", *name, "the alias").required();
 }
 
 }  // namespace triggerctl

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <iostream>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "base/file.hpp"
 #include "base/text.hpp"
@@ -33,7 +34,7 @@ struct EditOptions {
   std::string topic;
   std::string payload;
   std::string file;
-  CLI::Option* payload_option = nullptr;
+  Option payload_option;
 };
 struct ExportOptions {
   DeadLetterFilter filter;
@@ -184,7 +185,7 @@ Result<int> edit(const Api& api, const EditOptions& options) {
     const auto bytes = triggerd::read_file(options.file, 1 << 20);
     if (!bytes) return tl::make_unexpected(Error{"--file: " + bytes.error().message, kUsage});
     add_payload(change, *bytes);
-  } else if (options.payload_option->count() > 0) {
+  } else if (options.payload_option.given()) {
     add_payload(change, options.payload);
   } else if (change.empty()) {
     const auto payload = edited_payload(api, options.number);
@@ -241,28 +242,28 @@ Result<int> export_all(const Api& api, const ExportOptions& options) {
   return kDone;
 }
 
-void add_filter(CLI::App& verb, DeadLetterFilter& filter) {
-  verb.add_option("--trigger", filter.trigger, "only of this trigger");
-  verb.add_option("--since", filter.since,
-                  "that died not longer ago than this (1h), or not before this time");
-  verb.add_option("--until", filter.until, "that died longer ago than this, or before this time");
+void add_filter(Command verb, DeadLetterFilter& filter) {
+  verb.option("--trigger", filter.trigger, "only of this trigger");
+  verb.option("--since", filter.since,
+              "that died not longer ago than this (1h), or not before this time");
+  verb.option("--until", filter.until, "that died longer ago than this, or before this time");
 }
 
-void add_many(CommandLine& line, CLI::App& group, const char* verb, const char* done,
+void add_many(CommandLine& line, Command group, const char* verb, const char* done,
               const char* description) {
   const auto options = std::make_shared<ManyOptions>();
-  CLI::App& made = line.live_verb(group, verb, description, [options, verb, done](const Api& api) {
+  Command made = line.live_verb(group, verb, description, [options, verb, done](const Api& api) {
     return do_with(api, *options, verb, done);
   });
-  made.add_option("NUMBER", options->numbers, "which, as list shows it; or:");
+  made.option("NUMBER", options->numbers, "which, as list shows it; or:");
   add_filter(made, options->filter);
-  made.add_flag("--all", options->filter.all, "all of them");
+  made.flag("--all", options->filter.all, "all of them");
 }
 
 }  // namespace
 
 void add_dead_letter_verbs(CommandLine& line) {
-  CLI::App& group = line.group(
+  Command group = line.group(
       "dead-letters", "messages that were rejected or ran out of attempts: see and replay them");
 
   struct ListOptions {
@@ -270,42 +271,40 @@ void add_dead_letter_verbs(CommandLine& line) {
     std::uint64_t limit = 50;
   };
   const auto listed = std::make_shared<ListOptions>();
-  CLI::App& listing = line.live_verb(group, "list", "the newest first", [listed](const Api& api) {
+  Command listing = line.live_verb(group, "list", "the newest first", [listed](const Api& api) {
     return list(api, listed->filter, listed->limit);
   });
   add_filter(listing, listed->filter);
-  listing.add_option("--limit", listed->limit, "at most so many")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
+  listing.option("--limit", listed->limit, "at most so many").range(1, 1000).show_default();
 
   const auto shown = std::make_shared<ShowOptions>();
-  CLI::App& showing = line.live_verb(group, "show", "one, with its payload in hex and as text",
-                                     [shown](const Api& api) { return show(api, *shown); });
-  showing.add_option("NUMBER", shown->number, "which, as list shows it")->required();
-  showing.add_flag("--raw", shown->raw, "its payload as it is, and nothing else");
+  Command showing = line.live_verb(group, "show", "one, with its payload in hex and as text",
+                                   [shown](const Api& api) { return show(api, *shown); });
+  showing.option("NUMBER", shown->number, "which, as list shows it").required();
+  showing.flag("--raw", shown->raw, "its payload as it is, and nothing else");
 
   add_many(line, group, "replay", "replayed",
            "give them to their triggers again, the oldest first");
 
   const auto edited = std::make_shared<EditOptions>();
-  CLI::App& editing = line.live_verb(
+  Command editing = line.live_verb(
       group, "edit", "another payload or topic for one; without options, its payload in $EDITOR",
       [edited](const Api& api) { return edit(api, *edited); });
-  editing.add_option("NUMBER", edited->number, "which, as list shows it")->required();
-  editing.add_option("--topic", edited->topic, "its new topic");
-  edited->payload_option = editing.add_option("--payload", edited->payload, "its new payload");
-  editing.add_option("--file", edited->file, "a file that is its new payload")
-      ->excludes(edited->payload_option);
+  editing.option("NUMBER", edited->number, "which, as list shows it").required();
+  editing.option("--topic", edited->topic, "its new topic");
+  edited->payload_option = editing.option("--payload", edited->payload, "its new payload");
+  editing.option("--file", edited->file, "a file that is its new payload")
+      .excludes(edited->payload_option);
 
   add_many(line, group, "drop", "dropped", "forget them");
 
   const auto exported = std::make_shared<ExportOptions>();
-  CLI::App& exporting =
+  Command exporting =
       line.live_verb(group, "export", "all with their payloads, as one JSON object a line",
                      [exported](const Api& api) { return export_all(api, *exported); });
   add_filter(exporting, exported->filter);
-  exporting.add_option("-o,--output", exported->output, "the file; - is standard output")
-      ->capture_default_str();
+  exporting.option("-o,--output", exported->output, "the file; - is standard output")
+      .show_default();
 }
 
 }  // namespace triggerctl

@@ -7,6 +7,7 @@
 #include <array>
 #include <iostream>
 #include <iterator>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "base/file.hpp"
@@ -163,23 +164,23 @@ std::string path_of(Kind kind, const std::string& name) {
   return path_of(kind) + "/" + triggerd::percent_encoded(name);
 }
 
-void add_definition_options(CLI::App& verb, DefinitionOptions& options, bool may_unset) {
-  verb.add_option("NAME", options.name, "its name")->required();
-  auto* const set =
-      verb.add_option("--set", options.set,
-                      "KEY=VALUE, one of the keys of triggers.toml, such as retry.interval=5s; may "
-                      "be given many times")
-          ->allow_extra_args(false);
+void add_definition_options(Command verb, DefinitionOptions& options, bool may_unset) {
+  verb.option("NAME", options.name, "its name").required();
+  const Option set =
+      verb.option("--set", options.set,
+                  "KEY=VALUE, one of the keys of triggers.toml, such as retry.interval=5s; may "
+                  "be given many times")
+          .one_value();
   if (may_unset) {
-    verb.add_option("--unset", options.unset,
-                    "KEY that is to have its default again; may be given many times")
-        ->allow_extra_args(false);
+    verb.option("--unset", options.unset,
+                "KEY that is to have its default again; may be given many times")
+        .one_value();
   }
-  verb.add_option("--file", options.file,
-                  "a file with all of it, as in triggers.toml; - is standard input. Without this "
-                  "and --set, $VISUAL or $EDITOR is opened")
-      ->excludes(set);
-  verb.add_flag("--check", options.check, "only say whether it could be done");
+  verb.option("--file", options.file,
+              "a file with all of it, as in triggers.toml; - is standard input. Without this "
+              "and --set, $VISUAL or $EDITOR is opened")
+      .excludes(set);
+  verb.flag("--check", options.check, "only say whether it could be done");
 }
 
 Result<Json> definition_from_toml(Kind kind, const std::string& name, std::string_view toml,

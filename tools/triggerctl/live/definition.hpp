@@ -21,7 +21,7 @@ struct DefinitionOptions {
   std::string file;
   bool check = false;
 };
-void add_definition_options(CLI::App& verb, DefinitionOptions& options, bool may_unset);
+void add_definition_options(Command verb, DefinitionOptions& options, bool may_unset);
 
 // `create` and `edit`, whole.
 Result<int> create(const Api& api, Kind kind, const DefinitionOptions& options);

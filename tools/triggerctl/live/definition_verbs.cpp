@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "live/report_view.hpp"
 #include "live/status_view.hpp"
@@ -29,7 +30,7 @@ Result<int> remove(const Api& api, Kind kind, const std::string& name) {
 
 }  // namespace
 
-void add_list_and_show(CommandLine& line, CLI::App& group, Kind kind,
+void add_list_and_show(CommandLine& line, Command group, Kind kind,
                        std::function<std::string(const Json&)> text,
                        std::function<void(const Json&)> print) {
   const std::string many = kind == Kind::alias ? "aliases" : "triggers";
@@ -48,7 +49,7 @@ void add_list_and_show(CommandLine& line, CLI::App& group, Kind kind,
                    return kDone;
                  });
   const auto name = std::make_shared<std::string>();
-  CLI::App& show =
+  Command show =
       line.live_verb(group, "show", fmt::format("one {}, with its definition", word(kind)),
                      [kind, name, print = std::move(print)](const Api& api) -> Result<int> {
                        const auto shown = api.get(path_of(kind, *name));
@@ -61,10 +62,10 @@ void add_list_and_show(CommandLine& line, CLI::App& group, Kind kind,
                        }
                        return kDone;
                      });
-  show.add_option("NAME", *name, fmt::format("the {}", word(kind)))->required();
+  show.option("NAME", *name, fmt::format("the {}", word(kind))).required();
 }
 
-void add_changes(CommandLine& line, CLI::App& group, Kind kind) {
+void add_changes(CommandLine& line, Command group, Kind kind) {
   const auto created = std::make_shared<DefinitionOptions>();
   add_definition_options(
       line.live_verb(
@@ -78,20 +79,20 @@ void add_changes(CommandLine& line, CLI::App& group, Kind kind) {
                      [kind, edited](const Api& api) { return edit(api, kind, *edited); }),
       *edited, true);
   const auto name = std::make_shared<std::string>();
-  CLI::App& gone =
+  Command gone =
       line.live_verb(group, "delete", fmt::format("forget one {} of the managed file", word(kind)),
                      [kind, name](const Api& api) { return remove(api, kind, *name); });
-  gone.add_option("NAME", *name, fmt::format("the {}", word(kind)))->required();
+  gone.option("NAME", *name, fmt::format("the {}", word(kind))).required();
 }
 
-void add_switch(CommandLine& line, CLI::App& group, Kind kind, const std::string& verb,
+void add_switch(CommandLine& line, Command group, Kind kind, const std::string& verb,
                 const std::string& description, const std::string& done) {
   struct Options {
     std::string name;
     std::string reason;
   };
   const auto options = std::make_shared<Options>();
-  CLI::App& made = line.live_verb(
+  Command made = line.live_verb(
       group, verb, description, [kind, verb, done, options](const Api& api) -> Result<int> {
         Json body = nullptr;
         if (!options->reason.empty()) body = {{"reason", options->reason}};
@@ -105,9 +106,9 @@ void add_switch(CommandLine& line, CLI::App& group, Kind kind, const std::string
         }
         return kDone;
       });
-  made.add_option("NAME", options->name, fmt::format("the {}", word(kind)))->required();
+  made.option("NAME", options->name, fmt::format("the {}", word(kind))).required();
   if (verb == "disable" || verb == "suspend") {
-    made.add_option("--reason", options->reason, "why, for whoever looks at it later");
+    made.option("--reason", options->reason, "why, for whoever looks at it later");
   }
 }
 

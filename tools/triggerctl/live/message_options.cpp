@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 #include "base/file.hpp"
 
 namespace triggerctl {
@@ -12,20 +14,20 @@ constexpr std::size_t kLargestPayload = 700 << 10;
 
 }  // namespace
 
-void add_message_options(CLI::App& verb, MessageOptions& options) {
-  verb.add_option("--topic", options.topic, "its topic")->required();
-  options.payload_option = verb.add_option("--payload", options.payload, "its payload");
-  verb.add_option("--file", options.file, "a file that is its payload")
-      ->excludes(options.payload_option);
-  verb.add_option("--qos", options.qos, "its QoS")->check(CLI::Range(0, 2))->capture_default_str();
-  verb.add_flag("--retain", options.retain, "it is retained");
-  verb.add_option("--property", options.properties,
-                  "NAME=VALUE, a user property of MQTT 5; may be given many times")
-      ->allow_extra_args(false);
+void add_message_options(Command verb, MessageOptions& options) {
+  verb.option("--topic", options.topic, "its topic").required();
+  options.payload_option = verb.option("--payload", options.payload, "its payload");
+  verb.option("--file", options.file, "a file that is its payload")
+      .excludes(options.payload_option);
+  verb.option("--qos", options.qos, "its QoS").range(0, 2).show_default();
+  verb.flag("--retain", options.retain, "it is retained");
+  verb.option("--property", options.properties,
+              "NAME=VALUE, a user property of MQTT 5; may be given many times")
+      .one_value();
 }
 
 bool names_payload(const MessageOptions& options) {
-  return !options.file.empty() || options.payload_option->count() > 0;
+  return !options.file.empty() || options.payload_option.given();
 }
 
 Result<Json> message_from(const MessageOptions& options) {
@@ -36,7 +38,7 @@ Result<Json> message_from(const MessageOptions& options) {
       return tl::make_unexpected(triggerd::Error{"--file: " + bytes.error().message, kUsage});
     }
     add_payload(message, *bytes);
-  } else if (options.payload_option->count() > 0) {
+  } else if (options.payload_option.given()) {
     add_payload(message, options.payload);
   }
   for (const std::string& property : options.properties) {

@@ -17,10 +17,10 @@ struct MessageOptions {
   std::uint32_t qos = 1;
   bool retain = false;
   std::vector<std::string> properties;
-  CLI::Option* payload_option = nullptr;  // whose count tells "" from nothing
+  Option payload_option;  // tells "" from nothing
 };
 
-void add_message_options(CLI::App& verb, MessageOptions& options);
+void add_message_options(Command verb, MessageOptions& options);
 
 // Whether the payload is on the command line, as text or as a file.
 bool names_payload(const MessageOptions& options);

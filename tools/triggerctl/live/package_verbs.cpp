@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
 #include "client/api.hpp"
@@ -160,18 +161,18 @@ int pack(const std::string& folder, const std::string& archive) {
   return kDone;
 }
 
-void add_change(CommandLine& line, CLI::App& group, const std::string& verb,
+void add_change(CommandLine& line, Command group, const std::string& verb,
                 const std::string& description) {
   const auto name = std::make_shared<std::string>();
-  CLI::App& made = line.live_verb(
-      group, verb, description, [verb, name](const Api& api) { return change(api, verb, *name); });
-  made.add_option("NAME", *name, "the package")->required();
+  Command made = line.live_verb(group, verb, description,
+                                [verb, name](const Api& api) { return change(api, verb, *name); });
+  made.option("NAME", *name, "the package").required();
 }
 
 }  // namespace
 
 void add_package_verbs(CommandLine& line) {
-  CLI::App& group = line.group("package", "packages: aliases, triggers and plugins in one folder");
+  Command group = line.group("package", "packages: aliases, triggers and plugins in one folder");
   line.live_verb(group, "list", "packages, their versions and states", list_packages);
   add_change(line, group, "enable", "let a package run");
   add_change(line, group, "disable", "keep a package from running; sessions stay at the servers");
@@ -181,24 +182,23 @@ void add_package_verbs(CommandLine& line) {
     std::string archive;
   };
   const auto packing = std::make_shared<PackOptions>();
-  CLI::App& packed = line.verb(group, "pack", "make an archive of a package's folder",
-                               [packing] { return pack(packing->folder, packing->archive); });
-  packed.add_option("DIR", packing->folder, "the package's folder")->required();
-  packed.add_option("-o,--output", packing->archive, "the archive: FILE.tar.zst or FILE.tar.gz")
-      ->required();
+  Command packed = line.verb(group, "pack", "make an archive of a package's folder",
+                             [packing] { return pack(packing->folder, packing->archive); });
+  packed.option("DIR", packing->folder, "the package's folder").required();
+  packed.option("-o,--output", packing->archive, "the archive: FILE.tar.zst or FILE.tar.gz")
+      .required();
 
   const auto options = std::make_shared<InstallOptions>();
-  CLI::App& installed =
+  Command installed =
       line.live_verb(group, "install",
                      "install an archive that is on the same machine as triggerd, or upgrade to it",
                      [options](const Api& api) { return install(api, *options); });
-  installed.add_option("FILE", options->archive, "the archive")->required();
-  installed.add_option("--values", options->values_file,
-                       "a TOML file with hosts, client ids and logins for its aliases");
-  installed
-      .add_option("--set", options->set, "ALIAS.KEY=VALUE, one of these; may be given many times")
-      ->allow_extra_args(false);
-  installed.add_flag("--downgrade", options->downgrade, "replace a newer version too");
+  installed.option("FILE", options->archive, "the archive").required();
+  installed.option("--values", options->values_file,
+                   "a TOML file with hosts, client ids and logins for its aliases");
+  installed.option("--set", options->set, "ALIAS.KEY=VALUE, one of these; may be given many times")
+      .one_value();
+  installed.flag("--downgrade", options->downgrade, "replace a newer version too");
 
   add_change(line, group, "remove", "remove a package, its local values too");
 }

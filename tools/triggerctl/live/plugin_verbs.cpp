@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
 #include "client/api.hpp"
@@ -51,17 +52,17 @@ Result<int> reload_plugin(const Api& api, const ReloadOptions& options) {
 }  // namespace
 
 void add_live_plugin_verbs(CommandLine& line) {
-  CLI::App& group = line.group("plugin", "plugins: make, probe and try them, and reload them");
+  Command group = line.group("plugin", "plugins: make, probe and try them, and reload them");
   line.live_verb(group, "list", "plugins that are loaded, their generations and services",
                  list_plugins);
   const auto options = std::make_shared<ReloadOptions>();
-  CLI::App& reload =
+  Command reload =
       line.live_verb(group, "reload",
                      "put a plugin's file, as it is now, in service; the old one stays if it fails",
                      [options](const Api& api) { return reload_plugin(api, *options); });
-  reload.add_option("NAME", options->name, "the plugin, with PACKAGE/ in front where it is of one")
-      ->required();
-  reload.add_flag("--force", options->force, "even where the file is what is loaded");
+  reload.option("NAME", options->name, "the plugin, with PACKAGE/ in front where it is of one")
+      .required();
+  reload.flag("--force", options->force, "even where the file is what is loaded");
 }
 
 }  // namespace triggerctl

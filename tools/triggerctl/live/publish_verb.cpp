@@ -3,6 +3,7 @@
 
 #include <iostream>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "client/api.hpp"
 #include "live/live_verbs.hpp"
@@ -74,11 +75,11 @@ Result<int> publish(const Api& api, const PublishOptions& options) {
 
 void add_publish_verb(CommandLine& line) {
   const auto options = std::make_shared<PublishOptions>();
-  CLI::App& verb = line.live_verb(
-      line.app(), "publish",
+  Command verb = line.live_verb(
+      line.root(), "publish",
       "publish a message on an alias; without a payload each line of standard input is one",
       [options](const Api& api) { return publish(api, *options); });
-  verb.add_option("--alias", options->alias, "the alias")->required();
+  verb.option("--alias", options->alias, "the alias").required();
   add_message_options(verb, options->message);
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "client/api.hpp"
 #include "live/event_view.hpp"
@@ -67,23 +68,23 @@ Result<int> reload(const Api& api) {
 
 void add_runtime_verbs(CommandLine& line) {
   const auto topic = std::make_shared<std::string>();
-  CLI::App& matching = line.live_verb(line.app(), "match",
-                                      "which triggers would get a message, and why not the others",
-                                      [topic](const Api& api) { return match(api, *topic); });
-  matching.add_option("TOPIC", *topic, "the message's topic")->required();
+  Command matching = line.live_verb(line.root(), "match",
+                                    "which triggers would get a message, and why not the others",
+                                    [topic](const Api& api) { return match(api, *topic); });
+  matching.option("TOPIC", *topic, "the message's topic").required();
 
   const auto options = std::make_shared<TailOptions>();
-  CLI::App& tailing = line.live_verb(line.app(), "tail",
-                                     "messages, verdicts and changes as they happen, until Ctrl-C",
-                                     [options](const Api& api) { return tail(api, *options); });
-  tailing.add_option("--trigger", options->trigger, "only of this trigger");
-  tailing.add_option("--kind", options->kinds,
-                     "only these, with commas between: message, dead_letter, trigger, alias, "
-                     "connection, plugin, package, runtime, inbox");
-  tailing.add_option("--count", options->count, "end after so many");
+  Command tailing = line.live_verb(line.root(), "tail",
+                                   "messages, verdicts and changes as they happen, until Ctrl-C",
+                                   [options](const Api& api) { return tail(api, *options); });
+  tailing.option("--trigger", options->trigger, "only of this trigger");
+  tailing.option("--kind", options->kinds,
+                 "only these, with commas between: message, dead_letter, trigger, alias, "
+                 "connection, plugin, package, runtime, inbox");
+  tailing.option("--count", options->count, "end after so many");
 
   line.live_verb(
-      line.app(), "reload",
+      line.root(), "reload",
       "read the configuration again, as SIGHUP does: all of it is valid and what differs "
       "is applied, or nothing changes",
       reload);

@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <thread>
 
@@ -142,14 +143,13 @@ Result<int> show_status(const Api& api, const StatusOptions& options) {
 
 void add_status_verbs(CommandLine& line) {
   const auto options = std::make_shared<StatusOptions>();
-  CLI::App& verb = line.live_verb(line.app(), "status",
-                                  "what is connected, what runs and why not, on one screen",
-                                  [options](const Api& api) { return show_status(api, *options); });
-  verb.add_flag("--watch", options->watch,
-                "again and again, with rates and what happens, until q or Ctrl-C");
-  verb.add_option("--interval", options->interval, "how often, with --watch")
-      ->capture_default_str();
-  verb.add_option("--count", options->count, "end after so many, with --watch");
+  Command verb = line.live_verb(line.root(), "status",
+                                "what is connected, what runs and why not, on one screen",
+                                [options](const Api& api) { return show_status(api, *options); });
+  verb.flag("--watch", options->watch,
+            "again and again, with rates and what happens, until q or Ctrl-C");
+  verb.option("--interval", options->interval, "how often, with --watch").show_default();
+  verb.option("--count", options->count, "end after so many, with --watch");
 }
 
 }  // namespace triggerctl

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "client/api.hpp"
 #include "live/definition.hpp"
@@ -71,7 +72,7 @@ void print_trigger(const Json& trigger) {
 }  // namespace
 
 void add_trigger_verbs(CommandLine& line) {
-  CLI::App& group = line.group("trigger", "triggers: see, define, run and test them");
+  Command group = line.group("trigger", "triggers: see, define, run and test them");
   add_list_and_show(
       line, group, Kind::trigger, [](const Json& all) { return triggers_text(all); },
       print_trigger);
@@ -83,11 +84,11 @@ void add_trigger_verbs(CommandLine& line) {
              "stop it until it is resumed; its session stays at the server", "suspended");
   add_switch(line, group, Kind::trigger, "resume", "go on after a suspension", "resumed");
   const auto options = std::make_shared<TestOptions>();
-  CLI::App& test = line.live_verb(
+  Command test = line.live_verb(
       group, "test",
       "call its service with a message, once, and say the verdict; what it publishes is only shown",
       [options](const Api& api) { return test_trigger(api, *options); });
-  test.add_option("NAME", options->name, "the trigger")->required();
+  test.option("NAME", options->name, "the trigger").required();
   add_message_options(test, options->message);
 }
 

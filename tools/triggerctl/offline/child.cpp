@@ -16,6 +16,7 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/file.hpp"
@@ -103,6 +104,10 @@ void Events::send(const Json& event) {
     if (put <= 0) return;
     left.remove_prefix(static_cast<std::size_t>(put));
   }
+}
+
+void Events::stage(const std::string& words) {
+  send({{"event", "stage"}, {"stage", words}});
 }
 
 Result<ChildEnd> run_in_child(const std::function<int(Events&)>& body,

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "base/clock.hpp"
 #include "base/mutex.hpp"
@@ -22,7 +23,7 @@ class Events {
   // `event` has a member "event", its kind.
   void send(const Json& event);
   // What is called next, in words for "... crashed in ITS CONSTRUCTOR".
-  void stage(const std::string& words) { send({{"event", "stage"}, {"stage", words}}); }
+  void stage(const std::string& words);
 
  private:
   triggerd::Mutex mutex_;

@@ -4,6 +4,7 @@
 #include <trigger/mqtt5.h>
 
 #include <chrono>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/text.hpp"
@@ -13,7 +14,6 @@ namespace triggerctl {
 namespace {
 
 using triggerd::MutexLock;
-using triggerd::plugin::Answer;
 
 trigger_str str(const std::string& text) {
   return {text.c_str(), text.size()};
@@ -153,7 +153,7 @@ bool OfflineHost::quiet() {
   return !in_service_;
 }
 
-std::int32_t OfflineHost::complete(std::uint64_t token, Answer answer) {
+std::int32_t OfflineHost::complete(std::uint64_t token, triggerd::plugin::Answer answer) {
   const MutexLock lock(mutex_);
   if (token == 0 || token != token_ || verdict_) return TRIGGER_E_STALE;
   pending_ = true;
@@ -205,7 +205,7 @@ const trigger_message* OfflineHost::take(std::stop_token stop) {
   return &message_;
 }
 
-void OfflineHost::answered(const trigger_message&, Answer answer) {
+void OfflineHost::answered(const trigger_message&, triggerd::plugin::Answer answer) {
   const MutexLock lock(mutex_);
   in_service_ = false;
   if (answer.code == TRIGGER_PENDING) {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 #include "command_line.hpp"
 #include "offline/child.hpp"
 #include "offline/offline_run.hpp"

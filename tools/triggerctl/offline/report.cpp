@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
 #include "base/units.hpp"
@@ -68,20 +69,28 @@ std::string verdict_text(const Json& event) {
 
 }  // namespace
 
+RunReport::RunReport()
+    : document_(std::make_unique<Json>(Json{{"verdicts", Json::array()},
+                                            {"published", Json::array()},
+                                            {"log", Json::array()},
+                                            {"metrics", Json::object()}})) {}
+
+RunReport::~RunReport() = default;
+
 void RunReport::add(const Json& event) {
   const std::string kind = event.value("event", "");
   if (kind == "verdict") {
     code_ = std::max(code_, code_of(event.value("verdict", "")));
-    document_["verdicts"].push_back(without_kind(event));
+    (*document_)["verdicts"].push_back(without_kind(event));
   } else if (kind == "publish") {
-    document_["published"].push_back(without_kind(event));
+    (*document_)["published"].push_back(without_kind(event));
   } else if (kind == "log") {
-    document_["log"].push_back(without_kind(event));
+    (*document_)["log"].push_back(without_kind(event));
   } else if (kind == "metric") {
-    document_["metrics"][event.value("name", "")] = event.value("value", 0.0);
+    (*document_)["metrics"][event.value("name", "")] = event.value("value", 0.0);
   } else if (kind == "failed") {
     failed_ = true;
-    document_["error"] = event.value("message", "");
+    (*document_)["error"] = event.value("message", "");
   }
   if (!json_wanted()) print(event);
 }
@@ -115,16 +124,16 @@ std::string how_it_died(const ChildEnd& end, Millis silence) {
 
 int RunReport::finish(const ChildEnd& end, Millis silence) {
   std::string died = how_it_died(end, silence);
-  if (died.empty() && !failed_ && document_["verdicts"].empty()) {
+  if (died.empty() && !failed_ && (*document_)["verdicts"].empty()) {
     died = fmt::format("the plugin ended the process it was in, with exit code {}, in {}", end.code,
                        end.stage);
   }
   if (!died.empty()) {
-    document_["error"] = died;
-    if (!end.signal.empty()) document_["signal"] = end.signal;
+    (*document_)["error"] = died;
+    if (!end.signal.empty()) (*document_)["signal"] = end.signal;
     if (!json_wanted()) fail_with(died);
   }
-  if (json_wanted()) print_json(document_);
+  if (json_wanted()) print_json(*document_);
   if (!died.empty()) return end.silent ? kTimeout : kCrashed;
   return failed_ ? static_cast<int>(kFailed) : code_;
 }

@@ -1,6 +1,7 @@
 // What is said of a plugin that was tried: as it happens, or all of it in one JSON document.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "offline/child.hpp"
@@ -9,6 +10,11 @@ namespace triggerctl {
 
 class RunReport {
  public:
+  RunReport();
+  ~RunReport();
+  RunReport(const RunReport&) = delete;
+  RunReport& operator=(const RunReport&) = delete;
+
   void add(const Json& event);
   // Says how it ended, and what triggerctl is to exit with: of several verdicts the worst.
   int finish(const ChildEnd& end, Millis silence);
@@ -16,10 +22,7 @@ class RunReport {
  private:
   void print(const Json& event) const;
 
-  Json document_{{"verdicts", Json::array()},
-                 {"published", Json::array()},
-                 {"log", Json::array()},
-                 {"metrics", Json::object()}};
+  const std::unique_ptr<Json> document_;
   int code_ = 0;
   bool failed_ = false;
 };

@@ -86,7 +86,7 @@ def scenario(setting):
     if setting.profile != 'full':
         everybody = setting.named('triggerd-durable-disk', 'triggerd-finished', 'mosquitto',
                                   'paho', 'mqttjs')
-    few = setting.named('triggerd-durable-disk', 'triggerd-unwired', 'mosquitto', 'paho', 'mqttjs')
+    few = setting.named('triggerd-durable-disk', 'mosquitto', 'paho', 'mqttjs')
     latencies = [P50, P99, P999, P90, MAX, CPU, BEHIND, COUNT]
     cells = []
 

@@ -53,8 +53,8 @@ def measure(setting, contender, folder):
 
 
 def scenario(setting):
-    contenders = setting.named('triggerd-durable-disk', 'triggerd-unwired', 'mosquitto', 'paho',
-                               'mqttjs', 'node-red', 'mosquitto_sub')
+    contenders = setting.named('triggerd-durable-disk', 'mosquitto', 'paho', 'mqttjs', 'node-red',
+                               'mosquitto_sub')
     if setting.profile != 'full':
         contenders = setting.named('triggerd-durable-disk', 'mosquitto', 'paho')
     return Scenario('footprint', '5. Start, memory, size, end', ABOUT, [Cell(

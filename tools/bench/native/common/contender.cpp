@@ -3,13 +3,13 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
 
+#include "command_line/command.hpp"
 #include "common/stamp.hpp"
 
 namespace bench {
@@ -32,20 +32,20 @@ bool split_url(ContenderOptions& options) {
 
 ContenderOptions ContenderOptions::parse(int argc, char** argv, const std::string& about) {
   ContenderOptions options;
-  CLI::App app{about +
-               "\nSubscribes to bench/#, counts, and prints what it counted as one line of JSON "
-               "when it gets SIGTERM."};
-  app.add_option("--url", options.url, "tcp://HOST:PORT or ssl://HOST:PORT")->required();
-  app.add_option("--ca", options.ca, "file with the certificate to trust, PEM");
-  app.add_option("--qos", options.qos, "of the subscription")->check(CLI::Range(0, 2));
-  app.add_flag("--latency", options.latency, "reads the time at the front of each message");
-  app.add_option("--work-us", options.work_us, "sleeps so many microseconds for each message");
-  app.add_option("--client-id", options.client_id, "default: made up");
-  app.add_flag("--persistent", options.persistent, "the server keeps the session");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    std::exit(app.exit(error));  // NOLINT(concurrency-mt-unsafe): there are no threads yet
+  command_line::Program program(
+      about +
+      "\nSubscribes to bench/#, counts, and prints what it counted as one line of JSON "
+      "when it gets SIGTERM.");
+  command_line::Command root = program.root();
+  root.option("--url", options.url, "tcp://HOST:PORT or ssl://HOST:PORT").required();
+  root.option("--ca", options.ca, "file with the certificate to trust, PEM");
+  root.option("--qos", options.qos, "of the subscription").range(0, 2);
+  root.flag("--latency", options.latency, "reads the time at the front of each message");
+  root.option("--work-us", options.work_us, "sleeps so many microseconds for each message");
+  root.option("--client-id", options.client_id, "default: made up");
+  root.flag("--persistent", options.persistent, "the server keeps the session");
+  if (const auto exit = program.parse(argc, argv)) {
+    std::exit(exit->print());  // NOLINT(concurrency-mt-unsafe): there are no threads yet
   }
   if (!split_url(options)) {
     give_up("--url " + options.url + ": must be tcp://HOST:PORT or ssl://HOST:PORT");

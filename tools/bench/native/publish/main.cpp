@@ -4,13 +4,13 @@
 #include <fmt/core.h>
 #include <mosquitto.h>
 
-#include <CLI/CLI.hpp>
 #include <csignal>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "command_line/command.hpp"
 #include "common/contender.hpp"
 #include "common/gaps.hpp"
 #include "common/stamp.hpp"
@@ -50,22 +50,23 @@ Sum run_all(const PublishOptions& options) {
 int main(int argc, char** argv) {
   bench::PublishOptions options;
   std::string sparse;
-  CLI::App app{
+  command_line::Program program(
       "Publishes to bench/0, bench/1 and so on, one topic for each publisher, at a steady pace.\n"
-      "Each message carries the time at which it was sent. The last line is one object of JSON."};
-  app.add_option("--host", options.host, "of the server; default 127.0.0.1");
-  app.add_option("--port", options.port, "of the server")->required();
-  auto* rate = app.add_option("--rate", options.rate, "messages a second, of all publishers")
-                   ->check(CLI::PositiveNumber);
-  app.add_option("--publishers", options.publishers, "connections")->check(CLI::Range(1, 1000));
-  app.add_option("--seconds", options.seconds, "to publish for")->check(CLI::PositiveNumber);
-  app.add_option("--qos", options.qos, "of all messages")->check(CLI::Range(0, 2));
-  app.add_option("--payload", options.payload, "bytes")
-      ->check(CLI::Range(static_cast<int>(bench::kStampSize), 64 << 20));
-  app.add_option("--sparse", sparse, "MIN_MS:MAX_MS, random gaps of each publisher, not a rate")
-      ->excludes(rate);
-  app.add_option("--tls-ca", options.tls_ca, "file with the certificate to trust, PEM");
-  CLI11_PARSE(app, argc, argv);
+      "Each message carries the time at which it was sent. The last line is one object of JSON.");
+  command_line::Command root = program.root();
+  root.option("--host", options.host, "of the server; default 127.0.0.1");
+  root.option("--port", options.port, "of the server").required();
+  const command_line::Option rate =
+      root.option("--rate", options.rate, "messages a second, of all publishers").positive();
+  root.option("--publishers", options.publishers, "connections").range(1, 1000);
+  root.option("--seconds", options.seconds, "to publish for").positive();
+  root.option("--qos", options.qos, "of all messages").range(0, 2);
+  root.option("--payload", options.payload, "bytes")
+      .range(static_cast<int>(bench::kStampSize), 64 << 20);
+  root.option("--sparse", sparse, "MIN_MS:MAX_MS, random gaps of each publisher, not a rate")
+      .excludes(rate);
+  root.option("--tls-ca", options.tls_ca, "file with the certificate to trust, PEM");
+  if (const auto exit = program.parse(argc, argv)) return exit->print();
   if (!sparse.empty()) {
     options.sparse = bench::read_gaps(sparse);
     if (!options.sparse) {

@@ -5,9 +5,9 @@
 #include <utility>
 #include <vector>
 
-#include "command_docs/command_tree.hpp"
+#include "command_line/command_tree.hpp"
 
-namespace command_docs {
+namespace command_line {
 
 struct Page {
   std::string section;   // "1"
@@ -18,9 +18,9 @@ struct Page {
   std::vector<std::pair<std::string, std::string>> sections;
 };
 
-std::string man_page(const Command& program, const Page& page);
+std::string man_page(const CommandInfo& program, const Page& page);
 
 // What roff would take for its own, escaped: text as it stands.
 std::string roff(const std::string& text);
 
-}  // namespace command_docs
+}  // namespace command_line

@@ -1,11 +1,11 @@
-#include "command_docs/completion.hpp"
+#include "command_line/completion.hpp"
 
 #include <fmt/format.h>
 
 #include <map>
 #include <set>
 
-namespace command_docs {
+namespace command_line {
 namespace {
 
 std::string joined(const std::vector<std::string>& parts, const std::string& separator) {
@@ -15,19 +15,19 @@ std::string joined(const std::vector<std::string>& parts, const std::string& sep
 }
 
 // Options that stand with the program may stand behind every verb.
-std::vector<const Option*> options_at(const Command& program, const Command& command) {
-  std::vector<const Option*> all;
+std::vector<const OptionInfo*> options_at(const CommandInfo& program, const CommandInfo& command) {
+  std::vector<const OptionInfo*> all;
   std::set<std::string> seen;
-  for (const Command* from : {&command, &program}) {
-    for (const Option& option : from->options) {
+  for (const CommandInfo* from : {&command, &program}) {
+    for (const OptionInfo& option : from->options) {
       if (!option.positional && seen.insert(option.names.front()).second) all.push_back(&option);
     }
   }
   return all;
 }
 
-const Option* positional_of(const Command& command) {
-  for (const Option& option : command.options) {
+const OptionInfo* positional_of(const CommandInfo& command) {
+  for (const OptionInfo& option : command.options) {
     if (option.positional) return &option;
   }
   return nullptr;
@@ -72,11 +72,11 @@ std::string zsh_values(const std::string& program, const Values& values) {
 
 // The options that take a value, by what that may be. An option means the same wherever it stands.
 std::map<std::string, std::vector<std::string>> options_by_values(
-    const Command& program, const std::function<std::string(const Values&)>& text) {
+    const CommandInfo& program, const std::function<std::string(const Values&)>& text) {
   std::map<std::string, std::vector<std::string>> all;
   std::set<std::string> seen;
-  for_each(program, [&](const Command& command) {
-    for (const Option& option : command.options) {
+  for_each(program, [&](const CommandInfo& command) {
+    for (const OptionInfo& option : command.options) {
       if (option.positional || option.flag || !seen.insert(option.names.front()).second) continue;
       auto& names = all[text(option.values)];
       names.insert(names.end(), option.names.begin(), option.names.end());
@@ -85,9 +85,9 @@ std::map<std::string, std::vector<std::string>> options_by_values(
   return all;
 }
 
-std::string known_paths(const Command& program, const std::string& separator) {
+std::string known_paths(const CommandInfo& program, const std::string& separator) {
   std::string text;
-  for_each(program, [&](const Command& command) {
+  for_each(program, [&](const CommandInfo& command) {
     if (command.path.empty()) return;
     text += (text.empty() ? "" : separator) + shell_quoted(command.path);
   });
@@ -109,11 +109,11 @@ std::string shell_quoted(const std::string& text) {
   return out + "'";
 }
 
-std::string valued_options(const Command& program, const std::string& separator) {
+std::string valued_options(const CommandInfo& program, const std::string& separator) {
   std::vector<std::string> names;
   std::set<std::string> seen;
-  for_each(program, [&](const Command& command) {
-    for (const Option& option : command.options) {
+  for_each(program, [&](const CommandInfo& command) {
+    for (const OptionInfo& option : command.options) {
       if (option.positional || option.flag) continue;
       for (const std::string& name : option.names) {
         if (seen.insert(name).second) names.push_back(name);
@@ -123,7 +123,7 @@ std::string valued_options(const Command& program, const std::string& separator)
   return joined(names, separator);
 }
 
-std::string bash_completion(const Command& program) {
+std::string bash_completion(const CommandInfo& program) {
   const std::string& name = program.name;
   std::string out = fmt::format(
       "# bash completion of {0}, made by {0} itself.\n"
@@ -159,13 +159,13 @@ std::string bash_completion(const Command& program) {
     out += fmt::format("    {})\n      {}\n      return\n      ;;\n", joined(names, " | "), action);
   }
   out += "  esac\n  case $path in\n";
-  for_each(program, [&](const Command& command) {
+  for_each(program, [&](const CommandInfo& command) {
     std::vector<std::string> options;
-    for (const Option* option : options_at(program, command)) {
+    for (const OptionInfo* option : options_at(program, command)) {
       options.insert(options.end(), option->names.begin(), option->names.end());
     }
     std::vector<std::string> commands;
-    for (const Command& each : command.commands) commands.push_back(each.name);
+    for (const CommandInfo& each : command.commands) commands.push_back(each.name);
     out += fmt::format("    {})\n", shell_quoted(command.path));
     out += fmt::format(
         "      if [[ $cur == -* ]]; then\n"
@@ -173,7 +173,7 @@ std::string bash_completion(const Command& program) {
         "        return\n"
         "      fi\n",
         joined(options, " "));
-    const Option* const positional = positional_of(command);
+    const OptionInfo* const positional = positional_of(command);
     if (!commands.empty()) {
       out += fmt::format("      mapfile -t COMPREPLY < <(compgen -W '{}' -- \"$cur\")\n",
                          joined(commands, " "));
@@ -185,7 +185,7 @@ std::string bash_completion(const Command& program) {
   return out + fmt::format("  esac\n}}\ncomplete -o filenames -F _{0} {0}\n", name);
 }
 
-std::string zsh_completion(const Command& program) {
+std::string zsh_completion(const CommandInfo& program) {
   const std::string& name = program.name;
   std::string out = fmt::format(
       "#compdef {0}\n"
@@ -214,9 +214,9 @@ std::string zsh_completion(const Command& program) {
     out += fmt::format("    ({})\n      {}\n      return\n      ;;\n", joined(names, "|"), action);
   }
   out += "  esac\n  case $at in\n";
-  for_each(program, [&](const Command& command) {
+  for_each(program, [&](const CommandInfo& command) {
     out += fmt::format("    ({})\n      options=(\n", shell_quoted(command.path));
-    for (const Option* option : options_at(program, command)) {
+    for (const OptionInfo* option : options_at(program, command)) {
       for (const std::string& each : option->names) {
         out += fmt::format("        {}\n", zsh_described(each, option->description));
       }
@@ -224,12 +224,12 @@ std::string zsh_completion(const Command& program) {
     out += "      )\n";
     if (!command.commands.empty()) {
       out += "      commands=(\n";
-      for (const Command& each : command.commands) {
+      for (const CommandInfo& each : command.commands) {
         out += fmt::format("        {}\n", zsh_described(each.name, each.description));
       }
       out += "      )\n";
     }
-    const Option* const positional = positional_of(command);
+    const OptionInfo* const positional = positional_of(command);
     if (positional != nullptr && positional->values.kind != Values::Kind::any) {
       out += fmt::format(
           "      if [[ $words[CURRENT] != -* ]]; then\n"
@@ -253,4 +253,4 @@ std::string zsh_completion(const Command& program) {
                    name);
 }
 
-}  // namespace command_docs
+}  // namespace command_line

@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 
-#include "command_docs/completion.hpp"
+#include "command_line/completion.hpp"
 
-namespace command_docs {
+namespace command_line {
 namespace {
 
 std::string values_of(const std::string& program, const Values& values) {
@@ -24,10 +24,10 @@ std::string values_of(const std::string& program, const Values& values) {
 
 }  // namespace
 
-std::string fish_completion(const Command& program) {
+std::string fish_completion(const CommandInfo& program) {
   const std::string& name = program.name;
   std::string paths;
-  for_each(program, [&](const Command& command) {
+  for_each(program, [&](const CommandInfo& command) {
     if (!command.path.empty()) paths += " " + shell_quoted(command.path);
   });
   std::string out = fmt::format(
@@ -55,13 +55,13 @@ std::string fish_completion(const Command& program) {
       "\n"
       "complete -c {0} -f\n",
       name, valued_options(program, " "), paths);
-  for_each(program, [&](const Command& command) {
+  for_each(program, [&](const CommandInfo& command) {
     const std::string at =
         fmt::format("complete -c {} -n \"__{}_at {}\"", name, name, shell_quoted(command.path));
-    for (const Command& each : command.commands) {
+    for (const CommandInfo& each : command.commands) {
       out += fmt::format("{} -a {} -d {}\n", at, each.name, shell_quoted(each.description));
     }
-    for (const Option& option : command.options) {
+    for (const OptionInfo& option : command.options) {
       if (option.positional) {
         if (option.values.kind == Values::Kind::any) continue;
         out += at + values_of(name, option.values) + "\n";
@@ -79,4 +79,4 @@ std::string fish_completion(const Command& program) {
   return out;
 }
 
-}  // namespace command_docs
+}  // namespace command_line

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace command_docs {
+namespace command_line {
 
 // What stands below a .SH.
 std::string man_of_markdown(std::string_view markdown);
@@ -15,4 +15,4 @@ std::string man_page_of_markdown(std::string_view markdown, const std::string& n
                                  const std::string& section, const std::string& version,
                                  const std::string& one_line);
 
-}  // namespace command_docs
+}  // namespace command_line

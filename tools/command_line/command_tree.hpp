@@ -1,12 +1,13 @@
 // A command line as data: what completion scripts and manual pages are made of.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <string>
 #include <vector>
 
-namespace command_docs {
+#include "command_line/command.hpp"
+
+namespace command_line {
 
 // What may stand in an option's place.
 struct Values {
@@ -15,7 +16,7 @@ struct Values {
   std::string words = {};  // words: separated by spaces; names: of what, as the program calls it
 };
 
-struct Option {
+struct OptionInfo {
   std::vector<std::string> names;  // "--topic", "-o"; a positional has one without dashes
   std::string description;
   std::string default_text;  // empty: none worth saying
@@ -26,20 +27,20 @@ struct Option {
   Values values = {};
 };
 
-struct Command {
+struct CommandInfo {
   std::string path;  // "alias create"; the program's own is empty
   std::string name;
   std::string description;
-  std::vector<Option> options;  // hidden ones left out
-  std::vector<Command> commands;
+  std::vector<OptionInfo> options;  // hidden ones left out
+  std::vector<CommandInfo> commands;
 };
 
 // Says what may be the value of an option of the command with that path.
-using ValuesOf = std::function<Values(const std::string& path, const Option& option)>;
+using ValuesOf = std::function<Values(const std::string& path, const OptionInfo& option)>;
 
-Command tree_of(const CLI::App& app, const ValuesOf& values_of = {});
+CommandInfo tree_of(Command command, const ValuesOf& values_of = {});
 
 // The command itself, and all below it.
-void for_each(const Command& command, const std::function<void(const Command&)>& body);
+void for_each(const CommandInfo& command, const std::function<void(const CommandInfo&)>& body);
 
-}  // namespace command_docs
+}  // namespace command_line

@@ -4,17 +4,17 @@
 
 #include <string>
 
-#include "command_docs/command_tree.hpp"
+#include "command_line/command_tree.hpp"
 
-namespace command_docs {
+namespace command_line {
 
-std::string bash_completion(const Command& program);
-std::string zsh_completion(const Command& program);
-std::string fish_completion(const Command& program);
+std::string bash_completion(const CommandInfo& program);
+std::string zsh_completion(const CommandInfo& program);
+std::string fish_completion(const CommandInfo& program);
 
 // All names of options that take a value, each once: "--alias|--config".
-std::string valued_options(const Command& program, const std::string& separator);
+std::string valued_options(const CommandInfo& program, const std::string& separator);
 // Within single quotes of all three shells.
 std::string shell_quoted(const std::string& text);
 
-}  // namespace command_docs
+}  // namespace command_line

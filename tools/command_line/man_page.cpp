@@ -1,12 +1,12 @@
-#include "command_docs/man_page.hpp"
+#include "command_line/man_page.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "command_docs/markdown_man.hpp"
+#include "command_line/markdown_man.hpp"
 
-namespace command_docs {
+namespace command_line {
 namespace {
 
 std::string upper(std::string text) {
@@ -16,7 +16,7 @@ std::string upper(std::string text) {
 }
 
 // "\fB\-\-topic\fR \fITOPIC\fR"
-std::string shown(const Option& option) {
+std::string shown(const OptionInfo& option) {
   if (option.positional) return fmt::format("\\fI{}\\fR", roff(option.names.front()));
   std::string text;
   for (const std::string& name : option.names) {
@@ -28,9 +28,9 @@ std::string shown(const Option& option) {
   return text;
 }
 
-std::string options_text(const std::vector<Option>& options) {
+std::string options_text(const std::vector<OptionInfo>& options) {
   std::string text;
-  for (const Option& option : options) {
+  for (const OptionInfo& option : options) {
     text += fmt::format(".TP\n{}\n{}", shown(option), roff(option.description));
     if (!option.default_text.empty() && !option.flag) {
       text += fmt::format(" (default: {})", roff(option.default_text));
@@ -40,10 +40,10 @@ std::string options_text(const std::vector<Option>& options) {
   return text;
 }
 
-std::string synopsis(const Command& command, const std::string& program) {
+std::string synopsis(const CommandInfo& command, const std::string& program) {
   std::string text = fmt::format("\\fB{}{}\\fR", roff(program),
                                  command.path.empty() ? "" : " " + roff(command.path));
-  for (const Option& option : command.options) {
+  for (const OptionInfo& option : command.options) {
     if (option.positional) {
       const std::string name = shown(option) + (option.repeated ? "..." : "");
       text += option.required ? " " + name : " [" + name + "]";
@@ -51,9 +51,10 @@ std::string synopsis(const Command& command, const std::string& program) {
       text += " " + shown(option);
     }
   }
-  const bool more = std::any_of(
-      command.options.begin(), command.options.end(),
-      [](const Option& o) { return !o.positional && !o.required && o.names.front() != "--help"; });
+  const bool more =
+      std::any_of(command.options.begin(), command.options.end(), [](const OptionInfo& o) {
+        return !o.positional && !o.required && o.names.front() != "--help";
+      });
   return text + (more ? " [\\fIoptions\\fR]" : "");
 }
 
@@ -91,7 +92,7 @@ std::string roff(const std::string& text) {
   return out;
 }
 
-std::string man_page(const Command& program, const Page& page) {
+std::string man_page(const CommandInfo& program, const Page& page) {
   std::string out =
       fmt::format(".TH {} {} \"\" \"{}\"\n.SH NAME\n{} \\- {}\n.SH SYNOPSIS\n", upper(program.name),
                   page.section, page.version, program.name, roff(page.one_line));
@@ -100,12 +101,12 @@ std::string man_page(const Command& program, const Page& page) {
   out += ".SH DESCRIPTION\n" + man_of_markdown(page.description);
   out += ".SH OPTIONS\n" + options_text(program.options);
   if (!program.commands.empty()) out += ".SH COMMANDS\n";
-  for_each(program, [&](const Command& command) {
+  for_each(program, [&](const CommandInfo& command) {
     if (command.path.empty() || !command.commands.empty()) return;
     out += fmt::format(".SS \"{}\"\n{}.\n", synopsis(command, program.name),
                        roff(command.description));
-    std::vector<Option> own;
-    for (const Option& option : command.options) {
+    std::vector<OptionInfo> own;
+    for (const OptionInfo& option : command.options) {
       if (std::find(option.names.begin(), option.names.end(), "--help") == option.names.end()) {
         own.push_back(option);
       }
@@ -118,4 +119,4 @@ std::string man_page(const Command& program, const Page& page) {
   return out;
 }
 
-}  // namespace command_docs
+}  // namespace command_line

@@ -1,13 +1,13 @@
-#include "command_docs/markdown_man.hpp"
+#include "command_line/markdown_man.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <vector>
 
-#include "command_docs/man_page.hpp"
+#include "command_line/man_page.hpp"
 
-namespace command_docs {
+namespace command_line {
 namespace {
 
 std::string trimmed(std::string_view text) {
@@ -189,4 +189,4 @@ std::string man_page_of_markdown(std::string_view markdown, const std::string& n
                      section, version, name, roff(one_line), man_of_markdown(markdown));
 }
 
-}  // namespace command_docs
+}  // namespace command_line

@@ -1,0 +1,12 @@
+// How long what is stopped may still take, each for its part.
+#pragma once
+
+#include "base/clock.hpp"
+
+namespace triggerd::trigger {
+
+inline constexpr Millis kServiceGrace{1'000};     // for the service calls that are under way
+inline constexpr Millis kDisconnectGrace{2'000};  // for saying goodbye to the servers
+inline constexpr Millis kLastWrite{500};          // for the inbox
+
+}  // namespace triggerd::trigger
