@@ -11,6 +11,14 @@ endif()
 # More of them save little, and each change of one file compiles all of its batch.
 set(CMAKE_UNITY_BUILD_BATCH_SIZE 5)
 
+if(TRIGGERD_FAST_BUILD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # gcc takes the standard library's code in a precompiled header for ours, and our sources in a batch
+  # for headers, and warns of what is right in them.
+  foreach(warning array-bounds restrict stringop-overflow stringop-overread subobject-linkage)
+    add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wno-${warning}>)
+  endforeach()
+endif()
+
 function(triggerd_precompiled target headers)
   if(TRIGGERD_FAST_BUILD)
     target_precompile_headers(${target} REUSE_FROM precompiled_${headers})

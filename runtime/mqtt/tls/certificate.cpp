@@ -40,24 +40,6 @@ std::string address_text(std::string_view bytes) {
 
 }  // namespace
 
-std::string take_error() {
-  const unsigned long code = ERR_get_error();
-  ERR_clear_error();
-  if (code == 0) return "no reason given";
-  const char* reason = ERR_reason_error_string(code);
-  return reason != nullptr ? reason : fmt::format("error {:x}", code);
-}
-
-BioPtr reading(std::string_view bytes) {
-  return BioPtr(BIO_new_mem_buf(bytes.data(), static_cast<int>(bytes.size())));
-}
-
-std::string content_of(BIO* bio) {
-  char* data = nullptr;
-  const long size = BIO_get_mem_data(bio, &data);
-  return {data, static_cast<std::size_t>(size)};
-}
-
 Result<std::vector<X509Ptr>> parse_certificates(std::string_view pem) {
   std::vector<X509Ptr> found;
   const BioPtr in = reading(pem);

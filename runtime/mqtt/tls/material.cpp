@@ -1,5 +1,7 @@
 #include "mqtt/tls/material.hpp"
 
+#include <openssl/evp.h>
+
 #include <algorithm>
 
 #include "config/password_file.hpp"

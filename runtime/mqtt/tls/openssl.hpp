@@ -1,31 +1,35 @@
-// What OpenSSL allocates, freed by its owner; and its errors as text.
+// What OpenSSL allocates, freed by its owner; and its errors as text. The names of OpenSSL's types
+// alone: sources include its headers.
 #pragma once
-
-#include <openssl/bio.h>
-#include <openssl/evp.h>
-#include <openssl/pkcs12.h>
-#include <openssl/ssl.h>
-#include <openssl/x509.h>
 
 #include <memory>
 #include <string>
 #include <string_view>
 
+// As OpenSSL declares them.
+typedef struct bio_st BIO;
+typedef struct evp_pkey_st EVP_PKEY;
+typedef struct PKCS12_st PKCS12;
+typedef struct ssl_ctx_st SSL_CTX;
+typedef struct ssl_st SSL;
+typedef struct x509_st X509;
+
 namespace triggerd::mqtt::tls {
 
-template <auto free>
 struct Free {
-  template <class T>
-  void operator()(T* object) const {
-    free(object);
-  }
+  void operator()(BIO* bio) const;
+  void operator()(EVP_PKEY* key) const;
+  void operator()(PKCS12* file) const;
+  void operator()(SSL_CTX* context) const;
+  void operator()(SSL* ssl) const;
+  void operator()(X509* certificate) const;
 };
-using BioPtr = std::unique_ptr<BIO, Free<&BIO_free>>;
-using X509Ptr = std::unique_ptr<X509, Free<&X509_free>>;
-using KeyPtr = std::unique_ptr<EVP_PKEY, Free<&EVP_PKEY_free>>;
-using Pkcs12Ptr = std::unique_ptr<PKCS12, Free<&PKCS12_free>>;
-using ContextPtr = std::unique_ptr<SSL_CTX, Free<&SSL_CTX_free>>;
-using SslPtr = std::unique_ptr<SSL, Free<&SSL_free>>;
+using BioPtr = std::unique_ptr<BIO, Free>;
+using X509Ptr = std::unique_ptr<X509, Free>;
+using KeyPtr = std::unique_ptr<EVP_PKEY, Free>;
+using Pkcs12Ptr = std::unique_ptr<PKCS12, Free>;
+using ContextPtr = std::unique_ptr<SSL_CTX, Free>;
+using SslPtr = std::unique_ptr<SSL, Free>;
 
 // The oldest error of this thread, in words; clears them all.
 std::string take_error();

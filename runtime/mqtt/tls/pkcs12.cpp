@@ -1,6 +1,8 @@
 #include "mqtt/tls/pkcs12.hpp"
 
 #include <openssl/err.h>
+#include <openssl/pkcs12.h>
+#include <openssl/x509.h>
 
 namespace triggerd::mqtt::tls {
 namespace {
@@ -14,7 +16,10 @@ using Bags =
 using Safes = std::unique_ptr<STACK_OF(PKCS7), decltype([](STACK_OF(PKCS7) * safes) {
                                 sk_PKCS7_pop_free(safes, &PKCS7_free);
                               })>;
-using Pkcs8Ptr = std::unique_ptr<PKCS8_PRIV_KEY_INFO, Free<&PKCS8_PRIV_KEY_INFO_free>>;
+struct FreeKeyInfo {
+  void operator()(PKCS8_PRIV_KEY_INFO* info) const { PKCS8_PRIV_KEY_INFO_free(info); }
+};
+using Pkcs8Ptr = std::unique_ptr<PKCS8_PRIV_KEY_INFO, FreeKeyInfo>;
 
 std::string name_of(PKCS12_SAFEBAG* bag) {
   char* name = PKCS12_get_friendlyname(bag);

@@ -1,5 +1,7 @@
 #include "mqtt/tls/truststore.hpp"
 
+#include <openssl/x509.h>
+
 #include <algorithm>
 #include <filesystem>
 

@@ -18,10 +18,6 @@
 
 namespace triggerd::plugin {
 
-inline Monotonic soon() {
-  return std::chrono::steady_clock::now() + test::kPatience;
-}
-
 inline std::filesystem::path hostile_plugin(const std::string& name) {
   return std::filesystem::path(HOSTILE_PLUGIN_DIR) / (name + ".so");
 }

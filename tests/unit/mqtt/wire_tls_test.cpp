@@ -19,7 +19,7 @@
 namespace triggerd::mqtt::wire::test {
 namespace {
 
-const std::string kPing = {static_cast<char>(0xc0), 0};
+const std::string kPingreq = {static_cast<char>(0xc0), 0};
 
 // Of a server with a key and a certificate of its own making.
 SSL_CTX* server_context() {
@@ -210,9 +210,9 @@ TEST(WireTls, WhatAnotherThreadReleasesLeavesWithTheNextPoll) {
     EXPECT_EQ(tls.reads_one(), "m");
     const auto ticket = link->hold({AckKind::puback, 8});
     EXPECT_EQ(library_writes_tls(tls.client(), puback(8)), 4);
-    EXPECT_EQ(library_writes_tls(tls.client(), kPing), 2);
+    EXPECT_EQ(library_writes_tls(tls.client(), kPingreq), 2);
     EXPECT_EQ(library_polls(tls.ours(), 0), 0);
-    EXPECT_EQ(tls.peer_has(), kPing);
+    EXPECT_EQ(tls.peer_has(), kPingreq);
     std::thread([&] {
       link->release(AckKind::puback, ticket);
       link->flush();
@@ -248,7 +248,7 @@ TEST(WireTls, WhileOurBytesWaitTheLibraryIsToldToTryAgain) {
     }
     link->flush();
     EXPECT_TRUE(link->we_wait());
-    const int result = library_writes_tls(tls.client(), kPing);
+    const int result = library_writes_tls(tls.client(), kPingreq);
     EXPECT_EQ(result, -1);
     EXPECT_EQ(__wrap_SSL_get_error(tls.client(), result), SSL_ERROR_WANT_WRITE);
     EXPECT_FALSE(link->library_waits());
@@ -259,8 +259,8 @@ TEST(WireTls, WhileOurBytesWaitTheLibraryIsToldToTryAgain) {
 
     std::string stream = tls.polls_until_peer_has(expected.size() - 4);
     link->flush();
-    EXPECT_EQ(library_writes_tls(tls.client(), kPing), 2);
-    expected += kPing;
+    EXPECT_EQ(library_writes_tls(tls.client(), kPingreq), 2);
+    expected += kPingreq;
     stream = tls.polls_until_peer_has(expected.size(), std::move(stream));
     EXPECT_TRUE(stream == expected) << stream.size() << " of " << expected.size();
   });
