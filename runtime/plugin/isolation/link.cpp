@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <utility>
 
@@ -123,6 +124,9 @@ void Link::sleep(Millis at_most) {
       at_most = std::min(at_most, kSoon);
     }
     process_->memory->host_sleeps.store(1);
+    // As in WorkerSide::knock(): it sees that we sleep, or we see what it wrote. Without it some
+    // processors may look into the ring first.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
     check_again = !process_->to_host.empty();
   } else if (stage_ != Stage::closed && start_again_at_ != Monotonic::max()) {
     at_most = std::clamp(std::chrono::ceil<Millis>(start_again_at_ - now()), Millis(0), at_most);
