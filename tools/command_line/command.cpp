@@ -156,17 +156,19 @@ std::string Command::description() const {
 }
 
 std::vector<OptionInfo> Command::options() const {
-  std::vector<OptionInfo> infos;
   const auto shown = std::as_const(*app_).get_options(
       [](const CLI::Option* each) { return !each->get_group().empty(); });
+  std::vector<OptionInfo> infos;
+  infos.reserve(shown.size());
   for (const CLI::Option* each : shown) infos.push_back(info_of(*each));
   return infos;
 }
 
 std::vector<Command> Command::commands() const {
-  std::vector<Command> commands;
   const auto shown =
       app_->get_subcommands([](const CLI::App* each) { return !each->get_group().empty(); });
+  std::vector<Command> commands;
+  commands.reserve(shown.size());
   for (CLI::App* each : shown) commands.push_back(Command(each));
   return commands;
 }
