@@ -1,9 +1,10 @@
 // package/: folders that carry aliases, triggers and plugins together. It knows base/ and config/;
 // what a trigger does with a message, and what is in a plugin, it does not know.
 //
-//   package.hpp       what a person does with packages: list, enable, disable, pack, install,
-//   remove package_file.hpp  package.toml, and what packages may be called version.hpp versions and
-//   ranges of them dependencies.hpp  which packages there are, and the order of loading
+//   package.hpp       what a person does with packages, from listing to removing them
+//   package_file.hpp  package.toml, and what packages may be called
+//   version.hpp       versions and ranges of them
+//   dependencies.hpp  which packages there are, and the order of loading
 //   state_file.hpp    which are disabled
 //   values.hpp        local.toml: what is different on this machine
 //   pack.hpp          a folder -> an archive
@@ -17,8 +18,8 @@
 //   NAME/package.toml    what it says of itself
 //   NAME/triggers.toml   its aliases and triggers
 //   NAME/plugins/        its plugins
-//   NAME/local.toml      this machine's hosts, client ids and logins, in no archive, kept by
-//   upgrades .lock .staging-*     of whoever changes packages
+//   NAME/local.toml      this machine's hosts and logins, in no archive, kept by upgrades
+//   .lock .staging-*     of whoever changes packages
 //
 // The runtime reads all this when it starts and at each reload. So whatever is changed here, by
 // this process or another one, holds from the next of these on.
