@@ -33,8 +33,7 @@ void add_run(CommandLine& line, Command group) {
   Command verb =
       line.verb(group, "run", "call a service with a message, without a server and a runtime",
                 [options] { return run_plugin(*options); });
-  verb.option("FILE[:SERVICE]", options->service,
-              "the plugin's file, and the service where it has several")
+  verb.option("FILE", options->service, "the plugin's file, or FILE:SERVICE where it has several")
       .required();
   verb.option("--topic", options->topic, "the message's topic").required();
   const Option payload = verb.option("--payload", options->payload, "its payload");

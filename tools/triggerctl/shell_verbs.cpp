@@ -39,7 +39,6 @@ Values values_of(const std::string& path, const command_line::OptionInfo& option
       {"--values", {Values::Kind::files}},
       {"--output", {Values::Kind::files}},
       {"FILE", {Values::Kind::files}},
-      {"FILE[:SERVICE]", {Values::Kind::files}},
       {"DIR", {Values::Kind::folders}},
       {"--lang", words("c cpp rust")},
       {"--qos", words("0 1 2")},

@@ -24,7 +24,8 @@ struct Plain {
 };
 
 TEST(SdkLife, LeavesOutWhatAClassLacks) {
-  const trigger_service& service = plugin_of<Plain>().service();
+  const trigger::testing::Plugin plugin = plugin_of<Plain>();
+  const trigger_service& service = plugin.service();
   EXPECT_EQ(service.struct_size, sizeof(trigger_service));
   EXPECT_EQ(service.flags, 0u);
   EXPECT_EQ(service.state_version, 0u);
