@@ -1,5 +1,7 @@
 #include "config/config.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 namespace triggerd::config {

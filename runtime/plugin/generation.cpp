@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "config/config.hpp"
 #include "plugin/abi_check.hpp"
 #include "plugin/completions.hpp"
 #include "plugin/guarded_call.hpp"

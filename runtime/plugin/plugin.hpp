@@ -48,7 +48,7 @@
 #include "base/log.hpp"
 #include "base/mutex.hpp"
 #include "base/result.hpp"
-#include "config/config.hpp"
+#include "config/config_fwd.hpp"
 #include "plugin/metrics.hpp"
 #include "plugin/work.hpp"
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include "config/config.hpp"
 #include "plugin/plugin.hpp"
 #include "support/temp_dir.hpp"
 #include "unit/plugin/fakes.hpp"

@@ -1,6 +1,7 @@
 #include "servers/abilities.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <stdexcept>
 
 namespace triggerd::test::servers {
@@ -10,12 +11,14 @@ struct Exception {
   const char* key;
   const char* server;
   const char* instead;
+  const char* until = "";  // the first version that does better; empty: none is known
 };
 
 constexpr Exception kExceptions[] = {
-    // Its plugin speaks 3.1 and 3.1.1, and ends on a CONNECT of 5 without an answer.
-    {"mqtt5", "rabbitmq", "no"},
-    {"shared5", "rabbitmq", "no"},
+    // Before, its plugin spoke 3.1 and 3.1.1, and ended on a CONNECT of 5 without an answer.
+    {"mqtt5", "rabbitmq", "no", "3.13"},
+    {"shared5", "rabbitmq", "no", "3.13"},
+    {"shared5", "rabbitmq", "no: granted, and nothing comes"},
     // Its queues know no QoS 2, and it answers one with PUBACK.
     {"qos2", "rabbitmq", "comes with QoS 1"},
     {"publish2", "rabbitmq", "no: comes, and the connection ends"},
@@ -31,6 +34,14 @@ constexpr Exception kExceptions[] = {
     {"shared", "aedes", "no: granted, and nothing comes"},
     // Memory is where it keeps them, unless the program around it says otherwise.
     {"session_restart", "aedes", "no: kept in memory"},
+
+    {"mqtt5", "nats", "no"},
+    {"shared5", "nats", "no"},
+    {"shared", "nats", "no: granted, and nothing comes"},
+    {"qos2", "nats", "no: refused", "2.10"},
+    {"publish2", "nats", "no: refused, and the connection ends", "2.10"},
+    // The separator of its subjects is a dot, too.
+    {"dot", "nats", "no: refused", "2.10"},
 };
 
 }  // namespace
@@ -65,13 +76,30 @@ const std::vector<Ability>& abilities() {
   return all;
 }
 
-std::string expected(std::string_view key, std::string_view server) {
+bool older(std::string_view version, std::string_view than) {
+  const auto numbers = [](std::string_view text) {
+    std::vector<int> found;
+    for (const char* at = text.data(); at != text.data() + text.size();) {
+      int number = 0;
+      const auto [end, error] = std::from_chars(at, text.data() + text.size(), number);
+      if (error == std::errc()) found.push_back(number);
+      at = error == std::errc() ? end : at + 1;
+    }
+    return found;
+  };
+  return numbers(version) < numbers(than);
+}
+
+std::string expected(std::string_view key, std::string_view server, std::string_view version) {
   const auto& all = abilities();
   if (std::none_of(all.begin(), all.end(), [&](const Ability& a) { return a.key == key; })) {
     throw std::logic_error("no such ability: " + std::string(key));
   }
   for (const Exception& exception : kExceptions) {
-    if (exception.key == key && exception.server == server) return exception.instead;
+    if (exception.key == key && exception.server == server &&
+        (*exception.until == '\0' || older(version, exception.until))) {
+      return exception.instead;
+    }
   }
   return "yes";
 }

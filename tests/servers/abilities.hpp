@@ -18,6 +18,9 @@ const std::vector<Ability>& abilities();
 
 // What the suite has to see: "yes", or what this server does instead. The suite goes red as well
 // when a newer server can do what is said here to be missing.
-std::string expected(std::string_view key, std::string_view server);
+std::string expected(std::string_view key, std::string_view server, std::string_view version);
+
+// Whether this version is older than that one: "2.9.10" than "2.10.0".
+bool older(std::string_view version, std::string_view than);
 
 }  // namespace triggerd::test::servers

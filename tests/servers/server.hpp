@@ -43,5 +43,6 @@ class Server {
 std::unique_ptr<Server> start_mosquitto(const Certificates& certificates);
 std::unique_ptr<Server> start_rabbitmq(const Certificates& certificates);
 std::unique_ptr<Server> start_aedes(const Certificates& certificates);
+std::unique_ptr<Server> start_nats(const Certificates& certificates);  // where it is installed
 
 }  // namespace triggerd::test::servers

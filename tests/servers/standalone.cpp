@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <csignal>
 #include <filesystem>
 #include <regex>
 #include <stdexcept>
@@ -52,7 +51,7 @@ void StandaloneServer::start() {
 }
 
 void StandaloneServer::restart() {
-  process_->signal(SIGTERM);
+  process_->signal(end_);
   if (process_->wait(kStopPatience) != Exit{}) {
     throw std::runtime_error(name_ + " did not stop in good order; it said:\n" + output());
   }

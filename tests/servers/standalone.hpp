@@ -1,6 +1,7 @@
 // A server that is one process with three ports.
 #pragma once
 
+#include <csignal>
 #include <functional>
 #include <memory>
 #include <string>
@@ -21,9 +22,10 @@ class StandaloneServer : public Server {
   std::string output() const override { return process_->output(); }
 
  protected:
-  // `version` is a regular expression whose group is the version, in what the server says.
-  StandaloneServer(std::string name, std::string version)
-      : name_(std::move(name)), pattern_(std::move(version)) {}
+  // `version` is a regular expression whose group is the version, in what the server says; `end` is
+  // the signal on which it ends in good order.
+  StandaloneServer(std::string name, std::string version, int end = SIGTERM)
+      : name_(std::move(name)), pattern_(std::move(version)), end_(end) {}
   virtual std::unique_ptr<Process> launch() = 0;
   void start();  // returns once a client can log in
 
@@ -35,6 +37,7 @@ class StandaloneServer : public Server {
 
   const std::string name_;
   const std::string pattern_;
+  const int end_;
   std::string version_;
   std::unique_ptr<Process> process_;
 };

@@ -1,8 +1,10 @@
 #include "servers/table.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <fstream>
 #include <sstream>
 #include <stdexcept>
 #include <string_view>
@@ -14,6 +16,7 @@ namespace {
 
 constexpr std::string_view kBegin = "<!-- What the tests saw: made by tools/servers. -->\n";
 constexpr std::string_view kEnd = "<!-- End of what the tests saw. -->\n";
+constexpr const char* kOn = "tested on";  // the row of the distributions
 
 struct Span {
   std::size_t begin, size;
@@ -46,14 +49,41 @@ std::vector<std::string> cells_of(const std::string& line) {
   return cells;
 }
 
+std::vector<std::string> split(const std::string& text, const std::string& by) {
+  std::vector<std::string> parts;
+  std::size_t from = 0;
+  for (std::size_t to; (to = text.find(by, from)) != std::string::npos; from = to + by.size()) {
+    parts.push_back(text.substr(from, to - from));
+  }
+  parts.push_back(text.substr(from));
+  return parts;
+}
+
+bool has(const std::vector<std::string>& all, const std::string& one) {
+  return std::find(all.begin(), all.end(), one) != all.end();
+}
+
 }  // namespace
 
+std::string distribution() {
+  std::ifstream file("/etc/os-release");
+  std::string name, version;
+  for (std::string line; std::getline(file, line);) {
+    line.erase(std::remove(line.begin(), line.end(), '"'), line.end());
+    if (line.starts_with("NAME=")) name = line.substr(5, line.find(' ') - 5);
+    if (line.starts_with("VERSION_ID=")) version = line.substr(11);
+  }
+  return fmt::format("{} {}", name, version);
+}
+
 std::string table_of(const std::vector<Column>& columns) {
-  std::string head = "| |", rule = "| --- |", rows;
+  std::string head = "| |", rule = "| --- |", rows = fmt::format("| {} |", kOn);
   for (const Column& column : columns) {
     head += fmt::format(" {} {} |", column.name, column.version);
     rule += " --- |";
+    rows += fmt::format(" {} |", fmt::join(column.on, ", "));
   }
+  rows += '\n';
   for (const Ability& ability : abilities()) {
     rows += fmt::format("| {} |", ability.text);
     for (const Column& column : columns) rows += fmt::format(" {} |", column.cells.at(ability.key));
@@ -62,31 +92,83 @@ std::string table_of(const std::vector<Column>& columns) {
   return fmt::format("{}\n{}\n{}", head, rule, rows);
 }
 
-std::string differences(const std::string& document, const Column& seen) {
+std::vector<Column> columns_in(const std::string& document) {
   const Span span = table_in(document);
   std::istringstream in(document.substr(span.begin, span.size));
-  std::vector<std::vector<std::string>> lines;
-  for (std::string line; std::getline(in, line);) lines.push_back(cells_of(line));
-  if (lines.size() != abilities().size() + 2) {
-    return fmt::format("the table has {} rows, and {} are tested\n", lines.size(),
-                       abilities().size() + 2);
+  std::vector<Column> columns;
+  for (std::string line; std::getline(in, line);) {
+    const auto cells = cells_of(line);
+    if (columns.empty()) {
+      for (std::size_t i = 1; i < cells.size(); ++i) {
+        const std::size_t space = std::min(cells[i].rfind(' '), cells[i].size() - 1);
+        columns.push_back({cells[i].substr(0, space), cells[i].substr(space + 1), {}, {}});
+      }
+      continue;
+    }
+    if (cells.size() != columns.size() + 1) continue;
+    const auto ability = std::find_if(abilities().begin(), abilities().end(),
+                                      [&](const Ability& a) { return a.text == cells[0]; });
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      if (cells[0] == kOn) columns[i].on = split(cells[i + 1], ", ");
+      if (ability != abilities().end()) columns[i].cells[ability->key] = cells[i + 1];
+    }
   }
-  const auto& head = lines[0];
-  const auto column = std::find_if(head.begin(), head.end(), [&](const std::string& cell) {
-    return cell.starts_with(seen.name + " ");
+  return columns;
+}
+
+std::vector<Column> merged(std::vector<Column> known, const std::vector<Column>& seen) {
+  for (Column& column : known) {
+    column.on.erase(std::remove(column.on.begin(), column.on.end(), seen.at(0).on.at(0)),
+                    column.on.end());
+  }
+  known.erase(std::remove_if(known.begin(), known.end(),
+                             [](const Column& column) { return column.on.empty(); }),
+              known.end());
+  for (const Column& column : seen) {
+    const auto same = std::find_if(known.begin(), known.end(), [&](const Column& other) {
+      return other.name == column.name && other.version == column.version &&
+             other.cells == column.cells;
+    });
+    if (same == known.end()) {
+      known.push_back(column);
+    } else {
+      same->on.push_back(column.on[0]);
+      std::sort(same->on.begin(), same->on.end());
+    }
+  }
+  // In the order in which they were seen; what is of other distributions alone comes last.
+  const auto place = [&](const Column& column) {
+    return std::find_if(seen.begin(), seen.end(),
+                        [&](const Column& other) { return other.name == column.name; }) -
+           seen.begin();
+  };
+  std::stable_sort(known.begin(), known.end(), [&](const Column& one, const Column& two) {
+    return place(one) != place(two) ? place(one) < place(two) : older(one.version, two.version);
   });
-  if (column == head.end()) return fmt::format("the table has no column {}\n", seen.name);
-  const auto index = static_cast<std::size_t>(column - head.begin());
+  return known;
+}
+
+std::string differences(const std::string& document, const Column& seen) {
+  const std::vector<Column> columns = columns_in(document);
+  const Column* said = nullptr;
+  for (const Column& column : columns) {
+    if (column.name != seen.name) continue;
+    if (has(column.on, seen.on.at(0))) {
+      said = &column;
+      break;
+    }
+    if (said == nullptr || !older(seen.version, column.version)) said = &column;
+  }
+  if (said == nullptr) return fmt::format("the table has no column {}\n", seen.name);
   std::string found;
-  for (std::size_t i = 0; i < abilities().size(); ++i) {
-    const Ability& ability = abilities()[i];
-    const auto& row = lines[i + 2];
-    const auto cell = seen.cells.find(ability.key);
-    if (row.size() != head.size() || row[0] != ability.text) {
-      found += fmt::format("row {} is not \"{}\"\n", i + 1, ability.text);
-    } else if (cell != seen.cells.end() && row[index] != cell->second) {
-      found += fmt::format("{}, {}: it says \"{}\", and \"{}\" was seen\n", seen.name, ability.text,
-                           row[index], cell->second);
+  for (const Ability& ability : abilities()) {
+    const auto saw = seen.cells.find(ability.key);
+    const auto says = said->cells.find(ability.key);
+    if (says == said->cells.end()) {
+      found += fmt::format("the table has no row \"{}\"\n", ability.text);
+    } else if (saw != seen.cells.end() && saw->second != says->second) {
+      found += fmt::format("{} {}, {}: it says \"{}\", and \"{}\" was seen\n", said->name,
+                           said->version, ability.text, says->second, saw->second);
     }
   }
   return found;

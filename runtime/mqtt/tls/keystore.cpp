@@ -10,6 +10,7 @@
 
 #include "base/file.hpp"
 #include "base/text.hpp"
+#include "config/config.hpp"
 #include "config/diagnostics.hpp"
 #include "mqtt/tls/pkcs12.hpp"
 

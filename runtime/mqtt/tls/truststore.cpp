@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "base/file.hpp"
+#include "config/config.hpp"
 
 namespace triggerd::mqtt::tls {
 namespace {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "config/config.hpp"
+#include "config/config_fwd.hpp"
 #include "mqtt/tls/certificate.hpp"
 
 namespace triggerd::mqtt::tls {

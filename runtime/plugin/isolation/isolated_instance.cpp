@@ -1,6 +1,7 @@
 #include <cassert>
 #include <utility>
 
+#include "config/config.hpp"
 #include "plugin/isolation/isolation.hpp"
 #include "plugin/isolation/link.hpp"
 

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "config/config.hpp"
 #include "plugin/completions.hpp"
 #include "plugin/host_table.hpp"
 #include "plugin/plugin.hpp"

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <openssl/pem.h>
 
+#include "config/config.hpp"
 #include "mqtt/tls/keystore.hpp"
 #include "support/certificate_authority.hpp"
 #include "support/temp_dir.hpp"

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <thread>
 
+#include "config/config.hpp"
 #include "plugin/plugin.hpp"
 #include "support/temp_dir.hpp"
 
