@@ -13,14 +13,15 @@ set(PAHO_HOW_TO "install libpaho-mqtt-dev (Debian, Ubuntu), or build Paho from i
 and PAHO_WITH_SSL=TRUE and name its prefix in CMAKE_PREFIX_PATH or the archive in PAHO_STATIC, as docs/installing.md \
 shows")
 
-find_library(PAHO_STATIC libpaho-mqtt3as.a DOC "Paho MQTT C with TLS, as a static archive")
+find_library(PAHO_STATIC libpaho-mqtt3as.a PATH_SUFFIXES lib64 DOC "Paho MQTT C with TLS, as a static archive")
 if(NOT EXISTS "${PAHO_STATIC}")
   message(FATAL_ERROR "Paho MQTT C is missing as a static archive, libpaho-mqtt3as.a: ${PAHO_HOW_TO}.")
 endif()
 # Its own headers go before those of another Paho that is installed beside it.
 get_filename_component(paho_folder ${PAHO_STATIC} DIRECTORY)
-find_path(PAHO_INCLUDE_DIR MQTTAsync.h HINTS ${paho_folder}/../include ${paho_folder}/../../include
+find_path(PAHO_INCLUDE_DIR MQTTAsync.h PATHS ${paho_folder}/../include ${paho_folder}/../../include NO_DEFAULT_PATH
           DOC "Headers of Paho MQTT C")
+find_path(PAHO_INCLUDE_DIR MQTTAsync.h)
 if(NOT PAHO_INCLUDE_DIR)
   message(FATAL_ERROR "MQTTAsync.h of Paho MQTT C is missing: ${PAHO_HOW_TO}.")
 endif()
