@@ -5,7 +5,7 @@
 # docs/decisions/026-paho-is-wrapped-or-not-built.md.
 set(WRAPPED_CALLS socket connect getaddrinfo recv writev poll close usleep SSL_connect SSL_read SSL_write SSL_pending
                   SSL_get_error SSL_shutdown ERR_clear_error)
-set(WRAPPED_TRACING StackTrace_entry StackTrace_exit Log mymalloc myrealloc myfree)
+set(WRAPPED_TRACING StackTrace_entry StackTrace_exit Log SSL_CTX_set_msg_callback mymalloc myrealloc myfree)
 # Functions between parts of the library; where a version has no such function, its wrap is idle.
 set(WRAPPED_INSIDE Thread_set_name MQTTProtocol_retry ListFindItem)
 
