@@ -73,8 +73,9 @@ class ContainerfileTest(unittest.TestCase):
     text = (TREE / "Containerfile").read_text(encoding="utf-8")
 
     def test_two_stages_on_a_base_that_may_be_another(self):
-        self.assertEqual(re.findall(r"^FROM (\S+)", self.text, re.MULTILINE),
-                         ["${BASE}", "${BASE}"])
+        self.assertEqual(re.findall(r"^FROM (--platform=\S+) (\S+)", self.text, re.MULTILINE),
+                         [("--platform=${BUILDPLATFORM}", "${BASE}"),
+                          ("--platform=${TARGETPLATFORM}", "${BASE}")])
 
     def test_the_user_is_a_number(self):
         self.assertEqual(re.findall(r"^USER (.*)", self.text, re.MULTILINE), [f"{UID}:{UID}"])
