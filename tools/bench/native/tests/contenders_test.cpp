@@ -39,7 +39,7 @@ void expect_latency(const nlohmann::json& end) {
   EXPECT_GT(end.value("received", 0), 0) << end;
   EXPECT_GE(latency.value("count", 0), end.value("received", 0)) << end;
   EXPECT_LE(latency.value("count", 0), end.value("received", 0) + 1) << end;
-  EXPECT_GT(latency.value("p50", 0), 0) << end;
+  EXPECT_GT(latency.value("p50", 0.0), 0) << end;
   EXPECT_LE(latency.value("p50", 0.0), latency.value("p99", 0.0)) << end;
   EXPECT_LE(latency.value("p999", 0.0), latency.value("max", 0.0)) << end;
 }
