@@ -310,7 +310,7 @@ TEST_P(ServerTest, AServicePublishes) {
       EXPECT_TRUE(triggerd_->wait_for_event("connection.failed", {"publish with QoS 1"}));
       saw(key, "no: comes, and the connection ends");
     } else {
-      EXPECT_TRUE(triggerd_->wait_for_event("connection.lost"));
+      EXPECT_TRUE(triggerd_->wait_for_event("connection.failed", {"ended the connection"}));
       saw(key, "no: refused, and the connection ends");
     }
     stop();
