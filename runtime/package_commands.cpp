@@ -104,6 +104,9 @@ Result<> PackageCommands::pack() const {
   if (!packed) return tl::make_unexpected(packed.error());
   fmt::print("{}: package \"{}\", version {}: {} file{}, {} bytes\n", archive_, packed->name,
              packed->version, packed->files, packed->files == 1 ? "" : "s", packed->bytes);
+  if (!packed->secrets.empty()) {
+    fmt::print(stderr, "triggerd: warning: {}\n", package::warning_of(packed->secrets, archive_));
+  }
   return {};
 }
 
@@ -133,18 +136,21 @@ Result<> PackageCommands::install() const {
 }
 
 trigger::RuntimeOptions::Packages package_changes(const std::string& config_file) {
+  using Confirm = package::Packages::Confirm;
   return {
       .enable =
-          [config_file](std::string_view name) { return packages_of(config_file).enable(name); },
+          [config_file](std::string_view name, const Confirm& confirm) {
+            return packages_of(config_file).enable(name, confirm);
+          },
       .disable =
           [config_file](std::string_view name) { return packages_of(config_file).disable(name); },
       .install = [config_file](const std::string& archive, const std::vector<std::string>& values,
-                               bool downgrade) -> Result<> {
+                               bool downgrade, const Confirm& confirm) -> Result<> {
         config::LocalValues set;
         for (const std::string& assignment : values) {
           if (auto added = package::add_value(assignment, set); !added) return added;
         }
-        const auto installed = packages_of(config_file).install(archive, set, downgrade);
+        const auto installed = packages_of(config_file).install(archive, set, downgrade, confirm);
         if (!installed) return tl::make_unexpected(installed.error());
         return {};
       },

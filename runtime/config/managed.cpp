@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -51,18 +52,6 @@ bool is_one_variable(const Node& node) {
   const auto* text = node.as<std::string>();
   return text != nullptr && text->starts_with("${") && text->find(":-") == std::string::npos &&
          text->find('}') == text->size() - 1;
-}
-
-bool calls_it_secret(std::string_view key) {
-  std::string lower(key);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  if (lower.ends_with("_file")) return false;
-  for (const std::string_view word :
-       {"password", "passwd", "secret", "token", "api_key", "apikey", "authorization"}) {
-    if (lower.find(word) != std::string::npos) return true;
-  }
-  return false;
 }
 
 void hide(Node& node, const std::string& path, std::vector<std::string>& hidden) {
@@ -222,9 +211,14 @@ Result<> ManagedFile::write() const {
   const fs::path temporary = file_.string() + ".new";
   const std::string content = text();
   {
-    // For its owner alone: a definition may hold a password.
-    const UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-    if (!fd) return fail("cannot write {}: {}", temporary.string(), errno_text(errno));
+    // For its owner alone, whatever the umask and whatever was left there: a definition may hold a
+    // password.
+    ::unlink(temporary.c_str());
+    const UniqueFd fd(
+        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!fd || ::fchmod(fd.get(), 0600) != 0) {
+      return fail("cannot write {}: {}", temporary.string(), errno_text(errno));
+    }
     if (auto written = write_and_sync(fd.get(), content, temporary); !written) {
       ::unlink(temporary.c_str());
       return written;
@@ -243,6 +237,18 @@ Result<> ManagedFile::write() const {
 }
 
 // ---- Secrets, and places ----
+
+bool calls_it_secret(std::string_view key) {
+  std::string lower(key);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  if (lower.ends_with("_file")) return false;
+  for (const std::string_view word :
+       {"password", "passwd", "secret", "token", "api_key", "apikey", "authorization"}) {
+    if (lower.find(word) != std::string::npos) return true;
+  }
+  return false;
+}
 
 Shown without_secrets(const Node& table) {
   Shown shown{table, {}};

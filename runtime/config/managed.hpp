@@ -44,6 +44,9 @@ class ManagedFile {
   Node root_;
 };
 
+// Whether the value at such a key is a secret: "password", "api_token"; not "password_file".
+bool calls_it_secret(std::string_view key);
+
 // A definition to be shown: without what must not be seen.
 struct Shown {
   Node table;

@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <optional>
 #include <string>
+#include <utility>
 
 namespace triggerd::package {
 namespace {
@@ -18,6 +20,21 @@ constexpr std::string_view kStagingPrefix = ".staging-";
 
 auto cannot_write(const fs::path& path, int error) {
   return fail("cannot write {}: {}", path.string(), errno_text(error));
+}
+
+fs::path folder_of(const fs::path& path) {
+  return path.has_parent_path() ? path.parent_path() : fs::path(".");
+}
+
+// nullopt: nothing is to be given away.
+std::optional<std::pair<uid_t, gid_t>> other_owner_of(const fs::path& folder) {
+  struct stat owner {};
+  if (::geteuid() != 0 || ::stat(folder.c_str(), &owner) != 0 || owner.st_uid == 0) return {};
+  return std::pair(owner.st_uid, owner.st_gid);
+}
+
+auto cannot_give(const fs::path& folder, int error) {
+  return fail("cannot give it to the owner of {}: {}", folder.string(), errno_text(error));
 }
 
 }  // namespace
@@ -43,19 +60,59 @@ Result<> sync_folder(const fs::path& folder) {
   return sync(fd.get(), folder);
 }
 
+Result<> give_to_owner_of(const fs::path& folder, int fd) {
+  const auto owner = other_owner_of(folder);
+  if (owner && ::fchown(fd, owner->first, owner->second) != 0) return cannot_give(folder, errno);
+  return {};
+}
+
+Result<> give_tree_to_owner_of(const fs::path& folder, const fs::path& tree) {
+  const auto owner = other_owner_of(folder);
+  if (!owner) return {};
+  // Whoever owns the folder may put another one in the place of `tree`, so that root gives away
+  // what is root's: it is looked at once, and from then on by its descriptor.
+  const UniqueFd fd(::open(tree.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  struct stat status {};
+  if (!fd || ::fstat(fd.get(), &status) != 0) return cannot_give(folder, errno);
+  if (status.st_uid != 0) return cannot_give(folder, EPERM);
+  std::error_code error;
+  fs::recursive_directory_iterator at(fmt::format("/proc/self/fd/{}", fd.get()), error);
+  for (const fs::recursive_directory_iterator end; !error && at != end; at.increment(error)) {
+    if (::lchown(at->path().c_str(), owner->first, owner->second) != 0) {
+      return cannot_give(folder, errno);
+    }
+  }
+  if (error) return fail("cannot list {}: {}", tree.string(), error.message());
+  return give_to_owner_of(folder, fd.get());
+}
+
+Result<bool> make_folder(const fs::path& path, mode_t mode) {
+  if (::mkdir(path.c_str(), mode) != 0) {
+    if (errno == EEXIST) return false;
+    return fail("cannot make {}: {}", path.string(), errno_text(errno));
+  }
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd) return fail("cannot open {}: {}", path.string(), errno_text(errno));
+  if (auto given = give_to_owner_of(folder_of(path), fd.get()); !given) {
+    return tl::make_unexpected(given.error());
+  }
+  return true;
+}
+
 Result<> write_file(const fs::path& path, std::string_view content, mode_t mode) {
   std::string name = (path.parent_path() / ("." + path.filename().string() + ".XXXXXX")).string();
   const UniqueFd fd(::mkostemp(name.data(), O_CLOEXEC));
   if (!fd) return cannot_write(path, errno);
   Result<> done = write_all(fd.get(), content, path);
   if (done && ::fchmod(fd.get(), mode) != 0) done = cannot_write(path, errno);
+  if (done) done = give_to_owner_of(folder_of(path), fd.get());
   if (done) done = sync(fd.get(), path);
   if (done && ::rename(name.c_str(), path.c_str()) != 0) done = cannot_write(path, errno);
   if (!done) {
     ::unlink(name.c_str());
     return done;
   }
-  return sync_folder(path.has_parent_path() ? path.parent_path() : fs::path("."));
+  return sync_folder(folder_of(path));
 }
 
 Result<Staging> Staging::make(const fs::path& parent) {
@@ -84,10 +141,21 @@ Staging::~Staging() {
 
 Result<FolderLock> FolderLock::take(const fs::path& folder) {
   std::error_code error;
-  fs::create_directories(folder, error);
+  if (folder.has_parent_path()) fs::create_directories(folder.parent_path(), error);
   if (error) return fail("cannot make {}: {}", folder.string(), error.message());
+  if (!fs::is_directory(folder, error)) {
+    if (auto made = make_folder(folder, 0755); !made) return tl::make_unexpected(made.error());
+  }
   const fs::path path = folder / ".lock";
-  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  constexpr int kFlags = O_RDWR | O_CLOEXEC | O_NOFOLLOW;
+  UniqueFd fd(::open(path.c_str(), kFlags | O_CREAT | O_EXCL, 0600));
+  if (fd) {
+    if (auto given = give_to_owner_of(folder, fd.get()); !given) {
+      return tl::make_unexpected(given.error());
+    }
+  } else if (errno == EEXIST) {
+    fd = UniqueFd(::open(path.c_str(), kFlags));
+  }
   if (!fd) return fail("cannot open {}: {}", path.string(), errno_text(errno));
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return fail("cannot lock {}: {}", path.string(), errno_text(errno));

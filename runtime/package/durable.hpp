@@ -20,8 +20,19 @@ Result<> write_all(int fd, std::string_view bytes, const std::filesystem::path& 
 Result<> sync(int fd, const std::filesystem::path& path);
 Result<> sync_folder(const std::filesystem::path& folder);
 
+// Run by root, a command works for whoever owns the folder: what is put into it is theirs, as a
+// runtime that is not root has to read it. Else nothing is done.
+//
+// `fd` is a file or folder that this process has just made; `tree` a folder that it has made, with
+// all that is in it.
+Result<> give_to_owner_of(const std::filesystem::path& folder, int fd);
+Result<> give_tree_to_owner_of(const std::filesystem::path& folder,
+                               const std::filesystem::path& tree);
+// Makes one folder, which is the owner's of its parent as above. False: it is there already.
+Result<bool> make_folder(const std::filesystem::path& path, mode_t mode);
+
 // Whoever reads `path` finds what was there before or `content`, and nothing in between, whatever
-// dies. The folder exists.
+// dies. The folder exists, and its owner owns the file where root writes it.
 Result<> write_file(const std::filesystem::path& path, std::string_view content, mode_t mode);
 
 // A folder that nobody sees (its name begins with a dot) on the file system of its parent, gone

@@ -97,11 +97,11 @@ Result<> library_error(archive* writer) {
   return fail("cannot write the archive: {}", text != nullptr ? text : "unknown error");
 }
 
-Result<> begin_entry(archive* writer, const std::string& name, std::uint64_t size) {
+Result<> begin_entry(archive* writer, const std::string& name, std::uint64_t size, mode_t mode) {
   const std::unique_ptr<archive_entry, CloseEntry> entry(archive_entry_new());
   archive_entry_set_pathname(entry.get(), name.c_str());
   archive_entry_set_filetype(entry.get(), AE_IFREG);
-  archive_entry_set_perm(entry.get(), 0644);
+  archive_entry_set_perm(entry.get(), mode);
   archive_entry_set_size(entry.get(), static_cast<la_int64_t>(size));
   archive_entry_set_mtime(entry.get(), 0, 0);
   return archive_write_header(writer, entry.get()) == ARCHIVE_OK ? Result<>()
@@ -117,9 +117,9 @@ Result<> add_bytes(archive* writer, std::string_view bytes) {
   return {};
 }
 
-Result<> add_file(archive* writer, const fs::path& folder, const ManifestEntry& file) {
+Result<> add_file(archive* writer, const fs::path& folder, const ManifestEntry& file, mode_t mode) {
   Digest digest;
-  if (auto done = begin_entry(writer, file.name, file.size); !done) return done;
+  if (auto done = begin_entry(writer, file.name, file.size, mode); !done) return done;
   auto size = read_blocks(folder / file.name, [&](std::string_view bytes) {
     digest.add(bytes);
     return add_bytes(writer, bytes);
@@ -164,8 +164,8 @@ class NewFile {
   NewFile(const NewFile&) = delete;
   NewFile& operator=(const NewFile&) = delete;
   int fd() const { return fd_.get(); }
-  Result<> keep() {
-    if (::fchmod(fd(), 0644) != 0 || ::fsync(fd()) != 0 ||
+  Result<> keep(mode_t mode) {
+    if (::fchmod(fd(), mode) != 0 || ::fsync(fd()) != 0 ||
         ::rename(path_.c_str(), target_.c_str()) != 0) {
       return fail("cannot write {}: {}", target_.string(), errno_text(errno));
     }
@@ -194,6 +194,12 @@ Result<Packed> pack(const fs::path& folder, const fs::path& archive) {
     files.push_back(*std::move(file));
   }
   packed.files = files.size();
+  packed.secrets = find_secrets(folder, *names);
+  const auto mode_of = [&packed](const std::string& name) {
+    const bool secret = std::any_of(packed.secrets.begin(), packed.secrets.end(),
+                                    [&name](const SecretFile& each) { return each.name == name; });
+    return secret ? kOwnerAlone : kEverybody;
+  };
   const std::string manifest = manifest_text(files);
   // What could not be unpacked is not packed: its sizes are among what this looks at.
   if (auto good = parse_manifest(manifest); !good) return tl::make_unexpected(good.error());
@@ -201,13 +207,13 @@ Result<Packed> pack(const fs::path& folder, const fs::path& archive) {
   if (file.fd() < 0) return fail("cannot write {}: {}", archive.string(), errno_text(errno));
   auto writer = make_writer(archive, file.fd());
   if (!writer) return tl::make_unexpected(writer.error());
-  Result<> done = begin_entry(writer->get(), kManifestFile, manifest.size());
+  Result<> done = begin_entry(writer->get(), kManifestFile, manifest.size(), kEverybody);
   if (done) done = add_bytes(writer->get(), manifest);
   for (const ManifestEntry& entry : files) {
-    if (done) done = add_file(writer->get(), folder, entry);
+    if (done) done = add_file(writer->get(), folder, entry, mode_of(entry.name));
   }
   if (done && archive_write_close(writer->get()) != ARCHIVE_OK) done = library_error(writer->get());
-  if (done) done = file.keep();
+  if (done) done = file.keep(packed.secrets.empty() ? kEverybody : kOwnerAlone);
   if (!done) return tl::make_unexpected(done.error());
   return packed;
 }

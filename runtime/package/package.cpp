@@ -100,7 +100,8 @@ Result<PackedPackage> pack_package(const fs::path& folder, const fs::path& archi
   }
   const auto packed = pack(folder, archive);
   if (!packed) return tl::make_unexpected(packed.error());
-  return PackedPackage{file->name, file->version_text, packed->files, packed->bytes};
+  return PackedPackage{file->name, file->version_text, packed->files, packed->bytes,
+                       packed->secrets};
 }
 
 struct Packages::Scene {
@@ -131,8 +132,9 @@ Packages::Packages(fs::path config_file, config::Environment environment,
 Result<Packages::Scene> Packages::look(Purpose purpose) const {
   Scene scene;
   if (purpose == Purpose::change) {
-    // Before anything is read that the change depends on.
-    const auto folders = config::load(config_file_, environment_);
+    // Before anything is read that the change depends on. With the packages, for the runtime's own
+    // files may use their aliases.
+    const auto folders = config::load(config_file_, environment_, source());
     if (!folders) return configuration_error(folders.error());
     auto lock = FolderLock::take(folders->runtime.packages_dir);
     if (!lock) return tl::make_unexpected(lock.error());
@@ -193,7 +195,7 @@ Result<std::vector<config::Package>> Packages::list() const {
   return std::move(scene->config.packages);
 }
 
-Result<> Packages::enable(std::string_view name) {
+Result<> Packages::enable(std::string_view name, const Confirm& confirm) {
   auto scene = look(Purpose::change);
   if (!scene) return tl::make_unexpected(scene.error());
   if (auto found = scene->find(name); !found) return tl::make_unexpected(found.error());
@@ -201,8 +203,18 @@ Result<> Packages::enable(std::string_view name) {
   if (auto good = judge(*scene, scene->candidates, name); !good) {
     return fail("package \"{}\" cannot be enabled:\n{}", name, good.error().message);
   }
-  if (scene->disabled.erase(std::string(name)) == 0) return {};
-  return write_disabled(scene->state_dir(), scene->disabled);
+  const std::set<std::string> before = scene->disabled;
+  if (scene->disabled.erase(std::string(name)) > 0) {
+    auto done = write_disabled(scene->state_dir(), scene->disabled);
+    if (!done) return done;
+  }
+  if (!confirm) return {};
+  auto taken = confirm(std::string(name));
+  if (taken || before == scene->disabled) return taken;
+  auto undone = write_disabled(scene->state_dir(), before);
+  if (!undone)
+    return fail("{}\nand it stays enabled: {}", taken.error().message, undone.error().message);
+  return taken;
 }
 
 Result<> Packages::disable(std::string_view name) {
@@ -214,8 +226,34 @@ Result<> Packages::disable(std::string_view name) {
   return write_disabled(scene->state_dir(), scene->disabled);
 }
 
+// The package that was there before, if any, is in the place of `staged` then, until that goes.
+Result<> Packages::put_in_place(const Scene& scene, const fs::path& staged, const std::string& name,
+                                bool is_new, const Confirm& confirm) const {
+  const fs::path target = scene.packages_dir() / name;
+  // One that was removed while it was disabled: nobody has disabled the new one.
+  const bool was_disabled = is_new && scene.disabled.count(name) > 0;
+  if (was_disabled) {
+    std::set<std::string> disabled = scene.disabled;
+    disabled.erase(name);
+    if (auto done = write_disabled(scene.state_dir(), disabled); !done) return done;
+  }
+  auto done = is_new ? rename_new(staged, target) : exchange(staged, target);
+  if (!done) return done;
+  after_step_("renamed");
+  if (auto kept = sync_folder(scene.packages_dir()); !kept) return kept;
+  after_step_("synced");
+  if (!confirm) return {};
+  auto taken = confirm(name);
+  if (taken) return taken;
+  auto undone = is_new ? rename_new(target, staged) : exchange(staged, target);
+  if (undone) undone = sync_folder(scene.packages_dir());
+  if (undone && was_disabled) undone = write_disabled(scene.state_dir(), scene.disabled);
+  if (undone) return taken;
+  return fail("{}\nand it stays there: {}", taken.error().message, undone.error().message);
+}
+
 Result<Installed> Packages::install(const fs::path& archive, const config::LocalValues& values,
-                                    bool downgrade) {
+                                    bool downgrade, const Confirm& confirm) {
   auto scene = look(Purpose::change);
   if (!scene) return tl::make_unexpected(scene.error());
   const fs::path& packages_dir = scene->packages_dir();
@@ -289,19 +327,14 @@ Result<Installed> Packages::install(const fs::path& archive, const config::Local
                   fs::perms::owner_all | fs::perms::group_read | fs::perms::group_exec |
                       fs::perms::others_read | fs::perms::others_exec,
                   error);
+  if (auto given = give_tree_to_owner_of(packages_dir, staged); !given) {
+    return tl::make_unexpected(given.error());
+  }
   if (auto done = sync_folder(staged); !done) return tl::make_unexpected(done.error());
   after_step_("staged");
-
-  // One that was removed while it was disabled: nobody has disabled the new one.
-  if (before == nullptr && scene->disabled.erase(file->name) > 0) {
-    auto done = write_disabled(scene->state_dir(), scene->disabled);
-    if (!done) return tl::make_unexpected(done.error());
+  if (auto done = put_in_place(*scene, staged, file->name, before == nullptr, confirm); !done) {
+    return tl::make_unexpected(done.error());
   }
-  auto done = before != nullptr ? exchange(staged, target) : rename_new(staged, target);
-  if (!done) return tl::make_unexpected(done.error());
-  after_step_("renamed");
-  if (auto kept = sync_folder(packages_dir); !kept) return tl::make_unexpected(kept.error());
-  after_step_("synced");
   return installed;
 }
 
@@ -311,6 +344,11 @@ Result<> Packages::remove(std::string_view name) {
   if (auto found = scene->find(name); !found) return tl::make_unexpected(found.error());
   const fs::path& packages_dir = scene->packages_dir();
   if (auto good = refuse_if_required(*scene, name, "removed"); !good) return good;
+  std::vector<Candidate> others = scene->candidates;
+  std::erase_if(others, [name](const Candidate& candidate) { return candidate.name == name; });
+  if (auto good = judge(*scene, others, name); !good) {
+    return fail("package \"{}\" cannot be removed:\n{}", name, good.error().message);
+  }
   Staging::remove_leftovers(packages_dir);
   auto staging = Staging::make(packages_dir);
   if (!staging) return tl::make_unexpected(staging.error());

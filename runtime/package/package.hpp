@@ -10,6 +10,7 @@
 //   pack.hpp          a folder -> an archive
 //   unpack.hpp        an archive -> a folder, or a refusal
 //   manifest.hpp      the archive's list of digests
+//   secrets.hpp       which files are for their owner alone
 //   entry_name.hpp    which files may be in it
 //   durable.hpp       files and folders that survive a power cut
 //
@@ -36,6 +37,7 @@
 #include "config/load.hpp"
 #include "config/local_values.hpp"
 #include "package/dependencies.hpp"
+#include "package/secrets.hpp"
 
 namespace triggerd::package {
 
@@ -49,6 +51,7 @@ struct PackedPackage {
   std::string version;
   std::size_t files = 0;
   std::uint64_t bytes = 0;
+  std::vector<SecretFile> secrets;  // with one of them, the archive is for its owner alone
 };
 Result<PackedPackage> pack_package(const std::filesystem::path& folder,
                                    const std::filesystem::path& archive);
@@ -71,11 +74,15 @@ class Packages {
       std::filesystem::path config_file, config::Environment environment,
       std::function<void(std::string_view step)> after_step = [](std::string_view) {});
 
+  // Asked once a change of package `name` is made and before it is final: an error undoes it, and
+  // is what the call returns. Whatever dies meanwhile leaves the change made.
+  using Confirm = std::function<Result<>(const std::string& name)>;
+
   // All of them, with what is wrong with them, those that are required first.
   Result<std::vector<config::Package>> list() const;
 
   // Refused where the package could not be loaded, or where packages that run require it.
-  Result<> enable(std::string_view name);
+  Result<> enable(std::string_view name, const Confirm& confirm = {});
   Result<> disable(std::string_view name);
 
   // Whole or not at all, whatever dies in between: afterwards there is the package as it was
@@ -83,9 +90,11 @@ class Packages {
   // loaded; or where a newer version is there, unless `downgrade`. `values` are kept beside the
   // package, and those of the version before that they do not replace stay.
   Result<Installed> install(const std::filesystem::path& archive,
-                            const config::LocalValues& values = {}, bool downgrade = false);
+                            const config::LocalValues& values = {}, bool downgrade = false,
+                            const Confirm& confirm = {});
 
-  // With its local values. Refused where packages that run require it.
+  // With its local values. Refused where packages that run require it, or where the configuration
+  // could not be loaded without it.
   Result<> remove(std::string_view name);
 
  private:
@@ -95,6 +104,8 @@ class Packages {
   Result<config::Config> load_with(const std::vector<Candidate>& candidates) const;
   Result<> refuse_if_required(const Scene& scene, std::string_view name,
                               std::string_view what) const;
+  Result<> put_in_place(const Scene& scene, const std::filesystem::path& staged,
+                        const std::string& name, bool is_new, const Confirm& confirm) const;
   Result<> judge(const Scene& scene, const std::vector<Candidate>& candidates,
                  std::string_view name) const;
 

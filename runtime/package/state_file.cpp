@@ -1,9 +1,6 @@
 #include "package/state_file.hpp"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
-
-#include <cerrno>
 
 #include "base/file.hpp"
 #include "config/parse_toml.hpp"
@@ -49,9 +46,7 @@ Result<> write_disabled(const fs::path& state_dir, const std::set<std::string>& 
   std::error_code error;
   if (state_dir.has_parent_path()) fs::create_directories(state_dir.parent_path(), error);
   if (error) return fail("cannot make {}: {}", state_dir.string(), error.message());
-  if (::mkdir(state_dir.c_str(), 0700) != 0 && errno != EEXIST) {
-    return fail("cannot make {}: {}", state_dir.string(), errno_text(errno));
-  }
+  if (auto made = make_folder(state_dir, 0700); !made) return tl::make_unexpected(made.error());
   std::string text = "# Written by triggerd.\ndisabled = [";
   for (const std::string& name : disabled) {
     // Only names of packages get here, and they need no escapes.

@@ -16,6 +16,7 @@
 #include "package/durable.hpp"
 #include "package/entry_name.hpp"
 #include "package/manifest.hpp"
+#include "package/secrets.hpp"
 
 namespace triggerd::package {
 namespace {
@@ -64,6 +65,7 @@ class Unpacking {
       return fail("\"{}\" is in {} and not in the archive", expected_.begin()->first,
                   kManifestFile);
     }
+    if (auto done = finish_files(); !done) return done;
     return sync_folders();
   }
 
@@ -88,6 +90,7 @@ class Unpacking {
       return fail("\"{}\" has no size", printable(name_));
     }
     size_ = static_cast<std::uint64_t>(archive_entry_size(entry));
+    private_ = (archive_entry_perm(entry) & S_IROTH) == 0;
     return {};
   }
 
@@ -149,9 +152,12 @@ class Unpacking {
     }
     if (auto made = make_folders(); !made) return made;
     const fs::path path = folder_ / name_;
+    if (private_) secrets_.insert(name_);
     const UniqueFd fd(
-        ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-    if (!fd) return fail("cannot write {}: {}", path.string(), errno_text(errno));
+        ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kOwnerAlone));
+    if (!fd || ::fchmod(fd.get(), kOwnerAlone) != 0) {
+      return fail("cannot write {}: {}", path.string(), errno_text(errno));
+    }
     Digest digest;
     auto done = read_data([&](std::string_view bytes) {
       digest.add(bytes);
@@ -162,10 +168,24 @@ class Unpacking {
       return fail("\"{}\" has another digest than {} says: the archive is damaged, or was changed",
                   name_, kManifestFile);
     }
-    if (::fchmod(fd.get(), 0644) != 0) {
-      return fail("cannot write {}: {}", path.string(), errno_text(errno));
+    return {};
+  }
+
+  // Until all of them are there nobody knows which are secrets, so up to here all are for the owner
+  // alone. What the archive calls a secret is one, too: whoever packed it may know better.
+  Result<> finish_files() {
+    const std::vector<std::string> names(taken_.begin(), taken_.end());
+    for (SecretFile& secret : find_secrets(folder_, names)) secrets_.insert(std::move(secret.name));
+    for (const std::string& name : names) {
+      const fs::path path = folder_ / name;
+      const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+      const mode_t mode = secrets_.count(name) > 0 ? kOwnerAlone : kEverybody;
+      if (!fd || ::fchmod(fd.get(), mode) != 0) {
+        return fail("cannot write {}: {}", path.string(), errno_text(errno));
+      }
+      if (auto done = sync(fd.get(), path); !done) return done;
     }
-    return sync(fd.get(), path);
+    return {};
   }
 
   Result<> make_folders() {
@@ -193,8 +213,10 @@ class Unpacking {
   std::vector<char> block_;
   std::string name_;  // of the entry that is being read
   std::uint64_t size_ = 0;
+  bool private_ = false;  // in the archive it is not for everybody
   std::map<std::string, ManifestEntry> expected_;
   std::set<std::string> taken_;
+  std::set<std::string> secrets_;
   std::set<std::string> folders_;
 };
 
@@ -207,6 +229,10 @@ Result<> run(const Reader& reader, int opened, const fs::path& folder) {
 
 Result<> unpack(const fs::path& archive, const fs::path& folder) {
   const UniqueFd fd(::open(archive.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!fd && errno == EACCES) {
+    return fail("cannot open {}: {}; it has to be readable for user {}, who installs it",
+                archive.string(), errno_text(EACCES), ::geteuid());
+  }
   if (!fd) return fail("cannot open {}: {}", archive.string(), errno_text(errno));
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) {

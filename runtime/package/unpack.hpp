@@ -13,7 +13,8 @@ namespace triggerd::package {
 // that is no MANIFEST; a file that it does not name, names with another size or digest, or that is
 // missing; links, folders, devices and all else that is no regular file; and what
 // check_entry_name() and the limits beside it refuse. After an error the folder holds some of the
-// files. When it returns, all files and folders are on the disk.
+// files. When it returns, all files and folders are on the disk; secrets are for their owner alone
+// (see find_secrets()), whatever the umask.
 Result<> unpack(const std::filesystem::path& archive, const std::filesystem::path& folder);
 
 // The same of an archive in memory.

@@ -23,21 +23,32 @@ void PackageFailures::spread() {
 
 void PackageFailures::report(Log& log) const {
   for (const config::Package& package : config_->packages) {
-    std::vector<config::Diagnostic> problems = package.problems;
-    if (const auto found = found_.find(package.name); found != found_.end()) {
-      problems.insert(problems.end(), found->second.begin(), found->second.end());
-    }
     if (!package.enabled) {
       log.info("package.disabled", {{"package", package.name}}, "disabled: nothing of it runs");
-    } else if (problems.empty()) {
+    } else if (problems_of(package).empty()) {
       log.info("package.enabled", {{"package", package.name}}, "version {}", package.version);
-    } else {
-      for (const config::Diagnostic& problem : problems) {
-        log.error("package.broken", {{"package", package.name}}, "nothing of it runs: {}: {}",
-                  config::to_string(problem.place), problem.message);
-      }
     }
   }
+  report_broken(log);
+}
+
+void PackageFailures::report_broken(Log& log) const {
+  for (const config::Package& package : config_->packages) {
+    if (!package.enabled) continue;
+    std::vector<config::Diagnostic> problems = package.problems;
+    const std::vector<config::Diagnostic>& found = of(package.name);
+    problems.insert(problems.end(), found.begin(), found.end());
+    for (const config::Diagnostic& problem : problems) {
+      log.error("package.broken", {{"package", package.name}}, "nothing of it runs: {}: {}",
+                config::to_string(problem.place), problem.message);
+    }
+  }
+}
+
+const std::vector<config::Diagnostic>& PackageFailures::of(const std::string& package) const {
+  static const std::vector<config::Diagnostic> none;
+  const auto found = found_.find(package);
+  return found == found_.end() ? none : found->second;
 }
 
 std::vector<std::string> PackageFailures::problems_of(const config::Package& package) const {
@@ -45,10 +56,8 @@ std::vector<std::string> PackageFailures::problems_of(const config::Package& pac
   for (const config::Diagnostic& problem : package.problems) {
     texts.push_back(config::to_string(problem));
   }
-  if (const auto found = found_.find(package.name); found != found_.end()) {
-    for (const config::Diagnostic& problem : found->second) {
-      texts.push_back(config::to_string(problem));
-    }
+  for (const config::Diagnostic& problem : of(package.name)) {
+    texts.push_back(config::to_string(problem));
   }
   return texts;
 }

@@ -23,9 +23,13 @@ class PackageFailures {
   void spread();
   // One line for each package, and one for each thing that is wrong with it.
   void report(Log& log) const;
+  // Those of the lines above that are errors.
+  void report_broken(Log& log) const;
 
   // What is wrong with it; with what was wrong when it was read.
   std::vector<std::string> problems_of(const config::Package& package) const;
+  // What was added for it.
+  const std::vector<config::Diagnostic>& of(const std::string& package) const;
   // Whether any package that is enabled does not run.
   bool any() const;
   // Whether what this package carries stays out. False for the empty name.

@@ -67,10 +67,12 @@ struct RuntimeOptions {
   Load load{};
   // What can be done with packages, on disk; the runtime reloads afterwards. May be empty.
   struct Packages {
-    std::function<Result<>(std::string_view name)> enable;
+    // Asked once the change is made, with the package's name; an error undoes it.
+    using Confirm = std::function<Result<>(const std::string& name)>;
+    std::function<Result<>(std::string_view name, const Confirm& confirm)> enable;
     std::function<Result<>(std::string_view name)> disable;
     std::function<Result<>(const std::string& archive, const std::vector<std::string>& values,
-                           bool downgrade)>
+                           bool downgrade, const Confirm& confirm)>
         install;
     std::function<Result<>(std::string_view name)> remove;
   };
@@ -235,15 +237,17 @@ class Runtime final : public Administration {
 
   using Diagnostics = std::vector<config::Diagnostic>;
   struct Plan;
-  // What `managed` says instead of the managed file, where it is given.
+  // What `managed` says instead of the managed file, where it is given. The package `must_run` has
+  // to be whole, as those that run.
   Outcome<ReloadReport> reload_now(const std::optional<std::string>& managed, bool check_only,
-                                   const std::function<Result<>()>& commit = {});
-  Outcome<ReloadReport> reload_here(const By& by);
+                                   const std::function<Result<>()>& commit = {},
+                                   const std::string& must_run = {});
+  Outcome<ReloadReport> reload_here(const By& by, const std::string& must_run = {});
   Outcome<ReloadReport> apply_states();
   tl::expected<config::Config, Diagnostics> load_again(const std::optional<std::string>& managed);
   void keep_what_needs_a_restart(config::Config& next) const;
   void overlay_states(config::Config& next) const;
-  tl::expected<Plan, Diagnostics> plan(config::Config next);
+  tl::expected<Plan, Diagnostics> plan(config::Config next, const std::string& must_run = {});
   ReloadReport apply(Plan plan);
   Outcome<ReloadReport> refuse(const Diagnostics& diagnostics);
   void watch_files();
@@ -260,6 +264,9 @@ class Runtime final : public Administration {
   Outcome<ReloadReport> change_now(const DefinitionChange& change, const By& by);
   Outcome<ReloadReport> change_package(const By& by, std::string_view what,
                                        const std::function<Result<>()>& change);
+  using Confirm = RuntimeOptions::Packages::Confirm;
+  Outcome<ReloadReport> bring_package(const By& by, std::string_view what,
+                                      const std::function<Result<>(const Confirm&)>& change);
   Outcome<> set_alias_state(std::string_view name, const std::optional<inbox::TriggerState>& state);
   Outcome<TriggerPtr> find_trigger(std::string_view name) const;
   Definition definition_of(const std::string& name, const std::string& package,

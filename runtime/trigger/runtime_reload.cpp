@@ -103,7 +103,8 @@ Outcome<ReloadReport> Runtime::refuse(const Diagnostics& diagnostics) {
 
 // ---- 2, 3. Comparing, making ----
 
-tl::expected<Runtime::Plan, Runtime::Diagnostics> Runtime::plan(config::Config next_config) {
+tl::expected<Runtime::Plan, Runtime::Diagnostics> Runtime::plan(config::Config next_config,
+                                                                const std::string& must_run) {
   const ConfigPtr now = config();
   const auto next = std::make_shared<const config::Config>(std::move(next_config));
   Plan plan{.config = next,
@@ -124,16 +125,19 @@ tl::expected<Runtime::Plan, Runtime::Diagnostics> Runtime::plan(config::Config n
     if (!contains(aliases.changed, alias.name)) plan.certificates.keep(certificates_, alias.name);
   }
   Diagnostics diagnostics;
-  const auto was_broken = [&](const std::string& name) {
+  // One of which nothing runs costs itself alone, as at the start.
+  const auto may_be_broken = [&](const std::string& name) {
+    if (name == must_run) return false;
     const config::Package* before = now->find_package(name);
-    return package_failures_.contains(name) || (before != nullptr && !before->problems.empty());
+    return before == nullptr || !before->enabled || !before->problems.empty() ||
+           package_failures_.contains(name);
   };
   for (const config::Package& package : next->packages) {
-    if (!package.enabled || was_broken(package.name)) continue;
+    if (!package.enabled || may_be_broken(package.name)) continue;
     diagnostics.insert(diagnostics.end(), package.problems.begin(), package.problems.end());
   }
   for (const auto& [package, problems] : plan.certificates.package_problems()) {
-    if (was_broken(package)) {
+    if (may_be_broken(package)) {
       for (const config::Diagnostic& problem : problems) plan.failures.add(package, problem);
     } else {
       diagnostics.insert(diagnostics.end(), problems.begin(), problems.end());
@@ -158,11 +162,17 @@ tl::expected<Runtime::Plan, Runtime::Diagnostics> Runtime::plan(config::Config n
     auto made = make_trigger(trigger);
     if (made) {
       plan.start_triggers.push_back(*std::move(made));
-    } else if (!trigger.package.empty() && was_broken(trigger.package)) {
+    } else if (!trigger.package.empty() && may_be_broken(trigger.package)) {
       plan.failures.add(trigger.package, std::move(made.error()));
     } else {
       diagnostics.push_back(std::move(made.error()));
     }
+  }
+  plan.failures.spread();
+  for (const config::Package& package : next->packages) {
+    if (!package.enabled || may_be_broken(package.name)) continue;
+    const Diagnostics& found = plan.failures.of(package.name);
+    diagnostics.insert(diagnostics.end(), found.begin(), found.end());
   }
   if (!diagnostics.empty()) {
     plan.start_triggers.clear();
@@ -170,7 +180,6 @@ tl::expected<Runtime::Plan, Runtime::Diagnostics> Runtime::plan(config::Config n
     (void)plugins_.drop_unused();
     return tl::make_unexpected(std::move(diagnostics));
   }
-  plan.failures.spread();
   std::erase_if(plan.start_triggers, [&](const TriggerPtr& trigger) {
     return plan.failures.takes_out(trigger->name());
   });
@@ -313,8 +322,8 @@ ReloadReport Runtime::apply(Plan plan) {
 }
 
 Outcome<ReloadReport> Runtime::reload_now(const std::optional<std::string>& managed,
-                                          bool check_only,
-                                          const std::function<Result<>()>& commit) {
+                                          bool check_only, const std::function<Result<>()>& commit,
+                                          const std::string& must_run) {
   const Monotonic began = std::chrono::steady_clock::now();
   auto next = load_again(managed);
   if (!next) return refuse(next.error());
@@ -328,7 +337,7 @@ Outcome<ReloadReport> Runtime::reload_now(const std::optional<std::string>& mana
   keep_what_needs_a_restart(*next);
   const auto base = std::make_shared<const config::Config>(*next);
   overlay_states(*next);
-  auto planned = plan(*std::move(next));
+  auto planned = plan(*std::move(next), must_run);
   if (!planned) return refuse(planned.error());
   planned->report.needs_restart = needs_restart;
   if (check_only) {
@@ -369,10 +378,10 @@ Outcome<ReloadReport> Runtime::reload(const By& by) {
   return on_control([&] { return reload_here(by); });
 }
 
-Outcome<ReloadReport> Runtime::reload_here(const By& by) {
+Outcome<ReloadReport> Runtime::reload_here(const By& by, const std::string& must_run) {
   log_.info("runtime.reload", {}, "reading the configuration again, for {}", by);
   files_taken_ = look_of_files();
-  auto done = reload_now(std::nullopt, false);
+  auto done = reload_now(std::nullopt, false, {}, must_run);
   if (!done) {
     for (const AdminProblem& problem : done.error().problems) {
       log_.error("runtime.reload_refused", {}, "{}",
@@ -385,6 +394,13 @@ Outcome<ReloadReport> Runtime::reload_here(const By& by) {
                           ? done.error().message
                           : done.error().message + ": " + done.error().problems[0].message;
     return done;
+  }
+  package_failures_.report_broken(log_);
+  for (const config::Package& package : config()->packages) {
+    if (!package.enabled) continue;
+    for (const std::string& problem : package_failures_.problems_of(package)) {
+      done->warnings.push_back(fmt::format("package \"{}\" is broken: {}", package.name, problem));
+    }
   }
   for (const std::string& key : done->needs_restart) {
     log_.warn("runtime.reload", {}, "{} has changed: it needs a restart, and stays as it was", key);

@@ -20,6 +20,10 @@ AdminError failed(const Error& error) {
   return {AdminError::Kind::failed, error.message, {}};
 }
 
+AdminError no_packages() {
+  return {AdminError::Kind::unavailable, "this runtime was given no packages to change", {}};
+}
+
 Outcome<> outcome_of(const Result<>& done) {
   if (done) return {};
   return tl::make_unexpected(failed(done.error()));
@@ -189,22 +193,43 @@ Outcome<Administration::PluginReload> Runtime::reload_plugin(const std::string& 
 Outcome<ReloadReport> Runtime::change_package(const By& by, std::string_view what,
                                               const std::function<Result<>()>& change) {
   return on_control([&]() -> Outcome<ReloadReport> {
-    if (!change) {
-      return tl::make_unexpected(AdminError{
-          AdminError::Kind::unavailable, "this runtime was given no packages to change", {}});
-    }
     if (auto done = change(); !done) return tl::make_unexpected(conflict(done.error().message));
     log_.info("package.changed", {}, "{}, by {}", what, by);
     return reload_here(by);
   });
 }
 
+// A change that brings something to run: it is kept only where the reload takes it.
+Outcome<ReloadReport> Runtime::bring_package(
+    const By& by, std::string_view what, const std::function<Result<>(const Confirm&)>& change) {
+  return on_control([&]() -> Outcome<ReloadReport> {
+    std::optional<Outcome<ReloadReport>> reloaded;
+    const auto done = change([&](const std::string& name) -> Result<> {
+      reloaded = reload_here(by, name);
+      if (!*reloaded) return fail("{}", reloaded->error().message);
+      return {};
+    });
+    if (done) {
+      log_.info("package.changed", {}, "{}, by {}", what, by);
+      return *std::move(reloaded);
+    }
+    if (!reloaded) return tl::make_unexpected(conflict(done.error().message));
+    files_taken_ = look_of_files();  // it was undone: nothing is to be read again
+    AdminError error = std::move(reloaded->error());
+    error.message = fmt::format("{}; the package is as it was before", done.error().message);
+    return tl::make_unexpected(std::move(error));
+  });
+}
+
 Outcome<ReloadReport> Runtime::enable_package(std::string_view name, const By& by) {
-  return change_package(by, fmt::format("package \"{}\" is enabled", name),
-                        [&] { return options_.packages.enable(name); });
+  if (!options_.packages.enable) return tl::make_unexpected(no_packages());
+  return bring_package(
+      by, fmt::format("package \"{}\" is enabled", name),
+      [&](const Confirm& confirm) { return options_.packages.enable(name, confirm); });
 }
 
 Outcome<ReloadReport> Runtime::disable_package(std::string_view name, const By& by) {
+  if (!options_.packages.disable) return tl::make_unexpected(no_packages());
   return change_package(by, fmt::format("package \"{}\" is disabled", name),
                         [&] { return options_.packages.disable(name); });
 }
@@ -213,8 +238,10 @@ Outcome<ReloadReport> Runtime::install_package(const std::string& archive,
                                                const std::vector<std::string>& values,
                                                bool downgrade, const By& by) {
   if (!config()->admin.manage) return tl::make_unexpected(may_not_manage());
-  return change_package(by, fmt::format("{} is installed", archive),
-                        [&] { return options_.packages.install(archive, values, downgrade); });
+  if (!options_.packages.install) return tl::make_unexpected(no_packages());
+  return bring_package(by, fmt::format("{} is installed", archive), [&](const Confirm& confirm) {
+    return options_.packages.install(archive, values, downgrade, confirm);
+  });
 }
 
 Outcome<ReloadReport> Runtime::remove_package(std::string_view name, const By& by) {

@@ -1,19 +1,15 @@
 #include "import_verbs.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <system_error>
 #include <vector>
 
 #include "base/file.hpp"
 #include "output.hpp"
+#include "private_file.hpp"
 #include "webmethods/webmethods.hpp"
 
 namespace triggerctl {
@@ -35,26 +31,6 @@ void print_remarks(const std::vector<Remark>& remarks, const std::string& file, 
   for (const Remark& remark : remarks) {
     fmt::print(stderr, "{}\n", triggerd::webmethods::to_string(remark, file, kind));
   }
-}
-
-// A file that is there may be somebody's configuration.
-int write_new_file(const std::string& path, const std::string& text) {
-  constexpr mode_t kMode = 0640;
-  const triggerd::UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kMode));
-  if (fd.get() < 0) {
-    const char* hint = errno == EEXIST ? "; name another file, or move that one away" : "";
-    return fail_with(
-        fmt::format("cannot write {}: {}{}", path, std::generic_category().message(errno), hint));
-  }
-  for (std::size_t at = 0; at < text.size();) {
-    const ssize_t written = ::write(fd.get(), text.data() + at, text.size() - at);
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0)
-      return fail_with(
-          fmt::format("cannot write {}: {}", path, std::generic_category().message(errno)));
-    at += static_cast<std::size_t>(written);
-  }
-  return kDone;
 }
 
 void print_as_json(const Imported& imported) {
@@ -86,7 +62,10 @@ int import(const ImportOptions& chosen) {
     return kFailed;
   }
   if (!chosen.output.empty()) {
-    if (const int code = write_new_file(chosen.output, imported->toml); code != kDone) return code;
+    // A file that is there may be somebody's configuration.
+    if (auto made = write_private_file(chosen.output, imported->toml); !made) {
+      return fail_with(made.error());
+    }
   }
   if (json_wanted()) {
     print_as_json(*imported);

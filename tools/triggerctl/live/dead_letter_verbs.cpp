@@ -15,6 +15,7 @@
 #include "live/editor.hpp"
 #include "live/live_verbs.hpp"
 #include "live/message_options.hpp"
+#include "private_file.hpp"
 
 namespace triggerctl {
 namespace {
@@ -210,6 +211,10 @@ Result<int> export_all(const Api& api, const ExportOptions& options) {
   const bool to_file = options.output != "-";
   std::ofstream file;
   if (to_file) {
+    // Payloads are nobody else's business.
+    if (auto made = make_private_file(options.output); !made) {
+      return tl::make_unexpected(Error{made.error().message, kFailed});
+    }
     file.open(options.output, std::ios::binary | std::ios::trunc);
     if (!file) {
       return tl::make_unexpected(

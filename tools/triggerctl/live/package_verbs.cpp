@@ -148,12 +148,21 @@ int pack(const std::string& folder, const std::string& archive) {
     packed = package::pack_package(folder, archive);
   }
   if (!packed) return fail_with(packed.error());
+  if (!packed->secrets.empty()) {
+    fmt::print(stderr, "triggerctl: warning: {}\n",
+               safe_lines(package::warning_of(packed->secrets, archive)));
+  }
   if (json_wanted()) {
+    Json secrets = Json::array();
+    for (const package::SecretFile& secret : packed->secrets) {
+      secrets.push_back({{"file", secret.name}, {"what", secret.what}});
+    }
     print_json({{"archive", archive},
                 {"package", packed->name},
                 {"version", packed->version},
                 {"files", packed->files},
-                {"bytes", packed->bytes}});
+                {"bytes", packed->bytes},
+                {"secrets", std::move(secrets)}});
   } else {
     fmt::print("{}: package \"{}\", version {}: {}, {} bytes\n", archive, packed->name,
                packed->version, counted(packed->files, "file"), packed->bytes);
