@@ -84,10 +84,10 @@ Result<> Inbox::remember_session(std::string_view client_id,
                                  const std::vector<std::string>& filters) {
   MutexLock lock(mutex_);
   Transaction transaction(*database_, Transaction::Sync::disk);
-  Statement clear(*database_, "DELETE FROM session WHERE client_id = ?");
-  if (auto done = clear.bind(client_id).finish("write"); !done) return done;
-  Statement session(*database_, "INSERT INTO session (client_id) VALUES (?)");
+  Statement session(*database_, "INSERT OR IGNORE INTO session (client_id) VALUES (?)");
   if (auto done = session.bind(client_id).finish("write"); !done) return done;
+  Statement clear(*database_, "DELETE FROM subscription WHERE client_id = ?");
+  if (auto done = clear.bind(client_id).finish("write"); !done) return done;
   for (const std::string& filter : filters) {
     Statement insert(*database_,
                      "INSERT OR IGNORE INTO subscription (client_id, filter) VALUES (?, ?)");
@@ -96,11 +96,33 @@ Result<> Inbox::remember_session(std::string_view client_id,
   return transaction.commit();
 }
 
-Result<std::vector<std::string>> Inbox::sessions() {
+Result<std::optional<Session>> Inbox::place_session(const Session& session) {
   MutexLock lock(mutex_);
-  Statement query(*database_, "SELECT client_id FROM session ORDER BY client_id");
-  std::vector<std::string> found;
-  while (query.step()) found.push_back(query.text(0));
+  std::optional<Session> before;
+  {
+    Statement query(*database_, "SELECT alias, server FROM session WHERE client_id = ?");
+    if (query.bind(session.client_id).step()) {
+      before = Session{session.client_id, query.text(0), query.text(1)};
+    }
+    if (auto read = query.finish("read"); !read) return tl::make_unexpected(read.error());
+  }
+  if (!before || (before->alias == session.alias && before->server == session.server)) {
+    return before;
+  }
+  Transaction transaction(*database_, Transaction::Sync::disk);
+  Statement update(*database_, "UPDATE session SET alias = ?, server = ? WHERE client_id = ?");
+  auto done =
+      update.bind(session.alias).bind(session.server).bind(session.client_id).finish("write");
+  if (done) done = transaction.commit();
+  if (!done) return tl::make_unexpected(done.error());
+  return before;
+}
+
+Result<std::vector<Session>> Inbox::sessions() {
+  MutexLock lock(mutex_);
+  Statement query(*database_, "SELECT client_id, alias, server FROM session ORDER BY client_id");
+  std::vector<Session> found;
+  while (query.step()) found.push_back({query.text(0), query.text(1), query.text(2)});
   if (auto read = query.finish("read"); !read) return tl::make_unexpected(read.error());
   return found;
 }

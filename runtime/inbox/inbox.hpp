@@ -72,6 +72,13 @@ struct StagedMessage {
   std::string packet;  // empty where the message itself was accepted
 };
 
+// A persistent session that a server keeps for us.
+struct Session {
+  std::string client_id;
+  std::string alias;   // that it was last made with
+  std::string server;  // that has it, as addresses are shown; both empty: an older version made it
+};
+
 struct TriggerState {
   enum class State { disabled, suspended };
   State state = State::disabled;
@@ -120,9 +127,11 @@ class Inbox {
   // no such session was made. remember_session() replaces them.
   Result<std::optional<std::vector<std::string>>> session(std::string_view client_id);
   Result<> remember_session(std::string_view client_id, const std::vector<std::string>& filters);
+  // Notes who has it, where there is such a session; returns what was noted before.
+  Result<std::optional<Session>> place_session(const Session& session);
   Result<> forget_session(std::string_view client_id);
-  // The client ids of all sessions.
-  Result<std::vector<std::string>> sessions();
+  // All of them, by client id.
+  Result<std::vector<Session>> sessions();
 
   // Messages of `trigger` after number `after`, in the order of arrival, at most `limit`.
   Result<std::vector<StoredMessage>> messages(std::string_view trigger, std::int64_t after,

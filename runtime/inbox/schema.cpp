@@ -8,7 +8,7 @@ namespace triggerd::inbox {
 namespace {
 
 // Step N brings version N to N + 1. A step that was released never changes; a change is a new step.
-constexpr std::array<const char*, 3> kSteps{R"sql(
+constexpr std::array<const char*, 4> kSteps{R"sql(
 CREATE TABLE client_id (           -- generated once for an alias that names none
   alias     TEXT PRIMARY KEY,
   client_id TEXT NOT NULL
@@ -76,6 +76,11 @@ CREATE TABLE trigger_state (       -- triggers that somebody or something has st
 ALTER TABLE message ADD COLUMN properties BLOB;
 ALTER TABLE message ADD COLUMN expires_ms INTEGER;  -- message expiry; NULL: never
 ALTER TABLE dead_letter ADD COLUMN properties BLOB;
+)sql",
+                                            R"sql(
+-- Who keeps a session, so that it can be named when nobody in the configuration knows it any more
+ALTER TABLE session ADD COLUMN alias TEXT NOT NULL DEFAULT '';
+ALTER TABLE session ADD COLUMN server TEXT NOT NULL DEFAULT '';  -- its address; '' where not known
 )sql"};
 
 }  // namespace

@@ -34,6 +34,7 @@ void Connection::compare_session(bool session_present) {
   }
   // Before SUBSCRIBE leaves, so that no filter the server may hold is ever forgotten.
   if (remembered != plan.remember) services_.sessions.remember(options_.client_id, plan.remember);
+  services_.sessions.found_at(options_, status_.server);
   stale_ = std::move(plan.stale);
 }
 

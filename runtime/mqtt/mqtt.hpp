@@ -134,6 +134,11 @@ class SessionMemory {
   virtual std::optional<std::vector<std::string>> filters(const std::string& client_id) = 0;
   virtual void remember(const std::string& client_id, const std::vector<std::string>& filters) = 0;
   virtual void forget(const std::string& client_id) = 0;
+  // `server`, one of those in `options`, has the session now.
+  virtual void found_at(const ConnectionOptions& options, const std::string& server) {
+    (void)options;
+    (void)server;
+  }
 };
 
 enum class PublishError { not_connected, full, invalid };

@@ -36,7 +36,28 @@ class Runtime::InboxSessions final : public mqtt::SessionMemory {
     }
   }
   void forget(const std::string& client_id) override {
+    placed_.erase(client_id);
     if (auto done = inbox_.forget_session(client_id); !done) report(client_id, done.error());
+  }
+  void found_at(const mqtt::ConnectionOptions& options, const std::string& server) override {
+    if (const auto known = placed_.find(options.client_id);
+        known != placed_.end() && known->second == server) {
+      return;
+    }
+    const auto before = inbox_.place_session({options.client_id, options.alias, server});
+    if (!before) {
+      report(options.client_id, before.error());
+      return;
+    }
+    placed_[options.client_id] = server;
+    if (!*before || (*before)->server.empty() || (*before)->server == server) return;
+    for (const config::Server& other : options.servers) {
+      if (config::to_string(other) == (*before)->server) return;  // one session, on all of them
+    }
+    log_.warn("session.left", {{"alias", options.alias}, {"client_id", options.client_id}},
+              "it is at {} now; where {} is another server, that keeps its session under this "
+              "client id, and what is published there: end it there",
+              server, (*before)->server);
   }
 
  private:
@@ -46,6 +67,7 @@ class Runtime::InboxSessions final : public mqtt::SessionMemory {
 
   inbox::Inbox& inbox_;
   Log& log_;
+  std::map<std::string, std::string, std::less<>> placed_;  // [supervisor] servers by client id
 };
 
 Runtime::Runtime(config::Config config, std::filesystem::path state_dir, Log& log,
@@ -261,7 +283,7 @@ Result<> Runtime::start() {
     }
   }
   report_strangers();
-  end_removed_sessions();
+  end_unwanted_sessions(nullptr, certificates_);
   {
     MutexLock lock(control_mutex_);
     control_runs_ = true;
@@ -354,6 +376,7 @@ bool Runtime::stop() {
   if (control_thread_.joinable()) control_thread_.join();
   control_.run_due();  // somebody may wait for what was posted last
   watcher_.reset();    // it was the control thread's
+  tell_endings_left();
   for (const auto& trigger : triggers_) trigger->stop_receiving();
   drain(triggers_, drained);
   (void)writer_->flush(quiet_by);

@@ -4,6 +4,7 @@
 //   runtime_members.cpp   aliases and triggers, one by one: made, started, taken out
 //   runtime_reload.cpp    another configuration takes over: what differs, and nothing else
 //   runtime_define.cpp    definitions that an administrator makes, in STATE_DIR/managed.toml
+//   runtime_sessions.cpp  sessions at servers that nobody wants any more
 //   runtime_status.cpp    what Administration shows
 //   runtime_verbs.cpp     what Administration does: states, plugins, packages, publishing
 //   runtime_letters.cpp   dead letters
@@ -194,14 +195,33 @@ class Runtime final : public Administration {
   void stop_aliases(const std::vector<AliasPtr>& aliases);
   void retire(TriggerPtr trigger);
   void bury_retired();
-  void end_session(mqtt::ConnectionOptions options);
-  void end_removed_sessions();
-  void stop_ending(const std::string& client_id);
   TriggerPtr running_trigger(std::string_view name) const;  // [any]
   AliasPtr running_alias(std::string_view name) const;      // [any]
   ConfigPtr config() const;                                 // [any]
   std::vector<TriggerPtr> all_triggers() const;             // [any]
   std::vector<AliasPtr> all_aliases() const;                // [any]
+
+  // ---- runtime_sessions.cpp [control; main while nothing runs] ----
+
+  struct Owner;
+  struct Ending {
+    AliasPtr connection;
+    inbox::Session session;
+    std::shared_ptr<std::atomic<bool>> done;
+  };
+  // Client ids, by where their sessions are and why they stay there.
+  using LeftSessions =
+      std::map<std::pair<std::string, std::string>, std::vector<std::string>, std::less<>>;
+  std::map<std::string, Owner> owners_of(const config::Config& config);
+  const config::Alias* alias_of(const config::Config& config, const inbox::Session& session);
+  // `before` ran until now, with the certificates `had`; null: nothing did.
+  void end_unwanted_sessions(const config::Config* before, const mqtt::tls::Stores& had);
+  void tell_left(const LeftSessions& left, bool once);
+  void end_session(mqtt::ConnectionOptions options, const inbox::Session& session,
+                   LeftSessions& left);
+  void stop_ending(const std::string& client_id);
+  void tell_endings_left();
+  void keep_material_of(std::string_view package);
 
   // ---- runtime.cpp ----
 
@@ -322,7 +342,11 @@ class Runtime final : public Administration {
   std::vector<TriggerPtr> stuck_;  // [control] a service call has not come back
   std::vector<std::shared_ptr<void>> stuck_trials_;  // [control] the same, of a test
   unsigned trials_ = 0;                              // [control] tests of triggers so far
-  std::vector<AliasPtr> endings_;                    // [control] of sessions nobody wants any more
+  std::vector<Ending> endings_;                      // [control] of sessions nobody wants any more
+  // [control] Why sessions stay that nobody wants, as last told, by client id.
+  std::map<std::string, std::string> left_told_;
+  // [control] Of aliases that are going, where certificates_ has none.
+  std::map<std::string, std::shared_ptr<mqtt::tls::Current>> parting_;
   Reloader reloader_;
   std::unique_ptr<plugin::Watcher> watcher_;
   std::string

@@ -14,6 +14,7 @@
 #include <chrono>
 #include <set>
 #include <unordered_set>
+#include <utility>
 
 #include "base/units.hpp"
 #include "trigger/alias_connection.hpp"
@@ -234,18 +235,12 @@ ReloadReport Runtime::apply(Plan plan) {
       stop_ending(id->second + "." + made->name());
     }
   }
-  struct Gone {
-    mqtt::ConnectionOptions options;
-  };
-  std::vector<Gone> gone;
-  for (const TriggerPtr& trigger : plan.stop_triggers) {
-    gone.push_back({trigger->connection_options()});
-  }
+  const ConfigPtr before = config();
   stop_triggers(plan.stop_triggers);
   plan.stop_triggers.clear();
   stop_aliases(plan.stop_aliases);
   plan.stop_aliases.clear();
-  certificates_ = std::move(plan.certificates);
+  const mqtt::tls::Stores had = std::exchange(certificates_, std::move(plan.certificates));
   {
     MutexLock lock(members_mutex_);
     config_ = plan.config;
@@ -296,18 +291,7 @@ ReloadReport Runtime::apply(Plan plan) {
   }
   plan.start_triggers.clear();
 
-  std::unordered_set<std::string> wanted_ids;
-  for (const config::Trigger& trigger : plan.config->triggers) {
-    const config::Alias* alias = plan.config->find_alias(trigger.alias);
-    const auto id = alias == nullptr ? tl::make_unexpected(Error{}) : client_id_of(*alias);
-    if (id) wanted_ids.insert(*id + "." + trigger.name);
-  }
-  for (Gone& old : gone) {
-    if (wanted_ids.contains(old.options.client_id) || old.options.clean_session) continue;
-    if (const auto session = inbox_->session(old.options.client_id); session && *session) {
-      end_session(std::move(old.options));
-    }
-  }
+  end_unwanted_sessions(before.get(), had);
   for (const std::string& plugin : plugins_.drop_unused()) reloader_.forget(plugin);
   if (watcher_) {
     watcher_.reset();

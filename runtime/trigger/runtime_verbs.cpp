@@ -246,8 +246,11 @@ Outcome<ReloadReport> Runtime::install_package(const std::string& archive,
 
 Outcome<ReloadReport> Runtime::remove_package(std::string_view name, const By& by) {
   if (!config()->admin.manage) return tl::make_unexpected(may_not_manage());
-  return change_package(by, fmt::format("package \"{}\" is removed", name),
-                        [&] { return options_.packages.remove(name); });
+  if (!options_.packages.remove) return tl::make_unexpected(no_packages());
+  return change_package(by, fmt::format("package \"{}\" is removed", name), [&] {
+    keep_material_of(name);
+    return options_.packages.remove(name);
+  });
 }
 
 // ---- Publishing ----

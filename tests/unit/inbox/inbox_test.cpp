@@ -51,6 +51,22 @@ TEST_F(InboxTest, RememberingReplacesTheFiltersOfThatClientIdOnly) {
   EXPECT_FALSE(inbox->session("edge").value().has_value());
 }
 
+TEST_F(InboxTest, WhoHasASessionIsKeptWithItAndSaidWhenItMoves) {
+  const Session here{"edge.t", "edge", "tcp://here:1883"};
+  EXPECT_FALSE(open()->place_session(here).value().has_value()) << "there is no such session";
+  ASSERT_TRUE(open()->remember_session("edge.t", {"a"}));
+  EXPECT_EQ(open()->place_session(here).value()->server, "");
+  ASSERT_TRUE(open()->remember_session("edge.t", {"b"}));
+  auto sessions = open()->sessions().value();
+  ASSERT_EQ(sessions.size(), 1U);
+  EXPECT_EQ(sessions[0].alias, "edge");
+  EXPECT_EQ(sessions[0].server, "tcp://here:1883") << "other filters, the same session";
+  EXPECT_EQ(open()->place_session({"edge.t", "edge", "tcp://there:1"}).value()->server,
+            "tcp://here:1883");
+  ASSERT_TRUE(open()->forget_session("edge.t"));
+  EXPECT_TRUE(open()->sessions().value().empty());
+}
+
 TEST_F(InboxTest, DeadLettersKeepEveryByteAndComeNewestFirst) {
   const std::string payload("\0\xff binary \0", 11);
   DeadLetter letter{.message_id = "id-1",

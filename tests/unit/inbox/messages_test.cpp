@@ -206,6 +206,9 @@ TEST(Migration, AFileOfVersion2KeepsItsMessages) {
                          "ALTER TABLE message DROP COLUMN properties;"
                          "ALTER TABLE message DROP COLUMN expires_ms;"
                          "ALTER TABLE dead_letter DROP COLUMN properties;"
+                         "ALTER TABLE session DROP COLUMN alias;"
+                         "ALTER TABLE session DROP COLUMN server;"
+                         "INSERT INTO session (client_id) VALUES ('edge.alarms');"
                          "PRAGMA user_version = 2;"
                          "INSERT INTO message (trigger_name, message_id, topic, payload, qos,"
                          " retained, packet_id, attempts, received_ms)"
@@ -227,6 +230,11 @@ TEST(Migration, AFileOfVersion2KeepsItsMessages) {
   EXPECT_FALSE(messages[0].properties.has_value()) << "it came over 3.1.1";
   EXPECT_FALSE(messages[0].expires.has_value());
   EXPECT_FALSE((*inbox)->dead_letters("", kAll).value().front().properties.has_value());
+  const auto sessions = (*inbox)->sessions().value();
+  ASSERT_EQ(sessions.size(), 1U);
+  EXPECT_EQ(sessions[0].client_id, "edge.alarms");
+  EXPECT_EQ(sessions[0].alias, "");
+  EXPECT_EQ(sessions[0].server, "");
 }
 
 }  // namespace
