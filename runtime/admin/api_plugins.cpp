@@ -15,9 +15,11 @@ Reply report_reply(const trigger::Outcome<trigger::ReloadReport>& report) {
 
 Reply reload_plugin(Administration& runtime, const Request& request) {
   std::vector<FieldError> errors;
-  const bool force = flag_parameter(request, "force", errors);
+  trigger::PluginReloadOptions how;
+  how.force = flag_parameter(request, "force", errors);
+  how.drop_state = flag_parameter(request, "drop_state", errors);
   if (!errors.empty()) return bad_parameters(errors);
-  const auto reload = runtime.reload_plugin(request.names[0], force, who(request));
+  const auto reload = runtime.reload_plugin(request.names[0], how, who(request));
   if (!reload) return problem(reload.error());
   return json_reply({{"changed", reload->changed},
                      {"generation", reload->generation},

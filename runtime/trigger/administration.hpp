@@ -27,6 +27,7 @@
 #include "base/clock.hpp"
 #include "base/histogram.hpp"
 #include "base/result.hpp"
+#include "trigger/reload_options.hpp"
 
 namespace triggerd::trigger {
 
@@ -467,8 +468,8 @@ class Administration {
     std::string version;
     double pause_seconds = 0;
   };
-  virtual Outcome<PluginReload> reload_plugin(const std::string& plugin, bool force,
-                                              const By& by) = 0;
+  virtual Outcome<PluginReload> reload_plugin(const std::string& plugin,
+                                              const PluginReloadOptions& how, const By& by) = 0;
   virtual Outcome<ReloadReport> enable_package(std::string_view name, const By& by) = 0;
   virtual Outcome<ReloadReport> disable_package(std::string_view name, const By& by) = 0;
   // `archive` is a file of this machine. `values`: ALIAS.KEY=VALUE, kept beside the package.

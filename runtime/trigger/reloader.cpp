@@ -58,13 +58,14 @@ std::vector<Trigger*> Reloader::triggers_of(const plugin::Generation& generation
   return found;
 }
 
-Result<Reloader::Report> Reloader::reload(const std::string& plugin, bool force) {
+Result<Reloader::Report> Reloader::reload(const std::string& plugin,
+                                          const PluginReloadOptions& how) {
   const Generation old = plugins_.in_service(plugin);
   if (!old) {
     return fail("plugin \"{}\" is not loaded; there are {}", plugin,
                 fmt::join(plugins_.names(), ", "));
   }
-  auto done = replace(plugin, {}, force);
+  auto done = replace(plugin, {}, how);
   if (!done) {
     log_.error("plugin.reload_failed", {{"plugin", plugin}, {"stage", done.error().stage}},
                "{}; generation {} goes on", done.error().error.message, old->number());
@@ -101,7 +102,7 @@ void Reloader::forget(const std::string& plugin) {
 // ---- One replacement ----
 
 tl::expected<Reloader::Report, Reloader::Failure> Reloader::replace(
-    const std::string& plugin, const std::filesystem::path& file, bool force) {
+    const std::string& plugin, const std::filesystem::path& file, const PluginReloadOptions& how) {
   const auto failed = [](const char* stage, Error error) {
     return tl::make_unexpected(Failure{stage, std::move(error)});
   };
@@ -113,7 +114,7 @@ tl::expected<Reloader::Report, Reloader::Failure> Reloader::replace(
   const Generation old = plugins_.in_service(plugin);
   bool unchanged = false;
   auto next = plugins_.load_next(plugin, file, [&](const plugin::StagedCopy& copy) -> Result<> {
-    unchanged = !force && copy.sha256() == old->sha256();
+    unchanged = !how.even_unchanged() && copy.sha256() == old->sha256();
     if (unchanged) return fail("is unchanged");
     if (options_.probe_program.empty()) return {};
     return plugin::probe_in_child(options_.probe_program, copy.path(), options_.probe_timeout);
@@ -137,7 +138,7 @@ tl::expected<Reloader::Report, Reloader::Failure> Reloader::replace(
       return failed("create", std::move(error));
     }
   }
-  const auto pause = swap(triggers, force);
+  const auto pause = swap(triggers, how);
   if (!pause) {
     drop_successors();
     return tl::make_unexpected(pause.error());
@@ -176,13 +177,13 @@ bool Reloader::close_gates(const std::vector<Trigger*>& triggers, Monotonic dead
 
 // How long no message was handled. After a failure everything is as before.
 tl::expected<std::chrono::microseconds, Reloader::Failure> Reloader::swap(
-    const std::vector<Trigger*>& triggers, bool force) {
+    const std::vector<Trigger*>& triggers, const PluginReloadOptions& how) {
   const Monotonic began = now();
   const auto open_gates = [&] {
     for (Trigger* trigger : triggers) trigger->open_gate();
   };
   bool quiet = close_gates(triggers, began + options_.drain_timeout);
-  if (!quiet && force && !cancelled_) {
+  if (!quiet && how.force && !cancelled_) {
     for (Trigger* trigger : triggers) trigger->revoke_pending();
     quiet = close_gates(triggers, now());
   }
@@ -196,7 +197,7 @@ tl::expected<std::chrono::microseconds, Reloader::Failure> Reloader::swap(
                                           format_duration(options_.drain_timeout))}});
   }
   for (std::size_t i = 0; i < triggers.size(); ++i) {
-    auto done = triggers[i]->hand_over(now() + kJoin);
+    auto done = triggers[i]->hand_over(now() + kJoin, !how.drop_state);
     if (done) continue;
     while (i-- > 0) triggers[i]->take_back(now() + kJoin);
     open_gates();
@@ -263,7 +264,7 @@ void Reloader::roll_back(const std::string& plugin, const std::filesystem::path&
   const unsigned bad = plugins_.in_service(plugin)->number();
   log_.error("plugin.rolled_back", {{"plugin", plugin}, {"generation", std::to_string(bad)}},
              "generation {} is on probation, and {}: the one before comes back", bad, reason);
-  auto done = replace(plugin, previous, false);
+  auto done = replace(plugin, previous, {});
   if (!done) {
     log_.error("plugin.reload_failed", {{"plugin", plugin}, {"stage", done.error().stage}},
                "{}; generation {} goes on", done.error().error.message, bad);

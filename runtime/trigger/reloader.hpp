@@ -25,6 +25,7 @@
 #include "base/mutex.hpp"
 #include "base/result.hpp"
 #include "trigger/plugin_set.hpp"
+#include "trigger/reload_options.hpp"
 #include "trigger/trigger.hpp"
 
 namespace triggerd::trigger {
@@ -50,10 +51,8 @@ class Reloader {
     std::string version;
     std::chrono::microseconds pause{0};  // in which the plugin's triggers handled nothing
   };
-  // `force`: also where the file is what is in service; and pending messages of the old generation
-  // are given to the new one, instead of the reload being given up. Says in the log what became of
-  // it.
-  Result<Report> reload(const std::string& plugin, bool force);
+  // Says in the log what became of it.
+  Result<Report> reload(const std::string& plugin, const PluginReloadOptions& how);
   // Gives up a reload that is under way, and every later one: the runtime stops. [any]
   void cancel() { cancelled_ = true; }
 
@@ -85,9 +84,10 @@ class Reloader {
   };
 
   tl::expected<Report, Failure> replace(const std::string& plugin,
-                                        const std::filesystem::path& file, bool force);
+                                        const std::filesystem::path& file,
+                                        const PluginReloadOptions& how);
   tl::expected<std::chrono::microseconds, Failure> swap(const std::vector<Trigger*>& triggers,
-                                                        bool force);
+                                                        const PluginReloadOptions& how);
   bool close_gates(const std::vector<Trigger*>& triggers, Monotonic deadline);
   std::vector<Trigger*> triggers_of(const plugin::Generation& generation) const;
   static std::filesystem::path keep_previous(const plugin::Generation& old);

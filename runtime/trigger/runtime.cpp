@@ -235,7 +235,7 @@ Result<> Runtime::watch_plugins() {
       {.plugins = plugins_.watched()},
       [this](const std::string& plugin) {
         control_.post([this, plugin] {
-          (void)reloader_.reload(plugin, false);
+          (void)reloader_.reload(plugin, {});
           note_plugins();
         });
       },

@@ -116,7 +116,8 @@ class Runtime final : public Administration {
 
   inbox::Inbox& inbox() { return *inbox_; }
   // As the one of Administration, and says all about it.
-  Result<Reloader::Report> reload_plugin(const std::string& plugin, bool force = false);
+  Result<Reloader::Report> reload_plugin(const std::string& plugin,
+                                         const PluginReloadOptions& how = {});
 
   // ---- Administration [any] ----
 
@@ -145,7 +146,8 @@ class Runtime final : public Administration {
   Outcome<TriggerTest> test_trigger(std::string_view name, const TriggerTestMessage& message,
                                     Millis timeout) override;
   Outcome<> publish(const PublishMessage& message, Millis timeout) override;
-  Outcome<PluginReload> reload_plugin(const std::string& plugin, bool force, const By& by) override;
+  Outcome<PluginReload> reload_plugin(const std::string& plugin, const PluginReloadOptions& how,
+                                      const By& by) override;
   Outcome<ReloadReport> enable_package(std::string_view name, const By& by) override;
   Outcome<ReloadReport> disable_package(std::string_view name, const By& by) override;
   Outcome<ReloadReport> install_package(const std::string& archive,

@@ -159,9 +159,10 @@ Outcome<> Runtime::disable_alias(std::string_view name, const By& by, const std:
 
 // ---- Plugins and packages ----
 
-Result<Reloader::Report> Runtime::reload_plugin(const std::string& plugin, bool force) {
+Result<Reloader::Report> Runtime::reload_plugin(const std::string& plugin,
+                                                const PluginReloadOptions& how) {
   auto done = on_control([&]() -> Outcome<Reloader::Report> {
-    auto report = reloader_.reload(plugin, force);
+    auto report = reloader_.reload(plugin, how);
     note_plugins();
     if (!report) return tl::make_unexpected(failed(report.error()));
     return *report;
@@ -170,7 +171,8 @@ Result<Reloader::Report> Runtime::reload_plugin(const std::string& plugin, bool 
   return *done;
 }
 
-Outcome<Administration::PluginReload> Runtime::reload_plugin(const std::string& plugin, bool force,
+Outcome<Administration::PluginReload> Runtime::reload_plugin(const std::string& plugin,
+                                                             const PluginReloadOptions& how,
                                                              const By& by) {
   return on_control([&]() -> Outcome<PluginReload> {
     if (!plugins_.in_service(plugin)) {
@@ -179,8 +181,9 @@ Outcome<Administration::PluginReload> Runtime::reload_plugin(const std::string& 
                                                         plugin, fmt::join(plugins_.names(), ", ")),
                                             {}});
     }
-    log_.info("plugin.reload", {{"plugin", plugin}}, "asked for by {}", by);
-    const auto done = reloader_.reload(plugin, force);
+    log_.info("plugin.reload", {{"plugin", plugin}}, "asked for by {}{}", by,
+              how.drop_state ? ", without the state of what serves" : "");
+    const auto done = reloader_.reload(plugin, how);
     note_plugins();
     if (!done) return tl::make_unexpected(failed(done.error()));
     return PluginReload{.changed = done->outcome == Reloader::Outcome::reloaded,

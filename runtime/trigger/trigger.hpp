@@ -139,9 +139,9 @@ class Trigger final : private mqtt::ConnectionListener,
   void open_gate();
   // Takes back what the service has not completed; it gets these messages again.
   void revoke_pending() { dispatcher_.revoke_pending(); }
-  // With the gate closed: stops what serves, hands its state over, starts the successor. After an
-  // error it is as before.
-  Result<> hand_over(Monotonic deadline);
+  // With the gate closed: stops what serves, hands its state over if `with_state`, starts the
+  // successor. After an error it is as before.
+  Result<> hand_over(Monotonic deadline, bool with_state);
   // With the gate closed: the predecessor serves again.
   void take_back(Monotonic deadline);
   void drop_predecessor();

@@ -104,7 +104,7 @@ void Trigger::serve_again(Monotonic deadline) {
   started_ = true;
 }
 
-Result<> Trigger::hand_over(Monotonic deadline) {
+Result<> Trigger::hand_over(Monotonic deadline, bool with_state) {
   was_started_ = started_;
   const auto asked = monitor();
   // The monitor goes first: its worker has the trigger's name, as those of the service have.
@@ -112,7 +112,9 @@ Result<> Trigger::hand_over(Monotonic deadline) {
   Result<> done;
   if (started_) {
     auto saved = stop_serving(*instance_, deadline);
-    if (!saved) {
+    if (!with_state) {
+      // Nor does it matter if it could not be saved.
+    } else if (!saved) {
       done = tl::make_unexpected(saved.error());
     } else if (*saved && successor_.instance) {
       done = successor_.instance->restore(**saved);

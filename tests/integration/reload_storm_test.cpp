@@ -128,7 +128,7 @@ TEST_F(ReloadStormTest, ForcedPendingMessagesGoToTheNewBuild) {
   ASSERT_TRUE(plugin_.wait_for(1));
   plugin_.replace(kSecond);
   EXPECT_FALSE(runtime_->reload_plugin("revised"));
-  const auto forced = runtime_->reload_plugin("revised", true);
+  const auto forced = runtime_->reload_plugin("revised", {.force = true});
   ASSERT_TRUE(forced) << forced.error().message;
   ASSERT_TRUE(plugin_.wait_for(2));
   EXPECT_EQ(plugin_.counted(), (std::vector<Counted>{{8, 1, "pending"}, {2, 2, "pending"}}));
@@ -146,6 +146,28 @@ TEST_F(ReloadStormTest, AStateThatCannotBeSavedLeavesTheOldOneServing) {
   ASSERT_TRUE(client.publish("x", "still"));
   ASSERT_TRUE(plugin_.wait_for(1));
   EXPECT_EQ(plugin_.counted().front().revision, 9);
+}
+
+TEST_F(ReloadStormTest, AStateCanBeLeftBehind) {
+  plugin_.replace(kDoesNotSave);
+  start();
+  TestClient client(server_.port());
+  ASSERT_TRUE(client.publish("x", "before"));
+  ASSERT_TRUE(plugin_.wait_for(1));
+  plugin_.replace(kSecond);
+  ASSERT_FALSE(runtime_->reload_plugin("revised")) << "its state cannot be saved";
+  const auto another = runtime_->reload_plugin("revised", {.drop_state = true});
+  ASSERT_TRUE(another) << another.error().message;
+  ASSERT_TRUE(client.publish("x", "second"));
+  ASSERT_TRUE(plugin_.wait_for(2));
+  EXPECT_EQ(plugin_.counted().back(), (Counted{2, 1, "second"}));
+  // The same file, whose state could be saved.
+  const auto same = runtime_->reload_plugin("revised", {.drop_state = true});
+  ASSERT_TRUE(same) << same.error().message;
+  EXPECT_EQ(same->outcome, trigger::Reloader::Outcome::reloaded);
+  ASSERT_TRUE(client.publish("x", "third"));
+  ASSERT_TRUE(plugin_.wait_for(3));
+  EXPECT_EQ(plugin_.counted().back(), (Counted{2, 1, "third"}));
 }
 
 TEST_F(ReloadStormTest, DisablingFromAnotherThreadTakesTurnsWithReloading) {

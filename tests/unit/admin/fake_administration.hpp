@@ -307,9 +307,12 @@ class FakeAdministration final : public trigger::Administration {
     return did("publish", message.alias,
                message.topic + "=" + message.payload + "/" + std::to_string(message.qos));
   }
-  trigger::Outcome<PluginReload> reload_plugin(const std::string& plugin, bool force,
+  trigger::Outcome<PluginReload> reload_plugin(const std::string& plugin,
+                                               const trigger::PluginReloadOptions& how,
                                                const trigger::By&) override {
-    if (auto failed = did("reload_plugin", plugin, force ? "force" : ""); !failed) {
+    const std::string detail =
+        std::string(how.force ? "force" : "") + (how.drop_state ? "drop_state" : "");
+    if (auto failed = did("reload_plugin", plugin, detail); !failed) {
       return unexpected(failed.error());
     }
     return PluginReload{true, 3, "0.2.0", 0.003};

@@ -14,6 +14,7 @@ namespace {
 struct ReloadOptions {
   std::string name;
   bool force = false;
+  bool drop_state = false;
 };
 
 Result<int> list_plugins(const Api& api) {
@@ -30,8 +31,9 @@ Result<int> list_plugins(const Api& api) {
 }
 
 Result<int> reload_plugin(const Api& api, const ReloadOptions& options) {
-  const auto reloaded = api.post("/plugins/" + triggerd::percent_encoded(options.name) + "/reload" +
-                                 (options.force ? "?force=true" : ""));
+  const auto reloaded = api.post(fmt::format("/plugins/{}/reload?force={}&drop_state={}",
+                                             triggerd::percent_encoded(options.name), options.force,
+                                             options.drop_state));
   if (!reloaded) return tl::make_unexpected(reloaded.error());
   if (json_wanted()) {
     print_json(*reloaded);
@@ -63,6 +65,9 @@ void add_live_plugin_verbs(CommandLine& line) {
   reload.option("NAME", options->name, "the plugin, with PACKAGE/ in front where it is of one")
       .required();
   reload.flag("--force", options->force, "even where the file is what is loaded");
+  reload.flag(
+      "--drop-state", options->drop_state,
+      "begin anew, without the state of what serves; even where the file is what is loaded");
 }
 
 }  // namespace triggerctl
