@@ -173,12 +173,14 @@ TRIGGER_TEST_API void trigger_test_stop(trigger_test* test) {
   }
 }
 
-TRIGGER_TEST_API trigger_test_attempt* trigger_test_make(trigger_test* test, const char* topic,
-                                                         const void* payload, size_t len) {
+/* `id` NULL: one of its own. */
+TRIGGER_TEST_API trigger_test_attempt* trigger_test_make(trigger_test* test, const char* id,
+                                                         const char* topic, const void* payload,
+                                                         size_t len) {
   trigger_test_attempt* const attempt =
       (trigger_test_attempt*)trigger_test_memory(NULL, sizeof(*attempt));
   trigger_message* const message = (trigger_message*)trigger_test_memory(NULL, sizeof(*message));
-  char id[32];
+  char own_id[32];
   size_t i = 0;
   if (!test->started) trigger_test_misuse("the instance is not started");
   memset(attempt, 0, sizeof(*attempt));
@@ -186,7 +188,8 @@ TRIGGER_TEST_API trigger_test_attempt* trigger_test_make(trigger_test* test, con
   trigger_test_lock(test);
   for (; i < test->attempt_count; ++i) trigger_test_bury(test->attempts[i]);
   message->token = test->attempt_count + 1;
-  snprintf(id, sizeof(id), "test-%lu", (unsigned long)message->token);
+  snprintf(own_id, sizeof(own_id), "test-%lu", (unsigned long)message->token);
+  if (id == NULL) id = own_id;
   message->struct_size = sizeof(*message);
   message->id = trigger_test_str(trigger_test_copy(id, strlen(id)));
   message->topic = trigger_test_str(trigger_test_copy(topic, strlen(topic)));
@@ -217,12 +220,8 @@ TRIGGER_TEST_API void trigger_test_returned(trigger_test* test, trigger_test_att
   trigger_test_unlock(test);
 }
 
-/* Has the service handle a message: QoS 1, 30 seconds until its deadline. */
-TRIGGER_TEST_API const trigger_test_attempt* trigger_test_send_bytes(trigger_test* test,
-                                                                     const char* topic,
-                                                                     const void* payload,
-                                                                     size_t len) {
-  trigger_test_attempt* const attempt = trigger_test_make(test, topic, payload, len);
+TRIGGER_TEST_API const trigger_test_attempt* trigger_test_handle(trigger_test* test,
+                                                                 trigger_test_attempt* attempt) {
   trigger_result result;
   int32_t code = TRIGGER_OK;
   trigger_test_forget_reason(test, &result);
@@ -230,10 +229,24 @@ TRIGGER_TEST_API const trigger_test_attempt* trigger_test_send_bytes(trigger_tes
   trigger_test_returned(test, attempt, code, &result);
   return attempt;
 }
+
+/* Has the service handle a message: QoS 1, 30 seconds until its deadline. */
+TRIGGER_TEST_API const trigger_test_attempt* trigger_test_send_bytes(trigger_test* test,
+                                                                     const char* topic,
+                                                                     const void* payload,
+                                                                     size_t len) {
+  return trigger_test_handle(test, trigger_test_make(test, NULL, topic, payload, len));
+}
 TRIGGER_TEST_API const trigger_test_attempt* trigger_test_send(trigger_test* test,
                                                                const char* topic,
                                                                const char* payload) {
   return trigger_test_send_bytes(test, topic, payload, strlen(payload));
+}
+/* With an id, of at most 63 bytes: the same id again is the same message, which has come again. */
+TRIGGER_TEST_API const trigger_test_attempt* trigger_test_send_as(trigger_test* test,
+                                                                  const char* id, const char* topic,
+                                                                  const char* payload) {
+  return trigger_test_handle(test, trigger_test_make(test, id, topic, payload, strlen(payload)));
 }
 
 /* Has the service handle `count` messages at once, all to `topic`; attempts[i] is that of
@@ -251,7 +264,7 @@ TRIGGER_TEST_API void trigger_test_send_batch(trigger_test* test, const char* to
   size_t i = 0;
   if (test->service->handle_batch == NULL) trigger_test_misuse("it has no handle_batch");
   for (; i < count; ++i) {
-    messages[i] = trigger_test_make(test, topic, payloads[i], strlen(payloads[i]))->message;
+    messages[i] = trigger_test_make(test, NULL, topic, payloads[i], strlen(payloads[i]))->message;
     trigger_test_forget_reason(test, &results[i]);
     results[i].code = TRIGGER_RETRY;
     rows[i] = &results[i];

@@ -2,6 +2,9 @@
  * @NAME@: adds up the numbers that arrive, and publishes the sum after every few of them. Shows
  * everything that a service may have; take out what you do not need. trigger/plugin.h says what
  * each function is for and on which thread it is called.
+ *
+ * A message comes again after every verdict but OK and REJECT. So the service counts a number when
+ * nothing can fail any more: a number whose sum has to be published counts once the server has it.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <pthread.h>
@@ -23,26 +26,33 @@ typedef struct sum_total {
   int64_t total;
 } sum_total;
 
+#define LARGEST 999999999999 /* a number; sums of them do not overflow */
+
+/* A number whose sum is on its way to the server: its message is pending until then. */
+typedef struct waiting {
+  struct sum* self;
+  struct waiting* next;
+  uint64_t token;
+  char id[64]; /* of the message: the same when it comes again */
+  int64_t number;
+  int replaced; /* its message has come again, and this attempt counts for nothing */
+} waiting;
+
 typedef struct sum {
   const trigger_host* host;
   const trigger_clock* clock; /* NULL: the host has none, and the system's is taken */
   char topic[256];
-  long every;
+  int64_t every;
   uint64_t quiet_ns;
   uint64_t numbers_total; /* a metric's id */
   sum_total shown;
 
   pthread_mutex_t mutex; /* guards the rest */
   uint64_t last_number_ns;
-  long count;
-  long total;
+  int64_t unpublished; /* numbers counted since the server got a sum */
+  int64_t total;       /* of the numbers counted */
+  waiting* waiting;
 } sum;
-
-/* A message that is pending until its sum is published. */
-typedef struct waiting {
-  const trigger_host* host;
-  uint64_t token;
-} waiting;
 
 static int32_t refuse(trigger_result* error, const char* reason) {
   snprintf(error->reason, sizeof(error->reason), "%s", reason);
@@ -54,14 +64,14 @@ static int is(trigger_str text, const char* wanted) {
 }
 
 /* Whether `text` is a whole number and nothing else. */
-static int parse(const void* text, size_t len, long* number) {
+static int parse(const void* text, size_t len, int64_t* number) {
   char copy[24];
   char* end = NULL;
   if (len == 0 || len >= sizeof(copy)) return 0;
   memcpy(copy, text, len);
   copy[len] = '\0';
-  *number = strtol(copy, &end, 10);
-  return *end == '\0';
+  *number = strtoll(copy, &end, 10);
+  return end == copy + len && copy[0] > ' ' && copy[0] != '+';
 }
 
 static uint64_t now_ns(const sum* self) {
@@ -79,7 +89,7 @@ static const char* read_settings(sum* self, const trigger_instance_config* confi
   size_t i = 0;
   for (; i < config->setting_count; ++i) {
     const trigger_setting* const setting = &config->settings[i];
-    long number = 0;
+    int64_t number = 0;
     if (is(setting->key, "topic")) {
       if (setting->type != TRIGGER_SETTING_STRING || setting->value.len >= sizeof(self->topic)) {
         return "setting \"topic\" must be a string of at most 255 bytes";
@@ -150,9 +160,35 @@ static void destroy(void* instance) {
 /* ---- Messages -----------------------------------------------------------------------------------
  */
 
-/* Called on another thread, once the server has the sum, or will not get it. */
+/* mutex is held. */
+static void count(sum* self, int64_t number) {
+  self->total += number;
+  __atomic_store_n(&self->shown.total, self->total, __ATOMIC_RELAXED);
+  self->last_number_ns = now_ns(self);
+  self->host->metric_add(self->host->ctx, self->numbers_total, 1);
+}
+
+/* mutex is held. */
+static void take_out(sum* self, waiting* gone) {
+  waiting** place = &self->waiting;
+  while (*place != NULL && *place != gone) place = &(*place)->next;
+  if (*place != NULL) *place = gone->next;
+}
+
+/* An attempt at the same message that ran out of time: a new one replaces it. mutex is held. */
+static void replace(sum* self, const trigger_message* message) {
+  waiting* other = self->waiting;
+  while (other != NULL && !is(message->id, other->id)) other = other->next;
+  if (other == NULL) return;
+  take_out(self, other);
+  other->replaced = 1; /* published() frees it */
+}
+
+/* Called on another thread once the server has the sum, or will not get it; before stop is over. */
 static void published(void* user, int32_t code, trigger_str reason) {
   waiting* const message = user;
+  sum* const self = message->self;
+  int in_time = 0;
   trigger_result result;
   memset(&result, 0, sizeof(result));
   result.struct_size = sizeof(result);
@@ -161,56 +197,71 @@ static void published(void* user, int32_t code, trigger_str reason) {
     snprintf(result.reason, sizeof(result.reason), "not published: %.*s", (int)reason.len,
              reason.len == 0 ? "" : reason.ptr);
   }
-  /* It may be late: then the host says TRIGGER_E_STALE, and the message comes again. */
-  message->host->complete(message->host->ctx, message->token, &result);
+  pthread_mutex_lock(&self->mutex);
+  /* Late, the host says TRIGGER_E_STALE, and the message comes again. */
+  in_time = self->host->complete(self->host->ctx, message->token, &result) == TRIGGER_OK;
+  if (!message->replaced) take_out(self, message);
+  if (in_time && code == TRIGGER_OK) {
+    count(self, message->number);
+    self->unpublished = 0;
+  }
+  pthread_mutex_unlock(&self->mutex);
   free(message);
 }
 
-/* Pending, until the server has the sum. */
-static int32_t publish(const sum* self, const trigger_message* message, trigger_result* result) {
+/* Pending, until the server has the sum. A failure brings the message back, and then its number has
+ * not been counted. mutex is held. */
+static int32_t publish(sum* self, const trigger_message* message, int64_t number,
+                       trigger_result* result) {
   char text[24];
   trigger_publish request;
-  waiting* const user = malloc(sizeof(*user));
+  const waiting* other = self->waiting;
+  int64_t total = self->total + number;
   int32_t code = TRIGGER_OK;
+  waiting* const user = calloc(1, sizeof(*user));
   if (user == NULL) return TRIGGER_RETRY;
-  user->host = self->host;
+  user->self = self;
   user->token = message->token;
+  user->number = number;
+  memcpy(user->id, message->id.ptr, message->id.len); /* up to 63 bytes */
+  for (; other != NULL; other = other->next) total += other->number;
   memset(&request, 0, sizeof(request));
   request.struct_size = sizeof(request);
   request.topic.ptr = self->topic;
   request.topic.len = strlen(self->topic);
   request.payload.ptr = (const uint8_t*)text;
-  request.payload.len = (size_t)snprintf(text, sizeof(text), "%ld", self->total);
+  request.payload.len = (size_t)snprintf(text, sizeof(text), "%lld", (long long)total);
   request.qos = 1;
   request.done = published;
   request.user = user;
   code = self->host->publish(self->host->ctx, &request);
-  if (code == TRIGGER_OK) return TRIGGER_PENDING;
+  if (code == TRIGGER_OK) {
+    user->next = self->waiting;
+    self->waiting = user;
+    return TRIGGER_PENDING;
+  }
   free(user);
   snprintf(result->reason, sizeof(result->reason), "not published: error %d", (int)code);
   return code == TRIGGER_E_FULL || code == TRIGGER_E_NOT_CONNECTED ? TRIGGER_RETRY : TRIGGER_REJECT;
 }
 
 /* mutex is held. */
-static int32_t add(sum* self, const trigger_message* message, trigger_result* result) {
-  long number = 0;
-  if (!parse(message->payload.ptr, message->payload.len, &number)) {
-    refuse(result, "the payload must be a whole number");
+static int32_t take(sum* self, const trigger_message* message, trigger_result* result) {
+  const waiting* other = NULL;
+  int64_t unpublished = self->unpublished + 1;
+  int64_t number = 0;
+  if (!parse(message->payload.ptr, message->payload.len, &number) || number < -LARGEST ||
+      number > LARGEST) {
+    /* It will be none the next time either. */
+    refuse(result, "the payload must be a whole number of at most 12 digits");
     return TRIGGER_REJECT;
   }
-  self->total += number;
-  ++self->count;
-  __atomic_store_n(&self->shown.total, self->total, __ATOMIC_RELAXED);
-  self->last_number_ns = now_ns(self);
-  self->host->metric_add(self->host->ctx, self->numbers_total, 1);
+  replace(self, message);
+  for (other = self->waiting; other != NULL; other = other->next) ++unpublished;
+  if (unpublished >= self->every) return publish(self, message, number, result);
+  count(self, number);
+  ++self->unpublished;
   return TRIGGER_OK;
-}
-
-/* mutex is held. */
-static int32_t take(sum* self, const trigger_message* message, trigger_result* result) {
-  const int32_t verdict = add(self, message, result);
-  if (verdict != TRIGGER_OK || self->count % self->every != 0) return verdict;
-  return publish(self, message, result);
 }
 
 static int32_t handle(void* instance, const trigger_message* message, trigger_result* result) {
@@ -252,7 +303,8 @@ static int32_t save(void* instance, trigger_state_sink write, void* sink, trigge
   char text[64];
   trigger_bytes state;
   (void)error;
-  state.len = (size_t)snprintf(text, sizeof(text), "%ld %ld", self->count, self->total);
+  state.len = (size_t)snprintf(text, sizeof(text), "%lld %lld", (long long)self->unpublished,
+                               (long long)self->total);
   state.ptr = (const uint8_t*)text;
   return write(sink, state);
 }
@@ -262,7 +314,8 @@ static int32_t restore(void* instance, uint32_t state_version, trigger_bytes sta
   sum* const self = instance;
   const char* const text = (const char*)state.ptr;
   const char* const space = state.len == 0 ? NULL : memchr(text, ' ', state.len);
-  if (state_version != 1 || space == NULL || !parse(text, (size_t)(space - text), &self->count) ||
+  if (state_version != 1 || space == NULL ||
+      !parse(text, (size_t)(space - text), &self->unpublished) ||
       !parse(space + 1, state.len - (size_t)(space + 1 - text), &self->total)) {
     return refuse(error, "that state is not mine");
   }

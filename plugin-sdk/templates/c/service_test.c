@@ -49,6 +49,65 @@ static void what_goes_wrong_becomes_a_verdict(const char* plugin) {
   trigger_test_close(test);
 }
 
+static void a_number_counts_once_however_often_it_comes(const char* plugin) {
+  trigger_test* const test = run(plugin, "2");
+  const trigger_test_attempt* second = NULL;
+  trigger_test_send_as(test, "first", "n", "20");
+  second = trigger_test_send_as(test, "second", "n", "22");
+  trigger_test_finish_publish(test, 0, TRIGGER_E_NOT_CONNECTED, "cut off");
+  expect(second->code == TRIGGER_RETRY, "the server did not get the sum");
+  expect(trigger_test_value(test, "numbers_total") == 1, "only the first is counted");
+  test->refuse_publishes = TRIGGER_E_FULL;
+  second = trigger_test_send_as(test, "second", "n", "22");
+  expect(second->code == TRIGGER_RETRY, "too much in flight");
+  test->refuse_publishes = TRIGGER_OK;
+  second = trigger_test_send_as(test, "second", "n", "22");
+  expect(second->code == TRIGGER_PENDING, "what was not published is not ok");
+  expect(strcmp(test->publishes[1].payload, "42") == 0, "the same sum as before");
+  trigger_test_finish_publish(test, 1, TRIGGER_OK, "");
+  expect(second->code == TRIGGER_OK, "now the server has it");
+  expect(trigger_test_value(test, "numbers_total") == 2, "both are counted, once");
+  trigger_test_close(test);
+}
+
+static void an_answer_that_is_late_counts_nothing(const char* plugin) {
+  trigger_test* const test = run(plugin, "1");
+  const trigger_test_attempt* again = NULL;
+  trigger_test_send_as(test, "first", "n", "42");
+  trigger_test_advance(test, 30000); /* past its deadline */
+  again = trigger_test_send_as(test, "first", "n", "42");
+  expect(strcmp(test->publishes[1].payload, "42") == 0, "the first attempt is not in the sum");
+  trigger_test_finish_publish(test, 0, TRIGGER_OK, "");
+  expect(trigger_test_value(test, "numbers_total") == 0, "the answer to the first was late");
+  trigger_test_finish_publish(test, 1, TRIGGER_OK, "");
+  expect(again->code == TRIGGER_OK, "that to the second was in time");
+  expect(trigger_test_value(test, "numbers_total") == 1, "and so it counts");
+  trigger_test_close(test);
+}
+
+static void sums_may_overlap(const char* plugin) {
+  trigger_test* const test = run(plugin, "1");
+  trigger_test_send(test, "n", "1");
+  trigger_test_send(test, "n", "2");
+  expect(strcmp(test->publishes[1].payload, "3") == 0, "the sum has what is on its way");
+  trigger_test_finish_publish(test, 1, TRIGGER_OK, "");
+  trigger_test_finish_publish(test, 0, TRIGGER_OK, "");
+  trigger_test_send(test, "n", "3");
+  expect(strcmp(test->publishes[2].payload, "6") == 0, "and nothing twice");
+  trigger_test_close(test);
+}
+
+static void what_is_no_number_is_not_tried_again(const char* plugin) {
+  static const char* const payloads[] = {
+      "", " 1", "4 2", "0x2a", "1000000000000", "-1000000000000"};
+  trigger_test* const test = run(plugin, "1");
+  size_t i = 0;
+  for (; i < sizeof(payloads) / sizeof(payloads[0]); ++i) {
+    expect(trigger_test_send(test, "n", payloads[i])->code == TRIGGER_REJECT, payloads[i]);
+  }
+  trigger_test_close(test);
+}
+
 static void a_batch_has_verdicts_of_its_own(const char* plugin) {
   static const char* const payloads[] = {"1", "x", "3"};
   const trigger_test_attempt* attempts[3];
@@ -119,6 +178,10 @@ int main(int argc, char** argv) {
   if (argc != 2) return 2;
   adds_and_publishes(argv[1]);
   what_goes_wrong_becomes_a_verdict(argv[1]);
+  a_number_counts_once_however_often_it_comes(argv[1]);
+  an_answer_that_is_late_counts_nothing(argv[1]);
+  sums_may_overlap(argv[1]);
+  what_is_no_number_is_not_tried_again(argv[1]);
   a_batch_has_verdicts_of_its_own(argv[1]);
   silence_is_noticed(argv[1]);
   the_successor_goes_on(argv[1]);

@@ -1,8 +1,13 @@
 // @NAME@: adds up the numbers that arrive, and publishes the sum after every few of them. Short,
 // and shows everything that a service may have; take out what you do not need.
+//
+// A message comes again after every verdict but ok and reject. So the service counts a number when
+// nothing can fail any more: a number whose sum has to be published counts once the server has it.
 #include <atomic>
 #include <charconv>
 #include <chrono>
+#include <cstdint>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <stdexcept>
@@ -18,6 +23,8 @@ struct Total {
   std::uint32_t reserved = 0;
   std::atomic<std::int64_t> total{0};  // written by workers
 };
+
+constexpr long kLargest = 999'999'999'999;  // a number; sums of them do not overflow
 
 class Sum {
  public:
@@ -57,15 +64,15 @@ class Sum {
   }
 
   // Optional: what a successor needs, after a hot reload.
-  std::string save() { return std::to_string(count_) + " " + std::to_string(sum_); }
+  std::string save() { return std::to_string(unpublished_) + " " + std::to_string(sum_); }
   void restore(std::uint32_t version, std::string_view state) {
     const std::size_t space = state.find(' ');
-    const std::optional<long> count = parse(state.substr(0, space));
+    const std::optional<long> unpublished = parse(state.substr(0, space));
     const std::optional<long> sum = parse(state.substr(space + 1));
-    if (version != state_version || space == state.npos || !count || !sum) {
+    if (version != state_version || space == state.npos || !unpublished || !sum) {
       throw std::runtime_error("that state is not mine");
     }
-    count_ = *count;
+    unpublished_ = *unpublished;
     sum_ = *sum;
     shown_.total = sum_;
   }
@@ -87,30 +94,63 @@ class Sum {
   // mutex_ is held.
   trigger::Verdict take(const trigger::Message& message) {
     const std::optional<long> number = parse(message.payload());
-    if (!number) return trigger::Verdict::reject("the payload must be a whole number");
-    add(*number);
-    if (count_ % every_ != 0) return trigger::Verdict::ok();
+    if (!number || *number < -kLargest || *number > kLargest) {
+      // It will be none the next time either.
+      return trigger::Verdict::reject("the payload must be a whole number of at most 12 digits");
+    }
+    const std::string id(message.id());  // the same when the message comes again
+    waiting_.erase(id);                  // an attempt that ran out of time: this one replaces it
+    const auto waiting = static_cast<std::int64_t>(waiting_.size());
+    if (unpublished_ + waiting + 1 >= every_) return publish(message, id, *number);
+    count(*number);
+    ++unpublished_;
+    return trigger::Verdict::ok();
+  }
 
-    // Ok only once the server has the sum: until then the message is pending, and a failure brings
-    // it back. The callback comes on another thread.
-    const std::string sum = std::to_string(sum_);
+  // Pending, until the server has the sum. A failure brings the message back, and then its number
+  // has not been counted. mutex_ is held.
+  trigger::Verdict publish(const trigger::Message& message, const std::string& id, long number) {
+    long sum = sum_ + number;
+    for (const auto& other : waiting_) sum += other.second.number;
+    const std::uint64_t attempt = ++last_attempt_;
+    // The callback comes on another thread, and before stop() is over.
     const std::int32_t code = context_.publish(
-        {topic_, sum},
-        [completion = message.completion()](std::int32_t result, std::string_view reason) mutable {
-          completion.complete(trigger::Verdict::from_publish(result, reason));
+        {topic_, std::to_string(sum)}, [this, id, attempt, completion = message.completion()](
+                                           std::int32_t result, std::string_view reason) mutable {
+          published(id, attempt, completion, trigger::Verdict::from_publish(result, reason));
         });
     if (code != TRIGGER_OK) return trigger::Verdict::from_publish(code);
+    waiting_[id] = {attempt, number};
     return trigger::Verdict::pending();
   }
 
+  void published(const std::string& id, std::uint64_t attempt, trigger::Completion& completion,
+                 const trigger::Verdict& verdict) {
+    const std::lock_guard lock(mutex_);
+    // False: the attempt was over, its deadline passed for example, and the message comes again.
+    const bool in_time = completion.complete(verdict);
+    const auto found = waiting_.find(id);
+    if (found == waiting_.end() || found->second.attempt != attempt) return;
+    const long number = found->second.number;
+    waiting_.erase(found);
+    if (!in_time || verdict.code() != TRIGGER_OK) return;
+    count(number);
+    unpublished_ = 0;
+  }
+
   // mutex_ is held.
-  void add(long number) {
+  void count(long number) {
     sum_ += number;
-    ++count_;
     shown_.total = sum_;
     numbers_total_.add();
     last_number_ = context_.monotonic();
   }
+
+  // A number whose sum is on its way to the server.
+  struct Waiting {
+    std::uint64_t attempt;  // the last one at its message
+    long number;
+  };
 
   const trigger::Context context_;
   const std::string topic_;
@@ -120,8 +160,10 @@ class Sum {
 
   std::mutex mutex_;
   std::chrono::steady_clock::time_point last_number_;
-  std::int64_t count_ = 0;
-  std::int64_t sum_ = 0;
+  std::int64_t unpublished_ = 0;            // numbers counted since the server got a sum
+  std::int64_t sum_ = 0;                    // of the numbers counted
+  std::map<std::string, Waiting> waiting_;  // by the id of the message
+  std::uint64_t last_attempt_ = 0;
   Total shown_;
 };
 

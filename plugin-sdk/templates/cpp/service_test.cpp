@@ -6,6 +6,7 @@
 #include <exception>
 #include <string>
 #include <trigger/testing.hpp>
+#include <utility>
 
 namespace {
 
@@ -42,6 +43,61 @@ void what_goes_wrong_becomes_a_verdict(const Plugin& plugin) {
   expect(slow.reason() == "its deadline has passed", "a server that does not answer");
   instance.refuse_publishes(TRIGGER_E_FULL);
   expect(instance.send({"n", "1"}).code() == TRIGGER_RETRY, "too much in flight");
+}
+
+trigger::testing::Message number(std::string id, std::string payload) {
+  trigger::testing::Message message{"n", std::move(payload)};
+  message.id = std::move(id);
+  return message;
+}
+
+void a_number_counts_once_however_often_it_comes(const Plugin& plugin) {
+  auto instance = plugin.run("sum", {{"topic", "sums"}, {"every", 2}});
+  instance.send(number("first", "20"));
+  const auto failed = instance.send(number("second", "22"));
+  instance.finish_publish(0, TRIGGER_E_NOT_CONNECTED, "cut off");
+  expect(failed.code() == TRIGGER_RETRY, "the server did not get the sum");
+  expect(instance.metric("numbers_total") == 1.0, "only the first is counted");
+  instance.refuse_publishes(TRIGGER_E_FULL);
+  expect(instance.send(number("second", "22")).code() == TRIGGER_RETRY, "too much in flight");
+  instance.refuse_publishes(TRIGGER_OK);
+  const auto again = instance.send(number("second", "22"));
+  expect(again.pending(), "what was not published is not ok");
+  expect(instance.publishes().at(1).payload == "42", "the same sum as before");
+  instance.finish_publish(1);
+  expect(again.code() == TRIGGER_OK, "now the server has it");
+  expect(instance.metric("numbers_total") == 2.0, "both are counted, once");
+}
+
+void an_answer_that_is_late_counts_nothing(const Plugin& plugin) {
+  auto instance = plugin.run("sum", {{"topic", "sums"}, {"every", 1}});
+  instance.send(number("first", "42"));
+  instance.advance(30s);  // past its deadline
+  const auto again = instance.send(number("first", "42"));
+  expect(instance.publishes().at(1).payload == "42", "the first attempt is not in the sum");
+  instance.finish_publish(0);
+  expect(instance.metric("numbers_total") == 0.0, "the server's answer to the first was late");
+  instance.finish_publish(1);
+  expect(again.code() == TRIGGER_OK, "that to the second was in time");
+  expect(instance.metric("numbers_total") == 1.0, "and so it counts");
+}
+
+void sums_may_overlap(const Plugin& plugin) {
+  auto instance = plugin.run("sum", {{"topic", "sums"}, {"every", 1}});
+  instance.send({"n", "1"});
+  instance.send({"n", "2"});
+  expect(instance.publishes().at(1).payload == "3", "the sum has what is on its way");
+  instance.finish_publish(1);
+  instance.finish_publish(0);
+  instance.send({"n", "3"});
+  expect(instance.publishes().at(2).payload == "6", "and nothing twice");
+}
+
+void what_is_no_number_is_not_tried_again(const Plugin& plugin) {
+  auto instance = plugin.run("sum", {{"topic", "sums"}, {"every", 1}});
+  for (const char* payload : {"", "4 2", "0x2a", "1000000000000", "-1000000000000"}) {
+    expect(instance.send({"n", payload}).code() == TRIGGER_REJECT, payload);
+  }
 }
 
 void a_batch_has_verdicts_of_its_own(const Plugin& plugin) {
@@ -103,6 +159,10 @@ int main(int argc, char** argv) {
     const Plugin plugin(argv[1]);
     adds_and_publishes(plugin);
     what_goes_wrong_becomes_a_verdict(plugin);
+    a_number_counts_once_however_often_it_comes(plugin);
+    an_answer_that_is_late_counts_nothing(plugin);
+    sums_may_overlap(plugin);
+    what_is_no_number_is_not_tried_again(plugin);
     a_batch_has_verdicts_of_its_own(plugin);
     silence_is_noticed(plugin);
     the_successor_goes_on(plugin);

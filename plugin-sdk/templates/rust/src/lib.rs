@@ -1,29 +1,48 @@
 //! @NAME@: adds up the numbers that arrive, and publishes the sum after every few of them. Short, and
 //! shows everything that a service may have; take out what you do not need.
+//!
+//! A message comes again after every verdict but ok and reject. So the service counts a number when
+//! nothing can fail any more: a number whose sum has to be published counts once the server has it.
 
+use std::collections::HashMap;
 use std::ffi::{c_void, CStr};
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use trigger_plugin::{
-    export_plugin, Batch, Context, Error, Extension, HandleBatch, Message, Metric, Probe, Publish,
-    Service, SettingError, State, Verdict,
+    export_plugin, Batch, Completion, Context, Error, Extension, HandleBatch, Message, Metric, Probe,
+    Publish, PublishError, Service, SettingError, State, Verdict,
 };
 
+const LARGEST: i64 = 999_999_999_999; // a number; sums of them do not overflow
+
 pub struct Sum {
-    context: Context,
     topic: String,
     every: i64,
     quiet: Duration,
+    shared: Arc<Shared>,
+}
+
+/// What the callbacks of publishes use as well, which come on another thread.
+struct Shared {
+    context: Context,
     numbers_total: Metric,
     so_far: Mutex<SoFar>,
     shown: Total,
 }
 
 struct SoFar {
-    count: i64,
-    sum: i64,
+    unpublished: i64, // numbers counted since the server got a sum
+    sum: i64,         // of the numbers counted
     last_number: Duration, // on the context's monotonic clock
+    waiting: HashMap<String, Waiting>, // by the id of the message
+    last_attempt: u64,
+}
+
+/// A number whose sum is on its way to the server.
+struct Waiting {
+    attempt: u64, // the last one at its message
+    number: i64,
 }
 
 /// What the extension "sum.total/1" shows: an ability of its own, for who knows the id.
@@ -46,14 +65,21 @@ impl Service for Sum {
         }
         let quiet = Duration::from_secs(settings.integer_or("quiet_seconds", 60)?.try_into()?);
         let numbers_total = context.counter("numbers_total", "Numbers that were added")?;
-        let so_far = Mutex::new(SoFar { count: 0, sum: 0, last_number: context.monotonic() });
+        let so_far = Mutex::new(SoFar {
+            unpublished: 0,
+            sum: 0,
+            last_number: context.monotonic(),
+            waiting: HashMap::new(),
+            last_attempt: 0,
+        });
         let struct_size = std::mem::size_of::<Total>() as u32;
         let shown = Total { struct_size, reserved: 0, total: AtomicI64::new(0) };
-        Ok(Sum { context, topic, every, quiet, numbers_total, so_far, shown })
+        let shared = Arc::new(Shared { context, numbers_total, so_far, shown });
+        Ok(Sum { topic, every, quiet, shared })
     }
 
     fn handle(&self, message: Message<'_>) -> Verdict {
-        self.take(&mut self.so_far.lock().unwrap(), message)
+        self.take(&mut self.shared.lock(), message)
     }
 }
 
@@ -61,7 +87,7 @@ impl Service for Sum {
 // verdict; what is not answered comes again. A message that is alone goes to handle().
 impl HandleBatch for Sum {
     fn handle_batch(&self, batch: &mut Batch<'_>) {
-        let mut so_far = self.so_far.lock().unwrap();
+        let mut so_far = self.shared.lock();
         for at in 0..batch.len() {
             let verdict = self.take(&mut so_far, batch.message(at));
             batch.answer(at, verdict);
@@ -72,7 +98,7 @@ impl HandleBatch for Sum {
 // Optional: is what the service depends on there? Context's clock is one that tests can move.
 impl Probe for Sum {
     fn probe(&self) -> Result<(), Error> {
-        if self.context.monotonic() - self.so_far.lock().unwrap().last_number > self.quiet {
+        if self.shared.context.monotonic() - self.shared.lock().last_number > self.quiet {
             return Err("no number has come for a while".into());
         }
         Ok(())
@@ -84,20 +110,20 @@ impl State for Sum {
     const VERSION: u32 = 1;
 
     fn save(&self) -> Result<Vec<u8>, Error> {
-        let so_far = self.so_far.lock().unwrap();
-        Ok(format!("{} {}", so_far.count, so_far.sum).into_bytes())
+        let so_far = self.shared.lock();
+        Ok(format!("{} {}", so_far.unpublished, so_far.sum).into_bytes())
     }
 
     fn restore(&self, version: u32, state: &[u8]) -> Result<(), Error> {
         let text = std::str::from_utf8(state)?;
-        let (count, sum) = match text.split_once(' ') {
+        let (unpublished, sum) = match text.split_once(' ') {
             Some(parts) if version == Self::VERSION => parts,
             _ => return Err("that state is not mine".into()),
         };
-        let mut so_far = self.so_far.lock().unwrap();
-        so_far.count = count.parse()?;
+        let mut so_far = self.shared.lock();
+        so_far.unpublished = unpublished.parse()?;
         so_far.sum = sum.parse()?;
-        self.shown.total.store(so_far.sum, Ordering::Relaxed);
+        self.shared.shown.total.store(so_far.sum, Ordering::Relaxed);
         Ok(())
     }
 }
@@ -106,7 +132,7 @@ impl State for Sum {
 impl Extension for Sum {
     fn extension(&self, id: &CStr) -> *const c_void {
         if id.to_bytes() == b"sum.total/1" {
-            &self.shown as *const Total as *const c_void
+            &self.shared.shown as *const Total as *const c_void
         } else {
             std::ptr::null()
         }
@@ -119,37 +145,84 @@ impl Sum {
             Ok(number) => number,
             Err(verdict) => return verdict,
         };
-        self.add(so_far, number);
-        if so_far.count % self.every != 0 {
-            return Verdict::ok();
+        // An attempt that ran out of time: this one replaces it.
+        so_far.waiting.remove(message.id());
+        if so_far.unpublished + so_far.waiting.len() as i64 + 1 >= self.every {
+            return self.publish(so_far, message, number);
         }
+        self.shared.count(so_far, number);
+        so_far.unpublished += 1;
+        Verdict::ok()
+    }
 
-        // Ok only once the server has the sum: until then the message is pending, and a failure
-        // brings it back. The callback comes on another thread.
-        let sum = so_far.sum.to_string();
-        let completion = message.completion();
+    /// Pending, until the server has the sum. A failure brings the message back, and then its number
+    /// has not been counted.
+    fn publish(&self, so_far: &mut SoFar, message: Message<'_>, number: i64) -> Verdict {
+        let waiting: i64 = so_far.waiting.values().map(|other| other.number).sum();
+        let sum = (so_far.sum + waiting + number).to_string();
+        so_far.last_attempt += 1;
+        let attempt = so_far.last_attempt;
+        let id = message.id().to_string();
+        let (shared, completion) = (self.shared.clone(), message.completion());
         let publish = Publish::new(&self.topic, sum.as_bytes());
-        let sent = self.context.publish_then(&publish, move |outcome| {
-            completion.complete(Verdict::from_publish(outcome));
+        // The callback comes on another thread, and before stop() is over.
+        let sent = self.shared.context.publish_then(&publish, move |outcome| {
+            shared.published(&id, attempt, completion, outcome);
         });
         match sent {
-            Ok(()) => Verdict::pending(),
+            Ok(()) => {
+                so_far.waiting.insert(message.id().to_string(), Waiting { attempt, number });
+                Verdict::pending()
+            }
             Err(error) => Verdict::from_publish(Err(error)),
         }
     }
+}
 
-    fn add(&self, so_far: &mut SoFar, number: i64) {
+impl Shared {
+    /// A panic while it is locked poisons a mutex for good. What is in this one is right all the
+    /// same, since nothing in between its changes can panic; so one bad message does not stop the
+    /// service.
+    fn lock(&self) -> MutexGuard<'_, SoFar> {
+        self.so_far.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn published(
+        &self,
+        id: &str,
+        attempt: u64,
+        completion: Completion,
+        outcome: Result<(), PublishError>,
+    ) {
+        let mut so_far = self.lock();
+        let ok = outcome.is_ok();
+        // False: the attempt was over, its deadline passed for example, and the message comes again.
+        let in_time = completion.complete(Verdict::from_publish(outcome));
+        if so_far.waiting.get(id).map_or(true, |waiting| waiting.attempt != attempt) {
+            return;
+        }
+        let waiting = so_far.waiting.remove(id);
+        if let (true, Some(Waiting { number, .. })) = (ok && in_time, waiting) {
+            self.count(&mut so_far, number);
+            so_far.unpublished = 0;
+        }
+    }
+
+    fn count(&self, so_far: &mut SoFar, number: i64) {
         so_far.sum += number;
-        so_far.count += 1;
         self.shown.total.store(so_far.sum, Ordering::Relaxed);
         so_far.last_number = self.context.monotonic();
         self.numbers_total.increment();
     }
 }
 
+/// The number, or a verdict: a payload that is none now is none the next time either.
 fn parse(message: &Message<'_>) -> Result<i64, Verdict> {
     let number = message.text().ok().and_then(|text| text.parse().ok());
-    number.ok_or_else(|| Verdict::reject("the payload must be a whole number"))
+    match number {
+        Some(number) if (-LARGEST..=LARGEST).contains(&number) => Ok(number),
+        _ => Err(Verdict::reject("the payload must be a whole number of at most 12 digits")),
+    }
 }
 
 export_plugin! {

@@ -45,6 +45,63 @@ fn what_goes_wrong_becomes_a_verdict() {
     assert_eq!(instance.send(number("1")).code(), RETRY);
 }
 
+fn named(id: &str, text: &str) -> Message {
+    Message { id: id.to_string(), ..number(text) }
+}
+
+#[test]
+fn a_number_counts_once_however_often_it_comes() {
+    let instance = run(&[("every", 2.into())]);
+    instance.send(named("first", "20"));
+    let failed = instance.send(named("second", "22"));
+    instance.fail_publish(0, E_NOT_CONNECTED, "cut off");
+    assert_eq!(failed.code(), RETRY);
+    assert_eq!(instance.metric("numbers_total"), Some(1.0), "only the first is counted");
+    instance.refuse_publishes(E_FULL);
+    assert_eq!(instance.send(named("second", "22")).code(), RETRY);
+    instance.refuse_publishes(OK);
+    let again = instance.send(named("second", "22"));
+    assert!(again.is_pending(), "what was not published is not ok");
+    assert_eq!(instance.publishes()[1].payload, b"42", "the same sum as before");
+    instance.finish_publish(1);
+    assert_eq!(again.code(), OK);
+    assert_eq!(instance.metric("numbers_total"), Some(2.0), "both are counted, once");
+}
+
+#[test]
+fn an_answer_that_is_late_counts_nothing() {
+    let instance = run(&[("every", 1.into())]);
+    instance.send(named("first", "42"));
+    instance.advance(Duration::from_secs(30)); // past its deadline
+    let again = instance.send(named("first", "42"));
+    assert_eq!(instance.publishes()[1].payload, b"42", "the first attempt is not in the sum");
+    instance.finish_publish(0);
+    assert_eq!(instance.metric("numbers_total"), Some(0.0));
+    instance.finish_publish(1);
+    assert_eq!(again.code(), OK);
+    assert_eq!(instance.metric("numbers_total"), Some(1.0));
+}
+
+#[test]
+fn sums_may_overlap() {
+    let instance = run(&[("every", 1.into())]);
+    instance.send(number("1"));
+    instance.send(number("2"));
+    assert_eq!(instance.publishes()[1].payload, b"3", "the sum has what is on its way");
+    instance.finish_publish(1);
+    instance.finish_publish(0);
+    instance.send(number("3"));
+    assert_eq!(instance.publishes()[2].payload, b"6", "and nothing twice");
+}
+
+#[test]
+fn what_is_no_number_is_not_tried_again() {
+    let instance = run(&[("every", 1.into())]);
+    for payload in ["", "4 2", "0x2a", "1000000000000", "-1000000000000"] {
+        assert_eq!(instance.send(number(payload)).code(), REJECT, "{}", payload);
+    }
+}
+
 #[test]
 fn a_batch_has_verdicts_of_its_own() {
     let instance = run(&[("every", 2.into())]);
