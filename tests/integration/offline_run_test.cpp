@@ -87,16 +87,22 @@ std::vector<std::string> tree(const fs::path& dir) {
 
 TEST(NewProject, IsTheSameAsThatOfToolsPluginNew) {
   for (const char* language : {"c", "cpp", "rust"}) {
-    TempDir dir;
-    const std::string ours = (dir / "ours").string();
-    const std::string theirs = (dir / "theirs").string();
-    Process made(
-        {TRIGGERCTL_BINARY, "plugin", "new", ours, "--lang", language, "--name", "my-one"});
-    ASSERT_EQ(made.wait(), (Exit{0, 0})) << made.output();
-    Process script(
-        {REPOSITORY "/tools/plugin-new", theirs, "--lang", language, "--name", "my-one"});
-    ASSERT_EQ(script.wait(), (Exit{0, 0})) << script.output();
-    EXPECT_EQ(tree(ours), tree(theirs)) << language;
+    for (const bool minimal : {false, true}) {
+      TempDir dir;
+      const std::string ours = (dir / "ours").string();
+      const std::string theirs = (dir / "theirs").string();
+      std::vector<std::string> options{"--lang", language, "--name", "my-one"};
+      if (minimal) options.push_back("--minimal");
+      const auto with = [&](std::vector<std::string> command) {
+        command.insert(command.end(), options.begin(), options.end());
+        return command;
+      };
+      Process made(with({TRIGGERCTL_BINARY, "plugin", "new", ours}));
+      ASSERT_EQ(made.wait(), (Exit{0, 0})) << made.output();
+      Process script(with({REPOSITORY "/tools/plugin-new", theirs}));
+      ASSERT_EQ(script.wait(), (Exit{0, 0})) << script.output();
+      EXPECT_EQ(tree(ours), tree(theirs)) << language << (minimal ? ", minimal" : "");
+    }
   }
 }
 

@@ -18,6 +18,9 @@ void add_new(CommandLine& line, Command group) {
       .required();
   verb.option("--name", project->name,
               "the plugin's name, a-z, 0-9 and -, beginning with a letter; default: that of DIR");
+  verb.flag(
+      "--minimal", project->minimal,
+      "a service that only greets, to begin with; otherwise one that shows all that there is");
 }
 
 void add_probe(CommandLine& line, Command group) {

@@ -1,12 +1,18 @@
-# cmake -DLANGUAGE=c|cpp|rust -DTREE=... -DBUILD=... -DWORK=... -DREADELF=... -DEXPORTS=...
-#       -P plugin_new.cmake
+# cmake -DLANGUAGE=c|cpp|rust -DMINIMAL=[minimal_] -DTREE=... -DBUILD=... -DWORK=... -DREADELF=...
+#       -DEXPORTS=... -P plugin_new.cmake
 #
 # Has tools/plugin-new make a project outside this tree, builds and tests it as its README says, in a
 # folder that was moved since, and checks what its plugin exports. Those in C and C++ are built once
 # more with the installed SDK of the build in BUILD instead of their copy. CC, CXX, CARGO and RUSTC
 # come in the environment. The plugin is left as WORK/NAME.so.
 cmake_policy(VERSION 3.25)
-set(project my-${LANGUAGE})
+if(MINIMAL)
+  set(project hello)
+  set(kind --minimal)
+else()
+  set(project my-${LANGUAGE})
+  set(kind "")
+endif()
 
 function(run what)
   execute_process(COMMAND ${ARGN} OUTPUT_VARIABLE output ERROR_VARIABLE output RESULT_VARIABLE result)
@@ -17,7 +23,7 @@ endfunction()
 
 file(REMOVE_RECURSE ${WORK})
 file(MAKE_DIRECTORY ${WORK}/new)
-run("tools/plugin-new fails" ${TREE}/tools/plugin-new ${WORK}/new/${project} --lang ${LANGUAGE})
+run("tools/plugin-new fails" ${TREE}/tools/plugin-new ${WORK}/new/${project} --lang ${LANGUAGE} ${kind})
 file(GLOB_RECURSE files ${WORK}/new/*)
 foreach(file IN LISTS files)
   file(READ ${file} text)
@@ -26,6 +32,16 @@ foreach(file IN LISTS files)
   endif()
 endforeach()
 
+# What the README shows is what --minimal makes.
+if(MINIMAL AND LANGUAGE STREQUAL "cpp")
+  file(READ ${TREE}/README.md readme)
+  file(READ ${WORK}/new/${project}/service.cpp service)
+  string(FIND "${readme}" "```cpp\n${service}```" at)
+  if(at LESS 0)
+    message(FATAL_ERROR "README.md does not have the service that plugin-new --minimal makes:\n${service}")
+  endif()
+endif()
+
 file(RENAME ${WORK}/new/${project} ${WORK}/${project})
 run("./test of a new project fails" ${WORK}/${project}/test)
 run("triggers.toml of a new project is refused"
@@ -33,6 +49,32 @@ run("triggers.toml of a new project is refused"
 file(COPY_FILE ${WORK}/${project}/build/${project}.so ${WORK}/${project}.so)
 set(FILE ${WORK}/${project}.so)
 include(${EXPORTS})
+
+# A panic that poisons the template's mutex costs its message's attempt and nothing else.
+if(LANGUAGE STREQUAL "rust" AND NOT MINIMAL)
+  set(lib ${WORK}/${project}/src/lib.rs)
+  file(READ ${lib} text)
+  string(REPLACE "so_far.waiting.remove(message.id());"
+                 "so_far.waiting.remove(message.id()); if number == 13 { panic!(\"unlucky\") }"
+                 panics "${text}")
+  if(panics STREQUAL text)
+    message(FATAL_ERROR "the template has another way of handling a number, and the panic no place")
+  endif()
+  file(WRITE ${lib} "${panics}")
+  file(APPEND ${WORK}/${project}/tests/service.rs [[
+
+#[test]
+fn one_panic_is_not_for_ever() {
+    let instance = run(&[("every", 3.into())]);
+    assert_eq!(instance.send(number("20")).code(), OK);
+    assert_eq!(instance.send(number("13")).code(), RETRY);
+    assert_eq!(instance.send(number("1")).code(), OK);
+    instance.stop();
+    assert_eq!(instance.save().unwrap(), b"2 21");
+}
+]])
+  run("one panic ends the template's service for good" ${WORK}/${project}/test)
+endif()
 
 if(NOT LANGUAGE STREQUAL "rust")
   file(READ ${WORK}/${project}/build/compile_commands.json commands)

@@ -88,6 +88,10 @@ void make_files(const fs::path& share, const fs::path& dir, const Project& proje
   const bool rust = project.language == "rust";
   fs::create_directories(dir);
   fs::copy(share / "templates" / project.language, dir, fs::copy_options::recursive);
+  if (project.minimal) {
+    fs::copy(share / "templates" / "minimal" / project.language, dir,
+             fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+  }
   fill_in(dir, project.name);
   std::ofstream(dir / ".gitignore") << (rust ? "target/\nbuild/\nvar/\n" : "build/\nvar/\n");
   if (rust) {

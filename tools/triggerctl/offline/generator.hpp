@@ -10,6 +10,7 @@ struct Project {
   std::string dir;
   std::string language;  // c, cpp, rust
   std::string name;      // of the plugin; empty: that of `dir`
+  bool minimal = false;  // a service that only greets, not the one that shows all that there is
 };
 
 int make_project(const Project& project);
