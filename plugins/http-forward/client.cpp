@@ -144,7 +144,7 @@ class Client::Loop {
   void begin(std::unique_ptr<Exchange> exchange, Transfer::Role role) {
     std::unique_ptr<Transfer> transfer;
     if (spare_.empty()) {
-      transfer = std::make_unique<Transfer>(client_.settings_);
+      transfer = std::make_unique<Transfer>(client_.settings_, sockets_);
     } else {
       transfer = std::move(spare_.back());
       spare_.pop_back();
@@ -218,6 +218,7 @@ class Client::Loop {
 
   const Client& client_;
   const bool roles_differ_;
+  Sockets sockets_;
   const std::unique_ptr<CURLM, decltype(&curl_multi_cleanup)> multi_;
 
   // The thread's own while it runs.

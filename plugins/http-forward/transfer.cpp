@@ -33,8 +33,8 @@ bool begins_with(std::string_view text, std::string_view lower_case) {
 
 }  // namespace
 
-Transfer::Transfer(const Settings& settings)
-    : settings_(settings), easy_(curl_easy_init(), &curl_easy_cleanup) {
+Transfer::Transfer(const Settings& settings, Sockets& sockets)
+    : settings_(settings), sockets_(sockets), easy_(curl_easy_init(), &curl_easy_cleanup) {
   if (!easy_) throw std::runtime_error("libcurl has no memory for a request");
 }
 
@@ -72,6 +72,10 @@ void Transfer::set_up_connection() {
   set(easy, CURLOPT_PROXY, "");  // nor one of the environment: the application is close by
   set(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(settings_.connect_timeout.count()));
   set(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  set(easy, CURLOPT_OPENSOCKETFUNCTION, &Sockets::open);
+  set(easy, CURLOPT_OPENSOCKETDATA, &sockets_);
+  set(easy, CURLOPT_CLOSESOCKETFUNCTION, &Sockets::close);
+  set(easy, CURLOPT_CLOSESOCKETDATA, &sockets_);
   if (!settings_.unix_socket.empty()) {
     set(easy, CURLOPT_UNIX_SOCKET_PATH, settings_.unix_socket.c_str());
   }
@@ -248,6 +252,7 @@ void Transfer::take_header(std::string_view line) {
   header_bytes_ += line.size();
   too_many_headers_ = header_bytes_ > max_header_bytes;
   if (begins_with(line, "http/")) {
+    sockets_.acknowledge_at_once();
     outcome_.retry_after.reset();  // of an answer that was not the last
     headers_ended_ = false;
   } else if (line == "\r\n" || line == "\n") {

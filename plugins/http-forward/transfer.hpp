@@ -13,6 +13,7 @@
 #include "client.hpp"
 #include "outcome.hpp"
 #include "settings.hpp"
+#include "sockets.hpp"
 
 namespace http_forward {
 
@@ -28,7 +29,7 @@ class Transfer {
   static bool roles_differ(const Settings& settings);
 
   // Throws std::runtime_error where libcurl has no memory.
-  explicit Transfer(const Settings& settings);
+  Transfer(const Settings& settings, Sockets& sockets);
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;
 
@@ -68,6 +69,7 @@ class Transfer {
   };
 
   const Settings& settings_;
+  Sockets& sockets_;
   const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> easy_;
 
   std::unique_ptr<Exchange> exchange_;
