@@ -98,6 +98,7 @@ void add_triggers(std::vector<MetricFamily>& all,
   Family retries = counter("triggerd_retries_total", "Attempts that ended with retry.");
   Family dead = gauge("triggerd_dead_letters", "Dead letters that are kept.");
   Family paused = counter("triggerd_paused_seconds_total", "Time in which receiving paused.");
+  Family state = gauge("triggerd_trigger_state", "1 for the state that the trigger is in.");
   for (const trigger::TriggerStatus& trigger : triggers) {
     const Labels labels = {{"trigger", trigger.definition.name}};
     const auto with = [&](const char* name, const char* value) {
@@ -125,9 +126,14 @@ void add_triggers(std::vector<MetricFamily>& all,
     retries.add(labels, number(counts.retried));
     dead.add(labels, number(trigger.dead_letters));
     paused.add(labels, trigger.paused_seconds);
+    using State = trigger::TriggerStatus::State;
+    for (const State each : {State::enabled, State::disabled, State::suspended}) {
+      const std::string name(to_string(each));
+      state.add(with("state", name.c_str()), trigger.state == each ? 1 : 0);
+    }
   }
   for (Family* family : {&received, &handled, &handle, &delivery, &in_flight, &queued, &inbox,
-                         &oldest, &retries, &dead, &paused}) {
+                         &oldest, &retries, &dead, &paused, &state}) {
     all.push_back(family->take());
   }
 }
@@ -153,6 +159,8 @@ void add_inbox(std::vector<MetricFamily>& all, const trigger::InboxStatus& inbox
 void add_aliases(std::vector<MetricFamily>& all, const std::vector<trigger::AliasStatus>& aliases,
                  Wall now) {
   Family up = gauge("triggerd_connection_up", "1 where connected, and every filter is granted.");
+  Family wanted = gauge("triggerd_connection_wanted",
+                        "0 where nobody wants it: its alias or trigger is disabled or suspended.");
   Family reconnects = counter("triggerd_reconnects_total", "Connections that were made again.");
   Family lost = counter("triggerd_session_lost_total",
                         "Sessions that the server was to keep, and had forgotten.");
@@ -164,6 +172,7 @@ void add_aliases(std::vector<MetricFamily>& all, const std::vector<trigger::Alia
     for (const trigger::ConnectionView& connection : alias.connections) {
       const Labels labels = {{"alias", name}, {"client_id", connection.client_id}};
       up.add(labels, connection.up ? 1 : 0);
+      wanted.add(labels, connection.state == "off" ? 0 : 1);
       reconnects.add(labels, number(connection.reconnects));
       lost.add(labels, number(connection.sessions_lost));
     }
@@ -174,7 +183,7 @@ void add_aliases(std::vector<MetricFamily>& all, const std::vector<trigger::Alia
     published.add({{"alias", name}, {"result", "ok"}}, number(alias.published_ok));
     published.add({{"alias", name}, {"result", "failed"}}, number(alias.published_failed));
   }
-  for (Family* family : {&up, &reconnects, &lost, &expiry, &published}) {
+  for (Family* family : {&up, &wanted, &reconnects, &lost, &expiry, &published}) {
     all.push_back(family->take());
   }
 }

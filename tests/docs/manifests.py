@@ -25,7 +25,7 @@ messages_received_total messages_handled_total handle_seconds delivery_seconds i
 queue_messages inbox_messages inbox_bytes inbox_oldest_seconds inbox_commit_seconds
 wire_batch_messages acks_held retries_total dead_letters paused_seconds_total connection_up
 reconnects_total session_lost_total certificate_expiry_seconds plugin_info plugin_reloads_total
-plugin_reload_pause_seconds published_total
+plugin_reload_pause_seconds published_total trigger_state connection_wanted
 """.split()
 
 
@@ -285,6 +285,27 @@ class MonitoringTest(unittest.TestCase):
                     self.assertNotIn((x, y), taken, panel["title"])
                     self.assertLess(x, 24)
                     taken.add((x, y))
+
+    def test_what_needs_a_token_is_scraped_with_it(self):
+        for name in ("kubernetes/deployment.yaml", "kubernetes/statefulset.yaml"):
+            self.assertNotIn("prometheus.io/", (HERE / name).read_text(), name)
+        monitor = of_kind("kubernetes/podmonitor.yaml", "PodMonitor")["spec"]
+        (endpoint,) = monitor["podMetricsEndpoints"]
+        secret = of_kind("kubernetes/config.yaml", "Secret")
+        credentials = endpoint["authorization"]["credentials"]
+        self.assertEqual(credentials["name"], secret["metadata"]["name"])
+        self.assertIn(f'token_file = "/run/secrets/triggerd/{credentials["key"]}"',
+                      KubernetesTest.toml)
+        for kind, workload in KubernetesTest.workloads.items():
+            pod = workload["spec"]["template"]
+            self.assertLessEqual(monitor["selector"]["matchLabels"].items(),
+                                 pod["metadata"]["labels"].items(), kind)
+            ports = [p["name"] for p in pod["spec"]["initContainers"][0]["ports"]]
+            self.assertIn(endpoint["port"], ports)
+        # The rules go by the name of the job.
+        (relabeling,) = endpoint["relabelings"]
+        (scrape,) = yaml.safe_load((HERE / "monitoring/prometheus.yaml").read_text())["scrape_configs"]
+        self.assertEqual(relabeling, {"targetLabel": "job", "replacement": scrape["job_name"]})
 
     def test_alerts(self):
         (group,) = yaml.safe_load((HERE / "monitoring/alerts.yaml").read_text())["groups"]

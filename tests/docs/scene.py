@@ -1,0 +1,98 @@
+"""What tests of documents need to try them: processes of one folder, and messages for a server."""
+import socket
+import subprocess
+import time
+
+PATIENCE = 60
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def run(*command, **options):
+    """What it printed; it has to exit with 0."""
+    done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, check=False, **options)
+    if done.returncode != 0:
+        raise AssertionError(f"{command[0]} exits with {done.returncode}:\n{done.stdout}")
+    return done.stdout
+
+
+def eventually(what, look):
+    """The first true value of look(); it may throw until then."""
+    last = None
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        try:
+            found = look()
+            if found:
+                return found
+            last = None
+        except (OSError, ValueError) as error:
+            last = error
+        time.sleep(0.2)
+    raise AssertionError(f"not in {PATIENCE} s: {what}" + (f" ({last})" if last else ""))
+
+
+class Processes:
+    """Each writes to NAME.log in `folder`, where it is started."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.running = []
+
+    def start(self, name, *command, env=None):
+        # pylint: disable=consider-using-with
+        log = open(self.folder / f"{name}.log", "w", encoding="utf-8")
+        self.running.append(subprocess.Popen([str(part) for part in command], stdout=log,
+                                             stderr=subprocess.STDOUT, cwd=self.folder, env=env))
+        log.close()
+
+    def start_mosquitto(self, program):
+        """Its port."""
+        port = free_port()
+        (self.folder / "mosquitto.conf").write_text(
+            f"listener {port} 127.0.0.1\nallow_anonymous true\n")
+        self.start("mosquitto", program, "-c", self.folder / "mosquitto.conf")
+        return port
+
+    def log(self, name):
+        return (self.folder / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+
+    def stop(self):
+        for process in reversed(self.running):
+            process.terminate()
+        for process in self.running:
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def publish(port, topic, *payloads):
+    """With QoS 1, each acknowledged by the server when this returns."""
+    with socket.create_connection(("127.0.0.1", port), 10) as server:
+        server.sendall(b"\x10\x0f\x00\x04MQTT\x04\x02\x00\x3c\x00\x03pub")
+        received(server, 4)
+        for number, payload in enumerate(payloads, 1):
+            rest = (len(topic).to_bytes(2, "big") + topic.encode() + number.to_bytes(2, "big") +
+                    payload.encode())
+            if len(rest) > 127:
+                raise ValueError("a test's message has at most 127 bytes")
+            server.sendall(bytes([0x32, len(rest)]) + rest)
+            received(server, 4)
+        server.sendall(b"\xe0\x00")
+
+
+def received(server, count):
+    got = b""
+    while len(got) < count:
+        more = server.recv(count - len(got))
+        if not more:
+            raise OSError("the server has closed the connection")
+        got += more
+    return got
