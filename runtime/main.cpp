@@ -1,5 +1,4 @@
 // triggerd: command line, signals, exit codes. Everything else is in the folders beside this file.
-#include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -19,6 +18,7 @@
 #include "package_commands.hpp"
 #include "plugin/isolation/worker.hpp"
 #include "runtime_options.hpp"
+#include "signals.hpp"
 #include "trigger/runtime.hpp"
 #include "version.hpp"
 
@@ -26,39 +26,22 @@ namespace {
 
 using namespace triggerd;
 
-// SIGTERM and SIGINT end the runtime, and a second one ends it at once. SIGHUP is kept from killing
-// it. Blocked in every thread; wait() takes them one by one.
-class Signals {
- public:
-  Signals() {
-    sigemptyset(&set_);
-    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set_, signal);
-    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+void wait_for_end(const Signals& signals, trigger::Runtime& runtime,
+                  const ServiceManager& manager) {
+  while (signals.wait() == SIGHUP) {
+    manager.reloading();
+    runtime.request_reload("SIGHUP", [manager] { manager.ready(); });
   }
-  int wait() const {
-    int signal = 0;
-    while (sigwait(&set_, &signal) != 0) {
-    }
-    return signal;
-  }
-  void wait_for_end(trigger::Runtime& runtime, const ServiceManager& manager) const {
-    while (wait() == SIGHUP) {
-      manager.reloading();
-      runtime.request_reload("SIGHUP", [manager] { manager.ready(); });
-    }
-  }
-  // A second signal: whoever sent it wants the process gone, whatever is in flight.
-  void end_at_the_next() const {
-    std::thread([this] {
-      while (wait() == SIGHUP) {
-      }
-      _exit(kRuntimeFailure);
-    }).detach();
-  }
+}
 
- private:
-  sigset_t set_{};
-};
+// A second signal: whoever sent it wants the process gone, whatever is in flight.
+void end_at_the_next(const Signals& signals) {
+  std::thread([&signals] {
+    while (signals.wait() == SIGHUP) {
+    }
+    _exit(kRuntimeFailure);
+  }).detach();
+}
 
 int run(const std::string& file, config::Config config) {
   static const Signals signals;  // used by a thread that outlives this function
@@ -92,9 +75,9 @@ int run(const std::string& file, config::Config config) {
   const auto manager = ServiceManager::of_environment();
   if (const auto often = manager.watchdog()) runtime->beat(*often, [manager] { manager.alive(); });
   manager.ready();
-  signals.wait_for_end(*runtime, manager);
+  wait_for_end(signals, *runtime, manager);
   manager.stopping(runtime->drain_timeout());
-  signals.end_at_the_next();
+  end_at_the_next(signals);
   // Nobody asks for changes of what is being taken down. With a call that never returns, nothing
   // may be taken down around it.
   const bool admin_ended = (*admin)->stop();

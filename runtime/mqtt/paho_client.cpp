@@ -2,6 +2,7 @@
 
 #include <MQTTAsync.h>
 #include <openssl/crypto.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -386,6 +387,19 @@ class PahoClient final : public Client {
   Mutex api_mutex_;
 };
 
+extern "C" void nothing(int) {}
+
+// Paho ignores SIGPIPE, for the whole process, and the programs that a plugin starts would inherit
+// that. A handler that does nothing is as good to Paho, and ends with them.
+void handle_broken_pipes() {
+  struct sigaction now {};
+  if (::sigaction(SIGPIPE, nullptr, &now) != 0 || now.sa_handler != SIG_IGN) return;
+  now = {};
+  now.sa_handler = nothing;
+  now.sa_flags = SA_RESTART | SA_ONSTACK;
+  ::sigaction(SIGPIPE, &now, nullptr);
+}
+
 Result<std::unique_ptr<Client>> make_client(const ConnectionOptions& connection,
                                             ClientEvents& events) {
   const std::string& client_id = connection.client_id;
@@ -407,6 +421,7 @@ Result<std::unique_ptr<Client>> make_client(const ConnectionOptions& connection,
       &handle, "tcp://localhost:1883", client_id.c_str(),
       hook->persistence ? MQTTCLIENT_PERSISTENCE_USER : MQTTCLIENT_PERSISTENCE_NONE,
       hook->persistence ? hook->persistence->interface() : nullptr, &options);
+  handle_broken_pipes();
   if (created != MQTTASYNC_SUCCESS) {
     return fail("cannot make an MQTT client for client id \"{}\": {}", client_id,
                 MQTTAsync_strerror(created));

@@ -50,6 +50,7 @@ std::vector<trigger_setting> borrow(const std::vector<config::Setting>& settings
 }
 
 Result<PluginTable> call_entry(const Library& library, const trigger_host* host) {
+  const UnblockedSignals unblocked;
   const trigger_plugin* plugin = nullptr;
   if (const auto thrown = guarded([&] { plugin = library.entry()(host); })) {
     return fail("threw an exception out of " TRIGGER_ENTRY_NAME ": {}", *thrown);
@@ -216,6 +217,7 @@ Result<std::unique_ptr<Instance>> Generation::create_here(const config::Trigger&
                                        .settings = settings.data(),
                                        .setting_count = settings.size()};
   void* handle = nullptr;
+  const UnblockedSignals unblocked;
   const auto made = call_for_result("create", [&](trigger_result* error) {
     return service.create(table->table(), &config, &handle, error);
   });

@@ -11,6 +11,7 @@
 
 #include "base/text.hpp"
 #include "plugin/elf_check.hpp"
+#include "plugin/thread.hpp"
 
 namespace triggerd::plugin {
 namespace {
@@ -59,6 +60,7 @@ Result<> check_library(const StagedCopy& copy) {
 }
 
 Result<std::unique_ptr<Library>> Library::load(StagedCopy copy) {
+  const UnblockedSignals unblocked;  // for its constructors
   try {
     auto library = std::make_unique<dll::shared_library>(
         copy.path(), dll::load_mode::rtld_now | dll::load_mode::rtld_local);
@@ -83,6 +85,7 @@ Library::Library(StagedCopy copy, std::unique_ptr<dll::shared_library> library,
 Library::~Library() = default;
 
 bool Library::unload() {
+  const UnblockedSignals unblocked;  // for its destructors
   library_.reset();
   void* const left = ::dlopen(copy_.path().c_str(), RTLD_LAZY | RTLD_NOLOAD);
   if (left == nullptr) return true;

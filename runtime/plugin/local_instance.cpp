@@ -59,6 +59,7 @@ LocalInstance::~LocalInstance() {
   if (state_ == State::started) stop();
   if (threads_left_) abandon_because("it left threads running");
   if (state_ == State::abandoned) return;
+  const UnblockedSignals unblocked;
   if (const auto thrown = guarded([this] { service_.destroy(handle_); })) {
     generation_->log_.error("plugin.exception",
                             {{"plugin", generation_->name()}, {"trigger", trigger_}},
@@ -73,6 +74,7 @@ Result<> LocalInstance::start() {
   }
   assert(state_ == State::created || state_ == State::stopped);
   const ThreadNameScope name(control_name(threads_));
+  const UnblockedSignals unblocked;
   // Before the call: a thread that start makes may publish at once.
   host_->set_state(HostTable::State::started);
   const auto started = call_for_result(
@@ -124,6 +126,7 @@ void LocalInstance::stop() {
   host_->set_state(HostTable::State::stopping);
   if (!cancel_publishes()) return;
   const ThreadNameScope name(control_name(threads_));
+  const UnblockedSignals unblocked;
   if (const auto thrown = guarded([this] { service_.stop(handle_); })) {
     generation_->log_.error("plugin.exception",
                             {{"plugin", generation_->name()}, {"trigger", trigger_}},
@@ -192,6 +195,7 @@ Result<std::optional<SavedState>> LocalInstance::save() {
   assert(state_ == State::stopped || state_ == State::abandoned);
   if (state_ == State::abandoned || service_.save == nullptr) return std::nullopt;
   SavedState state{.version = service_.state_version, .bytes = {}};
+  const UnblockedSignals unblocked;
   const auto saved = call_for_result("save", [&](trigger_result* error) {
     return service_.save(handle_, &append_state, &state.bytes, error);
   });
@@ -207,6 +211,7 @@ Result<> LocalInstance::restore(const SavedState& state) {
   if (service_.restore == nullptr) return {};
   const trigger_bytes bytes{reinterpret_cast<const std::uint8_t*>(state.bytes.data()),
                             state.bytes.size()};
+  const UnblockedSignals unblocked;
   const auto restored = call_for_result("restore", [&](trigger_result* error) {
     return service_.restore(handle_, state.version, bytes, error);
   });

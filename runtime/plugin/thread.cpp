@@ -22,8 +22,15 @@ struct Start {
   std::function<void()> body;
 };
 
+void unblock_signals(sigset_t* before = nullptr) {
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::pthread_sigmask(SIG_SETMASK, &none, before);
+}
+
 void* run(void* argument) noexcept {
   const std::unique_ptr<Start> start(static_cast<Start*>(argument));
+  unblock_signals();
   ::pthread_setname_np(::pthread_self(), start->name.c_str());
   start->body();
   return nullptr;
@@ -40,13 +47,8 @@ std::uint32_t hash(std::string_view text) {
 
 Result<Thread> Thread::start(const std::string& name, std::function<void()> body) {
   auto argument = std::make_unique<Start>(Start{name.substr(0, kMaxName), std::move(body)});
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_BLOCK, &all, &before);
   pthread_t thread{};
   const int error = ::pthread_create(&thread, nullptr, run, argument.get());
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (error != 0) {
     return fail("cannot start thread {}: {}; raise the limit on threads (ulimit -u, pids.max)",
                 name, errno_text(error));
@@ -98,6 +100,14 @@ ThreadNameScope::ThreadNameScope(const std::string& name) {
 
 ThreadNameScope::~ThreadNameScope() {
   ::pthread_setname_np(::pthread_self(), before_);
+}
+
+UnblockedSignals::UnblockedSignals() {
+  unblock_signals(&before_);
+}
+
+UnblockedSignals::~UnblockedSignals() {
+  ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 
 std::size_t count_threads_named(std::string_view a, std::string_view b) {

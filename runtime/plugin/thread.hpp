@@ -1,10 +1,11 @@
-// A thread of this folder: named, deaf to signals, and joined with a bound.
+// A thread of this folder: named, with no signal blocked, and joined with a bound.
 //
 // std::thread cannot be joined with a bound, and a plugin may keep any thread that runs its code,
 // up to the thread_local destructors that run as it ends.
 #pragma once
 
 #include <pthread.h>
+#include <signal.h>
 
 #include <cstddef>
 #include <functional>
@@ -19,7 +20,9 @@ namespace triggerd::plugin {
 
 class Thread {
  public:
-  // Runs `body`, which must not throw. All signals are blocked in it, and so in threads it starts.
+  // Runs `body`, which must not throw. No signal is blocked in it, and so in no thread or program
+  // that a plugin starts there: a fault that is blocked ends the process past the handler that a
+  // language's runtime has for it, and a program with SIGTERM blocked is ended by nobody.
   static Result<Thread> start(const std::string& name, std::function<void()> body);
 
   Thread() = default;
@@ -55,6 +58,19 @@ class ThreadNameScope {
 
  private:
   char before_[16] = "";
+};
+
+// While the calling thread, which is one of the runtime's own, runs a plugin's code: what that
+// starts is to have no signal blocked, as on a Thread.
+class UnblockedSignals {
+ public:
+  UnblockedSignals();
+  ~UnblockedSignals();
+  UnblockedSignals(const UnblockedSignals&) = delete;
+  UnblockedSignals& operator=(const UnblockedSignals&) = delete;
+
+ private:
+  sigset_t before_{};
 };
 
 // How many threads of this process, the calling one aside, have the name `a` or `b`.

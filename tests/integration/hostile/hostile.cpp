@@ -6,13 +6,12 @@
 // happen a number of times is a file beside that one, a byte for each time: see happens().
 #include <pthread.h>
 #include <signal.h>
-#include <sys/ptrace.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <trigger/plugin.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -25,6 +24,8 @@
 #include <string_view>
 #include <thread>
 #include <vector>
+
+#include "integration/hostile/attacks.hpp"
 
 namespace {
 
@@ -120,18 +121,6 @@ std::int32_t fork_many() {
   std::abort();
 }
 
-// What the runtime must not feel. "1 1 1": each was refused.
-std::string attack_the_host() {
-  const bool kill_parent = ::kill(::getppid(), SIGKILL) != 0 && errno == EPERM;
-  const bool kill_all = ::kill(-1, SIGKILL) != 0 && errno == EPERM;
-  const bool trace = ::ptrace(PTRACE_ATTACH, ::getppid(), nullptr, nullptr) != 0 && errno == EPERM;
-  const bool leave = ::setsid() < 0 && errno == EPERM;
-  rlimit core{};
-  ::getrlimit(RLIMIT_CORE, &core);
-  return std::to_string(kill_parent) + std::to_string(kill_all) + std::to_string(trace) +
-         std::to_string(leave) + std::to_string(core.rlim_cur == 0);
-}
-
 std::int32_t publish(Hostile& hostile, const trigger_message& message) {
   trigger_publish request{};
   request.struct_size = sizeof request;
@@ -187,7 +176,21 @@ std::int32_t handle(void* instance, const trigger_message* message, trigger_resu
     for (;;) hostile.host->extend(hostile.host->ctx, message->token, 60'000);
   }
   if (deed == "sick" && happens(hostile, "sick")) return TRIGGER_RETRY;
-  if (deed == "attack") say(hostile, "refused: " + attack_the_host());
+  if (deed == "attack") {
+    const auto neighbour =
+        static_cast<pid_t>(std::atoi(payload.c_str() + std::min(payload.size(), deed.size() + 1)));
+    say(hostile, "not refused: " + ::hostile::attacks_that_go_through(::getppid(), neighbour));
+  }
+  if (deed == "own") say(hostile, "missing: " + ::hostile::rights_that_are_missing());
+  if (deed == "linger" && ::fork() == 0) {
+    for (;;) ::pause();
+  }
+  if (deed == "eat-shared" && !::hostile::eat_shared_memory()) std::abort();
+  if (deed == "eat-file" && !::hostile::eat_memory_file()) std::abort();
+  if (deed == "fill-doorbell") ::hostile::fill_doorbell();
+  if (deed == "timeout") say(hostile, "program: " + ::hostile::start_program_with_timeout());
+  if (deed == "fault")
+    say(hostile, std::string("fault: ") + (::hostile::catch_fault() ? "caught" : "?"));
   if (deed == "publish") return publish(hostile, *message);
   if (deed == "pending") return complete_later(hostile, message->token);
   if (deed == "slow") std::this_thread::sleep_for(std::chrono::milliseconds(100));
