@@ -130,8 +130,8 @@ TEST_F(IsolationWorkerTest, ItsCountersGoOnOverACrash) {
 }
 
 TEST_F(IsolationWorkerTest, RubbishEndsItsWorkerAndNothingElse) {
-  for (const char* kind :
-       {"counts", "bytes", "type", "verdict", "place", "frame", "reply", "verdicts"}) {
+  for (const char* kind : {"counts", "bytes", "type", "verdict", "place", "frame", "large frame",
+                           "reply", "verdicts"}) {
     ::setenv("RUBBISH", kind, 1);  // NOLINT(concurrency-mt-unsafe): nobody else reads it now
     ASSERT_NO_FATAL_FAILURE(start(RUBBISH_WORKER)) << kind;
     const std::size_t before = source_.losses().size();

@@ -15,7 +15,7 @@ namespace triggerd::plugin::isolation {
 
 // The descriptors of a worker besides 0 to 2.
 inline constexpr int kSocketFd = 3;
-inline constexpr int kDoorbellFd = 4;
+inline constexpr int kDoorbellFd = 4;  // its host's, for this worker alone
 inline constexpr int kMemoryFd = 5;
 
 class Child {

@@ -2,12 +2,13 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -15,15 +16,16 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
+#include <atomic>
 #include <cerrno>
-#include <cstddef>
 #include <cstring>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/file.hpp"
 #include "plugin/isolation/child.hpp"
+#include "plugin/isolation/system_call_filter.hpp"
 
 namespace triggerd::plugin::isolation {
 namespace {
@@ -31,11 +33,11 @@ namespace {
 constexpr std::uint64_t kMoreProcesses = 4096;
 
 // Nothing that a service does needs them. A name that this kernel or library does not know is left
-// out.
+// out. Those that depend on what they are given are in system_call_filter.cpp.
 constexpr const char* kForbidden[] = {
     // other processes
-    "ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "kcmp", "pidfd_getfd",
-    "pidfd_send_signal", "tkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "perf_event_open",
+    "ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "process_mrelease",
+    "kcmp", "pidfd_getfd", "pidfd_send_signal", "perf_event_open",
     // out of the process group and out of what surrounds it
     "setsid", "setpgid", "unshare", "setns", "chroot", "pivot_root",
     // file systems
@@ -49,6 +51,16 @@ constexpr const char* kForbidden[] = {
     "bpf", "userfaultfd", "add_key", "request_key", "keyctl", "io_uring_setup", "io_uring_enter",
     "io_uring_register"};
 
+// What root may do to other processes and to the machine, and no service has to. It keeps what
+// files, users and the network need.
+constexpr int kDropped[] = {
+    CAP_SYS_PTRACE,      CAP_SYS_ADMIN,      CAP_SYS_MODULE,  CAP_SYS_RAWIO,
+    CAP_SYS_BOOT,        CAP_SYS_NICE,       CAP_SYS_PACCT,   CAP_SYS_RESOURCE,
+    CAP_SYS_TIME,        CAP_SYS_TTY_CONFIG, CAP_MKNOD,       CAP_SYSLOG,
+    CAP_WAKE_ALARM,      CAP_BLOCK_SUSPEND,  CAP_MAC_ADMIN,   CAP_MAC_OVERRIDE,
+    CAP_AUDIT_CONTROL,   CAP_AUDIT_READ,     CAP_AUDIT_WRITE, CAP_SETPCAP,
+    CAP_LINUX_IMMUTABLE, CAP_PERFMON,        CAP_BPF,         CAP_CHECKPOINT_RESTORE};
+
 // Its host's thread has ended: a signal that nobody else sends.
 constexpr int kHostIsGone = SIGPWR;
 
@@ -57,7 +69,20 @@ extern "C" void end_with_the_group(int) {
   ::_exit(1);
 }
 
-extern "C" void leave_it_to_the_host(int) {}
+std::atomic<pid_t> worker_process{0};
+
+extern "C" void leave_it_to_the_host(int signal) {
+  if (::getpid() == worker_process.load()) return;
+  // A copy of the worker, which a plugin has forked: it ends as any program does.
+  ::signal(signal, SIG_DFL);
+  ::raise(signal);
+}
+
+bool is_this_users(const std::string& process) {
+  const auto status = read_file("/proc/" + process + "/status", 4'096);
+  return status &&
+         status->find("\nUid:\t" + std::to_string(::getuid()) + "\t") != std::string::npos;
+}
 
 // Threads of this user, as RLIMIT_NPROC counts them.
 std::uint64_t tasks_of_this_user() {
@@ -69,7 +94,11 @@ std::uint64_t tasks_of_this_user() {
     if (entry->d_name[0] < '1' || entry->d_name[0] > '9') continue;
     struct stat tasks {};
     const std::string path = std::string("/proc/") + entry->d_name + "/task";
-    if (::stat(path.c_str(), &tasks) != 0 || tasks.st_uid != ::getuid()) continue;
+    if (::stat(path.c_str(), &tasks) != 0) continue;
+    // The runtime and other workers are not dumpable, and so look like root's.
+    if (tasks.st_uid != ::getuid() && (tasks.st_uid != 0 || !is_this_users(entry->d_name))) {
+      continue;
+    }
     count += tasks.st_nlink - 2;
   }
   return count;
@@ -83,45 +112,75 @@ void lower(decltype(RLIMIT_CORE) which, rlim_t to) {
   ::setrlimit(which, &limit);
 }
 
-// kill() and tgkill() for itself and its process group alone.
-Result<> confine_signals() {
-  const auto self = static_cast<std::uint32_t>(::getpid());
-  const auto call = static_cast<std::uint32_t>(offsetof(seccomp_data, nr));
-  const auto architecture = static_cast<std::uint32_t>(offsetof(seccomp_data, arch));
-  // The lower half: both calls take an int. All machines that this is built for have it in front.
-  const auto target = static_cast<std::uint32_t>(offsetof(seccomp_data, args[0]));
-  std::array<sock_filter, 9> program{{
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, architecture),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, seccomp_arch_native(), 0, 6),
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, call),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_kill, 1, 0),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_tgkill, 0, 3),
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, target),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, self, 1, 0),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  }};
-  std::array<sock_filter, 10> whole{};
-  std::copy(program.begin(), program.end(), whole.begin());
-  whole.back() = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
-  sock_fprog filter{.len = static_cast<unsigned short>(whole.size()), .filter = whole.data()};
-  if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0) return {};
-  return fail("its signals cannot be confined: {}", errno_text(errno));
+Result<> drop_capabilities() {
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
+  if (::syscall(SYS_capget, &header, sets) != 0) {
+    return fail("its capabilities are not known: {}", errno_text(errno));
+  }
+  for (const int capability : kDropped) {
+    // Else a program that root starts would get it back. Who may not do this has none of them.
+    ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
+    const std::uint32_t others = ~CAP_TO_MASK(capability);
+    __user_cap_data_struct& set = sets[CAP_TO_INDEX(capability)];
+    set.effective &= others;
+    set.permitted &= others;
+    set.inheritable &= others;
+  }
+  if (::syscall(SYS_capset, &header, sets) == 0) return {};
+  return fail("its capabilities cannot be dropped: {}", errno_text(errno));
+}
+
+// Root owns the runtime's files in /proc, which say what it loses first when memory runs out. Where
+// it mounts a /proc of its own, only what it may trace is in there, and so nothing but what it has
+// started. Everybody else does not own them, as the runtime is not dumpable.
+Result<> hide_processes() {
+  if (::geteuid() != 0) return {};
+  if (::unshare(CLONE_NEWNS) == 0 &&
+      ::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) == 0 &&
+      ::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "hidepid=ptraceable") ==
+          0) {
+    return {};
+  }
+  return fail("it sees other processes in /proc, and may write where they belong to root: {}",
+              errno_text(errno));
+}
+
+// Calls that name another process go to the host, which has what this returns. Where there can be
+// no such thing they are refused.
+Result<UniqueFd> confine_by_argument(bool counts_memory) {
+  const auto load = [&](std::uint32_t judged, unsigned flags, bool counts) {
+    std::vector<sock_filter> program = system_call_filter(::getpid(), judged, counts);
+    const sock_fprog filter{.len = static_cast<unsigned short>(program.size()),
+                            .filter = program.data()};
+    return static_cast<int>(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &filter));
+  };
+  UniqueFd calls(load(SECCOMP_RET_USER_NOTIF, SECCOMP_FILTER_FLAG_NEW_LISTENER, counts_memory));
+  if (calls) {
+    ::fcntl(calls.get(), F_SETFD, FD_CLOEXEC);
+    return calls;
+  }
+  const int why = errno;
+  if (load(SECCOMP_RET_ERRNO | EPERM, 0, false) != 0) {
+    return fail("what it does to other processes cannot be confined: {}", errno_text(errno));
+  }
+  return fail("it can signal none of the programs that it starts: {}", errno_text(why));
 }
 
 }  // namespace
 
-void confine_process() {
+std::vector<std::string> confine_process() {
   // A sanitizer's handlers would say it in another way, and the name of the signal is the reason
   // that its host gives.
-  for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGPIPE}) {
-    ::signal(signal, signal == SIGPIPE ? SIG_IGN : SIG_DFL);
+  for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP}) {
+    ::signal(signal, SIG_DFL);
   }
   // A service manager may send it to all of a service's processes; the host ends in good order, and
   // its workers with it. Not ignored: programs that are started from here would inherit that.
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) ::signal(signal, leave_it_to_the_host);
+  worker_process = ::getpid();
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGPIPE})
+    ::signal(signal, leave_it_to_the_host);
   ::signal(kHostIsGone, end_with_the_group);
-  ::prctl(PR_SET_PDEATHSIG, kHostIsGone);
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   ::close_range(kMemoryFd + 1, ~0U, 0);
   lower(RLIMIT_CORE, 0);
@@ -129,6 +188,14 @@ void confine_process() {
   if (const UniqueFd score(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC)); score) {
     static_cast<void>(!::write(score.get(), "500", 3));
   }
+  std::vector<std::string> problems;
+  for (const auto& confined : {hide_processes(), drop_capabilities()}) {
+    if (!confined) problems.push_back(confined.error().message);
+  }
+  // No other worker reads or writes it, and its files in /proc are root's.
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  ::prctl(PR_SET_PDEATHSIG, kHostIsGone);
+  return problems;
 }
 
 Result<> confine_memory(std::uint64_t bytes) {
@@ -143,7 +210,7 @@ Result<> confine_memory(std::uint64_t bytes) {
 #endif
 }
 
-Result<> confine_system_calls() {
+Result<UniqueFd> confine_system_calls(bool counts_memory) {
   const std::unique_ptr<void, void (*)(scmp_filter_ctx)> filter(::seccomp_init(SCMP_ACT_ALLOW),
                                                                 ::seccomp_release);
   if (!filter) return fail("its system calls cannot be confined: no memory");
@@ -152,18 +219,13 @@ Result<> confine_system_calls() {
     if (number < 0) continue;
     ::seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EPERM), number, 0);
   }
-  // A new name space is made through clone() too; clone3() cannot be looked into, and who is told
-  // that there is none takes clone().
-  for (const std::uint64_t space : {CLONE_NEWUSER, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWNET}) {
-    const scmp_arg_cmp flag{.arg = 0, .op = SCMP_CMP_MASKED_EQ, .datum_a = space, .datum_b = space};
-    ::seccomp_rule_add_array(filter.get(), SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1, &flag);
-  }
+  // What it makes cannot be looked into; who is told that there is no such call takes clone().
   ::seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
   ::seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2);  // a tree: it is asked often
   if (const int error = ::seccomp_load(filter.get()); error != 0) {
     return fail("its system calls cannot be confined: {}", errno_text(-error));
   }
-  return confine_signals();
+  return confine_by_argument(counts_memory);
 }
 
 }  // namespace triggerd::plugin::isolation

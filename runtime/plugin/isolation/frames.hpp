@@ -1,13 +1,16 @@
 // Frames on the socket between host and worker: type, size, bytes.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/clock.hpp"
 #include "base/file.hpp"
 #include "base/mutex.hpp"
 
@@ -21,7 +24,9 @@ struct Frame {
 // The host's end: it never waits, and believes nothing. [link]
 class HostSocket {
  public:
-  explicit HostSocket(UniqueFd fd) : fd_(std::move(fd)) {}
+  // The most bytes that a frame of this type may have now; 0: there is no such type.
+  using Longest = std::function<std::size_t(std::uint32_t type)>;
+  HostSocket(UniqueFd fd, Longest longest) : fd_(std::move(fd)), longest_(std::move(longest)) {}
 
   int fd() const { return fd_.get(); }
   // Sends it now or with a later flush().
@@ -33,13 +38,29 @@ class HostSocket {
   State receive();
   // The next whole frame.
   std::optional<Frame> next();
+  // Since when a frame has been under way that has not ended; nullopt: none is.
+  std::optional<Monotonic> unfinished_since() const { return since_; }
+  // The descriptor that came with a frame. Others are closed, as are all that come afterwards.
+  UniqueFd take_descriptor();
 
  private:
   UniqueFd fd_;
   std::deque<std::string> unsent_;
   std::size_t sent_ = 0;  // of the first one
-  std::string received_;
-  std::size_t taken_ = 0;  // of what was received
+
+  bool take_in(std::string_view piece);
+  bool begin_body();
+  void keep_descriptor(void* message);
+
+  const Longest longest_;
+  std::array<char, 8> head_{};
+  std::size_t head_size_ = 0;  // of it, received
+  Frame body_;
+  std::size_t body_size_ = 0;  // announced
+  std::deque<Frame> frames_;
+  std::optional<Monotonic> since_;
+  bool wants_descriptor_ = true;
+  UniqueFd descriptor_;
 };
 
 // The worker's end: it waits. send() from any thread, receive() from one.
@@ -48,10 +69,13 @@ class WorkerSocket {
   explicit WorkerSocket(int fd) : fd_(fd) {}
 
   void send(std::uint32_t type, std::string_view bytes);
+  // With a descriptor.
+  void send_with(int fd, std::uint32_t type, std::string_view bytes);
   // nullopt: the host has gone.
   std::optional<Frame> receive();
 
  private:
+  void write_all(std::string_view bytes) const;
   bool read_all(char* into, std::size_t size) const;
 
   const int fd_;

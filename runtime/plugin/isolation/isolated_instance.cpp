@@ -1,3 +1,5 @@
+#include <sys/prctl.h>
+
 #include <cassert>
 #include <utility>
 
@@ -121,6 +123,12 @@ class IsolatedInstance final : public Instance {
   State state_ = State::created;
 };
 
+// What belongs in /proc to a process that is not dumpable, its memory among it, is root's: no worker
+// of the same user reads or writes it.
+void close_to_workers() {
+  static_cast<void>(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Instance>> create(std::shared_ptr<Generation> generation,
@@ -135,6 +143,7 @@ Result<std::unique_ptr<Instance>> create(std::shared_ptr<Generation> generation,
   options.setup.memory = trigger.isolation_memory;
   options.setup.trigger = trigger;
   options.patience = std::max(options.patience, trigger.timeout);
+  close_to_workers();
   auto link = Link::make(std::move(options), host, log);
   if (!link) return tl::make_unexpected(link.error());
   Result<Loaded> loaded;

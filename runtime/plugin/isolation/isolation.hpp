@@ -7,8 +7,10 @@
 //   child.hpp          the process: started, watched, ended with all it has started
 //   worker.hpp         the worker's main: `triggerd --worker`
 //   worker_side.hpp    the worker's end of the rings
-//   confinement.hpp    what a worker gives up
+//   confinement.hpp    what a worker gives up (system_call_filter.hpp)
+//   system_call_judge.hpp  what it may do to other processes: the host says
 //   shared_memory.hpp  what both see
+//   doorbell.hpp       how a worker wakes its host
 //   ring.hpp           records in it, and the memory order
 //   frames.hpp         the socket beside it
 //   protocol.hpp       what is said, as bytes (codec.hpp)
@@ -23,7 +25,7 @@
 //
 // Threads of the host: one for each isolated instance, the link thread "l:TRIGGER". It alone
 // touches the worker, never waits for it without a bound, and does not hold up anybody: the
-// dispatcher rings its doorbell, an eventfd, and goes on.
+// dispatcher rings its doorbell, an eventfd that no worker has, and goes on.
 //
 // Who is believed: nobody. The worker may be anything by the time it writes, so every count,
 // length, type, place and token that comes from it is checked, after it was copied. What makes no

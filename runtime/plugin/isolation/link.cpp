@@ -20,8 +20,11 @@ namespace {
 constexpr Millis kLook{1'000};  // also when nothing wakes it
 constexpr Millis kSoon{1};      // while the worker may have something to say and does not wake us
 constexpr Millis kMetricsWait{200};
+constexpr unsigned kBusyTurns = 16;
 constexpr int kLastTurns = 1'000;   // for verdicts, of which there are a few
 constexpr Millis kEndGrace{2'000};  // for a worker that was told to end
+// How often a worker's memory is looked at, where it has a limit.
+constexpr Millis kMemoryLook{100};
 
 Monotonic now() {
   return std::chrono::steady_clock::now();
@@ -107,18 +110,22 @@ bool Link::has_tasks() {
 void Link::turn(Millis at_most) {
   const bool heard = hear();
   feed();
-  if (!heard) sleep(at_most);
+  // What only poll() shows is not to wait for a worker that never falls silent.
+  if (!heard || ++busy_turns_ % kBusyTurns == 0) sleep(heard ? Millis(0) : at_most);
   tend();
 }
 
 void Link::sleep(Millis at_most) {
-  std::array<pollfd, 3> watched{{{.fd = doorbell_.get(), .events = POLLIN, .revents = 0},
-                                 {.fd = -1, .events = POLLIN, .revents = 0},
-                                 {.fd = -1, .events = POLLIN, .revents = 0}}};
+  std::array<pollfd, 5> watched{};
+  for (pollfd& each : watched) each = {.fd = -1, .events = POLLIN, .revents = 0};
+  watched[0].fd = doorbell_.get();
   bool check_again = false;
   if (process_) {
     watched[1].fd = process_->socket.fd();
     watched[2].fd = process_->child.pidfd();
+    watched[3].fd = process_->doorbell.fd();
+    if (process_->judge) watched[4].fd = process_->judge->fd();
+    if (options_.setup.memory > 0) at_most = std::min(at_most, kMemoryLook);
     if (process_->socket.has_unsent()) watched[1].events |= POLLOUT;
     if (!process_->to_worker.drained() || !process_->backlog.empty()) {
       at_most = std::min(at_most, kSoon);
@@ -140,8 +147,11 @@ void Link::sleep(Millis at_most) {
     eventfd_t count = 0;
     static_cast<void>(::eventfd_read(doorbell_.get(), &count));
   }
-  if (process_ && watched[1].revents != 0) process_->socket.flush();
-  if (process_ && watched[2].revents != 0) process_->has_ended = true;
+  if (!process_) return;
+  if (watched[1].revents != 0) process_->socket.flush();
+  if (watched[2].revents != 0) process_->has_ended = true;
+  if (watched[3].revents != 0) process_->doorbell.heard();
+  if ((watched[4].revents & POLLIN) != 0) process_->judge->answer_one();
 }
 
 // What is to be looked at from time to time.
@@ -152,7 +162,10 @@ void Link::tend() {
     const MutexLock lock(mutex_);
     ask = process_ && std::exchange(metrics_wanted_, false);
   }
-  if (ask) process_->socket.send(static_cast<std::uint32_t>(ToWorker::metrics), {});
+  // One that does not read is not asked again and again.
+  if (ask && !process_->socket.has_unsent()) {
+    process_->socket.send(static_cast<std::uint32_t>(ToWorker::metrics), {});
+  }
   if (!process_) return;
   if (process_->has_ended) {
     bury("");
@@ -160,7 +173,23 @@ void Link::tend() {
     bury("it wrote what makes no sense (" + process_->rubbish + ")");
   } else if (source_ != nullptr && source_->overdue()) {
     bury("a call of the service has not returned within the trigger's timeout");
+  } else if (const auto since = process_->socket.unfinished_since();
+             since && now() > *since + options_.patience) {
+    bury("it has not finished what it began to write");
+  } else {
+    watch_memory();
   }
+}
+
+// RLIMIT_DATA bounds what is its own alone; shared memory is seen only by looking.
+void Link::watch_memory() {
+  const std::uint64_t limit = options_.setup.memory;
+  if (limit == 0 || now() < process_->memory_seen + kMemoryLook) return;
+  process_->memory_seen = now();
+  const std::uint64_t has = memory_of(process_->child.pid());
+  if (has <= limit) return;
+  bury(fmt::format("it has {} KiB of memory, and isolation_memory is {} KiB", has >> 10,
+                   limit >> 10));
 }
 
 // ---- Life of a worker ----
@@ -173,6 +202,8 @@ Result<Loaded> Link::open() {
 }
 
 Result<Loaded> Link::launch(bool again) {
+  auto doorbell = Doorbell::make();
+  if (!doorbell) return tl::make_unexpected(doorbell.error());
   auto memory = SharedMemory::make();
   if (!memory) return tl::make_unexpected(memory.error());
   int ends[2] = {-1, -1};
@@ -181,11 +212,12 @@ Result<Loaded> Link::launch(bool again) {
   }
   UniqueFd ours(ends[0]);
   const UniqueFd theirs(ends[1]);
-  auto child = Child::start(options_.program, theirs.get(), doorbell_.get(), memory->fd());
+  auto child = Child::start(options_.program, theirs.get(), doorbell->bell(), memory->fd());
   if (!child) return tl::make_unexpected(child.error());
   mailbox_->next_worker();
   const pid_t pid = child->pid();
-  process_ = std::make_unique<Process>(std::move(*memory), std::move(ours), std::move(*child));
+  process_ = std::make_unique<Process>(std::move(*memory), std::move(ours), std::move(*doorbell),
+                                       std::move(*child));
   {
     const MutexLock lock(mutex_);
     has_worker_ = true;
@@ -289,7 +321,9 @@ void Link::stop() {
 
 Result<std::optional<SavedState>> Link::save() {
   if (!process_) return std::nullopt;  // what it had is gone with it
+  process_->state_is_due = true;
   auto saved = order(ToWorker::save, {}, options_.patience);
+  if (process_) process_->state_is_due = false;
   if (!saved) return tl::make_unexpected(saved.error());
   if (saved->empty()) return std::nullopt;
   auto state = decode_state(*saved);

@@ -88,11 +88,13 @@ class Link {
                             bool impatient = false);
   void start_again();
   void tend();
+  void watch_memory();
   // From the worker.
   bool hear();
   void hear_ring(std::uint32_t type, const std::string& record);
   void hear_frame(const Frame& frame);
   void hear_call(ToHost type, const std::string& bytes);
+  void hear_confined();
   void answer(std::uint32_t place, std::int32_t code);
   void hear_verdict(const std::string& record);
   std::int32_t publish(const Publish& call);
@@ -120,6 +122,7 @@ class Link {
   Monotonic start_again_at_ = Monotonic::max();
   std::string ended_by_;  // what ended the last worker
   std::optional<Reply> reply_;
+  unsigned busy_turns_ = 0;
   bool quiet_end_ = false;     // its end is no news
   std::uint64_t busy_ns_ = 0;  // of a message, on average; 0: not known
   std::string record_;

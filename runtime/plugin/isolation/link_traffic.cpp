@@ -116,7 +116,7 @@ bool Link::hear() {
       process_->has_ended = true;
       break;
     case HostSocket::State::rubbish:
-      process_->rubbish = "the length of a frame";
+      process_->rubbish = "the length or the type of a frame";
       return false;
   }
   for (auto frame = process_->socket.next(); frame && process_->rubbish.empty();
@@ -156,6 +156,9 @@ void Link::hear_frame(const Frame& frame) {
         process_->rubbish = "a reply";
       }
       return;
+    case ToHost::confined:
+      hear_confined();
+      return;
     case ToHost::metrics:
       keep_metrics(frame.bytes);
       return;
@@ -182,6 +185,13 @@ void Link::hear_frame(const Frame& frame) {
     default:
       process_->rubbish = "the type of a frame";
   }
+}
+
+// Before there is a plugin, so it is what it says. Another one has no descriptor any more.
+void Link::hear_confined() {
+  UniqueFd calls = process_->socket.take_descriptor();
+  if (!calls || process_->judge) return;
+  process_->judge.emplace(std::move(calls), process_->child.pid(), options_.setup.memory);
 }
 
 void Link::hear_verdict(const std::string& record) {

@@ -8,6 +8,12 @@
 namespace triggerd::plugin::isolation {
 namespace {
 
+// What publishes and states have beside their payload.
+constexpr std::size_t kBeside = std::size_t{1} << 20;
+constexpr std::size_t kMaxPublish = (std::size_t{256} << 20) + 4 * kBeside;
+constexpr std::size_t kMaxState = (std::size_t{1} << 30) + kBeside;
+constexpr std::size_t kMaxOther = std::size_t{1} << 20;
+
 constexpr std::size_t kMaxReason = sizeof(trigger_result::reason) - 1;
 constexpr std::size_t kPropertyBytes = 4 + 8 + 2 * 9;
 
@@ -69,6 +75,23 @@ std::optional<T> whole(const Decoder& in, T value) {
 }
 
 }  // namespace
+
+std::size_t longest_frame(std::uint32_t type, bool state_is_due) {
+  switch (static_cast<ToHost>(type)) {
+    case ToHost::publish:
+      return kMaxPublish;
+    case ToHost::reply:
+      return state_is_due ? kMaxState : kMaxOther;
+    case ToHost::complete:
+    case ToHost::extend:
+    case ToHost::metrics:
+    case ToHost::log:
+    case ToHost::confined:
+      return kMaxOther;
+    default:
+      return 0;
+  }
+}
 
 // ---- Orders ----
 

@@ -52,10 +52,15 @@ enum class ToHost : std::uint32_t {
   reply,
   metrics,
   log,
+  // socket, before there is a plugin: what it is confined by. With the descriptor of the calls that
+  // its host judges, where there is one (system_call_judge.hpp).
+  confined,
 };
 
-// No frame is longer, and none is read further than this.
-inline constexpr std::size_t kMaxFrame = (std::size_t{1} << 30) + 65'536;
+// The most bytes that a frame of this type may have; 0: there is none of this type on the socket.
+// What a service saves may be as long as its state may (`state_is_due`), what it publishes as long
+// as MQTT lets it be, and everything else is short.
+std::size_t longest_frame(std::uint32_t type, bool state_is_due);
 
 // ---- Orders ----
 

@@ -1,9 +1,12 @@
 // What a worker and its host share: two rings, a bell, and places for answers.
 //
-//   to_worker   messages             written by the host's link thread, read by the worker's
-//   threads to_host     verdicts and calls   written by the worker's threads, read by the link
-//   thread bell        a futex: it counts up when there is something in to_worker calls       one
-//   place for each call of the worker's that waits for its code
+//   to_worker  messages: written by the host's link thread, read by the worker's threads
+//
+//   to_host    verdicts and calls: written by the worker's threads, read by the link thread
+//
+//   bell       a futex: it counts up when there is something in to_worker
+//
+//   calls      one place for each call of the worker's that waits for its code
 //
 // It is a memory file: the host makes it, the worker gets its descriptor. A process that a plugin
 // forks does not have it (MADV_DONTFORK), so it cannot write where its parent does.

@@ -1,6 +1,7 @@
 #include "plugin/isolation/worker.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -9,6 +10,9 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "base/log.hpp"
 #include "base/mutex.hpp"
@@ -50,8 +54,11 @@ class WorkerLog final : public Log {
 
 class Worker {
  public:
-  explicit Worker(SharedMemory memory)
-      : memory_(std::move(memory)), side_(*memory_, socket_, kDoorbellFd) {}
+  // `problems`: what it could not be confined by yet.
+  Worker(SharedMemory memory, std::vector<std::string> problems)
+      : memory_(std::move(memory)),
+        side_(*memory_, socket_, kDoorbellFd),
+        problems_(std::move(problems)) {}
 
   int run() {
     const auto first = socket_.receive();
@@ -59,9 +66,7 @@ class Worker {
     const auto setup = decode_setup(first->bytes);
     if (!setup) return kNoHost;
     log_.emplace(socket_, setup->log_level);
-    for (const auto& confined : {confine_memory(setup->memory), confine_system_calls()}) {
-      if (!confined) log_->warn("plugin.unconfined", {}, "{}", confined.error().message);
-    }
+    confine(setup->memory);
     auto reader = Thread::start("reader", [this] { read(); });
     if (!reader) return kNoHost;
     reply(load(*setup));
@@ -82,6 +87,21 @@ class Worker {
   }
 
  private:
+  void confine(std::uint64_t memory) {
+    const auto confined = confine_memory(memory);
+    if (!confined) problems_.push_back(confined.error().message);
+    const auto type = static_cast<std::uint32_t>(ToHost::confined);
+    if (const auto calls = confine_system_calls(memory > 0)) {
+      socket_.send_with(calls->get(), type, {});
+    } else {
+      problems_.push_back(calls.error().message);
+      socket_.send(type, {});
+    }
+    if (problems_.empty()) return;
+    log_->warn("plugin.unconfined", {}, "not all of isolation holds here: {}",
+               fmt::format("{}", fmt::join(problems_, "; ")));
+  }
+
   Result<std::string> load(const Setup& setup) {
     auto generation = Generation::load({.name = setup.plugin,
                                         .file = setup.file,
@@ -195,6 +215,7 @@ class Worker {
   const SharedMemory memory_;
   WorkerSocket socket_{kSocketFd};
   WorkerSide side_;
+  std::vector<std::string> problems_;
   std::optional<WorkerLog> log_;
   std::shared_ptr<Generation> generation_;
   std::uint32_t concurrency_ = 1;
@@ -209,7 +230,7 @@ class Worker {
 }  // namespace
 
 int run_worker() {
-  confine_process();
+  std::vector<std::string> problems = confine_process();
   for (const int fd : {kSocketFd, kDoorbellFd, kMemoryFd}) {
     if (::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
       std::fputs("triggerd: error: --worker is how triggerd runs itself; there is nothing to do\n",
@@ -219,7 +240,7 @@ int run_worker() {
   }
   auto memory = SharedMemory::map(UniqueFd(kMemoryFd));
   if (!memory) return kNoHost;
-  Worker worker(std::move(*memory));
+  Worker worker(std::move(*memory), std::move(problems));
   return worker.run();
 }
 

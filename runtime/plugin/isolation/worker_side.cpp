@@ -207,6 +207,12 @@ std::int32_t WorkerSide::call(ToHost type,
   CallPlace& answer = shared_.calls[place];
   answer.answered.store(0);
   const std::string record = encoded(place);
+  if (record.size() > longest_frame(static_cast<std::uint32_t>(type), false)) {
+    const MutexLock lock(calls_mutex_);
+    free_places_.push_back(place);
+    place_free_.notify_one();
+    return TRIGGER_E_INVALID;
+  }
   bool fits = false;
   {
     const MutexLock lock(out_mutex_);

@@ -42,6 +42,11 @@ void write_rubbish(const std::string& kind, SharedLayout& shared, WorkerSocket& 
   } else if (kind == "frame") {
     const char absurd[8] = {1, 0, 0, 0, '\xff', '\xff', '\xff', '\xff'};
     static_cast<void>(!::write(kSocketFd, absurd, sizeof absurd));
+  } else if (kind == "large frame") {  // of a type that there is, and that is never so long
+    for (const ToHost type : {ToHost::reply, ToHost::log, ToHost::publish}) {
+      const std::uint32_t announced[2] = {static_cast<std::uint32_t>(type), 1U << 30};
+      static_cast<void>(!::write(kSocketFd, announced, sizeof announced));
+    }
   } else if (kind == "reply") {
     socket.send(static_cast<std::uint32_t>(ToHost::reply), "no reply");
   } else if (kind == "verdicts") {  // well made, for attempts that are not there

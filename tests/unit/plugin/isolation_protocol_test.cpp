@@ -1,10 +1,12 @@
 // What host and worker say, there and back; and what becomes of rubbish.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <random>
 #include <thread>
 
@@ -202,13 +204,17 @@ class IsolationFrames : public testing::Test {
   IsolationFrames() {
     int ends[2] = {-1, -1};
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-    host_ = std::make_unique<HostSocket>(UniqueFd(ends[0]));
+    host_ = std::make_unique<HostSocket>(UniqueFd(ends[0]), [](std::uint32_t type) {
+      return type == kLong ? std::size_t{8} << 20 : std::size_t{64};
+    });
     their_fd_ = UniqueFd(ends[1]);
     worker_ = std::make_unique<WorkerSocket>(their_fd_.get());
   }
   void send_raw(std::string_view raw) const {
     ASSERT_EQ(::write(their_fd_.get(), raw.data(), raw.size()), static_cast<ssize_t>(raw.size()));
   }
+
+  static constexpr std::uint32_t kLong = 9;
 
   std::unique_ptr<HostSocket> host_;
   UniqueFd their_fd_;
@@ -245,6 +251,41 @@ TEST_F(IsolationFrames, AnAbsurdLengthAndAnEndAreSeen) {
   EXPECT_FALSE(host_->next());
   their_fd_.reset();
   EXPECT_EQ(host_->receive(), HostSocket::State::closed);
+}
+
+TEST_F(IsolationFrames, AFrameIsRefusedByItsHeadWhereItsTypeIsNeverSoLong) {
+  send_raw(std::string_view("\x04\0\0\0\x41\0\0\0", 8));
+  EXPECT_EQ(host_->receive(), HostSocket::State::rubbish);
+}
+
+TEST_F(IsolationFrames, ALongFrameIsWholeAndOneThatDoesNotEndIsSeen) {
+  const std::string large(3 << 20, 'x');
+  std::jthread sending([&] { worker_->send(kLong, large); });
+  std::optional<Frame> frame;
+  while (!(frame = host_->next())) ASSERT_EQ(host_->receive(), HostSocket::State::open);
+  EXPECT_EQ(frame->bytes, large);
+  EXPECT_FALSE(host_->unfinished_since());
+  send_raw(std::string_view("\x09\0\0\0\x03\0\0\0a", 9));
+  EXPECT_EQ(host_->receive(), HostSocket::State::open);
+  EXPECT_TRUE(host_->unfinished_since());
+}
+
+TEST_F(IsolationFrames, OnlyTheFirstDescriptorIsKept) {
+  int ends[2] = {-1, -1};
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const UniqueFd reading(ends[0]);
+  UniqueFd writing(ends[1]);
+  worker_->send_with(writing.get(), 4, "first");
+  worker_->send_with(writing.get(), 4, "second");
+  writing.reset();
+  EXPECT_EQ(host_->receive(), HostSocket::State::open);
+  EXPECT_EQ(host_->next()->bytes, "first");
+  EXPECT_EQ(host_->next()->bytes, "second");
+  UniqueFd kept = host_->take_descriptor();
+  ASSERT_TRUE(kept);
+  kept.reset();
+  char byte = 0;
+  EXPECT_EQ(::read(reading.get(), &byte, 1), 0) << "nobody has the other end any more";
 }
 
 TEST_F(IsolationFrames, AWorkerThatDoesNotReadHoldsNobodyUp) {

@@ -1,0 +1,19 @@
+// Which system calls of a worker depend on what they are given: a program for the kernel (BPF).
+//
+// Calls that are forbidden whatever they are given are in confinement.cpp, by name.
+#pragma once
+
+#include <linux/filter.h>
+#include <sys/types.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace triggerd::plugin::isolation {
+
+// `self` is the worker. `judged` is what the program returns for a call that names another process:
+// SECCOMP_RET_USER_NOTIF where somebody judges it (system_call_judge.hpp), else an errno.
+// `counts_memory`: shared memory without a file is judged too.
+std::vector<sock_filter> system_call_filter(pid_t self, std::uint32_t judged, bool counts_memory);
+
+}  // namespace triggerd::plugin::isolation
