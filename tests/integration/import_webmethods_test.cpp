@@ -46,6 +46,23 @@ void write_secret(const fs::path& path, const std::string& content) {
   fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write);
 }
 
+// Puts the files of an expected.packages, "==> NAME" and then its lines, below `folder`.
+void write_packages(const std::string& expected, const fs::path& folder) {
+  std::istringstream lines(expected);
+  std::ofstream out;
+  for (std::string line; std::getline(lines, line);) {
+    const std::string mark = "==> ";
+    if (!line.starts_with(mark)) {
+      out << line << '\n';
+      continue;
+    }
+    const fs::path path = folder / line.substr(mark.size());
+    fs::create_directories(path.parent_path());
+    out = std::ofstream(path, std::ios::binary);
+    out << '\n';  // what is made runnable begins with a new line
+  }
+}
+
 TEST(ImportWebmethodsTest, WhatIsMadePassesTheCheck) {
   const CertificateAuthority authority;
   const Identity identity = authority.issue();
@@ -55,9 +72,15 @@ TEST(ImportWebmethodsTest, WhatIsMadePassesTheCheck) {
     if (!fs::exists(expected)) continue;
     ++seen;
     SCOPED_TRACE(expected.string());
-    TriggerdProcess triggerd(made_runnable(content_of(expected)));
+    std::string toml = content_of(expected);
+    if (toml.find("\n[runtime]\n") == std::string::npos) toml += "\n[runtime]\n";
+    TriggerdProcess triggerd(made_runnable(toml));
+    write_packages(made_runnable(content_of(folder / "expected.packages")), triggerd.dir().path());
     for (const char* name : {"plant", "cloud"}) {
       write_secret(triggerd.dir() / fmt::format("secrets/{}.password", name), "hunter2\n");
+    }
+    if (fs::exists(triggerd.dir() / "packages/plant-monitoring")) {
+      write_secret(triggerd.dir() / "packages/plant-monitoring/secrets/plant.password", "hunter2");
     }
     for (const char* name : {"EDGE", "UNKNOWN"}) {
       write_secret(triggerd.dir() / fmt::format("secrets/{}.keystore-password", name), "hunter3\n");
@@ -96,6 +119,35 @@ TEST(ImportWebmethodsTest, TriggerctlWritesANewFileAndSaysWhatDiffers) {
   const auto [again, refused] = triggerctl("exact", {"-o", output});
   EXPECT_EQ(again, Exit{1});
   EXPECT_NE(refused.find("File exists"), std::string::npos) << refused;
+}
+
+TEST(ImportWebmethodsTest, TriggerctlWritesPackagesBesideTheConfigurationOrNothing) {
+  const TempDir dir;
+  const std::string output = (dir / "out.toml").string();
+  const auto [exit, said] = triggerctl("packages", {"-o", output});
+  EXPECT_EQ(exit, Exit{0}) << said;
+  EXPECT_NE(said.find("4 aliases, 5 triggers, 3 packages, "), std::string::npos) << said;
+  std::string packages;
+  for (const char* name : {"plant-monitoring", "orphan", "acme_alarms"}) {
+    for (const char* file : {"package.toml", "triggers.toml"}) {
+      const fs::path path = dir / "packages" / name / file;
+      packages += "==> packages/" + std::string(name) + "/" + file + "\n" + content_of(path);
+      EXPECT_EQ(fs::status(path).permissions(), fs::perms(0600)) << path;
+    }
+  }
+  const fs::path folder = fs::path(GOLDEN_IMPORT_DIR) / "packages";
+  const auto without_comments = [](const std::string& text) {  // which name the export.json
+    return std::regex_replace("\n" + text, std::regex("\n#[^\n]*"), "");
+  };
+  EXPECT_EQ(without_comments(packages), without_comments(content_of(folder / "expected.packages")));
+
+  // One that is there already is somebody's.
+  const std::string other = (dir / "other.toml").string();
+  const auto [again, refused] = triggerctl("packages", {"-o", other});
+  EXPECT_EQ(again, Exit{1});
+  EXPECT_NE(refused.find("packages/plant-monitoring is there already"), std::string::npos)
+      << refused;
+  EXPECT_FALSE(fs::exists(other));
 }
 
 TEST(ImportWebmethodsTest, TriggerctlReportsEveryErrorAndWritesNothing) {

@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <system_error>
+#include <utility>
 #include <vector>
 
 #include "base/file.hpp"
@@ -15,7 +18,11 @@
 namespace triggerctl {
 namespace {
 
+namespace fs = std::filesystem;
+using triggerd::fail;
+using triggerd::Result;
 using triggerd::webmethods::Imported;
+using triggerd::webmethods::ImportedPackage;
 using triggerd::webmethods::Remark;
 
 constexpr std::size_t kMaxFile = 17U << 20;  // the importer says that it is too large
@@ -33,19 +40,61 @@ void print_remarks(const std::vector<Remark>& remarks, const std::string& file, 
   }
 }
 
+// The configuration, and its packages beside it; all of it or nothing. What is there already may be
+// somebody's, and stays.
+Result<> write_all(const fs::path& file, const Imported& imported) {
+  const fs::path packages = file.parent_path() / "packages";
+  std::error_code error;
+  for (const ImportedPackage& package : imported.packages) {
+    const fs::path folder = packages / package.name;
+    if (fs::exists(fs::symlink_status(folder, error))) {
+      return fail("{} is there already; move it away, or write elsewhere", folder.string());
+    }
+  }
+  if (auto written = write_private_file(file, imported.toml); !written) return written;
+  std::vector<fs::path> made{file};
+  const auto write_package = [&](const ImportedPackage& package) -> Result<> {
+    const fs::path folder = packages / package.name;
+    if (fs::create_directory(packages, error)) made.push_back(packages);
+    if (!error && fs::create_directory(folder, error)) made.push_back(folder);
+    if (error) return fail("cannot make {}: {}", folder.string(), error.message());
+    for (const auto& [name, text] : {std::pair("package.toml", &package.package_toml),
+                                     std::pair("triggers.toml", &package.triggers_toml)}) {
+      if (auto written = write_private_file(folder / name, *text); !written) return written;
+      made.push_back(folder / name);
+    }
+    return {};
+  };
+  for (const ImportedPackage& package : imported.packages) {
+    auto written = write_package(package);
+    if (written) continue;
+    for (auto path = made.rbegin(); path != made.rend(); ++path) fs::remove(*path, error);
+    return written;
+  }
+  return {};
+}
+
 void print_as_json(const Imported& imported) {
   Json differences = Json::array();
   for (const Remark& remark : imported.differences) {
     differences.push_back(Json{{"line", remark.line}, {"text", remark.text}});
   }
+  Json packages = Json::array();
+  for (const ImportedPackage& package : imported.packages) {
+    packages.push_back(Json{{"name", package.name},
+                            {"package_toml", package.package_toml},
+                            {"triggers_toml", package.triggers_toml}});
+  }
   print_json(Json{{"aliases", imported.aliases},
                   {"triggers", imported.triggers},
                   {"differences", std::move(differences)},
-                  {"toml", imported.toml}});
+                  {"toml", imported.toml},
+                  {"packages", std::move(packages)}});
 }
 
 int import(const ImportOptions& chosen) {
-  triggerd::webmethods::Options options{.file = chosen.file, .exact = chosen.exact};
+  triggerd::webmethods::Options options{
+      .file = chosen.file, .exact = chosen.exact, .flat = chosen.output.empty() && !json_wanted()};
   for (const std::string& service : chosen.services) {
     const std::size_t equals = service.find('=');
     if (equals == std::string::npos || equals == 0 || equals + 1 == service.size()) {
@@ -62,9 +111,8 @@ int import(const ImportOptions& chosen) {
     return kFailed;
   }
   if (!chosen.output.empty()) {
-    // A file that is there may be somebody's configuration.
-    if (auto made = write_private_file(chosen.output, imported->toml); !made) {
-      return fail_with(made.error());
+    if (auto written = write_all(chosen.output, *imported); !written) {
+      return fail_with(written.error());
     }
   }
   if (json_wanted()) {
@@ -73,8 +121,9 @@ int import(const ImportOptions& chosen) {
   }
   print_remarks(imported->differences, chosen.file, "note");
   const auto plural = [](std::size_t count, const char* many) { return count == 1 ? "" : many; };
-  fmt::print(stderr, "{} alias{}, {} trigger{}, {} difference{}\n", imported->aliases,
+  fmt::print(stderr, "{} alias{}, {} trigger{}, {} package{}, {} difference{}\n", imported->aliases,
              plural(imported->aliases, "es"), imported->triggers, plural(imported->triggers, "s"),
+             imported->packages.size(), plural(imported->packages.size(), "s"),
              imported->differences.size(), plural(imported->differences.size(), "s"));
   if (chosen.output.empty()) fmt::print("{}", imported->toml);
   return kDone;
@@ -90,7 +139,8 @@ void add_import_verbs(CommandLine& line) {
   verb.option("FILE", options->file, "what they are, as JSON: docs/import-webmethods.md")
       .required();
   verb.option("-o,--output", options->output,
-              "where the configuration goes; default: standard output");
+              "where the configuration goes, with its packages beside it; default: all in one, to "
+              "standard output");
   verb.option("--service", options->services,
               "FOLDER:NAME=PLUGIN:SERVICE, what takes the place of a service; may be given many "
               "times")

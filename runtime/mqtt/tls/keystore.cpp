@@ -142,6 +142,13 @@ tl::expected<Keystore, KeystoreError> load_pkcs12(const config::Keystore& sectio
   return keystore;
 }
 
+// Of ASCII: key aliases of other letters are to be written as they are.
+bool same_but_case(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [lower](char one, char other) { return lower(one) == lower(other); });
+}
+
 }  // namespace
 
 std::string Key::chain_pem() const {
@@ -171,6 +178,17 @@ Result<const Key*> find_key(const Keystore& keystore, const std::string& key_ali
     list += fmt::format("{}\"{}\"", list.empty() ? "" : ", ", printable(key.alias));
     aliases.push_back(key.alias);
   }
+  // Java, which made many a keystore, does not tell upper case from lower.
+  const Key* alike = nullptr;
+  for (const Key& key : keys) {
+    if (key_alias.empty() || !same_but_case(key.alias, key_alias)) continue;
+    if (alike != nullptr) {
+      return fail("keystore \"{}\" has no key \"{}\", and several that differ from it in case: {}",
+                  name, printable(key_alias), list);
+    }
+    alike = &key;
+  }
+  if (alike != nullptr) return alike;
   if (key_alias.empty()) {
     return fail("keystore \"{}\" holds {} keys ({}); write key_alias", name, keys.size(), list);
   }

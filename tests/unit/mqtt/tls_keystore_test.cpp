@@ -76,6 +76,19 @@ TEST_F(TlsKeystoreTest, SeveralKeysNeedAKeyAlias) {
             "\"edge-1\"?");
 }
 
+TEST_F(TlsKeystoreTest, AKeyAliasIsFoundInAnotherCaseWhereThatIsOneKeyAlone) {
+  const auto loaded = load_keystore(
+      p12(pkcs12({{"edge-1", one_}, {"Edge-2", two_}, {"EDGE-2", one_}}, "hunter2"), "hunter2"));
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  const auto key = find_key(*loaded, "Edge-1", "edge");
+  ASSERT_TRUE(key) << key.error().message;
+  EXPECT_EQ(subject(**key), "CN=one");
+  EXPECT_EQ(subject(*find_key(*loaded, "Edge-2", "edge").value()), "CN=two") << "as it is written";
+  EXPECT_EQ(find_key(*loaded, "edge-2", "edge").error().message,
+            "keystore \"edge\" has no key \"edge-2\", and several that differ from it in case: "
+            "\"edge-1\", \"Edge-2\", \"EDGE-2\"");
+}
+
 TEST_F(TlsKeystoreTest, TheOnlyKeyNeedsNone) {
   const auto loaded = load_keystore(p12(pkcs12({{"edge-1", one_}}, "hunter2"), "hunter2"));
   ASSERT_TRUE(loaded) << loaded.error().message;

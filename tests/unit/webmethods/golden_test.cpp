@@ -31,6 +31,8 @@ Options options_of(const fs::path& file) {
     const std::string service = "service ";
     if (line == "exact") {
       options.exact = true;
+    } else if (line == "flat") {
+      options.flat = true;
     } else if (line.starts_with(service)) {
       const std::size_t equals = line.find('=');
       options.services[line.substr(service.size(), equals - service.size())] =
@@ -46,6 +48,16 @@ std::string lines_of(const std::vector<Remark>& remarks, std::string_view kind) 
   std::string lines;
   for (const Remark& remark : remarks) lines += to_string(remark, "export.json", kind) + '\n';
   return lines;
+}
+
+// Each file with its name in front, as triggerctl writes them.
+std::string packages_of(const Imported& imported) {
+  std::string text;
+  for (const ImportedPackage& package : imported.packages) {
+    text += "==> packages/" + package.name + "/package.toml\n" + package.package_toml;
+    text += "==> packages/" + package.name + "/triggers.toml\n" + package.triggers_toml;
+  }
+  return text;
 }
 
 void compare(const fs::path& file, const std::string& found) {
@@ -64,6 +76,7 @@ TEST(GoldenImportTest, EachFolderBecomesExactlyWhatIsExpected) {
     const auto imported =
         import(content_of(folder / "export.json"), options_of(folder / "options"));
     compare(folder / "expected.toml", imported ? imported->toml : "");
+    compare(folder / "expected.packages", imported ? packages_of(*imported) : "");
     compare(folder / "expected.differences",
             imported ? lines_of(imported->differences, "note") : "");
     compare(folder / "expected.errors", imported ? "" : lines_of(imported.error(), "error"));
@@ -75,7 +88,8 @@ TEST(GoldenImportTest, EachFolderBecomesExactlyWhatIsExpected) {
 
 TEST(GoldenImportTest, NoPasswordIsCarried) {
   for (const fs::path& folder : test::golden_folders(GOLDEN_IMPORT_DIR)) {
-    for (const char* file : {"expected.toml", "expected.differences", "expected.errors"}) {
+    for (const char* file :
+         {"expected.toml", "expected.packages", "expected.differences", "expected.errors"}) {
       EXPECT_EQ(content_of(folder / file).find("hunter"), std::string::npos) << folder << file;
     }
   }

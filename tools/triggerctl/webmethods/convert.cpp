@@ -89,24 +89,25 @@ void Conversion::write_keystore(const ExportedStore& store) {
 
 // ---- What aliases and triggers have in common ----
 
-void Conversion::write_package(const Entry& entry, const std::string& package) {
-  if (package == kMainPackage || package.empty()) return;
+void Conversion::write_name(const Entry& entry, const Read<std::string>& name,
+                            const std::string& given) {
+  if (given == name.value || !name.given) return;
   differs(entry,
-          "it belongs to package \"{}\", which switches it on and off there; to have the same, "
-          "move it into the triggers.toml of a package, see docs/packages.md",
-          printable(package));
+          "it is called \"{}\" here: names are unique, of letters, digits, \"_\", \".\", "
+          "\"-\"",
+          given);
 }
 
-std::string Conversion::write_name(const Entry& entry, const Read<std::string>& name,
-                                   Names& names) {
-  std::string given = names.give(name.value);
-  if (given != name.value) {
-    differs(entry,
-            "it is called \"{}\" here: names are unique, of letters, digits, \"_\", \".\", "
-            "\"-\"",
-            given);
+// Those of `package`; of none where it is empty.
+void Conversion::write_members(const std::string& package) {
+  for (std::size_t i = 0; i < exported_.aliases.size(); ++i) {
+    const ExportedAlias& alias = exported_.aliases[i];
+    if (package_of(alias) == package) write_alias(alias, alias_names_[i]);
   }
-  return given;
+  for (std::size_t i = 0; i < exported_.triggers.size(); ++i) {
+    const ExportedTrigger& trigger = exported_.triggers[i];
+    if (package_of(trigger) == package) write_trigger(trigger, trigger_names_[i]);
+  }
 }
 
 // ---- All of it ----
@@ -117,10 +118,16 @@ Imported Conversion::run() && {
   toml_.comment(
       "Each line that begins with DIFFERS says what is not as it was, and why. Where "
       "nothing is said, what a key means is the same there and here.");
+  for (const ExportedAlias& alias : exported_.aliases) {
+    alias_names_.push_back(aliases_.give(alias.name.value));
+  }
+  for (const ExportedTrigger& trigger : exported_.triggers) {
+    trigger_names_.push_back(triggers_.give(trigger.name.value));
+  }
+  plan_packages();
   write_runtime();
   write_stores();
-  for (const ExportedAlias& alias : exported_.aliases) write_alias(alias);
-  for (const ExportedTrigger& trigger : exported_.triggers) write_trigger(trigger);
+  write_members("");
   for (const Remark& ignored : findings_.ignored) differences_.push_back(ignored);
   if (!findings_.ignored.empty()) {
     toml_.blank();
@@ -129,9 +136,12 @@ Imported Conversion::run() && {
       toml_.comment(fmt::format("line {}: {}", ignored.line, ignored.text));
     }
   }
+  std::string toml = std::move(toml_).take();
+  std::vector<ImportedPackage> packages = write_packages();
   std::stable_sort(differences_.begin(), differences_.end(),
                    [](const Remark& a, const Remark& b) { return a.line < b.line; });
-  return {.toml = std::move(toml_).take(),
+  return {.toml = std::move(toml),
+          .packages = std::move(packages),
           .differences = std::move(differences_),
           .aliases = exported_.aliases.size(),
           .triggers = exported_.triggers.size()};
@@ -146,8 +156,8 @@ tl::expected<Imported, std::vector<Remark>> import(std::string_view json, const 
   if (!root) return tl::make_unexpected(std::vector<Remark>{root.error()});
   Findings findings;
   const Exported exported = read_exported(*root, findings);
-  Imported imported;
-  if (findings.errors.empty()) imported = Conversion(exported, options, findings).run();
+  // Whatever is wrong already: what else is wrong is to be told with it.
+  Imported imported = Conversion(exported, options, findings).run();
   if (findings.errors.empty()) return imported;
   std::stable_sort(findings.errors.begin(), findings.errors.end(),
                    [](const Remark& a, const Remark& b) { return a.line < b.line; });

@@ -4,6 +4,8 @@
 
 #include <fmt/core.h>
 
+#include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -46,10 +48,18 @@ class Conversion {
   void write_stores();
   void write_truststore(const ExportedStore& store);
   void write_keystore(const ExportedStore& store);
+  void write_name(const Entry& entry, const Read<std::string>& name, const std::string& given);
+  void write_members(const std::string& package);
+  // convert_packages.cpp
+  void plan_packages();
   void write_package(const Entry& entry, const std::string& package);
-  std::string write_name(const Entry& entry, const Read<std::string>& name, Names& names);
+  std::vector<ImportedPackage> write_packages();
+  ImportedPackage write_one_package(const std::string& package, const std::string& name);
+  std::string package_of(const ExportedAlias& alias) const;
+  std::string package_of(const ExportedTrigger& trigger) const;
+  const ExportedAlias* alias_of(const ExportedTrigger& trigger) const;
   // convert_alias.cpp
-  void write_alias(const ExportedAlias& alias);
+  void write_alias(const ExportedAlias& alias, const std::string& name);
   void write_host(const Entry& entry, const ExportedAlias& alias);
   void write_session(const Entry& entry, const ExportedAlias& alias);
   void write_login(const Entry& entry, const ExportedAlias& alias, const std::string& name);
@@ -57,7 +67,7 @@ class Conversion {
   void write_will(const Entry& entry, const ExportedAlias& alias, const std::string& name);
   bool is_tls(const ExportedAlias& alias) const;
   // convert_trigger.cpp
-  void write_trigger(const ExportedTrigger& trigger);
+  void write_trigger(const ExportedTrigger& trigger, const std::string& name);
   void write_topics(const Entry& entry, const ExportedTrigger& trigger);
   void write_service(const Entry& entry, const Read<std::string>& service, std::string_view key);
   void write_processing(const Entry& entry, const ExportedTrigger& trigger);
@@ -72,6 +82,12 @@ class Conversion {
   Names keystores_;
   Names aliases_;
   Names triggers_;
+  std::vector<std::string> alias_names_;    // of all, in their order
+  std::vector<std::string> trigger_names_;  //
+  // Packages that others require, by who requires them; without circles.
+  std::map<std::string, std::set<std::string>> required_;
+  // Aliases that cannot be their package's, and why.
+  std::map<const ExportedAlias*, std::string> moved_;
   std::vector<std::pair<std::string, std::string>> client_ids_;  // server and client id
 };
 

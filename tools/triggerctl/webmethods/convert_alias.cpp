@@ -27,11 +27,17 @@ bool Conversion::is_tls(const ExportedAlias& alias) const {
   return alias.use_ssl.value || names_tls(alias.host.value);
 }
 
-void Conversion::write_alias(const ExportedAlias& alias) {
+void Conversion::write_alias(const ExportedAlias& alias, const std::string& name) {
   const Entry entry{fmt::format("alias \"{}\"", printable(alias.name.value)), alias.line};
   toml_.blank();
-  const std::string name = write_name(entry, alias.name, aliases_);
+  write_name(entry, alias.name, name);
   write_package(entry, alias.package);
+  if (const auto moved = moved_.find(&alias); moved != moved_.end()) {
+    differs(entry,
+            "it belongs to package \"{}\" there, and packages that require each other use it, "
+            "such as \"{}\", which cannot be here: it is no package's",
+            printable(alias.package), printable(moved->second));
+  }
   toml_.header(fmt::format("[aliases.{}]", config::toml_key(name)));
   if (!alias.description.empty()) toml_.set_text("description", alias.description);
   if (!alias.enabled) toml_.set("enabled", "false");
@@ -43,6 +49,7 @@ void Conversion::write_alias(const ExportedAlias& alias) {
 }
 
 void Conversion::write_host(const Entry& entry, const ExportedAlias& alias) {
+  if (!alias.host.given) return;
   const bool tls = is_tls(alias);
   std::string host = alias.host.value;
   if (!has_scheme(host)) {
@@ -141,15 +148,23 @@ void Conversion::write_tls(const Entry& entry, const ExportedAlias& alias) {
 void Conversion::write_will(const Entry& entry, const ExportedAlias& alias,
                             const std::string& name) {
   for (const ExportedWill& will : alias.will) {
-    if (const auto checked = config::check_topic_name(will.topic.value); !checked) {
+    if (const auto checked = config::check_topic_name(will.topic.value);
+        !checked && will.topic.given) {
       error(will.topic.line, entry, "last-will topic \"{}\" {}", printable(will.topic.value),
             checked.error().message);
     }
     toml_.blank();
-    differs(entry,
-            "the alias's own connection carries the last will, and no trigger's: presence "
-            "is said once");
+    if (will.enabled) {
+      differs(entry,
+              "the alias's own connection carries the last will, and no trigger's: presence "
+              "is said once");
+    } else {
+      differs(entry,
+              "its last will is off: the server says nothing, and what the alias says of itself "
+              "comes from its own connection, and no trigger's");
+    }
     toml_.header(fmt::format("[aliases.{}.last_will]", config::toml_key(name)));
+    if (!will.enabled) toml_.set("enabled", "false");
     toml_.set_text("topic", will.topic.value);
     toml_.set("qos", std::to_string(will.qos));
     toml_.set("retained", will.retained ? "true" : "false");

@@ -34,16 +34,18 @@ SharedFilter take_apart(std::string_view text) {
 
 }  // namespace
 
-void Conversion::write_trigger(const ExportedTrigger& trigger) {
+void Conversion::write_trigger(const ExportedTrigger& trigger, const std::string& name) {
   const Entry entry{fmt::format("trigger \"{}\"", printable(trigger.name.value)), trigger.line};
   const std::string alias = aliases_.find(trigger.alias.value);
-  if (alias.empty()) {
+  // It may be one of those whose name could not be read.
+  if (alias.empty() && trigger.alias.given && exported_.all_aliases_named) {
     error(trigger.alias.line, entry, "connectionAliasName \"{}\" is no alias in this file",
           printable(trigger.alias.value));
   }
   toml_.blank();
   toml_.header("[[triggers]]");
-  toml_.set_text("name", write_name(entry, trigger.name, triggers_));
+  write_name(entry, trigger.name, name);
+  toml_.set_text("name", name);
   write_package(entry, trigger.package);
   if (!trigger.description.empty()) toml_.set_text("description", trigger.description);
   if (trigger.state.value == ExportedState::suspended) {
@@ -65,6 +67,7 @@ void Conversion::write_topics(const Entry& entry, const ExportedTrigger& trigger
   std::set<std::string> seen;
   std::set<std::string> groups;
   for (const ExportedTopic& topic : trigger.topics) {
+    if (!topic.filter.given) continue;
     const SharedFilter shared = take_apart(topic.filter.value);
     groups.insert(shared.group);
     auto checked = config::check_topic_filter(shared.filter);
@@ -92,6 +95,7 @@ void Conversion::write_topics(const Entry& entry, const ExportedTrigger& trigger
 
 void Conversion::write_service(const Entry& entry, const Read<std::string>& service,
                                std::string_view key) {
+  if (!service.given) return;
   const auto mapped = options_.services.find(service.value);
   if (mapped != options_.services.end()) {
     if (!is_service(mapped->second)) {

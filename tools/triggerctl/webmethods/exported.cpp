@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "base/text.hpp"
 
 namespace triggerd::webmethods {
@@ -16,23 +18,26 @@ constexpr long long kMaxCapacity = 1'000'000;
 constexpr long long kMaxRetries = 999'999;
 constexpr long long kForEver = -1;
 
-// Calls `read` with a reader for each object in the list `field`.
+// Calls `read` with a reader for each object in the list `field`. False: something is no object.
 template <class Read>
-void for_each(FieldReader& reader, std::string_view field, std::string_view what,
+bool for_each(FieldReader& reader, std::string_view field, std::string_view what,
               Findings& findings, Read&& read) {
   const auto* items = reader.list(field);
-  if (items == nullptr) return;
+  if (items == nullptr) return !reader.has(field);
+  bool all = true;
   for (std::size_t i = 0; i < items->size(); ++i) {
     const Value& item = (*items)[i];
     FieldReader inner(item, fmt::format("{}[{}]", field, i), findings);
     if (item.kind != Value::Kind::object) {
       inner.error(item.line,
                   fmt::format("{} must be an object, not {}", what, to_string(item.kind)));
+      all = false;
       continue;
     }
     read(inner);
     inner.finish();
   }
+  return all;
 }
 
 // Its name, by which every later error calls it.
@@ -54,15 +59,22 @@ void read_will(FieldReader& alias, Findings& findings, ExportedAlias& exported) 
   FieldReader reader(*object, alias.what() + ", lastWill", findings);
   const bool enabled = reader.flag("enabled", true).value;
   ExportedWill will{
+      .enabled = enabled,
       .topic = enabled ? reader.needed_text("topic") : reader.text("topic"),
-      .qos = reader.integer("qos", 1, 0, 2).value,
+      .qos = reader.qos().value,
       .retained = reader.flag("retained", false).value,
       .payload = reader.text("payload").value,
       .on_connect = reader.text("onConnect"),
       .on_disconnect = reader.text("onDisconnect"),
   };
   reader.finish();
-  if (enabled) exported.will.push_back(std::move(will));
+  if (enabled) {
+    exported.will.push_back(std::move(will));
+  } else if (will.topic.given || will.on_connect.given || will.on_disconnect.given ||
+             !will.payload.empty()) {
+    findings.ignored.push_back(
+        {reader.line(), reader.what() + ": it is off: its topic and payloads are left out"});
+  }
 }
 
 ExportedAlias read_alias(FieldReader& reader, Findings& findings) {
@@ -96,12 +108,14 @@ ExportedTrigger read_trigger(FieldReader& reader, Findings& findings) {
   trigger.package = reader.text("packageName", std::string(kMainPackage)).value;
   const auto state = reader.choice("state", {"enabled", "disabled", "suspended"});
   trigger.state = {static_cast<ExportedState>(state.value), state.line, state.given};
+  if (const auto enabled = reader.flag("enabled", true); !state.given && !enabled.value) {
+    trigger.state = {ExportedState::disabled, enabled.line, true};
+  }
   trigger.alias = reader.needed_text("connectionAliasName");
   trigger.service = reader.needed_text("serviceName");
   for_each(reader, "topics", "a topic", findings, [&](FieldReader& topic) {
     topic.rename(reader.what() + ", " + topic.what());
-    trigger.topics.push_back(
-        {.filter = topic.needed_text("topicName"), .qos = topic.integer("qos", 1, 0, 2).value});
+    trigger.topics.push_back({.filter = topic.needed_text("topicName"), .qos = topic.qos().value});
   });
   if (trigger.topics.empty()) reader.error(reader.line(), "topics is missing or empty");
   trigger.threads = reader.integer("maxExecutionThreads", 1, 1, kMaxThreads).value;
@@ -144,6 +158,15 @@ Exported read_exported(const Value& root, Findings& findings) {
     return exported;
   }
   exported.source = reader.text("source").value;
+  for_each(reader, "packages", "a package", findings, [&](FieldReader& item) {
+    ExportedPackage package;
+    package.line = item.line();
+    package.name = read_name(item, "packageName", "package");
+    package.version = item.text("version");
+    package.description = item.text("description").value;
+    package.enabled = item.flag("enabled", true).value;
+    exported.packages.push_back(std::move(package));
+  });
   for_each(reader, "truststores", "a truststore", findings, [&](FieldReader& item) {
     exported.truststores.push_back(read_store(item, "truststore"));
   });
@@ -151,8 +174,12 @@ Exported read_exported(const Value& root, Findings& findings) {
     item.skip("password");
     exported.keystores.push_back(read_store(item, "keystore"));
   });
-  for_each(reader, "connectionAliases", "an alias", findings,
-           [&](FieldReader& item) { exported.aliases.push_back(read_alias(item, findings)); });
+  exported.all_aliases_named =
+      for_each(
+          reader, "connectionAliases", "an alias", findings,
+          [&](FieldReader& item) { exported.aliases.push_back(read_alias(item, findings)); }) &&
+      std::all_of(exported.aliases.begin(), exported.aliases.end(),
+                  [](const ExportedAlias& alias) { return alias.name.given; });
   for_each(reader, "triggers", "a trigger", findings,
            [&](FieldReader& item) { exported.triggers.push_back(read_trigger(item, findings)); });
   read_settings(reader, findings, exported);

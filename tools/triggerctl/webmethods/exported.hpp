@@ -15,6 +15,7 @@ struct ExportedStore {  // of certificates or keys
 };
 
 struct ExportedWill {
+  bool enabled = true;
   Read<std::string> topic;
   long long qos = 1;
   bool retained = false;
@@ -68,11 +69,21 @@ struct ExportedTrigger {
   Read<std::string> monitor;
 };
 
+struct ExportedPackage {
+  unsigned line = 0;
+  Read<std::string> name;
+  Read<std::string> version;
+  std::string description;
+  bool enabled = true;
+};
+
 struct Exported {
   std::string source;
+  std::vector<ExportedPackage> packages;
   std::vector<ExportedStore> truststores;
   std::vector<ExportedStore> keystores;
   std::vector<ExportedAlias> aliases;
+  bool all_aliases_named = true;  // else one that is missing may be among those without a name
   std::vector<ExportedTrigger> triggers;
   Read<long long> retry_period{20};      // watt.server.commonmessaging.connection.retryPeriod
   Read<long long> stop_request_time{3};  // watt.server.commonmessaging.trigger.stopRequestTimeOut

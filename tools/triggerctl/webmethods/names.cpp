@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cstddef>
 
 #include "config/names.hpp"
@@ -59,6 +60,18 @@ std::string as_service(std::string_view text) {
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return in_lower_case(text);
   return in_lower_case(text.substr(0, colon)) + ':' + in_lower_case(text.substr(colon + 1));
+}
+
+std::string as_package(std::string_view text) {
+  constexpr std::size_t kMost = kMaxService - kRoomForNumber;
+  const bool good = !text.empty() && text.size() <= kMost && is_lower_or_digit(text[0]) &&
+                    std::all_of(text.begin(), text.end(), [](char c) {
+                      return is_lower_or_digit(c) || c == '_' || c == '-';
+                    });
+  if (good) return std::string(text);
+  std::string name = in_lower_case(text).substr(0, kMost);
+  while (name.ends_with('-')) name.pop_back();
+  return name;
 }
 
 std::string Names::give(std::string_view original, std::string_view wanted) {

@@ -13,6 +13,9 @@ std::string as_name(std::string_view text);
 // "plant.services:onAlarm" -> "plant-services:on-alarm", as plugins and services are called.
 std::string as_service(std::string_view text);
 
+// "PlantMonitoring" -> "plant-monitoring", as packages are called.
+std::string as_package(std::string_view text);
+
 // Names that were given out: a second one gets "-2" behind it.
 class Names {
  public:

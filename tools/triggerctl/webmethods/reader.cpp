@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "base/text.hpp"
@@ -10,35 +11,107 @@
 namespace triggerd::webmethods {
 namespace {
 
+// "Retry interval (seconds)" -> "retryinterval".
+std::string simplified(std::string_view label) {
+  std::string out;
+  for (const char c : label.substr(0, label.find('('))) {
+    if (c >= 'A' && c <= 'Z') {
+      out += static_cast<char>(c - 'A' + 'a');
+    } else if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) {
+      out += c;
+    }
+  }
+  return out;
+}
+
+struct Label {
+  std::string_view name;   // of the field, or a word of a choice
+  std::string_view label;  // simplified: how a screen says it, where that is more than another case
+};
+constexpr std::array<Label, 12> kFields{{
+    {"aliasName", "connectionaliasname"},
+    {"packageName", "package"},
+    {"clientId", "connectionclientid"},
+    {"useCleanSession", "usecleansessionforsubscriptions"},
+    {"keepAlive", "keepaliveinterval"},
+    {"connectionAliasName", "mqttconnectionaliasname"},
+    {"serviceName", "service"},
+    {"serviceName", "triggerservice"},
+    {"topicName", "topic"},
+    {"acknowledgement", "acknowledgementmode"},
+    {"acknowledgement", "acknowledgmentmode"},
+    {"acknowledgement", "acknowledgment"},
+}};
+constexpr std::array<Label, 7> kWords{{
+    {"client", "clientacknowledgement"},
+    {"client", "clientacknowledgment"},
+    {"auto", "autoacknowledgement"},
+    {"auto", "autoacknowledgment"},
+    {"auto", "automatic"},
+    {"auto", "automaticacknowledgement"},
+    {"stopTrigger", "suspendandretrylater"},
+}};
+
+template <std::size_t Count>
+bool means(const std::array<Label, Count>& labels, std::string_view name, std::string_view said) {
+  const std::string label = simplified(said);
+  if (label.empty()) return false;
+  return label == simplified(name) ||
+         std::any_of(labels.begin(), labels.end(),
+                     [&](const Label& one) { return one.name == name && one.label == label; });
+}
+
+std::string_view trimmed(std::string_view text) {
+  constexpr const char* kSpace = " \t\r\n";
+  const std::size_t begin = std::min(text.find_first_not_of(kSpace), text.size());
+  return text.substr(begin, text.find_last_not_of(kSpace) + 1 - begin);
+}
+
 std::optional<long long> as_integer(const Value& value) {
   if (value.kind == Value::Kind::integer) return value.integer;
   if (value.kind != Value::Kind::text) return std::nullopt;
+  const std::string_view text = trimmed(value.text);
   long long number = 0;
-  const char* end = value.text.data() + value.text.size();
-  const auto [at, failure] = std::from_chars(value.text.data(), end, number);
-  if (failure != std::errc() || at != end) return std::nullopt;
+  const char* end = text.data() + text.size();
+  const auto [at, failure] = std::from_chars(text.data(), end, number);
+  if (text.empty() || failure != std::errc() || at != end) return std::nullopt;
   return number;
 }
 
 std::optional<bool> as_flag(const Value& value) {
   if (value.kind == Value::Kind::boolean) return value.boolean;
   if (value.kind != Value::Kind::text) return std::nullopt;
-  if (value.text == "true" || value.text == "yes") return true;
-  if (value.text == "false" || value.text == "no") return false;
+  const std::string word = simplified(value.text);
+  for (const std::string_view yes : {"true", "yes", "on", "enabled"}) {
+    if (word == yes) return true;
+  }
+  for (const std::string_view no : {"false", "no", "off", "disabled"}) {
+    if (word == no) return false;
+  }
   return std::nullopt;
 }
 
 }  // namespace
 
+const Member* FieldReader::member(std::string_view field) const {
+  const auto& members = object_.members;
+  const auto exact = std::find_if(members.begin(), members.end(),
+                                  [field](const Member& one) { return one.name == field; });
+  if (exact != members.end()) return &*exact;
+  const auto label = std::find_if(members.begin(), members.end(), [field](const Member& one) {
+    return means(kFields, field, one.name);
+  });
+  return label == members.end() ? nullptr : &*label;
+}
+
 const Value* FieldReader::find(std::string_view field) const {
-  const auto found = std::find_if(object_.members.begin(), object_.members.end(),
-                                  [field](const Member& member) { return member.name == field; });
-  if (found == object_.members.end() || found->value.kind == Value::Kind::null) return nullptr;
-  return &found->value;
+  const Member* found = member(field);
+  return found == nullptr || found->value.kind == Value::Kind::null ? nullptr : &found->value;
 }
 
 const Value* FieldReader::take(std::string_view field) {
-  skip(field);
+  asked_.insert(std::string(field));
+  if (const Member* found = member(field)) used_.insert(found);
   return find(field);
 }
 
@@ -86,11 +159,23 @@ Read<long long> FieldReader::integer(std::string_view field, long long value, lo
   return {value, found->line, false};
 }
 
+Read<long long> FieldReader::qos() {
+  constexpr std::array<std::string_view, 3> kLabels{"atmostonce", "atleastonce", "exactlyonce"};
+  const Value* found = find("qos");
+  if (found != nullptr && found->kind == Value::Kind::text) {
+    const auto at = std::find(kLabels.begin(), kLabels.end(), simplified(found->text));
+    if (at != kLabels.end()) return {at - kLabels.begin(), take("qos")->line, true};
+  }
+  return integer("qos", 1, 0, 2);
+}
+
 Read<std::size_t> FieldReader::choice(std::string_view field,
                                       std::initializer_list<std::string_view> words) {
   const Value* found = take(field);
   if (found == nullptr) return {0, object_.line, false};
-  const auto at = std::find(words.begin(), words.end(), found->text);
+  const auto at = std::find_if(words.begin(), words.end(), [found](std::string_view word) {
+    return means(kWords, word, found->text);
+  });
   if (found->kind == Value::Kind::text && at != words.end()) {
     return {static_cast<std::size_t>(at - words.begin()), found->line, true};
   }
@@ -120,8 +205,9 @@ const std::vector<Value>* FieldReader::list(std::string_view field) {
 void FieldReader::finish() {
   std::vector<std::string_view> known(asked_.begin(), asked_.end());
   for (const Member& member : object_.members) {
-    if (asked_.count(member.name) > 0) continue;
-    const std::string near = closest(member.name, known);
+    if (used_.count(&member) > 0) continue;
+    const std::string near =
+        asked_.count(member.name) > 0 ? std::string() : closest(member.name, known);
     findings_.ignored.push_back(
         {member.value.line,
          fmt::format("{}: \"{}\" has no place in triggers.toml and is left out{}", what_,

@@ -27,8 +27,9 @@ struct Read {
   bool given = false;
 };
 
-// Integration Server writes numbers and flags as text in many places, so both are taken. A null is
-// as good as a field that is not there.
+// Integration Server writes numbers and flags as text in many places, so both are taken. Fields and
+// words may also be written as Administrator and Designer label them: "Max retry attempts", "Throw
+// exception", "Yes". A null is as good as a field that is not there.
 class FieldReader {
  public:
   // `what` is how errors name the object: `alias "plant"`.
@@ -43,13 +44,15 @@ class FieldReader {
   Read<std::string> needed_text(std::string_view field);
   Read<bool> flag(std::string_view field, bool value);
   Read<long long> integer(std::string_view field, long long value, long long min, long long max);
+  // 0 to 2, or "At least once (1)".
+  Read<long long> qos();
   Read<std::size_t> choice(std::string_view field, std::initializer_list<std::string_view> words);
   // The object or list in it; null where it is not there or something else.
   const Value* object(std::string_view field);
   const std::vector<Value>* list(std::string_view field);
   bool has(std::string_view field) const { return find(field) != nullptr; }
   // Takes it without a look.
-  void skip(std::string_view field) { asked_.insert(std::string(field)); }
+  void skip(std::string_view field) { (void)take(field); }
   // Reports what was not asked for.
   void finish();
 
@@ -58,6 +61,7 @@ class FieldReader {
   }
 
  private:
+  const Member* member(std::string_view field) const;
   const Value* find(std::string_view field) const;
   const Value* take(std::string_view field);
   void wrong(const Value& value, std::string_view field, std::string_view wanted);
@@ -66,6 +70,7 @@ class FieldReader {
   std::string what_;
   Findings& findings_;
   std::set<std::string, std::less<>> asked_;
+  std::set<const Member*> used_;
 };
 
 }  // namespace triggerd::webmethods

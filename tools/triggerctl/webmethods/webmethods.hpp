@@ -23,6 +23,8 @@ namespace triggerd::webmethods {
 struct Options {
   std::string file;    // as remarks name it
   bool exact = false;  // keep Integration Server's defaults, too, as far as they can be kept
+  // All of it in one configuration: what belongs to a package there says so, and is none here.
+  bool flat = false;
   // What takes the place of a service there: "folder:name" -> "PLUGIN:SERVICE".
   std::map<std::string, std::string, std::less<>> services = {};
 };
@@ -34,8 +36,15 @@ struct Remark {
 };
 std::string to_string(const Remark& remark, std::string_view file, std::string_view kind);
 
+struct ImportedPackage {
+  std::string name;           // of its folder, in packages_dir
+  std::string package_toml;   // what stands in it
+  std::string triggers_toml;  //
+};
+
 struct Imported {
   std::string toml;  // says each difference again, where it stands
+  std::vector<ImportedPackage> packages;
   std::vector<Remark> differences;
   std::size_t aliases = 0;
   std::size_t triggers = 0;
