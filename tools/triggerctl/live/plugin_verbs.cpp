@@ -31,9 +31,10 @@ Result<int> list_plugins(const Api& api) {
 }
 
 Result<int> reload_plugin(const Api& api, const ReloadOptions& options) {
-  const auto reloaded = api.post(fmt::format("/plugins/{}/reload?force={}&drop_state={}",
-                                             triggerd::percent_encoded(options.name), options.force,
-                                             options.drop_state));
+  std::string path = fmt::format("/plugins/{}/reload", triggerd::percent_encoded(options.name));
+  if (options.force) path += "?force=true";
+  if (options.drop_state) path += options.force ? "&drop_state=true" : "?drop_state=true";
+  const auto reloaded = api.post(path);
   if (!reloaded) return tl::make_unexpected(reloaded.error());
   if (json_wanted()) {
     print_json(*reloaded);
