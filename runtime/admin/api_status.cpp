@@ -30,6 +30,9 @@ Json plugin_json(const trigger::PluginStatus& plugin) {
 Json package_json(const trigger::PackageStatus& package) {
   return to_json(package);
 }
+Json store_json(const trigger::StoreStatus& store) {
+  return to_json(store);
+}
 auto brief_triggers() {
   return [now = system_clock().wall()](const trigger::TriggerStatus& trigger) {
     return to_json(trigger, now, false);
@@ -130,6 +133,8 @@ void add_status_routes(Router& router, trigger::Administration& runtime) {
   router.get("/api/v1/packages/{name}", [&runtime](const Request& request) {
     return named(runtime.packages(), "package", request.names[0], package_json);
   });
+  router.get("/api/v1/stores",
+             [&runtime](const Request&) { return list_reply(runtime.stores(), store_json); });
 }
 
 }  // namespace triggerd::admin

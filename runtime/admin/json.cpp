@@ -244,6 +244,38 @@ Json to_json(const trigger::PackageStatus& package) {
   return json;
 }
 
+Json to_json(const trigger::StoreStatus& store) {
+  using Age = trigger::CertificateStatus::Age;
+  Json certificates = Json::array();
+  std::optional<Wall> ends;
+  Age worst = Age::good;
+  for (const trigger::CertificateStatus& one : store.certificates) {
+    if (!ends || one.valid_until < *ends) ends = one.valid_until;
+    const auto badness = [](Age age) {
+      return age == Age::good ? 0 : age == Age::ends_soon ? 1 : age == Age::not_yet ? 2 : 3;
+    };
+    if (badness(one.age) > badness(worst)) worst = one.age;
+    Json certificate = Json::object();
+    put_text(certificate, "key_alias", one.key_alias);
+    certificate["subject"] = one.subject;
+    certificate["issuer"] = one.issuer;
+    certificate["valid_from"] = time_text(one.valid_from);
+    certificate["valid_until"] = time_text(one.valid_until);
+    certificate["state"] = to_string(one.age);
+    certificates.push_back(std::move(certificate));
+  }
+  Json json = {{"kind", to_string(store.kind)},
+               {"name", store.definition.name},
+               {"file", store.file},
+               {"origin", origin_of(store.definition)},
+               {"state", store.problem.empty() ? to_string(worst) : "broken"}};
+  put_text(json, "problem", store.problem);
+  put_time(json, "valid_until", ends);
+  json["aliases"] = store.aliases;
+  json["certificates"] = std::move(certificates);
+  return json;
+}
+
 Json to_json(const trigger::InboxStatus& inbox, Wall now) {
   Json json = {{"messages", inbox.messages},   {"bytes", inbox.bytes},
                {"max_bytes", inbox.max_bytes}, {"dead_letters", inbox.dead_letters},

@@ -27,6 +27,7 @@ Json to_json(const trigger::AliasStatus& alias, bool detail);
 Json to_json(const trigger::TriggerStatus& trigger, Wall now, bool detail);
 Json to_json(const trigger::PluginStatus& plugin);
 Json to_json(const trigger::PackageStatus& package);
+Json to_json(const trigger::StoreStatus& store);
 Json to_json(const trigger::InboxStatus& inbox, Wall now);
 Json to_json(const trigger::ReloadReport& report, bool applied);
 Json to_json(const trigger::AliasTest& test);

@@ -222,6 +222,30 @@ struct PackageStatus {
   std::vector<std::string> problems;  // why nothing of it runs; empty: it does
 };
 
+struct CertificateStatus {
+  std::string key_alias;  // of a keystore: the key that it is of; empty: the key has no name
+  std::string subject;
+  std::string issuer;
+  Wall valid_from{};
+  Wall valid_until{};
+  enum class Age { good, ends_soon, expired, not_yet };  // soon: within 30 days
+  Age age = Age::good;
+};
+std::string_view to_string(CertificateStatus::Age age);
+
+// A truststore or keystore, as its files are now: what connections use is taken from them within
+// seconds. No key is in it.
+struct StoreStatus {
+  enum class Kind { truststore, keystore };
+  Kind kind = Kind::truststore;
+  Definition definition;                        // its json and toml are empty
+  std::string file;                             // "system": what the operating system trusts
+  std::vector<std::string> aliases;             // that use it
+  std::vector<CertificateStatus> certificates;  // of "system": none
+  std::string problem;                          // why it cannot be used; empty: it can
+};
+std::string_view to_string(StoreStatus::Kind kind);
+
 struct InboxStatus {
   std::uint64_t messages = 0;
   std::uint64_t dead_letters = 0;
@@ -421,6 +445,8 @@ class Administration {
   virtual Outcome<TriggerStatus> trigger(std::string_view name) const = 0;  // inbox
   virtual std::vector<PluginStatus> plugins() const = 0;
   virtual std::vector<PackageStatus> packages() const = 0;
+  // Truststores first. Reads their files where they have changed: a disk.
+  virtual std::vector<StoreStatus> stores() const = 0;
   virtual InboxStatus inbox_status() const = 0;  // inbox
   virtual std::vector<TopicMatch> match(std::string_view topic) const = 0;
 

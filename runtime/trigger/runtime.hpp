@@ -39,6 +39,7 @@
 #include "inbox/writer.hpp"
 #include "mqtt/paho_client.hpp"
 #include "mqtt/resolver.hpp"
+#include "mqtt/tls/inventory.hpp"
 #include "mqtt/tls/rotation.hpp"
 #include "mqtt/tls/stores.hpp"
 #include "plugin/watcher.hpp"
@@ -128,6 +129,7 @@ class Runtime final : public Administration {
   Outcome<TriggerStatus> trigger(std::string_view name) const override;
   std::vector<PluginStatus> plugins() const override;
   std::vector<PackageStatus> packages() const override;
+  std::vector<StoreStatus> stores() const override;
   InboxStatus inbox_status() const override;
   std::vector<TopicMatch> match(std::string_view topic) const override;
   Outcome<> enable_trigger(std::string_view name, const By& by) override;
@@ -373,6 +375,7 @@ class Runtime final : public Administration {
   std::atomic<std::int64_t> supervisor_beat_{0};
   std::atomic<std::int64_t> timer_beat_{0};
   mqtt::tls::Stores certificates_;               // [control]
+  const mqtt::tls::Inventory inventory_;         // of those who ask
   std::optional<mqtt::tls::Rotation> rotation_;  // [rotation]
   ConfigPtr rotation_config_;                    // [rotation]
   mqtt::tls::Stores rotation_stores_;            // [rotation]

@@ -38,6 +38,20 @@ std::vector<std::string> names_of(const std::vector<T>& items) {
   return names;
 }
 
+CertificateStatus::Age shown_age(const mqtt::tls::Validity& validity, Wall now) {
+  switch (mqtt::tls::age_of(validity, now)) {
+    case mqtt::tls::Age::good:
+      return CertificateStatus::Age::good;
+    case mqtt::tls::Age::ends_soon:
+      return CertificateStatus::Age::ends_soon;
+    case mqtt::tls::Age::expired:
+      return CertificateStatus::Age::expired;
+    case mqtt::tls::Age::not_yet:
+      break;
+  }
+  return CertificateStatus::Age::not_yet;
+}
+
 bool is_stuck(const std::atomic<std::int64_t>& beat) {
   const Monotonic last{Monotonic::duration(beat.load())};
   return std::chrono::steady_clock::now() - last > kStuck;
@@ -369,6 +383,42 @@ std::vector<PackageStatus> Runtime::packages() const {
       status.problems = package_failures_.problems_of(package);
     }
     statuses.push_back(std::move(status));
+  }
+  return statuses;
+}
+
+std::vector<StoreStatus> Runtime::stores() const {
+  const ConfigPtr all = config();
+  inventory_.keep_only(*all);
+  const Wall now = std::chrono::system_clock::now();
+  std::vector<StoreStatus> statuses;
+  const auto add = [&](StoreStatus::Kind kind, const auto& section, std::string file,
+                       std::string config::Alias::*used) {
+    StoreStatus status;
+    status.kind = kind;
+    const config::Package* package = all->package_at(section.place);
+    status.definition = definition_of(section.name, package == nullptr ? "" : package->name,
+                                      section.place, nullptr);
+    status.file = std::move(file);
+    for (const config::Alias& alias : all->aliases) {
+      if (alias.*used == section.name) status.aliases.push_back(alias.name);
+    }
+    const mqtt::tls::Listed listed = inventory_.of(section);
+    status.problem = listed.problem;
+    for (const mqtt::tls::ListedCertificate& one : listed.certificates) {
+      status.certificates.push_back({one.key_alias, one.subject, one.issuer, one.validity.from,
+                                     one.validity.to, shown_age(one.validity, now)});
+    }
+    statuses.push_back(std::move(status));
+  };
+  for (const config::Truststore& section : all->truststores) {
+    add(StoreStatus::Kind::truststore, section, section.system ? "system" : section.file.string(),
+        &config::Alias::truststore);
+  }
+  for (const config::Keystore& section : all->keystores) {
+    add(StoreStatus::Kind::keystore, section,
+        (section.file.empty() ? section.certificate : section.file).string(),
+        &config::Alias::keystore);
   }
   return statuses;
 }

@@ -6,14 +6,16 @@ import {Browser} from './browser.mjs';
 import {Site, until} from './servers.mjs';
 
 const site = new Site();
+const stores = '[truststores.plant-ca]\nfile = "ca.pem"\n';
 let browser;
 let page;
 
 before(async () => {
   site.putPlugin('thermostat');
   site.putPlugin('log');
+  site.makeCertificate('ca.pem', '/CN=Plant CA');
   await site.startMosquitto();
-  await site.startTriggerd();
+  await site.startTriggerd({rest: stores});
   browser = await Browser.open();
   page = browser.page;
   await page.goto(site.url);
@@ -224,9 +226,20 @@ test('what is not connected is said with its reason, and so is a daemon that is 
   await site.triggerd.stop();
   await page.locator('#lost', {hasText: 'triggerd does not answer'}).waitFor();
   await browser.shot('gone');
-  await site.startTriggerd();
+  await site.startTriggerd({rest: stores});
   await page.locator('#lost').waitFor({state: 'hidden'});
   await page.locator('.health', {hasText: 'all well'}).waitFor();
+});
+
+test('certificates show with when they end and who uses them', async () => {
+  await subject('Aliases');
+  const panel = page.locator('section', {hasText: 'Truststores and keystores'});
+  await panel.getByText('no alias uses it').waitFor();
+  await panel.getByText(/truststore · .*ca\.pem · until /).waitFor();
+  await panel.getByText('1 certificate', {exact: true}).click();
+  await panel.getByText('CN=Plant CA', {exact: true}).waitFor();
+  await browser.assertFits();
+  await browser.shot('stores');
 });
 
 test('on a phone every page fits, in the dark', async () => {

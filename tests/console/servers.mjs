@@ -76,11 +76,18 @@ export class Site {
     throw new Error(`mosquitto does not start: ${readFileSync(this.log('mosquitto'), 'utf8')}`);
   }
 
+  // A certificate that is its own issuer, without its key.
+  makeCertificate(name, subject) {
+    const made = spawnSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-subj', subject,
+      '-days', '365', '-keyout', '/dev/null', '-out', path.join(this.folder, name)]);
+    if (made.status !== 0) throw new Error(`openssl: ${made.stderr}`);
+  }
+
   // `rest`: what the configuration has beside [runtime] and [admin].
-  async startTriggerd({token, rest = ''} = {}) {
+  async startTriggerd({token, manage = true, rest = ''} = {}) {
     this.port ??= await freePort();
     const file = path.join(this.folder, 'triggers.toml');
-    let admin = `[admin]\nlisten = "127.0.0.1:${this.port}"\nmanage = true\n`;
+    let admin = `[admin]\nlisten = "127.0.0.1:${this.port}"\nmanage = ${manage}\n`;
     if (token) {
       writeFileSync(path.join(this.folder, 'token'), `${token}\n`);
       chmodSync(path.join(this.folder, 'token'), 0o600);

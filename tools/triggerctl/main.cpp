@@ -21,6 +21,7 @@ int main(int argc, char** argv) try {
   triggerctl::add_live_plugin_verbs(line);
   triggerctl::add_plugin_verbs(line);
   triggerctl::add_package_verbs(line);
+  triggerctl::add_store_verbs(line);
   triggerctl::add_publish_verb(line);
   triggerctl::add_dead_letter_verbs(line);
   triggerctl::add_runtime_verbs(line);

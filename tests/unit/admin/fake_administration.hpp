@@ -244,6 +244,23 @@ class FakeAdministration final : public trigger::Administration {
   }
   std::vector<trigger::PluginStatus> plugins() const override { return plugin_list; }
   std::vector<trigger::PackageStatus> packages() const override { return package_list; }
+  std::vector<trigger::StoreStatus> stores() const override {
+    const Wall then{Millis(1'764'037'357'123)};
+    trigger::StoreStatus trusted;
+    trusted.definition = {"plant-ca", "", "triggers.toml", 3, {}, {}, {}, {}};
+    trusted.file = "certs/ca.pem";
+    trusted.problem = "it is gone";
+    trigger::StoreStatus own;
+    own.kind = trigger::StoreStatus::Kind::keystore;
+    own.definition = {"edge", "boilers", "", 0, trigger::Definition::Origin::package, {}, {}, {}};
+    own.file = "certs/edge.p12";
+    own.aliases = {"plant"};
+    own.certificates = {{"edge-1", "CN=edge-1", "CN=ca", then, then + std::chrono::hours(24),
+                         trigger::CertificateStatus::Age::ends_soon},
+                        {"", "CN=ca", "CN=ca", then, then + std::chrono::hours(9999),
+                         trigger::CertificateStatus::Age::good}};
+    return {trusted, own};
+  }
   trigger::InboxStatus inbox_status() const override { return inbox; }
   std::vector<trigger::TopicMatch> match(std::string_view) const override {
     return {{"alarms", false, "", "no filter matches"}, {"see-all", true, "plant/#", ""}};

@@ -1,10 +1,11 @@
-// All aliases: what is connected, what is not, and why.
+// All aliases: what is connected, what is not, and why; and the certificates that they use.
 import {path} from '../api.js';
 import {el, setText} from '../dom.js';
 import {number, since} from '../format.js';
 import {aliasWord, stateMark} from '../health.js';
 import {makeList} from '../list.js';
 import {visible} from '../payload.js';
+import {storesPanel} from './stores.js';
 
 const order = (alias) => (!alias.enabled ? 2 : alias.state === 'up' ? 1 : 0);
 
@@ -30,6 +31,7 @@ function makeRow() {
 }
 
 export function aliases(context) {
+  const stores = storesPanel();
   const list = makeList({
     caption: 'Connection aliases', noun: 'aliases', keyOf: (alias) => alias.name, makeRow,
     text: (alias) => [alias.name, alias.description, alias.state, alias.reason, alias.client_id, ...alias.servers].join(' '),
@@ -39,6 +41,12 @@ export function aliases(context) {
       {label: 'Up', class: 'figure-cell'}, {label: 'For', class: 'figure-cell wide'}, {label: 'Published', class: 'figure-cell wide', sort: (alias) => alias.published_ok, downFirst: true},
     ],
   });
-  const node = el('div', {}, el('div', {class: 'head'}, el('h1', {}, 'Aliases'), list.summary, el('span', {class: 'push'}, list.filter, el('a', {class: 'button main', href: '#/new/alias'}, 'New alias'))), list.node);
-  return {title: 'Aliases', node, update: (state) => list.set(state.status.aliases, state)};
+  const node = el('div', {}, el('div', {class: 'head'}, el('h1', {}, 'Aliases'), list.summary, el('span', {class: 'push'}, list.filter, el('a', {class: 'button main', href: '#/new/alias'}, 'New alias'))), list.node, stores.node);
+  return {
+    title: 'Aliases', node,
+    update(state) {
+      list.set(state.status.aliases, state);
+      stores.update();
+    },
+  };
 }
