@@ -39,7 +39,15 @@ auto brief_triggers() {
   };
 }
 
-Json status_json(const trigger::Administration& runtime) {
+// What whoever asks may do: the words of the table in docs/http-api.md.
+Json may_of(const Request& request, bool manage) {
+  Json may = {"look", "change"};
+  if (manage) may.push_back("define");
+  if (manage && request.via == Via::unix_socket) may.push_back("packages");
+  return may;
+}
+
+Json status_json(const trigger::Administration& runtime, const Request& request) {
   const Wall now = system_clock().wall();
   const trigger::RuntimeStatus status = runtime.runtime();
   const std::chrono::duration<double> uptime = now - status.started;
@@ -49,6 +57,7 @@ Json status_json(const trigger::Administration& runtime) {
                {"started", time_text(status.started)},
                {"uptime_seconds", uptime.count()},
                {"manage", status.manage},
+               {"may", may_of(request, status.manage)},
                {"healthy", status.healthy}};
   if (!status.not_healthy.empty()) json["not_healthy"] = status.not_healthy;
   json["ready"] = status.ready;
@@ -107,8 +116,9 @@ void add_status_routes(Router& router, trigger::Administration& runtime) {
                                    request.authorized);
               },
               true});
-  router.get("/api/v1/status",
-             [&runtime](const Request&) { return json_reply(status_json(runtime)); });
+  router.get("/api/v1/status", [&runtime](const Request& request) {
+    return json_reply(status_json(runtime, request));
+  });
   router.get("/api/v1/aliases",
              [&runtime](const Request&) { return list_reply(runtime.aliases(), brief); });
   router.get("/api/v1/aliases/{name}", [&runtime](const Request& request) {

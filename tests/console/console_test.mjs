@@ -48,6 +48,11 @@ const button = (name) => page.getByRole('button', {name, exact: true});
 const subject = (name) => page.locator('#subjects').getByRole('link', {name: new RegExp(`^${name}`)}).click();
 const shows = (text) => page.getByText(text).first().waitFor();
 const field = (name) => page.getByLabel(name, {exact: true});
+// What is not among those that are offered.
+const another = async (name, text) => {
+  await field(`${name} *`).selectOption('Another…');
+  await field(`${name}, another one`).fill(text);
+};
 const wrongAt = async (control) => {
   assert.equal(await control.getAttribute('aria-invalid'), 'true');
   const ids = (await control.getAttribute('aria-describedby')).split(' ');
@@ -82,8 +87,8 @@ test('a wrong trigger is explained field by field, and a right one runs', async 
   await page.getByRole('link', {name: 'New trigger'}).click();
   await heading('New trigger');
   await field('Name *').fill('high-temperature');
-  await field('Connection alias *').fill('plnt');
-  await field('Service *').fill('thermostat');
+  await another('Connection alias', 'plnt');
+  await another('Service', 'thermostat');
   await field('Filter *').fill('plant/#/x');
   await page.getByText('How to process').click();
   await field('At once').fill('many');
@@ -100,7 +105,7 @@ test('a wrong trigger is explained field by field, and a right one runs', async 
   await until('the field has the focus', () => page.evaluate(() => document.activeElement.getAttribute('aria-invalid') === 'true'));
   await page.keyboard.press('ControlOrMeta+A');
   await page.keyboard.press('Delete');
-  await field('Connection alias *').fill('plant');
+  await field('Connection alias *').selectOption('plant');
   await field('Filter *').fill('plant/+/temperature');
   await page.getByText('Settings of the service').click();
   await field('Settings, as JSON').fill('{"limit_celsius": ');
@@ -123,7 +128,7 @@ test('a message that is published in the console goes where match says, and is s
   await shows('live');
   const other = await browser.context.newPage();
   await other.goto(`${site.url}/#/try`);
-  await other.getByLabel('Alias *', {exact: true}).fill('plant');
+  await other.getByLabel('Alias *', {exact: true}).selectOption('plant');
   await other.getByLabel('Topic *', {exact: true}).fill('plant/boiler/temperature');
   await other.getByLabel('Payload', {exact: true}).fill('21.5');
   await other.getByRole('button', {name: 'Publish', exact: true}).click();
@@ -240,6 +245,61 @@ test('certificates show with when they end and who uses them', async () => {
   await panel.getByText('CN=Plant CA', {exact: true}).waitFor();
   await browser.assertFits();
   await browser.shot('stores');
+});
+
+test('an alias and a service are picked from what there is', async () => {
+  await page.goto(`${site.url}/#/new/trigger`);
+  await heading('New trigger');
+  await until('they are there', async () => (await field('Service *').locator('option').allInnerTexts()).includes('thermostat'));
+  assert.deepEqual(await field('Connection alias *').locator('option').allInnerTexts(), ['choose one', 'plant', 'Another…']);
+  await page.goto(`${site.url}/#/new/alias`);
+  await page.getByText('Login and TLS').click();
+  await until('they are there', async () => (await field('Truststore').locator('option').allInnerTexts()).includes('plant-ca'));
+});
+
+// Every page, and what may be sent on it.
+const offered = async (pages) => {
+  const found = [];
+  for (const address of pages) {
+    await page.goto(`${site.url}/#/${address}`);
+    await page.locator('main h1').waitFor();
+    await page.locator('.health', {hasText: /well|ready/}).waitFor();
+    for (const control of await page.locator('main').locator('button, a.button, form').all()) {
+      if (await control.isVisible()) found.push(`${address}: ${(await control.innerText()).split('\n')[0]}`);
+    }
+  }
+  return found.join('\n');
+};
+const everywhere = ['', 'aliases', 'aliases/plant', 'aliases/plant/edit', 'new/alias', 'triggers', 'triggers/high-temperature', 'triggers/high-temperature/edit',
+  'new/trigger', 'dead-letters', 'plugins', 'try'];
+
+test('who may only look is offered nothing that changes anything', async () => {
+  await page.route('**/api/v1/status', async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({response, json: {...await response.json(), may: ['look']}});
+  });
+  await page.reload();
+  const found = await offered(everywhere);
+  for (const line of found.split('\n')) {
+    assert.doesNotMatch(line, /: (New|Edit|Copy|Delete|Enable|Disable|Suspend|Resume|Reload|Force|Replay|Drop|Test|Call|Publish$|Alias \*|Save|Create|Check)/, found);
+  }
+  await page.unroute('**/api/v1/status');
+});
+
+test('without manage nothing is offered that defines', async () => {
+  browser.expect(/ERR_/);
+  await site.triggerd.stop();
+  await site.startTriggerd({rest: stores, manage: false});
+  await page.reload();
+  const found = await offered(everywhere);
+  assert.doesNotMatch(found, /: (New|Edit|Copy|Delete|Save|Create|Check)/);
+  assert.match(found, /triggers\/high-temperature: Suspend/);
+  assert.match(found, /try: Publish/);
+  await page.goto(`${site.url}/#/new/alias`);
+  await shows(/cannot be changed at run time here/);
+  await site.triggerd.stop();
+  await site.startTriggerd({rest: stores});
+  await page.locator('.health', {hasText: 'all well'}).waitFor();
 });
 
 test('on a phone every page fits, in the dark', async () => {

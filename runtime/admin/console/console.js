@@ -126,6 +126,7 @@ function update(state) {
   badge('triggers', status.triggers.filter((one) => one.state === 'suspended' || one.state === 'waiting').length, 'down');
   badge('letters', status.inbox.dead_letters, 'calm');
   document.getElementById('sign-out').hidden = token.get() === '';
+  document.body.dataset.may = status.may.join(' ');
   view?.update?.(state);
 }
 

@@ -4,6 +4,7 @@
 const duration = (key, label, preset, hint) => ({key, label, type: 'amount', placeholder: preset, hint: hint ?? 'such as 500ms, 30s, 5m'});
 const integer = (key, label, preset, hint) => ({key, label, type: 'amount', placeholder: preset, hint});
 const choice = (key, label, choices, hint) => ({key, label, type: 'choice', choices, hint});
+const pick = (key, label, list, more = {}) => ({key, label, type: 'pick', list, ...more});
 const line = (key, label, hint, more = {}) => ({key, label, type: 'line', hint, ...more});
 
 const name = {...line('name', 'Name', 'letters, digits, _ . and -'), needed: true, fixedWhenThere: true};
@@ -25,8 +26,8 @@ export const aliasGroups = [
     line('user_name', 'User name'),
     {key: 'password', label: 'Password', type: 'secret'},
     line('password_file', 'Password file', 'on the machine of triggerd'),
-    line('truststore', 'Truststore', 'the name of a [truststores] section; needed with TLS'),
-    line('keystore', 'Keystore', 'the name of a [keystores] section'),
+    pick('truststore', 'Truststore', 'truststores', {hint: 'needed with TLS', none: 'none'}),
+    pick('keystore', 'Keystore', 'keystores', {hint: 'for mutual TLS', none: 'none'}),
     line('key_alias', 'Key', 'which key of the keystore'),
     {key: 'alpn', label: 'ALPN', type: 'lines', hint: 'protocols, one a line'},
   ]},
@@ -54,8 +55,8 @@ export const aliasGroups = [
 export const triggerGroups = [
   {title: 'Trigger', fields: [
     name, description,
-    line('alias', 'Connection alias', '', {needed: true, list: 'aliases'}),
-    line('service', 'Service', 'PLUGIN or PLUGIN:SERVICE', {needed: true, list: 'services'}),
+    pick('alias', 'Connection alias', 'aliases', {needed: true}),
+    pick('service', 'Service', 'services', {needed: true, hint: 'of plugins that are loaded; another: PLUGIN or PLUGIN:SERVICE'}),
     {key: 'topics', label: 'Topic filters', type: 'topics', needed: true, wide: true, qos},
     enabled,
   ]},
@@ -75,7 +76,7 @@ export const triggerGroups = [
     duration('retry.max_interval', 'Longest interval', '5m'),
     choice('on_exhausted', 'Out of attempts', [['', 'dead-letter: kept with its reason'], ['suspend', 'suspend the trigger'], ['discard', 'discard the message']]),
     line('dead_letter_topic', 'Dead letters also to topic'),
-    line('monitor', 'Monitor', 'a service that is asked while suspended', {list: 'services'}),
+    pick('monitor', 'Monitor', 'services', {hint: 'a service that is asked while suspended', none: 'the trigger’s own service'}),
     duration('monitor_interval', 'Asked every', '60s'),
   ]},
   {title: 'Settings of the service', open: false, fields: [

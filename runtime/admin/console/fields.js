@@ -39,6 +39,25 @@ const makers = {
     const was = at(definition, spec.key);
     return field(spec, control, (into) => put(into, spec.key, control.value === '' && was !== '' ? undefined : control.value));
   },
+  // One of what there is; or another, typed in: a plugin that nothing has loaded yet, a variable.
+  pick(spec, {definition, lists}) {
+    const was = textOf(at(definition, spec.key));
+    const words = [...new Set([...lists[spec.list](), was])].filter((word) => word !== '').sort();
+    const typed = input({...spec, list: null}, '', {'aria-label': `${spec.label}, another one`, hidden: true});
+    const another = el('option', {value: '…'}, 'Another…');
+    const control = el('select', {}, el('option', {value: ''}, spec.none ?? 'choose one'),
+      words.map((word) => el('option', {value: word, selected: word === was}, word)), another);
+    control.addEventListener('change', () => {
+      typed.hidden = control.value !== another.value;
+      if (!typed.hidden) typed.focus();
+    });
+    const made = field(spec, control, (into) => {
+      const value = control.value === another.value ? typed.value : control.value;
+      put(into, spec.key, value === '' ? undefined : value);
+    });
+    control.after(typed);
+    return made;
+  },
   amount(spec, {definition}) {
     const control = input(spec, textOf(at(definition, spec.key)));
     return field(spec, control, (into) => put(into, spec.key, control.value.trim() === '' ? undefined : amount(control.value.trim())));

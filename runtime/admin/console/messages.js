@@ -27,9 +27,10 @@ export function complain(problem) {
       el('li', {}, [error.field, error.message].filter(Boolean).join(': '), error.place ? ` (${error.place})` : ''))));
 }
 
-// A button that does something at the server: not twice at once, and it says when that failed.
+// A button that does something at the server: not twice at once, and it says when that failed. It is
+// there for who may change something, unless `data-needs` says something else (null: nothing).
 export function action(label, run, attributes = {}) {
-  const button = el('button', {type: 'button', ...attributes}, label);
+  const button = el('button', {type: 'button', 'data-needs': 'change', ...attributes}, label);
   button.addEventListener('click', () => busy(button, run));
   return button;
 }

@@ -52,14 +52,14 @@ export function alias(context, name) {
   });
   let drawn = '';
 
-  function draw(one, manage) {
-    const key = [one.enabled, one.origin.kind, manage].join();
+  function draw(one) {
+    const key = [one.enabled, one.origin.kind].join();
     if (key === drawn) return;
     drawn = key;
     replace(buttons,
       one.enabled ? stateButton(context, 'alias', 'aliases', name, 'disable', 'Disable', {title: `Disable alias ${name}?`, detail: 'It and its triggers disconnect, over restarts too. Sessions stay at the server.'})
         : stateButton(context, 'alias', 'aliases', name, 'enable', 'Enable'),
-      test, changeButtons(context, 'alias', 'aliases', name, one.origin, manage));
+      test, changeButtons(context, 'alias', 'aliases', name, one.origin));
     replace(body, el('div', {class: 'head'}, el('h1', {}, name), mark.node), why, buttons, tested,
       el('div', {class: 'columns two'}, panel('Connections', connections.node), el('div', {}, panel('About', about), definition.node)));
     definition.load();
@@ -72,7 +72,7 @@ export function alias(context, name) {
       replace(body, el('h1', {}, name), missing('alias', name, '#/aliases'));
       return;
     }
-    draw(one, status.manage);
+    draw(one);
     mark.set(one.state, aliasWord(one.state));
     setText(why, one.reason ? visible(one.reason) : '');
     why.hidden = !one.reason;

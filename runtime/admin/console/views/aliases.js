@@ -41,7 +41,7 @@ export function aliases(context) {
       {label: 'Up', class: 'figure-cell'}, {label: 'For', class: 'figure-cell wide'}, {label: 'Published', class: 'figure-cell wide', sort: (alias) => alias.published_ok, downFirst: true},
     ],
   });
-  const node = el('div', {}, el('div', {class: 'head'}, el('h1', {}, 'Aliases'), list.summary, el('span', {class: 'push'}, list.filter, el('a', {class: 'button main', href: '#/new/alias'}, 'New alias'))), list.node, stores.node);
+  const node = el('div', {}, el('div', {class: 'head'}, el('h1', {}, 'Aliases'), list.summary, el('span', {class: 'push'}, list.filter, el('a', {class: 'button main', 'data-needs': 'define', href: '#/new/alias'}, 'New alias'))), list.node, stores.node);
   return {
     title: 'Aliases', node,
     update(state) {

@@ -8,6 +8,8 @@ import {busy, complain, say} from '../messages.js';
 import {seconds} from '../format.js';
 import {visible} from '../payload.js';
 
+const mayDefine = (status) => status?.may.includes('define') ?? false;
+
 // `name`: edits that one; `from`: a copy of it under another name; neither: a new one.
 export function definition(context, kind, name, from) {
   const folder = kind === 'alias' ? 'aliases' : 'triggers';
@@ -21,7 +23,10 @@ export function definition(context, kind, name, from) {
     return (context.store.state.status?.plugins ?? []).flatMap((plugin) =>
       plugin.services.length === 1 ? [plugin.name] : plugin.services.map((service) => `${plugin.name}:${service}`));
   }
-  const words = {...lists, services, aliases: () => (context.store.state.status?.aliases ?? []).map((one) => one.name)};
+  // Named, never defined here.
+  let stores = [];
+  const storesOf = (of) => () => stores.filter((one) => one.kind === of).map((one) => one.name);
+  const words = {...lists, services, truststores: storesOf('truststore'), keystores: storesOf('keystore'), aliases: () => (context.store.state.status?.aliases ?? []).map((one) => one.name)};
 
   function build(start, secrets) {
     const form = makeForm({groups: kind === 'alias' ? aliasGroups : triggerGroups, definition: start, exists: Boolean(name), secrets, lists: words});
@@ -84,6 +89,7 @@ export function definition(context, kind, name, from) {
       // The lists of words need the status, which may be on its way.
       if (context.store.state.status === null) await context.store.now();
       if (known) one = await get(path(folder, known));
+      if (kind === 'alias') stores = (await get('/stores')).items;
     } catch (problem) {
       replace(note, problem.message);
       note.hidden = false;
@@ -94,6 +100,7 @@ export function definition(context, kind, name, from) {
       note.hidden = false;
       return;
     }
+    if (!mayDefine(context.store.state.status)) return;
     const start = structuredClone(one?.definition ?? {});
     if (from) delete start.name;
     build(start, name ? one.secrets ?? [] : []);
@@ -104,8 +111,9 @@ export function definition(context, kind, name, from) {
   return {
     title, node,
     update({status}) {
-      if (status.manage || note.childNodes.length > 0) return;
-      replace(note, 'Aliases and triggers cannot be changed at run time here: set ', el('code', {}, 'manage = true'), ' in ', el('code', {}, '[admin]'), ' for that.');
+      if (mayDefine(status) || note.childNodes.length > 0) return;
+      replace(note, status.manage ? 'You may look here, and define nothing.'
+        : ['Aliases and triggers cannot be changed at run time here: set ', el('code', {}, 'manage = true'), ' in ', el('code', {}, '[admin]'), ' for that.']);
       note.hidden = false;
     },
   };

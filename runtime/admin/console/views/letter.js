@@ -89,7 +89,7 @@ export function letter(context, name) {
 
   function draw(one) {
     const isWhole = bytesOf(one).length === one.bytes;
-    const edit = el('button', {type: 'button', disabled: !isWhole, title: isWhole ? null : 'It is too large for a form; triggerctl can do that.'}, 'Edit');
+    const edit = el('button', {type: 'button', 'data-needs': 'change', disabled: !isWhole, title: isWhole ? null : 'It is too large for a form; triggerctl can do that.'}, 'Edit');
     const buttons = el('p', {class: 'buttons'},
       action('Replay', replay, {class: 'main'}), edit,
       action('Drop', async () => {

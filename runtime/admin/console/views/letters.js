@@ -26,7 +26,7 @@ export function letters(context, query) {
   const summary = el('span', {class: 'quiet', role: 'status'});
   const list = table('Dead letters', [{label: 'No.', class: 'figure-cell'}, {label: 'Topic and reason', class: 'grow'}, {label: 'Payload', class: 'wide'}, {label: 'Trigger', class: 'wide'}, {label: 'Size', class: 'figure-cell wide'}, {label: 'Died', class: 'figure-cell'}]);
   const empty = el('p', {class: 'empty', hidden: true}, 'No dead letters. A message that is rejected, or runs out of attempts, is kept here with its reason.');
-  const more = action('Show more', () => load(next), {hidden: true});
+  const more = action('Show more', () => load(next), {hidden: true, 'data-needs': null});
   let next = null;
   let known = null;
   let asked = 0;

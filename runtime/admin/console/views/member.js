@@ -26,11 +26,11 @@ export function stateButton(context, kind, folder, name, verb, label, question) 
   });
 }
 
-export function changeButtons(context, kind, folder, name, origin, manage) {
-  const copy = el('a', {class: 'button', href: `#/new/${kind}?from=${encodeURIComponent(name)}`}, 'Copy');
-  if (!isManaged(origin)) return manage ? [copy] : [];
+export function changeButtons(context, kind, folder, name, origin) {
+  const copy = el('a', {class: 'button', 'data-needs': 'define', href: `#/new/${kind}?from=${encodeURIComponent(name)}`}, 'Copy');
+  if (!isManaged(origin)) return [copy];
   return [
-    el('a', {class: 'button', href: `#${path(folder, name, 'edit')}`}, 'Edit'), copy,
+    el('a', {class: 'button', 'data-needs': 'define', href: `#${path(folder, name, 'edit')}`}, 'Edit'), copy,
     action('Delete', async () => {
       const answer = await ask(`Delete ${kind} ${name}?`, 'Delete', {danger: true,
         detail: kind === 'trigger' ? 'It unsubscribes. Its dead letters stay until they are dropped.' : 'It disconnects. What its session holds at the server stays there.'});
@@ -39,7 +39,7 @@ export function changeButtons(context, kind, folder, name, origin, manage) {
       say(`${kind} ${name} is deleted.`);
       context.store.soon();
       context.go(`/${folder}`);
-    }, {class: 'danger'}),
+    }, {class: 'danger', 'data-needs': 'define'}),
   ];
 }
 

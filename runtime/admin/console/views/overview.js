@@ -137,8 +137,8 @@ export function overview({store}) {
   const node = el('div', {}, el('div', {class: 'head'}, el('h1', {}, 'Overview'), file, el('span', {class: 'push'}, reload)), wrong,
     el('div', {class: 'figures'}, Object.values(figures).map((one) => one.node)),
     el('div', {class: 'columns'},
-      panel('Connections', aliasList, aliasNote, el('p', {class: 'buttons'}, el('a', {class: 'button', href: '#/new/alias'}, 'New alias'))),
-      panel('Busiest triggers', busyList, busyNote, el('p', {class: 'buttons'}, el('a', {class: 'button', href: '#/new/trigger'}, 'New trigger'))),
+      panel('Connections', aliasList, aliasNote, el('p', {class: 'buttons'}, el('a', {class: 'button', 'data-needs': 'define', href: '#/new/alias'}, 'New alias'))),
+      panel('Busiest triggers', busyList, busyNote, el('p', {class: 'buttons'}, el('a', {class: 'button', 'data-needs': 'define', href: '#/new/trigger'}, 'New trigger'))),
       panel('What happened', eventNote, eventList)));
   return {title: 'Overview', node, update, event: () => drawEvents(store.state)};
 }

@@ -29,8 +29,8 @@ export function trigger(context, name) {
   const test = testPanel(name);
   let drawn = '';
 
-  function draw(one, manage) {
-    const key = [one.enabled, one.state === 'suspended', one.origin.kind, manage].join();
+  function draw(one) {
+    const key = [one.enabled, one.state === 'suspended', one.origin.kind].join();
     if (key === drawn) return;
     drawn = key;
     const button = (verb, label, question) => stateButton(context, 'trigger', 'triggers', name, verb, label, question && {...question, title: `${question.title} ${name}?`});
@@ -38,7 +38,7 @@ export function trigger(context, name) {
       one.enabled ? [one.state === 'suspended' ? button('resume', 'Resume') : button('suspend', 'Suspend', halt), button('disable', 'Disable', stop)] : button('enable', 'Enable'),
       el('a', {class: 'button', href: `#/tail?trigger=${encodeURIComponent(name)}`}, 'Tail'),
       el('a', {class: 'button', href: `#/dead-letters?trigger=${encodeURIComponent(name)}`}, 'Dead letters'),
-      changeButtons(context, 'trigger', 'triggers', name, one.origin, manage));
+      changeButtons(context, 'trigger', 'triggers', name, one.origin));
     replace(body, el('div', {class: 'head'}, el('h1', {}, name), mark.node), why, buttons,
       el('div', {class: 'columns two'},
         el('div', {}, panel('Messages', el('p', {class: 'flow'}, now, ' a second'), flow.node, figures), panel('Waiting', waiting), test),
@@ -53,7 +53,7 @@ export function trigger(context, name) {
       replace(body, el('h1', {}, name), missing('trigger', name, '#/triggers'));
       return;
     }
-    draw(one, state.status.manage);
+    draw(one);
     const history = state.rates.get(name) ?? [];
     mark.set(one.state);
     setText(why, one.reason ? visible(one.reason) : '');

@@ -38,5 +38,7 @@ export function testPanel(name) {
       answer.published.length > 0 && [el('p', {class: 'quiet'}, 'It would have published:'), el('ul', {class: 'plain-list'}, answer.published.map(published))]);
     });
   });
-  return panel('Try a message', el('p', {class: 'quiet'}, 'Once, in an instance of its own. Nothing is published, retried or kept.'), form);
+  const node = panel('Try a message', el('p', {class: 'quiet'}, 'Once, in an instance of its own. Nothing is published, retried or kept.'), form);
+  node.dataset.needs = 'change';
+  return node;
 }

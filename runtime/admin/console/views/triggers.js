@@ -56,6 +56,6 @@ export function triggers(context, query) {
     ],
   });
   list.filter.value = query.get('filter') ?? '';
-  const node = el('div', {}, el('div', {class: 'head'}, el('h1', {}, 'Triggers'), list.summary, el('span', {class: 'push'}, list.filter, el('a', {class: 'button main', href: '#/new/trigger'}, 'New trigger'))), list.node);
+  const node = el('div', {}, el('div', {class: 'head'}, el('h1', {}, 'Triggers'), list.summary, el('span', {class: 'push'}, list.filter, el('a', {class: 'button main', 'data-needs': 'define', href: '#/new/trigger'}, 'New trigger'))), list.node);
   return {title: 'Triggers', node, update: (state) => list.set(state.status.triggers, state)};
 }

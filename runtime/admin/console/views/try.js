@@ -1,6 +1,6 @@
 // Publish a message; and see which triggers a topic goes to.
 import {get, path, post, query as queryOf} from '../api.js';
-import {el, panel, replace, setText, uniqueId} from '../dom.js';
+import {el, panel, replace, setText} from '../dom.js';
 import {bytes, plural} from '../format.js';
 import {framed} from '../framed.js';
 import {busy} from '../messages.js';
@@ -9,9 +9,8 @@ import {base64Of, fromHex, visible} from '../payload.js';
 const line = (attributes) => el('input', {type: 'text', spellcheck: 'false', autocomplete: 'off', autocapitalize: 'off', ...attributes});
 
 function publishPanel(context) {
-  const names = el('datalist', {id: uniqueId('aliases')});
   const controls = {
-    alias: line({list: names.id}), topic: line(), payload: el('textarea', {rows: 4, class: 'mono', spellcheck: 'false'}),
+    alias: el('select', {}), topic: line(), payload: el('textarea', {rows: 4, class: 'mono', spellcheck: 'false'}),
     qos: el('select', {}, ['0', '1', '2'].map((value) => el('option', {value, selected: value === '1'}, value))),
     retained: el('input', {type: 'checkbox'}), hex: el('input', {type: 'checkbox'}),
   };
@@ -22,7 +21,7 @@ function publishPanel(context) {
   };
   const go = el('button', {type: 'submit', class: 'main'}, 'Publish');
   const done = el('p', {class: 'done', role: 'status'});
-  const form = el('form', {}, names, el('div', {class: 'fields'}, Object.values(frames).map((frame) => frame.node)), el('p', {class: 'buttons'}, go), done);
+  const form = el('form', {}, el('div', {class: 'fields'}, Object.values(frames).map((frame) => frame.node)), el('p', {class: 'buttons'}, go), done);
 
   form.addEventListener('submit', (event) => {
     event.preventDefault();
@@ -52,14 +51,18 @@ function publishPanel(context) {
       }
     });
   });
+  const node = panel('Publish', form);
+  node.dataset.needs = 'change';
+  let drawn = null;
   return {
-    node: panel('Publish', form),
+    node,
     update({status}) {
       const up = status.aliases.filter((one) => one.enabled).map((one) => one.name);
-      if (names.dataset.names === up.join()) return;
-      names.dataset.names = up.join();
-      replace(names, up.map((value) => el('option', {value})));
-      if (controls.alias.value === '' && up.length === 1) [controls.alias.value] = up;
+      if (drawn === up.join()) return;
+      drawn = up.join();
+      const chosen = controls.alias.value;
+      replace(controls.alias, up.length !== 1 && el('option', {value: ''}, up.length === 0 ? 'no alias is enabled' : 'choose one'),
+        up.map((value) => el('option', {value, selected: value === chosen}, value)));
     },
   };
 }
