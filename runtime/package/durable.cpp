@@ -91,6 +91,8 @@ Result<bool> make_folder(const fs::path& path, mode_t mode) {
     if (errno == EEXIST) return false;
     return fail("cannot make {}: {}", path.string(), errno_text(errno));
   }
+  // A plugin may have set any umask.
+  ::chmod(path.c_str(), mode);
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd) return fail("cannot open {}: {}", path.string(), errno_text(errno));
   if (auto given = give_to_owner_of(folder_of(path), fd.get()); !given) {
@@ -117,7 +119,7 @@ Result<> write_file(const fs::path& path, std::string_view content, mode_t mode)
 
 Result<Staging> Staging::make(const fs::path& parent) {
   std::string name = (parent / (std::string(kStagingPrefix) + "XXXXXX")).string();
-  if (::mkdtemp(name.data()) == nullptr) {
+  if (::mkdtemp(name.data()) == nullptr || ::chmod(name.c_str(), 0700) != 0) {
     return fail("cannot make a folder in {}: {}", parent.string(), errno_text(errno));
   }
   return Staging(name);
@@ -150,6 +152,7 @@ Result<FolderLock> FolderLock::take(const fs::path& folder) {
   constexpr int kFlags = O_RDWR | O_CLOEXEC | O_NOFOLLOW;
   UniqueFd fd(::open(path.c_str(), kFlags | O_CREAT | O_EXCL, 0600));
   if (fd) {
+    ::fchmod(fd.get(), 0600);
     if (auto given = give_to_owner_of(folder, fd.get()); !given) {
       return tl::make_unexpected(given.error());
     }

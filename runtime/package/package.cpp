@@ -266,6 +266,7 @@ Result<Installed> Packages::install(const fs::path& archive, const config::Local
   const fs::path staged = staging->path() / "package";
   std::error_code error;
   fs::create_directory(staged, error);
+  if (!error) fs::permissions(staged, fs::perms(0755), error);  // whatever the umask
   if (error) return fail("cannot make {}: {}", staged.string(), error.message());
   if (auto done = unpack(archive, staged); !done) return tl::make_unexpected(done.error());
   after_step_("unpacked");
