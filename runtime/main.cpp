@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <string>
 #include <thread>
 #include <vector>
@@ -17,8 +18,10 @@
 #include "package/package.hpp"
 #include "package_commands.hpp"
 #include "plugin/isolation/worker.hpp"
+#include "plugin/sudden_end.hpp"
 #include "runtime_options.hpp"
 #include "signals.hpp"
+#include "trigger/deaths.hpp"
 #include "trigger/runtime.hpp"
 #include "version.hpp"
 
@@ -53,9 +56,17 @@ int run(const std::string& file, config::Config config) {
     }
     return report({{config.runtime.state_dir_place, state.error().message}});
   }
+  // Both stay for as long as a plugin's thread may run.
+  auto* const deaths = new trigger::Deaths(state->path() / "crashes", *log);
+  plugin::watch_for_sudden_end({.json = config.log.format == LogFormat::json,
+                                .runtime = config.runtime.name,
+                                .failure = kRuntimeFailure,
+                                .record = deaths->record(),
+                                .identity_key = deaths->key()});
   const admin::AdminOptions options = admin_options(config.admin, state->path());
-  auto* runtime =
-      new trigger::Runtime(std::move(config), state->path(), *log, runtime_options(file));
+  trigger::RuntimeOptions given = runtime_options(file);
+  given.deaths = deaths;
+  auto* runtime = new trigger::Runtime(std::move(config), state->path(), *log, std::move(given));
   if (const auto prepared = runtime->prepare(); !prepared) {
     const int code =
         std::visit([](const auto& problem) { return report(problem); }, prepared.error());
@@ -112,7 +123,13 @@ int main(int argc, char** argv) {
   if (manual_page) return print_manual_page(root);
   if (!plugin.empty()) return probe(plugin, is_private);
   if (packages.chosen()) return packages.run();
+  // A plugin may change the working directory, and files are read again.
+  if (!check_only) file = std::filesystem::absolute(file).string();
   auto config = config::load(file, config::process_environment(), package::source());
   if (!config) return report(config.error());
-  return check_only ? check(file, *config) : run(file, *std::move(config));
+  if (check_only) return check(file, *config);
+  const int code = run(file, *std::move(config));
+  // Whatever else calls exit() is a plugin.
+  plugin::end_in_good_order();
+  return code;
 }

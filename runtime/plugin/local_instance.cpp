@@ -51,6 +51,8 @@ LocalInstance::LocalInstance(std::shared_ptr<Generation> generation, const trigg
       trigger_(std::move(trigger)),
       threads_(aside.empty() ? trigger_ : aside),
       in_what_(aside.empty() ? "" : "in a test of the trigger: "),
+      site_(std::make_shared<const CallSite>(
+          CallSite{generation_->name(), std::string(service_name()), trigger_})),
       host_(std::move(host)),
       handle_(handle) {}
 
@@ -100,8 +102,8 @@ Result<> LocalInstance::run_workers(WorkSource& source, unsigned count) {
   }
   assert(state_ == State::started && !workers_ && count > 0);
   auto workers =
-      WorkerPool::start({service_.handle, handle_, service_.probe, service_.handle_batch}, source,
-                        count, worker_name(threads_));
+      WorkerPool::start({service_.handle, handle_, service_.probe, service_.handle_batch, site_},
+                        source, count, worker_name(threads_));
   if (!workers) return tl::make_unexpected(workers.error());
   workers_ = std::move(*workers);
   return {};

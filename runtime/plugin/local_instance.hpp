@@ -10,6 +10,8 @@
 
 namespace triggerd::plugin {
 
+struct CallSite;
+
 class LocalInstance final : public Instance {
  public:
   // `service` is the generation's; `handle` is what its create has made; `aside` is as in
@@ -44,8 +46,9 @@ class LocalInstance final : public Instance {
   const std::shared_ptr<Generation> generation_;
   const trigger_service& service_;  // generation_'s
   const std::string trigger_;
-  const std::string threads_;       // what its threads are named after
-  const std::string_view in_what_;  // said before what is wrong with it
+  const std::string threads_;                   // what its threads are named after
+  const std::string_view in_what_;              // said before what is wrong with it
+  const std::shared_ptr<const CallSite> site_;  // for what is said when the process ends in it
   std::unique_ptr<HostTable> host_;
   void* const handle_;
   std::unique_ptr<WorkerPool> workers_;

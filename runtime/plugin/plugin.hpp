@@ -15,6 +15,8 @@
 //   metrics.hpp      what services count
 //   trace_context.hpp  which message a thread is at, and the trace it belongs to
 //   thread.hpp       named threads, joined with a bound
+//   current_call.hpp which call of a service a thread is in
+//   sudden_end.hpp   what is said when a plugin ends the process (crash_record.hpp)
 //   guarded_call.hpp calls into a plugin, from which no exception comes back
 //   child_probe.hpp  loads it in a child process first
 //   watcher.hpp      which plugins were built anew

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "base/file.hpp"
+#include "plugin/sudden_end.hpp"
 
 namespace triggerd::plugin {
 namespace {
@@ -31,6 +32,7 @@ void unblock_signals(sigset_t* before = nullptr) {
 void* run(void* argument) noexcept {
   const std::unique_ptr<Start> start(static_cast<Start*>(argument));
   unblock_signals();
+  const SignalStack stack;
   ::pthread_setname_np(::pthread_self(), start->name.c_str());
   start->body();
   return nullptr;

@@ -23,6 +23,7 @@ namespace {
 
 Result<> call_probe(const WorkerPool::Service& service) {
   if (service.probe == nullptr) return {};
+  const CurrentCall call(service.site.get(), "probe");
   return call_for_result(
       "probe", [&](trigger_result* result) { return service.probe(service.instance, result); });
 }
@@ -184,6 +185,8 @@ Answer call_handle(const WorkerPool::Service& service, const trigger_message& me
   trigger_result result = empty_result();
   std::int32_t code = TRIGGER_RETRY;
   const CurrentMessage current(message);
+  const trigger_message* const one = &message;
+  const CurrentCall call(service.site.get(), "handle", {&one, 1});
   const auto thrown = guarded([&] { code = service.handle(service.instance, &message, &result); });
   if (!thrown) return {code, result.retry_after_ms, reason_of(result)};
   return thrown_answer(*thrown);
@@ -197,6 +200,7 @@ std::vector<Answer> call_handle_batch(const WorkerPool::Service& service,
   std::vector<trigger_result*> rows;
   rows.reserve(results.size());
   for (trigger_result& result : results) rows.push_back(&result);
+  const CurrentCall call(service.site.get(), "handle_batch", batch);
   const auto thrown = guarded(
       [&] { service.handle_batch(service.instance, batch.data(), rows.data(), batch.size()); });
   if (thrown) return std::vector<Answer>(batch.size(), thrown_answer(*thrown));

@@ -17,6 +17,7 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "plugin/current_call.hpp"
 #include "plugin/thread.hpp"
 #include "plugin/work.hpp"
 
@@ -31,6 +32,7 @@ class WorkerPool {
     std::int32_t (*probe)(void*, trigger_result*) = nullptr;  // may be missing
     void (*handle_batch)(void*, const trigger_message* const*, trigger_result* const*,
                          std::size_t) = nullptr;  // may be missing
+    std::shared_ptr<const CallSite> site{};       // may be missing
   };
   // `source` outlives join(). After an error no worker has taken anything.
   static Result<std::unique_ptr<WorkerPool>> start(Service service, WorkSource& source,

@@ -59,7 +59,10 @@ struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
   std::string last_reason;                  // of the attempt that failed last
   Monotonic::duration took{};               // of the last attempt, in the service
   Lane* lane = nullptr;
-  bool runs_alone = false;  // it may have ended the worker process: nothing is handled beside it
+  // It may have ended the worker process, or the runtime: nothing is handled beside it.
+  bool runs_alone = false;
+  std::uint64_t identity = 0;            // what it is known by to Deaths; 0: it is not
+  std::optional<std::string> condemned;  // no service sees it: it has ended the runtime too often
   std::optional<std::string>
       burial;  // a dead letter that could not be written yet, and why it died
 

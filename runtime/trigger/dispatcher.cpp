@@ -1,8 +1,10 @@
 #include "trigger/dispatcher.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/units.hpp"
+#include "trigger/deaths.hpp"
 #include "trigger/dispatcher_attempt.hpp"
 #include "trigger/order_key.hpp"
 
@@ -44,6 +46,11 @@ void Dispatcher::accept(std::vector<DeliveryPtr> deliveries) {
   std::vector<std::optional<std::string>> keys;
   keys.reserve(deliveries.size());
   for (const DeliveryPtr& d : deliveries) keys.push_back(order_key(options_.order, d->message));
+  if (options_.deaths != nullptr) {
+    for (const DeliveryPtr& d : deliveries) {
+      options_.deaths->mark(*d, options_.trigger, options_.retry.max_attempts);
+    }
+  }
   // Once for all of them: what messages say of their arrival is on the other clock.
   const Monotonic now = timer_.clock().now();
   const Wall wall = timer_.clock().wall();
@@ -92,6 +99,12 @@ const trigger_message* Dispatcher::try_take() {
 const trigger_message* Dispatcher::begin_next(Report& report) {
   while (may_take()) {
     DeliveryPtr delivery = lanes_.pop();
+    if (delivery->condemned) {
+      ++burying_;
+      std::string reason = *delivery->condemned;
+      report.burials.emplace_back(std::move(delivery), std::move(reason));
+      continue;
+    }
     if (delivery->runs_alone && in_flight_ > 0) {
       lanes_.put_back(std::move(delivery));
       return nullptr;
@@ -135,7 +148,7 @@ std::optional<const trigger_message*> Dispatcher::take_now(const std::stop_token
       } else if (const trigger_message* next = begin_next(report)) {
         taken = next;
       }
-      if (taken || !wait || !report.others.empty()) break;
+      if (taken || !wait || !report.others.empty() || !report.burials.empty()) break;
       ++waiting_;
       work_.wait(mutex_);
       --waiting_;
@@ -371,6 +384,10 @@ void Dispatcher::settle(Attempt& attempt, plugin::Answer answer, Report& report)
       ++counts_.ok;
       lanes_.release(*delivery);
       end_trial(true, report);
+      if (const std::uint64_t identity = delivery->identity; identity != 0) {
+        report.others.emplace_back(
+            [deaths = options_.deaths, identity](DeliverySink&) { deaths->forget(identity); });
+      }
       report.finished = std::move(delivery);
       return;
     case TRIGGER_REJECT:
@@ -546,6 +563,13 @@ void Dispatcher::tell(Report& report) {
   Report after;
   for (auto& [delivery, reason] : report.burials) {
     const bool buried = sink_.bury(*delivery, reason);
+    if (buried && delivery->identity != 0) {
+      if (delivery->condemned) {
+        options_.deaths->buried(delivery->identity);
+      } else {
+        options_.deaths->forget(delivery->identity);
+      }
+    }
     MutexLock lock(mutex_);
     --burying_;
     if (buried) {

@@ -38,6 +38,8 @@
 
 namespace triggerd::trigger {
 
+class Deaths;
+
 // What the dispatcher tells, without its lock, on the thread that brought it about. Where a message
 // goes on (will_retry, suspended, overdue), only the constant parts of its Delivery may be read.
 class DeliverySink {
@@ -75,6 +77,7 @@ struct DispatcherOptions {
   Millis timeout{30'000};
   config::Retry retry;
   config::OnExhausted on_exhausted = config::OnExhausted::dead_letter;
+  Deaths* deaths = nullptr;  // outlives it; null: nothing is known of earlier runs
 };
 
 class Dispatcher final : public plugin::WorkSource {

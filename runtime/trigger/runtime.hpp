@@ -54,6 +54,7 @@
 namespace triggerd::trigger {
 
 class AliasConnection;
+class Deaths;
 
 // What the program around a runtime knows and trigger/ does not.
 struct RuntimeOptions {
@@ -79,6 +80,8 @@ struct RuntimeOptions {
     std::function<Result<>(std::string_view name)> remove;
   };
   Packages packages{};
+  // What earlier runs were ended by; outlives the runtime. May be null.
+  Deaths* deaths = nullptr;
 };
 
 // Outlived by `log` and the state folder's lock.

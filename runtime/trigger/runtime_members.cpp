@@ -130,7 +130,8 @@ TriggerServices Runtime::trigger_services() {
           .log = log_,
           .events = events_,
           .running_changed = [this] { report_readiness(); },
-          .stopping = [this] { return stopping_.load(); }};
+          .stopping = [this] { return stopping_.load(); },
+          .deaths = options_.deaths};
 }
 
 tl::expected<Runtime::TriggerPtr, config::Diagnostic> Runtime::make_trigger(

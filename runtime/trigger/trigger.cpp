@@ -12,14 +12,16 @@
 namespace triggerd::trigger {
 namespace {
 
-DispatcherOptions options_of(const config::Trigger& config) {
+DispatcherOptions options_of(const config::Trigger& config, Deaths* deaths) {
   return {.trigger = config.name,
           .concurrency = config.concurrency,
           .order = config.order,
           .queue_capacity = config.queue_capacity,
           .timeout = config.timeout,
           .retry = config.retry,
-          .on_exhausted = config.on_exhausted};
+          .on_exhausted = config.on_exhausted,
+          // A worker process is ended by its messages, and not the runtime.
+          .deaths = config.isolation == config::Isolation::process ? nullptr : deaths};
 }
 
 std::string sha256(std::span<const std::uint8_t> bytes) {
@@ -50,7 +52,8 @@ Trigger::Trigger(const config::Trigger& config, const TriggerServices& services)
             .acknowledge = config.acknowledge,
             .writer = &services.writer},
       intake_(home_, dispatcher_, services.inbox, services.ids, services.log),
-      dispatcher_(options_of(config), *this, services.timer, services.connections.random) {}
+      dispatcher_(options_of(config, services.deaths), *this, services.timer,
+                  services.connections.random) {}
 
 Trigger::~Trigger() {
   // Whatever the library still has to say finds all of this in its place.

@@ -57,6 +57,7 @@ struct TriggerServices {
   std::function<void()> running_changed;
   // The runtime stops: nothing may wait for long. [any]
   std::function<bool()> stopping;
+  Deaths* deaths = nullptr;  // null: nothing is known of earlier runs
 };
 
 class Trigger final : private mqtt::ConnectionListener,

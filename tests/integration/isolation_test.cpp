@@ -11,6 +11,7 @@
 #include <set>
 #include <sstream>
 
+#include "integration/own_signals.hpp"
 #include "integration/recorded.hpp"
 #include "integration/revised/revisions.hpp"
 #include "support/mosquitto.hpp"
@@ -33,16 +34,6 @@ bool lives(pid_t pid) {
   std::string text((std::istreambuf_iterator<char>(in)), {});
   const auto state = text.rfind(") ");
   return state != std::string::npos && text[state + 2] != 'Z' && text[state + 2] != 'X';
-}
-
-// Sanitizers answer signals themselves unless they are told not to; a worker inherits this.
-std::map<std::string, std::string> signals_are_its_own() {
-  std::map<std::string, std::string> env;
-  for (const char* name : {"ASAN_OPTIONS", "TSAN_OPTIONS"}) {
-    const char* const given = std::getenv(name);
-    env[name] = fmt::format("{}:handle_segv=0:handle_abort=0", given == nullptr ? "" : given);
-  }
-  return env;
 }
 
 // All in the process group of `pid`.

@@ -123,8 +123,9 @@ class IsolatedInstance final : public Instance {
   State state_ = State::created;
 };
 
-// What belongs in /proc to a process that is not dumpable, its memory among it, is root's: no worker
-// of the same user reads or writes it.
+// What belongs in /proc to a process that is not dumpable, its memory among it, is root's: no
+// worker of the same user reads or writes it. A crash makes it dumpable again, for its core dump
+// (sudden_end.cpp).
 void close_to_workers() {
   static_cast<void>(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
 }

@@ -103,6 +103,14 @@ __attribute__((no_sanitize("undefined", "address", "thread"))) void dereference_
   *nowhere = 1;                              // NOLINT: that is what it is for
 }
 
+// Until the stack ends.
+std::uint64_t overflow(std::uint64_t depth) {
+  volatile char room[4'096];
+  room[0] = static_cast<char>(depth);
+  if (depth == 0) return 0;  // never
+  return depth + overflow(depth + 1) + static_cast<std::uint64_t>(room[0]);
+}
+
 std::int32_t eat() {
   for (;;) {
     const std::size_t size = std::size_t{16} << 20;
@@ -162,6 +170,12 @@ std::int32_t handle(void* instance, const trigger_message* message, trigger_resu
   if (deed == "null") dereference_null();
   if (deed == "abort") std::abort();
   if (deed == "exit") std::exit(3);
+  if (deed == "exit-well") std::exit(0);
+  if (deed == "overflow") overflow(1);
+  if (deed == "wander") {
+    ::umask(0777);
+    if (::chdir("/") != 0) std::abort();
+  }
   if (deed == "loop") {
     for (std::atomic<std::uint64_t> i{0};;) ++i;
   }
@@ -193,6 +207,7 @@ std::int32_t handle(void* instance, const trigger_message* message, trigger_resu
     say(hostile, std::string("fault: ") + (::hostile::catch_fault() ? "caught" : "?"));
   if (deed == "publish") return publish(hostile, *message);
   if (deed == "pending") return complete_later(hostile, message->token);
+  if (deed == "nap") std::this_thread::sleep_for(std::chrono::milliseconds(500));
   if (deed == "slow") std::this_thread::sleep_for(std::chrono::milliseconds(100));
   if (deed == "reject") {
     std::snprintf(result->reason, sizeof result->reason, "not to my taste");
