@@ -376,6 +376,15 @@ TEST_F(IsolationTest, ItEndsInGoodOrder) {
   EXPECT_FALSE(triggerd_->wait_for_event("worker.ended", {}, 0, Millis(1)));
 }
 
+TEST_F(IsolationTest, ALibraryThatCannotBeUnloadedEndsWithItsProcess) {
+  start_with(runtime_table() + alias_table("a", server_.port()) +
+             hostile_trigger({}, "stay = true"));
+  publish("fine");
+  ASSERT_TRUE(wait_for_deeds(1));
+  EXPECT_EQ(triggerd_->stop(), (Exit{0, 0}));
+  EXPECT_FALSE(triggerd_->wait_for_event("plugin.still_loaded", {}, 0, Millis(1)));
+}
+
 TEST_F(IsolationTest, AServiceThatCannotBeMadeIsTold) {
   const std::string head = runtime_table() + alias_table("a", server_.port());
   TriggerdProcess refused(head + hostile_trigger({}, "refuse = true"));

@@ -40,7 +40,8 @@ class WorkerLog final : public Log {
     return static_cast<std::uint32_t>(level) >= lowest_;
   }
   void write(LogLevel level, std::string_view event, LogFields, std::string_view text) override {
-    if (event == "plugin.loaded") return;  // its host says so
+    // Its host says the one, and the process ends with its library.
+    if (event == "plugin.loaded" || event == "plugin.still_loaded") return;
     socket_.send(static_cast<std::uint32_t>(ToHost::log),
                  encode(LogLine{.level = static_cast<std::uint32_t>(level),
                                 .event = std::string(event),

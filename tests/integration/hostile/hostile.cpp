@@ -4,6 +4,7 @@
 // A payload is "DEED" or "DEED:NAME". Before it does it, the service adds "PAYLOAD ATTEMPT PID" to
 // its file; a deed that it survives ends with TRIGGER_OK unless it says otherwise. What is to
 // happen a number of times is a file beside that one, a byte for each time: see happens().
+#include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -62,6 +63,14 @@ bool happens(const Hostile& hostile, const char* what) {
          ::truncate(name.c_str(), found.st_size - 1) == 0;
 }
 
+// As a library does whose language's runtime cannot be unloaded.
+void stay_loaded() {
+  Dl_info self{};
+  if (::dladdr(reinterpret_cast<void*>(&stay_loaded), &self) != 0) {
+    ::dlopen(self.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
+  }
+}
+
 std::int32_t create(const trigger_host* host, const trigger_instance_config* config,
                     void** instance, trigger_result* error) {
   auto made = std::make_unique<Hostile>();
@@ -70,6 +79,7 @@ std::int32_t create(const trigger_host* host, const trigger_instance_config* con
     const std::string_view key(config->settings[i].key.ptr, config->settings[i].key.len);
     if (key == "file") made->file = config->settings[i].value.ptr;
     if (key == "crash" && std::string_view(config->settings[i].value.ptr) == "create") std::abort();
+    if (key == "stay") stay_loaded();
     if (key == "refuse") {
       std::snprintf(error->reason, sizeof error->reason, "setting \"refuse\" is unknown");
       return TRIGGER_E_INVALID;
