@@ -58,7 +58,6 @@ LimitedLog::~LimitedLog() {
 
 void LimitedLog::write(LogLevel level, std::string_view event, LogFields fields,
                        std::string_view text) {
-  if (!enabled(level)) return;
   if (!is_limited(level, event) || admit(level, event, fields, text)) {
     log_->write(level, event, fields, text);
   }

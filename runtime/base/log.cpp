@@ -70,7 +70,6 @@ class SpdLog final : public Log {
 
   void write(LogLevel level, std::string_view event, LogFields fields,
              std::string_view text) override {
-    if (!enabled(level)) return;
     // What a service or a server said may be anything: it must not forge a second line.
     const bool json = format_ == LogFormat::json;
     const std::string safe =

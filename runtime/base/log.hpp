@@ -45,7 +45,8 @@ class Log {
  public:
   virtual ~Log() = default;
   virtual bool enabled(LogLevel level) const = 0;
-  // `event` is a stable dotted name ("connection.up"); `text` is for a person.
+  // Writes it whatever the level: whoever calls this has asked whether it is enabled, here or by a
+  // level of its own. `event` is a stable dotted name ("connection.up"); `text` is for a person.
   virtual void write(LogLevel level, std::string_view event, LogFields fields,
                      std::string_view text) = 0;
 

@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -80,6 +81,7 @@ struct AdminSection {
 struct LogSection {
   LogLevel level = LogLevel::info;
   LogFormat format = LogFormat::text;
+  std::map<std::string, LogLevel> plugins;  // of what their services say, where it is not `level`
 };
 
 // One server address. Schemes tcp and mqtt are TCP (default port 1883), ws is WebSocket (80); ssl,
@@ -245,6 +247,7 @@ struct Trigger {
   Isolation isolation = Isolation::none;
   std::uint64_t isolation_memory = 0;  // bytes that its process may have; 0: no limit
   Place isolation_place;
+  std::optional<LogLevel> log_level;  // of what its service says; its plugin's where it has one
   Settings settings;
   std::shared_ptr<const Node> written;  // as an alias's
 };

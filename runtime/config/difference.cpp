@@ -106,7 +106,8 @@ void compare_sections(const Config& before, const Config& after, Difference& fou
                   drain != b.drain_timeout;
   }
   {
-    const auto& [level, format] = before.log;
+    const auto& [level, format, plugins] = before.log;
+    (void)plugins;  // each trigger has its own of these
     fixed("[log] level", level == after.log.level);
     fixed("[log] format", format == after.log.format);
   }
@@ -157,7 +158,7 @@ bool runs_the_same(const Trigger& a, const Trigger& b) {
                service, service_place, concurrency, concurrency_place, order, queue_capacity,
                acknowledge, timeout, retained, retry, on_exhausted, dead_letter_topic,
                monitor_plugin, monitor_service, monitor_place, monitor_interval, isolation,
-               isolation_memory, isolation_place, settings, written] = a;
+               isolation_memory, isolation_place, log_level, settings, written] = a;
   (void)place;
   (void)description;
   (void)service_place;
@@ -176,8 +177,8 @@ bool runs_the_same(const Trigger& a, const Trigger& b) {
          on_exhausted == b.on_exhausted && dead_letter_topic == b.dead_letter_topic &&
          monitor_plugin == b.monitor_plugin && monitor_service == b.monitor_service &&
          monitor_interval == b.monitor_interval && isolation == b.isolation &&
-         isolation_memory == b.isolation_memory && json == b.settings.json &&
-         all_same(flat, b.settings.flat, kSame);
+         isolation_memory == b.isolation_memory && log_level == b.log_level &&
+         json == b.settings.json && all_same(flat, b.settings.flat, kSame);
 }
 
 Difference difference(const Config& before, const Config& after) {

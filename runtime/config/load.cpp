@@ -132,6 +132,11 @@ class Loader {
     for (AliasDraft& draft : sections_.aliases) config.aliases.push_back(std::move(draft.alias));
     for (TriggerDraft& draft : sections_.triggers) {
       config.triggers.push_back(std::move(draft.trigger));
+      Trigger& trigger = config.triggers.back();
+      const auto of_plugin = config.log.plugins.find(trigger.plugin);
+      if (!trigger.log_level && of_plugin != config.log.plugins.end()) {
+        trigger.log_level = of_plugin->second;
+      }
     }
     config.packages = std::move(packages_);
     return config;

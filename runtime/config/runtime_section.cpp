@@ -70,15 +70,21 @@ void read_runtime(const SourceFile& file, const Node& table, Sections& sections)
   reader.report_unknown_keys();
 }
 
+// NAME = LEVEL, for any name: a trigger that has a service of that plugin may be defined later.
+void read_plugin_levels(TableReader& reader, LogSection& log) {
+  for (const std::string_view name : reader.keys()) {
+    LogLevel level = LogLevel::info;
+    if (read_log_level(reader, name, level)) log.plugins.emplace(name, level);
+  }
+}
+
 void read_log(const SourceFile& file, const Node& table, Sections& sections) {
   TableReader reader(file, table, "[log]");
   if (is_first(reader, "level", sections)) {
-    reader.choice("level", sections.log.level,
-                  {{"trace", LogLevel::trace},
-                   {"debug", LogLevel::debug},
-                   {"info", LogLevel::info},
-                   {"warn", LogLevel::warn},
-                   {"error", LogLevel::error}});
+    read_log_level(reader, "level", sections.log.level);
+  }
+  if (is_first(reader, "plugins", sections)) {
+    if (auto plugins = reader.table("plugins")) read_plugin_levels(*plugins, sections.log);
   }
   if (is_first(reader, "format", sections)) {
     reader.choice("format", sections.log.format,

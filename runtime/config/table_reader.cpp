@@ -52,6 +52,12 @@ const Node* TableReader::find(std::string_view key) const {
   return nullptr;
 }
 
+std::vector<std::string_view> TableReader::keys() const {
+  std::vector<std::string_view> all;
+  for (const Member& member : *table_.as<Node::Table>()) all.push_back(member.key);
+  return all;
+}
+
 const Node* TableReader::get(std::string_view key) {
   if (std::find(asked_.begin(), asked_.end(), key) == asked_.end()) asked_.push_back(key);
   return find(key);
@@ -242,6 +248,15 @@ void TableReader::report_unknown_keys() const {
                 is_table_like(member.value) ? "table" : "key", printable(member.key), title_,
                 did_you_mean(member.key, asked_));
   }
+}
+
+bool read_log_level(TableReader& reader, std::string_view key, LogLevel& target) {
+  return reader.choice(key, target,
+                       {{"trace", LogLevel::trace},
+                        {"debug", LogLevel::debug},
+                        {"info", LogLevel::info},
+                        {"warn", LogLevel::warn},
+                        {"error", LogLevel::error}});
 }
 
 void read_backoff(TableReader& reader, std::string_view min_key, std::string_view max_key,

@@ -18,6 +18,7 @@
 
 #include "base/backoff.hpp"
 #include "base/clock.hpp"
+#include "base/log_level.hpp"
 #include "config/diagnostics.hpp"
 #include "config/tree.hpp"
 
@@ -44,6 +45,8 @@ class TableReader {
   const std::string& title() const { return title_; }
   Spot spot() const { return table_.spot; }
 
+  // Every key of the table, in the order of the file.
+  std::vector<std::string_view> keys() const;
   // The value at `key`, of whatever type, or nullptr.
   const Node* get(std::string_view key);
   // Where the value at `key` stands; where there is none, where the table does.
@@ -106,6 +109,8 @@ class TableReader {
   const std::string title_;
   std::vector<std::string_view> asked_;
 };
+
+bool read_log_level(TableReader& reader, std::string_view key, LogLevel& target);
 
 // Two durations that belong together: the first delay and the longest.
 void read_backoff(TableReader& reader, std::string_view min_key, std::string_view max_key,

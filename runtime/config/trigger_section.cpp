@@ -113,6 +113,11 @@ void read_isolation(TableReader& reader, Trigger& trigger) {
   }
 }
 
+void read_trigger_log_level(TableReader& reader, Trigger& trigger) {
+  LogLevel level = LogLevel::info;
+  if (read_log_level(reader, "log_level", level)) trigger.log_level = level;
+}
+
 void read_trigger_settings(TableReader& reader, Trigger& trigger) {
   const Node* node = reader.get("settings");
   if (node == nullptr) return;
@@ -168,6 +173,7 @@ void read_trigger(const SourceFile& file, const Node& table, Sections& sections)
                  {"discard", OnExhausted::discard}});
   read_dead_letter_topic(reader, trigger);
   reader.duration("monitor_interval", trigger.monitor_interval, Millis(100), kLongestCall);
+  read_trigger_log_level(reader, trigger);
   read_isolation(reader, trigger);
   read_trigger_settings(reader, trigger);
   reader.report_unknown_keys();

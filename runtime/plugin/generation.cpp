@@ -207,7 +207,8 @@ Result<std::unique_ptr<Instance>> Generation::create_here(const config::Trigger&
     return fail("service \"{}\" handles one message at a time; write concurrency = 1",
                 name_of(service));
   }
-  auto table = std::make_unique<HostTable>(name(), trigger.name, log, host, completions_);
+  auto table =
+      std::make_unique<HostTable>(name(), trigger.name, log, trigger.log_level, host, completions_);
   const std::vector<trigger_setting> settings = borrow(trigger.settings.flat);
   const trigger_instance_config config{.struct_size = sizeof config,
                                        .concurrency = trigger.concurrency,

@@ -114,7 +114,7 @@ struct HostTable::Functions {
   static std::int32_t log_enabled(void* ctx, std::uint32_t level) noexcept {
     HostTable& table = of(ctx);
     const Inside inside(table, State::created, State::stopped);
-    return inside && table.log_.enabled(to_log_level(level)) ? 1 : 0;
+    return inside && table.log_enabled(to_log_level(level)) ? 1 : 0;
   }
   static void log(void* ctx, std::uint32_t level, trigger_str text) noexcept {
     static_cast<void>(guarded([&] { of(ctx).write_log(to_log_level(level), text); }));
@@ -141,11 +141,13 @@ HostTable::HostTable(std::string plugin, Log& log) : plugin_(std::move(plugin)),
   fill_table();
 }
 
-HostTable::HostTable(std::string plugin, std::string trigger, Log& log, InstanceHost& host,
+HostTable::HostTable(std::string plugin, std::string trigger, Log& log,
+                     std::optional<LogLevel> log_level, InstanceHost& host,
                      std::shared_ptr<Completions> completions)
     : plugin_(std::move(plugin)),
       trigger_(std::move(trigger)),
       log_(log),
+      log_level_(log_level),
       host_(&host),
       publishes_(std::make_shared<Publishes>(std::move(completions))) {
   fill_table();
@@ -220,7 +222,7 @@ std::int32_t HostTable::publish_checked(const trigger_publish& request) {
 
 void HostTable::write_log(LogLevel level, trigger_str text) {
   const Inside inside(*this, State::created, State::stopped);
-  if (!inside || !log_.enabled(level)) return;
+  if (!inside || !log_enabled(level)) return;
   std::string line;
   if (text.ptr != nullptr) line.assign(text.ptr, std::min(text.len, kMaxLogBytes));
   std::vector<LogField> fields{{"plugin", plugin_}};

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,8 +35,9 @@ class HostTable {
   // The table handed to the entry function.
   HostTable(std::string plugin, Log& log);
   // The table of the instance for `trigger`. `host` and `log` live until sever() or the end.
-  HostTable(std::string plugin, std::string trigger, Log& log, InstanceHost& host,
-            std::shared_ptr<Completions> completions);
+  // `log_level`: what the service says is logged from there on, whatever the log's own level.
+  HostTable(std::string plugin, std::string trigger, Log& log, std::optional<LogLevel> log_level,
+            InstanceHost& host, std::shared_ptr<Completions> completions);
   HostTable(const HostTable&) = delete;
   HostTable& operator=(const HostTable&) = delete;
 
@@ -59,11 +61,15 @@ class HostTable {
   std::int32_t extend(std::uint64_t token, std::uint32_t ms);
   std::int32_t publish(const trigger_publish* request);
   std::int32_t publish_checked(const trigger_publish& request);
+  bool log_enabled(LogLevel level) const {
+    return log_level_ ? level >= *log_level_ : log_.enabled(level);
+  }
   void write_log(LogLevel level, trigger_str text);
 
   const std::string plugin_;
   const std::string trigger_;  // empty: the plugin's own table
   Log& log_;
+  const std::optional<LogLevel> log_level_;
   InstanceHost* const host_ = nullptr;
   const std::shared_ptr<Publishes> publishes_;
   Metrics metrics_;

@@ -13,6 +13,7 @@ READ = re.compile(r'\breader(?:\.|->)(?:get|text|path|texts|payload|string|boole
 HANDED_ON = [re.compile(r'\bread_backoff\(\*reader, "([a-z_]+)", "([a-z_]+)"'),
              re.compile(r'\bread_(?:payload|secret_file)\(\*?reader, "([a-z_]+)"'),
              re.compile(r'\bread_(?:one_table|named)\(reader, "([a-z_]+)"'),
+             re.compile(r'\bread_log_level\(reader, "([a-z_]+)"'),
              re.compile(r'^  name\("([a-z_]+)"', re.MULTILINE)]
 # TableReader's own, and a package's file beside its triggers.toml.
 OTHER_FILES = {"table_reader.cpp", "local_values.cpp"}

@@ -332,6 +332,31 @@ TEST_F(ServiceTest, ASecondSignalEndsItAtOnce) {
 
 // The runtime's own thread that sums up repeated lines begins with such a line, which the service's
 // stop may bring about: it is none that the service has left.
+TEST_F(ServiceTest, WhatItSaysHasALevelOfItsOwn) {
+  const auto trigger = [](const char* name, const char* level, const char* more) {
+    return fmt::format(
+        "[[triggers]]\nname = \"{}\"\nalias = \"a\"\ntopics = [\"x\"]\nservice = \"log\"\n{}\n"
+        "[triggers.settings]\nlevel = \"{}\"\n",
+        name, more, level);
+  };
+  TriggerdProcess triggerd(runtime_table() +
+                           "[log]\nlevel = \"info\"\nplugins = { log = \"debug\" }\n" +
+                           alias_table("a", server_.port()) + trigger("here", "debug", "") +
+                           trigger("isolated", "debug", "isolation = \"process\"") +
+                           trigger("finer", "trace", "log_level = \"trace\"") +
+                           trigger("quiet", "warn", "log_level = \"error\""));
+  triggerd.start();
+  ASSERT_TRUE(triggerd.wait_until_running()) << triggerd.output();
+  publish();
+  for (const char* name : {"trigger=here", "trigger=isolated", "trigger=finer"}) {
+    EXPECT_TRUE(triggerd.wait_for_event("plugin.log", {name})) << name << triggerd.output();
+  }
+  EXPECT_EQ(triggerd.stop(), (Exit{0, 0}));
+  const std::string output = triggerd.output();
+  EXPECT_EQ(output.find("trigger=quiet message="), std::string::npos) << output;
+  EXPECT_EQ(output.find(" message.ok "), std::string::npos) << "the rest of the log is as it was";
+}
+
 TEST_F(ServiceTest, OneWhoseMessagesFillTheLogLeavesNoThreads) {
   TriggerdProcess triggerd(
       config("retry", "order = \"none\"\nretry = { max_attempts = 1000, interval = \"60s\" }\n"));

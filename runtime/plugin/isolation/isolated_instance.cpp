@@ -143,6 +143,9 @@ Result<std::unique_ptr<Instance>> create(std::shared_ptr<Generation> generation,
                         .random = system_random()};
   options.setup.memory = trigger.isolation_memory;
   options.setup.trigger = trigger;
+  if (trigger.log_level) {
+    options.setup.log_level = static_cast<std::uint32_t>(*trigger.log_level);
+  }
   options.patience = std::max(options.patience, trigger.timeout);
   close_to_workers();
   auto link = Link::make(std::move(options), host, log);

@@ -174,7 +174,10 @@ void Link::hear_frame(const Frame& frame) {
       if (!options_.setup.trigger.name.empty()) {
         fields.push_back({"trigger", options_.setup.trigger.name});
       }
-      if (log_.enabled(level)) log_.write(level, line->event, fields, line->text);
+      // What its log was told to leave out is left out here, too.
+      if (static_cast<std::uint32_t>(level) >= options_.setup.log_level) {
+        log_.write(level, line->event, fields, line->text);
+      }
       return;
     }
     case ToHost::complete:

@@ -155,10 +155,15 @@ TEST(LogTest, LeavesOutWhatIsBelowItsLevel) {
   EXPECT_TRUE(log->enabled(LogLevel::error));
   log->debug("a", {}, "x");
   log->info("a", {}, "x");
-  log->write(LogLevel::info, "a", {}, "x");
   EXPECT_EQ(output.text(), "");
   log->warn("a", {}, "x");
   EXPECT_NE(output.text(), "");
+}
+
+TEST(LogTest, WhoAsksALevelOfItsOwnWritesBelowTheLogs) {
+  const CapturedOutput output;
+  make_log(LogLevel::warn, LogFormat::text, "edge-1")->write(LogLevel::debug, "a", {}, "x");
+  EXPECT_NE(output.text().find(" debug a "), std::string::npos) << output.text();
 }
 
 TEST(LogLevelTest, HasAWordForEach) {

@@ -71,7 +71,8 @@ TEST_F(DifferenceTest, EachKeyOfATriggerCounts) {
         "retry = { max_attempts = 2 }", "retry = { interval = \"3s\" }",
         "on_exhausted = \"discard\"", "dead_letter_topic = \"d\"", "monitor = \"m\"",
         "monitor_interval = \"1s\"", "enabled = false", "settings = { a = 1 }",
-        "isolation = \"process\"", "isolation = \"process\"\nisolation_memory = \"1GiB\""}) {
+        "isolation = \"process\"", "log_level = \"debug\"",
+        "isolation = \"process\"\nisolation_memory = \"1GiB\""}) {
     const Difference found = after("name = \"one\"", std::string("name = \"one\"\n") + key);
     EXPECT_EQ(found.triggers.changed, Names{"one"}) << key;
     EXPECT_TRUE(found.aliases.changed.empty()) << key;

@@ -209,6 +209,36 @@ settings = { a = 1 }
   EXPECT_EQ(config.find_trigger("t"), nullptr);
 }
 
+TEST_F(LoadTest, ATriggersLogLevelIsItsOwnOrItsPlugins) {
+  write("triggers.toml", R"(
+[log.plugins]
+meter = "debug"
+[aliases.a]
+host = "tcp://h"
+[[triggers]]
+name = "own"
+alias = "a"
+topics = ["t"]
+service = "meter:sum"
+log_level = "error"
+[[triggers]]
+name = "plugins"
+alias = "a"
+topics = ["t"]
+service = "meter:sum"
+[[triggers]]
+name = "none"
+alias = "a"
+topics = ["t"]
+service = "other"
+)");
+  const Config config = good();
+  ASSERT_EQ(config.triggers.size(), 3U);
+  EXPECT_EQ(config.triggers[0].log_level, LogLevel::error);
+  EXPECT_EQ(config.triggers[1].log_level, LogLevel::debug);
+  EXPECT_EQ(config.triggers[2].log_level, std::nullopt);
+}
+
 TEST_F(LoadTest, NoLimitIsWrittenAsZero) {
   for (const char* zero : {"0", "\"0s\"", "\"0ms\""}) {
     folder_.write("triggers.toml",

@@ -50,7 +50,7 @@ class HostTableTest : public testing::Test {
   RememberingLog log_;
   RecordingHost behind_;
   std::shared_ptr<Completions> completions_ = std::make_shared<Completions>("fixture", log_);
-  HostTable table_{"fixture", "alarms", log_, behind_, completions_};
+  HostTable table_{"fixture", "alarms", log_, std::nullopt, behind_, completions_};
 };
 
 TEST_F(HostTableTest, ALineSaysWhichMessageTheServiceIsAt) {
