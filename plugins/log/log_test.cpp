@@ -107,8 +107,10 @@ TEST(Log, NamesAWrongSetting) {
             "setting \"level\" must be a string, and is an integer");
   EXPECT_EQ(plugin.why_not("log", {{"max_payload", -1}}),
             "setting \"max_payload\" must not be negative");
-  EXPECT_EQ(plugin.why_not("log", {{"max_payloads", 1}}),
-            "setting \"max_payloads\" is unknown; this service knows level, max_payload");
+  EXPECT_EQ(
+      plugin.why_not("log", {{"max_payloads", 1}}),
+      "setting \"max_payloads\" is unknown; this service knows level, max_payload; did you mean "
+      "\"max_payload\"?");
 }
 
 }  // namespace

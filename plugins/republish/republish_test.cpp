@@ -129,8 +129,10 @@ TEST(Republish, NamesAWrongSetting) {
             "setting \"qos\" must be 0, 1 or 2");
   EXPECT_EQ(plugin.why_not("republish", {{"topic", "a"}, {"retain", "yes"}}),
             "setting \"retain\" must be true or false, and is a string");
-  EXPECT_EQ(plugin.why_not("republish", {{"topic", "a"}, {"retained", true}}),
-            "setting \"retained\" is unknown; this service knows topic, alias, qos, retain");
+  EXPECT_EQ(
+      plugin.why_not("republish", {{"topic", "a"}, {"retained", true}}),
+      "setting \"retained\" is unknown; this service knows topic, alias, qos, retain; did you mean "
+      "\"retain\"?");
   EXPECT_EQ(plugin.service().flags, TRIGGER_SERVICE_CONCURRENT);
 }
 

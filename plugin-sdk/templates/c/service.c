@@ -84,8 +84,9 @@ static uint64_t now_ns(const sum* self) {
 /* ---- Life ---------------------------------------------------------------------------------------
  */
 
-/* The settings; 0, or the reason why not. */
-static const char* read_settings(sum* self, const trigger_instance_config* config) {
+/* The settings; 0, or the reason why not, which may be in `text`. */
+static const char* read_settings(sum* self, const trigger_instance_config* config, char* text,
+                                 size_t size) {
   size_t i = 0;
   for (; i < config->setting_count; ++i) {
     const trigger_setting* const setting = &config->settings[i];
@@ -105,7 +106,11 @@ static const char* read_settings(sum* self, const trigger_instance_config* confi
       }
       self->quiet_ns = (uint64_t)number * 1000000000u;
     } else {
-      return "known settings are topic, every and quiet_seconds";
+      /* A misspelt key must not pass for one that is left out. */
+      snprintf(text, size,
+               "setting \"%.*s\" is unknown; this service knows topic, every, quiet_seconds",
+               setting->key.len > 100 ? 100 : (int)setting->key.len, setting->key.ptr);
+      return text;
     }
   }
   return self->topic[0] == '\0' ? "setting \"topic\" is missing; it must be a string" : NULL;
@@ -117,6 +122,7 @@ static int32_t create(const trigger_host* host, const trigger_instance_config* c
   static const trigger_str name = TEXT("numbers_total");
   static const trigger_str help = TEXT("Numbers that were added");
   const char* wrong = NULL;
+  char text[256];
   sum* const self = calloc(1, sizeof(*self));
   if (self == NULL) return refuse(error, "there is no memory");
   self->host = host;
@@ -125,7 +131,7 @@ static int32_t create(const trigger_host* host, const trigger_instance_config* c
   self->every = 10;
   self->quiet_ns = (uint64_t)60 * 1000000000u;
   self->last_number_ns = now_ns(self);
-  wrong = read_settings(self, config);
+  wrong = read_settings(self, config, text, sizeof(text));
   if (wrong == NULL && host->metric(host->ctx, name, TRIGGER_METRIC_COUNTER, help,
                                     &self->numbers_total) != TRIGGER_OK) {
     wrong = "the host takes no metrics";

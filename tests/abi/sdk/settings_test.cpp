@@ -113,11 +113,25 @@ TEST(SdkSettings, RefuseNumbersThatAreNone) {
             "setting \"a\" must be an integer of 64 bits");
 }
 
+TEST(SdkSettings, SayWhatIsMissingAndMayBeMisspelt) {
+  const auto read = [](const Settings& s) { s.number("limit_celsius"); };
+  EXPECT_EQ(error_of({{"limit_celcius", 80}}, read),
+            "setting \"limit_celsius\" is missing; it must be a number; is it \"limit_celcius\"?");
+  EXPECT_EQ(error_of({{"topic", "a"}}, read),
+            "setting \"limit_celsius\" is missing; it must be a number");
+}
+
 TEST(SdkSettings, RefuseWhatIsUnknown) {
   const auto read = [](const Settings& s) { s.require_known({"limit", "sensors"}); };
   EXPECT_EQ(error_of({{"limit", 1}, {"sensors.0.name", "a"}}, read), "");
   EXPECT_EQ(error_of({{"limit", 1}, {"limits", 1}}, read),
-            "setting \"limits\" is unknown; this service knows limit, sensors");
+            "setting \"limits\" is unknown; this service knows limit, sensors; did you mean "
+            "\"limit\"?");
+  EXPECT_EQ(error_of({{"limit", 1}, {"colour", 1}}, read),
+            "setting \"colour\" is unknown; this service knows limit, sensors");
+  EXPECT_EQ(
+      error_of({{std::string(100, 'l'), 1}}, read),
+      "setting \"" + std::string(100, 'l') + "\" is unknown; this service knows limit, sensors");
   EXPECT_EQ(error_of({{"a", 1}}, [](const Settings& s) { s.require_known({}); }),
             "setting \"a\" is unknown; this service takes no settings");
 }

@@ -4,8 +4,10 @@
 
 #include <trigger/plugin.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <locale>
@@ -80,7 +82,7 @@ class Settings {
   }
 
   // Throws SettingError for the first setting that is none of `keys` and in none of them, so that a
-  // misspelt key does not pass for an absent one.
+  // misspelt key does not pass for an absent one. Where one of `keys` is close, it says so.
   void require_known(std::initializer_list<std::string_view> keys) const {
     for (const Setting& leaf : leaves_) {
       bool known = false;
@@ -88,8 +90,11 @@ class Settings {
       if (known) continue;
       std::string list;
       for (const std::string_view key : keys) list += (list.empty() ? "" : ", ") + std::string(key);
-      throw SettingError(leaf.key, list.empty() ? "is unknown; this service takes no settings"
-                                                : "is unknown; this service knows " + list);
+      if (list.empty()) {
+        throw SettingError(leaf.key, "is unknown; this service takes no settings");
+      }
+      const std::string_view meant = closest(leaf.key, keys.begin(), keys.end());
+      throw SettingError(leaf.key, "is unknown; this service knows " + list + did_you_mean(meant));
     }
   }
 
@@ -174,10 +179,54 @@ class Settings {
     return leaf->value == "true";
   }
 
+  // What is missing may be there under another name.
   template <class T>
-  static T require(std::optional<T> value, std::string_view key, const char* wanted) {
-    if (!value) throw SettingError(key, "is missing; it must be " + std::string(wanted));
-    return *std::move(value);
+  T require(std::optional<T> value, std::string_view key, const char* wanted) const {
+    if (value) return *std::move(value);
+    std::vector<std::string_view> there;
+    for (const Setting& leaf : leaves_) there.emplace_back(leaf.key);
+    const std::string_view misspelt = closest(key, there.begin(), there.end());
+    throw SettingError(
+        key, "is missing; it must be " + std::string(wanted) +
+                 (misspelt.empty() ? std::string() : "; is it \"" + std::string(misspelt) + "\"?"));
+  }
+
+  static std::string did_you_mean(std::string_view word) {
+    return word.empty() ? std::string() : "; did you mean \"" + std::string(word) + "\"?";
+  }
+
+  // How many characters are to be added, removed or replaced to make one of the other.
+  static std::size_t distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> row(b.size() + 1);
+    for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+    for (std::size_t i = 1; i <= a.size(); ++i) {
+      std::size_t diagonal = row[0];
+      row[0] = i;
+      for (std::size_t j = 1; j <= b.size(); ++j) {
+        const std::size_t above = row[j];
+        const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+        row[j] = std::min(std::min(above, row[j - 1]) + 1, replaced);
+        diagonal = above;
+      }
+    }
+    return row[b.size()];
+  }
+
+  // The word that can have been meant: a third of it may be wrong. Empty where none is so close.
+  template <class Iterator>
+  static std::string_view closest(std::string_view word, Iterator begin, Iterator end) {
+    constexpr std::size_t longest = 64;
+    std::string_view found;
+    std::size_t best = std::max<std::size_t>(1, word.size() / 3) + 1;
+    for (Iterator at = begin; at != end; ++at) {
+      if (word.size() > longest || at->size() > longest) continue;
+      const std::size_t far = distance(word, *at);
+      if (far < best) {
+        best = far;
+        found = *at;
+      }
+    }
+    return found;
   }
 
   std::string json_;

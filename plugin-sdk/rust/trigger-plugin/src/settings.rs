@@ -41,7 +41,7 @@ type Found<T> = Result<T, SettingError>;
 
 impl Settings {
     pub fn text(&self, key: &str) -> Found<String> {
-        required(self.find_text(key)?, key, "a string")
+        self.required(self.find_text(key)?, key, "a string")
     }
     pub fn text_or(&self, key: &str, absent: &str) -> Found<String> {
         Ok(self.find_text(key)?.unwrap_or_else(|| absent.to_string()))
@@ -49,21 +49,21 @@ impl Settings {
 
     /// An integer is a number too. Infinity and NaN are not.
     pub fn number(&self, key: &str) -> Found<f64> {
-        required(self.find_number(key)?, key, "a number")
+        self.required(self.find_number(key)?, key, "a number")
     }
     pub fn number_or(&self, key: &str, absent: f64) -> Found<f64> {
         Ok(self.find_number(key)?.unwrap_or(absent))
     }
 
     pub fn integer(&self, key: &str) -> Found<i64> {
-        required(self.find_integer(key)?, key, "an integer")
+        self.required(self.find_integer(key)?, key, "an integer")
     }
     pub fn integer_or(&self, key: &str, absent: i64) -> Found<i64> {
         Ok(self.find_integer(key)?.unwrap_or(absent))
     }
 
     pub fn boolean(&self, key: &str) -> Found<bool> {
-        required(self.find_boolean(key)?, key, "true or false")
+        self.required(self.find_boolean(key)?, key, "true or false")
     }
     pub fn boolean_or(&self, key: &str, absent: bool) -> Found<bool> {
         Ok(self.find_boolean(key)?.unwrap_or(absent))
@@ -75,12 +75,15 @@ impl Settings {
     }
 
     /// Fails for the first setting that is none of `known`, so that a misspelt key is an error and
-    /// not a default.
+    /// not a default. Where one of `known` is close, the error says so.
     pub fn require_known(&self, known: &[&str]) -> Found<()> {
         match self.leaves.iter().find(|leaf| !known.iter().any(|key| covers(key, &leaf.key))) {
             None => Ok(()),
             Some(leaf) => {
-                let what = format!("is unknown; known are: {}", known.join(", "));
+                let meant = closest(&leaf.key, known.iter().copied());
+                let meant = meant.map(|key| format!("; did you mean \"{}\"?", key));
+                let what =
+                    format!("is unknown; known are: {}{}", known.join(", "), meant.unwrap_or_default());
                 Err(SettingError::new(&leaf.key, &what))
             }
         }
@@ -112,6 +115,17 @@ impl Settings {
             None if self.has(key) => Err(not_of_type(key, wanted, "a table or an array")),
             None => Ok(None),
         }
+    }
+
+    /// What is missing may be there under another name.
+    fn required<T>(&self, value: Option<T>, key: &str, wanted: &str) -> Found<T> {
+        value.ok_or_else(|| {
+            let misspelt = closest(key, self.leaves.iter().map(|leaf| leaf.key.as_str()));
+            let misspelt = misspelt.map(|key| format!("; is it \"{}\"?", key));
+            let what =
+                format!("is missing; it must be {}{}", wanted, misspelt.unwrap_or_default());
+            SettingError::new(key, &what)
+        })
     }
 
     fn find_text(&self, key: &str) -> Found<Option<String>> {
@@ -155,11 +169,35 @@ fn type_name(kind: u32) -> &'static str {
     }
 }
 
+/// How many characters are to be added, removed or replaced to make one of the other.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, to) in b.chars().enumerate() {
+            let above = row[j + 1];
+            let replaced = diagonal + usize::from(from != to);
+            row[j + 1] = replaced.min(above + 1).min(row[j] + 1);
+            diagonal = above;
+        }
+    }
+    row[b.chars().count()]
+}
+
+/// The word that can have been meant: a third of it may be wrong.
+fn closest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    const LONGEST: usize = 64;
+    let most = (word.len() / 3).max(1);
+    candidates
+        .filter(|candidate| word.len() <= LONGEST && candidate.len() <= LONGEST)
+        .map(|candidate| (distance(word, candidate), candidate))
+        .filter(|(far, _)| *far <= most)
+        .min_by_key(|(far, _)| *far)
+        .map(|(_, candidate)| candidate)
+}
+
 /// Whether `path` is `key` or lies below it.
 fn covers(key: &str, path: &str) -> bool {
     path.strip_prefix(key).map_or(false, |rest| rest.is_empty() || rest.starts_with('.'))
-}
-
-fn required<T>(value: Option<T>, key: &str, wanted: &str) -> Found<T> {
-    value.ok_or_else(|| SettingError::new(key, &format!("is missing; it must be {}", wanted)))
 }

@@ -271,7 +271,11 @@ fn settings_are_refused_by_name() {
         why("limit.x", 1.into()),
         "setting \"limit\" must be an integer, and is a table or an array"
     );
-    assert_eq!(why("limits", 1.into()), "setting \"limits\" is unknown; known are: limit, panic");
+    assert_eq!(
+        why("limits", 1.into()),
+        "setting \"limits\" is unknown; known are: limit, panic; did you mean \"limit\"?"
+    );
+    assert_eq!(why("other", 1.into()), "setting \"other\" is unknown; known are: limit, panic");
     assert!(plugin().create("scripted", &[("limit", 3.into())]).is_ok());
 }
 
