@@ -152,6 +152,29 @@ TEST_F(PackageSecretsTest, InstalledOnesAreForTheirOwnerAloneWhateverTheUmask) {
   }
 }
 
+// Whoever runs the runtime has to read it, whoever installs it.
+TEST_F(PackageSecretsTest, WhatIsInstalledBelongsToTheOwnerOfTheFolderThatItIsPutInto) {
+  constexpr uid_t kSomebody = 65'534;
+  const uid_t owner = ::geteuid() == 0 ? kSomebody : ::geteuid();
+  ASSERT_EQ(::chown(dir_.path().c_str(), owner, static_cast<gid_t>(-1)), 0);
+  dir_.write("source/a-1/certs/edge.key", self_signed().key_pem());
+  const fs::path file = archive("a", "1");
+  const auto installed = packages().install(file, [] {
+    config::LocalValues local;
+    EXPECT_TRUE(add_value("a.password=hunter2", local) && add_value("a.user_name=u", local));
+    return local;
+  }());
+  ASSERT_TRUE(installed) << installed.error().message;
+  ASSERT_TRUE(packages().disable("a"));
+  for (const char* name :
+       {"packages", "packages/.lock", "packages/a", "packages/a/certs", "packages/a/certs/edge.key",
+        "packages/a/local.toml", "var", "var/packages.toml"}) {
+    struct stat status {};
+    ASSERT_EQ(::lstat((dir_ / name).c_str(), &status), 0) << name;
+    EXPECT_EQ(status.st_uid, owner) << name;
+  }
+}
+
 TEST_F(PackageSecretsTest, AChangeThatIsNotConfirmedLeavesWhatWasThere) {
   const auto refuse = [](const std::string& name) -> Result<> { return fail("{}: no", name); };
   EXPECT_EQ(error_of(packages().install(archive("a", "1"), {}, false, refuse)), "a: no");
