@@ -1,6 +1,11 @@
 #include "inbox/database.hpp"
 
 #include <sqlite3.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <iterator>
 
 namespace triggerd::inbox {
 namespace {
@@ -12,23 +17,36 @@ constexpr int kBusyTimeoutMs = 5000;  // somebody looking with sqlite3(1)
 Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& file,
                                                  const std::string& vfs, bool& damaged) {
   damaged = false;
-  sqlite3* handle = nullptr;
-  constexpr int kFlags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-  const int code =
-      sqlite3_open_v2(file.c_str(), &handle, kFlags, vfs.empty() ? nullptr : vfs.c_str());
-  std::unique_ptr<Database> database(new Database(handle, file.string()));
-  if (code != SQLITE_OK) return tl::make_unexpected(database->error("open"));
-  sqlite3_extended_result_codes(handle, 1);
-  sqlite3_busy_timeout(handle, kBusyTimeoutMs);
-  if (auto set = database->execute("PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON"); !set) {
+  std::unique_ptr<Database> database(new Database(file.string(), vfs));
+  if (auto connected = database->connect(SQLITE_OPEN_CREATE); !connected) {
     damaged = database->corrupt();
-    return tl::make_unexpected(set.error());
+    return tl::make_unexpected(connected.error());
   }
   return database;
 }
 
-Database::~Database() {
+Result<> Database::connect(int more_flags) {
+  const int code = sqlite3_open_v2(file_.c_str(), &handle_,
+                                   SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | more_flags,
+                                   vfs_.empty() ? nullptr : vfs_.c_str());
+  if (code != SQLITE_OK) return tl::make_unexpected(error("open"));
+  sqlite3_extended_result_codes(handle_, 1);
+  sqlite3_busy_timeout(handle_, kBusyTimeoutMs);
+  // Some builds of SQLite overwrite all that is deleted unless told otherwise: a removal would need
+  // as much room in the WAL as the message has.
+  return execute(
+      "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = FAST");
+}
+
+void Database::close() {
   sqlite3_close_v2(handle_);
+  handle_ = nullptr;
+}
+
+Database::~Database() {
+  // What is removed at the end is what has the names of the open files.
+  if (lost()) sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  close();
 }
 
 Result<> Database::execute(const std::string& sql) {
@@ -40,7 +58,8 @@ Result<> Database::execute(const std::string& sql) {
 
 Error Database::error(std::string_view doing) const {
   return Error{fmt::format("cannot {} {}: {}", doing, file_,
-                           handle_ == nullptr ? "out of memory" : sqlite3_errmsg(handle_))};
+                           handle_ == nullptr ? "it is not open" : sqlite3_errmsg(handle_)),
+               full() ? kNoRoom : 0};
 }
 
 bool Database::corrupt() const {
@@ -48,6 +67,89 @@ bool Database::corrupt() const {
   constexpr int kPrimary = 0xff;  // codes are extended ones
   const int code = sqlite3_errcode(handle_) & kPrimary;
   return code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
+}
+
+bool Database::full() const {
+  if (handle_ == nullptr) return false;
+  const int code = sqlite3_extended_errcode(handle_);
+  constexpr int kPrimary = 0xff;
+  if ((code & kPrimary) == SQLITE_FULL || code == SQLITE_IOERR_SHMSIZE) return true;
+  const int reason = sqlite3_system_errno(handle_);
+  return (code & kPrimary) == SQLITE_IOERR && (reason == ENOSPC || reason == EDQUOT);
+}
+
+// ---- The files ----
+
+std::uint64_t Database::bytes_of(int file_control) const {
+  sqlite3_file* file = nullptr;
+  if (handle_ == nullptr ||
+      sqlite3_file_control(handle_, "main", file_control, &file) != SQLITE_OK || file == nullptr ||
+      file->pMethods == nullptr) {
+    return 0;
+  }
+  sqlite3_int64 size = 0;
+  return file->pMethods->xFileSize(file, &size) == SQLITE_OK ? static_cast<std::uint64_t>(size) : 0;
+}
+
+std::uint64_t Database::file_bytes() const {
+  return bytes_of(SQLITE_FCNTL_FILE_POINTER);
+}
+
+std::uint64_t Database::wal_bytes() const {
+  return bytes_of(SQLITE_FCNTL_JOURNAL_POINTER);
+}
+
+Database::Checkpoint Database::checkpoint() {
+  if (handle_ == nullptr) return Checkpoint::failed;
+  sqlite3_busy_timeout(handle_, 0);
+  const int code =
+      sqlite3_wal_checkpoint_v2(handle_, "main", SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  sqlite3_busy_timeout(handle_, kBusyTimeoutMs);
+  if (code == SQLITE_OK) return Checkpoint::done;
+  constexpr int kPrimary = 0xff;
+  const bool held = (code & kPrimary) == SQLITE_BUSY || (code & kPrimary) == SQLITE_LOCKED;
+  return held ? Checkpoint::held : Checkpoint::failed;
+}
+
+std::optional<Database::Identity> Database::identity(std::size_t part) const {
+  struct stat found {};
+  if (::stat((file_ + kParts[part]).c_str(), &found) != 0) return std::nullopt;
+  return Identity{found.st_dev, found.st_ino};
+}
+
+void Database::remember_files() {
+  if (!vfs_.empty()) return;
+  for (std::size_t part = 0; part < std::size(kParts); ++part) remembered_[part] = identity(part);
+}
+
+std::optional<Database::Lost> Database::lost() const {
+  for (std::size_t part = 0; part < std::size(kParts); ++part) {
+    if (!remembered_[part]) continue;
+    const auto now = identity(part);
+    if (now != remembered_[part]) return Lost{.part = part, .gone = !now};
+  }
+  return std::nullopt;
+}
+
+Result<> Database::reopen() {
+  if (handle_ != nullptr) {
+    // Closing would remove what has the names of the open files.
+    sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+    close();
+  }
+  for (auto& remembered : remembered_) remembered.reset();
+  auto connected = connect(0);
+  if (connected) {
+    // The WAL and its index are made by the first who reads.
+    Statement query(*this, "SELECT COUNT(*) FROM sqlite_schema");
+    connected = query.finish("read");
+  }
+  if (!connected) {
+    close();
+    return connected;
+  }
+  remember_files();
+  return {};
 }
 
 std::int64_t Database::changes() const {
@@ -157,6 +259,27 @@ Result<> Statement::finish(std::string_view doing) {
   return {};
 }
 
+Blob::Blob(Database& database, const char* table, const char* column, std::int64_t row) {
+  if (database.handle_ == nullptr) return;
+  if (sqlite3_blob_open(database.handle_, "main", table, column, row, 0, &handle_) != SQLITE_OK) {
+    handle_ = nullptr;
+  }
+}
+
+Blob::~Blob() {
+  sqlite3_blob_close(handle_);
+}
+
+std::size_t Blob::size() const {
+  return static_cast<std::size_t>(sqlite3_blob_bytes(handle_));
+}
+
+std::optional<std::string> Blob::first(std::size_t bytes) const {
+  std::string read(std::min(bytes, size()), '\0');
+  const int code = sqlite3_blob_read(handle_, read.data(), static_cast<int>(read.size()), 0);
+  return code == SQLITE_OK ? std::optional(std::move(read)) : std::nullopt;
+}
+
 // The pragma cannot change inside a transaction, so it comes first; it costs no system call.
 Transaction::Transaction(Database& database, Sync sync)
     : database_(database),
@@ -170,6 +293,9 @@ Transaction::~Transaction() {
 
 Result<> Transaction::commit() {
   if (!begun_) return begun_;
+  if (const auto lost = database_.lost()) {
+    return fail("{}{} {}", database_.file(), Database::kParts[lost->part], lost->what());
+  }
   if (auto done = database_.execute("COMMIT"); !done) return done;
   committed_ = true;
   return {};

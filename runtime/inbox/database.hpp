@@ -4,6 +4,8 @@
 // statement that failed does nothing more, and finish() or Transaction::commit() tells.
 #pragma once
 
+#include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -15,6 +17,7 @@
 #include "base/result.hpp"
 
 struct sqlite3;
+struct sqlite3_blob;
 struct sqlite3_stmt;
 
 namespace triggerd::inbox {
@@ -29,6 +32,9 @@ inline Wall from_ms(std::int64_t ms) {
 
 class Database {
  public:
+  // The three files of a database.
+  static constexpr const char* kParts[] = {"", "-wal", "-shm"};
+
   // `vfs` is the name of an SQLite VFS; empty: the system's files. Where it fails, `damaged` says
   // whether that is for what is in the file.
   static Result<std::unique_ptr<Database>> open(const std::filesystem::path& file,
@@ -37,12 +43,40 @@ class Database {
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
+  bool is_open() const { return handle_ != nullptr; }
+  const std::string& file() const { return file_; }
   // Runs one or more statements without parameters or results.
   Result<> execute(const std::string& sql);
-  // An error that carries SQLite's own words and the file's name.
+  // An error that carries SQLite's own words and the file's name; its code is kNoRoom where there
+  // is no room for more.
+  static constexpr int kNoRoom = ENOSPC;
   Error error(std::string_view doing) const;
   // The latest error: the file is no database, or a damaged one.
   bool corrupt() const;
+  // Sizes of the files, in bytes, of those that are open.
+  std::uint64_t file_bytes() const;
+  std::uint64_t wal_bytes() const;
+  // Moves everything from the WAL to the file and gives its room back. It waits for nobody.
+  enum class Checkpoint {
+    done,
+    held,   // somebody still reads from the WAL, or writes
+    failed  // there is no room, say
+  };
+  Checkpoint checkpoint();
+
+  // What stands at the names of the open files.
+  struct Lost {
+    std::size_t part;  // of kParts
+    bool gone;         // else it is another file
+    std::string what() const { return gone ? "is gone" : "is another file than the open one"; }
+  };
+  // Takes the files at their names for those that are open. Without it lost() finds nothing.
+  void remember_files();
+  std::optional<Lost> lost() const;
+  // Closes the files as they are, and opens what is at their names. Where that fails everything
+  // else does too, until it is called again.
+  Result<> reopen();
+
   // How many rows the last statement inserted, changed or deleted.
   std::int64_t changes() const;
   // The number of the row that was inserted last.
@@ -50,10 +84,23 @@ class Database {
 
  private:
   friend class Statement;
-  Database(sqlite3* handle, std::string file) : handle_(handle), file_(std::move(file)) {}
+  friend class Blob;
+  struct Identity {
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    friend bool operator==(const Identity&, const Identity&) = default;
+  };
+  Database(std::string file, std::string vfs) : file_(std::move(file)), vfs_(std::move(vfs)) {}
+  Result<> connect(int more_flags);
+  void close();
+  bool full() const;
+  std::optional<Identity> identity(std::size_t part) const;
+  std::uint64_t bytes_of(int file_control) const;
 
-  sqlite3* const handle_;
+  sqlite3* handle_ = nullptr;
   const std::string file_;
+  const std::string vfs_;
+  std::optional<Identity> remembered_[3];
 };
 
 // One prepared statement: bind in order, then step.
@@ -95,7 +142,25 @@ class Statement {
   int bound_ = 0;
 };
 
-// Rolls back unless committed.
+// A value of a row, read by pieces: only the pages that it is on are.
+class Blob {
+ public:
+  Blob(Database& database, const char* table, const char* column, std::int64_t row);
+  ~Blob();
+  Blob(const Blob&) = delete;
+  Blob& operator=(const Blob&) = delete;
+
+  bool is_open() const { return handle_ != nullptr; }
+  std::size_t size() const;
+  // The first `bytes`, or all where there are fewer. nullopt: it cannot be read.
+  std::optional<std::string> first(std::size_t bytes) const;
+
+ private:
+  sqlite3_blob* handle_ = nullptr;
+};
+
+// Rolls back unless committed. It is not committed where the files at their names are not the open
+// ones: nobody would find it.
 class Transaction {
  public:
   enum class Sync { process, disk };

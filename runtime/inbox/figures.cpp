@@ -7,9 +7,13 @@
 namespace triggerd::inbox {
 namespace {
 
-constexpr std::string_view kLetThrough =
-    " (?1 = '' OR trigger_name = ?1) AND died_ms >= ?2 AND died_ms < ?3 AND number <= ?4";
 constexpr std::int64_t kLatest = INT64_MAX;
+
+// Without a trigger the condition is left out, so that SQLite does not have to look at every row.
+std::string let_through(const DeadLetterSelection& selection) {
+  return fmt::format(" died_ms >= ?2 AND died_ms < ?3 AND number <= ?4{}",
+                     selection.trigger.empty() ? "" : " AND trigger_name = ?1");
+}
 
 void bind(Statement& query, const DeadLetterSelection& selection) {
   query.bind(selection.trigger)
@@ -20,26 +24,65 @@ void bind(Statement& query, const DeadLetterSelection& selection) {
 
 }  // namespace
 
+Result<Database*> Inbox::open_reader(Reader& reader) {
+  if (reader.database) return reader.database.get();
+  bool damaged = false;
+  auto opened = Database::open(file_, vfs_, damaged);
+  if (!opened) return tl::make_unexpected(opened.error());
+  if (auto set = (*opened)->execute("PRAGMA query_only = ON"); !set) {
+    return tl::make_unexpected(set.error());
+  }
+  reader.database = *std::move(opened);
+  return reader.database.get();
+}
+
+// The numbers of a page, and then its rows: all from indexes, since a row has its payload in the
+// way.
 Result<std::vector<DeadLetter>> Inbox::dead_letters(const DeadLetterSelection& selection,
                                                     std::int64_t beyond, bool oldest_first,
-                                                    std::size_t limit) {
-  MutexLock lock(mutex_);
-  Statement query(*database_, fmt::format("SELECT {} FROM dead_letter WHERE {} AND number {} ?5"
-                                          " ORDER BY number {} LIMIT ?6",
-                                          kDeadLetterColumns, kLetThrough, oldest_first ? ">" : "<",
-                                          oldest_first ? "ASC" : "DESC"));
+                                                    std::size_t limit, std::size_t payload_bytes) {
+  MutexLock lock(listing_.mutex);
+  auto reader = open_reader(listing_);
+  if (!reader) return tl::make_unexpected(reader.error());
+  const char* const direction = oldest_first ? "ASC" : "DESC";
+  Statement query(
+      **reader,
+      fmt::format("SELECT {0} FROM dead_letter INDEXED BY dead_letter_listed WHERE number IN"
+                  " (SELECT number FROM dead_letter INDEXED BY {1} WHERE {2} AND number {3} ?5"
+                  "  ORDER BY number {4} LIMIT ?6) ORDER BY number {4}",
+                  kDeadLetterColumns,
+                  selection.trigger.empty() ? "dead_letter_listed" : "dead_letter_by_trigger",
+                  let_through(selection), oldest_first ? ">" : "<", direction));
   bind(query, selection);
   query.bind(beyond).bind(static_cast<std::int64_t>(limit));
   std::vector<DeadLetter> letters;
-  while (query.step()) letters.push_back(dead_letter_of(query));
+  while (query.step()) {
+    // Under the same snapshot as the row, which therefore is there.
+    letters.push_back(dead_letter_of(query));
+    if (!read_payload(**reader, letters.back(), payload_bytes)) {
+      return tl::make_unexpected((*reader)->error("read"));
+    }
+  }
   if (auto read = query.finish("read"); !read) return tl::make_unexpected(read.error());
   return letters;
 }
 
+Result<std::optional<DeadLetter>> Inbox::dead_letter(std::int64_t number,
+                                                     std::size_t payload_bytes) {
+  auto found = dead_letters({.up_to = number}, number - 1, true, 1, payload_bytes);
+  if (!found) return tl::make_unexpected(found.error());
+  if (found->empty()) return std::nullopt;
+  return std::move(found->front());
+}
+
 Result<std::uint64_t> Inbox::count_dead_letters(const DeadLetterSelection& selection) {
-  MutexLock lock(mutex_);
-  Statement query(*database_,
-                  fmt::format("SELECT COUNT(*) FROM dead_letter WHERE {}", kLetThrough));
+  MutexLock lock(listing_.mutex);
+  auto reader = open_reader(listing_);
+  if (!reader) return tl::make_unexpected(reader.error());
+  Statement query(**reader,
+                  fmt::format("SELECT COUNT(*) FROM dead_letter INDEXED BY dead_letter_by_trigger"
+                              " WHERE {}",
+                              let_through(selection)));
   bind(query, selection);
   std::uint64_t count = 0;
   if (query.step()) count = static_cast<std::uint64_t>(query.number(0));
@@ -49,18 +92,11 @@ Result<std::uint64_t> Inbox::count_dead_letters(const DeadLetterSelection& selec
 
 // Counting walks an index; the oldest row of each trigger is looked up by its number.
 Result<Figures> Inbox::figures() {
-  MutexLock lock(reader_mutex_);
-  if (!reader_) {
-    bool damaged = false;
-    auto opened = Database::open(file_, vfs_, damaged);
-    if (!opened) return tl::make_unexpected(opened.error());
-    if (auto set = (*opened)->execute("PRAGMA query_only = ON"); !set) {
-      return tl::make_unexpected(set.error());
-    }
-    reader_ = *std::move(opened);
-  }
+  MutexLock lock(counting_.mutex);
+  auto reader = open_reader(counting_);
+  if (!reader) return tl::make_unexpected(reader.error());
   Figures figures;
-  Statement messages(*reader_,
+  Statement messages(**reader,
                      "SELECT counted.trigger_name, counted.n, message.received_ms FROM"
                      " (SELECT trigger_name, COUNT(*) AS n, MIN(number) AS first FROM message"
                      "  GROUP BY trigger_name) AS counted"
@@ -71,16 +107,17 @@ Result<Figures> Inbox::figures() {
     of.oldest = from_ms(messages.number(2));
   }
   if (auto read = messages.finish("read"); !read) return tl::make_unexpected(read.error());
-  Statement letters(*reader_,
+  Statement letters(**reader,
                     "SELECT trigger_name, COUNT(*) FROM dead_letter GROUP BY trigger_name");
   while (letters.step()) {
     figures.triggers[letters.text(0)].dead_letters = static_cast<std::uint64_t>(letters.number(1));
   }
   if (auto read = letters.finish("read"); !read) return tl::make_unexpected(read.error());
-  Statement size(*reader_,
+  Statement size(**reader,
                  "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()");
   if (size.step()) figures.bytes = static_cast<std::uint64_t>(size.number(0));
   if (auto read = size.finish("read"); !read) return tl::make_unexpected(read.error());
+  figures.bytes += (*reader)->wal_bytes();
   return figures;
 }
 

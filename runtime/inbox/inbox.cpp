@@ -3,18 +3,33 @@
 #include <sys/stat.h>
 
 #include "inbox/database.hpp"
+#include "inbox/folder.hpp"
+#include "inbox/room.hpp"
 #include "inbox/schema.hpp"
 
 namespace triggerd::inbox {
 
-Inbox::Inbox(std::unique_ptr<Database> database, std::filesystem::path file, std::string vfs)
-    : file_(std::move(file)), vfs_(std::move(vfs)), database_(std::move(database)) {}
+Inbox::Inbox(std::unique_ptr<Database> database, std::filesystem::path file,
+             const OpenOptions& options)
+    : file_(std::move(file)),
+      vfs_(options.vfs),
+      clock_(*options.clock),
+      database_(std::move(database)),
+      folder_(std::make_unique<Folder>(Folder{.path = folder()})) {
+  folder_->identity = Folder::look(folder_->path).value_or(Folder::Identity{});
+}
 Inbox::~Inbox() = default;
 
+std::filesystem::path Inbox::folder() const {
+  const std::filesystem::path folder = file_.parent_path();
+  return folder.empty() ? "." : folder;
+}
+
 Result<std::unique_ptr<Inbox>> Inbox::open_whole(const std::filesystem::path& file,
-                                                 const std::string& vfs, bool& damaged) {
+                                                 const OpenOptions& options,
+                                                 bool& damaged) TRIGGERD_NO_ANALYSIS {
   const mode_t mask = ::umask(0077);
-  auto database = Database::open(file, vfs, damaged);
+  auto database = Database::open(file, options.vfs, damaged);
   ::umask(mask);
   if (!database) return tl::make_unexpected(database.error());
   // Reads all of it, so it has its price; what a start may cost.
@@ -28,18 +43,25 @@ Result<std::unique_ptr<Inbox>> Inbox::open_whole(const std::filesystem::path& fi
   if (auto migrated = migrate(**database); !migrated) {
     return tl::make_unexpected(migrated.error());
   }
-  return std::unique_ptr<Inbox>(new Inbox(std::move(*database), file, vfs));
+  (*database)->remember_files();
+  std::unique_ptr<Inbox> inbox(new Inbox(std::move(*database), file, options));
+  if (auto begun = inbox->begin_clock(); !begun) return tl::make_unexpected(begun.error());
+  return inbox;
 }
 
 Result<std::unique_ptr<Inbox>> Inbox::open(const std::filesystem::path& file,
                                            const OpenOptions& options) {
   bool damaged = false;
-  auto opened = open_whole(file, options.vfs, damaged);
+  auto opened = open_whole(file, options, damaged);
+  if (!opened && opened.error().code == Database::kNoRoom && options.vfs.empty()) {
+    Room(file.parent_path().empty() ? "." : file.parent_path()).release();
+    opened = open_whole(file, options, damaged);
+  }
   if (opened || !damaged || !options.set_aside) return opened;
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const std::string suffix =
       fmt::format(".damaged-{}", std::chrono::duration_cast<Millis>(now).count());
-  for (const char* part : {"", "-wal", "-shm"}) {
+  for (const char* part : Database::kParts) {
     const std::filesystem::path from = file.string() + part;
     std::error_code error;
     if (!std::filesystem::exists(from, error)) continue;
@@ -47,7 +69,7 @@ Result<std::unique_ptr<Inbox>> Inbox::open(const std::filesystem::path& file,
     if (error) return fail("cannot set {} aside: {}", from.string(), error.message());
   }
   options.set_aside(file.string() + suffix, opened.error().message);
-  return open_whole(file, options.vfs, damaged);
+  return open_whole(file, options, damaged);
 }
 
 Result<std::string> Inbox::client_id(std::string_view alias, std::string_view candidate) {
@@ -144,17 +166,6 @@ Result<std::vector<std::pair<std::string, std::string>>> Inbox::handled_retained
   while (query.step()) handled.emplace_back(query.text(0), query.text(1));
   if (auto read = query.finish("read"); !read) return tl::make_unexpected(read.error());
   return handled;
-}
-
-Result<> Inbox::set_handled_retained(std::string_view trigger, std::string_view topic,
-                                     std::string_view digest) {
-  MutexLock lock(mutex_);
-  Transaction transaction(*database_, Transaction::Sync::disk);
-  Statement insert(*database_,
-                   "INSERT OR REPLACE INTO handled_retained (trigger_name, topic, sha256)"
-                   " VALUES (?, ?, ?)");
-  if (auto done = insert.bind(trigger).bind(topic).bind(digest).finish("write"); !done) return done;
-  return transaction.commit();
 }
 
 }  // namespace triggerd::inbox

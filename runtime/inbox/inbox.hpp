@@ -2,6 +2,7 @@
 //
 //   inbox.hpp     what is kept, as plain calls
 //   writer.hpp    accepted messages, written in batches on a thread of its own
+//   room.hpp      what the volume has for it, and a reserve
 //   database.hpp  SQLite behind RAII: open, statement, transaction
 //   schema.hpp    the tables, their version and its migrations
 //
@@ -39,7 +40,7 @@ struct DeadLetter {
   std::string message_id;
   std::string trigger;
   std::string topic;
-  std::string payload;
+  std::string payload;  // or its beginning, where no more was asked for
   int qos = 0;
   bool retained = false;
   std::string reason;
@@ -47,6 +48,7 @@ struct DeadLetter {
   Wall received{};
   Wall died{};
   std::optional<std::string> properties{};  // as of a StoredMessage
+  std::uint64_t payload_size = 0;           // of all of it, where it was read
 };
 
 // An accepted message that was not finished when the process before this one ended.
@@ -63,7 +65,7 @@ struct StoredMessage {
   Wall received{};
   // Of MQTT 5, as they were on the wire; nullopt: it came over 3.1.1.
   std::optional<std::string> properties{};
-  std::optional<Wall> expires{};
+  std::optional<Monotonic> expires{};
 };
 
 struct StagedMessage {
@@ -102,7 +104,7 @@ struct Figures {
     std::uint64_t dead_letters = 0;
   };
   std::map<std::string, OfTrigger, std::less<>> triggers;
-  std::uint64_t bytes = 0;  // of the file
+  std::uint64_t bytes = 0;  // of the file and its WAL
 };
 
 class Inbox {
@@ -111,6 +113,7 @@ class Inbox {
     std::string vfs;  // of SQLite; empty: the system's files
     // Told where a damaged file was set aside, and why. Without it such a file is an error.
     std::function<void(const std::filesystem::path& aside, const std::string& why)> set_aside;
+    const Clock* clock = &system_clock();
   };
   // Opens or creates the file. An error names the file and what to do.
   static Result<std::unique_ptr<Inbox>> open(const std::filesystem::path& file,
@@ -144,16 +147,25 @@ class Inbox {
   // `row` is asked for the number inside of it, where no message is being written.
   Result<std::int64_t> add_dead_letter(
       const DeadLetter& letter, const std::function<std::optional<std::int64_t>()>& row = {});
-  // The newest `limit` ones, newest first; of one trigger where `trigger` is not empty.
-  Result<std::vector<DeadLetter>> dead_letters(std::string_view trigger, std::size_t limit);
+
+  // These read through connections of their own: nobody who writes waits for them. Of payloads only
+  // the first `payload_bytes` are read.
+
   // By the page: the first `limit` with a number above `beyond` (oldest first) or below it.
   Result<std::vector<DeadLetter>> dead_letters(const DeadLetterSelection& selection,
                                                std::int64_t beyond, bool oldest_first,
-                                               std::size_t limit);
+                                               std::size_t limit,
+                                               std::size_t payload_bytes = SIZE_MAX);
+  // The newest ones, newest first; of one trigger where `trigger` is not empty.
+  Result<std::vector<DeadLetter>> dead_letters(const std::string& trigger, std::size_t limit) {
+    return dead_letters({.trigger = trigger}, INT64_MAX, false, limit);
+  }
   Result<std::uint64_t> count_dead_letters(const DeadLetterSelection& selection);
-  // Counts every row, through a connection of its own: nobody who writes waits for it.
+  Result<std::optional<DeadLetter>> dead_letter(std::int64_t number,
+                                                std::size_t payload_bytes = SIZE_MAX);
+  // Counts every row.
   Result<Figures> figures();
-  Result<std::optional<DeadLetter>> dead_letter(std::int64_t number);
+
   // Gives it another topic and payload.
   Result<> edit_dead_letter(std::int64_t number, std::string_view topic, std::string_view payload);
   Result<> drop_dead_letter(std::int64_t number);
@@ -168,21 +180,46 @@ class Inbox {
   // Topic and digest of the retained messages that `trigger` has handled.
   Result<std::vector<std::pair<std::string, std::string>>> handled_retained(
       std::string_view trigger);
-  Result<> set_handled_retained(std::string_view trigger, std::string_view topic,
-                                std::string_view digest);
 
  private:
   friend class Writer;
-  Inbox(std::unique_ptr<Database> database, std::filesystem::path file, std::string vfs);
+  // A connection that only reads, made when it is needed.
+  struct Reader {
+    Mutex mutex;
+    std::unique_ptr<Database> database TRIGGERD_GUARDED_BY(mutex);
+  };
+
+  Inbox(std::unique_ptr<Database> database, std::filesystem::path file, const OpenOptions& options);
   static Result<std::unique_ptr<Inbox>> open_whole(const std::filesystem::path& file,
-                                                   const std::string& vfs, bool& damaged);
+                                                   const OpenOptions& options, bool& damaged);
+  std::filesystem::path folder() const;
+  Result<Database*> open_reader(Reader& reader) TRIGGERD_REQUIRES(reader.mutex);
+
+  // Whether the open files are those at their names. What is missing there is written again, from
+  // what is open: what was missing then, else nothing. [the writer]
+  Result<std::string> keep_files() TRIGGERD_REQUIRES(mutex_);
+  Result<> write_file_again() TRIGGERD_REQUIRES(mutex_);
+  Result<> keep_folder() TRIGGERD_REQUIRES(mutex_);
+
+  // Times of rows are on the wall clock, which may be set. In one process they are told by the
+  // monotonic one, from which the wall clock was `wall_ahead_` when it was looked at last; when it
+  // is set, the rows follow.
+  std::int64_t wall_ahead_now() const;
+  std::int64_t row_time(Monotonic time) const TRIGGERD_REQUIRES(mutex_);
+  Monotonic time_of_row(std::int64_t ms) const TRIGGERD_REQUIRES(mutex_);
+  Result<> follow_clock(bool sync_to_disk) TRIGGERD_REQUIRES(mutex_);  // [the writer]
+  Result<> begin_clock() TRIGGERD_REQUIRES(mutex_);
 
   const std::filesystem::path file_;
   const std::string vfs_;
+  const Clock& clock_;
   Mutex mutex_;
   const std::unique_ptr<Database> database_ TRIGGERD_GUARDED_BY(mutex_);
-  Mutex reader_mutex_;
-  std::unique_ptr<Database> reader_ TRIGGERD_GUARDED_BY(reader_mutex_);  // made when it is needed
+  std::int64_t wall_ahead_ TRIGGERD_GUARDED_BY(mutex_) = 0;  // milliseconds
+  struct Folder;
+  const std::unique_ptr<Folder> folder_ TRIGGERD_GUARDED_BY(mutex_);
+  Reader counting_;
+  Reader listing_;
 };
 
 }  // namespace triggerd::inbox

@@ -10,10 +10,11 @@
 
 namespace triggerd::inbox {
 
+// All but the payload, in the order of the index dead_letter_listed.
 inline constexpr std::string_view kDeadLetterColumns =
-    "number, message_id, trigger_name, topic, payload, qos, retained, reason, attempts, "
+    "number, died_ms, trigger_name, message_id, topic, qos, retained, reason, attempts, "
     "received_ms,"
-    " died_ms, properties";
+    " properties";
 
 inline std::optional<std::string> properties_of(const Statement& row, int column) {
   if (row.is_null(column)) return std::nullopt;
@@ -22,17 +23,28 @@ inline std::optional<std::string> properties_of(const Statement& row, int column
 
 inline DeadLetter dead_letter_of(const Statement& row) {
   return {.number = row.number(0),
-          .message_id = row.text(1),
+          .message_id = row.text(3),
           .trigger = row.text(2),
-          .topic = row.text(3),
-          .payload = row.text(4),
+          .topic = row.text(4),
+          .payload = {},
           .qos = static_cast<int>(row.number(5)),
           .retained = row.number(6) != 0,
           .reason = row.text(7),
           .attempts = static_cast<std::uint32_t>(row.number(8)),
           .received = from_ms(row.number(9)),
-          .died = from_ms(row.number(10)),
-          .properties = properties_of(row, 11)};
+          .died = from_ms(row.number(1)),
+          .properties = properties_of(row, 10)};
+}
+
+// False: it is gone, or cannot be read.
+inline bool read_payload(Database& database, DeadLetter& letter, std::size_t bytes) {
+  const Blob payload(database, "dead_letter", "payload", letter.number);
+  if (!payload.is_open()) return false;
+  auto read = payload.first(bytes);
+  if (!read) return false;
+  letter.payload = *std::move(read);
+  letter.payload_size = payload.size();
+  return true;
 }
 
 }  // namespace triggerd::inbox

@@ -35,7 +35,7 @@ Result<std::vector<StoredMessage>> Inbox::messages(std::string_view trigger, std
                      .attempts = static_cast<std::uint32_t>(query.number(8)),
                      .received = from_ms(query.number(9)),
                      .properties = properties_of(query, 10)});
-    if (!query.is_null(11)) found.back().expires = from_ms(query.number(11));
+    if (!query.is_null(11)) found.back().expires = time_of_row(query.number(11));
   }
   if (auto read = query.finish("read"); !read) return tl::make_unexpected(read.error());
   return found;
@@ -68,6 +68,13 @@ Result<std::int64_t> Inbox::add_dead_letter(
     const DeadLetter& letter, const std::function<std::optional<std::int64_t>()>& row) {
   MutexLock lock(mutex_);
   Transaction transaction(*database_, Transaction::Sync::disk);
+  // First, so that the letter can have its room.
+  if (const auto message = row ? row() : std::nullopt) {
+    Statement remove(*database_, "DELETE FROM message WHERE number = ?");
+    if (auto done = remove.bind(*message).finish("write"); !done) {
+      return tl::make_unexpected(done.error());
+    }
+  }
   Statement insert(*database_,
                    "INSERT INTO dead_letter (message_id, trigger_name, topic, payload, qos,"
                    " retained, reason, attempts, received_ms, died_ms, properties)"
@@ -79,37 +86,8 @@ Result<std::int64_t> Inbox::add_dead_letter(
   std::int64_t number = 0;
   if (insert.step()) number = insert.number(0);
   if (auto done = insert.finish("write"); !done) return tl::make_unexpected(done.error());
-  if (const auto message = row ? row() : std::nullopt) {
-    Statement remove(*database_, "DELETE FROM message WHERE number = ?");
-    if (auto done = remove.bind(*message).finish("write"); !done) {
-      return tl::make_unexpected(done.error());
-    }
-  }
   if (auto done = transaction.commit(); !done) return tl::make_unexpected(done.error());
   return number;
-}
-
-Result<std::vector<DeadLetter>> Inbox::dead_letters(std::string_view trigger, std::size_t limit) {
-  MutexLock lock(mutex_);
-  Statement query(*database_,
-                  fmt::format("SELECT {} FROM dead_letter WHERE ?1 = '' OR trigger_name = ?1"
-                              " ORDER BY number DESC LIMIT ?2",
-                              kDeadLetterColumns));
-  query.bind(trigger).bind(static_cast<std::int64_t>(limit));
-  std::vector<DeadLetter> letters;
-  while (query.step()) letters.push_back(dead_letter_of(query));
-  if (auto read = query.finish("read"); !read) return tl::make_unexpected(read.error());
-  return letters;
-}
-
-Result<std::optional<DeadLetter>> Inbox::dead_letter(std::int64_t number) {
-  MutexLock lock(mutex_);
-  Statement query(*database_,
-                  fmt::format("SELECT {} FROM dead_letter WHERE number = ?", kDeadLetterColumns));
-  std::optional<DeadLetter> letter;
-  if (query.bind(number).step()) letter = dead_letter_of(query);
-  if (auto read = query.finish("read"); !read) return tl::make_unexpected(read.error());
-  return letter;
 }
 
 Result<> Inbox::edit_dead_letter(std::int64_t number, std::string_view topic,
@@ -132,6 +110,7 @@ Result<> Inbox::drop_dead_letter(std::int64_t number) {
   return transaction.commit();
 }
 
+// It is read outside of the lock.
 Result<std::optional<StoredMessage>> Inbox::replay_dead_letter(std::int64_t number) {
   auto letter = dead_letter(number);
   if (!letter) return tl::make_unexpected(letter.error());

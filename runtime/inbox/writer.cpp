@@ -6,53 +6,33 @@
 #include <chrono>
 
 #include "inbox/database.hpp"
+#include "inbox/writer_statements.hpp"
 
 namespace triggerd::inbox {
 namespace {
 
 // Removals alone are no hurry: they wait for company.
 constexpr Millis kRemovalGrace{250};
-// Above it, receiving goes on when the file's contents have shrunk by a tenth.
-constexpr double kSizeHysteresis = 0.9;
-
-Monotonic now() {
-  return std::chrono::steady_clock::now();
-}
-
-Result<> stage_row(Statement& statement, const StagedKey& staged, std::string_view message_id,
-                   std::string_view packet) {
-  statement.reset().bind_view(staged.client_id).bind_view(staged.key);
-  return statement.bind_view(message_id).bind_blob_view(packet).finish("write");
-}
-
-Result<> unstage_row(Statement& statement, const StagedKey& staged) {
-  return statement.reset().bind_view(staged.client_id).bind_view(staged.key).finish("write");
-}
+constexpr std::uint64_t kLeastPortion = 64ULL << 10;
+constexpr std::uint64_t kPortionsOfMaxSize = 8;  // that max_size has, at least
+constexpr std::uint64_t kLargestWal = 64ULL << 20;
 
 }  // namespace
 
-struct Writer::Statements {
-  explicit Statements(Database& database)
-      : insert(database,
-               "INSERT INTO message (trigger_name, message_id, topic, payload, qos, retained,"
-               " packet_id, attempts, received_ms, properties, expires_ms)"
-               " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
-        stage(database,
-              "INSERT OR REPLACE INTO staged (client_id, key, message_id, packet)"
-              " VALUES (?, ?, ?, ?)"),
-        unstage(database, "DELETE FROM staged WHERE client_id = ? AND key = ?"),
-        remove(database, "DELETE FROM message WHERE number = ?"),
-        attempted(database, "UPDATE message SET attempts = ? WHERE number = ?") {}
-
-  Statement insert;
-  Statement stage;
-  Statement unstage;
-  Statement remove;
-  Statement attempted;
-};
-
 Writer::Writer(Inbox& inbox, Options options, Trouble trouble)
-    : inbox_(inbox), options_(options), trouble_(std::move(trouble)) {
+    : inbox_(inbox),
+      options_(options),
+      trouble_(std::move(trouble)),
+      limit_(options.max_size),
+      room_(inbox.vfs_.empty() ? inbox.folder() : std::filesystem::path()),
+      portion_(std::min(room_.portion(),
+                        std::max(options.max_size / kPortionsOfMaxSize, kLeastPortion))),
+      wal_limit_(std::clamp(options.max_size / 2, kUntrimmed * portion_ + portion_,
+                            std::max(kLargestWal, kUntrimmed * portion_ + portion_))) {
+  {
+    MutexLock lock(inbox_.mutex_);
+    begin();
+  }
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "inbox");
     run();
@@ -140,6 +120,12 @@ void Writer::note_attempts(std::int64_t number, std::uint32_t attempts) {
   write_within(kRemovalGrace);
 }
 
+void Writer::note_retained(std::string_view trigger, std::string_view topic, std::string digest) {
+  MutexLock lock(mutex_);
+  next_.retained[{std::string(trigger), std::string(topic)}] = std::move(digest);
+  write_within(kRemovalGrace);
+}
+
 bool Writer::flush(Monotonic deadline) {
   MutexLock lock(mutex_);
   urgent_ = true;
@@ -166,10 +152,9 @@ bool Writer::wait_for_batch() {
       urgent_ = false;
       idle_.notify_all();
       if (stop_) return false;
-      if (!over_size_) {
-        work_.wait(mutex_);
-      } else if (work_.wait_until(mutex_, now() + options_.retry) == std::cv_status::timeout) {
-        return true;  // others may have made room: an empty batch, and another look
+      const Millis pause = told_ == Kind::none ? options_.look : options_.retry;
+      if (work_.wait_until(mutex_, now() + pause) == std::cv_status::timeout) {
+        return true;  // an empty batch, and another look
       }
     } else {
       work_.wait_until(mutex_, due_);
@@ -180,7 +165,7 @@ bool Writer::wait_for_batch() {
 
 void Writer::run() {
   Batch batch;
-  note_size();
+  look();
   for (;;) {
     {
       MutexLock lock(mutex_);
@@ -192,159 +177,50 @@ void Writer::run() {
       writing_ = true;
     }
     for (;;) {
-      const Result<> done = write(batch);
-      if (done) {
-        note_size();
+      Verdict verdict = write(batch);
+      if (verdict.kind == Kind::none) {
+        look();
         break;
       }
-      tell_trouble(done.error().message);
+      tell_trouble(std::move(verdict));
       MutexLock lock(mutex_);
+      const Monotonic again = now() + options_.retry;
+      while (!stop_ && work_.wait_until(mutex_, again) != std::cv_status::timeout) {
+      }
       if (stop_) break;  // what is not written was never acknowledged: the server has it
-      work_.wait_until(mutex_, now() + options_.retry);
+      take_notes(batch);
     }
     batch = {};
   }
 }
 
-Result<> Writer::write(Batch& batch) {
-  std::vector<Written> written;
-  written.reserve(batch.operations.size());
-  bool wrote_message = false;
-  const Monotonic began = now();
-  std::size_t stored = 0;
+// What makes room does not wait behind what needs some.
+void Writer::take_notes(Batch& batch) {
+  batch.removals.insert(batch.removals.end(), next_.removals.begin(), next_.removals.end());
+  for (const auto& [number, attempts] : next_.attempts) batch.attempts[number] = attempts;
+  for (const std::int64_t number : next_.removals) batch.attempts.erase(number);
+  for (auto& [key, digest] : next_.retained) batch.retained[key] = std::move(digest);
+  next_.removals.clear();
+  next_.attempts.clear();
+  next_.retained.clear();
+  if (next_.operations.empty()) due_ = Monotonic::max();
+}
+
+void Writer::look() {
+  Verdict verdict;
   {
     MutexLock lock(inbox_.mutex_);
-    Result<> done = write_all(batch, written, wrote_message);
-    for (const Written& w : written) {
-      if (done) {
-        w.accept->entry->written(w.number);
-        stored += w.number ? 1 : 0;
-      } else if (w.number) {
-        w.accept->entry->not_written();
-      }
-    }
-    if (!done) {
-      statements_.reset();
-      return done;
-    }
+    verdict = prepare();
+    if (verdict.kind == Kind::none) verdict = find_trouble();
   }
-  for (const Written& w : written) w.accept->entry->flush_acknowledgement();
-  for (Operation& operation : batch.operations) {
-    if (auto* stage = std::get_if<Stage>(&operation); stage != nullptr && stage->done) {
-      stage->done();
-    } else if (auto* unstage = std::get_if<Unstage>(&operation);
-               unstage != nullptr && unstage->done) {
-      unstage->done();
-    }
-  }
-  MutexLock lock(mutex_);
-  stats_.messages += stored;
-  stats_.finished += written.size() - stored;
-  if (wrote_message) {
-    ++stats_.batches;
-    stats_.commit_time += now() - began;
-    commit_times_.add(static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::nanoseconds>(now() - began).count()));
-    batch_sizes_.add(stored);
-  }
-  return {};
+  tell_trouble(std::move(verdict));
 }
 
-// Within the inbox's lock, so that nobody else moves a message meanwhile.
-Result<> Writer::write_all(Batch& batch, std::vector<Written>& written,
-                           bool& wrote_message) TRIGGERD_NO_ANALYSIS {
-  Database& database = *inbox_.database_;
-  bool changes = !batch.removals.empty() || !batch.attempts.empty();
-  for (Operation& operation : batch.operations) {
-    if (auto* accept = std::get_if<Accept>(&operation)) {
-      const bool wanted = accept->entry->begin_write();
-      // The number is given by the insert; until then it only says that there will be one.
-      written.push_back({accept, wanted ? std::optional<std::int64_t>(0) : std::nullopt});
-      wrote_message = wrote_message || wanted || accept->staged;
-    } else {
-      wrote_message = true;
-    }
-  }
-  if (!changes && !wrote_message) return {};
-
-  // Removals too: after an fsync that failed, transactions without one may cost those with one.
-  Transaction transaction(
-      database, options_.sync_to_disk ? Transaction::Sync::disk : Transaction::Sync::process);
-  if (!statements_) statements_ = std::make_unique<Statements>(database);
-  Statements& sql = *statements_;
-  auto next_written = written.begin();
-  for (Operation& operation : batch.operations) {
-    Result<> done;
-    if (auto* accept = std::get_if<Accept>(&operation)) {
-      Written& w = *next_written++;
-      if (accept->stage) {
-        done = stage_row(sql.stage, *accept->staged, accept->entry->view().message_id, {});
-      } else if (accept->staged) {
-        done = unstage_row(sql.unstage, *accept->staged);
-      }
-      if (done && w.number) {
-        const MessageView view = accept->entry->view();
-        sql.insert.reset().bind_view(view.trigger).bind_view(view.message_id).bind_view(view.topic);
-        sql.insert.bind_blob_view(view.payload).bind(std::int64_t{view.qos});
-        sql.insert.bind(std::int64_t{view.retained}).bind(std::int64_t{view.packet_id});
-        sql.insert.bind(std::int64_t{view.attempts}).bind(to_ms(view.received));
-        sql.insert.bind_optional_blob_view(view.properties);
-        sql.insert.bind_optional(view.expires ? std::optional(to_ms(*view.expires)) : std::nullopt);
-        done = sql.insert.finish("write");
-        w.number = database.last_row();
-      }
-    } else if (const auto* stage = std::get_if<Stage>(&operation)) {
-      done = stage_row(sql.stage, stage->staged, stage->message_id, stage->packet);
-    } else {
-      done = unstage_row(sql.unstage, std::get<Unstage>(operation).staged);
-    }
-    if (!done) return done;
-  }
-  for (const std::int64_t number : batch.removals) {
-    if (auto done = sql.remove.reset().bind(number).finish("write"); !done) return done;
-  }
-  for (const auto& [number, attempts] : batch.attempts) {
-    sql.attempted.reset().bind(std::int64_t{attempts}).bind(number);
-    if (auto done = sql.attempted.finish("write"); !done) return done;
-  }
-  return transaction.commit();
-}
-
-// ---- Trouble ----
-
-// After a transaction that went well.
-void Writer::note_size() {
-  std::uint64_t used = 0;
-  {
-    MutexLock lock(inbox_.mutex_);
-    Database& database = *inbox_.database_;
-    std::uint64_t values[3] = {};
-    const char* const pragmas[3] = {"PRAGMA page_count", "PRAGMA freelist_count",
-                                    "PRAGMA page_size"};
-    for (int i = 0; i < 3; ++i) {
-      Statement query(database, pragmas[i]);
-      if (query.step()) values[i] = static_cast<std::uint64_t>(query.number(0));
-      (void)query.finish("read");
-    }
-    used = (values[0] - std::min(values[0], values[1])) * values[2];
-  }
-  const auto limit =
-      over_size_
-          ? static_cast<std::uint64_t>(static_cast<double>(options_.max_size) * kSizeHysteresis)
-          : options_.max_size;
-  over_size_ = used > limit;
-  if (over_size_) {
-    tell_trouble(fmt::format("it holds {} bytes, over max_size ({})", used, options_.max_size));
-  } else {
-    tell_trouble(std::nullopt);
-  }
-}
-
-// Once for each change between trouble and none.
-void Writer::tell_trouble(const std::optional<std::string>& reason) {
-  if (reason.has_value() == trouble_told_.has_value()) return;
-  trouble_told_ = reason;
-  trouble_(reason);
+// Once for each change between one trouble, another one and none.
+void Writer::tell_trouble(Verdict verdict) {
+  if (verdict.kind == told_) return;
+  told_ = verdict.kind;
+  trouble_(told_ == Kind::none ? std::nullopt : std::optional(std::move(verdict.reason)));
 }
 
 }  // namespace triggerd::inbox

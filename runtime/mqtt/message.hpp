@@ -54,7 +54,8 @@ struct Message {
   bool mqtt5 = false;           // came over MQTT 5: `properties` mean something
   std::string properties = {};  // see properties.hpp; without the topic alias, which is resolved
   Wall received{};
-  Wall expires = Wall::max();  // past it nobody wants the message any more
+  // Past it nobody wants the message any more. Not on the wall clock, which may be set.
+  Monotonic expires = Monotonic::max();
   Receipt receipt;
 };
 

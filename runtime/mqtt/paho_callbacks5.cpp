@@ -174,7 +174,8 @@ bool complete_message5(Hook& hook, MQTTAsync_message& from, Message& message) {
   }
   if (const auto seconds = number_of(from.properties, property::kMessageExpiry)) {
     // A server rounds what is left down to seconds; so 0 is not over yet.
-    message.expires = message.received + std::chrono::seconds(std::max<std::uint64_t>(*seconds, 1));
+    message.expires =
+        system_clock().now() + std::chrono::seconds(std::max<std::uint64_t>(*seconds, 1));
   }
   message.properties = encode(from.properties);
   return !message.topic.empty();

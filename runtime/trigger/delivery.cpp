@@ -140,7 +140,8 @@ inbox::MessageView Delivery::view() const {
       .received = message.received,
       .properties =
           message.mqtt5 ? std::optional<std::string_view>(message.properties) : std::nullopt,
-      .expires = message.expires == Wall::max() ? std::nullopt : std::optional(message.expires)};
+      .expires =
+          message.expires == Monotonic::max() ? std::nullopt : std::optional(message.expires)};
 }
 
 void Delivery::written(std::optional<std::int64_t> number) {

@@ -52,7 +52,9 @@ struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
   std::unique_ptr<const MessageProperties> properties;  // null where there are none
   std::string staged_key;  // QoS 2 that is staged in the inbox; else empty
 
-  Monotonic arrived{};  // about when it came from the socket; set when it is accepted
+  // Set when it is accepted: about when it came from the socket, and how many there were by then.
+  Monotonic arrived{};
+  std::uint64_t place = 0;
 
   // Under the dispatcher's lock, until the message is finished, buried or discarded.
   std::atomic<std::uint32_t> attempts = 0;  // begun so far; the writer reads it

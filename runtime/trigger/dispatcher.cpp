@@ -58,10 +58,10 @@ void Dispatcher::accept(std::vector<DeliveryPtr> deliveries) {
   std::size_t wake = 0;
   {
     MutexLock lock(mutex_);
-    counts_.received += deliveries.size();
     batches_.add(deliveries.size());
     for (std::size_t i = 0; i < deliveries.size(); ++i) {
       Delivery& delivery = *deliveries[i];
+      delivery.place = ++counts_.received;
       delivery.arrived = now - std::chrono::duration_cast<Monotonic::duration>(
                                    std::max(wall - delivery.message.received, Wall::duration(0)));
       ++counts_.received_qos[static_cast<unsigned>(delivery.message.qos) % 3];
@@ -109,8 +109,8 @@ const trigger_message* Dispatcher::begin_next(Report& report) {
       lanes_.put_back(std::move(delivery));
       return nullptr;
     }
-    const Wall expires = delivery->message.expires;
-    if (expires == Wall::max() || timer_.clock().wall() < expires) {
+    const Monotonic expires = delivery->message.expires;
+    if (expires == Monotonic::max() || timer_.clock().now() < expires) {
       return begin_attempt(std::move(delivery));
     }
     ++counts_.expired;

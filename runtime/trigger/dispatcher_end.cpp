@@ -76,9 +76,8 @@ std::vector<DeliveryPtr> Dispatcher::take_leftovers() {
     attempt->delivery->last_reason = "the service had not returned";
     all.push_back(attempt->delivery);
   }
-  std::sort(all.begin(), all.end(), [](const DeliveryPtr& a, const DeliveryPtr& b) {
-    return a->message.received < b->message.received;
-  });
+  std::sort(all.begin(), all.end(),
+            [](const DeliveryPtr& a, const DeliveryPtr& b) { return a->place < b->place; });
   return all;
 }
 

@@ -62,7 +62,7 @@ const trigger_message* Dispatcher::hand_ahead(std::size_t ahead) {
   const Attempt& last = ahead_.empty() ? begun : *attempts_[ahead_.back()];
   DeliveryPtr delivery = lanes_.pop_behind(*last.delivery);
   if (!delivery) return nullptr;
-  if (delivery->runs_alone || delivery->message.expires != Wall::max()) {
+  if (delivery->runs_alone || delivery->message.expires != Monotonic::max()) {
     lanes_.put_back(std::move(delivery));
     return nullptr;
   }

@@ -70,7 +70,7 @@ DeliveryPtr Intake::make_stored(const inbox::StoredMessage& stored) const {
   message.received = stored.received;
   message.mqtt5 = stored.properties.has_value();
   message.properties = stored.properties.value_or("");
-  message.expires = stored.expires.value_or(Wall::max());
+  message.expires = stored.expires.value_or(Monotonic::max());
   auto delivery = std::make_shared<Delivery>(home_, std::move(message), stored.message_id);
   delivery->attempts = stored.attempts;
   delivery->stored_as(stored.number);

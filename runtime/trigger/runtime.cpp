@@ -116,7 +116,14 @@ tl::expected<void, Runtime::Problem> Runtime::prepare() {
   writer_ = std::make_unique<inbox::Writer>(
       *inbox_,
       inbox::Writer::Options{.sync_to_disk = all_inbox.sync_to_disk,
-                             .max_size = all_inbox.max_size},
+                             .max_size = all_inbox.max_size,
+                             .mended =
+                                 [this](const std::string& what) {
+                                   log_.warn("inbox.written_again", {},
+                                             "{} while it was in use; it was written again from "
+                                             "what is open",
+                                             what);
+                                 }},
       [this](const std::optional<std::string>& reason) {
         if (reason) {
           log_.error("inbox.trouble", {}, "{}; receiving pauses until it is over", *reason);
@@ -128,6 +135,12 @@ tl::expected<void, Runtime::Problem> Runtime::prepare() {
         if (!told_of_trouble_) return;  // start() tells them
         for (const auto& trigger : all_triggers()) trigger->inbox_trouble(reason);
       });
+  if (const std::uint64_t limit = writer_->limit(); limit < all_inbox.max_size) {
+    log_.warn("inbox.small_volume", {},
+              "max_size is {} bytes, and the volume of {} has room for {}: receiving pauses when "
+              "these are used up",
+              all_inbox.max_size, state_dir_.string(), limit);
+  }
   sessions_ = std::make_unique<InboxSessions>(*inbox_, log_);
   connections_ = std::make_unique<mqtt::ConnectionServices>(
       mqtt::ConnectionServices{.supervisor = supervisor_,

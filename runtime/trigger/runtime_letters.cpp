@@ -28,15 +28,14 @@ inbox::DeadLetterSelection selection_of(const DeadLetterFilter& filter) {
           .up_to = filter.up_to.value_or(INT64_MAX)};
 }
 
-DeadLetterView view_of(inbox::DeadLetter letter, std::size_t payload_bytes) {
+DeadLetterView view_of(inbox::DeadLetter letter) {
   DeadLetterView view;
   view.number = letter.number;
   view.message_id = std::move(letter.message_id);
   view.trigger = std::move(letter.trigger);
   view.topic = std::move(letter.topic);
-  view.payload_size = letter.payload.size();
+  view.payload_size = letter.payload_size;
   view.payload = std::move(letter.payload);
-  view.payload.resize(std::min(view.payload.size(), payload_bytes));
   view.qos = letter.qos;
   view.retained = letter.retained;
   view.reason = std::move(letter.reason);
@@ -61,7 +60,8 @@ Outcome<DeadLetterPage> Runtime::dead_letters(const DeadLetterFilter& filter,
                                               std::size_t payload_bytes) const {
   limit = std::clamp<std::size_t>(limit, 1, kMaxPage);
   const inbox::DeadLetterSelection selection = selection_of(filter);
-  auto letters = inbox_->dead_letters(selection, before.value_or(INT64_MAX), false, limit + 1);
+  auto letters =
+      inbox_->dead_letters(selection, before.value_or(INT64_MAX), false, limit + 1, payload_bytes);
   if (!letters) return tl::make_unexpected(failed(letters.error()));
   auto total = inbox_->count_dead_letters(selection);
   if (!total) return tl::make_unexpected(failed(total.error()));
@@ -72,7 +72,7 @@ Outcome<DeadLetterPage> Runtime::dead_letters(const DeadLetterFilter& filter,
     page.next = letters->back().number;
   }
   for (inbox::DeadLetter& letter : *letters) {
-    page.letters.push_back(view_of(std::move(letter), payload_bytes));
+    page.letters.push_back(view_of(std::move(letter)));
   }
   return page;
 }
@@ -81,13 +81,13 @@ Outcome<DeadLetterView> Runtime::dead_letter(std::int64_t number) const {
   auto letter = inbox_->dead_letter(number);
   if (!letter) return tl::make_unexpected(failed(letter.error()));
   if (!*letter) return tl::make_unexpected(no_letter(number));
-  return view_of(**std::move(letter), SIZE_MAX);
+  return view_of(**std::move(letter));
 }
 
 // Not on [control], which may be draining something for a while; but a trigger that is taken out
 // meanwhile is not lost: what is replayed is a row first.
 Outcome<> Runtime::replay_dead_letter(std::int64_t number, const By& by) {
-  auto letter = inbox_->dead_letter(number);
+  auto letter = inbox_->dead_letter(number, 0);
   if (!letter) return tl::make_unexpected(failed(letter.error()));
   if (!*letter) return tl::make_unexpected(no_letter(number));
   if (const std::string& trigger = (*letter)->trigger; config()->find_trigger(trigger) == nullptr) {
@@ -136,7 +136,7 @@ Outcome<DeadLettersDone> Runtime::for_each_letter(
     const std::function<Result<>(const inbox::DeadLetter&)>& may_go,
     const std::function<Outcome<>(std::int64_t)>& call) {
   inbox::DeadLetterSelection selection = selection_of(filter);
-  const auto newest = inbox_->dead_letters(selection, INT64_MAX, false, 1);
+  const auto newest = inbox_->dead_letters(selection, INT64_MAX, false, 1, 0);
   if (!newest) return tl::make_unexpected(failed(newest.error()));
   DeadLettersDone done;
   if (newest->empty()) return done;
@@ -145,7 +145,7 @@ Outcome<DeadLettersDone> Runtime::for_each_letter(
   if (!total) return tl::make_unexpected(failed(total.error()));
   std::int64_t beyond = 0;
   while (!stopping_) {
-    const auto letters = inbox_->dead_letters(selection, beyond, true, kAtOnce);
+    const auto letters = inbox_->dead_letters(selection, beyond, true, kAtOnce, 0);
     if (!letters) return tl::make_unexpected(failed(letters.error()));
     if (letters->empty()) break;
     for (const inbox::DeadLetter& letter : *letters) {
@@ -179,7 +179,7 @@ Outcome<> Runtime::edit_dead_letter(std::int64_t number, const std::optional<std
           {{.file = {}, .line = 0, .column = 0, .key = "topic", .message = good.error().message}}});
     }
   }
-  auto letter = inbox_->dead_letter(number);
+  auto letter = inbox_->dead_letter(number, payload ? 0 : SIZE_MAX);
   if (!letter) return tl::make_unexpected(failed(letter.error()));
   if (!*letter) return tl::make_unexpected(no_letter(number));
   const auto done = inbox_->edit_dead_letter(number, topic.value_or((*letter)->topic),
@@ -191,7 +191,7 @@ Outcome<> Runtime::edit_dead_letter(std::int64_t number, const std::optional<std
 }
 
 Outcome<> Runtime::drop_dead_letter(std::int64_t number, const By& by) {
-  auto letter = inbox_->dead_letter(number);
+  auto letter = inbox_->dead_letter(number, 0);
   if (!letter) return tl::make_unexpected(failed(letter.error()));
   if (!*letter) return tl::make_unexpected(no_letter(number));
   if (const auto done = inbox_->drop_dead_letter(number); !done) {

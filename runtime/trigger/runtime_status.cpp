@@ -432,7 +432,7 @@ InboxStatus Runtime::inbox_status() const {
     if (of.oldest && (!status.oldest || *of.oldest < *status.oldest)) status.oldest = of.oldest;
   }
   status.bytes = inbox.figures.bytes;
-  status.max_bytes = config()->inbox.max_size;
+  status.max_bytes = writer_->limit();
   {
     MutexLock lock(trouble_mutex_);
     status.trouble = inbox_trouble_.value_or("");

@@ -322,12 +322,8 @@ bool Trigger::retained_is_wanted(const mqtt::Message& message) {
 
 void Trigger::remember_retained(const Delivery& delivery) {
   if (!delivery.message.retained || config_.retained != config::Retained::once) return;
-  const auto kept = services_.inbox.set_handled_retained(config_.name, delivery.message.topic,
-                                                         sha256(delivery.message.payload));
-  if (!kept) {
-    log_.warn("inbox.error", fields(delivery), "{}; the retained message may be handled again",
-              kept.error().message);
-  }
+  services_.writer.note_retained(config_.name, delivery.message.topic,
+                                 sha256(delivery.message.payload));
 }
 
 // ---- From the service ----

@@ -1,31 +1,18 @@
 #include "soak/sandbox.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sched.h>
-#include <sys/mount.h>
 #include <unistd.h>
 
-#include <array>
-#include <cerrno>
 #include <stdexcept>
-#include <system_error>
 #include <utility>
 
-#include "base/file.hpp"
 #include "support/process.hpp"
+#include "support/small_disk.hpp"
 
 namespace triggerd::soak {
 namespace {
 
 constexpr const char* kNamespaces = "/run/netns";  // where ip(8) keeps them
-
-void mount_tmpfs(const std::filesystem::path& folder, const std::string& options) {
-  if (::mount("tmpfs", folder.c_str(), "tmpfs", 0, options.c_str()) != 0) {
-    throw std::system_error(errno, std::generic_category(),
-                            "cannot mount a tmpfs on " + folder.string());
-  }
-}
 
 bool succeeds(std::vector<std::string> command, std::string& output) {
   test::Process process(std::move(command));
@@ -44,11 +31,9 @@ void must_ip(std::vector<std::string> arguments) {
 }  // namespace
 
 void enter_private_mounts() {
-  if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr)) {
-    throw std::system_error(errno, std::generic_category(), "cannot have mounts of its own");
-  }
+  test::enter_private_mounts();
   std::filesystem::create_directories(kNamespaces);
-  mount_tmpfs(kNamespaces, "size=1m,mode=755");
+  test::mount_tmpfs(kNamespaces, "size=1m,mode=755");
 }
 
 // ---- CutNetwork ----
@@ -103,34 +88,6 @@ void CutNetwork::cut() {
 
 void CutNetwork::heal() {
   must_ip({"-n", name_, "link", "set", inside_, "up"});
-}
-
-// ---- SmallDisk ----
-
-SmallDisk::SmallDisk(std::filesystem::path folder, unsigned mebibytes)
-    : folder_(std::move(folder)) {
-  std::filesystem::create_directories(folder_);
-  mount_tmpfs(folder_, fmt::format("size={}m,mode=700", mebibytes));
-}
-
-SmallDisk::~SmallDisk() {
-  ::umount2(folder_.c_str(), MNT_DETACH);
-}
-
-void SmallDisk::fill() {
-  const UniqueFd file(::open(ballast().c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-  static const std::array<char, 65536> zeros{};
-  ssize_t written = file ? 1 : -1;
-  for (std::size_t size : {zeros.size(), std::size_t{4096}}) {
-    while (file && (written = ::write(file.get(), zeros.data(), size)) > 0) {
-    }
-  }
-  if (written < 0 && errno == ENOSPC) return;
-  throw std::system_error(errno, std::generic_category(), "cannot fill " + folder_.string());
-}
-
-void SmallDisk::free() {
-  std::filesystem::remove(ballast());
 }
 
 }  // namespace triggerd::soak

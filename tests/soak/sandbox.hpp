@@ -1,13 +1,17 @@
-// What the soak test breaks beside processes: a network that can be cut, and a small disk. Both
-// need root, and both are gone when their object goes. enter_private_mounts() sees to it that they
-// also are where the test is killed.
+// What the soak test breaks beside processes and the small disk: a network that can be cut. It
+// needs root, and is gone when its object goes. enter_private_mounts() sees to it that it also is
+// where the test is killed.
 #pragma once
 
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "support/small_disk.hpp"
+
 namespace triggerd::soak {
+
+using test::SmallDisk;
 
 // Gives this process mounts of its own, with an empty place for named network namespaces among
 // them: what is mounted from here on ends with the last process that sees it. Once, before there
@@ -41,24 +45,6 @@ class CutNetwork {
   const std::string outside_, inside_;  // of the link's ends
   std::string address_;
   bool slow_ = false;
-};
-
-// A tmpfs on an empty folder.
-class SmallDisk {
- public:
-  SmallDisk(std::filesystem::path folder, unsigned mebibytes);
-  ~SmallDisk();
-  SmallDisk(const SmallDisk&) = delete;
-  SmallDisk& operator=(const SmallDisk&) = delete;
-
-  // Takes all room that is left. Throws where it was not the lack of room that ended it.
-  void fill();
-  void free();
-
- private:
-  std::filesystem::path ballast() const { return folder_ / "ballast"; }
-
-  const std::filesystem::path folder_;
 };
 
 }  // namespace triggerd::soak

@@ -6,6 +6,7 @@
 
 #include <fstream>
 
+#include "inbox/writer.hpp"
 #include "support/temp_dir.hpp"
 
 namespace triggerd::inbox {
@@ -103,9 +104,12 @@ TEST_F(InboxTest, RemembersTheRetainedMessageThatWasHandled) {
   using Handled = std::vector<std::pair<std::string, std::string>>;
   auto inbox = open();
   EXPECT_TRUE(inbox->handled_retained("t").value().empty());
-  ASSERT_TRUE(inbox->set_handled_retained("t", "a", "d1"));
-  ASSERT_TRUE(inbox->set_handled_retained("t", "a", "d2"));
-  ASSERT_TRUE(inbox->set_handled_retained("t", "b", "d3"));
+  {
+    Writer writer(*inbox, {}, [](const auto&) {});
+    writer.note_retained("t", "a", "d1");
+    writer.note_retained("t", "a", "d2");
+    writer.note_retained("t", "b", "d3");
+  }
   EXPECT_EQ(open()->handled_retained("t").value(), (Handled{{"a", "d2"}, {"b", "d3"}}));
   EXPECT_TRUE(open()->handled_retained("u").value().empty());
 }

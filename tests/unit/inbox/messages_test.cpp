@@ -202,22 +202,26 @@ TEST(Migration, AFileOfVersion2KeepsItsMessages) {
   { ASSERT_TRUE(Inbox::open(file)); }
   sqlite3* raw = nullptr;
   ASSERT_EQ(sqlite3_open(file.c_str(), &raw), SQLITE_OK);
-  EXPECT_EQ(sqlite3_exec(raw,
-                         "ALTER TABLE message DROP COLUMN properties;"
-                         "ALTER TABLE message DROP COLUMN expires_ms;"
-                         "ALTER TABLE dead_letter DROP COLUMN properties;"
-                         "ALTER TABLE session DROP COLUMN alias;"
-                         "ALTER TABLE session DROP COLUMN server;"
-                         "INSERT INTO session (client_id) VALUES ('edge.alarms');"
-                         "PRAGMA user_version = 2;"
-                         "INSERT INTO message (trigger_name, message_id, topic, payload, qos,"
-                         " retained, packet_id, attempts, received_ms)"
-                         " VALUES ('alarms', 'a', 't', x'00ff', 1, 0, 7, 2, 1700000000000);"
-                         "INSERT INTO dead_letter (message_id, trigger_name, topic, payload, qos,"
-                         " retained, reason, attempts, received_ms, died_ms)"
-                         " VALUES ('b', 'alarms', 't', x'01', 1, 0, 'r', 2, 1, 2);",
-                         nullptr, nullptr, nullptr),
-            SQLITE_OK)
+  EXPECT_EQ(
+      sqlite3_exec(raw,
+                   "DROP INDEX dead_letter_listed; DROP INDEX dead_letter_by_trigger;"
+                   "DROP INDEX message_expiring;"
+                   "CREATE INDEX dead_letter_by_trigger ON dead_letter (trigger_name, number);"
+                   "ALTER TABLE message DROP COLUMN properties;"
+                   "ALTER TABLE message DROP COLUMN expires_ms;"
+                   "ALTER TABLE dead_letter DROP COLUMN properties;"
+                   "ALTER TABLE session DROP COLUMN alias;"
+                   "ALTER TABLE session DROP COLUMN server;"
+                   "INSERT INTO session (client_id) VALUES ('edge.alarms');"
+                   "PRAGMA user_version = 2;"
+                   "INSERT INTO message (trigger_name, message_id, topic, payload, qos,"
+                   " retained, packet_id, attempts, received_ms)"
+                   " VALUES ('alarms', 'a', 't', x'00ff', 1, 0, 7, 2, 1700000000000);"
+                   "INSERT INTO dead_letter (message_id, trigger_name, topic, payload, qos,"
+                   " retained, reason, attempts, received_ms, died_ms)"
+                   " VALUES ('b', 'alarms', 't', x'01', 1, 0, 'r', 2, 1, 2);",
+                   nullptr, nullptr, nullptr),
+      SQLITE_OK)
       << sqlite3_errmsg(raw);
   sqlite3_close(raw);
 

@@ -202,8 +202,10 @@ class Ordeal {
   Outcome run() {
     constexpr int kCutsPerDisk = 40;
     for (int cut = 0; cut < cuts_; ++cut) {
-      if (cut % kCutsPerDisk == 0 || damaged_) begin_disk();
-      vfs_->cut_power_after(1 + random_() % 250, random_());
+      const bool is_new = cut % kCutsPerDisk == 0 || damaged_;
+      if (is_new) begin_disk();
+      // On a new disk the file is made first, which is the only open that writes.
+      vfs_->cut_power_after(1 + random_() % (is_new ? 40 : 250), random_());
       while (vfs_->powered()) live();
       if (vfs_->loss().any()) ++outcome_.unsynced;
       vfs_->restore_power();

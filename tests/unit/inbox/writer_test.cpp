@@ -52,7 +52,7 @@ class FakeEntry : public Entry {
             .expires = expires};
   }
   std::optional<std::string> properties;  // set before it is accepted
-  std::optional<Wall> expires;
+  std::optional<Monotonic> expires;
 
   void written(std::optional<std::int64_t> row) override {
     number = row.value_or(0);
@@ -332,7 +332,7 @@ TEST_F(WriterTest, WritesWhatMqtt5HasOfAMessage) {
   const FakePtr plain = accept("id-1");
   const FakePtr rich = entry("id-2");
   rich->properties = std::string("\x26\0\1k\0\1v", 7);
-  rich->expires = Wall(Millis(1'700'000'060'123));
+  rich->expires = std::chrono::floor<Millis>(std::chrono::steady_clock::now()) + Millis(60'123);
   writer_->accept({rich});
   ASSERT_TRUE(flush());
   const auto all = messages();

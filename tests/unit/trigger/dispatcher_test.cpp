@@ -449,7 +449,7 @@ TEST_F(DispatcherTest, PropertiesReachTheServiceAsTheyCame) {
 TEST_F(DispatcherTest, WhatHasExpiredIsNotHandedOut) {
   const auto expiring = [this](const std::string& topic, Millis in) {
     mqtt::Message m = message(topic);
-    m.expires = clock_.wall() + in;
+    m.expires = clock_.now() + in;
     return test::delivery(std::move(m));
   };
   dispatcher().accept({expiring("a", Millis(100)), expiring("b", Millis(5'000)),
@@ -463,7 +463,7 @@ TEST_F(DispatcherTest, WhatHasExpiredIsNotHandedOut) {
 
 TEST_F(DispatcherTest, AMessageMayExpireWhileItWaitsForItsRetry) {
   mqtt::Message m = message("a");
-  m.expires = clock_.wall() + Millis(150);
+  m.expires = clock_.now() + Millis(150);
   dispatcher().accept({test::delivery(std::move(m))});
   answer(take(), TRIGGER_RETRY, 200);
   advance(Millis(200));
@@ -475,7 +475,7 @@ TEST_F(DispatcherTest, AMessageMayExpireWhileItWaitsForItsRetry) {
 TEST_F(DispatcherTest, WhatExpiresMakesRoom) {
   for (int i = 0; i < 4; ++i) {
     mqtt::Message m = message("a");
-    m.expires = clock_.wall() + Millis(1);
+    m.expires = clock_.now() + Millis(1);
     dispatcher().accept({test::delivery(std::move(m))});
   }
   EXPECT_TRUE(dispatcher().full());
@@ -483,6 +483,30 @@ TEST_F(DispatcherTest, WhatExpiresMakesRoom) {
   EXPECT_TRUE(nothing_to_take());
   EXPECT_FALSE(dispatcher().full());
   EXPECT_EQ(std::count(sink_.told.begin(), sink_.told.end(), "expired a"), 4);
+}
+
+// ---- The clock ----
+
+TEST_F(DispatcherTest, AClockThatIsSetLetsNothingExpire) {
+  mqtt::Message m = message("a");
+  m.expires = clock_.now() + Millis(1'000);
+  dispatcher().accept({test::delivery(std::move(m))});
+  clock_.set_wall(std::chrono::hours(24));
+  EXPECT_EQ(topic(take()), "a");
+}
+
+// They are written to the inbox in this order.
+TEST_F(DispatcherTest, LeftoversAreInTheOrderOfTheirArrivalWhateverTheClockSays) {
+  for (const char* name : {"a", "b", "c"}) {
+    mqtt::Message m = message(name);
+    m.received = clock_.wall();
+    dispatcher().accept({test::delivery(std::move(m))});
+    clock_.set_wall(-Millis(60'000));
+  }
+  const auto left = dispatcher().take_leftovers();
+  ASSERT_EQ(left.size(), 3U);
+  EXPECT_EQ(left[0]->message.topic, "a");
+  EXPECT_EQ(left[2]->message.topic, "c");
 }
 
 }  // namespace
