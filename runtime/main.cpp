@@ -51,10 +51,10 @@ int run(const std::string& file, config::Config config) {
   const auto log = make_log(config.log.level, config.log.format, config.runtime.name);
   const auto state = StateDir::open(config.runtime.state_dir);
   if (!state) {
-    if (state.error().failure == StateDir::Failure::locked) {
-      return report(Error{state.error().message});
+    if (state.error().failure == StateDir::Failure::unusable) {
+      return report({{config.runtime.state_dir_place, state.error().message}});
     }
-    return report({{config.runtime.state_dir_place, state.error().message}});
+    return report(Error{state.error().message});
   }
   // Both stay for as long as a plugin's thread may run.
   auto* const deaths = new trigger::Deaths(state->path() / "crashes", *log);

@@ -12,7 +12,11 @@ namespace triggerd {
 // DIR/lock), so it ends with the process, however that dies.
 class StateDir {
  public:
-  enum class Failure { unusable, locked };
+  enum class Failure {
+    unusable,  // it is the wrong folder
+    locked,
+    passing  // another try may find it well: its volume is full, say
+  };
   struct OpenError {
     Failure failure;
     std::string message;

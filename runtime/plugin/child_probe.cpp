@@ -15,6 +15,7 @@
 #include <string>
 
 #include "base/file.hpp"
+#include "base/passing.hpp"
 #include "base/text.hpp"
 
 namespace triggerd::plugin {
@@ -89,7 +90,7 @@ Result<pid_t> spawn(const std::filesystem::path& program, const std::filesystem:
   const int error = ::posix_spawn(&pid, name.c_str(), &actions, &attributes, arguments, environ);
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) return fail("cannot be probed: {}: {}", name, errno_text(error));
+  if (error != 0) return fail_with(error, "cannot be probed: {}", name);
   return pid;
 }
 
@@ -115,7 +116,7 @@ Result<> probe_in_child(const std::filesystem::path& program, const std::filesys
                         Millis timeout) {
   const Monotonic deadline = std::chrono::steady_clock::now() + timeout;
   int ends[2] = {-1, -1};
-  if (::pipe2(ends, O_CLOEXEC) != 0) return fail("cannot be probed: {}", errno_text(errno));
+  if (::pipe2(ends, O_CLOEXEC) != 0) return fail_with(errno, "cannot be probed");
   const UniqueFd ours(ends[0]);
   UniqueFd theirs(ends[1]);
   const auto pid = spawn(program, file, theirs.get());

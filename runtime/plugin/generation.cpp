@@ -62,7 +62,9 @@ Result<PluginTable> call_entry(const Library& library, const trigger_host* host)
 
 Result<std::shared_ptr<Generation>> Generation::load(const Source& source, Log& log) {
   const auto refuse = [&source](const Error& error) {
-    return fail("plugin \"{}\": {} {}", source.name, source.file.string(), error.message);
+    return tl::make_unexpected(
+        Error{fmt::format("plugin \"{}\": {} {}", source.name, source.file.string(), error.message),
+              error.code});
   };
   auto copy = source.is_private
                   ? StagedCopy::keep(source.file)

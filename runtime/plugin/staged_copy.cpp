@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "base/clock.hpp"
+#include "base/passing.hpp"
 
 namespace triggerd::plugin {
 namespace {
@@ -62,7 +63,7 @@ Result<> write_all(int fd, std::span<const char> bytes) {
   while (!bytes.empty()) {
     const ssize_t put = ::write(fd, bytes.data(), bytes.size());
     if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return fail("cannot be copied: {}", errno_text(errno));
+    if (put < 0) return fail_with(errno, "cannot be copied");
     bytes = bytes.subspan(static_cast<std::size_t>(put));
   }
   return {};
@@ -82,7 +83,7 @@ class PartialFile {
   int fd() const { return fd_.get(); }
   Result<> keep(const std::filesystem::path& as) {
     if (::fchmod(fd(), 0500) != 0 || ::rename(path_.c_str(), as.c_str()) != 0) {
-      return fail("cannot be copied to {}: {}", as.string(), errno_text(errno));
+      return fail_with(errno, "cannot be copied to {}", as.string());
     }
     kept_ = true;
     return {};
@@ -101,14 +102,14 @@ Result<std::optional<std::string>> copy_once(const std::filesystem::path& from, 
   const UniqueFd fd(::open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat before {};
   if (!fd || ::fstat(fd.get(), &before) != 0) {
-    return fail("cannot be opened: {}", errno_text(errno));
+    return fail_with(errno, "cannot be opened");
   }
   if (!S_ISREG(before.st_mode)) return fail("is not a regular file");
   if (before.st_size > kMaxFileBytes) {
     return fail("has {} bytes; a plugin may have {}", before.st_size, kMaxFileBytes);
   }
   if (::ftruncate(to, 0) != 0 || ::lseek(to, 0, SEEK_SET) != 0) {
-    return fail("cannot be copied: {}", errno_text(errno));
+    return fail_with(errno, "cannot be copied");
   }
   Sha256 hash;
   off_t copied = 0;
@@ -116,7 +117,7 @@ Result<std::optional<std::string>> copy_once(const std::filesystem::path& from, 
   while (copied <= before.st_size) {
     const ssize_t got = ::read(fd.get(), block.data(), block.size());
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail("cannot be read: {}", errno_text(errno));
+    if (got < 0) return fail_with(errno, "cannot be read");
     if (got == 0) break;
     const auto piece = std::span(block).first(static_cast<std::size_t>(got));
     hash.add(piece);
@@ -148,7 +149,7 @@ Result<StagedCopy> StagedCopy::make(const std::filesystem::path& file,
   if (error) return fail("cannot be copied to {}: {}", stage_dir.string(), error.message());
   PartialFile partial(folder, name);
   if (partial.fd() < 0) {
-    return fail("cannot be copied to {}: {}", folder.string(), errno_text(errno));
+    return fail_with(errno, "cannot be copied to {}", folder.string());
   }
   for (int attempt = 0; attempt < kReadAttempts; ++attempt) {
     if (attempt > 0) std::this_thread::sleep_for(kReadPause * attempt);

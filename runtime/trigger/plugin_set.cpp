@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/passing.hpp"
 #include "plugin/child_probe.hpp"
 #include "plugin/staged_copy.hpp"
 #include "plugin/work.hpp"
@@ -106,21 +107,62 @@ const config::Package* PluginSet::carrier_of(const std::filesystem::path& file) 
 Result<std::shared_ptr<plugin::Generation>> PluginSet::load_file(Loaded& loaded,
                                                                  const std::filesystem::path& file,
                                                                  Verify verify) {
+  ++loaded.last_number;
+  auto generation = load_by(loaded, file, loaded.stage_dir, verify);
+  if (generation || !may_pass(generation.error().code)) return generation;
+  // A full volume must not keep the runtime from starting: what fills it may be its own inbox.
+  const auto temporary = make_temporary();
+  if (!temporary) return generation;
+  auto elsewhere = load_by(loaded, file, *temporary / loaded.stage_dir.filename(), verify);
+  if (!elsewhere) return generation;
+  log_.warn("plugin.copied_elsewhere", {{"plugin", loaded.plugin}}, "{}; its copy is in {}",
+            generation.error().message, temporary->string());
+  return elsewhere;
+}
+
+Result<std::shared_ptr<plugin::Generation>> PluginSet::load_by(
+    const Loaded& loaded, const std::filesystem::path& file, const std::filesystem::path& stage_dir,
+    const Verify& verify) const {
   std::error_code error;
-  std::filesystem::create_directories(loaded.stage_dir, error);
+  std::filesystem::create_directories(stage_dir, error);
   if (!error) {
-    std::filesystem::permissions(loaded.stage_dir, std::filesystem::perms::owner_all, error);
+    std::filesystem::permissions(stage_dir, std::filesystem::perms::owner_all, error);
   }
-  if (error) return fail("cannot make {}: {}", loaded.stage_dir.string(), error.message());
+  if (error) return fail_with(error.value(), "cannot make {}", stage_dir.string());
   return plugin::Generation::load({.name = loaded.plugin,
                                    .file = file,
-                                   .stage_dir = loaded.stage_dir,
-                                   .number = ++loaded.last_number,
-                                   .verify = std::move(verify),
+                                   .stage_dir = stage_dir,
+                                   .number = loaded.last_number,
+                                   .verify = verify,
                                    .worker_program = program_,
                                    .in_process = in_process(loaded),
                                    .leaked = leaked_},
                                   log_);
+}
+
+Result<std::filesystem::path> PluginSet::make_temporary() {
+  if (!temporary_.empty()) return temporary_;
+  std::error_code error;
+  std::string name =
+      (std::filesystem::temp_directory_path(error) / "triggerd-plugins-XXXXXX").string();
+  if (error || ::mkdtemp(name.data()) == nullptr) return fail("cannot make a temporary folder");
+  return temporary_ = name;
+}
+
+PluginSet::~PluginSet() {
+  if (temporary_.empty()) return;
+  loaded_.clear();
+  std::error_code ignored;
+  std::filesystem::remove_all(temporary_, ignored);
+}
+
+bool PluginSet::may_load_later(const config::Trigger& trigger) {
+  const auto passes = [&](const std::string& plugin) {
+    if (plugin.empty()) return false;
+    const auto generation = load(plugin, trigger.package);
+    return !generation && may_pass(generation.error().code);
+  };
+  return passes(trigger.plugin) || passes(trigger.monitor_plugin);
 }
 
 // ---- What is loaded ----

@@ -18,12 +18,14 @@ namespace triggerd::trigger {
 
 class PluginSet {
  public:
-  // `stage_dir` receives the private copies; it is made where it is missing. `program` is this one,
+  // `stage_dir` receives the private copies; it is made where it is missing. A copy that finds no
+  // room there goes to a temporary folder (TMPDIR, /tmp). `program` is this one,
   // which runs itself: as `PROGRAM --probe FILE` before it loads a plugin for the first time, so
   // that what ends that process, or leaves its loader locked, is no loss; and as `PROGRAM --worker`
   // for triggers with isolation = "process". Empty: it does neither.
   PluginSet(std::shared_ptr<const config::Config> config, std::filesystem::path stage_dir, Log& log,
             std::filesystem::path program);
+  ~PluginSet();
 
   // `plugin` as a trigger of `package` means it (empty: of the configuration's own files), loaded
   // at the first call for it: two packages may each carry one of that name. The error is told once
@@ -51,6 +53,8 @@ class PluginSet {
   std::vector<std::string> names() const;
   // All of them, and where each is looked for.
   std::vector<plugin::Watcher::Plugin> watched() const;
+  // Whether the plugin, or the monitor, of `trigger` was not loaded for a reason that may pass.
+  bool may_load_later(const config::Trigger& trigger);
   // Generations that stay in memory for ever. [any]
   unsigned leaked() const { return *leaked_; }
 
@@ -66,11 +70,17 @@ class PluginSet {
   Result<std::shared_ptr<plugin::Generation>> load_file(Loaded& loaded,
                                                         const std::filesystem::path& file,
                                                         Verify verify);
+  Result<std::shared_ptr<plugin::Generation>> load_by(const Loaded& loaded,
+                                                      const std::filesystem::path& file,
+                                                      const std::filesystem::path& stage_dir,
+                                                      const Verify& verify) const;
+  Result<std::filesystem::path> make_temporary();
   bool in_process(const Loaded& loaded) const;
   const config::Package* carrier_of(const std::filesystem::path& file) const;
 
   std::shared_ptr<const config::Config> config_;
   const std::filesystem::path stage_dir_;
+  std::filesystem::path temporary_;  // for copies that have no room there; removed at the end
   Log& log_;
   const std::filesystem::path program_;
   std::map<std::string, Loaded> loaded_;

@@ -169,9 +169,7 @@ tl::expected<void, Runtime::Problem> Runtime::prepare() {
     if (!made) return tl::make_unexpected(made.error());
     take_in(*std::move(made));
   }
-  if (auto diagnostics = prepare_triggers(); !diagnostics.empty()) {
-    return tl::make_unexpected(std::move(diagnostics));
-  }
+  if (auto made = prepare_triggers(); !made) return made;
   leave_out_broken_packages();
   for (const TriggerPtr& trigger : triggers_) {
     if (auto made = trigger->make_connection(options_of(trigger->config())); !made) {
@@ -182,8 +180,10 @@ tl::expected<void, Runtime::Problem> Runtime::prepare() {
   return {};
 }
 
-std::vector<config::Diagnostic> Runtime::prepare_triggers() {
+// What a file says wrong stays wrong at the next start; what the machine lacks may be there then.
+tl::expected<void, Runtime::Problem> Runtime::prepare_triggers() {
   std::vector<config::Diagnostic> diagnostics;
+  std::vector<std::string> lacks;
   const ConfigPtr all = config();
   for (const config::Trigger& trigger : all->triggers) {
     if (!trigger.enabled) {
@@ -200,13 +200,17 @@ std::vector<config::Diagnostic> Runtime::prepare_triggers() {
     auto made = make_trigger(trigger);
     if (made) {
       take_in(*std::move(made));
-    } else if (trigger.package.empty()) {
-      diagnostics.push_back(std::move(made.error()));
-    } else {
+    } else if (!trigger.package.empty()) {
       package_failures_.add(trigger.package, std::move(made.error()));
+    } else if (plugins_.may_load_later(trigger)) {
+      lacks.push_back(std::move(made.error().message));
+    } else {
+      diagnostics.push_back(std::move(made.error()));
     }
   }
-  return diagnostics;
+  if (!diagnostics.empty()) return tl::make_unexpected(std::move(diagnostics));
+  if (!lacks.empty()) return tl::make_unexpected(Error{fmt::format("{}", fmt::join(lacks, "; "))});
+  return {};
 }
 
 void Runtime::leave_out_broken_packages() {

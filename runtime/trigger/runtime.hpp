@@ -232,7 +232,7 @@ class Runtime final : public Administration {
 
   // ---- runtime.cpp ----
 
-  std::vector<config::Diagnostic> prepare_triggers();
+  tl::expected<void, Problem> prepare_triggers();
   void leave_out_broken_packages();
   void report_readiness();
   Result<> watch_plugins();
