@@ -191,6 +191,7 @@ Json to_json(const trigger::TriggerStatus& trigger, Wall now, bool detail) {
   json["handled"] = {{"ok", trigger.counters.ok},
                      {"retry", trigger.counters.retried},
                      {"reject", trigger.counters.rejected},
+                     {"exhausted", trigger.counters.exhausted},
                      {"timeout", trigger.counters.timed_out},
                      {"invalid", trigger.counters.invalid_verdicts},
                      {"expired", trigger.counters.expired},

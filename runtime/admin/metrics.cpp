@@ -83,8 +83,9 @@ void add_triggers(std::vector<MetricFamily>& all,
                   const std::vector<trigger::TriggerStatus>& triggers, Wall now) {
   Family received = counter("triggerd_messages_received_total",
                             "Messages that were received, by the QoS they came with.");
-  Family handled = counter("triggerd_messages_handled_total",
-                           "Verdicts: of attempts for retry and timeout, else of messages.");
+  Family handled =
+      counter("triggerd_messages_handled_total",
+              "Verdicts: of attempts for retry, timeout and invalid, else of messages.");
   Family handle =
       histogram("triggerd_handle_seconds", "One call of the service, until its verdict.");
   Family delivery =
@@ -95,7 +96,7 @@ void add_triggers(std::vector<MetricFamily>& all,
   Family inbox = gauge("triggerd_inbox_messages", "Messages on the disk that are not finished.");
   Family oldest = gauge("triggerd_inbox_oldest_seconds",
                         "Age of the oldest message on the disk that is not finished; 0 for none.");
-  Family retries = counter("triggerd_retries_total", "Attempts that ended with retry.");
+  Family retries = counter("triggerd_retries_total", "Attempts that failed and were not the last.");
   Family dead = gauge("triggerd_dead_letters", "Dead letters that are kept.");
   Family paused = counter("triggerd_paused_seconds_total", "Time in which receiving paused.");
   Family state = gauge("triggerd_trigger_state", "1 for the state that the trigger is in.");
@@ -113,6 +114,7 @@ void add_triggers(std::vector<MetricFamily>& all,
     handled.add(with("verdict", "ok"), number(counts.ok));
     handled.add(with("verdict", "retry"), number(counts.retried));
     handled.add(with("verdict", "reject"), number(counts.rejected));
+    handled.add(with("verdict", "exhausted"), number(counts.exhausted));
     handled.add(with("verdict", "timeout"), number(counts.timed_out));
     handled.add(with("verdict", "invalid"), number(counts.invalid_verdicts));
     handled.add(with("verdict", "expired"), number(counts.expired));

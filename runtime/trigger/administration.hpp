@@ -140,8 +140,10 @@ struct TriggerCounters {
   std::uint64_t received_qos[3] = {0, 0, 0};
   std::uint64_t received = 0;
   std::uint64_t ok = 0;
-  std::uint64_t retried = 0;   // attempts with the verdict retry
-  std::uint64_t rejected = 0;  // messages with the verdict reject
+  // received = ok + rejected + exhausted + discarded + expired + those that are inside.
+  std::uint64_t retried = 0;    // attempts that failed and were not the last
+  std::uint64_t rejected = 0;   // messages with the verdict reject
+  std::uint64_t exhausted = 0;  // messages that became dead letters when they ran out of attempts
   std::uint64_t timed_out = 0;
   std::uint64_t invalid_verdicts = 0;
   std::uint64_t late_answers = 0;

@@ -65,6 +65,7 @@ struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
   bool runs_alone = false;
   std::uint64_t identity = 0;            // what it is known by to Deaths; 0: it is not
   std::optional<std::string> condemned;  // no service sees it: it has ended the runtime too often
+  bool exhausted = false;                // it dies for want of attempts
   std::optional<std::string>
       burial;  // a dead letter that could not be written yet, and why it died
 

@@ -391,7 +391,6 @@ void Dispatcher::settle(Attempt& attempt, plugin::Answer answer, Report& report)
       report.finished = std::move(delivery);
       return;
     case TRIGGER_REJECT:
-      ++counts_.rejected;
       ++burying_;
       if (delivery->last_reason.empty()) delivery->last_reason = "rejected without a reason";
       end_trial(true, report);  // it is this message that is refused
@@ -417,6 +416,7 @@ void Dispatcher::end_trial(bool handled, Report& report) {
 void Dispatcher::retry_or_exhaust(DeliveryPtr delivery, std::uint32_t retry_after_ms,
                                   Report& report) {
   if (trial_ == Trial::running && held_) {
+    ++counts_.retried;
     delivery->attempts = 0;  // the trigger's trouble, not this message's
     end_trial(false, report);
     lanes_.put_back(std::move(delivery));
@@ -440,6 +440,7 @@ void Dispatcher::retry_or_exhaust(DeliveryPtr delivery, std::uint32_t retry_afte
   switch (options_.on_exhausted) {
     case config::OnExhausted::dead_letter:
       ++burying_;
+      delivery->exhausted = true;
       report.burials.emplace_back(std::move(delivery), std::move(reason));
       break;
     case config::OnExhausted::discard:
@@ -449,6 +450,7 @@ void Dispatcher::retry_or_exhaust(DeliveryPtr delivery, std::uint32_t retry_afte
           [delivery, reason](DeliverySink& sink) { sink.discarded(*delivery, reason); });
       break;
     case config::OnExhausted::suspend:
+      ++counts_.retried;
       held_ = true;
       trial_ = Trial::none;
       delivery->attempts = 0;
@@ -573,6 +575,7 @@ void Dispatcher::tell(Report& report) {
     MutexLock lock(mutex_);
     --burying_;
     if (buried) {
+      ++(delivery->exhausted || delivery->condemned ? counts_.exhausted : counts_.rejected);
       lanes_.release(*delivery);
     } else {
       delivery->burial = std::move(reason);

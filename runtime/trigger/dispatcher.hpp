@@ -146,20 +146,22 @@ class Dispatcher final : public plugin::WorkSource {
   // How many more fit before full(). [any]
   std::size_t room() const;
 
+  // received = ok + rejected + exhausted + discarded + expired + queued + in_flight + delayed.
   struct Stats {
     std::uint64_t received = 0;
     std::array<std::uint64_t, 3> received_qos{};
     std::uint64_t ok = 0;
-    std::uint64_t retried = 0;
-    std::uint64_t rejected = 0;
-    std::uint64_t timed_out = 0;
-    std::uint64_t invalid_verdicts = 0;
+    std::uint64_t retried = 0;           // attempts that failed and were not the last
+    std::uint64_t rejected = 0;          // kept as dead letters, by the service's verdict
+    std::uint64_t exhausted = 0;         // kept as dead letters, out of attempts
+    std::uint64_t timed_out = 0;         // of all attempts that failed
+    std::uint64_t invalid_verdicts = 0;  //
     std::uint64_t late_answers = 0;
     std::uint64_t expired = 0;
-    std::uint64_t discarded = 0;
-    std::size_t queued = 0;  // waiting for a worker
+    std::uint64_t discarded = 0;  // out of attempts
+    std::size_t queued = 0;       // waiting for a worker
     std::size_t in_flight = 0;
-    std::size_t delayed = 0;  // waiting for their retry
+    std::size_t delayed = 0;  // waiting for their retry, or to be kept as dead letters
     std::size_t late = 0;
   };
   Stats stats() const;

@@ -104,7 +104,7 @@ Dispatcher::Stats Dispatcher::stats() const {
   Stats stats = counts_;
   stats.queued = lanes_.size();
   stats.in_flight = in_flight_;
-  stats.delayed = delayed_.size();
+  stats.delayed = delayed_.size() + burying_;
   stats.late = late_;
   return stats;
 }

@@ -32,7 +32,7 @@ struct Tally {
 
 Tally tally(const Dispatcher::Stats& stats) {
   return {.good = stats.ok,
-          .bad = stats.retried + stats.rejected + stats.timed_out + stats.invalid_verdicts};
+          .bad = stats.retried + stats.rejected + stats.exhausted + stats.discarded};
 }
 
 }  // namespace

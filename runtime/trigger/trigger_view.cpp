@@ -52,6 +52,7 @@ void Trigger::fill_in(TriggerStatus& status) const {
   counters.ok = stats.ok;
   counters.retried = stats.retried;
   counters.rejected = stats.rejected;
+  counters.exhausted = stats.exhausted;
   counters.timed_out = stats.timed_out;
   counters.invalid_verdicts = stats.invalid_verdicts;
   counters.late_answers = stats.late_answers;

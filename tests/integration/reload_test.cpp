@@ -136,6 +136,17 @@ TEST_F(ReloadTest, ABuildThatFailsIsSentBack) {
   EXPECT_EQ(plugin_.counted().back().revision, 1);
 }
 
+// With one attempt for each message, whose failure is its last.
+TEST_F(ReloadTest, ABuildThatFailsAllLastAttemptsIsSentBack) {
+  start("", "retry = { max_attempts = 1 }");
+  for (int i = 0; i < 3; ++i) publish("good");
+  ASSERT_TRUE(plugin_.wait_for(3));
+  plugin_.replace(kFailsAll);
+  ASSERT_TRUE(wait_for_event("plugin.reloaded"));
+  for (int i = 0; i < 12; ++i) publish("failed");
+  ASSERT_TRUE(wait_for_event("plugin.rolled_back", {"generation=2", "verdicts are no success"}));
+}
+
 TEST_F(ReloadTest, AMessageThatIsNeverCompletedKeepsTheGateFromClosing) {
   plugin_.replace(kCompletesNothing);
   start("drain_timeout = \"500ms\"");

@@ -76,6 +76,9 @@ std::int32_t handle(void* instance, const trigger_message* message, trigger_resu
   std::snprintf(result->reason, sizeof result->reason, "revision %d rejects all", REVISION);
   return TRIGGER_REJECT;
 #endif
+#ifdef FAILS_ALL
+  return TRIGGER_RETRY;
+#endif
   Revised& revised = self(instance);
   char line[256];
   const int length = std::snprintf(line, sizeof line, "%d %llu %.*s\n", REVISION,

@@ -23,7 +23,8 @@ enum Revision {
   kCompletesNothing,
   kDoesNotSave,
   kStaysLoaded,
-  kStaysLoadedToo
+  kStaysLoadedToo,
+  kFailsAll
 };
 
 inline std::filesystem::path built(Revision revision) {

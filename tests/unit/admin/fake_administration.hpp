@@ -149,6 +149,7 @@ class FakeAdministration final : public trigger::Administration {
     trigger.counters.invalid_verdicts = 8;
     trigger.counters.expired = 9;
     trigger.counters.discarded = 10;
+    trigger.counters.exhausted = 41;
     trigger.queued = 11;
     trigger.in_flight = 12;
     trigger.delayed = 13;
