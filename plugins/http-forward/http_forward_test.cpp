@@ -228,6 +228,20 @@ TEST(HttpForwardRequest, AttributesArePercentEncoded) {
   EXPECT_EQ(content.headers.back(), "ce-mqttretained: true");
 }
 
+// A header's value begins and ends with something else than a space: who reads it takes those off.
+TEST(HttpForwardRequest, SpacesAtTheEndsOfATopicStayInAHeader) {
+  auto settings = settings_of(Mode::plain);
+  settings.headers.push_back({"X-Topic", {"headers.X-Topic", "{topic}"}});
+  settings.headers.push_back({"X-Level", {"headers.X-Level", "at {topic:2} there"}});
+  Message spaced = reading("x");
+  spaced.topic = "  a b/ /c ";
+  const Fixed message(spaced);
+  const Content content = http_forward::make_content(settings, message.view());
+  EXPECT_EQ(content.headers,
+            (std::vector<std::string>{"Content-Type: application/json", "X-Topic: %20%20a b/ /c%20",
+                                      "X-Level: at %20 there"}));
+}
+
 TEST(HttpForwardRequest, PlainModeIsThePayload) {
   const Fixed message(reading(std::string("\0\xff", 2)));
   const Content content = http_forward::make_content(settings_of(Mode::plain), message.view());

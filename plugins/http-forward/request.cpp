@@ -33,10 +33,14 @@ void append_attribute(std::string& out, std::string_view value) {
 }
 
 // What a message puts into a header of the settings. A percent sign too, so that the application
-// can undo it.
+// can undo it; and spaces at either end, which are no part of a header's value.
 void append_header_value(std::string& out, std::string_view value) {
-  for (const char c : value) {
-    if (c >= 0x20 && c < 0x7F && c != '%') {
+  const std::size_t first = value.find_first_not_of(' ');
+  const std::size_t last = value.find_last_not_of(' ');
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    const char c = value[i];
+    const bool at_an_end = first == std::string_view::npos || i < first || i > last;
+    if (c >= 0x20 && c < 0x7F && c != '%' && !(c == ' ' && at_an_end)) {
       out += c;
     } else {
       append_percent(out, c);
