@@ -61,18 +61,18 @@ Rotation::Rotation(const config::Config& config, const Stores& stores, const Clo
 }
 
 void Rotation::tell_ages() {
-  told_ = clock_.wall();
-  for (const Remark& remark : stores_.remarks(told_)) {
+  told_ = clock_.now();
+  for (const Remark& remark : stores_.remarks(clock_.wall())) {
     log_.log(remark.level, "tls.certificate", {}, "{}", remark.text);
   }
 }
 
 void Rotation::look() {
   for (Watched& watched : watched_) look_at(watched);
-  const Wall now = clock_.wall();
+  const Monotonic now = clock_.now();
   if (now - told_ < kTellAgain) return;
   told_ = now;
-  for (const Remark& remark : stores_.remarks(now)) {
+  for (const Remark& remark : stores_.remarks(clock_.wall())) {
     if (remark.level == LogLevel::warn) log_.warn("tls.certificate", {}, "{}", remark.text);
   }
 }

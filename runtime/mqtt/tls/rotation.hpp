@@ -48,7 +48,7 @@ class Rotation {
   const Clock& clock_;
   Log& log_;
   std::vector<Watched> watched_;
-  Wall told_{};
+  Monotonic told_{};
 };
 
 }  // namespace triggerd::mqtt::tls

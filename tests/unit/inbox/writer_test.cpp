@@ -304,6 +304,18 @@ TEST_F(WriterTest, RemovalsComeByThemselves) {
   EXPECT_TRUE(test::eventually([&] { return messages().empty(); }));
 }
 
+// A transaction for each would take a sync for each.
+TEST_F(WriterTest, RetainedMessagesAreNotedTogether) {
+  constexpr std::size_t kMessages = 2'000;
+  const std::size_t operations = vfs_.operations();
+  for (std::size_t i = 0; i < kMessages; ++i) {
+    writer_->note_retained("alarms", "plant/" + std::to_string(i), "digest");
+  }
+  ASSERT_TRUE(flush());
+  EXPECT_LT(vfs_.operations() - operations, kMessages);
+  EXPECT_EQ(inbox_->handled_retained("alarms").value().size(), kMessages);
+}
+
 TEST_F(WriterTest, StagingReplacesTheSameKeyOnly) {
   stage("r-1", "old", "old packet");
   stage("r-2", "other", "other packet");
