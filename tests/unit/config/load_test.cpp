@@ -210,7 +210,7 @@ settings = { a = 1 }
 }
 
 TEST_F(LoadTest, ATriggersLogLevelIsItsOwnOrItsPlugins) {
-  write("triggers.toml", R"(
+  folder_.write("triggers.toml", R"(
 [log.plugins]
 meter = "debug"
 [aliases.a]
