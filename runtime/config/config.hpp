@@ -197,7 +197,9 @@ enum class Acknowledge { received, finished, durable };
 enum class OnExhausted { dead_letter, suspend, discard };
 
 struct Retry {
-  std::uint32_t max_attempts = 5;  // of all attempts, the first included
+  // Of all attempts, the first included. With the intervals below the last comes after a minute or
+  // two: whatever is called may be started again meanwhile.
+  std::uint32_t max_attempts = 8;
   Backoff backoff{Millis{1'000}, Millis{300'000}, 2.0};
 };
 

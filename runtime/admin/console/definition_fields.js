@@ -70,7 +70,7 @@ export const triggerGroups = [
     line('shared_group', 'Shared group', 'share the messages with other runtimes'),
   ]},
   {title: 'When it does not work', open: false, fields: [
-    integer('retry.max_attempts', 'Attempts', '5', 'the first included'),
+    integer('retry.max_attempts', 'Attempts', '8', 'the first included'),
     duration('retry.interval', 'Before the second', '1s'),
     integer('retry.backoff', 'Each interval longer by', '2.0', 'a factor'),
     duration('retry.max_interval', 'Longest interval', '5m'),

@@ -85,7 +85,7 @@ TEST_F(LoadTest, FillsInDefaults) {
   EXPECT_EQ(trigger.queue_capacity, 1000u);
   EXPECT_EQ(trigger.timeout, Millis(30'000));
   EXPECT_EQ(trigger.retained, Retained::process);
-  EXPECT_EQ(trigger.retry.max_attempts, 5u);
+  EXPECT_EQ(trigger.retry.max_attempts, 8u);
   EXPECT_EQ(trigger.retry.backoff.min, Millis(1'000));
   EXPECT_EQ(trigger.retry.backoff.max, Millis(300'000));
   EXPECT_EQ(trigger.retry.backoff.factor, 2.0);

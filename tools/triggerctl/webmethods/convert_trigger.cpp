@@ -146,7 +146,7 @@ void Conversion::write_retry(const Entry& entry, const ExportedTrigger& trigger)
   const bool as_theirs = trigger.retries.value == 0;
   if (as_theirs && !options_.exact) {
     differs(entry,
-            "a message was tried once; left out, it is tried 5 times here, 1 s after the "
+            "a message was tried once; left out, it is tried 8 times here, 1 s after the "
             "first and each time twice as long");
   } else {
     constexpr long long kForEver = -1;
