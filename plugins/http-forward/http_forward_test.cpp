@@ -353,9 +353,10 @@ std::int32_t code_of(int status) {
 
 TEST(HttpForwardOutcome, AStatusIsAVerdict) {
   for (const int status : {200, 201, 202, 204, 299}) EXPECT_EQ(code_of(status), TRIGGER_OK);
-  for (const int status : {408, 425, 429, 500, 501, 502, 503, 504, 599}) {
+  for (const int status : {408, 425, 500, 501, 502, 504, 599}) {
     EXPECT_EQ(code_of(status), TRIGGER_RETRY) << status;
   }
+  for (const int status : {429, 503}) EXPECT_EQ(code_of(status), TRIGGER_UNAVAILABLE) << status;
   for (const int status : {301, 302, 304, 307, 400, 401, 403, 404, 409, 410, 413, 422, 451}) {
     EXPECT_EQ(code_of(status), TRIGGER_REJECT) << status;
   }
@@ -363,7 +364,11 @@ TEST(HttpForwardOutcome, AStatusIsAVerdict) {
 
 TEST(HttpForwardOutcome, TheSettingsMaySayOtherwise) {
   http_forward::Settings settings = settings_of(Mode::plain);
-  settings.status = {{409, Meaning::ok}, {404, Meaning::retry}, {500, Meaning::reject}};
+  settings.status = {{409, Meaning::ok},
+                     {404, Meaning::retry},
+                     {500, Meaning::reject},
+                     {502, Meaning::unavailable},
+                     {503, Meaning::retry}};
   Outcome outcome;
   outcome.status = 409;
   EXPECT_EQ(verdict(outcome, settings).code(), TRIGGER_OK);
@@ -371,6 +376,20 @@ TEST(HttpForwardOutcome, TheSettingsMaySayOtherwise) {
   EXPECT_EQ(verdict(outcome, settings).code(), TRIGGER_RETRY);
   outcome.status = 500;
   EXPECT_EQ(verdict(outcome, settings).code(), TRIGGER_REJECT);
+  outcome.status = 502;
+  EXPECT_EQ(verdict(outcome, settings).code(), TRIGGER_UNAVAILABLE);
+  outcome.status = 503;
+  EXPECT_EQ(verdict(outcome, settings).code(), TRIGGER_RETRY);
+}
+
+// What the server never saw is nothing that the message could help; what it did not answer may be.
+TEST(HttpForwardOutcome, WhatWasNotSentIsNoAttempt) {
+  Outcome outcome;
+  outcome.problem = "Connection refused";
+  outcome.unsent = true;
+  EXPECT_EQ(verdict(outcome, settings_of(Mode::plain)).code(), TRIGGER_UNAVAILABLE);
+  outcome.unsent = false;
+  EXPECT_EQ(verdict(outcome, settings_of(Mode::plain)).code(), TRIGGER_RETRY);
 }
 
 TEST(HttpForwardOutcome, ReasonsShowTheAnswerAndNoSecret) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <ctime>
 #include <limits>
+#include <utility>
 
 namespace http_forward {
 namespace {
@@ -23,8 +24,11 @@ Meaning meaning_of(int status, const Settings& settings) {
   const auto said = settings.status.find(status);
   if (said != settings.status.end()) return said->second;
   if (status >= 200 && status < 300) return Meaning::ok;
-  // Request Timeout, Too Early, Too Many Requests: the same request may do later.
-  if (status == 408 || status == 425 || status == 429 || status >= 500) return Meaning::retry;
+  // Too Many Requests, Service Unavailable: no other request would do better now.
+  if (status == 429 || status == 503) return Meaning::unavailable;
+  // Request Timeout, Too Early: the same request may do later. 502 and 504 too: what is behind a
+  // gateway may be away, and may also fail over this very message.
+  if (status == 408 || status == 425 || status >= 500) return Meaning::retry;
   return Meaning::reject;
 }
 
@@ -65,21 +69,26 @@ std::optional<std::chrono::seconds> retry_after(std::string_view value,
 trigger::Verdict verdict_of(const Outcome& outcome, const Settings& settings,
                             std::chrono::system_clock::time_point now) {
   if (outcome.status == 0) {
-    return trigger::Verdict::retry("no answer from " + shown(settings.url) + ": " +
-                                   outcome.problem);
+    std::string reason = "no answer from " + shown(settings.url) + ": " + outcome.problem;
+    return outcome.unsent ? trigger::Verdict::unavailable(std::move(reason))
+                          : trigger::Verdict::retry(std::move(reason));
   }
-  switch (meaning_of(outcome.status, settings)) {
+  const Meaning meaning = meaning_of(outcome.status, settings);
+  switch (meaning) {
     case Meaning::ok:
       return trigger::Verdict::ok();
     case Meaning::reject:
       return trigger::Verdict::reject(reason_of(outcome, settings));
     case Meaning::retry:
+    case Meaning::unavailable:
       break;
   }
   const auto asked = outcome.retry_after ? retry_after(*outcome.retry_after, now) : std::nullopt;
-  if (!asked) return trigger::Verdict::retry(reason_of(outcome, settings));
-  return trigger::Verdict::retry(std::min(*asked, settings.max_retry_after),
-                                 reason_of(outcome, settings));
+  const std::chrono::milliseconds after =
+      asked ? std::min(*asked, settings.max_retry_after) : std::chrono::seconds(0);
+  return meaning == Meaning::retry
+             ? trigger::Verdict::retry(after, reason_of(outcome, settings))
+             : trigger::Verdict::unavailable(after, reason_of(outcome, settings));
 }
 
 }  // namespace http_forward

@@ -13,6 +13,7 @@ namespace http_forward {
 
 struct Outcome {
   int status = 0;       // 0: there is no complete answer
+  bool unsent = false;  // and the server has seen nothing of the request: there is no way to it
   std::string problem;  // why not, or what else is wrong with the answer
   std::string body;     // at most max_response_bytes
   bool body_is_cut = false;

@@ -142,8 +142,11 @@ std::vector<Header> read_headers(const trigger::Settings& settings, Mode mode) {
 
 std::map<int, Meaning> read_status(const trigger::Settings& settings) {
   constexpr std::string_view prefix = "status.";
-  constexpr std::array<std::pair<std::string_view, Meaning>, 3> meanings{
-      {{"ok", Meaning::ok}, {"retry", Meaning::retry}, {"reject", Meaning::reject}}};
+  constexpr std::array<std::pair<std::string_view, Meaning>, 4> meanings{
+      {{"ok", Meaning::ok},
+       {"retry", Meaning::retry},
+       {"unavailable", Meaning::unavailable},
+       {"reject", Meaning::reject}}};
   std::map<int, Meaning> status;
   for (const trigger::Setting& leaf : settings.leaves()) {
     const std::string_view key = leaf.key;
@@ -154,10 +157,12 @@ std::map<int, Meaning> read_status(const trigger::Settings& settings) {
     if (error != std::errc() || end != digits.data() + digits.size() || code < 200 || code > 599) {
       throw SettingError(key, "is no status: status.NNN is one of 200 to 599");
     }
-    status[code] = choice(settings, key, "", meanings, "must be \"ok\", \"retry\" or \"reject\"");
+    status[code] = choice(settings, key, "", meanings,
+                          "must be \"ok\", \"retry\", \"unavailable\" or \"reject\"");
   }
   if (status.empty() && settings.has("status")) {
-    throw SettingError("status", "must be a table: NNN = \"ok\", \"retry\" or \"reject\"");
+    throw SettingError("status",
+                       "must be a table: NNN = \"ok\", \"retry\", \"unavailable\" or \"reject\"");
   }
   return status;
 }

@@ -22,7 +22,7 @@ enum class Mode {
 };
 
 // What an answer means where its status alone does not say so.
-enum class Meaning { ok, retry, reject };
+enum class Meaning { ok, retry, unavailable, reject };
 
 struct Header {
   std::string name;

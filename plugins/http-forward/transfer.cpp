@@ -196,11 +196,20 @@ bool Transfer::follows(CURLcode code) {
   return true;
 }
 
+// Whether a connection was there for it to go out on, with all that goes before, such as TLS.
+bool Transfer::was_sent() const {
+  curl_off_t ready = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_PRETRANSFER_TIME_T, &ready);
+  return ready > 0;
+}
+
 void Transfer::end(CURLcode code) {
   const bool complete = code == CURLE_OK || (code == CURLE_WRITE_ERROR && outcome_.body_is_cut);
   if (!complete) {
     if (too_many_headers_) return fail("its headers are larger than 64 KiB");
-    return fail(error_[0] != '\0' ? error_.data() : curl_easy_strerror(code));
+    fail(error_[0] != '\0' ? error_.data() : curl_easy_strerror(code));
+    outcome_.unsent = !was_sent();
+    return;
   }
   // A connection that ends among the headers is an empty body to libcurl.
   if (!headers_ended_) return fail("the connection was closed in the headers of the answer");

@@ -63,6 +63,7 @@ class Transfer {
   void add_header(const char* line);
   void forget_answer();
   int status() const;
+  bool was_sent() const;
 
   struct FreeList {
     void operator()(curl_slist* list) const { curl_slist_free_all(list); }

@@ -60,17 +60,33 @@ TEST(Republish, IsOkOnlyOnceTheServerHasIt) {
 TEST(Republish, RetriesWhatMayGoBetterLater) {
   const Plugin plugin(PLUGIN_FILE);
   auto instance = plugin.run("republish", to_copy);
-  for (const std::int32_t code : {TRIGGER_E_FULL, TRIGGER_E_NOT_CONNECTED, TRIGGER_E_FAILED}) {
-    instance.refuse_publishes(code);
-    const auto attempt = instance.send({"a", "1"});
-    EXPECT_EQ(attempt.code(), TRIGGER_RETRY) << code;
-    EXPECT_EQ(attempt.reason().rfind("not published: ", 0), 0u) << attempt.reason();
-  }
+  instance.refuse_publishes(TRIGGER_E_FAILED);
+  const auto refused = instance.send({"a", "1"});
+  EXPECT_EQ(refused.code(), TRIGGER_RETRY);
+  EXPECT_EQ(refused.reason().rfind("not published: ", 0), 0u) << refused.reason();
   instance.refuse_publishes(TRIGGER_OK);
   const auto attempt = instance.send({"a", "1"});
   instance.finish_publish(0, TRIGGER_E_FAILED, "the connection was lost");
   EXPECT_EQ(attempt.code(), TRIGGER_RETRY);
   EXPECT_EQ(attempt.reason(), "not published: the connection was lost");
+}
+
+// Without a connection it is nothing that the message could help.
+TEST(Republish, IsUnavailableWhileThereIsNoConnection) {
+  const Plugin plugin(PLUGIN_FILE);
+  auto instance = plugin.run("republish", to_copy);
+  for (const std::int32_t code : {TRIGGER_E_FULL, TRIGGER_E_NOT_CONNECTED}) {
+    instance.refuse_publishes(code);
+    const auto attempt = instance.send({"a", "1"});
+    EXPECT_EQ(attempt.code(), TRIGGER_UNAVAILABLE) << code;
+    EXPECT_EQ(attempt.reason().rfind("not published: ", 0), 0u) << attempt.reason();
+  }
+  instance.refuse_publishes(TRIGGER_OK);
+  const auto attempt = instance.send({"a", "1"});
+  instance.finish_publish(0, TRIGGER_E_NOT_CONNECTED, "the connection was lost");
+  EXPECT_EQ(attempt.code(), TRIGGER_UNAVAILABLE);
+  EXPECT_EQ(attempt.reason(), "not published: the connection was lost");
+  EXPECT_TRUE(instance.violations().empty());
 }
 
 TEST(Republish, RejectsWhatCannot) {

@@ -58,7 +58,12 @@ Fate fate_of(std::string_view sqlstate) {
   };
   const bool row =
       std::find(of_the_row.begin(), of_the_row.end(), sqlstate.substr(0, 2)) != of_the_row.end();
-  return row ? Fate::rejected : Fate::again;
+  if (row) return Fate::rejected;
+  // The connection, resources, a server that shuts down or starts, one that became a standby.
+  const std::string_view group = sqlstate.substr(0, 2);
+  const bool away = group == "08" || group == "53" || sqlstate == "25006" ||
+                    (group == "57" && sqlstate != "57014");
+  return away ? Fate::away : Fate::again;
 }
 
 // Whether it says something of all rows of the transaction, and not of one.
@@ -125,11 +130,10 @@ class Postgresql : public Session {
     std::vector<Outcome> outcomes(rows.size());
     try {
       store(rows, outcomes, deadline);
+    } catch (const TooSlow& error) {
+      give_up(outcomes, Fate::again, error.what());
     } catch (const Unreachable& error) {
-      broken_ = true;
-      for (Outcome& outcome : outcomes) {
-        if (!is_settled(outcome)) outcome.reason = error.what();
-      }
+      give_up(outcomes, Fate::away, error.what());
     }
     return outcomes;
   }
@@ -146,6 +150,13 @@ class Postgresql : public Session {
   }
 
  private:
+  void give_up(std::vector<Outcome>& outcomes, Fate fate, const char* reason) {
+    broken_ = true;
+    for (Outcome& outcome : outcomes) {
+      if (!is_settled(outcome)) outcome = {fate, reason};
+    }
+  }
+
   // SQL, or the prepared statement with a row.
   struct Command {
     const char* sql;
@@ -249,7 +260,7 @@ class Postgresql : public Session {
     }
     for (Outcome& outcome : outcomes) {
       if (is_settled(outcome)) continue;
-      outcome = problem ? Outcome{Fate::again, problem->text} : Outcome{Fate::stored, {}};
+      outcome = problem ? Outcome{problem->fate, problem->text} : Outcome{Fate::stored, {}};
     }
   }
 
@@ -346,7 +357,7 @@ class Postgresql : public Session {
       if (PQisBusy(connection_.get()) == 0) return Result(PQgetResult(connection_.get()));
       const short events = unsent > 0 ? POLLIN | POLLOUT : POLLIN;
       if (!wait_for(connection_.get(), events, deadline)) {
-        throw Unreachable("PostgreSQL did not answer in time");
+        throw TooSlow("PostgreSQL did not answer in time");
       }
       if (PQconsumeInput(connection_.get()) != 1) {
         throw Unreachable("the connection to PostgreSQL is lost: " + said());

@@ -18,7 +18,8 @@ using TimePoint = std::chrono::steady_clock::time_point;
 enum class Fate {
   stored,    // and committed
   rejected,  // the row is at fault: it would be refused every time
-  again      // something else is; whether it was committed may be unknown
+  again,     // something else is; whether it was committed may be unknown
+  away       // the database cannot be used now, by no row; the same may be unknown
 };
 
 struct Outcome {
@@ -29,6 +30,11 @@ struct Outcome {
 // The database cannot be used now.
 class Unreachable : public std::runtime_error {
   using std::runtime_error::runtime_error;
+};
+
+// No answer came in time, which a row may have caused.
+class TooSlow : public Unreachable {
+  using Unreachable::Unreachable;
 };
 
 // The database does not understand the statement.

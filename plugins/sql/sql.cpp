@@ -96,6 +96,8 @@ class Sql {
         return Verdict::ok();
       case Fate::rejected:
         return Verdict::reject(outcome.reason);
+      case Fate::away:
+        return Verdict::unavailable(outcome.reason);
       case Fate::again:
         break;
     }
@@ -121,9 +123,9 @@ class Sql {
     } catch (const StatementRefused& error) {
       return std::vector<Outcome>(
           rows.size(),
-          {Fate::again, std::string("the statement cannot be prepared: ") + error.what()});
+          {Fate::away, std::string("the statement cannot be prepared: ") + error.what()});
     } catch (const Unreachable& error) {
-      return std::vector<Outcome>(rows.size(), {Fate::again, error.what()});
+      return std::vector<Outcome>(rows.size(), {Fate::away, error.what()});
     }
     batches_.add();
     std::vector<Outcome> outcomes = session->store(rows, deadline);

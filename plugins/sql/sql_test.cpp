@@ -363,7 +363,7 @@ TEST_F(Sqlite, AStatementThatCannotBePreparedStopsTheStart) {
 TEST_F(Sqlite, ATableThatIsGoneIsNoFaultOfTheRow) {
   auto instance = run();
   database_.run("DROP TABLE t");
-  EXPECT_EQ(instance.send(message("a", "1")).code(), TRIGGER_RETRY);
+  EXPECT_EQ(instance.send(message("a", "1")).code(), TRIGGER_UNAVAILABLE);
   database_.run("CREATE TABLE t (id, n)");
   EXPECT_EQ(instance.send(message("a", "1")).code(), TRIGGER_OK);
 }

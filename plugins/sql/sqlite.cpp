@@ -75,7 +75,14 @@ class Sqlite : public Session {
       case SQLITE_TOOBIG:
         return Fate::rejected;
       case SQLITE_ERROR:
-        return can_be_prepared() ? Fate::rejected : Fate::again;
+        return can_be_prepared() ? Fate::rejected : Fate::away;
+      case SQLITE_FULL:
+      case SQLITE_IOERR:
+      case SQLITE_CANTOPEN:
+      case SQLITE_READONLY:
+      case SQLITE_NOTADB:
+      case SQLITE_CORRUPT:
+        return Fate::away;
       default:
         return Fate::again;
     }
@@ -114,7 +121,9 @@ class Sqlite : public Session {
   // `row_is_at_fault`: because of one of them, and it is not known which.
   bool store_together(const std::vector<const Row*>& rows, std::vector<Outcome>& outcomes,
                       bool& row_is_at_fault) {
-    if (run("BEGIN IMMEDIATE") != SQLITE_OK) return give_up(outcomes, said());
+    if (const int code = run("BEGIN IMMEDIATE"); code != SQLITE_OK) {
+      return give_up(outcomes, code, said());
+    }
     for (std::size_t i = 0; i < rows.size(); ++i) {
       const int code = step(*rows[i]);
       if (code == SQLITE_DONE) continue;
@@ -125,12 +134,12 @@ class Sqlite : public Session {
       if (rejected) outcomes[i] = {Fate::rejected, text};
       if (rejected && !gone) continue;
       row_is_at_fault = rejected;
-      return give_up(outcomes, text);
+      return give_up(outcomes, code, text);
     }
     const int code = run("COMMIT");
     if (code != SQLITE_OK) {
       row_is_at_fault = fate_of(code) == Fate::rejected;  // a deferred foreign key
-      return give_up(outcomes, said());
+      return give_up(outcomes, code, said());
     }
     for (Outcome& outcome : outcomes) {
       if (outcome.fate != Fate::rejected) outcome = {Fate::stored, {}};
@@ -138,11 +147,12 @@ class Sqlite : public Session {
     return true;
   }
 
-  bool give_up(std::vector<Outcome>& outcomes, const std::string& text) {
+  bool give_up(std::vector<Outcome>& outcomes, int code, const std::string& text) {
+    const Fate fate = fate_of(code) == Fate::away ? Fate::away : Fate::again;
     if (sqlite3_get_autocommit(database_.get()) == 0 && run("ROLLBACK") != SQLITE_OK)
       broken_ = true;
     for (Outcome& outcome : outcomes) {
-      if (outcome.fate != Fate::rejected) outcome = {Fate::again, text};
+      if (outcome.fate != Fate::rejected) outcome = {fate, text};
     }
     return false;
   }

@@ -116,7 +116,7 @@ TEST_F(Thermostat, ShowsWhatItRejects) {
 TEST_F(Thermostat, PublishesAgainWhenThePublishFailed) {
   Instance instance = run();
   instance.refuse_publishes(TRIGGER_E_NOT_CONNECTED);
-  EXPECT_EQ(instance.send({sensor, "90"}).code(), TRIGGER_RETRY);
+  EXPECT_EQ(instance.send({sensor, "90"}).code(), TRIGGER_UNAVAILABLE);
   instance.refuse_publishes(TRIGGER_OK);
 
   const Attempt second = instance.send({sensor, "90"});

@@ -151,6 +151,7 @@ Json to_json(const trigger::AliasStatus& alias, bool detail) {
 std::string_view state_of(const trigger::TriggerStatus& trigger) {
   if (trigger.state != trigger::TriggerStatus::State::enabled) return to_string(trigger.state);
   if (!trigger.running) return "waiting";
+  if (trigger.unavailable_since) return "unavailable";
   return trigger.paused ? "paused" : "running";
 }
 
@@ -166,6 +167,9 @@ Json to_json(const trigger::TriggerStatus& trigger, Wall now, bool detail) {
     put_text(json, "changed_by", trigger.state_by);
   } else if (!trigger.running) {
     put_text(json, "reason", trigger.not_running_reason);
+  } else if (trigger.unavailable_since) {
+    put_text(json, "reason", trigger.unavailable_reason);
+    put_time(json, "since", trigger.unavailable_since);
   } else if (trigger.paused) {
     put_text(json, "reason", trigger.pause_reason);
   }
@@ -194,6 +198,7 @@ Json to_json(const trigger::TriggerStatus& trigger, Wall now, bool detail) {
                      {"exhausted", trigger.counters.exhausted},
                      {"timeout", trigger.counters.timed_out},
                      {"invalid", trigger.counters.invalid_verdicts},
+                     {"unavailable", trigger.counters.unavailable},
                      {"expired", trigger.counters.expired},
                      {"discarded", trigger.counters.discarded}};
   json["paused_seconds"] = trigger.paused_seconds;

@@ -85,7 +85,7 @@ void add_triggers(std::vector<MetricFamily>& all,
                             "Messages that were received, by the QoS they came with.");
   Family handled =
       counter("triggerd_messages_handled_total",
-              "Verdicts: of attempts for retry, timeout and invalid, else of messages.");
+              "Verdicts: of calls for retry, timeout, invalid and unavailable, else of messages.");
   Family handle =
       histogram("triggerd_handle_seconds", "One call of the service, until its verdict.");
   Family delivery =
@@ -98,6 +98,8 @@ void add_triggers(std::vector<MetricFamily>& all,
                         "Age of the oldest message on the disk that is not finished; 0 for none.");
   Family retries = counter("triggerd_retries_total", "Attempts that failed and were not the last.");
   Family dead = gauge("triggerd_dead_letters", "Dead letters that are kept.");
+  Family unavailable = gauge("triggerd_service_unavailable",
+                             "1 while what the service needs is away, and its messages wait.");
   Family paused = counter("triggerd_paused_seconds_total", "Time in which receiving paused.");
   Family state = gauge("triggerd_trigger_state", "1 for the state that the trigger is in.");
   for (const trigger::TriggerStatus& trigger : triggers) {
@@ -117,6 +119,7 @@ void add_triggers(std::vector<MetricFamily>& all,
     handled.add(with("verdict", "exhausted"), number(counts.exhausted));
     handled.add(with("verdict", "timeout"), number(counts.timed_out));
     handled.add(with("verdict", "invalid"), number(counts.invalid_verdicts));
+    handled.add(with("verdict", "unavailable"), number(counts.unavailable));
     handled.add(with("verdict", "expired"), number(counts.expired));
     handled.add(with("verdict", "discarded"), number(counts.discarded));
     handle.add(labels, trigger.handle, kSecondBounds);
@@ -127,6 +130,7 @@ void add_triggers(std::vector<MetricFamily>& all,
     oldest.add(labels, age(trigger.inbox_oldest, now));
     retries.add(labels, number(counts.retried));
     dead.add(labels, number(trigger.dead_letters));
+    unavailable.add(labels, trigger.unavailable_since ? 1 : 0);
     paused.add(labels, trigger.paused_seconds);
     using State = trigger::TriggerStatus::State;
     for (const State each : {State::enabled, State::disabled, State::suspended}) {
@@ -135,7 +139,7 @@ void add_triggers(std::vector<MetricFamily>& all,
     }
   }
   for (Family* family : {&received, &handled, &handle, &delivery, &in_flight, &queued, &inbox,
-                         &oldest, &retries, &dead, &paused, &state}) {
+                         &oldest, &retries, &dead, &unavailable, &paused, &state}) {
     all.push_back(family->take());
   }
 }

@@ -63,7 +63,8 @@ bool valid_publish(const trigger_publish* request) {
 }
 
 bool is_verdict(std::int32_t code) {
-  return code == TRIGGER_OK || code == TRIGGER_RETRY || code == TRIGGER_REJECT;
+  return code == TRIGGER_OK || code == TRIGGER_RETRY || code == TRIGGER_REJECT ||
+         code == TRIGGER_UNAVAILABLE;
 }
 
 // A call's stay behind the table. Empty where the state does not allow it.

@@ -147,6 +147,7 @@ struct TriggerCounters {
   std::uint64_t timed_out = 0;
   std::uint64_t invalid_verdicts = 0;
   std::uint64_t late_answers = 0;
+  std::uint64_t unavailable = 0;  // verdicts that are no attempt: what the service needs is away
   std::uint64_t expired = 0;
   std::uint64_t discarded = 0;
   std::uint64_t dead_letters_made = 0;  // since the start
@@ -175,6 +176,9 @@ struct TriggerStatus {
   std::uint64_t inbox_messages = 0;
   std::optional<Wall> inbox_oldest;
   std::uint64_t dead_letters = 0;
+
+  std::optional<Wall> unavailable_since;  // what its service needs is away: its messages wait
+  std::string unavailable_reason;
 
   bool paused = false;  // receiving pauses
   std::string pause_reason;
@@ -315,7 +319,7 @@ struct TriggerTestMessage {
 };
 
 struct TriggerTest {
-  std::string verdict;  // "ok", "retry", "reject", "timeout", "invalid"
+  std::string verdict;  // "ok", "retry", "unavailable", "reject", "timeout", "invalid"
   std::string reason;
   std::uint64_t retry_after_ms = 0;
   double seconds = 0;  // in the service

@@ -136,7 +136,7 @@ inbox::MessageView Delivery::view() const {
       .qos = message.qos,
       .retained = message.retained,
       .packet_id = message.packet_id,
-      .attempts = attempts,
+      .attempts = failed,
       .received = message.received,
       .properties =
           message.mqtt5 ? std::optional<std::string_view>(message.properties) : std::nullopt,

@@ -57,9 +57,12 @@ struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
   std::uint64_t place = 0;
 
   // Under the dispatcher's lock, until the message is finished, buried or discarded.
-  std::atomic<std::uint32_t> attempts = 0;  // begun so far; the writer reads it
-  std::string last_reason;                  // of the attempt that failed last
-  Monotonic::duration took{};               // of the last attempt, in the service
+  std::atomic<std::uint32_t> attempts = 0;  // begun so far
+  // Of these, what the inbox is to count: one under way is counted once it has failed, since a
+  // process that is killed says nothing of the message.
+  std::atomic<std::uint32_t> failed = 0;
+  std::string last_reason;     // of the attempt that failed last
+  Monotonic::duration took{};  // of the last attempt, in the service
   Lane* lane = nullptr;
   // It may have ended the worker process, or the runtime: nothing is handled beside it.
   bool runs_alone = false;

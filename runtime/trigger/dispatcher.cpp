@@ -186,6 +186,11 @@ const trigger_message* Dispatcher::begin_attempt(DeliveryPtr delivery) {
   Attempt& attempt = new_attempt(std::move(delivery));
   begin(attempt);
   if (held_ && trial_ == Trial::wanted) trial_ = Trial::running;
+  if (way_.state == Way::State::due) {
+    attempt.tries = true;
+    way_.state = Way::State::tried;
+    way_.may_be_open = false;
+  }
   return &attempt.message;
 }
 
@@ -212,6 +217,7 @@ Dispatcher::Attempt& Dispatcher::new_attempt(DeliveryPtr delivery) {
   Attempt& attempt = *attempts_[slot];
   attempt.in_use = true;
   attempt.state = Attempt::State::ahead;
+  attempt.tries = false;
   attempt.let_go = false;
   attempt.delivery = std::move(delivery);
   const Delivery& d = *attempt.delivery;
@@ -375,15 +381,18 @@ void Dispatcher::settle(Attempt& attempt, plugin::Answer answer, Report& report)
   if (answer.code == TRIGGER_OK || answer.code == TRIGGER_REJECT) {
     delivery_times_.add(nanoseconds_of(now - delivery->arrived));
   }
+  const bool tries = attempt.tries;
+  if (answer.code == TRIGGER_REJECT) try_again(attempt);  // it may not have gone that far
   end_attempt(attempt);
   --in_flight_;
   delivery->last_reason = std::move(answer.reason);
-  delivery->runs_alone = false;
+  const bool ran_alone = std::exchange(delivery->runs_alone, false);
   switch (answer.code) {
     case TRIGGER_OK:
       ++counts_.ok;
       lanes_.release(*delivery);
       end_trial(true, report);
+      if (tries) open_way(report);
       if (const std::uint64_t identity = delivery->identity; identity != 0) {
         report.others.emplace_back(
             [deaths = options_.deaths, identity](DeliverySink&) { deaths->forget(identity); });
@@ -395,6 +404,11 @@ void Dispatcher::settle(Attempt& attempt, plugin::Answer answer, Report& report)
       if (delivery->last_reason.empty()) delivery->last_reason = "rejected without a reason";
       end_trial(true, report);  // it is this message that is refused
       report.burials.emplace_back(delivery, delivery->last_reason);
+      if (tries && may_take()) wake_workers();
+      return;
+    case TRIGGER_UNAVAILABLE:
+      delivery->runs_alone = ran_alone;  // nothing is known of it that was not
+      put_off(std::move(delivery), tries, answer.retry_after_ms, report);
       return;
     case TRIGGER_RETRY:
       break;
@@ -404,6 +418,7 @@ void Dispatcher::settle(Attempt& attempt, plugin::Answer answer, Report& report)
           fmt::format("the service returned {}, which is no verdict", answer.code);
       answer.retry_after_ms = 0;
   }
+  if (tries) open_way(report);  // it got through, and failed over this message
   retry_or_exhaust(std::move(delivery), answer.retry_after_ms, report);
 }
 
@@ -424,6 +439,7 @@ void Dispatcher::retry_or_exhaust(DeliveryPtr delivery, std::uint32_t retry_afte
   }
   if (delivery->attempts < options_.retry.max_attempts) {
     ++counts_.retried;
+    delivery->failed = delivery->attempts.load();
     const Millis wait = retry_after_ms > 0
                             ? Millis(retry_after_ms)
                             : options_.retry.backoff.delay(delivery->attempts, random_());
@@ -453,6 +469,7 @@ void Dispatcher::retry_or_exhaust(DeliveryPtr delivery, std::uint32_t retry_afte
       ++counts_.retried;
       held_ = true;
       trial_ = Trial::none;
+      way_ = {};
       delivery->attempts = 0;
       report.others.emplace_back(
           [delivery, reason](DeliverySink& sink) { sink.suspended(*delivery, reason); });
@@ -464,11 +481,13 @@ void Dispatcher::retry_or_exhaust(DeliveryPtr delivery, std::uint32_t retry_afte
 // The attempt's deadline has passed, and nobody uses its memory any more.
 void Dispatcher::time_out(Attempt& attempt, Report& report) {
   DeliveryPtr delivery = std::move(attempt.delivery);
+  const bool tries = attempt.tries;
   end_attempt(attempt);
   --in_flight_;
   --overdue_;
   ++counts_.timed_out;
   delivery->last_reason = fmt::format("no verdict within {}", format_duration(options_.timeout));
+  if (tries) close_way(tries, delivery->last_reason, 0, report);
   retry_or_exhaust(std::move(delivery), 0, report);
 }
 
@@ -481,6 +500,7 @@ void Dispatcher::make_late(Attempt& attempt, Report& report) {
   ++counts_.timed_out;
   const DeliveryPtr delivery = attempt.delivery;
   delivery->last_reason = fmt::format("no verdict within {}", format_duration(options_.timeout));
+  if (std::exchange(attempt.tries, false)) close_way(true, delivery->last_reason, 0, report);
   retry_or_exhaust(delivery, 0, report);
   note_stall(report);
 }
@@ -518,6 +538,7 @@ void Dispatcher::on_timer() {
       } else {
         attempt->state = Attempt::State::overdue;
         ++overdue_;
+        attempt->delivery->failed = attempt->delivery->attempts.load();
         listening_ = true;  // whether or not it had nothing: it is to look at overdue()
         wake_link();
         report.others.emplace_back(
@@ -532,6 +553,8 @@ void Dispatcher::on_timer() {
       go_again(std::move(delivery), report);
     }
     if (!delayed_.empty()) next = std::min(next, delayed_.begin()->first);
+    if (way_.state == Way::State::closed && way_.next <= now) try_way();
+    if (way_.state == Way::State::closed) next = std::min(next, way_.next);
     if (next != Monotonic::max()) arm(next);
     note_room(report);
     quiet_.notify_all();

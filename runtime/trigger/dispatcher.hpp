@@ -48,6 +48,14 @@ class DeliverySink {
   virtual void finished(Delivery& delivery) = 0;
   virtual void will_retry(const Delivery& delivery, std::uint32_t attempts, Millis delay,
                           const std::string& reason) = 0;
+  // TRIGGER_UNAVAILABLE: nothing is wrong with it, and it goes on before all others of its lane.
+  virtual void put_off(const Delivery& delivery, std::uint32_t attempt,
+                       const std::string& reason) = 0;
+  // What the service needs is away: nothing is handed out until one message has been tried, after
+  // `next`. `failures`: how often it was not there by now, in a row. One call at a time.
+  virtual void unavailable(const std::string& reason, std::uint32_t failures, Millis next) = 0;
+  // It is there again, after so many failures: everything goes on.
+  virtual void available(std::uint32_t failures, Monotonic::duration lasted) = 0;
   // Keeps it as a dead letter. False: not possible now; it is asked again later.
   virtual bool bury(Delivery& delivery, const std::string& reason) = 0;
   virtual void discarded(Delivery& delivery, const std::string& reason) = 0;
@@ -127,13 +135,23 @@ class Dispatcher final : public plugin::WorkSource {
   // While held: hands out one message, and tells trial_ended(). Where there is none, the next one.
   // [any]
   void begin_trial();
+  // What the service needs may be there again: a message is tried at once. [any]
+  void try_now();
+  // Since when what the service needs is away, and why. [any]
+  struct Outage {
+    Wall since{};
+    std::string reason;
+  };
+  std::optional<Outage> outage() const;
 
   // Whether there are queue_capacity messages inside; until half of them are gone. [any]
   bool full() const;
 
   // Waits until everything accepted is finished, or nothing more can be by `deadline`; at most
   // until `pause`, and tells whether there is nothing more to wait for. Messages that wait for a
-  // retry get it at once, so that a long backoff does not cost them their chance. [control, main]
+  // retry when it begins get it at once, so that a long backoff does not cost them their chance; so
+  // does one where what the service needs is away, and while it is nothing is waited for. Until
+  // resume(). [control, main]
   bool drain(Monotonic deadline, Monotonic pause = Monotonic::max());
   // Ends every attempt that waits for complete(): its token is stale from now on. Workers are gone.
   void revoke_pending();
@@ -157,6 +175,7 @@ class Dispatcher final : public plugin::WorkSource {
     std::uint64_t timed_out = 0;         // of all attempts that failed
     std::uint64_t invalid_verdicts = 0;  //
     std::uint64_t late_answers = 0;
+    std::uint64_t unavailable = 0;
     std::uint64_t expired = 0;
     std::uint64_t discarded = 0;  // out of attempts
     std::size_t queued = 0;       // waiting for a worker
@@ -204,6 +223,13 @@ class Dispatcher final : public plugin::WorkSource {
       TRIGGERD_REQUIRES(mutex_);
   void time_out(Attempt& attempt, Report& report) TRIGGERD_REQUIRES(mutex_);
   void make_late(Attempt& attempt, Report& report) TRIGGERD_REQUIRES(mutex_);
+  void put_off(DeliveryPtr delivery, bool tries, std::uint32_t retry_after_ms, Report& report)
+      TRIGGERD_REQUIRES(mutex_);
+  void close_way(bool tries, const std::string& reason, std::uint32_t retry_after_ms,
+                 Report& report) TRIGGERD_REQUIRES(mutex_);
+  void open_way(Report& report) TRIGGERD_REQUIRES(mutex_);
+  void try_again(Attempt& attempt) TRIGGERD_REQUIRES(mutex_);
+  void try_way() TRIGGERD_REQUIRES(mutex_);
   void delay(DeliveryPtr delivery, Millis delay) TRIGGERD_REQUIRES(mutex_);
   void go_again(DeliveryPtr delivery, Report& report) TRIGGERD_REQUIRES(mutex_);
   void arm(Monotonic when) TRIGGERD_REQUIRES(mutex_);
@@ -248,6 +274,26 @@ class Dispatcher final : public plugin::WorkSource {
   bool held_ TRIGGERD_GUARDED_BY(mutex_) = false;
   bool gate_closed_ TRIGGERD_GUARDED_BY(mutex_) = false;
   enum class Trial { none, wanted, running };
+  // The way to what the service needs, by what it says of it with TRIGGER_UNAVAILABLE.
+  struct Way {
+    enum class State {
+      open,
+      closed,  // nothing is handed out until `next`
+      due,     // one message may be
+      tried    // it is, and nothing beside it
+    };
+    State state = State::open;
+    std::uint32_t failures = 0;
+    Monotonic next{};
+    Millis wait{};
+    bool may_be_open = false;  // try_now(), while one was tried already
+    Monotonic closed{};
+    Wall since{};
+    std::string reason;
+    std::optional<Monotonic> opened;  // for the last time
+  };
+  Way way_ TRIGGERD_GUARDED_BY(mutex_);
+  bool draining_ TRIGGERD_GUARDED_BY(mutex_) = false;
   bool probe_wanted_ TRIGGERD_GUARDED_BY(mutex_) = false;
   // When the probe that was begun is to have returned; none is.
   std::optional<Monotonic> probe_deadline_ TRIGGERD_GUARDED_BY(mutex_);

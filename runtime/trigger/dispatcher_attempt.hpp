@@ -25,6 +25,7 @@ struct Dispatcher::Attempt {
   Monotonic began{};
   Monotonic deadline{};
   plugin::Answer answer;
+  bool tries = false;   // whether what the service needs is there again
   bool let_go = false;  // overdue, and complete() has come: nobody reads the message after handle()
   trigger_message message{};
 };

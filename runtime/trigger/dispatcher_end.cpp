@@ -31,19 +31,24 @@ void Dispatcher::for_each_unfinished(const std::function<void(const DeliveryPtr&
 
 bool Dispatcher::nothing_left_before(Monotonic deadline) const {
   if (in_flight_ > 0 || burying_ > 0) return false;
-  if (lanes_.has_ready() && !held_ && late_ < options_.queue_capacity) return false;
+  const bool waits = way_.state == Way::State::closed && way_.next > deadline;
+  if (lanes_.has_ready() && !held_ && !waits && late_ < options_.queue_capacity) return false;
   return delayed_.empty() || delayed_.begin()->first > deadline;
 }
 
 bool Dispatcher::drain(Monotonic deadline, Monotonic pause) {
   MutexLock lock(mutex_);
-  Report none;
-  for (auto& [due, delivery] : std::exchange(delayed_, {})) {
-    if (delivery->burial) {
-      delayed_.emplace(due, std::move(delivery));
-    } else {
-      go_again(std::move(delivery), none);
+  // Once: who fails again waits as ever, or a stop would use up all of its attempts.
+  if (!std::exchange(draining_, true)) {
+    Report none;
+    for (auto& [due, delivery] : std::exchange(delayed_, {})) {
+      if (delivery->burial) {
+        delayed_.emplace(due, std::move(delivery));
+      } else {
+        go_again(std::move(delivery), none);
+      }
     }
+    if (way_.state == Way::State::closed) try_way();
   }
   const Monotonic until = std::min(deadline, pause);
   while (!nothing_left_before(deadline) && timer_.clock().now() < until) {
@@ -56,9 +61,11 @@ void Dispatcher::revoke_pending() {
   MutexLock lock(mutex_);
   for (const auto& attempt : attempts_) {
     if (!attempt->in_use || attempt->state != Attempt::State::pending) continue;
+    try_again(*attempt);
     attempt->state = Attempt::State::late;
     --in_flight_;
     ++late_;
+    --attempt->delivery->attempts;  // that one was taken back, whatever would have come of it
     attempt->delivery->last_reason = "the instance was stopped before the service completed it";
     delayed_.emplace(timer_.clock().now(), attempt->delivery);
     arm(timer_.clock().now());
@@ -74,6 +81,7 @@ std::vector<DeliveryPtr> Dispatcher::take_leftovers() {
                                               attempt->state == Attempt::State::overdue);
     if (!in_hands) continue;
     attempt->delivery->last_reason = "the service had not returned";
+    attempt->delivery->failed = attempt->delivery->attempts.load();
     all.push_back(attempt->delivery);
   }
   std::sort(all.begin(), all.end(),

@@ -56,6 +56,7 @@ bool Dispatcher::one_runs_alone() const {
 // busy.
 const trigger_message* Dispatcher::hand_ahead(std::size_t ahead) {
   if (places_ != 1 || in_flight_ == 0 || in_flight_ > ahead) return nullptr;
+  if (way_.state != Way::State::open) return nullptr;
   if (gate_closed_ || held_ || one_runs_alone() || late_ >= options_.queue_capacity) return nullptr;
   const Attempt& begun = *attempts_[last_begun_];
   if (!begun.in_use || begun.state != Attempt::State::running) return nullptr;
@@ -92,6 +93,7 @@ void Dispatcher::go_on_behind(bool ok) {
 
 // As if its attempt had not been.
 void Dispatcher::give_back(Attempt& attempt, Report& report) {
+  try_again(attempt);
   DeliveryPtr delivery = std::move(attempt.delivery);
   end_attempt(attempt);
   --in_flight_;
@@ -162,6 +164,7 @@ void Dispatcher::lost(const Loss& loss) {
     for (Attempt* const attempt : open) {
       const DeliveryPtr delivery = attempt->delivery;
       if (counts && open.size() == 1) {
+        try_again(*attempt);
         settle(*attempt, {.code = TRIGGER_RETRY, .reason = loss.reason}, report);
       } else {
         give_back(*attempt, report);

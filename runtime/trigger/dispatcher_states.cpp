@@ -8,11 +8,13 @@ namespace triggerd::trigger {
 
 bool Dispatcher::may_take() const {
   return !gate_closed_ && !one_runs_alone() &&
+         (way_.state == Way::State::open || way_.state == Way::State::due) &&
          (!held_ || (trial_ == Trial::wanted && in_flight_ == 0)) && in_flight_ < places_ &&
          late_ < options_.queue_capacity && lanes_.has_ready();
 }
 
 std::size_t Dispatcher::calls_that_may_begin() const {
+  if (way_.state == Way::State::due) return 1;
   const std::size_t messages = std::min(places_ - in_flight_, lanes_.size());
   return max_batch_ == 1 ? messages : (messages + max_batch_ - 1) / max_batch_;
 }
@@ -30,12 +32,15 @@ std::size_t Dispatcher::unfinished() const {
 void Dispatcher::hold() {
   MutexLock lock(mutex_);
   held_ = true;
+  way_ = {};
 }
 
 void Dispatcher::resume() {
   MutexLock lock(mutex_);
   held_ = false;
   trial_ = Trial::none;
+  way_ = {};
+  draining_ = false;
   wake_link();
   work_.notify_all();
 }
@@ -50,6 +55,7 @@ bool Dispatcher::close_gate(Monotonic deadline) {
 void Dispatcher::open_gate() {
   MutexLock lock(mutex_);
   gate_closed_ = false;
+  if (way_.state == Way::State::closed) try_way();  // another build may find another way
   wake_link();
   work_.notify_all();
 }

@@ -73,6 +73,7 @@ DeliveryPtr Intake::make_stored(const inbox::StoredMessage& stored) const {
   message.expires = stored.expires.value_or(Monotonic::max());
   auto delivery = std::make_shared<Delivery>(home_, std::move(message), stored.message_id);
   delivery->attempts = stored.attempts;
+  delivery->failed = stored.attempts;
   delivery->stored_as(stored.number);
   return delivery;
 }

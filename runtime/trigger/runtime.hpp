@@ -186,6 +186,7 @@ class Runtime final : public Administration {
   mqtt::ConnectionOptions options_of(const config::Trigger& trigger) const;
   Result<std::string> client_id_of(const config::Alias& alias);
   Result<AliasPtr> make_alias(const config::Alias& alias);
+  void alias_changed(const std::string& name);
   TriggerServices trigger_services();
   // Its service alone; the diagnostic is at the place of what is wrong.
   tl::expected<TriggerPtr, config::Diagnostic> make_trigger(const config::Trigger& trigger);

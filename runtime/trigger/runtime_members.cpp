@@ -113,11 +113,19 @@ Result<Runtime::AliasPtr> Runtime::make_alias(const config::Alias& alias) {
   client_ids_[alias.name] = *client_id;
   mqtt::ConnectionOptions options = options_of(alias, *client_id, certificates_);
   options.last_will = alias.last_will;
-  auto made = std::make_shared<AliasConnection>([this] { report_readiness(); });
+  auto made = std::make_shared<AliasConnection>([this, name = alias.name] { alias_changed(name); });
   if (auto prepared = made->prepare(*connections_, std::move(options)); !prepared) {
     return tl::make_unexpected(prepared.error());
   }
   return made;
+}
+
+// Services that publish may have waited for it. [supervisor]
+void Runtime::alias_changed(const std::string& name) {
+  report_readiness();
+  const AliasPtr alias = running_alias(name);
+  if (!alias || !alias->up()) return;
+  for (const TriggerPtr& trigger : all_triggers()) trigger->try_now();
 }
 
 TriggerServices Runtime::trigger_services() {

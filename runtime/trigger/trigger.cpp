@@ -38,6 +38,9 @@ std::string sha256(std::span<const std::uint8_t> bytes) {
 constexpr unsigned kFlushAfter = 64;
 constexpr Millis kFlushWithin{2};
 constexpr Millis kBacklogRetry{1'000};
+// What is over at once is no news, and what lasts is said again from time to time.
+constexpr Millis kOutageTold{5'000};
+constexpr Millis kOutageToldAgain{300'000};
 constexpr Millis kNextWindow{1};  // so that others get their turn
 
 }  // namespace
@@ -224,7 +227,7 @@ bool Trigger::finish(Monotonic deadline) {
 void Trigger::keep_leftovers() {
   for (const DeliveryPtr& delivery : dispatcher_.take_leftovers()) {
     if (const auto number = delivery->number()) {
-      services_.writer.note_attempts(*number, delivery->attempts);
+      services_.writer.note_attempts(*number, delivery->failed);
       continue;
     }
     const bool server_has_it = holds_ && delivery->message.qos > 0 && !delivery->acknowledged() &&
@@ -408,6 +411,39 @@ void Trigger::will_retry(const Delivery& delivery, std::uint32_t attempts, Milli
   if (services_.events.wants_messages()) tell_message(delivery, "retry", reason, attempts);
 }
 
+void Trigger::put_off(const Delivery& delivery, std::uint32_t attempt, const std::string& reason) {
+  if (services_.events.wants_messages()) tell_message(delivery, "unavailable", reason, attempt);
+  if (!log_.enabled(LogLevel::debug)) return;
+  log_.debug("message.put_off", constant_fields(delivery), "{}:{} cannot handle \"{}\" now: {}",
+             config_.plugin, service_name(), delivery.message.topic, reason);
+}
+
+void Trigger::unavailable(const std::string& reason, std::uint32_t failures, Millis next) {
+  {
+    MutexLock lock(state_mutex_);
+    const Monotonic now = std::chrono::steady_clock::now();
+    if (outage_told_ ? now - *outage_told_ < kOutageToldAgain
+                     : failures < 2 && next < kOutageTold) {
+      return;
+    }
+    outage_told_ = now;
+  }
+  log_.warn("trigger.unavailable", {{"trigger", config_.name}},
+            "{}:{} says that what it needs is away: {}; its messages wait, and one is tried again "
+            "in {}",
+            config_.plugin, service_name(), reason, format_duration(next));
+}
+
+void Trigger::available(std::uint32_t failures, Monotonic::duration lasted) {
+  {
+    MutexLock lock(state_mutex_);
+    if (!std::exchange(outage_told_, std::nullopt)) return;
+  }
+  log_.info("trigger.available", {{"trigger", config_.name}},
+            "what its service needs is there again, after {} and {} attempts: its messages go on",
+            format_duration(std::chrono::ceil<std::chrono::seconds>(lasted)), failures);
+}
+
 bool Trigger::bury(Delivery& delivery, const std::string& reason) {
   const mqtt::Message& message = delivery.message;
   const auto number = services_.inbox.add_dead_letter(
@@ -506,6 +542,9 @@ void Trigger::suspended(const Delivery& delivery, const std::string& reason) {
 }
 
 void Trigger::overdue(const Delivery& delivery) {
+  if (const auto number = delivery.number()) {
+    services_.writer.note_attempts(*number, delivery.failed);  // whether or not it ever returns
+  }
   log_.error("message.overdue", constant_fields(delivery), "{}:{} has not returned within {}; {}",
              config_.plugin, service_name(), format_duration(config_.timeout),
              config_.isolation == config::Isolation::process ? "its worker process is ended"

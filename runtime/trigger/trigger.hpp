@@ -147,6 +147,9 @@ class Trigger final : private mqtt::ConnectionListener,
   void take_back(Monotonic deadline);
   void drop_predecessor();
 
+  // What its service needs may be there again. [any]
+  void try_now() { dispatcher_.try_now(); }
+
   // The inbox cannot take messages, for this reason; or can again. [any]
   void inbox_trouble(const std::optional<std::string>& reason);
 
@@ -180,6 +183,9 @@ class Trigger final : private mqtt::ConnectionListener,
   void finished(Delivery& delivery) override;
   void will_retry(const Delivery& delivery, std::uint32_t attempts, Millis delay,
                   const std::string& reason) override;
+  void put_off(const Delivery& delivery, std::uint32_t attempt, const std::string& reason) override;
+  void unavailable(const std::string& reason, std::uint32_t failures, Millis next) override;
+  void available(std::uint32_t failures, Monotonic::duration lasted) override;
   bool bury(Delivery& delivery, const std::string& reason) override;
   void discarded(Delivery& delivery, const std::string& reason) override;
   void expired(Delivery& delivery) override;
@@ -286,6 +292,8 @@ class Trigger final : private mqtt::ConnectionListener,
   // As the inbox has it; nullopt: enabled.
   std::optional<inbox::TriggerState> state_ TRIGGERD_GUARDED_BY(state_mutex_);
   std::string start_failure_ TRIGGERD_GUARDED_BY(state_mutex_);
+  // When it was last said that what the service needs is away.
+  std::optional<Monotonic> outage_told_ TRIGGERD_GUARDED_BY(state_mutex_);
 
   Mutex retained_mutex_;
   // With retained = "once": topic -> digest of the payload accepted last.

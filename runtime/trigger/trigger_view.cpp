@@ -55,6 +55,7 @@ void Trigger::fill_in(TriggerStatus& status) const {
   counters.exhausted = stats.exhausted;
   counters.timed_out = stats.timed_out;
   counters.invalid_verdicts = stats.invalid_verdicts;
+  counters.unavailable = stats.unavailable;
   counters.late_answers = stats.late_answers;
   counters.expired = stats.expired;
   counters.discarded = stats.discarded;
@@ -63,6 +64,10 @@ void Trigger::fill_in(TriggerStatus& status) const {
   status.in_flight = stats.in_flight;
   status.delayed = stats.delayed;
   status.late = stats.late;
+  if (const auto outage = dispatcher_.outage()) {
+    status.unavailable_reason = outage->reason;
+    status.unavailable_since = outage->since;
+  }
   Dispatcher::Times times = dispatcher_.times();
   status.handle = std::move(times.handle);
   status.delivery = std::move(times.delivery);

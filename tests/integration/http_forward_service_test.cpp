@@ -109,7 +109,7 @@ TEST(HttpForwardReply, RetriesWhatWasNotPublished) {
   auto instance = forward_to(server.url(), {{"reply_topic", "answers"}});
   instance.refuse_publishes(TRIGGER_E_FULL);
   Answer answer = send(instance, {"a", "x"});
-  EXPECT_EQ(answer.code, TRIGGER_RETRY);
+  EXPECT_EQ(answer.code, TRIGGER_UNAVAILABLE);
   EXPECT_EQ(answer.reason, "not published: too much is in flight");
   instance.refuse_publishes(TRIGGER_OK);
   const Attempt attempt = instance.send({"a", "x"});

@@ -147,7 +147,7 @@ TEST(HttpForward, InterimAnswersAreNotTheAnswer) {
                            .send(http(503))));
   auto instance = forward_to(server.url());
   const Answer answer = send(instance, {"a", "x"});
-  EXPECT_EQ(answer.code, TRIGGER_RETRY);
+  EXPECT_EQ(answer.code, TRIGGER_UNAVAILABLE);
   EXPECT_EQ(answer.retry_after_ms, 0U);
 }
 
@@ -168,7 +168,7 @@ TEST(HttpForward, RetryAfterIsTheDelay) {
   for (const int status : {429, 503}) {
     server.answer(always(HttpAnswer().send(http(status, {"rEtry-aFter: 7"}, "busy"))));
     const Answer answer = send(instance, {"a", "x"});
-    EXPECT_EQ(answer.code, TRIGGER_RETRY);
+    EXPECT_EQ(answer.code, TRIGGER_UNAVAILABLE);
     EXPECT_EQ(answer.retry_after_ms, 7000U);
     EXPECT_EQ(answer.reason, server.url() + " answered " + std::to_string(status) + ": busy");
   }
@@ -218,19 +218,19 @@ TEST(HttpForward, RedirectsStayOnTheServerAndEnd) {
 
 // ---- a server that fails ----
 
-TEST(HttpForward, RetriesWhereNobodyListens) {
+TEST(HttpForward, IsUnavailableWhereNobodyListens) {
   const ReservedPort nobody;
   const std::string url = "http://127.0.0.1:" + std::to_string(nobody.number()) + "/events";
   auto instance = forward_to(url);
   const Answer answer = send(instance, {"a", "x"});
-  EXPECT_EQ(answer.code, TRIGGER_RETRY);
+  EXPECT_EQ(answer.code, TRIGGER_UNAVAILABLE);
   EXPECT_EQ(answer.reason.rfind("no answer from " + url + ": Failed to connect", 0), 0U)
       << answer.reason;
   EXPECT_EQ(instance.metric("http_unanswered_total"), 1);
 
   const TempDir dir;
   auto no_socket = forward_to("http://localhost/", {{"unix_socket", (dir / "none.sock").string()}});
-  EXPECT_EQ(send(no_socket, {"a", "x"}).code, TRIGGER_RETRY);
+  EXPECT_EQ(send(no_socket, {"a", "x"}).code, TRIGGER_UNAVAILABLE);
 }
 
 // Each of these is a retry with a reason, and leaves a client that can still be served.
@@ -430,7 +430,7 @@ TEST(HttpForward, GoesOnWhenTheServerIsBack) {
   for (int i = 0; i < 5; ++i) {
     EXPECT_EQ(send(instance, {"a", "x"}).code, TRIGGER_OK);
     server.stop();
-    EXPECT_EQ(send(instance, {"a", "x"}).code, TRIGGER_RETRY);
+    EXPECT_EQ(send(instance, {"a", "x"}).code, TRIGGER_UNAVAILABLE);
     server.start();
   }
 }

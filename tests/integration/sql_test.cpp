@@ -164,7 +164,7 @@ TEST_F(SqlTest, ConnectsAgain) {
   EXPECT_EQ(instance.send(sent("b", "1")).code(), TRIGGER_OK) << "it saw that the server had gone";
   server_.stop();
   const Attempt without = instance.send(sent("c", "1"));
-  EXPECT_EQ(without.code(), TRIGGER_RETRY);
+  EXPECT_EQ(without.code(), TRIGGER_UNAVAILABLE);
   EXPECT_EQ(without.reason().rfind("no connection to PostgreSQL: ", 0), 0U) << without.reason();
   EXPECT_EQ(instance.probe().code, TRIGGER_E_FAILED);
   server_.start();
@@ -176,7 +176,7 @@ TEST_F(SqlTest, ConnectsAgain) {
 TEST_F(SqlTest, StartsWithoutItsDatabase) {
   server_.stop();
   auto instance = run();
-  EXPECT_EQ(instance.send(sent("a", "1")).code(), TRIGGER_RETRY);
+  EXPECT_EQ(instance.send(sent("a", "1")).code(), TRIGGER_UNAVAILABLE);
   server_.start();
   EXPECT_EQ(instance.send(sent("a", "1")).code(), TRIGGER_OK);
 }
@@ -219,7 +219,7 @@ TEST(SqlConnection, AServerThatSaysNothingIsNotWaitedForLong) {
       "sql", settings("host=127.0.0.1 dbname=x user=y port=" + std::to_string(port.number()),
                       insert, {{"connect_timeout_seconds", 0.2}}));
   const Attempt attempt = instance.send(sent("a", "1"));
-  EXPECT_EQ(attempt.code(), TRIGGER_RETRY);
+  EXPECT_EQ(attempt.code(), TRIGGER_UNAVAILABLE);
   EXPECT_EQ(attempt.reason(), "no connection to PostgreSQL in time");
 }
 

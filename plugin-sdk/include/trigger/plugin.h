@@ -1,5 +1,5 @@
 /*
- * trigger/plugin.h - the whole contract between the triggerd runtime and a plugin. ABI version 1.0.
+ * trigger/plugin.h - the whole contract between the triggerd runtime and a plugin. ABI version 1.1.
  *
  * A plugin is a shared library that exports services. A service is code that the runtime calls for
  * each MQTT message that a trigger receives; what it answers is the verdict on that message.
@@ -23,7 +23,8 @@
  *     trigger_host.extension(); an extension's id never changes its meaning.
  *
  * Threads. Each function says in brackets who calls it: [thread; state of the instance].
- *   control      the host's plugin control thread. One call at a time, over all plugins.
+ *   control      a thread of the host, not always the same. One call at a time, over all plugins;
+ *                a host may give up one that does not return.
  *   worker       a thread of the host that runs this instance. Never two at once, unless the
  *                service is TRIGGER_SERVICE_CONCURRENT. It never serves another instance.
  *   completions  one thread of the host for each plugin, for publish results.
@@ -49,7 +50,7 @@ extern "C" {
 #endif
 
 #define TRIGGER_ABI_MAJOR 1u
-#define TRIGGER_ABI_MINOR 0u
+#define TRIGGER_ABI_MINOR 1u
 
 /* Whether the struct at `pointer` (of type `type`, or an older or newer version of it) carries
  * `field`. */
@@ -103,6 +104,11 @@ typedef struct trigger_setting {
 #define TRIGGER_PENDING 1 /* the service calls trigger_host.complete() later, from any thread */
 #define TRIGGER_RETRY 2   /* again after retry_after_ms, or after the trigger's backoff */
 #define TRIGGER_REJECT 3  /* dead letter at once; reason says why */
+/* What the service needs is away: a server, a database. Nothing is wrong with the message, so this
+ * is no attempt of it. The trigger hands out nothing more, tries one message after retry_after_ms
+ * or its backoff, and goes on once that gets another verdict. Since: 1.1; a host of ABI 1.0 counts
+ * it as TRIGGER_RETRY from handle, and its complete refuses it: ask trigger_host.abi_minor. */
+#define TRIGGER_UNAVAILABLE 4
 
 /* Errors, of host functions and of create, start, save and restore. */
 #define TRIGGER_E_FAILED (-1)        /* the reason is in words */
@@ -147,7 +153,7 @@ typedef struct trigger_message {
 typedef struct trigger_result {
   uint32_t struct_size;
   int32_t code;            /* a verdict or an error */
-  uint32_t retry_after_ms; /* with TRIGGER_RETRY; 0: the trigger's own backoff */
+  uint32_t retry_after_ms; /* with TRIGGER_RETRY and _UNAVAILABLE; 0: the trigger's own backoff */
   uint32_t reserved;       /* 0 */
   char reason[256];        /* UTF-8, NUL-terminated; for people: log, dead letter */
 } trigger_result;
@@ -199,8 +205,9 @@ typedef struct trigger_host {
   void* ctx;
 
   /* Finishes an attempt that was, or is about to be, answered with TRIGGER_PENDING. It may come
-   * before handle has returned. `result->code` is OK, RETRY or REJECT. TRIGGER_OK when taken;
-   * TRIGGER_E_STALE when the attempt is over already. [any; started or stopping]. Since: 1.0 */
+   * before handle has returned. `result->code` is OK, RETRY, REJECT or UNAVAILABLE. TRIGGER_OK when
+   * taken; TRIGGER_E_STALE when the attempt is over already. [any; started or stopping]. Since: 1.0
+   */
   int32_t (*complete)(void* ctx, uint64_t token, const trigger_result* result);
 
   /* Moves the deadline of an attempt to `ms` milliseconds from now. TRIGGER_OK or TRIGGER_E_STALE.

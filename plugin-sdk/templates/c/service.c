@@ -190,6 +190,25 @@ static void replace(sum* self, const trigger_message* message) {
   other->replaced = 1; /* published() frees it */
 }
 
+/* The verdict on a message whose publish ended with `code`. Without a connection nothing is wrong
+ * with the message, and the trigger waits until there is one; a host of ABI 1.0 has no word for it.
+ */
+static int32_t verdict_of(const trigger_host* host, int32_t code) {
+  switch (code) {
+    case TRIGGER_OK:
+      return TRIGGER_OK;
+    case TRIGGER_E_FULL:
+    case TRIGGER_E_NOT_CONNECTED:
+      return host->abi_minor >= 1 ? TRIGGER_UNAVAILABLE : TRIGGER_RETRY;
+    case TRIGGER_E_INVALID:
+    case TRIGGER_E_NOT_FOUND:
+    case TRIGGER_E_UNSUPPORTED:
+      return TRIGGER_REJECT;
+    default:
+      return TRIGGER_RETRY;
+  }
+}
+
 /* Called on another thread once the server has the sum, or will not get it; before stop is over. */
 static void published(void* user, int32_t code, trigger_str reason) {
   waiting* const message = user;
@@ -198,7 +217,7 @@ static void published(void* user, int32_t code, trigger_str reason) {
   trigger_result result;
   memset(&result, 0, sizeof(result));
   result.struct_size = sizeof(result);
-  result.code = code == TRIGGER_OK ? TRIGGER_OK : TRIGGER_RETRY;
+  result.code = verdict_of(self->host, code);
   if (code != TRIGGER_OK) {
     snprintf(result.reason, sizeof(result.reason), "not published: %.*s", (int)reason.len,
              reason.len == 0 ? "" : reason.ptr);
@@ -248,7 +267,7 @@ static int32_t publish(sum* self, const trigger_message* message, int64_t number
   }
   free(user);
   snprintf(result->reason, sizeof(result->reason), "not published: error %d", (int)code);
-  return code == TRIGGER_E_FULL || code == TRIGGER_E_NOT_CONNECTED ? TRIGGER_RETRY : TRIGGER_REJECT;
+  return verdict_of(self->host, code);
 }
 
 /* mutex is held. */

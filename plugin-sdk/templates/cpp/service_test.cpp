@@ -37,12 +37,12 @@ void what_goes_wrong_becomes_a_verdict(const Plugin& plugin) {
   expect(instance.send({"n", "many"}).code() == TRIGGER_REJECT, "what is no number");
   const auto failed = instance.send({"n", "1"});
   instance.finish_publish(0, TRIGGER_E_NOT_CONNECTED, "cut off");
-  expect(failed.code() == TRIGGER_RETRY, "a sum that the server did not get");
+  expect(failed.code() == TRIGGER_UNAVAILABLE, "a sum that the server did not get");
   const auto slow = instance.send({"n", "1"});
   instance.advance(30s);
   expect(slow.reason() == "its deadline has passed", "a server that does not answer");
   instance.refuse_publishes(TRIGGER_E_FULL);
-  expect(instance.send({"n", "1"}).code() == TRIGGER_RETRY, "too much in flight");
+  expect(instance.send({"n", "1"}).code() == TRIGGER_UNAVAILABLE, "too much in flight");
 }
 
 trigger::testing::Message number(std::string id, std::string payload) {
@@ -56,10 +56,10 @@ void a_number_counts_once_however_often_it_comes(const Plugin& plugin) {
   instance.send(number("first", "20"));
   const auto failed = instance.send(number("second", "22"));
   instance.finish_publish(0, TRIGGER_E_NOT_CONNECTED, "cut off");
-  expect(failed.code() == TRIGGER_RETRY, "the server did not get the sum");
+  expect(failed.code() == TRIGGER_UNAVAILABLE, "the server did not get the sum");
   expect(instance.metric("numbers_total") == 1.0, "only the first is counted");
   instance.refuse_publishes(TRIGGER_E_FULL);
-  expect(instance.send(number("second", "22")).code() == TRIGGER_RETRY, "too much in flight");
+  expect(instance.send(number("second", "22")).code() == TRIGGER_UNAVAILABLE, "too much in flight");
   instance.refuse_publishes(TRIGGER_OK);
   const auto again = instance.send(number("second", "22"));
   expect(again.pending(), "what was not published is not ok");

@@ -123,7 +123,7 @@ function update(state) {
   setText(health, text);
   health.dataset.tone = tone;
   badge('aliases', status.aliases.filter((one) => one.enabled && one.state !== 'up').length, 'down');
-  badge('triggers', status.triggers.filter((one) => one.state === 'suspended' || one.state === 'waiting').length, 'down');
+  badge('triggers', status.triggers.filter((one) => ['suspended', 'waiting', 'unavailable'].includes(one.state)).length, 'down');
   badge('letters', status.inbox.dead_letters, 'calm');
   document.getElementById('sign-out').hidden = token.get() === '';
   document.body.dataset.may = status.may.join(' ');

@@ -10,7 +10,7 @@ export function trouble(status) {
 
 const tones = {
   up: 'up', running: 'up', enabled: 'up',
-  connecting: 'wait', subscribing: 'wait', paused: 'wait',
+  connecting: 'wait', subscribing: 'wait', paused: 'wait', unavailable: 'wait',
   waiting: 'down', suspended: 'down', broken: 'down',
   disabled: 'off', off: 'off',
 };

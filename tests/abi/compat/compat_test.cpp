@@ -122,6 +122,23 @@ TEST_P(OtherHosts, OfALaterMinor) {
   live(Age::newer);
 }
 
+// A verdict that ABI 1.0 does not have: there it would be reported as nonsense, and complete()
+// would not take it.
+TEST(Unavailable, IsARetryInAHostOfAbi10) {
+  for (const Age age : {Age::older, Age::newer}) {
+    other_host::Host host(age, REPUBLISH, {{"topic", "copy/{topic}"}});
+    ASSERT_EQ(host.start(), TRIGGER_OK);
+    const std::int32_t expected = age == Age::older ? TRIGGER_RETRY : TRIGGER_UNAVAILABLE;
+    host.seen().refuse_publishes(TRIGGER_E_NOT_CONNECTED);
+    EXPECT_EQ(host.handle("a/b", "x"), expected);
+    host.seen().refuse_publishes(TRIGGER_OK);
+    EXPECT_EQ(host.handle("a/b", "x"), TRIGGER_PENDING);
+    host.seen().finish_publish(0, TRIGGER_E_NOT_CONNECTED, "cut off");
+    host.stop();
+    EXPECT_TRUE(host.seen().violations().empty());
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Today, OtherHosts,
     testing::Values(Today{"discard", DISCARD, {}, "x"}, Today{"log", LOG, {}, "x"},

@@ -83,6 +83,7 @@ class Host {
  public:
   Host(Age age, const char* file, const trigger::testing::Settings& settings)
       : age_(age), recording_(TRIGGER_LOG_TRACE), host_(age, "trigger_host", recording_.table()) {
+    host_.get()->abi_minor = age == Age::older ? 0 : 99;
     library_ = ::dlopen(file, RTLD_NOW | RTLD_LOCAL);
     if (library_ == nullptr) throw std::runtime_error("cannot be loaded");
     const auto entry =

@@ -168,9 +168,13 @@ TEST(SdkPublish, KnowsWhichFailuresAreFinal) {
   for (const std::int32_t code : {TRIGGER_E_INVALID, TRIGGER_E_NOT_FOUND, TRIGGER_E_UNSUPPORTED}) {
     EXPECT_EQ(Verdict::from_publish(code).code(), TRIGGER_REJECT) << code;
   }
-  for (const std::int32_t code : {TRIGGER_E_FAILED, TRIGGER_E_STALE, TRIGGER_E_FULL,
-                                  TRIGGER_E_NOT_CONNECTED, TRIGGER_E_STATE, TRIGGER_E_CANCELLED}) {
+  for (const std::int32_t code :
+       {TRIGGER_E_FAILED, TRIGGER_E_STALE, TRIGGER_E_STATE, TRIGGER_E_CANCELLED}) {
     EXPECT_EQ(Verdict::from_publish(code).code(), TRIGGER_RETRY) << code;
+  }
+  // Nothing that the message could help.
+  for (const std::int32_t code : {TRIGGER_E_NOT_CONNECTED, TRIGGER_E_FULL}) {
+    EXPECT_EQ(Verdict::from_publish(code).code(), TRIGGER_UNAVAILABLE) << code;
   }
   EXPECT_EQ(Verdict::from_publish(TRIGGER_OK).code(), TRIGGER_OK);
   EXPECT_EQ(Verdict::from_publish(TRIGGER_E_FAILED, "the line is cut").reason(),

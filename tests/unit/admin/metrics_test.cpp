@@ -87,6 +87,7 @@ const std::map<std::string, std::string>& promised() {
       {"triggerd_acks_held", ""},
       {"triggerd_retries_total", "trigger"},
       {"triggerd_dead_letters", "trigger"},
+      {"triggerd_service_unavailable", "trigger"},
       {"triggerd_paused_seconds_total", "trigger"},
       {"triggerd_connection_up", "alias,client_id"},
       {"triggerd_connection_wanted", "alias,client_id"},

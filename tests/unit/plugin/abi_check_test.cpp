@@ -93,7 +93,7 @@ TEST_F(AbiCheck, ANewerMinorWithLargerStructsIsFine) {
 
 TEST_F(AbiCheck, NullIsARefusal) {
   EXPECT_EQ(read_plugin_table(nullptr).error().message,
-            "refuses this runtime: its entry function returned NULL for plugin ABI 1.0; its log "
+            "refuses this runtime: its entry function returned NULL for plugin ABI 1.1; its log "
             "lines may say why");
 }
 

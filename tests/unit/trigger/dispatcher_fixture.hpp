@@ -22,6 +22,14 @@ class RecordingSink final : public DeliverySink {
                   const std::string& reason) override {
     told.push_back(fmt::format("retry {} {} {} {}", topic(d), attempts, delay.count(), reason));
   }
+  void put_off(const Delivery&, std::uint32_t, const std::string&) override {}
+  void unavailable(const std::string& reason, std::uint32_t failures, Millis next) override {
+    told.push_back(fmt::format("unavailable {} {} {}", failures, next.count(), reason));
+  }
+  void available(std::uint32_t failures, Monotonic::duration lasted) override {
+    told.push_back(fmt::format("available {} {}", failures,
+                               std::chrono::duration_cast<Millis>(lasted).count()));
+  }
   bool bury(Delivery& d, const std::string& reason) override {
     told.push_back(fmt::format("{} {} {}", can_bury ? "buried" : "not buried", topic(d), reason));
     return can_bury;

@@ -112,7 +112,7 @@ TEST_F(DispatcherTest, RejectBuriesAtOnceWithItsReason) {
 }
 
 TEST_F(DispatcherTest, NonsenseCountsAsRetry) {
-  for (const std::int32_t nonsense : {4, 17, -1, -100}) {
+  for (const std::int32_t nonsense : {5, 17, -1, -100}) {
     accept("a");
     answer(take(), nonsense, 123'456);
     EXPECT_EQ(sink_.told.back(),

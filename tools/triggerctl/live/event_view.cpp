@@ -13,8 +13,10 @@ constexpr std::size_t kPayloadColumns = 120;
 
 Colour colour_of(const std::string& verdict) {
   if (verdict == "ok") return Colour::green;
-  return verdict == "retry" || verdict == "expired" || verdict == "discarded" ? Colour::yellow
-                                                                              : Colour::red;
+  return verdict == "retry" || verdict == "unavailable" || verdict == "expired" ||
+                 verdict == "discarded"
+             ? Colour::yellow
+             : Colour::red;
 }
 
 std::string message_part(const Json& event) {

@@ -46,6 +46,8 @@ const char* verdict_name(std::int32_t code) {
       return "ok";
     case TRIGGER_REJECT:
       return "reject";
+    case TRIGGER_UNAVAILABLE:
+      return "unavailable";
     default:
       return "retry";
   }
@@ -132,13 +134,13 @@ bool OfflineHost::try_message(std::uint32_t number) {
     events_.send(event);
     return false;
   }
-  const bool known = verdict_->code == TRIGGER_OK || verdict_->code == TRIGGER_RETRY ||
-                     verdict_->code == TRIGGER_REJECT;
+  const bool again = verdict_->code == TRIGGER_RETRY || verdict_->code == TRIGGER_UNAVAILABLE;
+  const bool known = again || verdict_->code == TRIGGER_OK || verdict_->code == TRIGGER_REJECT;
   event["verdict"] = verdict_name(verdict_->code);
   event["reason"] =
       known ? verdict_->reason
             : fmt::format("the service returned {}, which is no verdict", verdict_->code);
-  if (known && verdict_->code == TRIGGER_RETRY && verdict_->retry_after_ms > 0) {
+  if (again && verdict_->retry_after_ms > 0) {
     event["retry_after_ms"] = verdict_->retry_after_ms;
   }
   if (pending_) event["pending"] = true;

@@ -26,7 +26,7 @@ Json without_kind(Json event) {
 
 int code_of(const std::string& verdict) {
   if (verdict == "ok") return kDone;
-  if (verdict == "retry") return kRetry;
+  if (verdict == "retry" || verdict == "unavailable") return kRetry;
   return verdict == "reject" ? kReject : kTimeout;
 }
 
@@ -50,9 +50,9 @@ std::string publish_text(const Json& event) {
 
 std::string verdict_text(const Json& event) {
   const std::string verdict = event.value("verdict", "");
-  const Colour colour = verdict == "ok"      ? Colour::green
-                        : verdict == "retry" ? Colour::yellow
-                                             : Colour::red;
+  const Colour colour = verdict == "ok"                                  ? Colour::green
+                        : verdict == "retry" || verdict == "unavailable" ? Colour::yellow
+                                                                         : Colour::red;
   std::string text = coloured(colour, verdict);
   if (event.contains("retry_after_ms")) {
     text += fmt::format(" after {}",

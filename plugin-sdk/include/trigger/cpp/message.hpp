@@ -53,7 +53,9 @@ class Attempt {
   // Completion spoke first, its verdict is the one that counts.
   Verdict settle(Verdict verdict) noexcept {
     if (verdict.code() != TRIGGER_PENDING) {
-      return stage_.exchange(Stage::over) == Stage::over ? Verdict::pending() : std::move(verdict);
+      if (stage_.exchange(Stage::over) == Stage::over) return Verdict::pending();
+      const trigger_host* host = link_->host();
+      return std::move(verdict).known_to(host == nullptr ? TRIGGER_ABI_MINOR : host->abi_minor);
     }
     if (!taken_) return Verdict::retry("the service said pending and took no Completion");
     Stage expected = Stage::handling;
@@ -81,7 +83,7 @@ class Attempt {
     if (host == nullptr || !link_->started()) return false;
     trigger_result result{};
     result.struct_size = sizeof(result);
-    write_verdict(result, verdict);
+    write_verdict(result, Verdict(verdict).known_to(host->abi_minor));
     return host->complete(host->ctx, token_, &result) == TRIGGER_OK;
   }
 
@@ -112,9 +114,9 @@ class Completion {
   Completion(const Completion&) = delete;
   Completion& operator=(const Completion&) = delete;
 
-  // Says ok, retry or reject. The message is no longer valid afterwards. False: the attempt was
-  // over already (said before, past its deadline, revoked by stop), and the verdict does not count.
-  // Verdict::pending() says nothing and returns false.
+  // Says ok, retry, unavailable or reject. The message is no longer valid afterwards. False: the
+  // attempt was over already (said before, past its deadline, revoked by stop), and the verdict
+  // does not count. Verdict::pending() says nothing and returns false.
   bool complete(const Verdict& verdict) noexcept {
     if (!attempt_ || verdict.code() == TRIGGER_PENDING) return false;
     return std::exchange(attempt_, nullptr)->complete(verdict);

@@ -57,6 +57,19 @@ class Verdict {
     return Verdict(TRIGGER_RETRY, static_cast<std::uint32_t>(ms), std::move(reason));
   }
 
+  // What the service needs is away, and nothing is wrong with the message: this is no attempt of
+  // it. The trigger waits, tries one message after its own backoff, and goes on once that gets
+  // another verdict. A runtime of ABI 1.0 counts it as a retry.
+  static Verdict unavailable(std::string reason) noexcept {
+    return Verdict(TRIGGER_UNAVAILABLE, 0, std::move(reason));
+  }
+  // The same, and the next message is tried after `delay`.
+  static Verdict unavailable(std::chrono::milliseconds delay, std::string reason) noexcept {
+    Verdict verdict = retry(delay, std::move(reason));
+    verdict.code_ = TRIGGER_UNAVAILABLE;
+    return verdict;
+  }
+
   // Dead letter at once. The reason is for the person who reads it there.
   static Verdict reject(std::string reason) noexcept {
     return Verdict(TRIGGER_REJECT, 0, std::move(reason));
@@ -65,15 +78,26 @@ class Verdict {
   // The verdict comes later, through the message's Completion.
   static Verdict pending() noexcept { return Verdict(TRIGGER_PENDING, 0, {}); }
 
-  // The verdict on a message whose handling was a publish that ended with `code`: what may go
-  // better later is a retry, what cannot is a reject.
+  // The verdict on a message whose handling was a publish that ended with `code`: without a
+  // connection it is unavailable, as it is with too much in flight; what else may go better later
+  // is a retry, what cannot is a reject.
   static Verdict from_publish(std::int32_t code, std::string_view reason = {}) {
     if (code == TRIGGER_OK) return ok();
     std::string text = "not published: ";
     text += reason.empty() ? describe(code) : reason;
     const bool hopeless =
         code == TRIGGER_E_INVALID || code == TRIGGER_E_NOT_FOUND || code == TRIGGER_E_UNSUPPORTED;
-    return hopeless ? reject(std::move(text)) : retry(std::move(text));
+    if (hopeless) return reject(std::move(text));
+    if (code == TRIGGER_E_NOT_CONNECTED) return unavailable(std::move(text));
+    // Acknowledgements make room, so that is over soon.
+    constexpr std::chrono::milliseconds full(100);
+    return code == TRIGGER_E_FULL ? unavailable(full, std::move(text)) : retry(std::move(text));
+  }
+
+  // As a host of this minor of ABI 1 knows it.
+  Verdict known_to(std::uint32_t abi_minor) && noexcept {
+    if (code_ == TRIGGER_UNAVAILABLE && abi_minor < 1) code_ = TRIGGER_RETRY;
+    return std::move(*this);
   }
 
   std::int32_t code() const noexcept { return code_; }

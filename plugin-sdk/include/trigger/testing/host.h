@@ -159,7 +159,7 @@ TRIGGER_TEST_API int32_t trigger_test_complete(void* ctx, uint64_t token,
   if (!test->started) {
     trigger_test_violation(test, "complete was called when the instance was not started");
   } else if (result->code != TRIGGER_OK && result->code != TRIGGER_RETRY &&
-             result->code != TRIGGER_REJECT) {
+             result->code != TRIGGER_REJECT && result->code != TRIGGER_UNAVAILABLE) {
     trigger_test_violation(test, "complete was called with a code that is no final verdict");
     code = TRIGGER_E_INVALID;
   } else if (attempt != NULL) {

@@ -301,7 +301,7 @@ class RecordingHost {
       return TRIGGER_E_STALE;
     }
     if (result.code != TRIGGER_OK && result.code != TRIGGER_RETRY &&
-        result.code != TRIGGER_REJECT) {
+        result.code != TRIGGER_REJECT && result.code != TRIGGER_UNAVAILABLE) {
       violation("complete was called with a code that is no final verdict");
       return TRIGGER_E_INVALID;
     }

@@ -8,7 +8,7 @@ use std::ffi::c_void;
 use std::os::raw::c_char;
 
 pub const ABI_MAJOR: u32 = 1;
-pub const ABI_MINOR: u32 = 0;
+pub const ABI_MINOR: u32 = 1;
 
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -52,6 +52,7 @@ pub const OK: i32 = 0;
 pub const PENDING: i32 = 1;
 pub const RETRY: i32 = 2;
 pub const REJECT: i32 = 3;
+pub const UNAVAILABLE: i32 = 4;
 
 pub const E_FAILED: i32 = -1;
 pub const E_INVALID: i32 = -2;

@@ -163,7 +163,7 @@ pub struct Completion {
 }
 
 impl Completion {
-    /// Says ok, retry or reject. False: the attempt was over already (past its deadline, revoked by
+    /// Says ok, retry, unavailable or reject. False: the attempt was over already (past its deadline, revoked by
     /// stop), and the verdict does not count. `Verdict::pending()` says nothing, and is a retry.
     pub fn complete(mut self, verdict: Verdict) -> bool {
         match self.attempt.take() {
@@ -231,7 +231,11 @@ impl Attempt {
     pub fn settle(&self, verdict: Verdict) -> Verdict {
         if !verdict.is_pending() {
             let before = self.stage.swap(OVER, Ordering::SeqCst);
-            return if before == OVER { Verdict::pending() } else { verdict };
+            if before == OVER {
+                return Verdict::pending();
+            }
+            let minor = self.link.call(abi::ABI_MINOR, |host| unsafe { (*host).abi_minor });
+            return verdict.known_to(minor);
         }
         if !self.taken.load(Ordering::SeqCst) {
             return Verdict::retry("the service said pending and took no Completion");
@@ -250,9 +254,9 @@ impl Attempt {
     }
 
     fn tell(&self, verdict: &Verdict) -> bool {
-        let mut result = abi::Result::empty();
-        unsafe { verdict.write_to(&mut result) };
         self.link.call_started(false, |host| unsafe {
+            let mut result = abi::Result::empty();
+            verdict.clone().known_to((*host).abi_minor).write_to(&mut result);
             ((*host).complete)((*host).ctx, self.token, &result) == abi::OK
         })
     }

@@ -25,6 +25,16 @@ impl Verdict {
         let ms = delay.as_millis().min(u128::from(u32::MAX)) as u32;
         Verdict { retry_after_ms: ms, ..Verdict::retry(reason) }
     }
+    /// What the service needs is away, and nothing is wrong with the message: this is no attempt of
+    /// it. The trigger waits, tries one message after its own backoff, and goes on once that gets
+    /// another verdict. A runtime of ABI 1.0 counts it as a retry.
+    pub fn unavailable(reason: impl Into<String>) -> Verdict {
+        Verdict::new(abi::UNAVAILABLE, reason)
+    }
+    /// The same, and the next message is tried after `delay`.
+    pub fn unavailable_after(delay: Duration, reason: impl Into<String>) -> Verdict {
+        Verdict { code: abi::UNAVAILABLE, ..Verdict::retry_after(delay, reason) }
+    }
     /// Dead letter at once. The reason is for the person who reads it there.
     pub fn reject(reason: impl Into<String>) -> Verdict {
         Verdict::new(abi::REJECT, reason)
@@ -34,13 +44,29 @@ impl Verdict {
         Verdict::new(abi::PENDING, "")
     }
 
-    /// The verdict on a message whose handling was a publish: what may go better later is a retry,
-    /// what cannot is a reject.
+    /// The verdict on a message whose handling was a publish: without a connection it is
+    /// unavailable, as it is with too much in flight; what else may go better later is a retry, what
+    /// cannot is a reject.
     pub fn from_publish(outcome: Result<(), PublishError>) -> Verdict {
         match outcome {
             Ok(()) => Verdict::ok(),
             Err(error) if error.is_hopeless() => Verdict::reject(error.to_string()),
+            Err(error) if error.code() == abi::E_NOT_CONNECTED => {
+                Verdict::unavailable(error.to_string())
+            }
+            // Acknowledgements make room, so that is over soon.
+            Err(error) if error.code() == abi::E_FULL => {
+                Verdict::unavailable_after(Duration::from_millis(100), error.to_string())
+            }
             Err(error) => Verdict::retry(error.to_string()),
+        }
+    }
+
+    /// As a host of this minor of ABI 1 knows it.
+    pub(crate) fn known_to(self, abi_minor: u32) -> Verdict {
+        match self.code {
+            abi::UNAVAILABLE if abi_minor < 1 => Verdict { code: abi::RETRY, ..self },
+            _ => self,
         }
     }
 

@@ -90,6 +90,7 @@ fn is_that_of_the_golden_file() {
         PENDING,
         RETRY,
         REJECT,
+        UNAVAILABLE,
         E_FAILED,
         E_INVALID,
         E_STALE,

@@ -334,7 +334,9 @@ fn publishes_carry_everything_and_refusals_are_verdicts() {
     assert_eq!((published.alias.as_str(), published.qos, published.retain), ("cloud", 2, true));
     assert!(!published.wants_result);
     for (code, verdict, reason) in [
-        (abi::E_FULL, abi::RETRY, "not published: too much is in flight"),
+        (abi::E_FULL, abi::UNAVAILABLE, "not published: too much is in flight"),
+        (abi::E_NOT_CONNECTED, abi::UNAVAILABLE, "not published: the alias has no connection now"),
+        (abi::E_STATE, abi::RETRY, "not published: the instance is not started"),
         (abi::E_NOT_FOUND, abi::REJECT, "not published: there is no alias of that name"),
     ] {
         instance.refuse_publishes(code);

@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 use std::time::Duration;
-use trigger_plugin::abi::{E_FULL, E_NOT_CONNECTED, OK, REJECT, RETRY};
+use trigger_plugin::abi::{E_FULL, E_NOT_CONNECTED, OK, REJECT, UNAVAILABLE};
 use trigger_plugin::testing::{Instance, Message, Plugin, Value};
 
 fn plugin() -> Plugin {
@@ -37,12 +37,12 @@ fn what_goes_wrong_becomes_a_verdict() {
     assert_eq!(instance.send(number("many")).code(), REJECT);
     let failed = instance.send(number("1"));
     instance.fail_publish(0, E_NOT_CONNECTED, "cut off");
-    assert_eq!(failed.code(), RETRY);
+    assert_eq!(failed.code(), UNAVAILABLE);
     let slow = instance.send(number("1"));
     instance.advance(Duration::from_secs(30));
     assert_eq!(slow.reason(), "its deadline has passed");
     instance.refuse_publishes(E_FULL);
-    assert_eq!(instance.send(number("1")).code(), RETRY);
+    assert_eq!(instance.send(number("1")).code(), UNAVAILABLE);
 }
 
 fn named(id: &str, text: &str) -> Message {
@@ -55,10 +55,10 @@ fn a_number_counts_once_however_often_it_comes() {
     instance.send(named("first", "20"));
     let failed = instance.send(named("second", "22"));
     instance.fail_publish(0, E_NOT_CONNECTED, "cut off");
-    assert_eq!(failed.code(), RETRY);
+    assert_eq!(failed.code(), UNAVAILABLE);
     assert_eq!(instance.metric("numbers_total"), Some(1.0), "only the first is counted");
     instance.refuse_publishes(E_FULL);
-    assert_eq!(instance.send(named("second", "22")).code(), RETRY);
+    assert_eq!(instance.send(named("second", "22")).code(), UNAVAILABLE);
     instance.refuse_publishes(OK);
     let again = instance.send(named("second", "22"));
     assert!(again.is_pending(), "what was not published is not ok");

@@ -25,6 +25,9 @@ class CountingSink final : public trigger::DeliverySink {
     finished_.notify_all();
   }
   void will_retry(const Delivery&, std::uint32_t, Millis, const std::string&) override { ++wrong_; }
+  void put_off(const Delivery&, std::uint32_t, const std::string&) override { ++wrong_; }
+  void unavailable(const std::string&, std::uint32_t, Millis) override { ++wrong_; }
+  void available(std::uint32_t, Monotonic::duration) override { ++wrong_; }
   bool bury(Delivery&, const std::string&) override { return true; }
   void discarded(Delivery&, const std::string&) override { ++wrong_; }
   void expired(Delivery&) override { ++wrong_; }

@@ -317,7 +317,7 @@ unsafe extern "C" fn complete(ctx: *mut c_void, token: u64, result: *const abi::
         return abi::E_STALE;
     }
     let code = (*result).code;
-    if ![abi::OK, abi::RETRY, abi::REJECT].contains(&code) {
+    if ![abi::OK, abi::RETRY, abi::REJECT, abi::UNAVAILABLE].contains(&code) {
         seen.violation("complete was called with a code that is no final verdict");
         return abi::E_INVALID;
     }
