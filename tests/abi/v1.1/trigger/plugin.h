@@ -1,0 +1,353 @@
+/*
+ * trigger/plugin.h - the whole contract between the triggerd runtime and a plugin. ABI version 1.1.
+ *
+ * A plugin is a shared library that exports services. A service is code that the runtime calls for
+ * each MQTT message that a trigger receives; what it answers is the verdict on that message.
+ *
+ * A plugin built against this header loads in every later runtime of the same ABI major, unrebuilt.
+ * The rules that make this so hold for every line below:
+ *
+ *  1. The library exports one symbol, trigger_plugin_entry_v1. The major is part of the name, so a
+ *     plugin of another major is refused before any of its code runs.
+ *  2. A struct that may grow starts with struct_size. Whoever makes the struct sets it to
+ *     sizeof(the struct); new members come at the end. Whoever reads one checks with TRIGGER_HAS()
+ *     before touching a member that ABI 1.0 did not have.
+ *     Nobody copies such a struct by its sizeof.
+ *  3. A struct marked FROZEN never changes, so it may be passed by value and stand in arrays.
+ *     Arrays of structs that may grow are arrays of pointers: no stride is compiled in.
+ *  4. Only fixed-width integers, size_t, double and pointers cross the line. No exception and no
+ *     longjmp leaves a function of this header, on either side.
+ *  5. Nobody frees what the other side made. A pointer is borrowed for as long as the function's
+ *     comment says, and for the length of the call where it says nothing.
+ *  6. What a later minor adds is optional for ever. New abilities of the host come through
+ *     trigger_host.extension(); an extension's id never changes its meaning.
+ *
+ * Threads. Each function says in brackets who calls it: [thread; state of the instance].
+ *   control      a thread of the host, not always the same. One call at a time, over all plugins;
+ *                a host may give up one that does not return.
+ *   worker       a thread of the host that runs this instance. Never two at once, unless the
+ *                service is TRIGGER_SERVICE_CONCURRENT. It never serves another instance.
+ *   completions  one thread of the host for each plugin, for publish results.
+ *   any          any thread, the plugin's own included.
+ *
+ * Life of an instance. The runtime makes one for each trigger that names the service:
+ *
+ *     create -> [restore] -> start -> handle... -> stop -> [save] -> destroy
+ *                              ^                    |
+ *                              +--------------------+   stop can be undone by start
+ *
+ * Needs a 64-bit target and C99 (or any C++). Include nothing else to write a plugin in C; C++ has
+ * trigger/plugin.hpp, other languages need C linkage and this page.
+ */
+#ifndef TRIGGER_PLUGIN_H
+#define TRIGGER_PLUGIN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define TRIGGER_ABI_MAJOR 1u
+#define TRIGGER_ABI_MINOR 1u
+
+/* Whether the struct at `pointer` (of type `type`, or an older or newer version of it) carries
+ * `field`. */
+#define TRIGGER_HAS(type, pointer, field) \
+  ((pointer)->struct_size >= offsetof(type, field) + sizeof((pointer)->field))
+
+/* ---- Small values ------------------------------------------------------------------------- */
+
+/* UTF-8 text of `len` bytes. The host's also have a NUL behind them; a plugin's need not. An empty
+ * text may have a NULL ptr when a plugin makes it, and never has when the host does. FROZEN. */
+typedef struct trigger_str {
+  const char* ptr;
+  size_t len;
+} trigger_str;
+
+/* `len` bytes of anything, zero bytes included. ptr may be NULL where len is 0. FROZEN. */
+typedef struct trigger_bytes {
+  const uint8_t* ptr;
+  size_t len;
+} trigger_bytes;
+
+/* One MQTT 5 property (MQTT 5.0, section 2.2.2.2). `id` is the specification's identifier. Integer
+ * properties use `number`; text and binary ones `value`; a user property (0x26) `name` and `value`.
+ * FROZEN. */
+typedef struct trigger_property {
+  uint32_t id;
+  uint32_t reserved; /* 0 */
+  uint64_t number;
+  trigger_str name;
+  trigger_bytes value;
+} trigger_property;
+
+/* One leaf of [triggers.settings]: `key` is its dotted path ("limits.high"; array elements by index
+ * from 0: "sensors.0.name"), `value` its text ("80", "2.5", "true", or the string). FROZEN. */
+typedef struct trigger_setting {
+  trigger_str key;
+  trigger_str value;
+  uint32_t type; /* TRIGGER_SETTING_... */
+  uint32_t reserved;
+} trigger_setting;
+
+#define TRIGGER_SETTING_STRING 0u
+#define TRIGGER_SETTING_INTEGER 1u
+#define TRIGGER_SETTING_FLOAT 2u
+#define TRIGGER_SETTING_BOOL 3u
+
+/* ---- Codes --------------------------------------------------------------------------------- */
+
+/* Verdicts. Any value that is not one of these counts as TRIGGER_RETRY and is reported. */
+#define TRIGGER_OK 0      /* finished */
+#define TRIGGER_PENDING 1 /* the service calls trigger_host.complete() later, from any thread */
+#define TRIGGER_RETRY 2   /* again after retry_after_ms, or after the trigger's backoff */
+#define TRIGGER_REJECT 3  /* dead letter at once; reason says why */
+/* What the service needs is away: a server, a database. Nothing is wrong with the message, so this
+ * is no attempt of it. The trigger hands out nothing more, tries one message after retry_after_ms
+ * or its backoff, and goes on once that gets another verdict. Since: 1.1; a host of ABI 1.0 counts
+ * it as TRIGGER_RETRY from handle, and its complete refuses it: ask trigger_host.abi_minor. */
+#define TRIGGER_UNAVAILABLE 4
+
+/* Errors, of host functions and of create, start, save and restore. */
+#define TRIGGER_E_FAILED (-1)        /* the reason is in words */
+#define TRIGGER_E_INVALID (-2)       /* an argument is wrong: a NULL, a topic with a wildcard */
+#define TRIGGER_E_STALE (-3)         /* that attempt is over: completed, timed out or revoked */
+#define TRIGGER_E_FULL (-4)          /* too much in flight; back-pressure: say RETRY */
+#define TRIGGER_E_NOT_CONNECTED (-5) /* the alias has no connection now */
+#define TRIGGER_E_NOT_FOUND (-6)     /* no alias of that name */
+#define TRIGGER_E_STATE (-7)         /* not allowed in this state of the instance */
+#define TRIGGER_E_CANCELLED (-8)     /* the instance stopped before the answer came */
+#define TRIGGER_E_UNSUPPORTED (-9)   /* this runtime cannot do that */
+
+/* ---- A message ----------------------------------------------------------------------------- */
+
+#define TRIGGER_MESSAGE_RETAIN 1u /* sent because it was retained when the trigger subscribed */
+#define TRIGGER_MESSAGE_DUP 2u    /* the server may have delivered it before */
+#define TRIGGER_MESSAGE_MQTT5 4u  /* arrived over MQTT 5: properties mean something */
+
+/* Made by the host, read by the service. Valid, with all it points to, until handle or handle_batch
+ * returns; after TRIGGER_PENDING until complete() has returned for its token, on time or late, or
+ * stop has returned. A service that lets deadlines pass and never completes keeps those messages in
+ * memory: they count against the trigger's queue_capacity, and when they fill it the trigger stalls
+ * and says so. */
+typedef struct trigger_message {
+  uint32_t struct_size;
+  uint32_t flags; /* TRIGGER_MESSAGE_... */
+  uint64_t token; /* names this attempt, for complete() and extend() */
+  trigger_str id; /* the same over all attempts, unique over all runtimes; up to 63 bytes */
+  trigger_str topic;
+  trigger_str trigger; /* name of the trigger */
+  trigger_bytes payload;
+  int64_t received_unix_ns;  /* when the runtime got it; nanoseconds since 1970-01-01 UTC */
+  uint64_t deadline_mono_ns; /* CLOCK_MONOTONIC; past it the attempt counts as RETRY */
+  const trigger_property* properties;
+  size_t property_count;
+  uint32_t attempt; /* 1 for the first */
+  uint32_t qos;     /* 0, 1, 2: as delivered */
+} trigger_message;
+
+/* What a call has to say beside its code. Made by the host and handed over empty, except for
+ * complete(), where the plugin makes it. */
+typedef struct trigger_result {
+  uint32_t struct_size;
+  int32_t code;            /* a verdict or an error */
+  uint32_t retry_after_ms; /* with TRIGGER_RETRY and _UNAVAILABLE; 0: the trigger's own backoff */
+  uint32_t reserved;       /* 0 */
+  char reason[256];        /* UTF-8, NUL-terminated; for people: log, dead letter */
+} trigger_result;
+
+/* ---- What the host offers ------------------------------------------------------------------- */
+
+/* What became of a publish. `code` is TRIGGER_OK once the server has the message (QoS 0: once it is
+ * written, QoS 1: PUBACK, QoS 2: PUBCOMP), otherwise an error with its `reason`. Called exactly
+ * once for each publish() that returned TRIGGER_OK with a `done`; never from inside publish(),
+ * never after stop has returned. It must not block. [completions; started or stopping]. Since: 1.0
+ */
+typedef void (*trigger_publish_done)(void* user, int32_t code, trigger_str reason);
+
+#define TRIGGER_PUBLISH_RETAIN 1u
+
+/* Made by the plugin. */
+typedef struct trigger_publish {
+  uint32_t struct_size;
+  uint32_t flags;    /* TRIGGER_PUBLISH_... */
+  trigger_str alias; /* empty: the trigger's own */
+  trigger_str topic; /* no wildcards */
+  trigger_bytes payload;
+  const trigger_property* properties; /* MQTT 5; an alias of MQTT 3.1.1 takes none */
+  size_t property_count;
+  uint32_t qos; /* 0, 1, 2 */
+  uint32_t reserved;
+  trigger_publish_done done; /* may be NULL */
+  void* user;                /* handed to done */
+} trigger_publish;
+
+#define TRIGGER_LOG_TRACE 0u
+#define TRIGGER_LOG_DEBUG 1u
+#define TRIGGER_LOG_INFO 2u
+#define TRIGGER_LOG_WARN 3u
+#define TRIGGER_LOG_ERROR 4u
+
+#define TRIGGER_METRIC_COUNTER 0u /* metric_add() only adds */
+#define TRIGGER_METRIC_GAUGE 1u   /* metric_add() adds or subtracts */
+
+/* The host's side. Each instance gets its own, valid until its destroy has returned; the one handed
+ * to the entry function is the plugin's and offers log_enabled, log and extension only (the others
+ * return TRIGGER_E_STATE). Every function takes this struct's `ctx` first, may be called from [any]
+ * thread unless it says otherwise, and never calls back into the plugin before it returns. */
+typedef struct trigger_host {
+  uint32_t struct_size;
+  uint32_t abi_major;
+  uint32_t abi_minor;
+  uint32_t reserved;
+  void* ctx;
+
+  /* Finishes an attempt that was, or is about to be, answered with TRIGGER_PENDING. It may come
+   * before handle has returned. `result->code` is OK, RETRY, REJECT or UNAVAILABLE. TRIGGER_OK when
+   * taken; TRIGGER_E_STALE when the attempt is over already. [any; started or stopping]. Since: 1.0
+   */
+  int32_t (*complete)(void* ctx, uint64_t token, const trigger_result* result);
+
+  /* Moves the deadline of an attempt to `ms` milliseconds from now. TRIGGER_OK or TRIGGER_E_STALE.
+   * [any; started or stopping]. Since: 1.0 */
+  int32_t (*extend)(void* ctx, uint64_t token, uint32_t ms);
+
+  /* Publishes a message; everything is copied before it returns. TRIGGER_OK: on its way, and `done`
+   * will tell. TRIGGER_E_FULL, _NOT_CONNECTED, _NOT_FOUND, _INVALID, _STATE, _UNSUPPORTED: not
+   * sent, `done` is not called. [any; started]. Since: 1.0 */
+  int32_t (*publish)(void* ctx, const trigger_publish* request);
+
+  /* Whether a line of this level would be written: 1 or 0. Since: 1.0 */
+  int32_t (*log_enabled)(void* ctx, uint32_t level);
+
+  /* Writes a log line, tagged with plugin and trigger. Control characters are made visible, a long
+   * text is cut. The one function that may still be called after stop. Since: 1.0 */
+  void (*log)(void* ctx, uint32_t level, trigger_str text);
+
+  /* Names a metric: `name` is [a-z_][a-z0-9_]*, at most 100 bytes; the runtime adds labels for
+   * plugin and trigger. The same name again gives the same id. TRIGGER_OK, TRIGGER_E_INVALID (name
+   * or kind), TRIGGER_E_FULL (over 64 metrics). [any; created or later]. Since: 1.0 */
+  int32_t (*metric)(void* ctx, trigger_str name, uint32_t kind, trigger_str help, uint64_t* id);
+
+  /* Adds to a metric. TRIGGER_OK, or TRIGGER_E_INVALID: unknown id, a counter and a value below 0,
+   * not a finite number. [any; created or later]. Since: 1.0 */
+  int32_t (*metric_add)(void* ctx, uint64_t id, double value);
+
+  /* The extension named `id` ("trigger.NAME/1"), or NULL where this runtime has none. What it
+   * points to is that extension's own header's business. [any]. Since: 1.0 */
+  const void* (*extension)(void* ctx, const char* id);
+} trigger_host;
+
+/* ---- What a plugin exports ------------------------------------------------------------------- */
+
+/* What an instance is made from. Made by the host, borrowed for the call of create. */
+typedef struct trigger_instance_config {
+  uint32_t struct_size;
+  uint32_t concurrency;      /* the most calls of handle and handle_batch at once; each handle's
+                              * message may stay in its hands, and each of a batch's */
+  trigger_str trigger;       /* name of the trigger */
+  trigger_str alias;         /* name of its connection alias */
+  trigger_str settings_json; /* [triggers.settings] as one JSON object; "{}" where there are none */
+  const trigger_setting* settings; /* the same, flattened, in the order of the file */
+  size_t setting_count;
+} trigger_instance_config;
+
+/* Takes a piece of an instance's saved state; copies it before it returns. May be called many
+ * times. TRIGGER_OK, or an error on which save gives up and returns it. */
+typedef int32_t (*trigger_state_sink)(void* sink, trigger_bytes piece);
+
+/* handle and handle_batch may be called by several workers at once. */
+#define TRIGGER_SERVICE_CONCURRENT 1u
+
+/* One service. Made by the plugin, constant, valid until the library is unloaded. Functions marked
+ * * are optional: NULL where the service has none. */
+typedef struct trigger_service {
+  uint32_t struct_size;
+  uint32_t flags;         /* TRIGGER_SERVICE_... */
+  trigger_str name;       /* [a-z0-9-]+, at most 64 bytes, unique in the plugin */
+  uint32_t state_version; /* of what save writes; 0 without save */
+  uint32_t reserved;
+
+  /* Makes an instance from its settings: no threads and no network yet, since the runtime also
+   * calls it (and then destroy) only to check a configuration. Returns TRIGGER_OK and sets
+   * *instance, or an error with a reason that names the setting; then destroy is not called. `host`
+   * may be kept until destroy. [control; none]. Since: 1.0 */
+  int32_t (*create)(const trigger_host* host, const trigger_instance_config* config,
+                    void** instance, trigger_result* error);
+
+  /* Gets ready for messages: threads, connections. TRIGGER_OK, or an error with its reason; the
+   * instance is then as it was before. [control; created or stopped]. Since: 1.0 */
+  int32_t (*start)(void* instance, trigger_result* error);
+
+  /* Handles one message and returns its verdict. `result` carries retry_after_ms and reason; its
+   * code is not read. Past the message's deadline the verdict is refused and the attempt counts as
+   * RETRY. [worker; started]. Since: 1.0 */
+  int32_t (*handle)(void* instance, const trigger_message* message, trigger_result* result);
+
+  /* * Handles `count` messages at once, for services that write to a database or over a network.
+   * They are what was ready, in the order of their arrival; where the trigger's `order` keeps one
+   * message behind another, the two are never in the same call. The verdict on messages[i] goes to
+   * results[i]: to its code, which is TRIGGER_RETRY beforehand, so that an early return loses
+   * nothing, with retry_after_ms and reason as in handle. TRIGGER_PENDING is possible for each;
+   * that message then stays valid as after handle. A message that is alone goes to handle, and a
+   * runtime may call handle for any of them, so both must mean the same. Past a message's deadline
+   * its verdict is refused, as handle's. [worker; started]. Since: 1.0 */
+  void (*handle_batch)(void* instance, const trigger_message* const* messages,
+                       trigger_result* const* results, size_t count);
+
+  /* Ends what start began. When it returns, the plugin's own threads are joined, and of the host's
+   * functions only log may still be called. Attempts that are pending then are revoked. Cannot
+   * fail. [control; started]. Since: 1.0 */
+  void (*stop)(void* instance);
+
+  /* Frees the instance. [control; created or stopped]. Since: 1.0 */
+  void (*destroy)(void* instance);
+
+  /* * Asks whether what the service depends on is there: TRIGGER_OK, or an error with its reason.
+   * It must return within the trigger's timeout. [worker; started]. Since: 1.0 */
+  int32_t (*probe)(void* instance, trigger_result* result);
+
+  /* * Writes the instance's state for a successor. [control; stopped]. Since: 1.0 */
+  int32_t (*save)(void* instance, trigger_state_sink write, void* sink, trigger_result* error);
+
+  /* * Takes over the state that a predecessor of `state_version` saved. An error means that the
+   * instance cannot use it. [control; created]. Since: 1.0 */
+  int32_t (*restore)(void* instance, uint32_t state_version, trigger_bytes state,
+                     trigger_result* error);
+
+  /* * The service's own extension `id`, or NULL. [control; created or later]. Since: 1.0 */
+  const void* (*extension)(void* instance, const char* id);
+} trigger_service;
+
+/* The plugin. Made by the plugin, constant, valid until the library is unloaded. */
+typedef struct trigger_plugin {
+  uint32_t struct_size;
+  uint32_t abi_major; /* TRIGGER_ABI_MAJOR */
+  uint32_t abi_minor; /* TRIGGER_ABI_MINOR it was built with */
+  uint32_t service_count;
+  trigger_str name;    /* for people; triggers use the file's name */
+  trigger_str version; /* for people: "1.4.2" */
+  const trigger_service* const* services;
+} trigger_plugin;
+
+/* The entry point. Called once after loading; makes nothing but the answer. NULL means that the
+ * plugin cannot work with this host; it says why through host->log. [control; none]. Since: 1.0 */
+typedef const trigger_plugin* (*trigger_plugin_entry)(const trigger_host* host);
+
+#define TRIGGER_ENTRY_NAME "trigger_plugin_entry_v1"
+
+#if defined(__GNUC__)
+#define TRIGGER_EXPORT __attribute__((visibility("default")))
+#else
+#define TRIGGER_EXPORT
+#endif
+
+TRIGGER_EXPORT const trigger_plugin* trigger_plugin_entry_v1(const trigger_host* host);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* TRIGGER_PLUGIN_H */
