@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 #include <string>
 #include <thread>
@@ -11,6 +12,7 @@
 #include "base/log.hpp"
 #include "base/service_manager.hpp"
 #include "base/state_dir.hpp"
+#include "base/units.hpp"
 #include "check.hpp"
 #include "command_line/command.hpp"
 #include "config/load.hpp"
@@ -42,6 +44,17 @@ void end_at_the_next(const Signals& signals) {
   std::thread([&signals] {
     while (signals.wait() == SIGHUP) {
     }
+    _exit(kRuntimeFailure);
+  }).detach();
+}
+
+// Everything has a bound of its own, so this is for what nobody thought of.
+void end_when_late(Millis at_most, Log& log) {
+  static constexpr Millis kLate{5'000};
+  std::thread([&log, at_most] {
+    std::this_thread::sleep_for(at_most + kLate);
+    log.error("runtime.stuck", {}, "not ended within {}: the process ends now",
+              format_duration(at_most));
     _exit(kRuntimeFailure);
   }).detach();
 }
@@ -89,6 +102,7 @@ int run(const std::string& file, config::Config config) {
   wait_for_end(signals, *runtime, manager);
   manager.stopping(runtime->drain_timeout());
   end_at_the_next(signals);
+  end_when_late(runtime->drain_timeout(), *log);
   // Nobody asks for changes of what is being taken down. With a call that never returns, nothing
   // may be taken down around it.
   const bool admin_ended = (*admin)->stop();

@@ -11,6 +11,7 @@
 #include "plugin/isolation/isolation.hpp"
 #include "plugin/leak.hpp"
 #include "plugin/library.hpp"
+#include "plugin/life_call.hpp"
 #include "plugin/local_instance.hpp"
 #include "plugin/plugin.hpp"
 #include "plugin/thread.hpp"
@@ -40,6 +41,14 @@ std::uint32_t setting_type(config::Setting::Type type) {
   return TRIGGER_SETTING_STRING;
 }
 
+// All that a call of create has, in memory that it may keep.
+struct Creation {
+  config::Trigger trigger;
+  std::unique_ptr<HostTable> table;
+  void* handle = nullptr;
+  Result<> answer;
+};
+
 std::vector<trigger_setting> borrow(const std::vector<config::Setting>& settings) {
   std::vector<trigger_setting> borrowed;
   borrowed.reserve(settings.size());
@@ -47,6 +56,21 @@ std::vector<trigger_setting> borrow(const std::vector<config::Setting>& settings
     borrowed.push_back({borrow(setting.key), borrow(setting.value), setting_type(setting.type), 0});
   }
   return borrowed;
+}
+
+void call_create(Creation& creation, decltype(trigger_service::create) create) {
+  const config::Trigger& trigger = creation.trigger;
+  const std::vector<trigger_setting> settings = borrow(trigger.settings.flat);
+  const trigger_instance_config config{.struct_size = sizeof config,
+                                       .concurrency = trigger.concurrency,
+                                       .trigger = borrow(trigger.name),
+                                       .alias = borrow(trigger.alias),
+                                       .settings_json = borrow(trigger.settings.json),
+                                       .settings = settings.data(),
+                                       .setting_count = settings.size()};
+  creation.answer = call_for_result("create", [&](trigger_result* error) {
+    return create(creation.table->table(), &config, &creation.handle, error);
+  });
 }
 
 Result<PluginTable> call_entry(const Library& library, const trigger_host* host) {
@@ -209,27 +233,40 @@ Result<std::unique_ptr<Instance>> Generation::create_here(const config::Trigger&
     return fail("service \"{}\" handles one message at a time; write concurrency = 1",
                 name_of(service));
   }
-  auto table =
+  const auto creation = std::make_shared<Creation>();
+  creation->trigger = trigger;
+  creation->table =
       std::make_unique<HostTable>(name(), trigger.name, log, trigger.log_level, host, completions_);
-  const std::vector<trigger_setting> settings = borrow(trigger.settings.flat);
-  const trigger_instance_config config{.struct_size = sizeof config,
-                                       .concurrency = trigger.concurrency,
-                                       .trigger = borrow(trigger.name),
-                                       .alias = borrow(trigger.alias),
-                                       .settings_json = borrow(trigger.settings.json),
-                                       .settings = settings.data(),
-                                       .setting_count = settings.size()};
-  void* handle = nullptr;
-  const UnblockedSignals unblocked;
-  const auto made = call_for_result("create", [&](trigger_result* error) {
-    return service.create(table->table(), &config, &handle, error);
-  });
+  const bool returned = life_call(
+      thread_name('p', trigger.name),
+      [creation, create = service.create] { call_create(*creation, create); }, Millis(0));
+  if (!returned) {
+    creation->table->sever();
+    abandon();
+    leak(shared_from_this());
+    leak(creation);
+    log.error(
+        "plugin.abandoned",
+        {{"plugin", name()}, {"generation", std::to_string(number())}, {"trigger", trigger.name}},
+        "create of service \"{}:{}\" has not returned; its library stays loaded until a "
+        "restart",
+        name(), name_of(service));
+    return fail("service \"{}:{}\" has not returned from create", name(), name_of(service));
+  }
+  const Result<>& made = creation->answer;
   if (!made) {
     return fail("service \"{}:{}\" cannot be made: {}", name(), name_of(service),
                 made.error().message);
   }
   return std::unique_ptr<Instance>(new LocalInstance(shared_from_this(), service, trigger.name,
-                                                     aside, std::move(table), handle));
+                                                     aside, trigger.timeout,
+                                                     std::move(creation->table), creation->handle));
+}
+
+bool Generation::life_call(const std::string& thread, std::function<void()> call,
+                           Millis at_least) const {
+  return plugin::life_call(thread, std::move(call), source_.patience.get(),
+                           std::max(source_.call_timeout, at_least));
 }
 
 void Generation::abandon() {

@@ -4,9 +4,11 @@
 #include <thread>
 #include <utility>
 
+#include "base/units.hpp"
 #include "plugin/guarded_call.hpp"
 #include "plugin/host_table.hpp"
 #include "plugin/leak.hpp"
+#include "plugin/life_call.hpp"
 #include "plugin/thread.hpp"
 #include "plugin/worker_pool.hpp"
 
@@ -44,7 +46,7 @@ std::size_t left_threads(const std::string& threads) {
 }  // namespace
 
 LocalInstance::LocalInstance(std::shared_ptr<Generation> generation, const trigger_service& service,
-                             std::string trigger, const std::string& aside,
+                             std::string trigger, const std::string& aside, Millis timeout,
                              std::unique_ptr<HostTable> host, void* handle)
     : generation_(std::move(generation)),
       service_(service),
@@ -53,20 +55,51 @@ LocalInstance::LocalInstance(std::shared_ptr<Generation> generation, const trigg
       in_what_(aside.empty() ? "" : "in a test of the trigger: "),
       site_(std::make_shared<const CallSite>(
           CallSite{generation_->name(), std::string(service_name()), trigger_})),
+      timeout_(timeout),
       host_(std::move(host)),
       handle_(handle) {}
 
 LocalInstance::~LocalInstance() {
   static_cast<void>(join_workers(std::chrono::steady_clock::now() + kJoinTimeout));
   if (state_ == State::started) stop();
+  destroy();
+}
+
+void LocalInstance::destroy() {
   if (threads_left_) abandon_because("it left threads running");
-  if (state_ == State::abandoned) return;
-  const UnblockedSignals unblocked;
-  if (const auto thrown = guarded([this] { service_.destroy(handle_); })) {
+  if (state_ == State::abandoned || state_ == State::destroyed) return;
+  assert(state_ != State::started);
+  if (!call("destroy", service_.destroy)) return;
+  state_ = State::destroyed;
+  host_.reset();
+}
+
+// Of a function that cannot fail. False: it has not returned.
+bool LocalInstance::call(const char* name, void (*function)(void*)) {
+  const auto thrown = std::make_shared<std::optional<std::string>>();
+  if (!life_call(name, [=, handle = handle_] { *thrown = guarded([=] { function(handle); }); })) {
+    return false;
+  }
+  if (*thrown) {
     generation_->log_.error("plugin.exception",
                             {{"plugin", generation_->name()}, {"trigger", trigger_}},
-                            "destroy threw an exception through the C ABI: {}", *thrown);
+                            "{} threw an exception through the C ABI: {}", name, **thrown);
   }
+  return true;
+}
+
+// Where `function` does not return it goes on, for ever perhaps: it has only what is its own.
+bool LocalInstance::life_call(const char* name, std::function<void()> function) {
+  const Monotonic began = std::chrono::steady_clock::now();
+  const auto run = [site = site_, name, function = std::move(function)] {
+    const CurrentCall current(site.get(), name);
+    function();
+  };
+  if (generation_->life_call(control_name(threads_), run, timeout_)) return true;
+  const auto waited = std::chrono::round<Millis>(std::chrono::steady_clock::now() - began);
+  abandon_because(fmt::format("{} of service \"{}:{}\" has not returned within {}", name,
+                              generation_->name(), service_name(), format_duration(waited)));
+  return false;
 }
 
 Result<> LocalInstance::start() {
@@ -75,12 +108,17 @@ Result<> LocalInstance::start() {
                 service_name());
   }
   assert(state_ == State::created || state_ == State::stopped);
-  const ThreadNameScope name(control_name(threads_));
-  const UnblockedSignals unblocked;
   // Before the call: a thread that start makes may publish at once.
   host_->set_state(HostTable::State::started);
-  const auto started = call_for_result(
-      "start", [this](trigger_result* error) { return service_.start(handle_, error); });
+  const auto answer = std::make_shared<Result<>>();
+  const bool returned = life_call("start", [answer, start = service_.start, handle = handle_] {
+    *answer = call_for_result("start", [&](trigger_result* error) { return start(handle, error); });
+  });
+  if (!returned) {
+    return fail("service \"{}:{}\" has not returned from start, and is left alone",
+                generation_->name(), service_name());
+  }
+  const Result<>& started = *answer;
   if (started) {
     state_ = State::started;
     return {};
@@ -127,13 +165,7 @@ void LocalInstance::stop() {
   assert(state_ == State::started && !workers_);
   host_->set_state(HostTable::State::stopping);
   if (!cancel_publishes()) return;
-  const ThreadNameScope name(control_name(threads_));
-  const UnblockedSignals unblocked;
-  if (const auto thrown = guarded([this] { service_.stop(handle_); })) {
-    generation_->log_.error("plugin.exception",
-                            {{"plugin", generation_->name()}, {"trigger", trigger_}},
-                            "stop threw an exception through the C ABI: {}", *thrown);
-  }
+  if (!call("stop", service_.stop)) return;
   host_->set_state(HostTable::State::stopped);
   state_ = State::stopped;
   note_left_threads("stop");
@@ -162,7 +194,7 @@ void LocalInstance::abandon() {
 }
 
 void LocalInstance::abandon_because(std::string_view reason) {
-  if (state_ == State::abandoned) return;
+  if (state_ == State::abandoned || state_ == State::destroyed) return;
   static_cast<void>(join_workers(std::chrono::steady_clock::now()));
   generation_->log_.error("plugin.abandoned",
                           {{"plugin", generation_->name()},
@@ -183,7 +215,7 @@ void LocalInstance::abandon_because(std::string_view reason) {
 
 namespace {
 
-// [control]
+// On the thread of the call.
 std::int32_t append_state(void* sink, trigger_bytes piece) {
   auto& state = *static_cast<std::string*>(sink);
   if (piece.len > kMaxState - state.size()) return TRIGGER_E_FULL;
@@ -196,27 +228,47 @@ std::int32_t append_state(void* sink, trigger_bytes piece) {
 Result<std::optional<SavedState>> LocalInstance::save() {
   assert(state_ == State::stopped || state_ == State::abandoned);
   if (state_ == State::abandoned || service_.save == nullptr) return std::nullopt;
-  SavedState state{.version = service_.state_version, .bytes = {}};
-  const UnblockedSignals unblocked;
-  const auto saved = call_for_result("save", [&](trigger_result* error) {
-    return service_.save(handle_, &append_state, &state.bytes, error);
+  struct Saved {
+    SavedState state;
+    Result<> answer;
+  };
+  const auto all = std::make_shared<Saved>();
+  all->state.version = service_.state_version;
+  const bool returned = life_call("save", [all, save = service_.save, handle = handle_] {
+    all->answer = call_for_result("save", [&](trigger_result* error) {
+      return save(handle, &append_state, &all->state.bytes, error);
+    });
   });
+  if (!returned) {
+    return fail("service \"{}:{}\" has not returned from save, and is left alone",
+                generation_->name(), service_name());
+  }
+  const Result<>& saved = all->answer;
   if (!saved) {
     return fail("service \"{}:{}\" cannot save its state: {}", generation_->name(), service_name(),
                 saved.error().message);
   }
-  return state;
+  return std::move(all->state);
 }
 
 Result<> LocalInstance::restore(const SavedState& state) {
   assert(state_ == State::created);
   if (service_.restore == nullptr) return {};
-  const trigger_bytes bytes{reinterpret_cast<const std::uint8_t*>(state.bytes.data()),
-                            state.bytes.size()};
-  const UnblockedSignals unblocked;
-  const auto restored = call_for_result("restore", [&](trigger_result* error) {
-    return service_.restore(handle_, state.version, bytes, error);
-  });
+  const auto given = std::make_shared<const SavedState>(state);
+  const auto answer = std::make_shared<Result<>>();
+  const bool returned =
+      life_call("restore", [given, answer, restore = service_.restore, handle = handle_] {
+        const trigger_bytes bytes{reinterpret_cast<const std::uint8_t*>(given->bytes.data()),
+                                  given->bytes.size()};
+        *answer = call_for_result("restore", [&](trigger_result* error) {
+          return restore(handle, given->version, bytes, error);
+        });
+      });
+  if (!returned) {
+    return fail("service \"{}:{}\" has not returned from restore, and is left alone",
+                generation_->name(), service_name());
+  }
+  const Result<>& restored = *answer;
   if (restored) return {};
   return fail("service \"{}:{}\" cannot take over the state of version {}: {}", generation_->name(),
               service_name(), state.version, restored.error().message);

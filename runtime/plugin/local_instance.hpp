@@ -1,6 +1,7 @@
 // An instance whose service runs in this process.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,10 +16,10 @@ struct CallSite;
 class LocalInstance final : public Instance {
  public:
   // `service` is the generation's; `handle` is what its create has made; `aside` is as in
-  // Generation::create.
+  // Generation::create, and `timeout` the trigger's.
   LocalInstance(std::shared_ptr<Generation> generation, const trigger_service& service,
-                std::string trigger, const std::string& aside, std::unique_ptr<HostTable> host,
-                void* handle);
+                std::string trigger, const std::string& aside, Millis timeout,
+                std::unique_ptr<HostTable> host, void* handle);
   ~LocalInstance() override;
 
   Result<> start() override;
@@ -28,6 +29,7 @@ class LocalInstance final : public Instance {
   void stop() override;
   void abandon() override;
   bool abandoned() const override { return state_ == State::abandoned; }
+  void destroy() override;
   Result<std::optional<SavedState>> save() override;
   Result<> restore(const SavedState& state) override;
   const Generation& generation() const override { return *generation_; }
@@ -37,9 +39,11 @@ class LocalInstance final : public Instance {
   std::vector<Metric> metrics() const override;
 
  private:
-  enum class State { created, started, stopped, abandoned };
+  enum class State { created, started, stopped, abandoned, destroyed };
 
   void abandon_because(std::string_view reason);
+  bool call(const char* name, void (*function)(void*));
+  bool life_call(const char* name, std::function<void()> function);
   bool cancel_publishes();
   void note_left_threads(std::string_view after);
 
@@ -49,6 +53,7 @@ class LocalInstance final : public Instance {
   const std::string threads_;                   // what its threads are named after
   const std::string_view in_what_;              // said before what is wrong with it
   const std::shared_ptr<const CallSite> site_;  // for what is said when the process ends in it
+  const Millis timeout_;
   std::unique_ptr<HostTable> host_;
   void* const handle_;
   std::unique_ptr<WorkerPool> workers_;

@@ -17,6 +17,7 @@
 //   thread.hpp       named threads, joined with a bound
 //   current_call.hpp which call of a service a thread is in
 //   sudden_end.hpp   what is said when a plugin ends the process (crash_record.hpp)
+//   life_call.hpp    calls of create, start, stop and so on, which may hang
 //   guarded_call.hpp calls into a plugin, from which no exception comes back
 //   child_probe.hpp  loads it in a child process first
 //   watcher.hpp      which plugins were built anew
@@ -60,6 +61,7 @@ class Completions;
 class Generation;
 class HostTable;
 class Library;
+class Patience;
 class StagedCopy;
 class WorkerPool;
 struct PluginTable;
@@ -94,7 +96,8 @@ class Instance {
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;
 
-  // Calls the service's start. After an error the instance is as it was before.
+  // Calls the service's start. After an error the instance is as it was before, or abandoned where
+  // the call has not returned.
   [[nodiscard]] virtual Result<> start() = 0;
   // Starts `count` workers (1 or more) that take from `source`. The instance is started. After an
   // error, which is that the system has no more threads, none runs and none has taken a message.
@@ -108,13 +111,17 @@ class Instance {
   [[nodiscard]] virtual bool join_workers(Monotonic deadline) = 0;
   // Cancels publishes that are under way (their done is called with TRIGGER_E_CANCELLED), then
   // calls the service's stop. No worker runs. Where a done callback does not return within
-  // Source::done_timeout the instance is abandoned instead.
+  // Source::done_timeout, or stop within Source::call_timeout, the instance is abandoned instead.
   virtual void stop() = 0;
   // Leaves the service alone for ever: no done, no stop, no destroy, its library stays loaded, and
   // what it still asks of its host is refused. When it returns, no call of the service is inside
   // the InstanceHost, and none will be.
   virtual void abandon() = 0;
   virtual bool abandoned() const = 0;
+  // Calls the service's destroy, as the destructor does otherwise, so that one can see whether it
+  // has returned: else the instance is abandoned. Not started; only abandoned(), generation() and
+  // service_name() may be called afterwards.
+  virtual void destroy() {}
 
   // What the stopped service wants its successor to have; nullopt: it saves nothing.
   [[nodiscard]] virtual Result<std::optional<SavedState>> save() = 0;
@@ -144,6 +151,10 @@ class Generation : public std::enable_shared_from_this<Generation> {
     std::filesystem::path stage_dir;  // where the private copy goes; exists, 0700
     unsigned number = 1;              // of this generation of this plugin
     Millis done_timeout{5000};        // the longest that stop() waits for done callbacks
+    // The longest that create, start, stop, save, restore and destroy may take; start and stop also
+    // a trigger's own timeout, where that is longer. Less when `patience`, which may be null, ends.
+    Millis call_timeout{30'000};
+    std::shared_ptr<const Patience> patience{};
     // Looks at the private copy before it is loaded; an error, which continues a sentence that
     // begins with the file's name, and it is not. May be empty.
     std::function<Result<>(const StagedCopy&)> verify{};
@@ -207,6 +218,8 @@ class Generation : public std::enable_shared_from_this<Generation> {
   Result<std::unique_ptr<Instance>> create_here(const config::Trigger& trigger, InstanceHost& host,
                                                 Log& log, const std::string& aside);
 
+  // Runs a call into the plugin that may hang. False: it has not returned.
+  bool life_call(const std::string& thread, std::function<void()> call, Millis at_least) const;
   void abandon();
   void count_leak() const;
 

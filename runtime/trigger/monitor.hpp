@@ -26,6 +26,9 @@ class Monitor final : private plugin::WorkSource, private plugin::InstanceHost {
   void ask();
   // False: the probe does not come back, and is left alone. [control]
   [[nodiscard]] bool stop(Monotonic deadline);
+  // Stopped, and never used again. [control]
+  void destroy() { instance_->destroy(); }
+  bool abandoned() const { return instance_->abandoned(); }
 
  private:
   Monitor(Millis timeout, std::function<void(const Result<>&)> answered)

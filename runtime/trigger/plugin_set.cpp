@@ -133,6 +133,7 @@ Result<std::shared_ptr<plugin::Generation>> PluginSet::load_by(
                                    .file = file,
                                    .stage_dir = stage_dir,
                                    .number = loaded.last_number,
+                                   .patience = patience_,
                                    .verify = verify,
                                    .worker_program = program_,
                                    .in_process = in_process(loaded),

@@ -33,6 +33,10 @@ class PluginSet {
   Result<std::shared_ptr<plugin::Generation>> load(const std::string& plugin,
                                                    const std::string& package);
 
+  // Of calls into all that is loaded from now on. [control]
+  void bound_calls(std::shared_ptr<const plugin::Patience> patience) {
+    patience_ = std::move(patience);
+  }
   // Where plugins are looked for from now on. [control]
   void use(std::shared_ptr<const config::Config> config) { config_ = std::move(config); }
   // Lets go of what no trigger of the configuration in use names, and of what could not be loaded.
@@ -83,6 +87,7 @@ class PluginSet {
   std::filesystem::path temporary_;  // for copies that have no room there; removed at the end
   Log& log_;
   const std::filesystem::path program_;
+  std::shared_ptr<const plugin::Patience> patience_;
   std::map<std::string, Loaded> loaded_;
   std::map<std::string, unsigned> last_numbers_;  // of plugins that were dropped
   const std::shared_ptr<std::atomic<unsigned>> leaked_ = std::make_shared<std::atomic<unsigned>>(0);

@@ -74,6 +74,7 @@ Runtime::Runtime(config::Config config, std::filesystem::path state_dir, Log& lo
                  RuntimeOptions options)
     : state_dir_(std::move(state_dir)),
       options_(std::move(options)),
+      patience_(std::make_shared<plugin::Patience>()),
       started_at_(std::chrono::system_clock::now()),
       log_(log, events_),
       config_(std::make_shared<const config::Config>(std::move(config))),
@@ -88,7 +89,9 @@ Runtime::Runtime(config::Config config, std::filesystem::path state_dir, Log& lo
                 {.probe_program = options_.probe_program,
                  .drain_timeout = config_->runtime.drain_timeout},
                 log_),
-      rotation_loop_(system_clock()) {}
+      rotation_loop_(system_clock()) {
+  plugins_.bound_calls(patience_);
+}
 
 // What the writer still holds lives in memory of the triggers.
 Runtime::~Runtime() {
@@ -285,12 +288,6 @@ Result<> Runtime::start() {
     }
   }
   for (const auto& alias : aliases_) alias->connection()->open();
-  for (const auto& trigger : triggers_) {
-    if (auto started = trigger->start(); !started) {
-      log_.error("trigger.not_running", {{"trigger", trigger->name()}},
-                 "its service did not start: {}", started.error().message);
-    }
-  }
   const ConfigPtr all = config();
   if (all->runtime.hot_reload) {
     if (auto watching = watch_plugins(); !watching) return watching;
@@ -301,14 +298,32 @@ Result<> Runtime::start() {
   }
   report_strangers();
   end_unwanted_sessions(nullptr, certificates_);
-  {
-    MutexLock lock(control_mutex_);
-    control_runs_ = true;
+  MutexLock lock(control_mutex_);
+  control_runs_ = true;
+  // Before whatever comes: one that hangs holds up changes, and not the end.
+  control_.post([this] { start_services(); });
+  return {};
+}
+
+// [control]
+void Runtime::start_services() {
+  // All of them first: a start may take long, and hold up those behind it.
+  for (const TriggerPtr& trigger : triggers_) trigger->begin_receiving();
+  for (const TriggerPtr& trigger : triggers_) {
+    if (stopping_) return;
+    (void)trigger->start_again();
   }
-  log_.info("runtime.started", {}, "{} with {} alias{} and {} trigger{}", all->runtime.name,
+  log_.info("runtime.started", {}, "{} with {} alias{} and {} trigger{}", config()->runtime.name,
             aliases_.size(), aliases_.size() == 1 ? "" : "es", triggers_.size(),
             triggers_.size() == 1 ? "" : "s");
-  return {};
+}
+
+// [control]
+void Runtime::start_later(Trigger& trigger, Millis delay) {
+  control_.after(delay, [this, name = trigger.name(), failed = &trigger] {
+    const TriggerPtr now = running_trigger(name);
+    if (!stopping_ && now.get() == failed) (void)now->start_again();
+  });
 }
 
 // On a thread of its own, as files may be slow.
@@ -388,11 +403,14 @@ bool Runtime::stop() {
   const Monotonic drained = quiet_by - std::min(kServiceGrace, quarter);
   log_.info("runtime.stopping", {}, "taking nothing more; up to {} for what is in flight",
             format_duration(drain_timeout));
+  // A call that hangs has the control thread. It is left alone soon, for all others need the time.
+  patience_->end_by(system_clock().now() + std::min(kServiceGrace, quarter));
   reloader_.cancel();
   control_thread_.request_stop();
   if (control_thread_.joinable()) control_thread_.join();
   control_.run_due();  // somebody may wait for what was posted last
   watcher_.reset();    // it was the control thread's
+  patience_->end_by(quiet_by);
   tell_endings_left();
   for (const auto& trigger : triggers_) trigger->stop_receiving();
   drain(triggers_, drained);

@@ -42,6 +42,7 @@
 #include "mqtt/tls/inventory.hpp"
 #include "mqtt/tls/rotation.hpp"
 #include "mqtt/tls/stores.hpp"
+#include "plugin/life_call.hpp"
 #include "plugin/watcher.hpp"
 #include "trigger/administration.hpp"
 #include "trigger/event_hub.hpp"
@@ -99,8 +100,8 @@ class Runtime final : public Administration {
   using Problem = std::variant<Error, std::vector<config::Diagnostic>>;
   tl::expected<void, Problem> prepare();
 
-  // Starts services, then connections. A service that does not start takes its trigger out, and no
-  // other.
+  // Makes connections, and has services started on [control]: it does not wait for them. One that
+  // does not start takes its trigger out, and no other, and is tried again.
   Result<> start();
 
   // From now on calls `tell` about once each `interval`, for as long as the supervisor and the
@@ -188,6 +189,8 @@ class Runtime final : public Administration {
   Result<AliasPtr> make_alias(const config::Alias& alias);
   void alias_changed(const std::string& name);
   TriggerServices trigger_services();
+  void start_services();
+  void start_later(Trigger& trigger, Millis delay);
   // Its service alone; the diagnostic is at the place of what is wrong.
   tl::expected<TriggerPtr, config::Diagnostic> make_trigger(const config::Trigger& trigger);
   static bool wants(const config::Config& config, const PackageFailures& failures,
@@ -315,6 +318,7 @@ class Runtime final : public Administration {
 
   const std::filesystem::path state_dir_;
   const RuntimeOptions options_;
+  const std::shared_ptr<plugin::Patience> patience_;
   const Wall started_at_;
   EventHub events_;
   EventLog log_;

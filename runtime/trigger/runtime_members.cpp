@@ -138,6 +138,7 @@ TriggerServices Runtime::trigger_services() {
           .log = log_,
           .events = events_,
           .running_changed = [this] { report_readiness(); },
+          .start_later = [this](Trigger& trigger, Millis delay) { start_later(trigger, delay); },
           .stopping = [this] { return stopping_.load(); },
           .deaths = options_.deaths};
 }

@@ -41,6 +41,9 @@ constexpr Millis kBacklogRetry{1'000};
 // What is over at once is no news, and what lasts is said again from time to time.
 constexpr Millis kOutageTold{5'000};
 constexpr Millis kOutageToldAgain{300'000};
+// A service that does not start.
+constexpr Backoff kStartAgain{Millis{1'000}, Millis{30'000}, 2.0};
+constexpr Millis kStartToldAgain{300'000};
 constexpr Millis kNextWindow{1};  // so that others get their turn
 
 }  // namespace
@@ -115,19 +118,57 @@ Result<> Trigger::make_connection(mqtt::ConnectionOptions options) {
 }
 
 Result<> Trigger::start() {
-  auto started = start_serving(*instance_, monitor().get());
-  {
-    MutexLock lock(state_mutex_);
-    start_failure_ = started ? "" : "its service did not start: " + started.error().message;
-  }
-  if (!started) return started;
-  started_ = true;
   begin_receiving();
-  return {};
+  return start_again();
 }
 
 Result<> Trigger::start_again() {
-  return started_ ? Result<>() : start();
+  if (started_) return {};
+  auto started = start_service();
+  if (started && suspended_) arm_monitor();
+  return started;
+}
+
+Result<> Trigger::start_service() {
+  if (services_.stopping()) return fail("the runtime stops");
+  auto started = start_serving(*instance_, monitor().get());
+  started_ = started.has_value();
+  note_start(started);
+  return started;
+}
+
+// Of an instance that is left alone, only another build or the next start of the runtime makes
+// another one: each of its kind would stay in memory for ever.
+void Trigger::note_start(const Result<>& started) {
+  serves_ = started.has_value();
+  services_.connections.supervisor->post(tasks_([this] { tell_running(); }));
+  if (started) {
+    start_failures_ = 0;
+    MutexLock lock(state_mutex_);
+    start_failure_.clear();
+    return;
+  }
+  if (services_.stopping()) return;
+  std::string next = "; it is not tried again before another build is loaded, or a restart";
+  if (!instance_->abandoned()) {
+    const Millis delay = kStartAgain.delay(++start_failures_, services_.connections.random());
+    next = fmt::format("; it is tried again in {}", format_duration(delay));
+    services_.start_later(*this, delay);
+  }
+  const std::string reason = "its service did not start: " + started.error().message;
+  bool told = false;
+  {
+    MutexLock lock(state_mutex_);
+    const Monotonic now = std::chrono::steady_clock::now();
+    told = reason == start_failure_ && now - start_failure_told_ < kStartToldAgain;
+    if (!told) start_failure_told_ = now;
+    start_failure_ = reason;
+  }
+  if (told) {
+    log_.debug("trigger.not_running", {{"trigger", config_.name}}, "{}{}", reason, next);
+  } else {
+    log_.error("trigger.not_running", {{"trigger", config_.name}}, "{}{}", reason, next);
+  }
 }
 
 void Trigger::begin_receiving() {
@@ -136,7 +177,6 @@ void Trigger::begin_receiving() {
     apply_pause();
     load_backlog();
   }));
-  if (suspended_) arm_monitor();
 }
 
 // What earlier processes accepted goes before what comes now, as far as memory may hold it; only
@@ -206,7 +246,7 @@ bool Trigger::finish(Monotonic deadline) {
   bool quiet = true;
   // It goes first: its worker has the trigger's name, as those of the service have.
   if (const auto asked = monitor()) quiet = asked->stop(deadline);
-  if (started_) {
+  if (std::exchange(started_, false)) {
     dispatcher_.revoke_pending();
     quiet = joined_ && quiet;
     if (joined_) {
@@ -219,7 +259,21 @@ bool Trigger::finish(Monotonic deadline) {
     }
   }
   keep_leftovers();
-  return quiet;
+  return destroy_service() && quiet;
+}
+
+// Here, and not with everything else of the trigger: what hangs is to be known before the end.
+// False: some call of it has not returned, now or before.
+bool Trigger::destroy_service() {
+  serves_ = false;
+  {
+    MutexLock lock(monitor_mutex_);
+    counting_ = nullptr;
+  }
+  instance_->destroy();
+  const auto asked = monitor();
+  if (asked) asked->destroy();
+  return !instance_->abandoned() && !(asked && asked->abandoned());
 }
 
 // The server has what it has no acknowledgement for, the inbox what it has a row of. The rest gets
@@ -287,7 +341,14 @@ void Trigger::on_status(const mqtt::ConnectionStatus& status) {
     up_ = status.state == mqtt::ConnectionStatus::State::up;
     if (up_ && reading_paused_) connection_->pause_reading();
   }
-  const bool running = status.running() && !suspended_ && !disabled_;
+  status_ = status;
+  tell_running();
+}
+
+// [supervisor]
+void Trigger::tell_running() {
+  const mqtt::ConnectionStatus& status = status_;
+  const bool running = status.running() && serves_ && !suspended_ && !disabled_;
   std::string because;
   if (disabled_) {
     because = "disabled";
@@ -303,7 +364,7 @@ void Trigger::on_status(const mqtt::ConnectionStatus& status) {
               "{}:{} handles {} filter{}", config_.plugin, service_name(), config_.topics.size(),
               config_.topics.size() == 1 ? "" : "s");
     not_running_because_.clear();
-  } else if (!running && settled && because != not_running_because_) {
+  } else if (!running && settled && serves_ && because != not_running_because_) {
     log_.warn("trigger.not_running", {{"trigger", config_.name}, {"alias", config_.alias}}, "{}",
               because);
     not_running_because_ = because;

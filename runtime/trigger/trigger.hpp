@@ -43,6 +43,8 @@
 
 namespace triggerd::trigger {
 
+class Trigger;
+
 // What all triggers of a runtime share. Outlives them.
 struct TriggerServices {
   const mqtt::ConnectionServices& connections;
@@ -55,6 +57,8 @@ struct TriggerServices {
   EventHub& events;
   // Some trigger began or ceased to run. [supervisor]
   std::function<void()> running_changed;
+  // Its service did not start: start_again() is to be called after this time. [control]
+  std::function<void(Trigger&, Millis)> start_later;
   // The runtime stops: nothing may wait for long. [any]
   std::function<bool()> stopping;
   Deaths* deaths = nullptr;  // null: nothing is known of earlier runs
@@ -76,7 +80,10 @@ class Trigger final : private mqtt::ConnectionListener,
   // Reads what the inbox has of it, and makes its connection, once there is no other trigger of
   // that name. [control]
   Result<> make_connection(mqtt::ConnectionOptions options);
-  // Starts the service, its workers, and then the connection. [control]
+  // Makes the connection receive: what comes before the service runs waits for it. [control]
+  void begin_receiving();
+  // The same, and starts the service and its workers. After an error it goes on to receive, and
+  // start_later() was called. [control]
   Result<> start();
 
   // The stages of stopping, each for all triggers before the next. [control, main]
@@ -103,9 +110,9 @@ class Trigger final : private mqtt::ConnectionListener,
   // 5. Waits for them. No service is stopped before the workers of all are gone: each looks through
   //    the threads of the process for those that it has left running.
   void join_workers(Monotonic deadline);
-  // 6. Stops the service, and gives the writer what is left and nobody else has. False: a service
-  //    call does not come back, so the plugin stays in memory and only the end of the process ends
-  //    it.
+  // 6. Stops and destroys the service, and gives the writer what is left and nobody else has.
+  //    False: a service call does not come back, so the plugin stays in memory and only the end of
+  //    the process ends it.
   [[nodiscard]] bool finish(Monotonic deadline);
   // 7. Says what became of that, after the writer was flushed.
   void tell_leftovers(bool written);
@@ -120,7 +127,7 @@ class Trigger final : private mqtt::ConnectionListener,
   Result<> suspend(const std::string& by, const std::string& reason);
   // Starts it again, from disabled or suspended. [control]
   Result<> enable();
-  // Starts its service where it did not start before, as start() does. [control]
+  // Starts its service where it did not start before. [control]
   Result<> start_again();
   // Gives the service a message that was a dead letter. [any]
   void replay(const inbox::StoredMessage& message);
@@ -220,7 +227,10 @@ class Trigger final : private mqtt::ConnectionListener,
   Result<> start_serving(plugin::Instance& instance, Monitor* monitor);
   Result<std::optional<plugin::SavedState>> stop_serving(plugin::Instance& instance,
                                                          Monotonic deadline);
-  void begin_receiving();
+  Result<> start_service();
+  void note_start(const Result<>& started);
+  bool destroy_service();
+  void tell_running();
   Result<std::shared_ptr<Monitor>> make_monitor(
       const std::shared_ptr<plugin::Generation>& generation);
   void serve_with(Serving serving);
@@ -257,8 +267,10 @@ class Trigger final : private mqtt::ConnectionListener,
   // Null: the service is asked itself.
   std::shared_ptr<Monitor> monitor_ TRIGGERD_GUARDED_BY(monitor_mutex_);
   std::shared_ptr<mqtt::Connection> connection_;
-  bool started_ = false;      // [control]
-  bool was_started_ = false;  // [control] before hand_over()
+  bool started_ = false;             // [control]
+  std::atomic<bool> serves_{false};  // the same, for others
+  unsigned start_failures_ = 0;      // [control] in a row
+  bool was_started_ = false;         // [control] before hand_over()
 
   std::atomic<bool> running_{false};
   std::atomic<bool> suspended_{false};
@@ -277,6 +289,7 @@ class Trigger final : private mqtt::ConnectionListener,
   bool paused_ = false;              // [supervisor] disconnected for it
   bool pause_told_ = false;          // [supervisor]
   std::string not_running_because_;  // [supervisor] as last logged
+  mqtt::ConnectionStatus status_;    // [supervisor] as it was told last
 
   std::string inbox_trouble_ TRIGGERD_GUARDED_BY(pause_mutex_);
   bool up_ TRIGGERD_GUARDED_BY(pause_mutex_) = false;
@@ -292,6 +305,7 @@ class Trigger final : private mqtt::ConnectionListener,
   // As the inbox has it; nullopt: enabled.
   std::optional<inbox::TriggerState> state_ TRIGGERD_GUARDED_BY(state_mutex_);
   std::string start_failure_ TRIGGERD_GUARDED_BY(state_mutex_);
+  Monotonic start_failure_told_ TRIGGERD_GUARDED_BY(state_mutex_){};
   // When it was last said that what the service needs is away.
   std::optional<Monotonic> outage_told_ TRIGGERD_GUARDED_BY(state_mutex_);
 

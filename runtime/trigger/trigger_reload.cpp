@@ -96,12 +96,7 @@ void Trigger::serve_again(Monotonic deadline) {
   const auto asked = monitor();
   if (asked) (void)asked->stop(deadline);  // where the failure came after its start
   started_ = false;
-  if (auto started = start_serving(*instance_, asked.get()); !started) {
-    log_.error("trigger.not_running", {{"trigger", config_.name}},
-               "its service did not start again: {}", started.error().message);
-    return;
-  }
-  started_ = true;
+  (void)start_service();
 }
 
 Result<> Trigger::hand_over(Monotonic deadline, bool with_state) {
@@ -128,6 +123,7 @@ Result<> Trigger::hand_over(Monotonic deadline, bool with_state) {
     return done;
   }
   started_ = true;
+  note_start({});
   // An instance that stays is its own predecessor.
   std::unique_ptr<plugin::Instance> serving =
       successor_.instance ? std::move(successor_.instance) : std::move(instance_);
@@ -153,7 +149,7 @@ void Trigger::take_back(Monotonic deadline) {
 
 void Trigger::drop_predecessor() {
   predecessor_ = {};
-  if (!was_started_) begin_receiving();
+  if (!was_started_ && suspended_) arm_monitor();
 }
 
 }  // namespace triggerd::trigger

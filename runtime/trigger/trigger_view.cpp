@@ -27,6 +27,8 @@ void Trigger::fill_in(TriggerStatus& status) const {
     status.not_running_reason = "disabled";
   } else if (suspended_) {
     status.not_running_reason = "suspended";
+  } else if (status.not_running_reason.empty() && !serves_) {
+    status.not_running_reason = "its service is being started";
   } else if (status.not_running_reason.empty()) {
     status.not_running_reason = connection.reason.empty() ? connection.state : connection.reason;
   }

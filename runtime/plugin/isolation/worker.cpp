@@ -109,6 +109,8 @@ class Worker {
                                         .stage_dir = {},
                                         .number = setup.generation,
                                         .done_timeout = Millis(setup.done_timeout_ms),
+                                        // Who waits ends this process where a call hangs.
+                                        .call_timeout = std::chrono::hours(24 * 365),
                                         .is_private = true},
                                        *log_);
     if (!generation) return tl::make_unexpected(generation.error());

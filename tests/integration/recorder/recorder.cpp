@@ -74,6 +74,8 @@ struct Recorder {
     }
   }
 
+  bool was_started = false;  // else it was only tried
+
   int random_delay() const {
     thread_local std::mt19937 engine{std::random_device{}()};
     return std::uniform_int_distribution<int>(0, delay_ms)(engine);
@@ -112,7 +114,13 @@ std::int32_t create(const trigger_host* host, const trigger_instance_config* con
   return TRIGGER_OK;
 }
 
+void hang_in(const Recorder& recorder, const char* mode) {
+  while (recorder.mode == mode) std::this_thread::sleep_for(std::chrono::hours(1));
+}
+
 std::int32_t start(void* instance, trigger_result* error) {
+  self(instance).was_started = true;
+  hang_in(self(instance), "hang-start");
   if (self(instance).mode != "no-start") return TRIGGER_OK;
   if (!self(instance).flag.empty() && std::filesystem::exists(self(instance).flag)) {
     return TRIGGER_OK;
@@ -122,11 +130,13 @@ std::int32_t start(void* instance, trigger_result* error) {
 }
 
 void stop(void* instance) {
+  hang_in(self(instance), "hang-stop");
   for (std::thread& thread : self(instance).threads) thread.join();
   self(instance).threads.clear();
 }
 
 void destroy(void* instance) {
+  if (self(instance).was_started) hang_in(self(instance), "hang-destroy");
   delete static_cast<Recorder*>(instance);
 }
 
