@@ -211,6 +211,11 @@ class Trigger final : private mqtt::ConnectionListener,
 
   void acknowledge(Delivery& delivery);
   void begin_leaving();
+  // Suspended, it receives all the same: its server keeps nothing for it, and nobody else gets what
+  // it does not take.
+  bool receives_suspended() const;
+  // Suspended, and to receive nothing.
+  bool rests() const;
   // Why receiving is to pause; empty where it is not.
   std::string pause_reason() const TRIGGERD_REQUIRES(pause_mutex_);
   void update_reading();

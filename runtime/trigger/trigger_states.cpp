@@ -163,9 +163,17 @@ void Trigger::trial_ended(bool handled) {
 // ---- Back-pressure: this connection alone stops reading, and after a while disconnects with its
 // session kept; the server keeps what is published meanwhile. ----
 
+bool Trigger::receives_suspended() const {
+  return connection_->options().clean_session && config_.shared_group.empty();
+}
+
+bool Trigger::rests() const {
+  return suspended_ && !trial_needs_message_ && !receives_suspended();
+}
+
 std::string Trigger::pause_reason() const {
   if (disabled_ || (disabling_ && !leaving_)) return "the trigger is disabled";
-  if (suspended_ && !trial_needs_message_) return "the trigger is suspended";
+  if (rests()) return "the trigger is suspended";
   if (stopping_ && !leaving_) return "the runtime stops";
   if (dispatcher_.full()) {
     return fmt::format("queue_capacity ({}) is reached", config_.queue_capacity);
@@ -233,7 +241,7 @@ void Trigger::apply_pause() {
   // pause lasts as long as the server allows.
   const Millis keep_alive = connection_->keep_alive();
   const bool too_long = keep_alive > Millis(0) && lasted >= keep_alive * 3 / 4;
-  const bool at_once = disabled_ || (suspended_ && !trial_needs_message_);
+  const bool at_once = disabled_ || rests();
   if (paused_ || !(at_once || (too_long && !clean))) return;
   paused_ = true;
   if (!std::exchange(pause_told_, true)) {
@@ -246,6 +254,7 @@ void Trigger::room_changed() {
   update_reading();
   services_.connections.supervisor->post(tasks_([this] {
     apply_pause();
+    tell_running();
     load_backlog();
   }));
 }

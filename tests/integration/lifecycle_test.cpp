@@ -122,6 +122,35 @@ TEST_F(LifecycleTest, ASuspendedTriggerTriesOneMessageAndGoesOn) {
   })) << triggerd.output();
 }
 
+// Its server keeps nothing for it: what it does not take is gone.
+TEST_F(LifecycleTest, ASuspendedTriggerWithACleanSessionGoesOnReceiving) {
+  const std::filesystem::path healed = dir_ / "healed";
+  TriggerdProcess triggerd(
+      runtime_table() + alias_table("a", server_.port(), "clean_session = true") +
+      trigger_table("t", "a", "\"x\"", file(),
+                    "service = \"recorder:misbehave\"\nmonitor = \"recorder:guard\"\n"
+                    "on_exhausted = \"suspend\"\nretry = { max_attempts = 1 }\n"
+                    "monitor_interval = \"200ms\"",
+                    fmt::format("mode = \"retry-until\"\nflag = \"{}\"", healed.string())));
+  triggerd.start();
+  ASSERT_TRUE(triggerd.wait_until_running()) << triggerd.output();
+  TestClient client(server_.port());
+  ASSERT_TRUE(client.publish("x", "0", 1));
+  ASSERT_TRUE(triggerd.wait_for_event("trigger.suspended", {"trigger=t", "stays suspended"}));
+  for (int i = 1; i < 20; ++i) ASSERT_TRUE(client.publish("x", std::to_string(i), i % 2));
+  ASSERT_TRUE(triggerd.wait_for_event("trigger.suspended", {"trigger=t", "stays suspended"}));
+  std::ofstream(healed) << "yes";
+  ASSERT_TRUE(triggerd.wait_for_event("trigger.resumed", {"trigger=t"})) << triggerd.output();
+  EXPECT_TRUE(eventually([&] {
+    std::set<std::string> done;
+    for (const Record& record : records(file(), "end")) done.insert(record.hash);
+    return done.size() == 20;
+  })) << triggerd.output();
+  ASSERT_TRUE(triggerd.wait_for_event("trigger.running", {"trigger=t"})) << triggerd.output();
+  EXPECT_EQ(triggerd.stop(), (Exit{0, 0}));
+  EXPECT_EQ(triggerd.output().find("trigger.paused"), std::string::npos) << triggerd.output();
+}
+
 TEST_F(LifecycleTest, AMonitorServiceSaysWhenASuspendedTriggerMayTry) {
   const std::filesystem::path healed = dir_ / "healed";
   TriggerdProcess triggerd(
