@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include <algorithm>
-#include <set>
 
 #include "base/passing.hpp"
 #include "plugin/child_probe.hpp"
@@ -37,22 +36,12 @@ PluginSet::PluginSet(std::shared_ptr<const config::Config> config, std::filesyst
       log_(log),
       program_(std::move(program)) {}
 
-std::vector<std::string> PluginSet::drop_unused() {
-  std::set<std::string> used;
-  const auto use = [&](const std::string& plugin, const std::string& package) {
-    const auto file = plugin::find_plugin(config_->plugin_dirs_for(package), plugin);
-    if (!file) return;
-    const config::Package* const carrier = carrier_of(*file);
-    used.insert(carrier == nullptr ? plugin : carrier->name + "/" + plugin);
-  };
-  for (const config::Trigger& trigger : config_->triggers) {
-    if (!trigger.enabled) continue;
-    use(trigger.plugin, trigger.package);
-    if (!trigger.monitor_plugin.empty()) use(trigger.monitor_plugin, trigger.package);
-  }
+// Whether its file is still there says nothing: what serves goes on without it.
+std::vector<std::string> PluginSet::drop_unused(
+    const std::function<bool(const plugin::Generation&)>& serves) {
   std::vector<std::string> dropped;
   for (auto it = loaded_.begin(); it != loaded_.end();) {
-    if (used.contains(it->first) && it->second.generation) {
+    if (it->second.generation && serves(**it->second.generation)) {
       ++it;
       continue;
     }
@@ -193,6 +182,12 @@ std::vector<std::string> PluginSet::names() const {
   std::vector<std::string> names;
   for (const auto& [name, loaded] : loaded_) names.push_back(name);
   return names;
+}
+
+std::string PluginSet::why_not_loaded(const std::string& name) const {
+  const std::vector<std::string> all = names();
+  return fmt::format("plugin \"{}\" is not loaded; {}", name,
+                     all.empty() ? "none is" : fmt::format("there are {}", fmt::join(all, ", ")));
 }
 
 std::vector<plugin::Watcher::Plugin> PluginSet::watched() const {

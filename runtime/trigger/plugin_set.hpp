@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -39,9 +40,9 @@ class PluginSet {
   }
   // Where plugins are looked for from now on. [control]
   void use(std::shared_ptr<const config::Config> config) { config_ = std::move(config); }
-  // Lets go of what no trigger of the configuration in use names, and of what could not be loaded.
-  // Their names. [control]
-  std::vector<std::string> drop_unused();
+  // Lets go of what `serves` says no of, and of what could not be loaded. Their names. [control]
+  std::vector<std::string> drop_unused(
+      const std::function<bool(const plugin::Generation&)>& serves);
 
   // ---- What is loaded, by its name; with "PACKAGE/" in front where a package carries it. ----
 
@@ -55,6 +56,8 @@ class PluginSet {
   // The generation in service; null where `name` is not loaded. [control]
   std::shared_ptr<plugin::Generation> in_service(const std::string& name) const;
   std::vector<std::string> names() const;
+  // What to say to whoever asks for a plugin that in_service() does not have.
+  std::string why_not_loaded(const std::string& name) const;
   // All of them, and where each is looked for.
   std::vector<plugin::Watcher::Plugin> watched() const;
   // Whether the plugin, or the monitor, of `trigger` was not loaded for a reason that may pass.

@@ -62,8 +62,7 @@ Result<Reloader::Report> Reloader::reload(const std::string& plugin,
                                           const PluginReloadOptions& how) {
   const Generation old = plugins_.in_service(plugin);
   if (!old) {
-    return fail("plugin \"{}\" is not loaded; there are {}", plugin,
-                fmt::join(plugins_.names(), ", "));
+    return fail("{}", plugins_.why_not_loaded(plugin));
   }
   auto done = replace(plugin, {}, how);
   if (!done) {

@@ -280,6 +280,8 @@ class Runtime final : public Administration {
   void overlay_states(config::Config& next) const;
   tl::expected<Plan, Diagnostics> plan(config::Config next, const std::string& must_run = {});
   ReloadReport apply(Plan plan);
+  void drop_unused_plugins();
+  void warn_of_missing_plugins(ReloadReport& report) const;
   Outcome<ReloadReport> refuse(const Diagnostics& diagnostics);
   void watch_files();
   std::string look_of_files() const;

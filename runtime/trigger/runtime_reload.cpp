@@ -178,7 +178,7 @@ tl::expected<Runtime::Plan, Runtime::Diagnostics> Runtime::plan(config::Config n
   if (!diagnostics.empty()) {
     plan.start_triggers.clear();
     plugins_.use(now);
-    (void)plugins_.drop_unused();
+    drop_unused_plugins();
     return tl::make_unexpected(std::move(diagnostics));
   }
   std::erase_if(plan.start_triggers, [&](const TriggerPtr& trigger) {
@@ -292,7 +292,8 @@ ReloadReport Runtime::apply(Plan plan) {
   plan.start_triggers.clear();
 
   end_unwanted_sessions(before.get(), had);
-  for (const std::string& plugin : plugins_.drop_unused()) reloader_.forget(plugin);
+  drop_unused_plugins();
+  warn_of_missing_plugins(report);
   if (watcher_) {
     watcher_.reset();
     if (auto watching = watch_plugins(); !watching) {
@@ -303,6 +304,25 @@ ReloadReport Runtime::apply(Plan plan) {
   note_plugins();
   supervisor_->post([this] { report_readiness(); });
   return report;
+}
+
+void Runtime::drop_unused_plugins() {
+  const auto dropped = plugins_.drop_unused([this](const plugin::Generation& generation) {
+    return std::any_of(triggers_.begin(), triggers_.end(),
+                       [&](const TriggerPtr& trigger) { return trigger->uses(generation); });
+  });
+  for (const std::string& plugin : dropped) reloader_.forget(plugin);
+}
+
+// What serves goes on without its file, and the next start will not.
+void Runtime::warn_of_missing_plugins(ReloadReport& report) const {
+  for (const plugin::Watcher::Plugin& plugin : plugins_.watched()) {
+    const auto found = plugin::find_plugin(plugin.dirs, plugin.plugin);
+    if (found) continue;
+    report.warnings.push_back(
+        fmt::format("plugin \"{}\" goes on as it was loaded, but the next start needs its file: {}",
+                    plugin.name, found.error().message));
+  }
 }
 
 Outcome<ReloadReport> Runtime::reload_now(const std::optional<std::string>& managed,
@@ -328,14 +348,14 @@ Outcome<ReloadReport> Runtime::reload_now(const std::optional<std::string>& mana
     ReloadReport report = std::move(planned->report);
     planned->start_triggers.clear();
     plugins_.use(now);
-    (void)plugins_.drop_unused();
+    drop_unused_plugins();
     return report;
   }
   if (commit) {
     if (auto done = commit(); !done) {
       planned->start_triggers.clear();
       plugins_.use(now);
-      (void)plugins_.drop_unused();
+      drop_unused_plugins();
       return tl::make_unexpected(AdminError{AdminError::Kind::failed, done.error().message, {}});
     }
   }
@@ -379,6 +399,7 @@ Outcome<ReloadReport> Runtime::reload_here(const By& by, const std::string& must
                           : done.error().message + ": " + done.error().problems[0].message;
     return done;
   }
+  for (const std::string& warning : done->warnings) log_.warn("runtime.reload", {}, "{}", warning);
   package_failures_.report_broken(log_);
   for (const config::Package& package : config()->packages) {
     if (!package.enabled) continue;

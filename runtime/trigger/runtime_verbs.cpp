@@ -176,10 +176,8 @@ Outcome<Administration::PluginReload> Runtime::reload_plugin(const std::string& 
                                                              const By& by) {
   return on_control([&]() -> Outcome<PluginReload> {
     if (!plugins_.in_service(plugin)) {
-      return tl::make_unexpected(AdminError{AdminError::Kind::not_found,
-                                            fmt::format("plugin \"{}\" is not loaded; there are {}",
-                                                        plugin, fmt::join(plugins_.names(), ", ")),
-                                            {}});
+      return tl::make_unexpected(
+          AdminError{AdminError::Kind::not_found, plugins_.why_not_loaded(plugin), {}});
     }
     log_.info("plugin.reload", {{"plugin", plugin}}, "asked for by {}{}", by,
               how.drop_state ? ", without the state of what serves" : "");
