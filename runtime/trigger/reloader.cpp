@@ -23,26 +23,20 @@ Monotonic now() {
   return std::chrono::steady_clock::now();
 }
 
-struct Tally {
-  std::uint64_t good = 0;
-  std::uint64_t bad = 0;
+}  // namespace
 
-  bool mostly_bad() const { return bad > good; }
-};
-
-Tally tally(const Dispatcher::Stats& stats) {
+Reloader::Tally Reloader::tally(const Dispatcher::Stats& stats) {
   return {.good = stats.ok,
           .bad = stats.retried + stats.rejected + stats.exhausted + stats.discarded};
 }
 
-}  // namespace
-
 Reloader::Reloader(PluginSet& plugins, const std::vector<std::shared_ptr<Trigger>>& triggers,
-                   EventLoop& control, Options options, Log& log)
+                   EventLoop& control, Options options, std::function<void()> changed, Log& log)
     : plugins_(plugins),
       triggers_(triggers),
       control_(control),
       options_(std::move(options)),
+      changed_(std::move(changed)),
       log_(log) {}
 
 std::map<std::string, Reloader::Counts> Reloader::counts() const {
@@ -64,6 +58,9 @@ Result<Reloader::Report> Reloader::reload(const std::string& plugin,
   if (!old) {
     return fail("{}", plugins_.why_not_loaded(plugin));
   }
+  // By what it did until now.
+  const auto probation = probations_.find(plugin);
+  const bool old_is_good = probation == probations_.end() || is_doing_well(probation->second);
   auto done = replace(plugin, {}, how);
   if (!done) {
     log_.error("plugin.reload_failed", {{"plugin", plugin}, {"stage", done.error().stage}},
@@ -76,11 +73,10 @@ Result<Reloader::Report> Reloader::reload(const std::string& plugin,
     log_.debug("plugin.unchanged", {{"plugin", plugin}}, "the file is what is in service already");
     return *done;
   }
-  // What passed its probation is what a bad one is replaced with, not another bad one. The copy of
-  // `old` is there as long as `old` is.
-  const auto probation = probations_.find(plugin);
-  begin_probation(
-      plugin, probation != probations_.end() ? probation->second.previous : keep_previous(*old));
+  // A bad one is replaced with the one before; where that is on probation, and has not shown yet
+  // that it does well, with the last one that has. The copy of `old` is there as long as `old` is.
+  begin_probation(plugin, old_is_good ? keep_previous(*old) : probation->second.previous);
+  changed_();
   return *done;
 }
 
@@ -229,19 +225,28 @@ void Reloader::begin_probation(const std::string& plugin, const std::filesystem:
   if (!looking) control_.after(options_.probation_look, [this, plugin] { look_at(plugin); });
 }
 
+Reloader::Record Reloader::record_of(const Probation& probation) {
+  Record record;
+  for (const auto& [trigger, stats] : probation.before) {
+    const Tally then = tally(stats);
+    const Tally today = tally(trigger->stats());
+    record.before.good += then.good;
+    record.before.bad += then.bad;
+    record.since.good += today.good - then.good;
+    record.since.bad += today.bad - then.bad;
+  }
+  return record;
+}
+
+bool Reloader::is_doing_well(const Probation& probation) {
+  const Tally since = record_of(probation).since;
+  return since.good > 0 && !since.mostly_bad();
+}
+
 void Reloader::look_at(const std::string& plugin) {
   const auto found = probations_.find(plugin);
   if (found == probations_.end() || cancelled_) return;
-  Tally before;
-  Tally since;
-  for (const auto& [trigger, stats] : found->second.before) {
-    const Tally then = tally(stats);
-    const Tally today = tally(trigger->stats());
-    before.good += then.good;
-    before.bad += then.bad;
-    since.good += today.good - then.good;
-    since.bad += today.bad - then.bad;
-  }
+  const auto [before, since] = record_of(found->second);
   if (since.bad >= kFailures && since.mostly_bad() && !before.mostly_bad()) {
     const std::filesystem::path previous = found->second.previous;
     probations_.erase(found);
@@ -253,6 +258,7 @@ void Reloader::look_at(const std::string& plugin) {
     std::error_code error;
     std::filesystem::remove(found->second.previous, error);
     probations_.erase(found);
+    changed_();
     return;
   }
   control_.after(options_.probation_look, [this, plugin] { look_at(plugin); });
@@ -270,8 +276,11 @@ void Reloader::roll_back(const std::string& plugin, const std::filesystem::path&
   }
   std::error_code error;
   std::filesystem::remove(previous, error);
-  MutexLock lock(mutex_);
-  ++(done ? counts_[plugin].rolled_back : counts_[plugin].failed);
+  {
+    MutexLock lock(mutex_);
+    ++(done ? counts_[plugin].rolled_back : counts_[plugin].failed);
+  }
+  changed_();
 }
 
 }  // namespace triggerd::trigger

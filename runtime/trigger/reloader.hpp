@@ -6,7 +6,9 @@
 //   4. gate    the triggers of the plugin: their messages wait, and calls and pending ones end
 //   5. hand over: old stop, old save, new restore, new start
 //   6. open the gates, and only then destroy what served before, and unload it
-//   7. probation: where the new one fails as the one before did not, that one comes back
+//   7. probation: where the new one fails as the one before did not, that one comes back; or the
+//   one
+//      before it, where that was on probation itself and has handled nothing well
 //
 // A failure in 1 to 3 is seen by nobody; in 4 and 5 the old instances go on.
 //
@@ -15,6 +17,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -40,9 +43,10 @@ class Reloader {
     Millis probation_look{1'000};
     unsigned max_leaked = 20;  // then static TLS runs out
   };
-  // All outlive it. `control` runs its probation.
+  // All outlive it. `control` runs its probation. `changed` is called after each change of what is
+  // in service, or on probation, whatever it came from.
   Reloader(PluginSet& plugins, const std::vector<std::shared_ptr<Trigger>>& triggers,
-           EventLoop& control, Options options, Log& log);
+           EventLoop& control, Options options, std::function<void()> changed, Log& log);
 
   enum class Outcome { reloaded, unchanged };
   struct Report {
@@ -83,6 +87,20 @@ class Reloader {
     std::vector<std::pair<Trigger*, Dispatcher::Stats>> before;
   };
 
+  struct Tally {
+    std::uint64_t good = 0;
+    std::uint64_t bad = 0;
+
+    bool mostly_bad() const { return bad > good; }
+  };
+  struct Record {
+    Tally before;  // of what served before it
+    Tally since;   // of what is on probation
+  };
+
+  static Tally tally(const Dispatcher::Stats& stats);
+  static Record record_of(const Probation& probation);
+  static bool is_doing_well(const Probation& probation);
   tl::expected<Report, Failure> replace(const std::string& plugin,
                                         const std::filesystem::path& file,
                                         const PluginReloadOptions& how);
@@ -100,6 +118,7 @@ class Reloader {
   const std::vector<std::shared_ptr<Trigger>>& triggers_;
   EventLoop& control_;
   Options options_;
+  const std::function<void()> changed_;
   Log& log_;
   std::atomic<bool> cancelled_{false};
   std::map<std::string, Probation> probations_;

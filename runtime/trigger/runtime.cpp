@@ -85,10 +85,12 @@ Runtime::Runtime(config::Config config, std::filesystem::path state_dir, Log& lo
       resolver_(mqtt::make_system_resolver()),
       plugins_(config_, state_dir_ / "plugins", log_, options_.probe_program),
       package_failures_(config_),
-      reloader_(plugins_, triggers_, control_,
-                {.probe_program = options_.probe_program,
-                 .drain_timeout = config_->runtime.drain_timeout},
-                log_),
+      reloader_(
+          plugins_, triggers_, control_,
+          {.probe_program = options_.probe_program,
+           .drain_timeout = config_->runtime.drain_timeout,
+           .probation = options_.probation},
+          [this] { note_plugins(); }, log_),
       rotation_loop_(system_clock()) {
   plugins_.bound_calls(patience_);
 }
@@ -254,10 +256,7 @@ Result<> Runtime::watch_plugins() {
   auto watcher = plugin::Watcher::start(
       {.plugins = plugins_.watched()},
       [this](const std::string& plugin) {
-        control_.post([this, plugin] {
-          (void)reloader_.reload(plugin, {});
-          note_plugins();
-        });
+        control_.post([this, plugin] { (void)reloader_.reload(plugin, {}); });
       },
       log_);
   if (!watcher) return tl::make_unexpected(watcher.error());

@@ -69,6 +69,8 @@ struct RuntimeOptions {
   using Load = std::function<tl::expected<config::Config, std::vector<config::Diagnostic>>(
       const std::optional<std::string>& managed)>;
   Load load{};
+  // How long another build of a plugin is looked at before it is trusted.
+  Millis probation{30'000};
   // What can be done with packages, on disk; the runtime reloads afterwards. May be empty.
   struct Packages {
     // Asked once the change is made, with the package's name; an error undoes it.

@@ -163,7 +163,6 @@ Result<Reloader::Report> Runtime::reload_plugin(const std::string& plugin,
                                                 const PluginReloadOptions& how) {
   auto done = on_control([&]() -> Outcome<Reloader::Report> {
     auto report = reloader_.reload(plugin, how);
-    note_plugins();
     if (!report) return tl::make_unexpected(failed(report.error()));
     return *report;
   });
@@ -182,7 +181,6 @@ Outcome<Administration::PluginReload> Runtime::reload_plugin(const std::string& 
     log_.info("plugin.reload", {{"plugin", plugin}}, "asked for by {}{}", by,
               how.drop_state ? ", without the state of what serves" : "");
     const auto done = reloader_.reload(plugin, how);
-    note_plugins();
     if (!done) return tl::make_unexpected(failed(done.error()));
     return PluginReload{.changed = done->outcome == Reloader::Outcome::reloaded,
                         .generation = done->generation,

@@ -32,14 +32,16 @@ std::size_t entries(const std::filesystem::path& folder) {
 
 class ReloadStormTest : public testing::Test {
  protected:
-  void start(const std::string& runtime = {}, const std::string& trigger = {}) {
+  void start(const std::string& runtime = {}, const std::string& trigger = {},
+             trigger::RuntimeOptions options = {}) {
     const std::filesystem::path toml = dir_ / "triggers.toml";
     std::ofstream(toml) << plugin_.config(server_.port(), runtime, trigger);
     auto loaded = config::load(toml, config::process_environment());
     ASSERT_TRUE(loaded);
     config_ = std::move(*loaded);
     std::filesystem::create_directories(dir_ / "state");
-    runtime_ = std::make_unique<trigger::Runtime>(config_, dir_ / "state", log_);
+    runtime_ =
+        std::make_unique<trigger::Runtime>(config_, dir_ / "state", log_, std::move(options));
     ASSERT_TRUE(runtime_->prepare());
     ASSERT_TRUE(runtime_->start());
     ASSERT_TRUE(eventually([&] { return !log_.lines("runtime.ready").empty(); }));
@@ -62,6 +64,16 @@ class ReloadStormTest : public testing::Test {
   config::Config config_;
   std::unique_ptr<trigger::Runtime> runtime_;
 };
+
+TEST_F(ReloadStormTest, AGoodBuildIsJustReloadedForTheTimeOfItsProbationOnly) {
+  start({}, {}, {.probation = Millis(1)});
+  plugin_.replace(kSecond);
+  ASSERT_TRUE(runtime_->reload_plugin("revised"));
+  EXPECT_TRUE(eventually([&] {
+    const auto plugins = runtime_->plugins();
+    return plugins.size() == 1 && plugins[0].generation == 2 && !plugins[0].on_probation;
+  }));
+}
 
 TEST_F(ReloadStormTest, FiveHundredReloadsUnderTrafficLoseNothingAndLeaveNothing) {
   constexpr int kReloads = 500;

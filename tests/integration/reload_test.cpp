@@ -27,6 +27,22 @@ class ReloadTest : public testing::Test {
     if (line) from_ = line->index + 1;
     return line.has_value();
   }
+  // Whether `triggerctl plugin list` comes to show this.
+  bool shows(const std::string& part) {
+    return eventually([&] {
+      Process process({TRIGGERCTL_BINARY, "plugin", "list", "--json"},
+                      {.cwd = triggerd_->dir().path()});
+      process.wait();
+      return process.output().find(part) != std::string::npos;
+    });
+  }
+  void fail_with(const Revision& revision, int messages) {
+    plugin_.replace(revision);
+    ASSERT_TRUE(wait_for_event("plugin.reloaded"));
+    for (int i = 0; i < messages; ++i) publish("rejected");
+    ASSERT_TRUE(wait_for_event("plugin.rolled_back", {"verdicts are no success"}));
+    ASSERT_TRUE(wait_for_event("plugin.reloaded"));
+  }
   void TearDown() override {
     if (HasFailure() && triggerd_) ADD_FAILURE() << triggerd_->output();
   }
@@ -145,6 +161,57 @@ TEST_F(ReloadTest, ABuildThatFailsAllLastAttemptsIsSentBack) {
   ASSERT_TRUE(wait_for_event("plugin.reloaded"));
   for (int i = 0; i < 12; ++i) publish("failed");
   ASSERT_TRUE(wait_for_event("plugin.rolled_back", {"generation=2", "verdicts are no success"}));
+}
+
+TEST_F(ReloadTest, AfterARollBackEveryViewNamesWhatServes) {
+  start();
+  for (int i = 0; i < 3; ++i) publish("good");
+  ASSERT_TRUE(plugin_.wait_for(3));
+  EXPECT_TRUE(shows("\"generation\": 1"));
+  fail_with(kRejectsAll, 12);
+  EXPECT_TRUE(shows("\"generation\": 3"));
+  EXPECT_TRUE(shows("\"on_probation\": false"));
+}
+
+TEST_F(ReloadTest, TheBuildBeforeComesBackThoughItsProbationWasNotOver) {
+  start();
+  for (int i = 0; i < 3; ++i) publish("good");
+  ASSERT_TRUE(plugin_.wait_for(3));
+  plugin_.replace(kSecond);
+  ASSERT_TRUE(wait_for_event("plugin.reloaded"));
+  for (int i = 0; i < 3; ++i) publish("good");
+  ASSERT_TRUE(plugin_.wait_for(6));
+  fail_with(kRejectsAll, 12);
+  publish("good");
+  ASSERT_TRUE(plugin_.wait_for(7));
+  EXPECT_EQ(plugin_.counted().back().revision, 2);
+}
+
+TEST_F(ReloadTest, ABuildThatHasHandledNothingIsNotTheOneThatComesBack) {
+  start();
+  for (int i = 0; i < 3; ++i) publish("good");
+  ASSERT_TRUE(plugin_.wait_for(3));
+  plugin_.replace(kSecond);
+  ASSERT_TRUE(wait_for_event("plugin.reloaded"));
+  fail_with(kRejectsAll, 12);
+  publish("good");
+  ASSERT_TRUE(plugin_.wait_for(4));
+  EXPECT_EQ(plugin_.counted().back().revision, 1);
+}
+
+TEST_F(ReloadTest, APluginWhoseFileIsGoneStaysKnownOverAReloadOfTheConfiguration) {
+  start();
+  fs::remove(plugin_.file());
+  triggerd_->process().signal(SIGHUP);
+  ASSERT_TRUE(wait_for_event("runtime.reload", {"revised", "goes on as it was loaded"}));
+  publish("still");
+  ASSERT_TRUE(plugin_.wait_for(1));
+  EXPECT_TRUE(shows("\"name\": \"revised\""));
+  plugin_.replace(kSecond);
+  ASSERT_TRUE(wait_for_event("plugin.reloaded", {"generation=2"}));
+  publish("then");
+  ASSERT_TRUE(plugin_.wait_for(2));
+  EXPECT_EQ(plugin_.counted().back(), (Counted{2, 2, "then"}));
 }
 
 TEST_F(ReloadTest, AMessageThatIsNeverCompletedKeepsTheGateFromClosing) {
