@@ -117,18 +117,25 @@ class Check {
     return {};
   }
 
+  static tl::unexpected<Error> incomplete(std::string message) {
+    return tl::make_unexpected(Error{std::move(message), kIncompleteFile});
+  }
+
   tl::unexpected<Error> truncated(std::uint64_t wanted) const {
-    return fail(
+    return incomplete(fmt::format(
         "is truncated: its headers describe {} bytes, the file has {}; copy or build it again",
-        wanted, file_.size);
+        wanted, file_.size));
   }
 
   Result<> header() {
-    if (file_.size == 0) return fail("is empty; copy or build it again");
+    if (file_.size == 0) return incomplete("is empty; copy or build it again");
     std::array<char, 16> begin{};
     const std::size_t have = std::min<std::uint64_t>(begin.size(), file_.size);
     if (auto done = read(0, std::span(begin).first(have)); !done) return done;
     const std::string_view bytes(begin.data(), have);
+    if (bytes.front() == '\0' && bytes.find_first_not_of('\0') == bytes.npos) {
+      return incomplete("begins with zeroes, not with an ELF header; copy or build it again");
+    }
     if (!bytes.starts_with(ELFMAG)) {
       return fail("begins with \"{}\", not with an ELF header{}; a plugin is a shared library",
                   printable(bytes.substr(0, 6)), known_beginning(bytes));

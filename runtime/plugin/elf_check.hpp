@@ -34,7 +34,9 @@ enum class EntrySymbol {
 };
 
 // ELF64, little endian, of our machine, ET_DYN, complete, dynamic, and exporting the entry symbol
-// of our ABI major. The error continues a sentence that begins with the file's name.
+// of our ABI major. The error continues a sentence that begins with the file's name; its code is
+// kIncompleteFile where the file looks as one does that is still being written.
 Result<EntrySymbol> check_elf(const ByteSource& file);
+inline constexpr int kIncompleteFile = 1;
 
 }  // namespace triggerd::plugin

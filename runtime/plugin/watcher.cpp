@@ -1,5 +1,6 @@
 #include "plugin/watcher.hpp"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
@@ -10,6 +11,7 @@
 #include <array>
 #include <cerrno>
 
+#include "plugin/elf_check.hpp"
 #include "plugin/plugin.hpp"
 
 namespace triggerd::plugin {
@@ -22,6 +24,15 @@ constexpr Millis kJoinTimeout{60'000};
 
 Monotonic now() {
   return std::chrono::steady_clock::now();
+}
+
+bool looks_incomplete(const std::filesystem::path& file) {
+  const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!fd) return false;
+  const auto bytes = bytes_in_file(fd.get());
+  if (!bytes) return false;
+  const auto checked = check_elf(*bytes);
+  return !checked && checked.error().code == kIncompleteFile;
 }
 
 std::int64_t ns(const timespec& time) {
@@ -97,6 +108,14 @@ Monotonic Watcher::look() {
     if (quiet > now()) {
       next = std::min(next, quiet);
       continue;
+    }
+    const Monotonic given_up = watched.since + options_.incomplete;
+    if (given_up > now()) {
+      const auto file = find_plugin(watched.plugin->dirs, watched.plugin->plugin);
+      if (file && looks_incomplete(*file)) {
+        next = std::min(next, given_up);
+        continue;
+      }
     }
     watched.told = watched.seen;
     changed_(watched.plugin->name);

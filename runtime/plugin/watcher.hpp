@@ -3,7 +3,9 @@
 // Events of the folders are hints only, for each linker and each way of copying announces itself
 // differently, and some (a volume whose links are swapped, a folder that is made anew, an
 // overflowed queue) not at all. What counts is what stat(2) says of the file behind the name,
-// looked at after every hint and every kPoll; and it counts once nothing has changed for kQuiet.
+// looked at after every hint and every kPoll; and it counts once nothing has changed for kQuiet. A
+// linker may take longer than that between two writes, so a file that is empty or cut counts only
+// once it has been so for long.
 #pragma once
 
 #include <functional>
@@ -30,6 +32,7 @@ class Watcher {
   struct Options {
     std::vector<Plugin> plugins;
     Millis quiet{200};
+    Millis incomplete{10'000};  // instead of it, for a file that is empty or cut
     Millis poll{2'000};
   };
   // What is there now is known; `changed` is called for what comes after. [its own thread]

@@ -13,16 +13,19 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr Millis kNever{3'600'000};
+
 class WatcherTest : public testing::Test {
  protected:
-  void watch(Millis quiet, Millis poll, const std::vector<std::string>& plugins = {"a"}) {
+  void watch(Millis quiet, Millis poll, const std::vector<std::string>& plugins = {"a"},
+             Millis incomplete = kNever) {
     std::vector<Watcher::Plugin> watched;
     for (const std::string& plugin : plugins) {
       watched.push_back(
           {.name = plugin, .plugin = plugin, .dirs = {dir_ / "first", dir_ / "second"}});
     }
     auto started = Watcher::start(
-        {.plugins = std::move(watched), .quiet = quiet, .poll = poll},
+        {.plugins = std::move(watched), .quiet = quiet, .incomplete = incomplete, .poll = poll},
         [this](const std::string& plugin) {
           MutexLock lock(mutex_);
           told_.push_back(plugin);
@@ -50,8 +53,6 @@ class WatcherTest : public testing::Test {
   std::unique_ptr<Watcher> watcher_;  // goes first
 };
 
-constexpr Millis kNever{3'600'000};
-
 TEST_F(WatcherTest, WhatIsThereAtTheStartIsKnown) {
   write(dir_ / "first" / "a.so", "one");
   watch(Millis(1), Millis(5));
@@ -65,6 +66,38 @@ TEST_F(WatcherTest, AnEventIsEnough) {
   write(dir_ / "first" / "b.so", "two");
   ASSERT_TRUE(told_within(1));
   EXPECT_EQ(told(), std::vector<std::string>{"b"});
+}
+
+// As a linker leaves it for a while: `b` is changed later, and told.
+TEST_F(WatcherTest, AFileThatIsEmptyOrCutIsNotFinishedYet) {
+  const std::string header =
+      "\x7f"
+      "ELF";
+  for (const std::string& unfinished : {std::string(), header, std::string(5'000, '\0')}) {
+    write(dir_ / "first" / "a.so", "old");
+    write(dir_ / "first" / "b.so", "old");
+    watch(Millis(1), Millis(5), {"a", "b"});
+    write(dir_ / "first" / "a.so", unfinished);
+    for (int i = 0; i < 5; ++i) {
+      const std::size_t before = told().size();
+      write(dir_ / "first" / "b.so", std::string(static_cast<std::size_t>(i) + 10, 'x'));
+      ASSERT_TRUE(told_within(before + 1));
+    }
+    EXPECT_EQ(told(), std::vector<std::string>(5, "b")) << unfinished.size();
+    write(dir_ / "first" / "a.so", "finished");
+    ASSERT_TRUE(told_within(6));
+    EXPECT_EQ(told().back(), "a");
+    watcher_.reset();
+    MutexLock lock(mutex_);
+    told_.clear();
+  }
+}
+
+TEST_F(WatcherTest, AFileThatStaysEmptyIsToldAfterAll) {
+  write(dir_ / "first" / "a.so", "old");
+  watch(Millis(1), Millis(5), {"a"}, Millis(30));
+  write(dir_ / "first" / "a.so", "");
+  EXPECT_TRUE(told_within(1));
 }
 
 TEST_F(WatcherTest, ManyChangesAreToldOnceTheyHaveEnded) {
