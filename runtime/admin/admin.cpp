@@ -85,6 +85,13 @@ class RunningAdmin final : public Admin, private Application {
   }
 
   // [admin-http]
+  bool is_express(Request& request) override {
+    const auto found = router_.find(request);
+    const auto* const* route = std::get_if<const Route*>(&found);
+    return route != nullptr && (*route)->is_express();
+  }
+
+  // [admin-http]
   void answer(Request request, Done done) override {
     const auto found = router_.find(request);
     const Route& route = *std::get<const Route*>(found);
@@ -157,9 +164,10 @@ void add_all_routes(Router& router, trigger::Administration& runtime, EventHub& 
   add_plugin_routes(router, runtime);
   add_dead_letter_routes(router, runtime);
   add_event_routes(router, hub);
-  router.get("/metrics", [&runtime](const Request&) {
-    return Reply{200, std::string(kMetricsType), metrics_text(runtime, system_clock().wall())};
-  });
+  router.add(
+      {"GET", "/metrics", Lane::metrics, [&runtime](const Request&) {
+         return Reply{200, std::string(kMetricsType), metrics_text(runtime, system_clock().wall())};
+       }});
   add_file_routes(router);
 }
 

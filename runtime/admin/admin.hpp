@@ -5,7 +5,9 @@
 //   http.hpp          a request and a reply, as plain values
 //   server.hpp        sockets to requests: the only file that knows the HTTP library is server.cpp
 //   unix_socket.hpp   the socket in state_dir, and what may be replaced there
-//   access.hpp        who may ask: token, Host, Origin
+//   head.hpp          what is refused of a request's line and headers before they are parsed
+//   access.hpp        who may do what: tokens, users, Host, Origin
+//   peer_user.hpp     whose process is at the other end of a connection on loopback
 //   router.hpp        which handler answers what, and which of the workers runs it
 //   workers.hpp       the threads that handlers run on
 //   api.hpp           the handlers of /api/v1, /healthz and /readyz; api_*.cpp

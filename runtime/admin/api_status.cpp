@@ -102,14 +102,14 @@ Reply state_reply(bool good, const char* yes, const char* no,
 }  // namespace
 
 void add_status_routes(Router& router, trigger::Administration& runtime) {
-  router.add({"GET", "/healthz", Lane::read,
+  router.add({"GET", "/healthz", Lane::health,
               [&runtime](const Request& request) {
                 const auto status = runtime.runtime();
                 return state_reply(status.healthy, "ok", "failing", status.not_healthy,
                                    request.authorized);
               },
               true});
-  router.add({"GET", "/readyz", Lane::read,
+  router.add({"GET", "/readyz", Lane::health,
               [&runtime](const Request& request) {
                 const auto status = runtime.runtime();
                 return state_reply(status.ready, "ready", "not ready", status.not_ready,

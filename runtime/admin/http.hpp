@@ -17,9 +17,14 @@ class EventStream;
 // How somebody got here.
 enum class Via { unix_socket, loopback, elsewhere };
 
+// What somebody may do; each includes those before it.
+enum class May { nothing, look, change };
+
 struct Request {
   Via via = Via::elsewhere;
-  std::string peer;  // "uid 1000", "127.0.0.1": for the record
+  std::string peer;  // "uid 1000", "127.0.0.1 uid 1000": for the record
+  // The other end's socket is of the user whom this process runs as, or of root. On loopback.
+  bool is_own_user = false;
   std::string method;
   std::string target;              // as it was sent
   std::vector<std::string> path;   // its segments, decoded

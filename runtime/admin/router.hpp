@@ -14,7 +14,9 @@ namespace triggerd::admin {
 enum class Lane {
   read,    // short, and the inbox
   change,  // its turn behind other changes
-  wait     // a server or a service, up to a bound
+  wait,    // a server or a service, up to a bound
+  health,  // short: it never waits for a disk
+  metrics  // short, and the inbox's figures
 };
 
 struct Route {
@@ -22,8 +24,13 @@ struct Route {
   std::string pattern;  // "/api/v1/aliases/{name}/test"
   Lane lane = Lane::read;
   Handler handler;
-  bool open = false;  // for everybody: says less to those who are not authorized
+  bool open = false;  // for everybody: says less to those who may not look
   std::vector<std::string> segments = {};
+
+  // Answered even where everything else waits.
+  bool is_express() const { return lane == Lane::health || lane == Lane::metrics; }
+  // Whatever is no GET changes something, or asks a server or a service with what is kept here.
+  May needs() const { return open ? May::nothing : method == "GET" ? May::look : May::change; }
 };
 
 // Thread-safe once its routes are added.

@@ -18,6 +18,8 @@
 #include <thread>
 
 #include "admin/event_stream.hpp"
+#include "admin/head.hpp"
+#include "admin/peer_user.hpp"
 #include "admin/problem.hpp"
 #include "admin/workers.hpp"
 
@@ -32,11 +34,19 @@ using Socket = asio::generic::stream_protocol::socket;
 
 class Connection;
 
-// The connections of one listener, which share its bound.
-class Gate {
- public:
-  // The newest at the end.
-  std::list<std::shared_ptr<Connection>> connections;
+using Connections = std::list<std::shared_ptr<Connection>>;
+
+// The connections of one listener, which share its bounds. The newest is at the end.
+struct Gate {
+  Connections connections;
+  Connections reserve;  // those for which there was no place among the others
+};
+
+// What is known of whoever has connected.
+struct Peer {
+  Via via = Via::elsewhere;
+  std::string name;
+  bool is_own_user = false;
 };
 
 struct Shared {
@@ -56,22 +66,24 @@ std::string lower(std::string_view text) {
 
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(std::shared_ptr<Shared> shared, Gate& gate, Socket socket, Via via, std::string peer)
+  // `reserved`: it is for express requests alone.
+  Connection(std::shared_ptr<Shared> shared, Connections& among, Socket socket, Peer peer,
+             bool reserved)
       : shared_(std::move(shared)),
-        gate_(gate),
+        among_(among),
         socket_(std::move(socket)),
         timer_(shared_->io),
         comment_(shared_->io),
-        via_(via),
-        peer_(std::move(peer)) {}
+        peer_(std::move(peer)),
+        reserved_(reserved) {}
 
   void enter() {
-    place_ = gate_.connections.insert(gate_.connections.end(), shared_from_this());
+    place_ = among_.insert(among_.end(), shared_from_this());
     in_gate_ = true;
     read_request(shared_->times.header);
   }
 
-  // Nothing of its request has been given to anybody.
+  // Its request is not whole: nothing of it has been given to anybody.
   bool is_waiting() const { return waiting_; }
   Monotonic waiting_since() const { return waiting_since_; }
 
@@ -89,7 +101,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     if (in_gate_) {
       in_gate_ = false;
       const auto keep = shared_from_this();
-      gate_.connections.erase(place_);
+      among_.erase(place_);
     }
   }
 
@@ -117,6 +129,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void read_request(Millis patience) {
     waiting_ = true;
+    searched_ = 0;
     waiting_since_ = std::chrono::steady_clock::now();
     parser_.emplace();
     parser_->header_limit(kHeaderBytes);
@@ -133,32 +146,60 @@ class Connection : public std::enable_shared_from_this<Connection> {
     });
   }
 
+  std::string_view received() const {
+    const auto bytes = buffer_.cdata();
+    return {static_cast<const char*>(bytes.data()), bytes.size()};
+  }
+
+  // The head is looked at as it came before the library parses it: the library accepts what a
+  // server in front of this one may read otherwise.
   void read_header() {
     reading_ = true;
-    http::async_read_header(
-        socket_, buffer_, *parser_,
-        [self = shared_from_this()](error_code error, std::size_t) { self->got_header(error); });
+    if (searched_ == 0) buffer_.consume(blank_lines_before(received()));
+    const std::size_t end = end_of_head(received(), searched_);
+    if (end != std::string_view::npos) return parse_header(end);
+    searched_ = buffer_.size();
+    if (searched_ >= kHeaderBytes) return got_header(http::error::header_limit);
+    socket_.async_read_some(buffer_.prepare(kHeaderBytes - searched_),
+                            [self = shared_from_this()](error_code error, std::size_t got) {
+                              if (self->closed_ || !self->reading_) return;
+                              self->buffer_.commit(got);
+                              if (error) return self->got_header(error);
+                              self->read_header();
+                            });
+  }
+
+  void parse_header(std::size_t end) {
+    if (const auto fault = fault_of_head(received().substr(0, end))) {
+      reading_ = false;
+      return refuse_and_close(problem(400, *fault));
+    }
+    error_code error;
+    buffer_.consume(parser_->put(buffer_.cdata(), error));
+    if (!error && !parser_->is_header_done()) error = http::error::bad_line_ending;
+    got_header(error);
   }
 
   void got_header(error_code error) {
     if (closed_ || !reading_) return;
     reading_ = false;
-    waiting_ = false;
     if (error) return read_failed(error);
     const auto& message = parser_->get();
     request_ = Request();
-    request_.via = via_;
-    request_.peer = peer_;
+    request_.via = peer_.via;
+    request_.peer = peer_.name;
+    request_.is_own_user = peer_.is_own_user;
     request_.method = std::string(message.method_string());
-    keep_alive_ = message.keep_alive();
+    keep_alive_ = message.keep_alive() && !reserved_;
     is_head_ = message.method() == http::verb::head;
     for (const auto& field : message) {
       std::string name = lower({field.name_string().data(), field.name_string().size()});
       const auto [at, fresh] =
           request_.headers.emplace(std::move(name), std::string(field.value()));
       // One of two values would be believed by us and the other by whoever is in front of us.
-      if (!fresh && (at->first == "host" || at->first == "authorization" ||
-                     at->first == "content-length" || at->first == "origin")) {
+      if (!fresh &&
+          (at->first == "host" || at->first == "authorization" || at->first == "content-length" ||
+           at->first == "transfer-encoding" || at->first == "origin")) {
         return refuse_and_close(problem(400, fmt::format("there are two of {}", at->first)));
       }
     }
@@ -166,13 +207,25 @@ class Connection : public std::enable_shared_from_this<Connection> {
     if (!parse_target(target, request_)) {
       return refuse_and_close(problem(400, "the request's target is no path"));
     }
+    // An unknown coding leaves no way to say where the body ends, and the rest of it would be read
+    // as the next request.
+    if (const auto codings = request_.headers.find("transfer-encoding");
+        codings != request_.headers.end()) {
+      if (const auto fault = fault_of_codings(codings->second, message.version())) {
+        return refuse_and_close(problem(400, *fault));
+      }
+    }
     request_.has_body = parser_->chunked() || parser_->content_length().value_or(0) > 0;
     if (parser_->content_length().value_or(0) > kBodyBytes) {
       return refuse_and_close(problem(413, fmt::format("a body may have {} bytes", kBodyBytes)));
     }
     if (auto refused = shared_->application->refuse(request_)) {
       if (request_.has_body) return refuse_and_close(std::move(*refused));
+      waiting_ = false;
       return send(std::move(*refused));
+    }
+    if (reserved_ && !shared_->application->is_express(request_)) {
+      return refuse_and_close(problem(503, "all connections are in use; ask again later"));
     }
     expire_after(shared_->times.body);
     if (http::token_list(message[http::field::expect]).exists("100-continue") &&
@@ -198,6 +251,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     if (closed_ || !reading_) return;
     reading_ = false;
     if (error) return read_failed(error);
+    waiting_ = false;
     timer_.cancel();
     request_.body = std::move(parser_->get().body());
     // The connection stays where it is while a worker has the request: nothing is read meanwhile.
@@ -342,13 +396,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
   static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
   const std::shared_ptr<Shared> shared_;
-  Gate& gate_;
+  Connections& among_;
   Socket socket_;
   asio::steady_timer timer_;
   asio::steady_timer comment_;
-  const Via via_;
-  const std::string peer_;
-  std::list<std::shared_ptr<Connection>>::iterator place_;
+  const Peer peer_;
+  const bool reserved_;
+  Connections::iterator place_;
   bool in_gate_ = false;
   bool closed_ = false;
   bool waiting_ = false;
@@ -358,6 +412,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool linger_ = false;
   bool writing_ = false;
   Monotonic waiting_since_{};
+  std::size_t searched_ = 0;  // of the buffer, for the end of the head
   beast::flat_buffer buffer_{kHeaderBytes + 4096};
   std::optional<http::request_parser<http::string_body>> parser_;
   Request request_;
@@ -436,8 +491,9 @@ class AsioServer final : public Server {
       error_code ignored;
       tcp_.close(ignored);
       unix_.close(ignored);
-      for (Gate* gate : {&tcp_gate_, &unix_gate_}) {
-        while (!gate->connections.empty()) gate->connections.front()->close();
+      for (Connections* all : {&tcp_gate_.connections, &tcp_gate_.reserve, &unix_gate_.connections,
+                               &unix_gate_.reserve}) {
+        while (!all->empty()) all->front()->close();
       }
       work_.reset();  // run() ends when everything has heard of its end
     });
@@ -453,10 +509,17 @@ class AsioServer final : public Server {
       if (!tcp_.is_open()) return;
       if (!error) {
         error_code ignored;
-        const std::string peer = socket.remote_endpoint(ignored).address().to_string();
+        Peer peer;
+        peer.name = socket.remote_endpoint(ignored).address().to_string();
+        if (loopback_) {
+          peer.via = Via::loopback;
+          if (const auto user = peer_user(socket.native_handle())) {
+            peer.name += fmt::format(" uid {}", *user);
+            peer.is_own_user = is_own_user(*user);
+          }
+        }
         socket.set_option(asio::ip::tcp::no_delay(true), ignored);
-        admit(tcp_gate_, Socket(std::move(socket)), loopback_ ? Via::loopback : Via::elsewhere,
-              peer);
+        admit(tcp_gate_, Socket(std::move(socket)), std::move(peer));
       }
       again(error, [this] { accept_tcp(); });
     });
@@ -468,11 +531,11 @@ class AsioServer final : public Server {
       if (!error) {
         ucred who{};
         socklen_t size = sizeof who;
-        std::string peer = "unknown";
+        Peer peer{.via = Via::unix_socket, .name = "unknown"};
         if (::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &who, &size) == 0) {
-          peer = fmt::format("uid {}", who.uid);
+          peer.name = fmt::format("uid {}", who.uid);
         }
-        admit(unix_gate_, Socket(std::move(socket)), Via::unix_socket, peer);
+        admit(unix_gate_, Socket(std::move(socket)), std::move(peer));
       }
       again(error, [this] { accept_unix(); });
     });
@@ -490,19 +553,35 @@ class AsioServer final : public Server {
     });
   }
 
-  void admit(Gate& gate, Socket socket, Via via, std::string peer) {
-    if (gate.connections.size() >= kConnections) {
-      std::shared_ptr<Connection> longest;
-      for (const auto& connection : gate.connections) {
-        if (connection->is_waiting() &&
-            (!longest || connection->waiting_since() < longest->waiting_since())) {
-          longest = connection;
-        }
+  // The one that has waited longest for the rest of its request; null: none waits.
+  static std::shared_ptr<Connection> longest_waiting(const Connections& among) {
+    std::shared_ptr<Connection> longest;
+    for (const auto& connection : among) {
+      if (connection->is_waiting() &&
+          (!longest || connection->waiting_since() < longest->waiting_since())) {
+        longest = connection;
       }
-      if (!longest) return;  // all of them are being answered, which has a bound
-      longest->close();
     }
-    std::make_shared<Connection>(shared_, gate, std::move(socket), via, std::move(peer))->enter();
+    return longest;
+  }
+
+  void admit(Gate& gate, Socket socket, Peer peer) {
+    bool reserved = false;
+    if (gate.connections.size() >= kConnections) {
+      if (const auto longest = longest_waiting(gate.connections)) {
+        longest->close();
+      } else {
+        reserved = true;  // all of them are being answered
+      }
+    }
+    // In the reserve nobody has a right to stay: the next one may be a probe.
+    if (reserved && gate.reserve.size() >= kReserve) {
+      const auto longest = longest_waiting(gate.reserve);
+      (longest ? longest : gate.reserve.front())->close();
+    }
+    std::make_shared<Connection>(shared_, reserved ? gate.reserve : gate.connections,
+                                 std::move(socket), std::move(peer), reserved)
+        ->enter();
   }
 
   const std::shared_ptr<Shared> shared_;

@@ -2,8 +2,10 @@
 // that never block: a client costs memory, within these bounds, and nothing else.
 //
 //   connections      kConnections on TCP, and as many on the Unix socket. One more, and the one
-//                    that has waited longest for its request has to go: whoever opens connections
-//                    and says nothing keeps nobody out.
+//                    that has waited longest for the rest of its request has to go: whoever opens
+//                    connections and says nothing, or half of it, keeps nobody out. Where all of
+//                    them are being answered there are kReserve more, for express requests alone
+//                    (health and metrics), of which the oldest goes for the next.
 //   a request's line and headers: kHeaderBytes, in kHeaderTime; its body: kBodyBytes, in kBodyTime
 //   a reply          has to be taken within kReplyTime
 //   a stream         has to take something within kStreamTime; what does not fit is left out
@@ -25,6 +27,7 @@
 namespace triggerd::admin {
 
 inline constexpr std::size_t kConnections = 128;
+inline constexpr std::size_t kReserve = 32;
 inline constexpr std::size_t kHeaderBytes = std::size_t{16} << 10;
 inline constexpr std::size_t kBodyBytes = std::size_t{1} << 20;
 
@@ -44,6 +47,8 @@ class Application {
   virtual ~Application() = default;
   // Before the body is read: a reply where the request is refused. [admin-http]
   virtual std::optional<Reply> refuse(Request& request) = 0;
+  // Whether it is answered even where all connections are in use. After refuse(). [admin-http]
+  virtual bool is_express(Request& request) = 0;
   // `done` is called once, on any thread; the caller does not wait for it. [admin-http]
   using Done = std::function<void(Reply)>;
   virtual void answer(Request request, Done done) = 0;

@@ -33,8 +33,9 @@ Workers::~Workers() {
 
 bool Workers::run(Lane lane, Task task) {
   const MutexLock lock(mutex_);
-  auto& queue = queues_[static_cast<std::size_t>(lane)];
-  if (stopping_ || queue.size() >= kQueue) return false;
+  const auto number = static_cast<std::size_t>(lane);
+  auto& queue = queues_[number];
+  if (stopping_ || queue.size() >= kQueues[number]) return false;
   queue.push_back(std::move(task));
   wake_.notify_all();
   return true;

@@ -1,5 +1,6 @@
 // The threads that handlers run on, a few for each lane, so that what waits for a server keeps
-// nobody from asking how things are. A lane whose queue is full says so at once.
+// nobody from asking how things are. A lane whose queue is full says so at once. Health and metrics
+// have a lane each, which nothing else can fill: their queues have a place for every connection.
 #pragma once
 
 #include <array>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "admin/router.hpp"
+#include "admin/server.hpp"
 #include "base/clock.hpp"
 #include "base/mutex.hpp"
 
@@ -34,10 +36,14 @@ class Workers {
   [[nodiscard]] bool stop(Monotonic deadline);
 
   static constexpr std::size_t kQueue = 64;
-  static constexpr unsigned kLanes = 3;
+  static constexpr unsigned kLanes = 5;
 
  private:
-  static constexpr std::array<unsigned, kLanes> kThreads = {2, 1, 4};  // read, change, wait
+  // read, change, wait, health, metrics
+  static constexpr std::array<unsigned, kLanes> kThreads = {2, 1, 4, 1, 1};
+  static constexpr std::size_t kAllConnections = 2 * (kConnections + kReserve);
+  static constexpr std::array<std::size_t, kLanes> kQueues = {kQueue, kQueue, kQueue,
+                                                              kAllConnections, kAllConnections};
 
   void work(std::size_t lane);
 

@@ -279,7 +279,7 @@ class Runtime final : public Administration {
   Outcome<ReloadReport> apply_states();
   tl::expected<config::Config, Diagnostics> load_again(const std::optional<std::string>& managed);
   void keep_what_needs_a_restart(config::Config& next) const;
-  void overlay_states(config::Config& next) const;
+  void overlay_states(config::Config& next);
   tl::expected<Plan, Diagnostics> plan(config::Config next, const std::string& must_run = {});
   ReloadReport apply(Plan plan);
   void drop_unused_plugins();
@@ -331,6 +331,9 @@ class Runtime final : public Administration {
   // as it was at the start. Written by [control] with the lock.
   ConfigPtr config_ TRIGGERD_GUARDED_BY(members_mutex_);
   ConfigPtr base_;  // [control] the same, but for what an administrator disabled
+  // What an administrator disabled, as the inbox has it: whoever asks does not wait for the inbox.
+  std::map<std::string, inbox::TriggerState, std::less<>> alias_states_
+      TRIGGERD_GUARDED_BY(members_mutex_);
   const std::shared_ptr<EventLoop> supervisor_;
   EventLoop timer_;
   EventLoop control_;
@@ -376,6 +379,8 @@ class Runtime final : public Administration {
   mutable Mutex figures_mutex_;
   mutable std::shared_ptr<const InboxFigures> figures_ TRIGGERD_GUARDED_BY(figures_mutex_);
   mutable Monotonic figures_until_ TRIGGERD_GUARDED_BY(figures_mutex_);
+  mutable bool counting_ TRIGGERD_GUARDED_BY(figures_mutex_) = false;  // somebody does
+  mutable CondVar counted_;
   mutable Mutex reload_mutex_;
   std::optional<Wall> reloaded_ TRIGGERD_GUARDED_BY(reload_mutex_);
   std::string reload_failure_ TRIGGERD_GUARDED_BY(reload_mutex_);

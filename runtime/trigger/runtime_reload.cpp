@@ -69,11 +69,16 @@ tl::expected<config::Config, Runtime::Diagnostics> Runtime::load_again(
 }
 
 // What an administrator has disabled is disabled, whatever the files say.
-void Runtime::overlay_states(config::Config& next) const {
+void Runtime::overlay_states(config::Config& next) {
+  std::map<std::string, inbox::TriggerState, std::less<>> states;
   for (config::Alias& alias : next.aliases) {
-    const auto state = inbox_->trigger_state(state_key(alias.name));
-    if (state && *state) alias.enabled = false;
+    auto state = inbox_->trigger_state(state_key(alias.name));
+    if (!state || !*state) continue;
+    alias.enabled = false;
+    states.emplace(alias.name, **std::move(state));
   }
+  MutexLock lock(members_mutex_);
+  alias_states_ = std::move(states);
 }
 
 void Runtime::keep_what_needs_a_restart(config::Config& next) const {

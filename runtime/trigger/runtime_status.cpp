@@ -63,13 +63,21 @@ struct Runtime::InboxFigures {
   inbox::Figures figures;
 };
 
-// An inbox with a million rows takes a while to count, so that is not done for each who asks.
+// An inbox with a million rows takes a while to count, so that is not done for each who asks, and
+// whoever asks meanwhile gets the figures of before.
 Runtime::InboxFigures Runtime::inbox_figures() const {
-  MutexLock lock(figures_mutex_);
   const auto now = [] { return std::chrono::steady_clock::now(); };
   const Monotonic began = now();
-  if (figures_ && began < figures_until_) return *figures_;
+  {
+    MutexLock lock(figures_mutex_);
+    while (counting_ && !figures_) counted_.wait(figures_mutex_);
+    if (figures_ && (counting_ || began < figures_until_)) return *figures_;
+    counting_ = true;
+  }
   auto read = inbox_->figures();
+  MutexLock lock(figures_mutex_);
+  counting_ = false;
+  counted_.notify_all();
   if (!read) return figures_ ? *figures_ : InboxFigures();
   figures_ = std::make_shared<const InboxFigures>(InboxFigures{*std::move(read)});
   const auto took = now() - began;
@@ -178,11 +186,11 @@ AliasStatus Runtime::status_of(const config::Alias& alias) const {
     const ConfigPtr all = config();
     const config::Package* package = all->find_package(alias.package);
     if (package != nullptr && !package->enabled) status.disabled_by = "its package";
-    const auto state = inbox_->trigger_state("alias/" + alias.name);
-    if (state && *state) {
-      status.disabled_by = (*state)->changed_by;
-      status.disabled_reason = (*state)->reason;
-      status.disabled_since = (*state)->since;
+    MutexLock lock(members_mutex_);
+    if (const auto state = alias_states_.find(alias.name); state != alias_states_.end()) {
+      status.disabled_by = state->second.changed_by;
+      status.disabled_reason = state->second.reason;
+      status.disabled_since = state->second.since;
     }
   }
   if (const AliasPtr running = running_alias(alias.name)) {

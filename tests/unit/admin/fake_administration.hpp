@@ -214,6 +214,8 @@ class FakeAdministration final : public trigger::Administration {
   std::optional<trigger::AdminError> error;
   // Called by publish(), before it returns.
   std::function<void()> while_publishing;
+  // The same of a list of dead letters.
+  std::function<void()> while_reading_letters;
   trigger::RuntimeStatus status;
   std::vector<trigger::AliasStatus> alias_list;
   std::vector<trigger::TriggerStatus> trigger_list;
@@ -356,6 +358,7 @@ class FakeAdministration final : public trigger::Administration {
                                                          std::optional<std::int64_t>,
                                                          std::size_t limit,
                                                          std::size_t bytes) const override {
+    if (while_reading_letters) while_reading_letters();
     if (error) return unexpected(*error);
     remember("dead_letters", std::to_string(limit), std::to_string(bytes));
     return trigger::DeadLetterPage{{letter}, 17, 41};

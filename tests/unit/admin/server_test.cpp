@@ -1,14 +1,19 @@
 // The server on real sockets: what slow and hostile clients get, events, and the Unix socket.
 #include "admin/server.hpp"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <latch>
 #include <nlohmann/json.hpp>
 
 #include "admin/admin.hpp"
 #include "admin/event_hub.hpp"
+#include "admin/peer_user.hpp"
 #include "admin/unix_socket.hpp"
 #include "support/capture_log.hpp"
 #include "support/temp_dir.hpp"
@@ -121,6 +126,54 @@ TEST_F(AdminTest, WhatIsTooLargeOrNoHttpIsRefused) {
   EXPECT_EQ(client().ask("GET", "/healthz").status, 200);
 }
 
+TEST_F(AdminTest, ACodingThatIsNotKnownIsRefusedAndItsBodyIsNoSecondRequest) {
+  start();
+  for (const char* coding : {"xchunked", "identity", "chunked, identity", "gzip, chunked",
+                             "chunked, chunked", "\"chunked\"", "", "chunked;q=1"}) {
+    HttpClient smuggler = client();
+    smuggler.send(std::string("POST /api/v1/publish HTTP/1.1\r\nHost: localhost\r\n"
+                              "Transfer-Encoding: ") +
+                  coding + "\r\n\r\nGET /api/v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    EXPECT_EQ(smuggler.read_answer().status, 400) << coding;
+    EXPECT_EQ(smuggler.read_answer().status, 0) << coding << ": the body was a request";
+  }
+  HttpClient twice = client();
+  twice.send(
+      "POST /api/v1/publish HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
+      "Transfer-Encoding: identity\r\n\r\n0\r\n\r\n");
+  EXPECT_EQ(twice.read_answer().status, 400);
+  HttpClient old = client();
+  old.send(
+      "POST /api/v1/publish HTTP/1.0\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "0\r\n\r\n");
+  EXPECT_EQ(old.read_answer().status, 400);
+  const std::string body = R"({"alias":"plant","topic":"t"})";
+  HttpClient good = client();
+  good.send(
+      "POST /api/v1/publish HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: Chunked\r\n"
+      "Content-Type: application/json\r\n\r\n1d\r\n" +
+      body + "\r\n0\r\n\r\n");
+  EXPECT_EQ(good.read_answer().status, 200);
+}
+
+TEST_F(AdminTest, AHeadThatOthersMayReadOtherwiseIsRefused) {
+  start();
+  for (const char* head :
+       {"Host: localhost\r\nX: a\r\n b\r\n", "Host: localhost\r\nX: a\r\n\tb\r\n",
+        "Host:\r\n localhost\r\n", " Host: localhost\r\n", "Host: localhost\nX: a\r\n",
+        "Host: localhost\rX: a\r\n"}) {
+    HttpClient folder = client();
+    folder.send(std::string("GET /healthz HTTP/1.1\r\n") + head + "\r\n");
+    EXPECT_EQ(folder.read_answer().status, 400) << head;
+  }
+  // Byte by byte, with the empty line before it that some clients send.
+  HttpClient slow = client();
+  for (const char c : std::string("\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")) {
+    slow.send(std::string(1, c));
+  }
+  EXPECT_EQ(slow.read_answer().status, 200);
+}
+
 TEST_F(AdminTest, ConnectionsThatSayNothingKeepNobodyOut) {
   start();
   std::vector<HttpClient> idle;
@@ -130,6 +183,76 @@ TEST_F(AdminTest, ConnectionsThatSayNothingKeepNobodyOut) {
   }
   EXPECT_EQ(client().ask("GET", "/healthz").status, 200);
   EXPECT_TRUE(idle[0].wait_for_end()) << "those that have waited longest had to go";
+}
+
+TEST_F(AdminTest, ConnectionsWithAHeadAndNoBodyKeepNobodyOut) {
+  start();
+  std::vector<HttpClient> halves;
+  for (std::size_t i = 0; i < kConnections + 12; ++i) {
+    halves.push_back(client());
+    halves.back().send(
+        "POST /api/v1/publish HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        "Content-Length: 10\r\nExpect: 100-continue\r\n\r\n");
+    EXPECT_EQ(halves.back().read_answer().status, 100) << i << ": its head was taken";
+  }
+  EXPECT_EQ(client().ask("GET", "/healthz").status, 200);
+  EXPECT_EQ(client().ask("GET", "/api/v1/status").status, 200);
+}
+
+TEST_F(AdminTest, HealthAndMetricsWaitForNoWorker) {
+  std::latch go(1);
+  std::atomic<int> busy{0};
+  runtime_.while_reading_letters = [&] {
+    ++busy;
+    go.wait();
+  };
+  start();
+  std::vector<HttpClient> readers;
+  for (int i = 0; i < 80; ++i) {
+    readers.push_back(client());
+    readers.back().send("GET /api/v1/dead-letters HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  }
+  ASSERT_TRUE(eventually([&] { return busy == 2; })) << "all workers that read";
+  for (const char* path : {"/healthz", "/readyz", "/metrics"}) {
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(client().ask("GET", path).status, 200) << path;
+  }
+  go.count_down();
+  for (HttpClient& reader : readers) EXPECT_NE(reader.read_answer().status, 0);
+}
+
+TEST(ServerReserve, IsForExpressRequestsAndTheOldestMakesPlace) {
+  // Answers express requests alone; whoever asks for anything else is never answered.
+  class Busy final : public Application {
+    std::optional<Reply> refuse(Request&) override { return std::nullopt; }
+    bool is_express(Request& request) override { return request.target == "/healthz"; }
+    void answer(Request request, Done done) override {
+      if (request.target == "/healthz") return done({200, "text/plain", "ok"});
+      ++waiting;
+    }
+
+   public:
+    std::atomic<std::size_t> waiting{0};
+  } application;
+  CaptureLog log;
+  const auto server = Server::make(application, log);
+  ASSERT_TRUE(server->listen_tcp("127.0.0.1", 0));
+  server->start();
+  std::vector<HttpClient> busy;
+  for (std::size_t i = 0; i < kConnections; ++i) {
+    busy.emplace_back(server->port());
+    busy.back().send("GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  }
+  ASSERT_TRUE(eventually([&] { return application.waiting == kConnections; }));
+  HttpClient one_more(server->port());
+  EXPECT_EQ(one_more.ask("GET", "/slow").status, 503);
+  std::vector<HttpClient> silent;
+  for (std::size_t i = 0; i < 3 * kReserve; ++i) silent.emplace_back(server->port());
+  HttpClient probe(server->port());
+  const HttpAnswer answer = probe.ask("GET", "/healthz");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_NE(answer.head.find("Connection: close"), std::string::npos) << answer.head;
+  EXPECT_TRUE(silent[0].wait_for_end());
+  server->stop();
 }
 
 TEST_F(AdminTest, WhatWaitsForAServerKeepsNobodyFromAsking) {
@@ -272,6 +395,7 @@ TEST_F(AdminTest, OtherMachinesAreNotServedWithoutAToken) {
 TEST(ServerTimes, ASlowRequestIsEnded) {
   class Nothing final : public Application {
     std::optional<Reply> refuse(Request&) override { return std::nullopt; }
+    bool is_express(Request&) override { return false; }
     void answer(Request, Done done) override { done({200, "text/plain", "ok"}); }
   } application;
   CaptureLog log;
@@ -297,6 +421,56 @@ TEST(ServerTimes, ASlowRequestIsEnded) {
   EXPECT_EQ(expecting.read_answer().status, 200);
   EXPECT_TRUE(expecting.wait_for_end()) << "it was idle for too long";
   server->stop();
+}
+
+// One end of a connection whose other end is in a process of user `uid`.
+class OtherEnd {
+ public:
+  explicit OtherEnd(uid_t uid) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    listening_ = UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    EXPECT_EQ(::bind(listening_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    EXPECT_EQ(::listen(listening_.get(), 1), 0);
+    socklen_t size = sizeof address;
+    EXPECT_EQ(::getsockname(listening_.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+    child_ = ::fork();
+    if (child_ == 0) {
+      if (::setresuid(uid, uid, uid) != 0) ::_exit(1);
+      const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+      if (::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) ::_exit(1);
+      ::pause();
+      ::_exit(0);
+    }
+    ours = UniqueFd(::accept(listening_.get(), nullptr, nullptr));
+  }
+  ~OtherEnd() {
+    ::kill(child_, SIGKILL);
+    ::waitpid(child_, nullptr, 0);
+  }
+  UniqueFd ours;
+
+ private:
+  UniqueFd listening_;
+  pid_t child_ = -1;
+};
+
+TEST(PeerUser, IsWhoHasTheOtherEnd) {
+  // Another user than the own one can be had by root alone.
+  const uid_t user = ::geteuid() == 0 ? 12'345 : ::geteuid();
+  const OtherEnd other(user);
+  EXPECT_EQ(peer_user(other.ours.get()), user);
+  EXPECT_EQ(is_own_user(user), ::geteuid() != 0);
+  EXPECT_TRUE(is_own_user(0));
+  EXPECT_FALSE(is_own_user(65'534)) << "anybody of another user namespace";
+}
+
+TEST(PeerUser, OfAnEndThatIsClosedIsNotRoot) {
+  std::optional<OtherEnd> other(std::in_place, ::geteuid());
+  UniqueFd ours = std::move(other->ours);
+  other.reset();
+  EXPECT_TRUE(eventually([&] { return peer_user(ours.get()) == std::nullopt; }));
 }
 
 class SocketFile : public testing::Test {
