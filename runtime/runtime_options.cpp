@@ -26,6 +26,7 @@ admin::AdminOptions admin_options(const config::AdminSection& section,
   options.listen = section.listen;
   if (!section.socket.empty()) options.socket = state_dir / section.socket;
   options.token = section.token.reveal();
+  options.read_token = section.read_token.reveal();
   return options;
 }
 

@@ -40,9 +40,10 @@ bool is_loopback_name(std::string_view host) {
   return equal_but_for_case(host, "localhost") || host == "127.0.0.1" || host == "::1";
 }
 
-Access::Access(std::string_view token, std::string listen_host)
-    : needs_token_(!token.empty()),
-      token_(digest_of(token)),
+Access::Access(std::string_view token, std::string_view read_token, std::string listen_host)
+    : needs_token_(!token.empty() || !read_token.empty()),
+      token_(token.empty() ? std::nullopt : std::optional(digest_of(token))),
+      read_token_(read_token.empty() ? std::nullopt : std::optional(digest_of(read_token))),
       listen_host_(std::move(listen_host)) {}
 
 Access::Digest Access::digest_of(std::string_view text) {
@@ -51,14 +52,18 @@ Access::Digest Access::digest_of(std::string_view text) {
   return digest;
 }
 
-bool Access::has_token(const Request& request) const {
+May Access::may_with_token(const Request& request) const {
   const std::string_view header = request.header("authorization");
   constexpr std::string_view kScheme = "Bearer ";
-  if (!equal_but_for_case(header.substr(0, kScheme.size()), kScheme)) return false;
+  if (!equal_but_for_case(header.substr(0, kScheme.size()), kScheme)) return May::nothing;
   std::string_view given = header.substr(kScheme.size());
   while (!given.empty() && given.front() == ' ') given.remove_prefix(1);
   const Digest digest = digest_of(given);
-  return CRYPTO_memcmp(digest.data(), token_.data(), digest.size()) == 0;
+  const auto is = [&digest](const std::optional<Digest>& token) {
+    return token && CRYPTO_memcmp(digest.data(), token->data(), digest.size()) == 0;
+  };
+  if (is(token_)) return May::change;
+  return is(read_token_) ? May::look : May::nothing;
 }
 
 std::optional<Reply> Access::refuse_foreign(const Request& request) const {
@@ -83,22 +88,35 @@ std::optional<Reply> Access::refuse_foreign(const Request& request) const {
   return std::nullopt;
 }
 
-std::optional<Reply> Access::refuse(Request& request, bool open) const {
+// Whoever may do nothing was told so before.
+std::optional<Reply> Access::refuse_less(const Request& request, May needs,
+                                         std::string_view otherwise) {
+  if (request.may >= needs) return std::nullopt;
+  return problem(403,
+                 fmt::format("{} {} changes something, and you may only look: {}",
+                             printable(request.method, 32), printable(request.target), otherwise));
+}
+
+std::optional<Reply> Access::refuse(Request& request, May needs) const {
   if (request.via == Via::unix_socket) {
-    request.authorized = true;
+    request.may = May::change;
     return std::nullopt;
   }
   if (needs_token_) {
-    request.authorized = has_token(request);
-    if (request.authorized || open) return std::nullopt;
-    return problem(401,
-                   "send \"Authorization: Bearer TOKEN\" with the token of [admin] token_file");
+    request.may = may_with_token(request);
+    if (request.may == May::nothing && needs != May::nothing) {
+      return problem(401,
+                     "send \"Authorization: Bearer TOKEN\" with the token of [admin] token_file");
+    }
+    return refuse_less(request, needs, "use the token of [admin] token_file");
   }
   // Elsewhere without a token nothing listens; should it ever, nobody is let in.
   if (request.via != Via::loopback) return problem(401, "set [admin] token_file");
   if (auto refused = refuse_foreign(request)) return refused;
-  request.authorized = true;
-  return std::nullopt;
+  request.may = request.is_own_user ? May::change : May::look;
+  return refuse_less(request, needs,
+                     "without a token only the user that triggerd runs as, and root, may; run "
+                     "triggerctl as that user, or set [admin] token_file and use its token");
 }
 
 }  // namespace triggerd::admin

@@ -1,10 +1,11 @@
 // Who may ask.
 //
-// The Unix socket asks nothing: its file is its owner's alone. Where there is a token it is needed,
-// and elsewhere than on loopback there has to be one. On loopback without a token, whoever can open
-// a socket on this machine may ask, and a web page must not: it can make its visitor's browser do
-// so, by a form or by a name of its own that leads to 127.0.0.1 (DNS rebinding). Both show in Host,
-// Origin or Sec-Fetch-Site, which a page cannot forge.
+// The Unix socket asks nothing: its file is its owner's alone. Where there is a token one is
+// needed, and elsewhere than on loopback there has to be one. On loopback without a token the user
+// at the other end decides (peer_user.hpp): the runtime's own and root may do what they may on the
+// socket, all others may look. A web page may do neither: it can make its visitor's browser ask, by
+// a form or by a name of its own that leads to 127.0.0.1 (DNS rebinding). Both show in Host, Origin
+// or Sec-Fetch-Site, which a page cannot forge.
 #pragma once
 
 #include <array>
@@ -19,21 +20,26 @@ namespace triggerd::admin {
 // Thread-safe: constant after construction.
 class Access {
  public:
-  // `listen_host`: as in [admin] listen, which a browser may use as a name too.
-  Access(std::string_view token, std::string listen_host);
+  // Empty tokens are none. `read_token` may look and no more. `listen_host`: as in [admin] listen,
+  // which a browser may use as a name too.
+  Access(std::string_view token, std::string_view read_token, std::string listen_host);
 
-  // Sets `request.authorized`. A reply: the request is refused with it. `open`: the path is for
-  // everybody, and says less to those without a token.
-  std::optional<Reply> refuse(Request& request, bool open) const;
+  // Sets `request.may`. A reply: the request is refused with it, since it `needs` more. A path that
+  // needs nothing is for everybody, and says less to those who may not look.
+  std::optional<Reply> refuse(Request& request, May needs) const;
 
  private:
   using Digest = std::array<unsigned char, 32>;
   static Digest digest_of(std::string_view text);
-  bool has_token(const Request& request) const;
+  May may_with_token(const Request& request) const;
+  static std::optional<Reply> refuse_less(const Request& request, May needs,
+                                          std::string_view otherwise);
   std::optional<Reply> refuse_foreign(const Request& request) const;
 
   const bool needs_token_;
-  const Digest token_;  // of the token: comparing digests tells nothing about where they differ
+  // Of the tokens: comparing digests tells nothing about where they differ.
+  const std::optional<Digest> token_;
+  const std::optional<Digest> read_token_;
   const std::string listen_host_;
 };
 

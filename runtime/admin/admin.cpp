@@ -19,7 +19,8 @@ class RunningAdmin final : public Admin, private Application {
   RunningAdmin(const AdminOptions& options, trigger::Administration& runtime, Log& log)
       : log_(log),
         options_(options),
-        access_(options.token, options.listen ? options.listen->host : std::string()),
+        access_(options.token, options.read_token,
+                options.listen ? options.listen->host : std::string()),
         hub_(runtime),
         server_(Server::make(*this, log)) {
     add_all_routes(router_, runtime, hub_);
@@ -32,7 +33,8 @@ class RunningAdmin final : public Admin, private Application {
           !listens) {
         return listens;
       }
-      if (options_.token.empty() && !server_->listens_on_loopback()) {
+      if (options_.token.empty() && options_.read_token.empty() &&
+          !server_->listens_on_loopback()) {
         return fail(
             "[admin] listen = \"{}\" is open to other machines: write token_file, or "
             "listen on 127.0.0.1",
@@ -77,7 +79,8 @@ class RunningAdmin final : public Admin, private Application {
     auto found = router_.find(request);
     const auto* const* route = std::get_if<const Route*>(&found);
     // Whether there is such a path is nobody's business who may not ask.
-    if (auto refused = access_.refuse(request, route != nullptr && (*route)->open)) {
+    const May needs = route != nullptr ? (*route)->needs() : May::look;
+    if (auto refused = access_.refuse(request, needs)) {
       return hardened(std::move(*refused));
     }
     if (route == nullptr) return hardened(std::move(std::get<Reply>(found)));

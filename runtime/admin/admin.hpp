@@ -41,7 +41,8 @@ namespace triggerd::admin {
 struct AdminOptions {
   std::optional<config::ListenAddress> listen;
   std::filesystem::path socket;  // empty: none
-  std::string token;             // empty: none; then `listen` has to be loopback
+  std::string token;             // empty: none
+  std::string read_token;        // who has it may look; with neither, `listen` has to be loopback
 };
 
 class Admin {

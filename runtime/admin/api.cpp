@@ -15,6 +15,12 @@ trigger::By who(const Request& request) {
   return fmt::format("{} ({})", said.empty() ? "http" : printable(said, 64), request.peer);
 }
 
+trigger::DefinitionText definition_of(const Request& request, std::string json) {
+  return {.format = trigger::DefinitionText::Format::json,
+          .text = std::move(json),
+          .confined = request.via != Via::unix_socket};
+}
+
 Reply json_reply(const Json& json, int status) {
   return {status, "application/json", dump(json)};
 }

@@ -35,6 +35,10 @@ void add_file_routes(Router& router);
 // Who asks, for the record: what X-Triggerd-By says, and from where.
 trigger::By who(const Request& request);
 
+// The definition in the body of `request`. On the socket are those who may open whatever the
+// runtime may.
+trigger::DefinitionText definition_of(const Request& request, std::string json);
+
 Reply json_reply(const Json& json, int status = 200);
 Reply done();  // 204
 

@@ -38,7 +38,7 @@ Reply define(Administration& runtime, const Request& request, DefinitionKind kin
   std::vector<FieldError> errors;
   change.check_only = flag_parameter(request, "check", errors);
   if (!errors.empty()) return bad_parameters(errors);
-  change.text = {trigger::DefinitionText::Format::json, body.whole().dump()};
+  change.text = definition_of(request, body.whole().dump());
   const auto report = runtime.change_definition(change, who(request));
   Reply reply = report_reply(report, !change.check_only);
   if (report && name.empty() && !change.check_only) {

@@ -41,7 +41,9 @@ auto brief_triggers() {
 
 // What whoever asks may do: the words of the table in docs/http-api.md.
 Json may_of(const Request& request, bool manage) {
-  Json may = {"look", "change"};
+  Json may = {"look"};
+  if (request.may < May::change) return may;
+  may.push_back("change");
   if (manage) may.push_back("define");
   if (manage && request.via == Via::unix_socket) may.push_back("packages");
   return may;
@@ -93,9 +95,9 @@ Reply named(const std::vector<T>& items, const std::string& what, const std::str
 
 // The reasons name aliases and servers, so they are not for everybody.
 Reply state_reply(bool good, const char* yes, const char* no,
-                  const std::vector<std::string>& reasons, bool authorized) {
+                  const std::vector<std::string>& reasons, May may) {
   Json json = {{"status", good ? yes : no}};
-  if (!good && authorized) json["reasons"] = reasons;
+  if (!good && may >= May::look) json["reasons"] = reasons;
   return json_reply(json, good ? 200 : 503);
 }
 
@@ -106,14 +108,14 @@ void add_status_routes(Router& router, trigger::Administration& runtime) {
               [&runtime](const Request& request) {
                 const auto status = runtime.runtime();
                 return state_reply(status.healthy, "ok", "failing", status.not_healthy,
-                                   request.authorized);
+                                   request.may);
               },
               true});
   router.add({"GET", "/readyz", Lane::health,
               [&runtime](const Request& request) {
                 const auto status = runtime.runtime();
                 return state_reply(status.ready, "ready", "not ready", status.not_ready,
-                                   request.authorized);
+                                   request.may);
               },
               true});
   router.get("/api/v1/status", [&runtime](const Request& request) {

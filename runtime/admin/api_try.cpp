@@ -19,8 +19,8 @@ Reply test_new_alias(Administration& runtime, const Request& request) {
   body.all_known();
   const std::string name = body.text("name", true);
   if (auto refused = body.refused()) return *refused;
-  return alias_test_reply(runtime.test_alias(
-      name, {trigger::DefinitionText::Format::json, body.whole().dump()}, kTestTimeout));
+  return alias_test_reply(
+      runtime.test_alias(name, definition_of(request, body.whole().dump()), kTestTimeout));
 }
 
 Reply test_trigger(Administration& runtime, const Request& request) {

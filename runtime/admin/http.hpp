@@ -33,7 +33,7 @@ struct Request {
   std::map<std::string, std::string, std::less<>> headers;  // names in lower case
   std::string body;
   bool has_body = false;
-  bool authorized = false;  // may see everything
+  May may = May::nothing;
 
   std::string_view header(std::string_view name) const {
     const auto found = headers.find(name);

@@ -67,26 +67,44 @@ void read_socket(TableReader& reader, AdminSection& admin) {
   }
 }
 
-void read_token(TableReader& reader, AdminSection& admin) {
-  const auto said = reader.text("token_file");
+// `key` is token_file or read_token_file, and `said` what stands there.
+void read_token(const SourceFile& file, std::string_view key, const std::optional<Text>& said,
+                std::filesystem::path& path, Secret& target) {
   if (!said || said->value.empty()) return;
-  const SourceFile& file = reader.file();
-  admin.token_file = file.folder / said->value;
-  auto token = read_password_file(admin.token_file);
+  path = file.folder / said->value;
+  auto token = read_password_file(path);
   if (!token) {
-    file.error(said->spot, "token_file: {}", token.error().message);
+    file.error(said->spot, "{}: {}", key, token.error().message);
     return;
   }
   const bool good =
       std::all_of(token->begin(), token->end(), [](char c) { return c > ' ' && c < '\x7f'; });
   if (!good || token->size() < kShortestToken || token->size() > kLongestToken) {
     file.error(said->spot,
-               "token_file: {} must hold {} to {} characters of printable ASCII on one line, "
+               "{}: {} must hold {} to {} characters of printable ASCII on one line, "
                "without spaces; \"openssl rand -hex 32\" makes such a token",
-               admin.token_file.string(), kShortestToken, kLongestToken);
+               key, path.string(), kShortestToken, kLongestToken);
     return;
   }
-  admin.token = Secret(*std::move(token));
+  target = Secret(*std::move(token));
+}
+
+void read_tokens(TableReader& reader, AdminSection& admin, Sections& sections) {
+  const SourceFile& file = reader.file();
+  if (is_first(reader, "token_file", sections)) {
+    read_token(file, "token_file", reader.text("token_file"), admin.token_file, admin.token);
+  }
+  if (!is_first(reader, "read_token_file", sections)) return;
+  const auto said = reader.text("read_token_file");
+  read_token(file, "read_token_file", said, admin.read_token_file, admin.read_token);
+  if (!admin.read_token.empty() && admin.read_token.reveal() == admin.token.reveal()) {
+    file.error(said->spot, "read_token_file holds the token of token_file; make another one");
+  }
+}
+
+void read_manage_files(TableReader& reader, AdminSection& admin) {
+  const auto said = reader.text("manage_files");
+  if (said && !said->value.empty()) admin.manage_files = reader.file().folder / said->value;
 }
 
 }  // namespace
@@ -108,14 +126,18 @@ void read_admin(const SourceFile& file, const Node& table, Sections& sections) {
     read_listen(reader, sections.admin);
   }
   if (is_first(reader, "socket", sections)) read_socket(reader, sections.admin);
-  if (is_first(reader, "token_file", sections)) read_token(reader, sections.admin);
+  read_tokens(reader, sections.admin, sections);
   if (is_first(reader, "manage", sections)) reader.boolean("manage", sections.admin.manage);
+  if (is_first(reader, "manage_files", sections)) read_manage_files(reader, sections.admin);
   reader.report_unknown_keys();
 }
 
 void validate_admin(const Sections& sections, Diagnostics& diagnostics) {
   const AdminSection& admin = sections.admin;
-  if (!admin.listen || admin.listen->is_loopback() || !admin.token_file.empty()) return;
+  if (!admin.listen || admin.listen->is_loopback() || !admin.token_file.empty() ||
+      !admin.read_token_file.empty()) {
+    return;
+  }
   diagnostics.add(sections.admin_listen_place,
                   fmt::format("listen = \"{}\" is open to other machines, so callers have to show "
                               "a token; write token_file = \"FILE\" with a file that holds one, "

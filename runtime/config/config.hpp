@@ -4,6 +4,8 @@
 //   load.hpp          files -> Config, or all their errors at once
 //   difference.hpp    what a reload has to restart
 //   managed.hpp       what was defined while the runtime ran
+//   managed_rules.hpp what a definition may not say that comes over the API
+//   secrets.hpp       definitions as they are shown, without what is secret in them
 //   local_values.hpp  what is different on this machine in the aliases of a package
 //   topic_filter.hpp  MQTT topic filters: validity and matching
 //   secret.hpp        passwords, which never reach a log
@@ -73,9 +75,13 @@ struct AdminSection {
   std::optional<ListenAddress> listen = ListenAddress();  // nullopt: no HTTP server
   // A Unix socket, 0600, relative to state_dir; empty: none.
   std::filesystem::path socket = "admin.sock";
-  std::filesystem::path token_file;  // where `token` came from; empty: there is none
-  Secret token;                      // callers from other machines have to show it
-  bool manage = false;               // aliases and triggers may be defined at run time
+  std::filesystem::path token_file;       // where `token` came from; empty: there is none
+  Secret token;                           // callers from other machines have to show it
+  std::filesystem::path read_token_file;  // as token_file
+  Secret read_token;                      // who shows this one may look, and change nothing
+  bool manage = false;                    // aliases and triggers may be defined at run time
+  // What is defined at run time may name files below this folder; empty: none.
+  std::filesystem::path manage_files;
 };
 
 struct LogSection {

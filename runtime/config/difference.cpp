@@ -117,7 +117,8 @@ void compare_sections(const Config& before, const Config& after, Difference& fou
     fixed("[inbox] max_size", max_size == after.inbox.max_size);
   }
   {
-    const auto& [listen, socket, token_file, token, manage] = before.admin;
+    const auto& [listen, socket, token_file, token, read_token_file, read_token, manage,
+                 manage_files] = before.admin;
     const AdminSection& b = after.admin;
     const auto text = [](const std::optional<ListenAddress>& address) {
       return address ? to_string(*address) : std::string();
@@ -125,7 +126,9 @@ void compare_sections(const Config& before, const Config& after, Difference& fou
     fixed("[admin] listen", text(listen) == text(b.listen));
     fixed("[admin] socket", socket == b.socket);
     fixed("[admin] token_file", token_file == b.token_file && token.reveal() == b.token.reveal());
-    found.other = found.other || manage != b.manage;
+    fixed("[admin] read_token_file",
+          read_token_file == b.read_token_file && read_token.reveal() == b.read_token.reveal());
+    found.other = found.other || manage != b.manage || manage_files != b.manage_files;
   }
 }
 

@@ -47,36 +47,6 @@ bool is_named(const Node& trigger, std::string_view name) {
   return text != nullptr && *text == name;
 }
 
-// Where a value comes from may be shown.
-bool is_one_variable(const Node& node) {
-  const auto* text = node.as<std::string>();
-  return text != nullptr && text->starts_with("${") && text->find(":-") == std::string::npos &&
-         text->find('}') == text->size() - 1;
-}
-
-void hide(Node& node, const std::string& path, std::vector<std::string>& hidden) {
-  if (auto* array = std::get_if<Node::Array>(&node.value)) {
-    for (std::size_t i = 0; i < array->size(); ++i) {
-      hide((*array)[i], fmt::format("{}.{}", path, i), hidden);
-    }
-    return;
-  }
-  auto* table = std::get_if<Node::Table>(&node.value);
-  if (table == nullptr) return;
-  std::vector<std::string> gone;
-  for (Member& member : *table) {
-    std::string at = path.empty() ? member.key : path + "." + member.key;
-    const bool is_table = member.value.as<Node::Table>() != nullptr;
-    if (!is_table && calls_it_secret(member.key) && !is_one_variable(member.value)) {
-      hidden.push_back(at);
-      gone.push_back(member.key);
-    } else {
-      hide(member.value, at, hidden);
-    }
-  }
-  for (const std::string& key : gone) erase_member(*table, key);
-}
-
 bool same_spot(Spot a, Spot b) {
   return a.line == b.line && a.column == b.column;
 }
@@ -236,79 +206,7 @@ Result<> ManagedFile::write() const {
   return {};
 }
 
-// ---- Secrets, and places ----
-
-bool calls_it_secret(std::string_view key) {
-  std::string lower(key);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  if (lower.ends_with("_file")) return false;
-  for (const std::string_view word :
-       {"password", "passwd", "secret", "token", "api_key", "apikey", "authorization"}) {
-    if (lower.find(word) != std::string::npos) return true;
-  }
-  return false;
-}
-
-Shown without_secrets(const Node& table) {
-  Shown shown{table, {}};
-  hide(shown.table, "", shown.secrets);
-  return shown;
-}
-
-namespace {
-
-// The value at a dotted key; null where there is none.
-const Node* at_path(const Node& node, std::string_view path) {
-  if (path.empty()) return &node;
-  const auto* table = node.as<Node::Table>();
-  if (table == nullptr) return nullptr;  // secrets inside of arrays are not kept
-  // A key may have dots in it.
-  for (const Member& member : *table) {
-    if (path == member.key) return &member.value;
-    if (path.starts_with(member.key) && path.size() > member.key.size() &&
-        path[member.key.size()] == '.') {
-      if (const Node* found = at_path(member.value, path.substr(member.key.size() + 1))) {
-        return found;
-      }
-    }
-  }
-  return nullptr;
-}
-
-void put_path(const Node& before, Node& next, std::string_view path, const Node& value) {
-  const auto& old = *before.as<Node::Table>();
-  auto* table = std::get_if<Node::Table>(&next.value);
-  if (table == nullptr) return;
-  for (const Member& member : old) {
-    if (path == member.key) {
-      if (member_of(*table, member.key) == nullptr) table->push_back({member.key, {}, value});
-      return;
-    }
-    const bool inside = path.starts_with(member.key) && path.size() > member.key.size() &&
-                        path[member.key.size()] == '.' && member.value.as<Node::Table>() != nullptr;
-    // A table that is gone is meant to be gone.
-    Node* there = inside ? member_of(*table, member.key) : nullptr;
-    if (there != nullptr) {
-      put_path(member.value, *there, path.substr(member.key.size() + 1), value);
-      return;
-    }
-  }
-}
-
-}  // namespace
-
-void keep_secrets(const Node& before, Node& next) {
-  const auto* table = next.as<Node::Table>();
-  for (const std::string& path : without_secrets(before).secrets) {
-    // A password needs its user_name, and gives way to a file.
-    if (path == "password" && (member_of(*table, "user_name") == nullptr ||
-                               member_of(*table, "password_file") != nullptr)) {
-      continue;
-    }
-    if (const Node* value = at_path(before, path)) put_path(before, next, path, *value);
-  }
-}
+// ---- Places ----
 
 std::string key_at(const Node& table, Spot place) {
   return find_spot(table, place, "");

@@ -8,7 +8,6 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/result.hpp"
 #include "config/config.hpp"
@@ -43,20 +42,6 @@ class ManagedFile {
   std::filesystem::path file_;
   Node root_;
 };
-
-// Whether the value at such a key is a secret: "password", "api_token"; not "password_file".
-bool calls_it_secret(std::string_view key);
-
-// A definition to be shown: without what must not be seen.
-struct Shown {
-  Node table;
-  std::vector<std::string> secrets;  // dotted keys that were left out
-};
-// Left out are an alias's password, and settings of a trigger whose keys call them secret
-// (password, secret, token, api_key, authorization), unless they are a ${NAME} alone.
-Shown without_secrets(const Node& table);
-// Puts into `next`, which replaces `before`, the secrets that it leaves out.
-void keep_secrets(const Node& before, Node& next);
 
 // The dotted key of what stands at `place` in `table`, elements of arrays counted from 0: "host",
 // "topics.0.filter"; empty where no key is there.

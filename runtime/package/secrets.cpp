@@ -9,8 +9,8 @@
 
 #include "base/file.hpp"
 #include "base/text.hpp"
-#include "config/managed.hpp"
 #include "config/parse_toml.hpp"
+#include "config/secrets.hpp"
 
 namespace triggerd::package {
 namespace {
@@ -82,7 +82,7 @@ std::string of_name(std::string_view path) {
   for (const std::string_view ending : {".key", ".p12", ".pfx", ".jks", ".keystore"}) {
     if (name.ends_with(ending)) return "a key or a keystore, by its name";
   }
-  if (config::calls_it_secret(name) || name.find("credential") != std::string::npos) {
+  if (config::names_secret(name)) {
     return "a secret, by its name";
   }
   return {};
@@ -170,7 +170,7 @@ class Reading {
     }
     constexpr std::string_view kFile = "_file";
     if (key.ends_with(kFile) &&
-        config::calls_it_secret(std::string_view(key).substr(0, key.size() - kFile.size()))) {
+        config::names_secret(std::string_view(key).substr(0, key.size() - kFile.size()))) {
       name(text, "a secret");
     } else if (key == "private_key" || key == "key_file" || key == "client_key") {
       name(text, "a private key");

@@ -275,6 +275,9 @@ struct DefinitionText {
   enum class Format { json, toml };
   Format format = Format::json;
   std::string text;
+  // It may name files below [admin] manage_files alone: whoever sent it may not open all those that
+  // this process may.
+  bool confined = false;
 };
 
 enum class DefinitionKind { alias, trigger };

@@ -294,6 +294,8 @@ class Runtime final : public Administration {
   static AdminError error_of_definition(const AdminError& found, const config::ManagedFile& managed,
                                         const DefinitionChange& change);
   static Outcome<config::Node> definition_table(const DefinitionChange& change);
+  static Outcome<config::Node> table_to_keep(const DefinitionChange& change,
+                                             const config::Config& all, const config::Node* before);
   void end_trial(const std::string& name, const std::shared_ptr<void>& trial,
                  std::unique_ptr<plugin::Instance>& instance);
   Outcome<ReloadReport> change_now(const DefinitionChange& change, const By& by);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "config/managed_rules.hpp"
 #include "config/parse_toml.hpp"
 #include "config/write_tree.hpp"
 #include "trigger/runtime.hpp"
@@ -117,6 +118,26 @@ Outcome<config::Node> Runtime::definition_table(const DefinitionChange& change) 
   return table;
 }
 
+// The table of what is to replace `before`, with the secrets that it keeps.
+Outcome<config::Node> Runtime::table_to_keep(const DefinitionChange& change,
+                                             const config::Config& all,
+                                             const config::Node* before) {
+  auto table = definition_table(change);
+  if (!table) return table;
+  const config::DefinitionRules rules{.files_below = all.admin.manage_files,
+                                      .state_dir = all.runtime.state_dir,
+                                      .any_file = !change.text.confined};
+  const auto against = config::take_definition(kind_of(change.kind), before, *table, rules);
+  if (against.empty()) return table;
+  AdminError wrong = error(AdminError::Kind::invalid,
+                           fmt::format("{} \"{}\" is not valid", word(change.kind), change.name));
+  for (const config::AgainstRules& one : against) {
+    wrong.problems.push_back(
+        {.file = {}, .line = 0, .column = 0, .key = one.key, .message = one.message});
+  }
+  return tl::make_unexpected(std::move(wrong));
+}
+
 // What is wrong with the definition says its key; what is wrong elsewhere because of it, its place.
 AdminError Runtime::error_of_definition(const AdminError& found, const config::ManagedFile& managed,
                                         const DefinitionChange& change) {
@@ -183,9 +204,8 @@ Outcome<ReloadReport> Runtime::change_now(const DefinitionChange& change, const 
   if (change.verb == Verb::remove) {
     (void)managed->remove(kind_of(change.kind), change.name);
   } else {
-    auto table = definition_table(change);
+    auto table = table_to_keep(change, *all, before);
     if (!table) return tl::make_unexpected(table.error());
-    if (before != nullptr) config::keep_secrets(*before, *table);
     managed->put(kind_of(change.kind), change.name, *std::move(table));
   }
   auto done = reload_now(managed->text(), change.check_only, [&] { return managed->write(); });

@@ -88,8 +88,10 @@ void Runtime::keep_what_needs_a_restart(config::Config& next) const {
   next.log = now->log;
   next.inbox = now->inbox;
   const bool manage = next.admin.manage;
+  std::filesystem::path manage_files = std::move(next.admin.manage_files);
   next.admin = now->admin;
   next.admin.manage = manage;
+  next.admin.manage_files = std::move(manage_files);
 }
 
 Outcome<ReloadReport> Runtime::refuse(const Diagnostics& diagnostics) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "config/secrets.hpp"
 #include "config/topic_filter.hpp"
 #include "config/tree.hpp"
 #include "config/write_tree.hpp"

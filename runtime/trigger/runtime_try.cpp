@@ -264,19 +264,19 @@ Outcome<AliasTest> Runtime::test_alias(std::string_view name, Millis timeout) {
 Outcome<AliasTest> Runtime::test_alias(const std::string& name, const DefinitionText& text,
                                        Millis timeout) {
   if (stopping_) return tl::make_unexpected(not_running());
+  const ConfigPtr all = config();
+  // It makes the runtime connect to whatever it names, as the definition itself would.
+  if (!all->admin.manage) return tl::make_unexpected(may_not_manage());
   const DefinitionChange change{.verb = DefinitionChange::Verb::replace,
                                 .kind = DefinitionKind::alias,
                                 .name = name,
                                 .text = text};
-  auto managed = config::ManagedFile::read(config()->runtime.state_dir / config::kManagedFile);
+  auto managed = config::ManagedFile::read(all->runtime.state_dir / config::kManagedFile);
   if (!managed) {
     return tl::make_unexpected(AdminError{AdminError::Kind::failed, managed.error().message, {}});
   }
-  auto table = definition_table(change);
+  auto table = table_to_keep(change, *all, managed->find(config::Defined::alias, name));
   if (!table) return tl::make_unexpected(table.error());
-  if (const config::Node* before = managed->find(config::Defined::alias, name)) {
-    config::keep_secrets(*before, *table);
-  }
   managed->put(config::Defined::alias, name, *std::move(table));
   auto loaded = load_again(managed->text());
   if (!loaded) {

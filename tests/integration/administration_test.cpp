@@ -7,6 +7,7 @@
 #include "support/capture_log.hpp"
 #include "support/mosquitto.hpp"
 #include "support/mqtt_client.hpp"
+#include "support/scripted_broker.hpp"
 #include "trigger/runtime.hpp"
 
 namespace triggerd::test {
@@ -267,6 +268,30 @@ TEST_F(ManagedTest, AnAliasAndATriggerAreTried) {
   EXPECT_EQ(tried->verdict, "ok");
   ASSERT_TRUE(wait_for_records(file(), 1)) << "the service was called";
   EXPECT_EQ(runtime_->trigger("t")->counters.received, 0U);
+}
+
+TEST_F(ManagedTest, AStoredPasswordGoesToNoOtherServer) {
+  start_managed();
+  const std::string host =
+      fmt::format(R"("host":"tcp://127.0.0.1:{}","user_name":"u")", server_.port());
+  ASSERT_TRUE(change(Verb::create, "b", "{" + host + R"(,"password":"hunter2"})", Kind::alias));
+  ScriptedBroker elsewhere;
+  const std::string other =
+      fmt::format(R"({{"host":"tcp://127.0.0.1:{}","user_name":"u")", elsewhere.port());
+  const auto expect_refused = [](const auto& refused) {
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().kind, trigger::AdminError::Kind::invalid);
+    ASSERT_EQ(refused.error().problems.size(), 1U);
+    EXPECT_EQ(refused.error().problems[0].key, "password");
+  };
+  expect_refused(
+      runtime_->test_alias("b", {trigger::DefinitionText::Format::json, other + "}"}, kPatience));
+  expect_refused(change(Verb::replace, "b", other + "}", Kind::alias));
+  EXPECT_TRUE(elsewhere.connections().empty());
+  const auto own = runtime_->test_alias(
+      "b", {trigger::DefinitionText::Format::json, other + R"(,"password":"own"})"}, kPatience);
+  ASSERT_TRUE(own) << own.error().message;
+  EXPECT_TRUE(own->ok) << own->reason;
 }
 
 // Both have the trigger's name, and the one that serves it has a thread that goes on.

@@ -151,7 +151,7 @@ class Contract : public testing::Test {
   Request request_for(const Operation& operation) const {
     Request request;
     request.via = Via::unix_socket;
-    request.authorized = true;
+    request.may = May::change;
     request.peer = "uid 1000";
     request.method = operation.method;
     std::string target = operation.path;
@@ -287,7 +287,7 @@ TEST_F(Contract, HealthAndReadinessSayWhyNot) {
     EXPECT_EQ(reply.status, 503);
     expect_described(operation, reply);
     EXPECT_EQ(json::parse(reply.body)["reasons"].size(), 1U);
-    request.authorized = false;
+    request.may = May::nothing;
     reply = ask(request);
     EXPECT_EQ(reply.status, 503);
     EXPECT_FALSE(json::parse(reply.body).contains("reasons")) << "names are not for everybody";

@@ -71,17 +71,18 @@ TEST(Routes, AreFoundByMethodAndPath) {
 }
 
 int refused(const Access& access, Via via, std::map<std::string, std::string, std::less<>> headers,
-            bool open = false) {
+            May needs = May::look, bool is_own_user = false) {
   Request request;
   request.via = via;
   request.headers = std::move(headers);
-  const auto reply = access.refuse(request, open);
-  EXPECT_EQ(request.authorized, !reply && !open) << "in these tests";
+  request.is_own_user = is_own_user;
+  const auto reply = access.refuse(request, needs);
+  EXPECT_EQ(request.may < needs, reply.has_value());
   return reply ? reply->status : 0;
 }
 
 TEST(Access, OnLoopbackWithoutATokenRefusesForeignPages) {
-  const Access access("", "127.0.0.1");
+  const Access access("", "", "127.0.0.1");
   const auto ask = [&](std::map<std::string, std::string, std::less<>> headers) {
     return refused(access, Via::loopback, std::move(headers));
   };
@@ -109,7 +110,7 @@ TEST(Access, OnLoopbackWithoutATokenRefusesForeignPages) {
 }
 
 TEST(Access, WithATokenAsksForItEverywhereButOnTheSocket) {
-  const Access access("0123456789abcdef", "0.0.0.0");
+  const Access access("0123456789abcdef", "", "0.0.0.0");
   for (const Via via : {Via::loopback, Via::elsewhere}) {
     EXPECT_EQ(refused(access, via, {{"host", "any.example"}}), 401);
     EXPECT_EQ(refused(access, via, {{"authorization", "Bearer 0123456789abcdeF"}}), 401);
@@ -117,13 +118,37 @@ TEST(Access, WithATokenAsksForItEverywhereButOnTheSocket) {
     EXPECT_EQ(refused(access, via, {{"authorization", "Bearer "}}), 401);
     EXPECT_EQ(refused(access, via, {{"authorization", "Basic 0123456789abcdef"}}), 401);
     EXPECT_EQ(refused(access, via, {{"authorization", "bearer 0123456789abcdef"}}), 0);
-    EXPECT_EQ(refused(access, via, {}, true), 0) << "an open path, and not authorized";
+    EXPECT_EQ(refused(access, via, {{"authorization", "Bearer 0123456789abcdef"}}, May::change), 0);
+    EXPECT_EQ(refused(access, via, {}, May::nothing), 0) << "an open path";
+    EXPECT_EQ(refused(access, via, {}, May::look, true), 401) << "whoever it is";
   }
-  EXPECT_EQ(refused(access, Via::unix_socket, {}), 0);
+  EXPECT_EQ(refused(access, Via::unix_socket, {}, May::change), 0);
+}
+
+TEST(Access, OnLoopbackWithoutATokenOthersLookAndTheRuntimesUserChanges) {
+  const Access access("", "", "127.0.0.1");
+  const std::map<std::string, std::string, std::less<>> headers = {{"host", "localhost"}};
+  EXPECT_EQ(refused(access, Via::loopback, headers, May::look, false), 0);
+  EXPECT_EQ(refused(access, Via::loopback, headers, May::change, false), 403);
+  EXPECT_EQ(refused(access, Via::loopback, headers, May::change, true), 0);
+}
+
+TEST(Access, WithTheReadTokenOneLooksAndChangesNothing) {
+  const Access both("0123456789abcdef", "fedcba9876543210", "0.0.0.0");
+  const Access one("", "fedcba9876543210", "0.0.0.0");
+  for (const Access* access : {&both, &one}) {
+    const auto ask = [&](const char* token, May needs) {
+      return refused(*access, Via::loopback, {{"authorization", token}}, needs, true);
+    };
+    EXPECT_EQ(ask("Bearer fedcba9876543210", May::look), 0);
+    EXPECT_EQ(ask("Bearer fedcba9876543210", May::change), 403);
+    EXPECT_EQ(ask("Bearer ", May::look), 401) << "no token is not the token that there is not";
+    EXPECT_EQ(ask("", May::change), 401);
+  }
 }
 
 TEST(Access, ElsewhereWithoutATokenLetsNobodyIn) {
-  EXPECT_EQ(refused(Access("", "0.0.0.0"), Via::elsewhere, {{"host", "localhost"}}), 401);
+  EXPECT_EQ(refused(Access("", "", "0.0.0.0"), Via::elsewhere, {{"host", "localhost"}}), 401);
 }
 
 Request with_body(std::string text) {

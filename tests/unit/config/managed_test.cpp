@@ -151,33 +151,6 @@ TEST(WriteTreeTest, JsonNestsAsDeepAsAFile) {
   EXPECT_EQ(refused.error().message, "it is nested deeper than 64 levels");
 }
 
-TEST(SecretsTest, AreLeftOutAndKeptByAReplacementThatLeavesThemOut) {
-  const Node before = table_of(
-      "user_name = 'u'\npassword = 'hunter2'\n[settings]\ntoken = 'abc'\nurl = 'x'\n"
-      "api_key = '${KEY}'\npassword_file = 'f'");
-  const Shown shown = without_secrets(before);
-  EXPECT_EQ(shown.secrets, (std::vector<std::string>{"password", "settings.token"}));
-  EXPECT_EQ(to_json(shown.table),
-            R"({"user_name":"u","settings":{"url":"x","api_key":"${KEY}","password_file":"f"}})");
-  Node next = shown.table;
-  keep_secrets(before, next);
-  EXPECT_NE(to_json(next).find("hunter2"), std::string::npos);
-  EXPECT_NE(to_json(next).find("\"token\":\"abc\""), std::string::npos);
-}
-
-TEST(SecretsTest, ANewPasswordReplacesTheOldOneAndNoUserNameNeedsNone) {
-  const Node before = table_of("user_name = 'u'\npassword = 'hunter2'");
-  Node next = table_of("user_name = 'u'\npassword = 'new'");
-  keep_secrets(before, next);
-  EXPECT_EQ(to_json(next), R"({"user_name":"u","password":"new"})");
-  next = table_of("host = 'tcp://x'");
-  keep_secrets(before, next);
-  EXPECT_EQ(to_json(next), R"({"host":"tcp://x"})");
-  next = table_of("user_name = 'u'\npassword_file = 'f'");
-  keep_secrets(before, next);
-  EXPECT_EQ(to_json(next), R"({"user_name":"u","password_file":"f"})");
-}
-
 TEST(KeyAtTest, FindsTheKeyOfAPlace) {
   const Node table =
       table_of("host = 'x'\ntopics = ['a', { filter = 'b', qos = 7 }]\n[last_will]\nqos = 9");

@@ -1,0 +1,228 @@
+#include "config/managed_rules.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+#include <system_error>
+
+#include "config/secrets.hpp"
+#include "config/write_tree.hpp"
+
+namespace triggerd::config {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool has_variable(std::string_view text) {
+  for (std::size_t at = text.find("${"); at != std::string_view::npos;
+       at = text.find("${", at + 2)) {
+    if (at == 0 || text[at - 1] != '$') return true;
+  }
+  return false;
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return out;
+}
+
+// The key that a value stands at, in a list or not: "ca_file" of "settings.ca_file.0".
+std::string_view last_key(std::string_view path) {
+  for (;;) {
+    const std::string_view part = path.substr(path.rfind('.') + 1);  // the whole without a dot
+    const bool is_number =
+        std::all_of(part.begin(), part.end(), [](char c) { return c >= '0' && c <= '9'; });
+    if (!is_number || part.size() == path.size()) return part;
+    path.remove_suffix(part.size() + 1);
+  }
+}
+
+// By their names, as the services that ship have them: "password_file", "ca_file", "file".
+bool names_file(Defined kind, std::string_view path) {
+  const std::string name = lower(last_key(path));
+  if (kind == Defined::alias) return path == "password_file";
+  if (!path.starts_with("settings.")) return false;
+  for (const std::string_view word : {"file", "dir", "folder", "directory", "socket"}) {
+    if (name == word || name.ends_with(fmt::format("_{}", word))) return true;
+  }
+  return false;
+}
+
+// Files that a connection string of PostgreSQL names: "sslkey=FILE", in a query too.
+std::vector<std::string> files_in_connection(std::string_view text) {
+  std::vector<std::string> files;
+  for (const std::string_view word :
+       {"passfile", "sslkey", "sslcert", "sslrootcert", "sslcrl", "sslcrldir", "servicefile"}) {
+    for (std::size_t at = text.find(word); at != std::string_view::npos;
+         at = text.find(word, at + word.size())) {
+      std::size_t begin = text.find_first_not_of(" \t\r\n", at + word.size());
+      if (begin == std::string_view::npos || text[begin] != '=') continue;
+      begin = std::min(text.find_first_not_of(" \t\r\n'\"", begin + 1), text.size());
+      const std::size_t end = std::min(text.find_first_of(" \t\r\n'\"&", begin), text.size());
+      const std::string_view file = text.substr(begin, end - begin);
+      if (file != "system") files.emplace_back(file);  // what the operating system trusts
+    }
+  }
+  return files;
+}
+
+// Whether `file` is below `folder` with all symbolic links followed, there or not.
+bool is_below(const fs::path& file, const fs::path& folder) {
+  std::error_code error;
+  const fs::path top = fs::canonical(folder, error);
+  if (error) return false;
+  const fs::path whole = fs::weakly_canonical(file, error);
+  if (error) return false;
+  const auto [end, rest] = std::mismatch(top.begin(), top.end(), whole.begin(), whole.end());
+  return end == top.end() && rest != whole.end();
+}
+
+template <class Visit>
+void for_each_leaf(const Node& node, const std::string& path, const Visit& visit) {
+  if (const auto* table = node.as<Node::Table>()) {
+    for (const Member& member : *table) {
+      for_each_leaf(member.value, path.empty() ? member.key : path + "." + member.key, visit);
+    }
+  } else if (const auto* array = node.as<Node::Array>()) {
+    for (std::size_t i = 0; i < array->size(); ++i) {
+      for_each_leaf((*array)[i], fmt::format("{}.{}", path, i), visit);
+    }
+  } else {
+    visit(path, node);
+  }
+}
+
+// ---- Where secrets go ----
+
+// Settings that say where a service connects to, whom it takes for that, and by which way. The
+// runtime does not know what a setting means; what may be one of these counts as one.
+bool names_destination(std::string_view path) {
+  static constexpr std::array<std::string_view, 22> kParts = {
+      "url",    "uri",    "host",   "server",     "address",  "endpoint", "port",     "proxy",
+      "socket", "broker", "domain", "connection", "database", "dsn",      "redirect", "file",
+      "ca_",    "cert",   "tls",    "ssl",        "verify",   "alias"};
+  const std::string name = lower(path);
+  return std::any_of(kParts.begin(), kParts.end(), [&name](std::string_view part) {
+    return name.find(part) != std::string::npos;
+  });
+}
+
+using Destinations = std::map<std::string, std::string>;
+
+Destinations destinations_of(Defined kind, const Node& definition) {
+  Destinations all;
+  for_each_leaf(definition, "", [&](const std::string& path, const Node& leaf) {
+    const auto* text = leaf.as<std::string>();
+    if (kind == Defined::alias) {
+      // Of several servers any one may be gone.
+      if (text != nullptr && (path == "host" || path.starts_with("hosts."))) all[*text] = "server";
+      if (text != nullptr && path == "truststore") all["truststore"] = *text;
+      return;
+    }
+    const bool is_setting = path.starts_with("settings.");
+    const bool is_one = path == "service" || path == "monitor" ||
+                        (is_setting && names_destination(path.substr(9))) ||
+                        (is_setting && text != nullptr && text->find("://") != std::string::npos);
+    if (!is_one) return;
+    all[path] = text != nullptr ? *text : to_json(Node{{}, Node::Table{{"value", {}, leaf}}});
+  });
+  return all;
+}
+
+// Whether all that `after` reaches was reached before.
+bool goes_elsewhere(Defined kind, const Node& before, const Node& after) {
+  const Destinations were = destinations_of(kind, before);
+  const Destinations are = destinations_of(kind, after);
+  if (kind == Defined::trigger) return were != are;
+  return std::any_of(are.begin(), are.end(), [&were](const auto& one) {
+    const auto found = were.find(one.first);
+    return found == were.end() || found->second != one.second;
+  });
+}
+
+std::string_view goes_nowhere_else(Defined kind) {
+  constexpr std::string_view kAlias =
+      "goes only to the servers that it was stored for, and others are named now; write it again, "
+      "or \"\" for none";
+  constexpr std::string_view kTrigger =
+      "goes only where the service sent to when it was stored, and that has changed; write it "
+      "again, or \"\" for none";
+  return kind == Defined::alias ? kAlias : kTrigger;
+}
+
+// Where a relative path in a definition starts.
+fs::path base_of(Defined kind, const DefinitionRules& rules) {
+  if (kind == Defined::alias) return rules.state_dir;
+  std::error_code error;
+  return fs::current_path(error);
+}
+
+// Whether the value at `path` names a file that it may not.
+bool names_forbidden_file(Defined kind, std::string_view path, const std::string& text,
+                          const DefinitionRules& rules) {
+  if (rules.any_file || text.empty()) return false;
+  const auto forbidden = [&](const std::string& file) {
+    // A "%2F" of a query is decoded by whoever opens it.
+    return rules.files_below.empty() || file.find('%') != std::string::npos ||
+           !is_below(base_of(kind, rules) / file, rules.files_below);
+  };
+  if (names_file(kind, path)) return forbidden(text);
+  if (kind == Defined::alias || !path.starts_with("settings.")) return false;
+  const auto files = files_in_connection(text);
+  return std::any_of(files.begin(), files.end(), forbidden);
+}
+
+}  // namespace
+
+std::vector<AgainstRules> take_definition(Defined kind, const Node* before, Node& next,
+                                          const DefinitionRules& rules) {
+  std::vector<AgainstRules> found;
+  std::set<std::string> kept;
+  if (before != nullptr) {
+    Kept secrets = keep_secrets(*before, next);
+    kept.insert(secrets.keys.begin(), secrets.keys.end());
+    for (std::string& key : secrets.unknown) {
+      found.push_back({std::move(key),
+                       "*** stands for a secret that is not shown, and the rest has "
+                       "changed; write the whole value"});
+    }
+  }
+  for_each_leaf(next, "", [&](const std::string& path, const Node& leaf) {
+    const auto* text = leaf.as<std::string>();
+    if (text == nullptr) return;
+    const bool variable = has_variable(*text);
+    const bool file = names_forbidden_file(kind, path, *text, rules);
+    if (!variable && !file) return;
+    const Node* was = before == nullptr ? nullptr : at_path(*before, path);
+    const auto* old = was == nullptr ? nullptr : was->as<std::string>();
+    if (old != nullptr && *old == *text) {
+      kept.insert(path);
+    } else if (variable) {
+      found.push_back({path,
+                       "${NAME} is not expanded in what is defined over the API; write the "
+                       "value, or $${ for a plain \"${\", or define it in the runtime's own "
+                       "triggers.toml"});
+    } else if (rules.files_below.empty()) {
+      found.push_back({path,
+                       "what is defined over the API may name no file; write manage_files = "
+                       "\"FOLDER\" in [admin] of the runtime's triggers.toml to allow those "
+                       "below a folder"});
+    } else {
+      found.push_back({path, fmt::format("must name a file below {}, the manage_files of [admin]",
+                                         rules.files_below.string())});
+    }
+  });
+  if (!kept.empty() && goes_elsewhere(kind, *before, next)) {
+    for (const std::string& key : kept) {
+      found.push_back({key, std::string(goes_nowhere_else(kind))});
+    }
+  }
+  return found;
+}
+
+}  // namespace triggerd::config
