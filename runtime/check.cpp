@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "base/log.hpp"
+#include "exposure.hpp"
 #include "mqtt/tls/stores.hpp"
 #include "trigger/plugin_set.hpp"
 
@@ -48,6 +49,7 @@ int check(const std::string& file, const config::Config& config) {
   for (const auto& remark : certificates->remarks(std::chrono::system_clock::now())) {
     fmt::print("{}\n", mqtt::tls::to_string(remark));
   }
+  for (const std::string& exposed : exposed_files(config)) fmt::print("warning: {}\n", exposed);
   auto diagnostics = config.package_problems();
   for (const auto& [package, problems] : certificates->package_problems()) {
     diagnostics.insert(diagnostics.end(), problems.begin(), problems.end());

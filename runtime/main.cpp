@@ -16,6 +16,7 @@
 #include "check.hpp"
 #include "command_line/command.hpp"
 #include "config/load.hpp"
+#include "exposure.hpp"
 #include "manual_page.hpp"
 #include "package/package.hpp"
 #include "package_commands.hpp"
@@ -76,6 +77,9 @@ int run(const std::string& file, config::Config config) {
                                 .failure = kRuntimeFailure,
                                 .record = deaths->record(),
                                 .identity_key = deaths->key()});
+  for (const std::string& exposed : exposed_files(config)) {
+    log->warn("runtime.exposed", {}, "{}", exposed);
+  }
   const admin::AdminOptions options = admin_options(config.admin, state->path());
   trigger::RuntimeOptions given = runtime_options(file);
   given.deaths = deaths;

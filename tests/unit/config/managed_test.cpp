@@ -93,6 +93,17 @@ TEST_F(ManagedFileTest, AFileThatIsNoTomlIsAnErrorWithItsPlace) {
   EXPECT_NE(managed.error().message.find("managed.toml:1:"), std::string::npos);
 }
 
+// In a state folder that others may write.
+TEST_F(ManagedFileTest, ALinkThatSomebodyPutInItsWayIsNotFollowed) {
+  std::ofstream(dir_ / "precious") << "precious";
+  std::filesystem::create_symlink(dir_ / "precious", dir_ / "managed.toml.new");
+  ManagedFile managed = read();
+  managed.put(Defined::alias, "plant", table_of("host = 'tcp://localhost'"));
+  ASSERT_TRUE(managed.write());
+  EXPECT_EQ(text_of_file(dir_ / "precious"), "precious");
+  EXPECT_TRUE(std::filesystem::is_regular_file(std::filesystem::symlink_status(file())));
+}
+
 TEST_F(ManagedFileTest, WhereItCannotBeWrittenItStaysAsItWas) {
   ManagedFile managed = read();
   managed.put(Defined::alias, "plant", table_of("host = 'tcp://localhost'"));
