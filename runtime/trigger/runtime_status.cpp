@@ -128,18 +128,20 @@ RuntimeStatus Runtime::runtime() const {
       status.not_ready.push_back(fmt::format("trigger \"{}\" is not running: {}", name, why));
     }
   }
+  {
+    // Not a fault of the process: a full disk is over when there is room, and another start would
+    // find it as full.
+    MutexLock lock(trouble_mutex_);
+    if (inbox_trouble_) {
+      status.not_ready.push_back("the inbox takes no messages: " + *inbox_trouble_);
+    }
+  }
   status.ready = status.not_ready.empty();
   if (is_stuck(supervisor_beat_)) {
     status.not_healthy.emplace_back("the supervisor thread is stuck: no connection is served");
   }
   if (is_stuck(timer_beat_)) {
     status.not_healthy.emplace_back("the timer thread is stuck: no retry and no deadline comes");
-  }
-  {
-    MutexLock lock(trouble_mutex_);
-    if (inbox_trouble_) {
-      status.not_healthy.push_back("the inbox takes no messages: " + *inbox_trouble_);
-    }
   }
   status.healthy = status.not_healthy.empty();
   return status;

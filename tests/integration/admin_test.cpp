@@ -21,6 +21,9 @@ class AdminTest : public testing::Test {
     triggerd_.emplace(runtime_table() + "[admin]\n" + admin + "\n" +
                       alias_table("a", server_.port()) +
                       trigger_table("t", "a", "\"x/#\"", file()));
+    start_triggerd();
+  }
+  void start_triggerd() {
     triggerd_->start();
     ASSERT_TRUE(triggerd_->wait_until_running()) << triggerd_->output();
     const auto line = triggerd_->wait_for_event("admin.listening", {"address="});
@@ -58,6 +61,31 @@ TEST_F(AdminTest, ReadinessGoesAndComesWithTheServer) {
   server_.start();
   EXPECT_TRUE(eventually([&] { return get("/readyz").status == 200; })) << get("/readyz").body;
   EXPECT_GE(metric(R"(triggerd_reconnects_total{alias="a",client_id="client-a.t"})"), 1);
+}
+
+// Another start would find the disk as full: nobody restarts it for that.
+TEST_F(AdminTest, AnInboxThatIsFullIsNotReadyAndNoFaultOfTheProcess) {
+  triggerd_.emplace(
+      runtime_table() + "[inbox]\nmax_size = \"1MiB\"\n[admin]\nlisten = \"127.0.0.1:0\"\n" +
+      alias_table("a", server_.port()) +
+      trigger_table(
+          "t", "a", "\"x/#\"", file(),
+          "service = \"recorder:misbehave\"\n"
+          "retry = { max_attempts = 1000000, interval = \"50ms\", max_interval = \"50ms\" }",
+          fmt::format("mode = \"retry-until\"\nflag = \"{}\"", (dir_ / "healed").string())));
+  start_triggerd();
+  TestClient client(server_.port());
+  for (int i = 0; i < 800; ++i) client.publish_later("x/1", std::string(4'000, 'x'));
+  ASSERT_TRUE(client.wait_published());
+  ASSERT_TRUE(eventually([&] {
+    const HttpAnswer ready = get("/readyz");
+    return ready.status == 503 &&
+           ready.body.find("the inbox takes no messages") != std::string::npos;
+  })) << get("/readyz").body;
+  EXPECT_EQ(get("/healthz").status, 200) << get("/healthz").body;
+  std::ofstream(dir_ / "healed") << "yes";
+  EXPECT_TRUE(eventually([&] { return get("/readyz").status == 200; }, kPatience * 2))
+      << get("/readyz").body;
 }
 
 TEST_F(AdminTest, MetricsCountWhatHappened) {

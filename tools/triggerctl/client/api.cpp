@@ -65,6 +65,16 @@ Result<Json> Api::get(const std::string& path) const {
   return ask("GET", path, nullptr);
 }
 
+Result<Json> Api::health() const {
+  const auto answer = http_.send("GET", "/healthz");
+  if (!answer) return tl::make_unexpected(answer.error());
+  if (answer->status == 503) {
+    Json json = Json::parse(answer->body, nullptr, false);
+    if (json.is_object() && json.contains("status") && json["status"].is_string()) return json;
+  }
+  return read(*answer);
+}
+
 Result<Json> Api::post(const std::string& path) const {
   return ask("POST", path, nullptr);
 }

@@ -24,6 +24,8 @@ class Api {
 
   // `path` is what stands behind /api/v1. An empty object where the answer has no body.
   Result<Json> get(const std::string& path) const;
+  // What /healthz says, good or not: "status", and "reasons" where it is not "ok".
+  Result<Json> health() const;
   Result<Json> post(const std::string& path) const;
   Result<Json> post(const std::string& path, const Json& body) const;
   Result<Json> put(const std::string& path, const Json& body) const;

@@ -25,6 +25,7 @@ constexpr Millis kShortestInterval{100};
 
 struct StatusOptions {
   bool watch = false;
+  bool health = false;
   std::string interval = "1s";
   std::uint64_t count = 0;
 };
@@ -117,7 +118,23 @@ int watch_as_lines(const Api& api, Millis interval, std::uint64_t count) {
   }
 }
 
+Result<int> show_health(const Api& api) {
+  const auto health = api.health();
+  if (!health) return tl::make_unexpected(health.error());
+  const std::string status = text_of(*health, "status", "?");
+  if (json_wanted()) {
+    print_json(*health);
+  } else {
+    fmt::print("{}\n", safe(status));
+    for (const Json& reason : list_of(*health, "reasons")) {
+      if (reason.is_string()) fmt::print("  {}\n", safe(reason.get<std::string>()));
+    }
+  }
+  return status == "ok" ? kDone : kFailed;
+}
+
 Result<int> show_status(const Api& api, const StatusOptions& options) {
+  if (options.health) return show_health(api);
   if (options.watch) {
     const auto interval = triggerd::parse_duration(options.interval);
     if (!interval || *interval < kShortestInterval) {
@@ -148,6 +165,8 @@ void add_status_verbs(CommandLine& line) {
                                 [options](const Api& api) { return show_status(api, *options); });
   verb.flag("--watch", options->watch,
             "again and again, with rates and what happens, until q or Ctrl-C");
+  verb.flag("--health", options->health,
+            "only whether the process works, as /healthz says: exit code 0, or 1 and why not");
   verb.option("--interval", options->interval, "how often, with --watch").show_default();
   verb.option("--count", options->count, "end after so many, with --watch");
 }

@@ -99,7 +99,7 @@ export function overview({store}) {
 
   function update(state) {
     const {status} = state;
-    const all = [...(status.not_healthy ?? []), status.inbox.trouble, ...(status.not_ready ?? []),
+    const all = [...(status.not_healthy ?? []), ...(status.not_ready ?? []),
       status.last_reload_failure && `the last reload was not applied: ${status.last_reload_failure}`,
       ...status.packages.flatMap((one) => (one.problems ?? []).map((text) => `package ${one.name}: ${text}`)),
       ...status.needs_restart.map((text) => `${text} has changed and is taken at the next start`),
