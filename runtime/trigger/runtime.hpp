@@ -299,6 +299,8 @@ class Runtime final : public Administration {
   void end_trial(const std::string& name, const std::shared_ptr<void>& trial,
                  std::unique_ptr<plugin::Instance>& instance);
   Outcome<ReloadReport> change_now(const DefinitionChange& change, const By& by);
+  // Where the managed file has disabled it, it does so no more; done as well where it has not.
+  Outcome<> enable_in_managed_file(DefinitionKind kind, std::string_view name);
   Outcome<ReloadReport> change_package(const By& by, std::string_view what,
                                        const std::function<Result<>()>& change);
   using Confirm = RuntimeOptions::Packages::Confirm;

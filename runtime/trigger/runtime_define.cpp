@@ -229,6 +229,32 @@ Outcome<ReloadReport> Runtime::change_now(const DefinitionChange& change, const 
   return done;
 }
 
+// [control] Its definition is the runtime's own to write, and enabling is not defining: it needs no
+// [admin] manage.
+Outcome<> Runtime::enable_in_managed_file(DefinitionKind kind, std::string_view name) {
+  const auto failed = [](const Error& why) {
+    return tl::make_unexpected(error(AdminError::Kind::failed, why.message));
+  };
+  auto managed = config::ManagedFile::read(config()->runtime.state_dir / config::kManagedFile);
+  if (!managed) return failed(managed.error());
+  const config::Node* found = managed->find(kind_of(kind), name);
+  if (found == nullptr) return {};
+  config::Node table = *found;
+  bool was_disabled = false;
+  for (config::Member& member : std::get<config::Node::Table>(table.value)) {
+    const bool* enabled = member.key == "enabled" ? member.value.as<bool>() : nullptr;
+    if (enabled == nullptr || *enabled) continue;
+    member.value.value = true;
+    was_disabled = true;
+  }
+  if (!was_disabled) return {};
+  managed->put(kind_of(kind), name, std::move(table));
+  auto done = reload_now(managed->text(), false, [&] { return managed->write(); });
+  if (!done) return tl::make_unexpected(done.error());
+  if (!done->failures.empty()) return failed({done->failures.front()});
+  return {};
+}
+
 Outcome<ReloadReport> Runtime::change_definition(const DefinitionChange& change, const By& by) {
   return on_control([&] { return change_now(change, by); });
 }

@@ -57,6 +57,9 @@ Outcome<Runtime::TriggerPtr> Runtime::find_trigger(std::string_view name) const 
 
 Outcome<> Runtime::enable_trigger(std::string_view name, const By& by) {
   return on_control([&]() -> Outcome<> {
+    if (auto enabled = enable_in_managed_file(DefinitionKind::trigger, name); !enabled) {
+      return enabled;
+    }
     auto found = find_trigger(name);
     if (!found) return tl::make_unexpected(found.error());
     log_.info("trigger.enabled", {{"trigger", (*found)->name()}}, "by {}", by);
@@ -137,6 +140,9 @@ Outcome<> Runtime::set_alias_state(std::string_view name,
 
 Outcome<> Runtime::enable_alias(std::string_view name, const By& by) {
   return on_control([&]() -> Outcome<> {
+    if (auto enabled = enable_in_managed_file(DefinitionKind::alias, name); !enabled) {
+      return enabled;
+    }
     auto done = set_alias_state(name, std::nullopt);
     if (done) log_.info("alias.enabled", {{"alias", std::string(name)}}, "enabled by {}", by);
     return done;

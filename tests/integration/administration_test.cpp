@@ -236,6 +236,29 @@ TEST_F(ManagedTest, APasswordDoesNotComeBackAndIsKeptByAnEdit) {
       << both.error().message;
 }
 
+TEST_F(ManagedTest, WhatWasCreatedDisabledIsEnabled) {
+  start_managed();
+  const std::string host = fmt::format(R"("host":"tcp://127.0.0.1:{}")", server_.port());
+  ASSERT_TRUE(change(Verb::create, "b", "{" + host + R"(,"enabled":false})", Kind::alias));
+  ASSERT_TRUE(change(Verb::create, "m",
+                     fmt::format(R"({{"alias":"b","topics":["y"],"service":"recorder:record",)"
+                                 R"("enabled":false,"settings":{{"file":"{}"}}}})",
+                                 (dir_ / "managed-records").string()),
+                     Kind::trigger));
+  const auto alias = runtime_->enable_alias("b", "somebody");
+  ASSERT_TRUE(alias) << alias.error().message;
+  EXPECT_TRUE(runtime_->alias("b")->enabled);
+  const auto trigger = runtime_->enable_trigger("m", "somebody");
+  ASSERT_TRUE(trigger) << trigger.error().message;
+  ASSERT_TRUE(eventually([&] { return runtime_->trigger("m")->running; }));
+  ASSERT_TRUE(runtime_->disable_trigger("m", "somebody", "again"));
+  ASSERT_TRUE(runtime_->enable_trigger("m", "somebody"));
+  ASSERT_TRUE(runtime_->stop());
+  load_and_start();
+  ASSERT_TRUE(eventually([&] { return runtime_->trigger("m")->running; }))
+      << "it stays so over a restart";
+}
+
 TEST_F(ManagedTest, ADisabledAliasStaysSoOverARestart) {
   start_managed();
   ASSERT_TRUE(wait_for_log("runtime.ready"));
