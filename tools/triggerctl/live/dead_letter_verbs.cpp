@@ -7,6 +7,8 @@
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <string_view>
 
 #include "base/file.hpp"
 #include "base/text.hpp"
@@ -25,6 +27,7 @@ using triggerd::Error;
 struct ManyOptions {
   std::vector<std::uint64_t> numbers;
   DeadLetterFilter filter;
+  bool yes = false;  // nobody is to be asked
 };
 struct ShowOptions {
   std::uint64_t number = 0;
@@ -141,11 +144,34 @@ int print_done(const char* done_word, const Json& done) {
   return failed > 0 || remaining > 0 ? kFailed : kDone;
 }
 
+// Whether to go on with dropping all that the filter says, which nothing brings back. Where nobody
+// is at a terminal nobody can be asked.
+Result<bool> is_meant(const Api& api, const ManyOptions& options) {
+  if (options.yes || ::isatty(STDIN_FILENO) != 1 || ::isatty(STDERR_FILENO) != 1) return true;
+  const auto page = api.get("/dead-letters" + query({{"trigger", options.filter.trigger},
+                                                     {"since", options.filter.since},
+                                                     {"until", options.filter.until},
+                                                     {"limit", "1"},
+                                                     {"payload_bytes", "0"}}));
+  if (!page) return tl::make_unexpected(page.error());
+  const auto total = count_of(*page, "total");
+  if (total == 0) return true;  // triggerd says so too
+  fmt::print(stderr, "drop {} for good? [y/N] ", counted(total, "dead letter"));
+  std::string answer;
+  std::getline(std::cin, answer);
+  return answer == "y" || answer == "Y" || answer == "yes";
+}
+
 // By number, each by itself; or all that a filter says.
 Result<int> do_with(const Api& api, const ManyOptions& options, const char* verb,
                     const char* done_word) {
   if (options.numbers.empty()) {
     if (options.filter.empty() && !options.filter.all) return which(verb);
+    if (verb == std::string("drop")) {
+      const auto meant = is_meant(api, options);
+      if (!meant) return tl::make_unexpected(meant.error());
+      if (!*meant) return fail_with("nothing is dropped");
+    }
     const auto done = for_all(api, verb, options.filter);
     if (!done) return tl::make_unexpected(done.error());
     return print_done(done_word, *done);
@@ -171,27 +197,41 @@ Result<int> do_with(const Api& api, const ManyOptions& options, const char* verb
   return print_done(done_word, done);
 }
 
-Result<std::string> edited_payload(const Api& api, std::uint64_t number) {
-  const auto letter = api.get(path_of(number));
-  if (!letter) return tl::make_unexpected(letter.error());
-  auto file = EditedFile::make(payload_of(*letter), ".payload");
+// nullopt: it is to stay as it is.
+Result<std::optional<std::string>> wanted_payload(const EditOptions& options,
+                                                  const std::string& before) {
+  if (!options.file.empty()) {
+    auto bytes = triggerd::read_file(options.file, 1 << 20);
+    if (!bytes) return tl::make_unexpected(Error{"--file: " + bytes.error().message, kUsage});
+    return *std::move(bytes);
+  }
+  if (options.payload_option.given()) return options.payload;
+  if (!options.topic.empty()) return std::nullopt;
+  auto file = EditedFile::make(before, ".payload");
   if (!file) return tl::make_unexpected(file.error());
-  return file->edit();
+  auto edited = file->edit();
+  if (!edited) return tl::make_unexpected(edited.error());
+  return *std::move(edited);
 }
 
 Result<int> edit(const Api& api, const EditOptions& options) {
+  const auto letter = api.get(path_of(options.number));
+  if (!letter) return tl::make_unexpected(letter.error());
+  const std::string before = payload_of(*letter);
+  const auto payload = wanted_payload(options, before);
+  if (!payload) return tl::make_unexpected(payload.error());
   Json change = Json::object();
-  if (!options.topic.empty()) change["topic"] = options.topic;
-  if (!options.file.empty()) {
-    const auto bytes = triggerd::read_file(options.file, 1 << 20);
-    if (!bytes) return tl::make_unexpected(Error{"--file: " + bytes.error().message, kUsage});
-    add_payload(change, *bytes);
-  } else if (options.payload_option.given()) {
-    add_payload(change, options.payload);
-  } else if (change.empty()) {
-    const auto payload = edited_payload(api, options.number);
-    if (!payload) return tl::make_unexpected(payload.error());
-    add_payload(change, *payload);
+  if (!options.topic.empty() && options.topic != text_of(*letter, "topic")) {
+    change["topic"] = options.topic;
+  }
+  if (*payload && **payload != before) add_payload(change, **payload);
+  if (change.empty()) {
+    if (json_wanted()) {
+      print_json(*letter);
+    } else {
+      fmt::print("dead letter {} stays as it is: nothing was changed\n", options.number);
+    }
+    return kDone;
   }
   const auto now = api.put(path_of(options.number), change);
   if (!now) return tl::make_unexpected(now.error());
@@ -263,6 +303,9 @@ void add_many(CommandLine& line, Command group, const char* verb, const char* do
   made.option("NUMBER", options->numbers, "which, as list shows it; or:");
   add_filter(made, options->filter);
   made.flag("--all", options->filter.all, "all of them");
+  if (verb == std::string_view("drop")) {
+    made.flag("--yes", options->yes, "ask nothing, on a terminal too");
+  }
 }
 
 }  // namespace

@@ -6,8 +6,10 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
+#include <utility>
 #include <vector>
 
 namespace triggerctl {
@@ -85,17 +87,23 @@ void Screen::draw(const std::string& text, const std::string& foot) {
   const Size size = size_now();
   const auto lines = lines_of(text);
   const auto below = lines_of(foot);
-  const std::size_t room = size.rows > below.size() ? size.rows - below.size() : 0;
+  std::size_t room = size.rows > below.size() ? size.rows - below.size() : 0;
+  const bool scrolls = lines.size() > room && room > 1;
+  if (scrolls) --room;  // for the line that says so
+  room_ = std::max<std::size_t>(room, 1);
+  last_first_ = lines.size() > room ? lines.size() - room : 0;
+  first_ = std::min(first_, last_first_);
   // Written at once, without clearing first: a screen that is cleared flickers.
   std::string out = "\x1b[H";
   for (std::size_t row = 0; row < room; ++row) {
-    const bool more = row + 1 == room && lines.size() > room;
-    if (more) {
-      out += fmt::format("... {} more lines", lines.size() - room + 1);
-    } else if (row < lines.size()) {
-      out += cut(lines[row], size.columns);
-    }
+    if (first_ + row < lines.size()) out += cut(lines[first_ + row], size.columns);
     out += "\x1b[K\r\n";
+  }
+  if (scrolls) {
+    const std::string where =
+        fmt::format("lines {} to {} of {}{}", first_ + 1, first_ + room, lines.size(),
+                    keys_ ? "; arrows and Page Up, Page Down scroll" : "");
+    out += cut(where, size.columns) + "\x1b[K\r\n";
   }
   for (std::size_t i = 0; i < below.size(); ++i) {
     out += cut(below[i], size.columns) + "\x1b[K" + (i + 1 < below.size() ? "\r\n" : "");
@@ -121,8 +129,71 @@ Screen::Happened Screen::wait(triggerd::Millis timeout, char& key) {
         info.ssi_signo == SIGWINCH || info.ssi_signo == SIGCONT || info.ssi_signo == SIGTSTP;
     return redraw ? Happened::redraw : Happened::end;
   }
-  if (::read(STDIN_FILENO, &key, 1) != 1) return Happened::end;  // the terminal is gone
-  return Happened::key;
+  return read_key(key);
+}
+
+// A key that has a name sends several bytes, which come together: ESC [ A.
+Screen::Happened Screen::read_key(char& key) {
+  std::array<char, 32> bytes{};
+  const ssize_t got = ::read(STDIN_FILENO, bytes.data(), bytes.size());
+  if (got <= 0) return Happened::end;  // the terminal is gone
+  std::string_view rest(bytes.data(), static_cast<std::size_t>(got));
+  while (!rest.empty()) {
+    if (rest.front() == '\x1b' && rest.size() > 2) {
+      std::size_t end = 2;
+      while (end < rest.size() && (rest[end] < '@' || rest[end] > '~')) ++end;
+      scroll(rest.substr(1, end));
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+      continue;
+    }
+    key = rest.front();
+    if (!scroll(key)) return Happened::key;
+    rest.remove_prefix(1);
+  }
+  return Happened::redraw;
+}
+
+bool Screen::scroll(char key) {
+  const auto by = [this](std::size_t lines, bool down) {
+    first_ = down ? std::min(first_ + lines, last_first_) : first_ - std::min(first_, lines);
+    return true;
+  };
+  switch (key) {
+    case 'j':
+      return by(1, true);
+    case 'k':
+      return by(1, false);
+    case ' ':
+      return by(room_, true);
+    case 'b':
+      return by(room_, false);
+    case 'g':
+      return by(last_first_, false);
+    case 'G':
+      return by(last_first_, true);
+    default:
+      return false;
+  }
+}
+
+// What is behind ESC.
+bool Screen::scroll(std::string_view sequence) {
+  static constexpr std::array<std::pair<std::string_view, char>, 12> kKeys = {{{"[A", 'k'},
+                                                                               {"OA", 'k'},
+                                                                               {"[B", 'j'},
+                                                                               {"OB", 'j'},
+                                                                               {"[5~", 'b'},
+                                                                               {"[6~", ' '},
+                                                                               {"[H", 'g'},
+                                                                               {"OH", 'g'},
+                                                                               {"[1~", 'g'},
+                                                                               {"[F", 'G'},
+                                                                               {"OF", 'G'},
+                                                                               {"[4~", 'G'}}};
+  for (const auto& [name, key] : kKeys) {
+    if (sequence == name) return scroll(key);
+  }
+  return false;
 }
 
 }  // namespace triggerctl

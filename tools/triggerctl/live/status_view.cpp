@@ -74,7 +74,7 @@ std::string now_of(const Json& status) {
                      parts.tm_sec + (now - static_cast<double>(whole)));
 }
 
-std::string head_text(const Json& status) {
+std::string head_text(const Json& status, const Causes& causes) {
   const bool ready = flag_of(status, "ready");
   const bool healthy = flag_of(status, "healthy");
   std::string text =
@@ -84,13 +84,7 @@ std::string head_text(const Json& status) {
                   !healthy ? coloured(Colour::red, "failing")
                   : ready  ? coloured(Colour::green, "ready")
                            : coloured(Colour::yellow, "not ready"));
-  for (const char* reasons : {"not_healthy", "not_ready"}) {
-    for (const Json& reason : list_of(status, reasons)) {
-      if (reason.is_string()) {
-        text += "  " + coloured(Colour::yellow, safe(reason.get<std::string>())) + '\n';
-      }
-    }
-  }
+  text += causes.text();
   if (const std::string failure = text_of(status, "last_reload_failure"); !failure.empty()) {
     text += coloured(Colour::red, "the last reload was not applied: ") + safe_lines(failure) + '\n';
   }
@@ -100,7 +94,7 @@ std::string head_text(const Json& status) {
   return text;
 }
 
-std::string inbox_text(const Json& status) {
+std::string inbox_text(const Json& status, const Causes& told) {
   const auto at = status.find("inbox");
   if (at == status.end() || !at->is_object()) return "";
   const Json& inbox = *at;
@@ -119,15 +113,17 @@ std::string inbox_text(const Json& status) {
     text += ", " + coloured(Colour::red, counted(leaked, "generation") + " not unloaded");
   }
   text += '\n';
-  if (const std::string trouble = text_of(inbox, "trouble"); !trouble.empty()) {
+  if (const std::string trouble = text_of(inbox, "trouble");
+      !trouble.empty() && !told.tell(trouble)) {
     text += "  " + coloured(Colour::red, safe(trouble)) + '\n';
   }
   return text;
 }
 
 // Reasons stand below, as they are long.
-void note_reason(Table& table, const Json& object) {
-  const std::string reason = text_of(object, "reason");
+void note_reason(Table& table, const Json& object, const Causes& told) {
+  std::string reason = text_of(object, "reason");
+  if (told.tell(reason)) reason.clear();
   const std::string by = text_of(object, "changed_by", text_of(object, "disabled_by"));
   if (reason.empty() && by.empty()) return;
   table.note(by.empty()       ? safe(reason)
@@ -184,7 +180,7 @@ std::string origin_text(const Json& object) {
   return safe(text_of(*at, "file")) + (line != 0 ? fmt::format(":{}", line) : "");
 }
 
-std::string aliases_text(const Json& aliases, const std::string& now) {
+std::string aliases_text(const Json& aliases, const std::string& now, const Causes& told) {
   Table table(
       {"ALIAS", "STATE", "SERVER", "CLIENT ID", "SINCE", ">PUBLISHED", ">FAILED", "DEFINED IN"});
   for (const Json& alias : aliases) {
@@ -193,9 +189,11 @@ std::string aliases_text(const Json& aliases, const std::string& now) {
                safe(text_of(alias, "client_id")), since_text(alias, "since", now),
                std::to_string(count_of(alias, "published_ok")),
                worry_cell(count_of(alias, "published_failed")), origin_text(alias)});
-    note_reason(table, alias);
+    note_reason(table, alias, told);
     for (const Json& connection : list_of(alias, "connections")) {
       if (flag_of(connection, "up") || !connection.contains("trigger")) continue;
+      const std::string why = text_of(connection, "reason");
+      if (told.tell(why) || (!why.empty() && why == text_of(alias, "reason"))) continue;
       table.note(fmt::format(
           "trigger {}: {}{}", safe(text_of(connection, "trigger")),
           safe(text_of(connection, "state")),
@@ -213,7 +211,7 @@ std::string aliases_text(const Json& aliases, const std::string& now) {
 }
 
 // A screen is cut at its right, so what somebody watches for stands at the left there.
-std::string triggers_text(const Json& triggers, const Rates* rates) {
+std::string triggers_text(const Json& triggers, const Rates* rates, const Causes& told) {
   std::vector<std::string> head{"TRIGGER", "STATE"};
   if (rates != nullptr) {
     head.insert(head.end(), {">PER S", "LATELY", ">QUEUED", ">INBOX", ">DEAD", ">P99", ">BUSY",
@@ -259,7 +257,7 @@ std::string triggers_text(const Json& triggers, const Rates* rates) {
       append(waiting);
     }
     table.add(std::move(row));
-    note_reason(table, trigger);
+    note_reason(table, trigger, told);
     for (const Json& filter : list_of(trigger, "filters")) {
       if (!filter.contains("refusal")) continue;
       table.note(fmt::format("filter {}: {}", safe(text_of(filter, "filter")),
@@ -304,9 +302,10 @@ std::string packages_text(const Json& packages) {
 
 std::string status_text(const Json& status, const Rates* rates) {
   const std::string now = now_of(status);
-  std::string text = head_text(status) + inbox_text(status);
-  for (const std::string& part : {aliases_text(list_of(status, "aliases"), now),
-                                  triggers_text(list_of(status, "triggers"), rates),
+  const Causes causes(status);
+  std::string text = head_text(status, causes) + inbox_text(status, causes);
+  for (const std::string& part : {aliases_text(list_of(status, "aliases"), now, causes),
+                                  triggers_text(list_of(status, "triggers"), rates, causes),
                                   plugins_text(list_of(status, "plugins"), now),
                                   packages_text(list_of(status, "packages"))}) {
     if (!part.empty()) text += '\n' + part;

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "live/causes.hpp"
 #include "output.hpp"
 
 namespace triggerctl {
@@ -31,9 +32,11 @@ class Rates {
 // One screen. With `rates`: of a screen that is drawn again and again.
 std::string status_text(const Json& status, const Rates* rates = nullptr);
 
-// Ages are beside `now`, RFC 3339, where it is not empty; else times are shown as such.
-std::string aliases_text(const Json& aliases, const std::string& now = "");
-std::string triggers_text(const Json& triggers, const Rates* rates = nullptr);
+// Ages are beside `now`, RFC 3339, where it is not empty; else times are shown as such. Reasons
+// that `told` says are left out.
+std::string aliases_text(const Json& aliases, const std::string& now = "", const Causes& told = {});
+std::string triggers_text(const Json& triggers, const Rates* rates = nullptr,
+                          const Causes& told = {});
 std::string plugins_text(const Json& plugins, const std::string& now = "");
 std::string packages_text(const Json& packages);
 
