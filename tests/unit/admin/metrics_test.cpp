@@ -90,6 +90,7 @@ const std::map<std::string, std::string>& promised() {
       {"triggerd_service_unavailable", "trigger"},
       {"triggerd_trigger_state", "trigger,state"},
       {"triggerd_paused_seconds_total", "trigger"},
+      {"triggerd_trigger_state", "trigger,state"},
       {"triggerd_connection_up", "alias,client_id"},
       {"triggerd_connection_wanted", "alias,client_id"},
       {"triggerd_reconnects_total", "alias,client_id"},
