@@ -151,6 +151,8 @@ struct Alias {
   // MQTT 5: how long the server keeps the session without a connection, in whole seconds.
   std::chrono::seconds session_expiry{7 * 24 * 3600};
   std::uint16_t receive_maximum = 1000;  // MQTT 5: unacknowledged messages in flight to us
+  // Unconfirmed messages of QoS 1 and 2 in flight from us; nullopt: what the server takes, or 20.
+  std::optional<std::uint16_t> max_inflight;
   std::optional<Millis> connection_timeout = Millis{30'000};  // nullopt: wait without limit
   Millis keep_alive{60'000};                                  // 0: off
   Backoff reconnect{Millis{1'000}, Millis{60'000}, 2.0};

@@ -26,6 +26,8 @@ struct Welcome {
   // MQTT 5, where the server wants it otherwise than it was asked for.
   std::optional<std::chrono::seconds> session_expiry = std::nullopt;
   std::optional<std::chrono::seconds> keep_alive = std::nullopt;
+  // How many messages of QoS 1 and 2 it takes before it has confirmed the first.
+  std::optional<std::uint16_t> receive_maximum = std::nullopt;
 };
 
 // Called on the library's threads: must not block, and must not call the Client.
@@ -81,7 +83,9 @@ class Client {
   virtual void resume_reading() = 0;
   // Writes the acknowledgements that have been released. [any thread]
   virtual void flush_acknowledgements() = 0;
-  // `done` is not called where this fails. [any thread that holds no lock a callback takes]
+  // `done` is not called where this fails. The code of the error is MQTT 5's reason code where the
+  // server has said that it does not take such a message. [any thread that holds no lock a callback
+  // takes]
   virtual Result<> publish(const PublishRequest& request, PublishDone done) = 0;
 };
 

@@ -357,6 +357,7 @@ void Connection::connected(const Welcome& welcome) {
   library_ = Library::connected;
   last_failure_.clear();
   connected_since_ = services_.supervisor->clock().now();
+  publishes_.set_window(window(welcome));
   can_publish_ = true;
   log_.info("connection.up", fields_, "connected to {}{}", status_.server,
             welcome.session_present ? ", session resumed" : "");
@@ -473,6 +474,7 @@ void Connection::begin_disconnect() {
 }
 
 void Connection::say_goodbye() {
+  publishes_.fail_waiting("it was not sent: the connection is being closed");
   arm(kGoodbyeLimit, [](Connection& self) { self.disconnect_library(); });
   const Attempt attempt = attempt_;
   publish_presence(*options_.last_will->on_disconnect_payload,
@@ -516,41 +518,6 @@ void Connection::disconnected() {
 
 void Connection::finish_close() {
   for (const std::function<void()>& done : std::exchange(close_done_, {})) done();
-}
-
-// ---- Publishing ----
-
-tl::expected<void, PublishError> Connection::publish(const PublishRequest& request,
-                                                     PublishDone done) {
-  if (!can_publish_) return tl::make_unexpected(PublishError::not_connected);
-  const auto number = publishes_.add(std::move(done));
-  if (!number) return tl::make_unexpected(PublishError::full);
-  const Result<> sent =
-      client_->publish(request, [weak = weak_from_this(), n = *number](const Result<>& outcome) {
-        if (const auto self = weak.lock()) self->publishes_.finish(n, outcome);
-      });
-  // A lost connection may have told `done` already; then that is the answer.
-  if (sent || !publishes_.withdraw(*number)) return {};
-  if (can_publish_) {
-    log_.warn("publish.refused", fields_, "message for \"{}\" was not sent: {}", request.topic,
-              sent.error().message);
-  }
-  return tl::make_unexpected(can_publish_ ? PublishError::invalid : PublishError::not_connected);
-}
-
-void Connection::publish_presence(const std::string& payload, PublishDone done) {
-  const config::LastWill& will = *options_.last_will;
-  const PublishRequest request{
-      .topic = will.topic,
-      .payload = {reinterpret_cast<const std::uint8_t*>(payload.data()), payload.size()},
-      .qos = will.qos,
-      .retained = will.retained};
-  auto shared_done = std::make_shared<PublishDone>(std::move(done));
-  auto sent = publish(request, [shared_done](const Result<>& outcome) { (*shared_done)(outcome); });
-  if (!sent) {
-    log_.warn("presence.failed", fields_, "cannot publish \"{}\" to \"{}\"", payload, will.topic);
-    (*shared_done)(fail("not sent"));
-  }
 }
 
 // ---- Small things ----

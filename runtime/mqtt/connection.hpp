@@ -2,7 +2,7 @@
 // up; and after a failure the next address, the next server, or a wait with jittered backoff and
 // then the first server again. Its parts between CONNACK and up are in connection_session.cpp,
 // those for the end of a clean session in connection_leave.cpp, those for new certificates in
-// connection_renew.cpp.
+// connection_renew.cpp, those that publish in connection_publish.cpp.
 //
 // All states belong to the supervisor (an EventLoop). The public functions may be called from any
 // thread, publish() included; but not from a ClientEvents or ConnectionListener::on_message.
@@ -68,7 +68,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   // does.
   void close(std::function<void()> done);
 
-  // `done` is called exactly once where this succeeds, and not at all where it does not.
+  // `done` is called exactly once where this succeeds, and not at all where it does not. What the
+  // server does not take yet waits for its turn: see publishes.hpp.
   tl::expected<void, PublishError> publish(const PublishRequest& request, PublishDone done);
 
   const ConnectionOptions& options() const { return options_; }
@@ -138,6 +139,14 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void disconnected();
   void finish_close();
 
+  // connection_publish.cpp. Those without "[supervisor]" run on any thread.
+  std::size_t window(const Welcome& welcome) const;
+  Result<> hand_over(std::uint64_t number, const PublishRequest& request);
+  tl::expected<void, PublishError> send(std::uint64_t number, const PublishRequest& request);
+  void send_waiting();        // [supervisor]
+  void send_waiting_later();  // where there is something to send
+  void watch_waiting();       // where nobody does yet
+  void look_at_waiting();     // [supervisor]
   void publish_presence(const std::string& payload, PublishDone done);
   void enter(State state, std::string reason);
   void arm(Millis delay, std::function<void(Connection&)> task);
@@ -185,6 +194,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
 
   std::atomic<bool> can_publish_{false};
   Publishes publishes_;
+  std::atomic<bool> watching_waiting_{false};
 };
 
 }  // namespace triggerd::mqtt

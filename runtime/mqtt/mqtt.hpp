@@ -62,8 +62,11 @@ struct ConnectionOptions {
   std::vector<config::Server> servers;
   config::Protocol protocol = config::Protocol::v3_1_1;
   bool clean_session = true;
-  std::chrono::seconds session_expiry{0};    // MQTT 5, of a session that is not clean
-  std::uint16_t receive_maximum = 65'535;    // MQTT 5
+  std::chrono::seconds session_expiry{0};  // MQTT 5, of a session that is not clean
+  std::uint16_t receive_maximum = 65'535;  // MQTT 5: in flight to us
+  // In flight from us, of QoS 1 and 2; a server of MQTT 5 may take fewer. nullopt: what it says it
+  // takes, or 20.
+  std::optional<std::uint16_t> max_inflight;
   std::optional<Millis> connection_timeout;  // nullopt: without limit
   Millis keep_alive{0};
   Backoff reconnect;
@@ -149,11 +152,14 @@ struct PublishRequest {
   int qos = 1;
   bool retained = false;
   std::span<const Property> properties = {};  // MQTT 5; see check_publish_properties()
+  // Servers take only so many at once: one that has had to wait for longer is not sent any more.
+  Millis wait_limit{30'000};
 };
 
 // Once the server has the message (QoS 0: once it was written), or why it may not have it; the code
-// of the error is MQTT 5's reason code, where the server has refused the message with one. Called
-// exactly once, on any thread, possibly with Paho's lock held: it must not block or publish.
+// of the error is MQTT 5's reason code, where the server has refused the message with one, or has
+// said before that it does not take such a message. Called exactly once, on any thread, possibly
+// with Paho's lock held and from inside publish(): it must not block or publish.
 using PublishDone = std::function<void(Result<>)>;
 
 }  // namespace triggerd::mqtt

@@ -44,6 +44,9 @@ void connect_succeeded5(void* context, MQTTAsync_successData5* data) {
   if (const auto seconds = number_of(properties, property::kServerKeepAlive)) {
     welcome.keep_alive = std::chrono::seconds(*seconds);
   }
+  if (const auto most = number_of(properties, property::kReceiveMaximum)) {
+    welcome.receive_maximum = static_cast<std::uint16_t>(*most);
+  }
   Hook& hook = call->hook;
   hook.aliases.clear();
   {

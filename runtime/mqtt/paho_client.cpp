@@ -11,6 +11,8 @@
 
 #include "mqtt/paho_hook.hpp"
 #include "mqtt/paho_properties.hpp"
+#include "mqtt/publishes.hpp"
+#include "mqtt/reason.hpp"
 #include "mqtt/tls/ssl_options.hpp"
 #include "mqtt/wire/pins.hpp"
 
@@ -25,8 +27,6 @@ constexpr int kBadSubscribe = 0x80;
 // it, a message over max_packet_size is read, refused and acknowledged, so that it does not come
 // again.
 constexpr std::size_t kReadableBytes = 16 << 20;
-// Of a PUBLISH: fixed header, length of the topic, packet id, length of the properties, at most.
-constexpr std::size_t kPublishOverhead = 13;
 
 std::string text_of(const MQTTAsync_failureData* data) {
   if (data != nullptr && data->message != nullptr) return data->message;
@@ -153,6 +153,7 @@ class PahoClient final : public Client {
       : handle_(handle),
         hook_(hook),
         receive_maximum_(options.receive_maximum),
+        max_inflight_(options.max_inflight),
         max_packet_size_(options.max_packet_size) {}
 
   ~PahoClient() override {
@@ -173,6 +174,10 @@ class PahoClient final : public Client {
     options.keepAliveInterval =
         static_cast<int>(std::chrono::ceil<std::chrono::seconds>(request.keep_alive).count());
     options.connectTimeout = timeout_seconds(request.timeout);
+    // Publishes has the limit. This one is for what the library may have kept of a connection that
+    // broke while it was written; with MQTT 5 it takes that of the server, where there is one.
+      options.maxInflight = static_cast<int>(max_inflight_.value_or(Publishes::kDefaultWindow));
+    }
     if (!request.user_name.empty()) {
       options.username = request.user_name.c_str();
       options.binarypwd.data = request.password.reveal().data();
@@ -357,17 +362,24 @@ class PahoClient final : public Client {
       limits = hook_.limits;
     }
     if (request.qos > limits.qos) {
-      return fail("the server takes no QoS {}, only up to {}", request.qos, limits.qos);
+      return refused(
+          kReasonQosNotSupported,
+          fmt::format("the server takes no QoS {}, only up to {}", request.qos, limits.qos));
     }
-    if (request.retained && !limits.retained) return fail("the server takes no retained messages");
-    std::string properties;
-    for (const Property& property : request.properties) encode_property(properties, property);
-    const std::uint64_t size =
-        request.topic.size() + request.payload.size() + properties.size() + kPublishOverhead;
-    if (limits.packet_size > 0 && size > limits.packet_size) {
-      return fail("it has about {} bytes, and the server takes {}", size, limits.packet_size);
+    if (request.retained && !limits.retained) {
+      return refused(kReasonRetainNotSupported, "the server takes no retained messages");
+    }
+    const std::uint64_t size = limits.packet_size == 0 ? 0 : packet_size(request);
+    if (size > limits.packet_size) {
+      return refused(kReasonPacketTooLarge,
+                     fmt::format("it is a packet of {} bytes, and the server takes {}", size,
+                                 limits.packet_size));
     }
     return {};
+  }
+
+  static Result<> refused(int code, std::string why) {
+    return tl::make_unexpected(Error{std::move(why), code});
   }
 
   // Hands `call` to Paho with the operation; takes it back where Paho refused the operation.
@@ -383,6 +395,7 @@ class PahoClient final : public Client {
   const MQTTAsync handle_;
   Hook& hook_;
   const std::uint16_t receive_maximum_;
+  const std::optional<std::uint16_t> max_inflight_;
   const std::uint64_t max_packet_size_;
   Mutex api_mutex_;
 };

@@ -222,6 +222,12 @@ std::optional<std::size_t> take_variable(std::string_view& bytes) {
   return static_cast<std::size_t>(value);
 }
 
+std::size_t variable_size(std::uint64_t value) {
+  std::size_t size = 1;
+  for (; value >= 0x80; value >>= 7) ++size;
+  return size;
+}
+
 const Property* find_property(std::span<const Property> properties, std::uint32_t id) {
   const auto found = std::find_if(properties.begin(), properties.end(),
                                   [id](const Property& property) { return property.id == id; });

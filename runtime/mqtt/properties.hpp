@@ -57,6 +57,8 @@ void encode_property(std::string& bytes, const Property& property);
 Result<std::vector<Property>> decode_properties(std::string_view bytes);
 // Takes a variable byte integer off the front; nullopt where it is not all there.
 std::optional<std::size_t> take_variable(std::string_view& bytes);
+// How many bytes a variable byte integer takes.
+std::size_t variable_size(std::uint64_t value);
 // The first with this id.
 const Property* find_property(std::span<const Property> properties, std::uint32_t id);
 // The first user property with this name; of bytes that cannot be read, none.

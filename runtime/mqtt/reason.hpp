@@ -10,6 +10,16 @@ namespace triggerd::mqtt {
 // Reason codes that something follows from (MQTT 5.0, section 2.4).
 inline constexpr int kReasonFailure = 0x80;  // from here on it is one
 inline constexpr int kReasonSessionTakenOver = 0x8e;
+inline constexpr int kReasonPacketTooLarge = 0x95;
+inline constexpr int kReasonQuotaExceeded = 0x97;
+inline constexpr int kReasonRetainNotSupported = 0x9a;
+inline constexpr int kReasonQosNotSupported = 0x9b;
+
+// A server that has said so of a message will not take it later either.
+constexpr bool never_taken(int code) {
+  return code == kReasonPacketTooLarge || code == kReasonRetainNotSupported ||
+         code == kReasonQosNotSupported;
+}
 
 // "not authorized (reason code 0x87)", and behind a colon what the server said, where it did.
 // `said` comes from the server: control characters are made visible, and it is cut.

@@ -78,6 +78,7 @@ mqtt::ConnectionOptions Runtime::options_of(const config::Alias& alias, std::str
   options.protocol = alias.protocol;
   options.session_expiry = alias.session_expiry;
   options.receive_maximum = alias.receive_maximum;
+  options.max_inflight = alias.max_inflight;
   options.connection_timeout = alias.connection_timeout;
   options.keep_alive = alias.keep_alive;
   options.reconnect = alias.reconnect;

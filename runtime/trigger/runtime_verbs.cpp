@@ -271,7 +271,8 @@ Outcome<> Runtime::publish(const PublishMessage& message, Millis timeout) {
                   message.payload.size()},
       .qos = message.qos,
       .retained = message.retained,
-      .properties = properties};
+      .properties = properties,
+      .wait_limit = timeout};
   const auto done = std::make_shared<std::promise<Result<>>>();
   const std::int32_t code = publisher_.publish(
       message.alias, request, [done](const Result<>& outcome) { done->set_value(outcome); });

@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "base/units.hpp"
 #include "config/topic_filter.hpp"
+#include "mqtt/reason.hpp"
 #include "plugin/trace_context.hpp"
 
 namespace triggerd::trigger {
@@ -416,14 +417,19 @@ std::int32_t Trigger::publish(const trigger_publish& request, plugin::PublishDon
                                      .payload = {request.payload.ptr, request.payload.len},
                                      .qos = static_cast<int>(request.qos),
                                      .retained = (request.flags & TRIGGER_PUBLISH_RETAIN) != 0,
-                                     .properties = properties};
+                                     .properties = properties,
+                                     // Then the attempt that it is part of is over.
+                                     .wait_limit = config_.timeout};
   return services_.publisher.publish(alias, publish, [done = std::move(done)](Result<> outcome) {
     if (!done) return;
     if (outcome) {
       done(TRIGGER_OK, {});
     } else {
-      // With a code the server has it, and refused it.
-      done(outcome.error().code == 0 ? TRIGGER_E_NOT_CONNECTED : TRIGGER_E_FAILED,
+      // With a code it is the server that does not take it.
+      const int code = outcome.error().code;
+      done(code == 0                 ? TRIGGER_E_NOT_CONNECTED
+           : mqtt::never_taken(code) ? TRIGGER_E_INVALID
+                                     : TRIGGER_E_FAILED,
            outcome.error().message);
     }
   });

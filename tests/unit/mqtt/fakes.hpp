@@ -32,6 +32,7 @@ struct Asked {
   ClientEvents* events = nullptr;
   bool refuse_connect = false;
   bool refuse_publish = false;
+  int refuse_publish_code = 0;
 
   Attempt attempt() const { return connects.back().attempt; }
 };
@@ -60,7 +61,9 @@ class FakeClient final : public Client {
   void resume_reading() override {}
   void flush_acknowledgements() override {}
   Result<> publish(const PublishRequest& request, PublishDone done) override {
-    if (asked_.refuse_publish) return fail("refused");
+    if (asked_.refuse_publish) {
+      return tl::make_unexpected(Error{"refused", asked_.refuse_publish_code});
+    }
     asked_.publishes.push_back(
         {std::string(request.topic),
          std::string(reinterpret_cast<const char*>(request.payload.data()), request.payload.size()),
