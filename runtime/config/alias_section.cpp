@@ -18,6 +18,7 @@ constexpr std::size_t kMaxClientId = 1024;
 constexpr std::size_t kMaxMqttField = 65'535;       // MQTT 3.1.1, section 1.5.3
 constexpr std::uint64_t kMaxPacket = 256ULL << 20;  // just over the largest there is, section 2.2.3
 constexpr std::int64_t kMaxInflight = 1'000;        // what a connection has under way
+constexpr std::int64_t kMaxFilters = 100;
 constexpr Millis kLongestWait = std::chrono::hours(24);
 constexpr Millis kLongestKeepAlive = std::chrono::seconds(65'535);  // section 3.1.2.10
 
@@ -86,6 +87,7 @@ void read_session(TableReader& reader, Alias& alias) {
   if (std::uint16_t most = 0; reader.integer("max_inflight", most, 1, kMaxInflight)) {
     alias.max_inflight = most;
   }
+  reader.integer("filters_per_packet", alias.filters_per_packet, 1, kMaxFilters);
 }
 
 void read_reconnect(TableReader& alias_reader, Alias& alias) {

@@ -153,6 +153,7 @@ struct Alias {
   std::uint16_t receive_maximum = 1000;  // MQTT 5: unacknowledged messages in flight to us
   // Unconfirmed messages of QoS 1 and 2 in flight from us; nullopt: what the server takes, or 20.
   std::optional<std::uint16_t> max_inflight;
+  std::uint16_t filters_per_packet = 100;  // of one SUBSCRIBE or UNSUBSCRIBE, at most
   std::optional<Millis> connection_timeout = Millis{30'000};  // nullopt: wait without limit
   Millis keep_alive{60'000};                                  // 0: off
   Backoff reconnect{Millis{1'000}, Millis{60'000}, 2.0};

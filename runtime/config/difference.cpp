@@ -136,10 +136,10 @@ void compare_sections(const Config& before, const Config& after, Difference& fou
 
 bool runs_the_same(const Alias& a, const Alias& b) {
   const auto& [name, package, place, description, enabled, servers, client_id, protocol, clean,
-               session_expiry, receive_maximum, max_inflight, connection_timeout, keep_alive,
-               reconnect, max_packet_size, user_name, password, last_will, truststore,
-               truststore_place, keystore, keystore_place, key_alias, key_alias_place, alpn,
-               written] = a;
+               session_expiry, receive_maximum, max_inflight, filters_per_packet,
+               connection_timeout, keep_alive, reconnect, max_packet_size, user_name, password,
+               last_will, truststore, truststore_place, keystore, keystore_place, key_alias,
+               key_alias_place, alpn, written] = a;
   (void)place;
   (void)description;
   (void)truststore_place;
@@ -150,7 +150,7 @@ bool runs_the_same(const Alias& a, const Alias& b) {
          all_same(servers, b.servers, kSame) && client_id == b.client_id &&
          protocol == b.protocol && clean == b.clean_session && session_expiry == b.session_expiry &&
          receive_maximum == b.receive_maximum && max_inflight == b.max_inflight &&
-         connection_timeout == b.connection_timeout &&
+         filters_per_packet == b.filters_per_packet && connection_timeout == b.connection_timeout &&
          keep_alive == b.keep_alive && kSame(reconnect, b.reconnect) &&
          max_packet_size == b.max_packet_size && user_name == b.user_name &&
          password.reveal() == b.password.reveal() && same_will(last_will, b.last_will) &&

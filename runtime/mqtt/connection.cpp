@@ -12,10 +12,6 @@
 namespace triggerd::mqtt {
 namespace {
 
-// A session that ends sooner after its CONNACK counts as short; three short ones in a row are no
-// accident. 3.1.1 has no reason code, so this is how a taken client id shows.
-constexpr Millis kShortSession{30'000};
-constexpr std::uint32_t kShortSessionsToReport = 3;
 // The library's own limits come first; these catch an answer that never comes.
 constexpr Millis kLibraryMargin{10'000};
 constexpr Millis kGoodbyeLimit{1'000};
@@ -85,7 +81,8 @@ Connection::Connection(const ConnectionServices& services, ConnectionOptions opt
       listener_(listener),
       log_(services_.log),
       fields_(fields_of(options_)),
-      keep_alive_(options_.keep_alive) {}
+      keep_alive_(options_.keep_alive),
+      filters_per_packet_(options_.filters_per_packet) {}
 
 Connection::~Connection() {
   client_.reset();
@@ -221,6 +218,7 @@ void Connection::apply_wish() {
 }
 
 void Connection::begin_round() {
+  look_at_last_loss();
   next_server_ = 0;
   failures_.clear();
   next_server();
@@ -310,6 +308,7 @@ void Connection::connect_failed(int code, const std::string& why) {
     address_failed("the server refused the connection: " + refusal_text(code, why));
     return;
   }
+  short_sessions_ = 0;  // who takes a client id leaves the server where it is
   const Millis waited =
       std::chrono::duration_cast<Millis>(services_.supervisor->clock().now() - connect_began_);
   const bool timed_out = options_.connection_timeout && waited >= *options_.connection_timeout;
@@ -357,6 +356,7 @@ void Connection::connected(const Welcome& welcome) {
   library_ = Library::connected;
   last_failure_.clear();
   connected_since_ = services_.supervisor->clock().now();
+  services_.losses->connected(status_.server);
   publishes_.set_window(window(welcome));
   can_publish_ = true;
   log_.info("connection.up", fields_, "connected to {}{}", status_.server,
@@ -376,6 +376,7 @@ void Connection::connected(const Welcome& welcome) {
   }
   stale_.clear();
   asked_.clear();
+  unsubscribing_ = 0;
   if (!options_.topics.empty()) compare_session(welcome.session_present);
   to_subscribe_.resize(options_.topics.size());
   for (std::size_t i = 0; i < to_subscribe_.size(); ++i) to_subscribe_[i] = i;
@@ -409,41 +410,33 @@ void Connection::lost(const std::string& why, int code) {
   disarm();
   library_ = Library::idle;
   can_publish_ = false;
+  last_loss_ = services_.losses->lost(status_.server, options_.client_id,
+                                      services_.supervisor->clock().now());
   publishes_.fail_all("the connection was lost before the server confirmed it");
   if (leaving_) {
     enter(State::off, "the connection was lost");
     tell_left();
     return;
   }
-  const Monotonic now = services_.supervisor->clock().now();
-  const bool was_subscribing = status_.state == State::subscribing;
-  if (now - connected_since_ < kShortSession) {
-    ++short_sessions_;
-    ++failed_rounds_;
-  } else {
-    short_sessions_ = 0;
-    failed_rounds_ = 1;
-  }
+  const std::string request = unanswered_request();
+  const bool fewer = ask_for_fewer(code);
+  end_of_session(request, fewer);
   if (code == kReasonSessionTakenOver) {
     client_id_taken("ended the connection: " + reason_text(code, why));
     return;
   }
-  if (code >= 0 || !why.empty()) {
-    wait_and_retry(fmt::format("{}: connection closed: {}", status_.server,
-                               code >= 0 ? reason_text(code, why) : why),
-                   options_.reconnect.delay(failed_rounds_, services_.random()));
-    return;
-  }
-  if (short_sessions_ >= kShortSessionsToReport && !was_subscribing) {
+  const bool said = code >= 0 || !why.empty();
+  if (!said && request.empty() && seems_taken()) {
     client_id_taken(fmt::format("ended the connection {} times in a row soon after accepting it",
                                 short_sessions_));
     return;
   }
-  wait_and_retry(
-      was_subscribing
-          ? fmt::format("{} ended the connection when asked for subscriptions", status_.server)
-          : fmt::format("{} ended the connection", status_.server),
-      options_.reconnect.delay(failed_rounds_, services_.random()));
+  std::string text = said ? fmt::format("{}: connection closed: {}", status_.server,
+                                        code >= 0 ? reason_text(code, why) : why)
+                          : fmt::format("{} ended the connection", status_.server);
+  if (!request.empty()) text += (said ? ", when it was " : " when ") + request;
+  if (fewer) text += fmt::format("; asking for at most {} at once now", filters_per_packet_);
+  wait_and_retry(text, options_.reconnect.delay(failed_rounds_, services_.random()));
 }
 
 void Connection::reconnect_because(const std::string& why) {
@@ -457,6 +450,7 @@ void Connection::begin_disconnect() {
   disarm();
   const bool was_connected = library_ == Library::connected;
   const bool was_idle = library_ == Library::idle;
+  if (was_connected) services_.losses->disconnected(status_.server);
   if (was_idle) ++attempt_;  // a lookup under way is of no interest any more
   library_ = Library::disconnecting;
   enter(State::off, paused_ ? pause_reason_ : "");

@@ -18,6 +18,7 @@
 #include "base/event_loop.hpp"
 #include "base/log.hpp"
 #include "mqtt/client.hpp"
+#include "mqtt/losses.hpp"
 #include "mqtt/mqtt.hpp"
 #include "mqtt/publishes.hpp"
 #include "mqtt/resolver.hpp"
@@ -124,10 +125,17 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void tell_left();
   void subscribe_next();
   void subscribed(const std::vector<int>& codes, const std::string& why);
+  std::vector<std::size_t> asked_too_many(const std::vector<std::size_t>& asked,
+                                          const std::vector<int>& codes);
+  std::string unanswered_request() const;
+  bool ask_for_fewer(int code);
   void send_or_reconnect(const Result<>& sent, std::string_view answer);
   void went_up();
   void retry_refused();
   void lost(const std::string& why, int code);
+  void end_of_session(const std::string& request, bool fewer);
+  bool seems_taken() const;
+  void look_at_last_loss();
   void client_id_taken(const std::string& why);
   void reconnect_because(const std::string& why);
   void renew_after(Millis delay, Monotonic latest);
@@ -179,8 +187,9 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   tls::MaterialPtr material_;           // of the current attempt
   std::vector<std::string> failures_;   // of this round, one line each
   std::uint32_t failed_rounds_ = 0;
-  std::uint32_t short_sessions_ = 0;  // in a row, each ended soon after it began
-  std::string last_failure_;          // empty: it was up since
+  std::uint32_t short_sessions_ = 0;  // in a row, each ended soon after it began, by itself
+  std::shared_ptr<const Losses::Burst> last_loss_;
+  std::string last_failure_;  // empty: it was up since
   Monotonic failure_told_{};
   Monotonic failing_since_{};
   std::string broken_because_;  // why we end this session ourselves, to begin a new one
@@ -191,6 +200,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   std::vector<std::string> stale_;         // filters to unsubscribe: all of them while it leaves
   std::vector<std::size_t> to_subscribe_;  // indices into options_.topics, not yet asked for
   std::vector<std::size_t> asked_;         // in the SUBSCRIBE under way
+  std::size_t unsubscribing_ = 0;          // how many of the last of stale_ are asked for
+  std::size_t filters_per_packet_;         // that the server takes, as far as is known
 
   std::atomic<bool> can_publish_{false};
   Publishes publishes_;

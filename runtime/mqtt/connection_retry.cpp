@@ -9,6 +9,12 @@ namespace {
 
 // How often one that stays away is told of.
 constexpr std::chrono::minutes kTellAgain{5};
+// A session that ends sooner after its CONNACK counts as short. 3.1.1 has no reason code, so short
+// ones in a row are how a taken client id shows: three where other connections to the server stay,
+// and more where there are none that would tell whether it was the server itself.
+constexpr Millis kShortSession{30'000};
+constexpr std::uint32_t kShortSessionsToReport = 3;
+constexpr std::uint32_t kLonelyToReport = 6;
 
 }  // namespace
 
@@ -26,6 +32,37 @@ void Connection::wait_and_retry(const std::string& why, Millis delay) {
       "{}; next attempt in {}{}", why, format_duration(delay),
       lasted.count() < 1 ? "" : fmt::format("; not connected for {}", format_duration(lasted)));
   arm(delay, [](Connection& self) { self.begin_round(); });
+}
+
+// ---- Whether it is the server, or another client with this client id ----
+
+void Connection::end_of_session(const std::string& request, bool fewer) {
+  const auto lasted = services_.supervisor->clock().now() - connected_since_;
+  if (fewer) {
+    failed_rounds_ = 1;
+  } else if (lasted < kShortSession) {
+    if (request.empty()) ++short_sessions_;
+    ++failed_rounds_;
+  } else {
+    short_sessions_ = 0;
+    failed_rounds_ = 1;
+  }
+}
+
+// A server of MQTT 5 says it with a reason code (section 3.1.4).
+bool Connection::seems_taken() const {
+  if (options_.protocol == config::Protocol::v5) return false;
+  return short_sessions_ >= (last_loss_->of_one() ? kShortSessionsToReport : kLonelyToReport);
+}
+
+// Before the next attempt: by now the other connections have noticed too.
+void Connection::look_at_last_loss() {
+  if (last_loss_ && last_loss_->of_the_server()) {
+    short_sessions_ = 0;
+    failed_rounds_ =
+        0;  // a server that takes us again may be restarted again: we come back as soon
+  }
+  last_loss_.reset();
 }
 
 // Whoever took the client id reconnects as we do: two that insist would take turns for ever.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/units.hpp"
 #include "mqtt/connection.hpp"
@@ -12,8 +13,22 @@
 namespace triggerd::mqtt {
 namespace {
 
-constexpr std::size_t kFiltersPerPacket = 100;
 constexpr Millis kAnswerLimit{30'000};
+constexpr std::size_t kFewFilters = 8;
+
+// The limits there are, as far as is known; then by halves.
+std::size_t fewer_than(std::size_t filters) {
+  for (const std::size_t known : {50U, 20U, 10U, 8U}) {
+    if (filters > known) return known;
+  }
+  return std::max<std::size_t>(filters / 2, 1);
+}
+
+// Whether a DISCONNECT with this reason may be about what was asked; -1: there was none.
+bool may_be_about_the_request(int code) {
+  constexpr std::array kMay{-1, 0x80, 0x81, 0x82, 0x83, 0x87, 0x8f, 0x95, 0x97, 0x9e, 0xa1, 0xa2};
+  return std::find(kMay.begin(), kMay.end(), code) != kMay.end();
+}
 
 }  // namespace
 
@@ -46,8 +61,8 @@ std::vector<std::string> Connection::wanted_filters() const {
 }
 
 void Connection::unsubscribe_next() {
-  const std::size_t count = std::min(stale_.size(), kFiltersPerPacket);
-  const std::vector<std::string> filters(stale_.end() - static_cast<std::ptrdiff_t>(count),
+  unsubscribing_ = std::min(stale_.size(), filters_per_packet_);
+  const std::vector<std::string> filters(stale_.end() - static_cast<std::ptrdiff_t>(unsubscribing_),
                                          stale_.end());
   for (const std::string& filter : filters) {
     if (leaving_) break;
@@ -58,9 +73,9 @@ void Connection::unsubscribe_next() {
 }
 
 void Connection::unsubscribed(const std::vector<int>& codes, const std::string& why) {
-  if (library_ != Library::connected || stale_.empty()) return;
+  if (library_ != Library::connected || unsubscribing_ == 0) return;
   disarm();
-  const std::size_t asked = std::min(stale_.size(), kFiltersPerPacket);
+  const std::size_t asked = std::exchange(unsubscribing_, 0);
   for (std::size_t i = 0; i < std::min(asked, codes.size()); ++i) {
     if (codes[i] < kReasonFailure) continue;
     log_.warn("subscription.kept", fields_, "{} refused to drop the subscription to \"{}\": {}",
@@ -85,7 +100,7 @@ void Connection::subscribe_next() {
     return;
   }
   // A packet has one subscription identifier for all its filters.
-  const std::size_t most = std::min(to_subscribe_.size(), kFiltersPerPacket);
+  const std::size_t most = std::min(to_subscribe_.size(), filters_per_packet_);
   const std::uint32_t id = options_.topics[to_subscribe_.front()].subscription_id;
   const auto end =
       std::find_if(to_subscribe_.begin(), to_subscribe_.begin() + static_cast<std::ptrdiff_t>(most),
@@ -110,6 +125,8 @@ void Connection::send_or_reconnect(const Result<>& sent, std::string_view answer
 
 void Connection::subscribed(const std::vector<int>& codes, const std::string& why) {
   if (library_ != Library::connected || asked_.empty()) return;
+  // The library gave up: the end of the connection follows, or the limit of the answer is reached.
+  if (codes.empty()) return;
   disarm();
   const std::vector<std::size_t> asked = std::exchange(asked_, {});
   if (codes.size() != asked.size()) {
@@ -117,7 +134,9 @@ void Connection::subscribed(const std::vector<int>& codes, const std::string& wh
                                   asked.size(), codes.size(), why.empty() ? "" : ": ", why));
     return;
   }
+  const std::vector<std::size_t> again = asked_too_many(asked, codes);
   for (std::size_t i = 0; i < asked.size(); ++i) {
+    if (std::find(again.begin(), again.end(), asked[i]) != again.end()) continue;
     Grant& grant = status_.grants[asked[i]];
     const std::optional<int> before = grant.granted_qos;
     const bool first_answer = status_.state == State::subscribing;
@@ -137,6 +156,53 @@ void Connection::subscribed(const std::vector<int>& codes, const std::string& wh
     }
   }
   subscribe_next();
+}
+
+// A server that takes only so many filters of one SUBSCRIBE may refuse those above, or all. They
+// are asked for again, in smaller packets: these it returns.
+std::vector<std::size_t> Connection::asked_too_many(const std::vector<std::size_t>& asked,
+                                                    const std::vector<int>& codes) {
+  std::vector<std::size_t> again;
+  bool all_refused = true;
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    if (codes[i] == kReasonQuotaExceeded) again.push_back(asked[i]);
+    all_refused = all_refused && codes[i] >= kReasonFailure;
+  }
+  // 3.1.1 has one code for whatever it is. Of few filters it is rather that nobody may have them.
+  if (all_refused && asked.size() > kFewFilters) again = asked;
+  if (asked.size() == 1 || again.empty()) return {};
+  filters_per_packet_ =
+      again.size() < asked.size() ? asked.size() - again.size() : fewer_than(asked.size());
+  log_.info("subscription.split", fields_,
+            "{} refused {} of {} filters asked for at once; asking for at most {} at once",
+            status_.server, again.size(), asked.size(), filters_per_packet_);
+  to_subscribe_.insert(to_subscribe_.begin(), again.begin(), again.end());
+  return again;
+}
+
+// What the server had been asked for and has not answered, for a message; empty where there is no
+// such thing.
+std::string Connection::unanswered_request() const {
+  if (unsubscribing_ > 0) {
+    return unsubscribing_ == 1
+               ? fmt::format("asked to drop the subscription to \"{}\"", stale_.back())
+               : fmt::format("asked to drop {} filters at once", unsubscribing_);
+  }
+  if (asked_.size() > 1) return fmt::format("asked for {} filters at once", asked_.size());
+  if (asked_.empty()) return {};
+  const std::string& filter = options_.topics[asked_.front()].filter;
+  return fmt::format(
+      "asked for \"{}\"{}", filter,
+      filter.starts_with("$share/") ? ", as one that has no shared subscriptions may do" : "");
+}
+
+// The server has ended the connection instead of answering, which some do that take only so many
+// filters at once. Whether it is to be asked for fewer.
+bool Connection::ask_for_fewer(int code) {
+  const std::size_t asked = std::max(asked_.size(), unsubscribing_);
+  if (asked < 2 || !may_be_about_the_request(code)) return false;
+  filters_per_packet_ = fewer_than(asked);
+  return true;
 }
 
 void Connection::went_up() {

@@ -77,6 +77,7 @@ struct ConnectionOptions {
   std::optional<config::LastWill> last_will;  // with its on-connect and on-disconnect payloads
   // Subscribed to on every connect; a shared one with its $share/GROUP/ in front.
   std::vector<config::Topic> topics;
+  std::size_t filters_per_packet = 100;  // of one SUBSCRIBE or UNSUBSCRIBE, at most
   // Acknowledgements of QoS 1 and 2 wait for Receipt::release().
   bool hold_acknowledgements = false;
   StagedMessages* staged = nullptr;  // outlives the connection; null: QoS 2 is kept in memory only

@@ -145,6 +145,17 @@ void publish_failed(void* context, MQTTAsync_failureData* data) {
   take_call(context)->done(fail("{}", text_of(data)));
 }
 
+// Of a PUBLISH with MQTT 5 (section 3.3).
+std::uint64_t packet_size(const PublishRequest& request) {
+  std::string properties;
+  for (const Property& property : request.properties) encode_property(properties, property);
+  const std::uint64_t packet_id = request.qos > 0 ? 2 : 0;
+  const std::uint64_t remaining = 2 + request.topic.size() + packet_id +
+                                  variable_size(properties.size()) + properties.size() +
+                                  request.payload.size();
+  return 1 + variable_size(remaining) + remaining;
+}
+
 // ---- The client ----
 
 class PahoClient final : public Client {

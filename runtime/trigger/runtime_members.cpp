@@ -79,6 +79,7 @@ mqtt::ConnectionOptions Runtime::options_of(const config::Alias& alias, std::str
   options.session_expiry = alias.session_expiry;
   options.receive_maximum = alias.receive_maximum;
   options.max_inflight = alias.max_inflight;
+  options.filters_per_packet = alias.filters_per_packet;
   options.connection_timeout = alias.connection_timeout;
   options.keep_alive = alias.keep_alive;
   options.reconnect = alias.reconnect;

@@ -44,6 +44,7 @@ export const aliasGroups = [
     duration('session_expiry', 'Session expiry (MQTT 5)', '7d'),
     integer('receive_maximum', 'Receive maximum (MQTT 5)', '1000'),
     integer('max_inflight', 'Published messages in flight', '20'),
+    integer('filters_per_packet', 'Topic filters in one packet', '100'),
     duration('keep_alive', 'Keep alive', '60s'),
     duration('connection_timeout', 'Connection timeout', '30s'),
     duration('reconnect.min', 'First delay to reconnect', '1s'),

@@ -70,6 +70,7 @@ TEST_F(LoadTest, FillsInDefaults) {
   EXPECT_EQ(alias.reconnect.max, Millis(60'000));
   EXPECT_EQ(alias.max_packet_size, 1u << 20);
   EXPECT_FALSE(alias.max_inflight);
+  EXPECT_EQ(alias.filters_per_packet, 100u);
   EXPECT_EQ(alias.user_name, "");
   EXPECT_TRUE(alias.password.empty());
   EXPECT_FALSE(alias.last_will);
@@ -119,6 +120,7 @@ keep_alive = 5
 reconnect = { min = "2s", max = 3 }
 max_packet_size = "64KiB"
 max_inflight = 7
+filters_per_packet = 8
 user_name = "edge"
 password_file = "secrets/mqtt"
 [aliases.plant.last_will]
@@ -170,6 +172,7 @@ settings = { a = 1 }
   EXPECT_EQ(alias->reconnect.max, Millis(3'000));
   EXPECT_EQ(alias->max_packet_size, 64u << 10);
   EXPECT_EQ(alias->max_inflight, 7u);
+  EXPECT_EQ(alias->filters_per_packet, 8u);
   EXPECT_EQ(alias->user_name, "edge");
   EXPECT_EQ(alias->password.reveal(), "hunter2");
   ASSERT_TRUE(alias->last_will);
@@ -182,7 +185,7 @@ settings = { a = 1 }
 
   const Trigger* trigger = config.find_trigger("t.1");
   ASSERT_NE(trigger, nullptr);
-  EXPECT_EQ(trigger->place.line, 32u);
+  EXPECT_EQ(trigger->place.line, 33u);
   EXPECT_EQ(trigger->description, "a trigger");
   EXPECT_FALSE(trigger->enabled);
   EXPECT_EQ(trigger->alias, "plant");
@@ -193,9 +196,9 @@ settings = { a = 1 }
   EXPECT_EQ(trigger->topics[2].filter, "c");
   EXPECT_EQ(trigger->plugin, "thermostat");
   EXPECT_EQ(trigger->service, "high");
-  EXPECT_EQ(trigger->service_place.line, 38u);
+  EXPECT_EQ(trigger->service_place.line, 39u);
   EXPECT_EQ(trigger->concurrency, 8u);
-  EXPECT_EQ(trigger->concurrency_place.line, 39u);
+  EXPECT_EQ(trigger->concurrency_place.line, 40u);
   EXPECT_EQ(trigger->order.by, Order::By::topic_level);
   EXPECT_EQ(trigger->order.level, 2u);
   EXPECT_EQ(trigger->queue_capacity, 7u);

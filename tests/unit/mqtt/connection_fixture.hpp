@@ -33,7 +33,8 @@ class FakedConnection : public ::testing::Test {
         },
         .sessions = sessions_,
         .random = [] { return 1.0; },
-        .log = log_};
+        .log = log_,
+        .losses = losses_};
     connection_ = Connection::make(services, options_, listener_).value();
     connection_->open();
     loop_->run_due();
@@ -68,6 +69,7 @@ class FakedConnection : public ::testing::Test {
   triggerd::test::FakeClock clock_;
   const std::shared_ptr<EventLoop> loop_ = std::make_shared<EventLoop>(clock_);
   triggerd::test::CaptureLog log_;
+  const std::shared_ptr<Losses> losses_ = std::make_shared<Losses>();
   FakeResolver resolver_;
   FakeSessions sessions_;
   FakeListener listener_;
