@@ -27,6 +27,8 @@ admin::AdminOptions admin_options(const config::AdminSection& section,
   if (!section.socket.empty()) options.socket = state_dir / section.socket;
   options.token = section.token.reveal();
   options.read_token = section.read_token.reveal();
+  options.token_file = section.token_file;
+  options.read_token_file = section.read_token_file;
   return options;
 }
 

@@ -8,7 +8,9 @@
 #include <algorithm>
 
 #include "admin/problem.hpp"
+#include "base/file.hpp"
 #include "base/text.hpp"
+#include "config/password_file.hpp"
 
 namespace triggerd::admin {
 namespace {
@@ -40,11 +42,27 @@ bool is_loopback_name(std::string_view host) {
   return equal_but_for_case(host, "localhost") || host == "127.0.0.1" || host == "::1";
 }
 
-Access::Access(std::string_view token, std::string_view read_token, std::string listen_host)
-    : needs_token_(!token.empty() || !read_token.empty()),
-      token_(token.empty() ? std::nullopt : std::optional(digest_of(token))),
-      read_token_(read_token.empty() ? std::nullopt : std::optional(digest_of(read_token))),
+Access::Access(const Token& token, const Token& read_token, std::string listen_host)
+    : needs_token_(!token.value.empty() || !read_token.value.empty()),
+      token_(token),
+      read_token_(read_token),
       listen_host_(std::move(listen_host)) {}
+
+Access::KnownToken::KnownToken(const Token& token)
+    : file_(token.file),
+      digest_(token.value.empty() ? std::nullopt : std::optional(digest_of(token.value))) {}
+
+bool Access::KnownToken::is(const Digest& given) {
+  MutexLock lock(mutex_);
+  if (!digest_) return false;
+  if (!file_.empty()) {
+    if (std::string look = look_of_file(file_); look != look_) {
+      look_ = std::move(look);
+      if (const auto read = config::read_token_file(file_)) digest_ = digest_of(*read);
+    }
+  }
+  return CRYPTO_memcmp(given.data(), digest_->data(), given.size()) == 0;
+}
 
 Access::Digest Access::digest_of(std::string_view text) {
   Digest digest;
@@ -59,11 +77,8 @@ May Access::may_with_token(const Request& request) const {
   std::string_view given = header.substr(kScheme.size());
   while (!given.empty() && given.front() == ' ') given.remove_prefix(1);
   const Digest digest = digest_of(given);
-  const auto is = [&digest](const std::optional<Digest>& token) {
-    return token && CRYPTO_memcmp(digest.data(), token->data(), digest.size()) == 0;
-  };
-  if (is(token_)) return May::change;
-  return is(read_token_) ? May::look : May::nothing;
+  if (token_.is(digest)) return May::change;
+  return read_token_.is(digest) ? May::look : May::nothing;
 }
 
 std::optional<Reply> Access::refuse_foreign(const Request& request) const {

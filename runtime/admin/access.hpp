@@ -9,20 +9,29 @@
 #pragma once
 
 #include <array>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "admin/http.hpp"
+#include "base/mutex.hpp"
 
 namespace triggerd::admin {
 
-// Thread-safe: constant after construction.
+// Thread-safe.
 class Access {
  public:
-  // Empty tokens are none. `read_token` may look and no more. `listen_host`: as in [admin] listen,
-  // which a browser may use as a name too.
-  Access(std::string_view token, std::string_view read_token, std::string listen_host);
+  // A token that callers show. Without a value there is none, for as long as this lives.
+  struct Token {
+    std::string value;
+    std::filesystem::path file;  // where it came from, if anywhere: read again when it has changed;
+                                 // one that holds no token then changes nothing
+  };
+
+  // `read_token` may look and no more. `listen_host`: as in [admin] listen, which a browser may use
+  // as a name too.
+  Access(const Token& token, const Token& read_token, std::string listen_host);
 
   // Sets `request.may`. A reply: the request is refused with it, since it `needs` more. A path that
   // needs nothing is for everybody, and says less to those who may not look.
@@ -31,15 +40,28 @@ class Access {
  private:
   using Digest = std::array<unsigned char, 32>;
   static Digest digest_of(std::string_view text);
+
+  // Keeps a digest: comparing digests tells nothing about where they differ.
+  class KnownToken {
+   public:
+    explicit KnownToken(const Token& token);
+    bool is(const Digest& given);
+
+   private:
+    const std::filesystem::path file_;
+    Mutex mutex_;
+    std::optional<Digest> digest_ TRIGGERD_GUARDED_BY(mutex_);
+    std::string look_ TRIGGERD_GUARDED_BY(mutex_);  // of the file, when it was read
+  };
+
   May may_with_token(const Request& request) const;
   static std::optional<Reply> refuse_less(const Request& request, May needs,
                                           std::string_view otherwise);
   std::optional<Reply> refuse_foreign(const Request& request) const;
 
   const bool needs_token_;
-  // Of the tokens: comparing digests tells nothing about where they differ.
-  const std::optional<Digest> token_;
-  const std::optional<Digest> read_token_;
+  mutable KnownToken token_;
+  mutable KnownToken read_token_;
   const std::string listen_host_;
 };
 

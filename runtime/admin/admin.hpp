@@ -43,6 +43,9 @@ struct AdminOptions {
   std::filesystem::path socket;  // empty: none
   std::string token;             // empty: none
   std::string read_token;        // who has it may look; with neither, `listen` has to be loopback
+  // Where they came from: read again when that has changed.
+  std::filesystem::path token_file;
+  std::filesystem::path read_token_file;
 };
 
 class Admin {

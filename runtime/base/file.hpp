@@ -35,6 +35,10 @@ class UniqueFd {
 // The text of errno, safe on any thread.
 std::string errno_text(int error);
 
+// Which file it is, through links, and when it was written, without reading it: equal as long as
+// nothing has changed.
+std::string look_of_file(const std::filesystem::path& path);
+
 // Reads a regular file of at most `limit` bytes, whole.
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t limit);
 

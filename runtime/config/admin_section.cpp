@@ -12,9 +12,6 @@
 namespace triggerd::config {
 namespace {
 
-constexpr std::size_t kShortestToken = 16;
-constexpr std::size_t kLongestToken = 4'096;
-
 bool is_address(const std::string& host, int family) {
   unsigned char binary[sizeof(in6_addr)];
   return ::inet_pton(family, host.c_str(), binary) == 1;
@@ -72,18 +69,9 @@ void read_token(const SourceFile& file, std::string_view key, const std::optiona
                 std::filesystem::path& path, Secret& target) {
   if (!said || said->value.empty()) return;
   path = file.folder / said->value;
-  auto token = read_password_file(path);
+  auto token = read_token_file(path);
   if (!token) {
     file.error(said->spot, "{}: {}", key, token.error().message);
-    return;
-  }
-  const bool good =
-      std::all_of(token->begin(), token->end(), [](char c) { return c > ' ' && c < '\x7f'; });
-  if (!good || token->size() < kShortestToken || token->size() > kLongestToken) {
-    file.error(said->spot,
-               "{}: {} must hold {} to {} characters of printable ASCII on one line, "
-               "without spaces; \"openssl rand -hex 32\" makes such a token",
-               key, path.string(), kShortestToken, kLongestToken);
     return;
   }
   target = Secret(*std::move(token));

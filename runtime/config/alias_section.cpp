@@ -97,10 +97,12 @@ void read_reconnect(TableReader& alias_reader, Alias& alias) {
   reader->report_unknown_keys();
 }
 
-// The content of a file that holds a secret.
-std::optional<std::string> read_secret_file(TableReader& reader, std::string_view key) {
+// The content of a file that holds a secret, and which one it is.
+std::optional<std::string> read_secret_file(TableReader& reader, std::string_view key,
+                                            std::filesystem::path& file) {
   const auto path = reader.path(key);
   if (!path) return std::nullopt;
+  file = *path;
   auto content = read_password_file(*path);
   if (!content) {
     reader.file().error(reader.spot_of(key), "{}: {}", key, content.error().message);
@@ -125,7 +127,9 @@ void read_credentials(TableReader& reader, Alias& alias) {
   const std::string_view key = from_file ? "password_file" : "password";
   std::string password;
   reader.string("password", password);
-  if (auto content = read_secret_file(reader, "password_file")) password = *std::move(content);
+  if (auto content = read_secret_file(reader, "password_file", alias.password_file)) {
+    password = *std::move(content);
+  }
   if (password.size() > kMaxMqttField) {
     file.error(reader.spot_of(key), "{} holds more than {} bytes", key, kMaxMqttField);
   }

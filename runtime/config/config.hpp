@@ -160,6 +160,8 @@ struct Alias {
   std::uint64_t max_packet_size = 1 << 20;
   std::string user_name;
   Secret password;
+  // Where `password` came from, if it did: it is read again for each connect.
+  std::filesystem::path password_file;
   std::optional<LastWill> last_will;
   std::string truststore;  // empty: none of the servers has TLS
   Place truststore_place;

@@ -66,8 +66,8 @@ bool same_store(const Keystore* a, const Keystore* b) {
   (void)file_place;
   (void)key_place;
   return name == b->name && file == b->file && certificate == b->certificate &&
-         private_key == b->private_key && password.reveal() == b->password.reveal() &&
-         password_file == b->password_file;
+         private_key == b->private_key && password_file == b->password_file &&
+         (!password_file.empty() || password.reveal() == b->password.reveal());
 }
 
 template <class T, class Same>
@@ -125,9 +125,10 @@ void compare_sections(const Config& before, const Config& after, Difference& fou
     };
     fixed("[admin] listen", text(listen) == text(b.listen));
     fixed("[admin] socket", socket == b.socket);
-    fixed("[admin] token_file", token_file == b.token_file && token.reveal() == b.token.reveal());
-    fixed("[admin] read_token_file",
-          read_token_file == b.read_token_file && read_token.reveal() == b.read_token.reveal());
+    (void)token;  // what is in the files is looked at when a token is shown
+    (void)read_token;
+    fixed("[admin] token_file", token_file == b.token_file);
+    fixed("[admin] read_token_file", read_token_file == b.read_token_file);
     found.other = found.other || manage != b.manage || manage_files != b.manage_files;
   }
 }
@@ -138,24 +139,26 @@ bool runs_the_same(const Alias& a, const Alias& b) {
   const auto& [name, package, place, description, enabled, servers, client_id, protocol, clean,
                session_expiry, receive_maximum, max_inflight, filters_per_packet,
                connection_timeout, keep_alive, reconnect, max_packet_size, user_name, password,
-               last_will, truststore, truststore_place, keystore, keystore_place, key_alias,
-               key_alias_place, alpn, written] = a;
+               password_file, last_will, truststore, truststore_place, keystore, keystore_place,
+               key_alias, key_alias_place, alpn, written] = a;
   (void)place;
   (void)description;
   (void)truststore_place;
   (void)keystore_place;
   (void)key_alias_place;
   (void)written;
+  // What is in a file is read by whoever uses it, when it is used.
+  const bool same_password = password_file == b.password_file &&
+                             (!password_file.empty() || password.reveal() == b.password.reveal());
   return name == b.name && package == b.package && enabled == b.enabled &&
          all_same(servers, b.servers, kSame) && client_id == b.client_id &&
          protocol == b.protocol && clean == b.clean_session && session_expiry == b.session_expiry &&
          receive_maximum == b.receive_maximum && max_inflight == b.max_inflight &&
          filters_per_packet == b.filters_per_packet && connection_timeout == b.connection_timeout &&
          keep_alive == b.keep_alive && kSame(reconnect, b.reconnect) &&
-         max_packet_size == b.max_packet_size && user_name == b.user_name &&
-         password.reveal() == b.password.reveal() && same_will(last_will, b.last_will) &&
-         truststore == b.truststore && keystore == b.keystore && key_alias == b.key_alias &&
-         alpn == b.alpn;
+         max_packet_size == b.max_packet_size && user_name == b.user_name && same_password &&
+         same_will(last_will, b.last_will) && truststore == b.truststore &&
+         keystore == b.keystore && key_alias == b.key_alias && alpn == b.alpn;
 }
 
 bool runs_the_same(const Trigger& a, const Trigger& b) {

@@ -81,6 +81,7 @@ Connection::Connection(const ConnectionServices& services, ConnectionOptions opt
       listener_(listener),
       log_(services_.log),
       fields_(fields_of(options_)),
+      password_(options_.password),
       keep_alive_(options_.keep_alive),
       filters_per_packet_(options_.filters_per_packet) {}
 
@@ -275,7 +276,7 @@ void Connection::connect() {
                                .timeout = options_.connection_timeout,
                                .keep_alive = keep_alive_,
                                .user_name = options_.user_name,
-                               .password = options_.password,
+                               .password = password(),
                                .last_will = options_.last_will};
   ++attempt_;
   connect_began_ = services_.supervisor->clock().now();

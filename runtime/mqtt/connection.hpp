@@ -141,6 +141,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void renew_after(Millis delay, Monotonic latest);
   void renew_now(Monotonic latest);
   void wait_and_retry(const std::string& why, Millis delay);
+  const config::Secret& password();
+  void look_at_password();
   void begin_disconnect();
   void say_goodbye();
   void disconnect_library();
@@ -186,6 +188,10 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   std::string address_;                 // the one being tried
   tls::MaterialPtr material_;           // of the current attempt
   std::vector<std::string> failures_;   // of this round, one line each
+  config::Secret password_;             // the last that could be read
+  std::string password_look_;           // of its file, when that was read
+  std::string password_problem_;        // why it could not be read again
+  EventLoop::TimerId password_timer_{};
   std::uint32_t failed_rounds_ = 0;
   std::uint32_t short_sessions_ = 0;  // in a row, each ended soon after it began, by itself
   std::shared_ptr<const Losses::Burst> last_loss_;

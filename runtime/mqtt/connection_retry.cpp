@@ -1,7 +1,9 @@
 // Connection between two attempts.
 #include <fmt/format.h>
 
+#include "base/file.hpp"
 #include "base/units.hpp"
+#include "config/password_file.hpp"
 #include "mqtt/connection.hpp"
 
 namespace triggerd::mqtt {
@@ -15,6 +17,8 @@ constexpr std::chrono::minutes kTellAgain{5};
 constexpr Millis kShortSession{30'000};
 constexpr std::uint32_t kShortSessionsToReport = 3;
 constexpr std::uint32_t kLonelyToReport = 6;
+// How often one that waits looks for another password.
+constexpr Millis kLookAtPassword{2'000};
 
 }  // namespace
 
@@ -32,6 +36,42 @@ void Connection::wait_and_retry(const std::string& why, Millis delay) {
       "{}; next attempt in {}{}", why, format_duration(delay),
       lasted.count() < 1 ? "" : fmt::format("; not connected for {}", format_duration(lasted)));
   arm(delay, [](Connection& self) { self.begin_round(); });
+  look_at_password();
+}
+
+// ---- A password that is in a file ----
+
+// The file may be in the middle of being replaced: then the password before may still do.
+const config::Secret& Connection::password() {
+  if (options_.password_file.empty()) return password_;
+  password_look_ = look_of_file(options_.password_file);
+  auto read = config::read_password_file(options_.password_file);
+  if (read) {
+    password_ = config::Secret(*std::move(read));
+    password_problem_.clear();
+  } else if (password_problem_ != read.error().message) {
+    password_problem_ = read.error().message;
+    log_.warn("password.unreadable", fields_, "the password that was read before stays in use: {}",
+              password_problem_);
+  }
+  return password_;
+}
+
+// One that waits because its password was refused, or for whatever else, does not wait any longer
+// once there is another one.
+void Connection::look_at_password() {
+  services_.supervisor->cancel(std::exchange(password_timer_, {}));
+  if (status_.state != State::waiting || options_.password_file.empty()) return;
+  if (look_of_file(options_.password_file) != password_look_) {
+    log_.info("password.changed", fields_, "{} has changed: connecting with what it holds now",
+              options_.password_file.string());
+    // Not at once: a file that changes all the time must not make us hammer the server.
+    arm(options_.reconnect.min, [](Connection& self) { self.begin_round(); });
+    return;
+  }
+  password_timer_ = services_.supervisor->after(kLookAtPassword, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->look_at_password();
+  });
 }
 
 // ---- Whether it is the server, or another client with this client id ----

@@ -21,6 +21,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <span>
@@ -73,6 +74,7 @@ struct ConnectionOptions {
   std::uint64_t max_packet_size = 0;
   std::string user_name;
   config::Secret password;
+  std::filesystem::path password_file;        // it is in there, and read for each connect
   std::shared_ptr<tls::Current> tls;          // where the servers have TLS
   std::optional<config::LastWill> last_will;  // with its on-connect and on-disconnect payloads
   // Subscribed to on every connect; a shared one with its $share/GROUP/ in front.

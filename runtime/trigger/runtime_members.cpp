@@ -86,6 +86,7 @@ mqtt::ConnectionOptions Runtime::options_of(const config::Alias& alias, std::str
   options.max_packet_size = alias.max_packet_size;
   options.user_name = alias.user_name;
   options.password = alias.password;
+  options.password_file = alias.password_file;
   options.tls = certificates.of(alias.name);
   return options;
 }

@@ -158,6 +158,96 @@ TEST_F(ConnectionTest, ATakenClientIdIsNamedAndNotFoughtOver) {
   EXPECT_EQ(triggerd.stop(), (Exit{0, 0}));
 }
 
+// A rolling update, or a crash loop that ends.
+TEST_F(ConnectionTest, AServerThatIsRestartedAgainAndAgainIsNotAnotherClient) {
+  MosquittoServer server({.persistence = true});
+  TriggerdProcess triggerd(config(server.port()));
+  triggerd.start();
+  ASSERT_TRUE(triggerd.wait_until_running()) << triggerd.output();
+  for (int i = 0; i < 4; ++i) {
+    const std::size_t from = triggerd.process().line_count();
+    server.restart();
+    for (const char* who : {"trigger=t", "client_id=client-a"}) {
+      ASSERT_TRUE(triggerd.wait_for_event("connection.up", {who}, from)) << triggerd.output();
+    }
+    ASSERT_TRUE(triggerd.wait_for_event("trigger.running", {"trigger=t"}, from))
+        << triggerd.output();
+  }
+  EXPECT_EQ(triggerd.output().find("connection.client_id_taken"), std::string::npos)
+      << triggerd.output();
+}
+
+// ---- Passwords that change ----
+
+class RotatedPassword : public ConnectionTest {
+ protected:
+  RotatedPassword() {
+    broker_.on(packet::Type::connect, [this](const Received& received) {
+      const auto& connect = std::get<packet::Connect>(received.packet);
+      MutexLock lock(mutex_);
+      const bool good = connect.password == expected_;
+      return good ? Reply().send(packet::ConnAck{})
+                  : Reply().send(packet::ConnAck{false, 5}).close();
+    });
+  }
+  void expect(const std::string& password) {
+    MutexLock lock(mutex_);
+    expected_ = password;
+  }
+  void start(const std::string& path, const std::string& reconnect = {}) {
+    triggerd_.emplace(config(broker_.port(), fmt::format("user_name = \"edge\"\n"
+                                                         "password_file = \"{}\"\n{}",
+                                                         (dir_ / path).string(), reconnect)));
+    triggerd_->start();
+    ASSERT_TRUE(triggerd_->wait_until_running()) << triggerd_->output();
+  }
+  void end_all_connections() {
+    for (std::size_t i = 0; i < broker_.connections().size(); ++i) broker_.send(i, Reply().close());
+  }
+  // Both connections are up again.
+  void expect_up(std::size_t from) {
+    for (const char* who : {"trigger=t", "client_id=client-a"}) {
+      EXPECT_TRUE(triggerd_->wait_for_event("connection.up", {who}, from)) << triggerd_->output();
+    }
+  }
+
+  Mutex mutex_;
+  std::string expected_ TRIGGERD_GUARDED_BY(mutex_) = "one";
+  ScriptedBroker broker_;
+  std::optional<TriggerdProcess> triggerd_;
+};
+
+TEST_F(RotatedPassword, TheNextConnectHasIt) {
+  dir_.write("password", "one\n");
+  start("password");
+  const std::size_t from = triggerd_->process().line_count();
+  expect("two");
+  std::filesystem::rename(dir_.write("password.new", "two\n"), dir_ / "password");
+  end_all_connections();
+  expect_up(from);
+  EXPECT_EQ(triggerd_->output().find("not authorized"), std::string::npos)
+      << "the old one is not tried again";
+}
+
+// Kubernetes replaces a link to a folder, and the file itself never changes.
+TEST_F(RotatedPassword, AWaitingConnectionSeesAMountedSecretChange) {
+  std::filesystem::create_directories(dir_ / "..v1");
+  std::filesystem::create_directories(dir_ / "..v2");
+  dir_.write("..v1/password", "one\n");
+  dir_.write("..v2/password", "two\n");
+  std::filesystem::create_symlink("..v1", dir_ / "..data");
+  std::filesystem::create_symlink("..data/password", dir_ / "password");
+  start("password");
+  expect("two");
+  end_all_connections();
+  ASSERT_TRUE(triggerd_->wait_for_event("connection.failed", {"not authorized", "trigger=t"}))
+      << triggerd_->output();
+  const std::size_t from = triggerd_->process().line_count();
+  std::filesystem::create_symlink("..v2", dir_ / "..new");
+  std::filesystem::rename(dir_ / "..new", dir_ / "..data");
+  expect_up(from);
+}
+
 TEST_F(ConnectionTest, ServersAreTriedInOrderAndFromTheFirstAgain) {
   MosquittoServer second;
   const ReservedPort nobody;

@@ -1,8 +1,8 @@
 #include "mqtt/tls/rotation.hpp"
 
-#include <sys/stat.h>
-
 #include <algorithm>
+
+#include "base/file.hpp"
 
 namespace triggerd::mqtt::tls {
 namespace {
@@ -11,22 +11,10 @@ namespace fs = std::filesystem;
 
 constexpr std::chrono::hours kTellAgain{24};
 
-// Which file it is and when it was written, without reading it.
-void add_look(const fs::path& path, std::string& looks) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) {
-    looks += "-\n";
-    return;
-  }
-  looks += fmt::format("{} {} {} {}.{} {}.{}\n", status.st_dev, status.st_ino, status.st_size,
-                       status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_ctim.tv_sec,
-                       status.st_ctim.tv_nsec);
-}
-
 std::string look_of(const std::vector<fs::path>& files) {
   std::string looks;
   for (const fs::path& file : files) {
-    add_look(file, looks);
+    looks += look_of_file(file) + "\n";
     std::error_code error;
     if (!fs::is_directory(file, error)) continue;
     std::vector<fs::path> inside;
@@ -35,7 +23,7 @@ std::string look_of(const std::vector<fs::path>& files) {
       inside.push_back(entry->path());
     }
     std::sort(inside.begin(), inside.end());
-    for (const fs::path& path : inside) add_look(path, looks);
+    for (const fs::path& path : inside) looks += look_of_file(path) + "\n";
   }
   return looks;
 }

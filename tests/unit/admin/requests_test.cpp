@@ -8,6 +8,7 @@
 #include "admin/json.hpp"
 #include "admin/router.hpp"
 #include "base/file.hpp"
+#include "support/temp_dir.hpp"
 #include "unit/admin/any_request.hpp"
 
 namespace triggerd::admin {
@@ -82,7 +83,7 @@ int refused(const Access& access, Via via, std::map<std::string, std::string, st
 }
 
 TEST(Access, OnLoopbackWithoutATokenRefusesForeignPages) {
-  const Access access("", "", "127.0.0.1");
+  const Access access({}, {}, "127.0.0.1");
   const auto ask = [&](std::map<std::string, std::string, std::less<>> headers) {
     return refused(access, Via::loopback, std::move(headers));
   };
@@ -110,7 +111,7 @@ TEST(Access, OnLoopbackWithoutATokenRefusesForeignPages) {
 }
 
 TEST(Access, WithATokenAsksForItEverywhereButOnTheSocket) {
-  const Access access("0123456789abcdef", "", "0.0.0.0");
+  const Access access({"0123456789abcdef", {}}, {}, "0.0.0.0");
   for (const Via via : {Via::loopback, Via::elsewhere}) {
     EXPECT_EQ(refused(access, via, {{"host", "any.example"}}), 401);
     EXPECT_EQ(refused(access, via, {{"authorization", "Bearer 0123456789abcdeF"}}), 401);
@@ -126,7 +127,7 @@ TEST(Access, WithATokenAsksForItEverywhereButOnTheSocket) {
 }
 
 TEST(Access, OnLoopbackWithoutATokenOthersLookAndTheRuntimesUserChanges) {
-  const Access access("", "", "127.0.0.1");
+  const Access access({}, {}, "127.0.0.1");
   const std::map<std::string, std::string, std::less<>> headers = {{"host", "localhost"}};
   EXPECT_EQ(refused(access, Via::loopback, headers, May::look, false), 0);
   EXPECT_EQ(refused(access, Via::loopback, headers, May::change, false), 403);
@@ -147,8 +148,31 @@ TEST(Access, WithTheReadTokenOneLooksAndChangesNothing) {
   }
 }
 
+TEST(Access, ATokenThatIsReplacedInItsFileIsTheTokenFromThenOn) {
+  const triggerd::test::TempDir dir;
+  const auto file = dir.write("token", "0123456789abcdef\n");
+  const Access access({"0123456789abcdef", file}, {}, "0.0.0.0");
+  const auto with = [&](const std::string& token) {
+    return refused(access, Via::elsewhere, {{"authorization", "Bearer " + token}});
+  };
+  const auto replace = [&](const std::string& content) {
+    std::filesystem::rename(dir.write("token.new", content), file);
+  };
+  EXPECT_EQ(with("0123456789abcdef"), 0);
+  replace("fedcba9876543210\n");
+  EXPECT_EQ(with("0123456789abcdef"), 401);
+  EXPECT_EQ(with("fedcba9876543210"), 0);
+  for (const char* none : {"", "short", "with a space in it"}) {
+    replace(none);
+    EXPECT_EQ(with(none), 401) << none;
+    EXPECT_EQ(with("fedcba9876543210"), 0) << "what was good stays: " << none;
+  }
+  std::filesystem::remove(file);
+  EXPECT_EQ(with("fedcba9876543210"), 0);
+}
+
 TEST(Access, ElsewhereWithoutATokenLetsNobodyIn) {
-  EXPECT_EQ(refused(Access("", "", "0.0.0.0"), Via::elsewhere, {{"host", "localhost"}}), 401);
+  EXPECT_EQ(refused(Access({}, {}, "0.0.0.0"), Via::elsewhere, {{"host", "localhost"}}), 401);
 }
 
 Request with_body(std::string text) {

@@ -94,6 +94,18 @@ TEST_F(DifferenceTest, EachKeyOfAnAliasCounts) {
   }
 }
 
+// Whoever uses it reads it when it is used.
+TEST_F(DifferenceTest, WhatIsInAPasswordFileIsNoDifference) {
+  Config before = load_text(kBase);
+  Config other = before;
+  for (Alias* alias : {&before.aliases[0], &other.aliases[0]}) alias->password_file = "password";
+  before.aliases[0].password = Secret("one");
+  other.aliases[0].password = Secret("two");
+  EXPECT_TRUE(difference(before, other).aliases.changed.empty());
+  other.aliases[0].password_file = "another";
+  EXPECT_EQ(difference(before, other).aliases.changed.size(), 1U);
+}
+
 TEST_F(DifferenceTest, ARenameIsARemovalAndAnAddition) {
   const Difference found = after("name = \"two\"", "name = \"three\"");
   EXPECT_EQ(found.triggers.removed, Names{"two"});
