@@ -8,6 +8,7 @@
 #include "base/units.hpp"
 #include "mqtt/reason.hpp"
 #include "mqtt/tls/material.hpp"
+#include "mqtt/tls/names.hpp"
 
 namespace triggerd::mqtt {
 namespace {
@@ -25,10 +26,10 @@ bool needs_name(const config::Server& server) {
 std::string uri_of(const config::Server& server, const std::string& address) {
   // The library compares a certificate with what stands here, and with brackets nothing is equal.
   if (server.scheme == config::Server::Scheme::ssl) {
-    return fmt::format("ssl://{}:{}", server.host, server.port);
+    return fmt::format("ssl://{}:{}", tls::plain_host(server.host), server.port);
   }
   config::Server target = server;
-  if (!needs_name(server)) target.host = address;
+  target.host = needs_name(server) ? std::string(tls::plain_host(server.host)) : address;
   return config::to_string(target);
 }
 
@@ -268,7 +269,7 @@ void Connection::connect() {
   const bool named = needs_name(*server_);
   material_ = options_.tls ? options_.tls->get() : nullptr;
   const ConnectRequest request{.uri = uri_of(*server_, address_),
-                               .host = named ? server_->host : "",
+                               .host = std::string(named ? tls::plain_host(server_->host) : ""),
                                .address = named ? address_ : "",
                                .tls = material_,
                                .clean_session = options_.clean_session,

@@ -87,6 +87,32 @@ TEST_F(TlsFailureTest, WrongAddress) {
   EXPECT_EQ(server.connects(), 0);
 }
 
+TEST_F(TlsFailureTest, ACommonNameAlone) {
+  expect_refused(authority_.issue({.name = "localhost", .hosts = {}}),
+                 {"names no host in its subject alternative names",
+                  "its common name \"localhost\" does not count",
+                  "renew it with subjectAltName = DNS:localhost"});
+}
+
+TEST_F(TlsFailureTest, ACommonNameBesideOtherNames) {
+  expect_refused(authority_.issue({.name = "localhost", .hosts = {"other.example"}}),
+                 {"made out to \"other.example\", not to \"localhost\""});
+}
+
+TEST_F(TlsFailureTest, AnAddressAsADnsName) {
+  TlsServer server({.identity = authority_.issue({.hosts = {}, .dns_only = {"127.0.0.1"}})});
+  start("", alias("bad", fmt::format("ssl://127.0.0.1:{}", server.port()), "truststore = \"ca\""));
+  expect_failure({"has the address 127.0.0.1 as a DNS name", "subjectAltName = IP:127.0.0.1"});
+  EXPECT_EQ(server.connects(), 0);
+}
+
+TEST_F(TlsFailureTest, AnAddressAsTheCommonName) {
+  TlsServer server({.identity = authority_.issue({.name = "127.0.0.1", .hosts = {}})});
+  start("", alias("bad", fmt::format("ssl://127.0.0.1:{}", server.port()), "truststore = \"ca\""));
+  expect_failure({"does not count", "subjectAltName = IP:127.0.0.1"});
+  EXPECT_EQ(server.connects(), 0);
+}
+
 TEST_F(TlsFailureTest, WrongHostOnAWebSocket) {
   TlsServer server({.identity = authority_.issue({.hosts = {"mqtt.plant.example"}})});
   start("",

@@ -51,6 +51,18 @@ TEST_F(TlsTest, AnIpv6AddressThatTheCertificateIsMadeOutTo) {
   expect_it_works(server, fmt::format("ssl://[::1]:{}", port_.number()));
 }
 
+// RFC 6066, section 3: a server name is a host name, and no address.
+TEST_F(TlsTest, AnAddressIsNotSentAsTheServerName) {
+  TlsServer server({.identity = authority_.issue()});
+  TriggerdProcess triggerd(
+      runtime_table() + truststore(authority_.pem()) +
+      alias("a", fmt::format("ssl://127.0.0.1:{}", server.port()), "truststore = \"ca\""));
+  triggerd.start();
+  ASSERT_TRUE(triggerd.wait_until_running()) << triggerd.output();
+  ASSERT_FALSE(server.seen().empty());
+  for (const TlsServer::Seen& handshake : server.seen()) EXPECT_EQ(handshake.server_name, "");
+}
+
 TEST_F(TlsTest, WebSocketOnTls) {
   MosquittoServer server(
       {.extra_config = listener(port_.number(), authority_.issue(), false, "protocol websockets")});

@@ -68,6 +68,9 @@ Identity make(const CertificateOptions& options, const Identity* issuer) {
     for (const std::string& host : options.hosts) {
       names += (names.empty() ? "" : ",") + std::string(is_address(host) ? "IP:" : "DNS:") + host;
     }
+    for (const std::string& name : options.dns_only) {
+      names += (names.empty() ? "DNS:" : ",DNS:") + name;
+    }
     if (!names.empty()) add_extension(certificate, parent, NID_subject_alt_name, names);
   }
   EVP_PKEY* key = issuer == nullptr ? made.key.get() : issuer->key.get();

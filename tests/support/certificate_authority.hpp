@@ -24,6 +24,7 @@ struct Identity {
 struct CertificateOptions {
   std::string name = "test";                                    // its common name
   std::vector<std::string> hosts = {"localhost", "127.0.0.1"};  // names and addresses
+  std::vector<std::string> dns_only = {};                       // as DNS names, addresses too
   std::chrono::seconds from{-3600};                             // from now
   std::chrono::seconds to{365 * 24 * 3600};
   bool is_authority = false;

@@ -1,6 +1,5 @@
 #include "mqtt/tls/certificate.hpp"
 
-#include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -24,18 +23,6 @@ Wall wall_of(const ASN1_TIME* time) {
   std::tm parts{};
   if (ASN1_TIME_to_tm(time, &parts) != 1) return {};
   return std::chrono::system_clock::from_time_t(::timegm(&parts));
-}
-
-std::string_view text_of(const ASN1_STRING* string) {
-  return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(string)),
-          static_cast<std::size_t>(ASN1_STRING_length(string))};
-}
-
-std::string address_text(std::string_view bytes) {
-  char text[INET6_ADDRSTRLEN] = {};
-  const int family = bytes.size() == 4 ? AF_INET : AF_INET6;
-  if (bytes.size() != 4 && bytes.size() != 16) return "(malformed address)";
-  return ::inet_ntop(family, bytes.data(), text, sizeof text);
 }
 
 }  // namespace
@@ -65,27 +52,6 @@ std::string subject_of(X509* certificate) {
 
 std::string issuer_of(X509* certificate) {
   return name_text(X509_get_issuer_name(certificate));
-}
-
-std::string hosts_of(X509* certificate) {
-  std::string hosts;
-  const auto add = [&hosts](std::string_view host) {
-    hosts += fmt::format("{}\"{}\"", hosts.empty() ? "" : ", ", printable(host));
-  };
-  auto* names = static_cast<GENERAL_NAMES*>(
-      X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr));
-  for (int i = 0; i < sk_GENERAL_NAME_num(names); ++i) {
-    const GENERAL_NAME* name = sk_GENERAL_NAME_value(names, i);
-    if (name->type == GEN_DNS) add(text_of(name->d.dNSName));
-    if (name->type == GEN_IPADD) add(address_text(text_of(name->d.iPAddress)));
-  }
-  GENERAL_NAMES_free(names);
-  if (!hosts.empty()) return hosts;
-  const X509_NAME* subject = X509_get_subject_name(certificate);
-  const int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
-  if (at < 0) return "nobody";
-  add(text_of(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at))));
-  return hosts;
 }
 
 Validity validity_of(X509* certificate) {

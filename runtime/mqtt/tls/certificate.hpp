@@ -19,8 +19,6 @@ std::string to_pem(X509* certificate);
 // "CN=edge-1,O=Plant", on one line.
 std::string subject_of(X509* certificate);
 std::string issuer_of(X509* certificate);
-// What it is made out to: "mqtt.plant.example", "10.0.0.1"; without any, its common name.
-std::string hosts_of(X509* certificate);
 
 Validity validity_of(X509* certificate);
 // Its own issuer: the end of a chain.

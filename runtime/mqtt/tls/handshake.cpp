@@ -1,6 +1,5 @@
 #include "mqtt/tls/handshake.hpp"
 
-#include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -11,6 +10,7 @@
 
 #include "base/file.hpp"
 #include "base/units.hpp"
+#include "mqtt/tls/names.hpp"
 #include "mqtt/tls/reasons.hpp"
 
 namespace triggerd::mqtt::tls {
@@ -18,12 +18,6 @@ namespace {
 
 // With TLS 1.3 a server looks at our certificate after its part of the handshake.
 constexpr Millis kObjection{700};
-
-bool is_address(const std::string& host) {
-  unsigned char bytes[sizeof(in6_addr)];
-  return ::inet_pton(AF_INET, host.c_str(), bytes) == 1 ||
-         ::inet_pton(AF_INET6, host.c_str(), bytes) == 1;
-}
 
 int remember_failure(int good, X509_STORE_CTX* chain) {
   if (good == 1) return 1;
@@ -50,7 +44,7 @@ class Attempt {
   Attempt(int fd, Millis limit) : fd_(fd), limit_(limit) {
     // As the MQTT library has it.
     context_.reset(SSL_CTX_new(TLS_client_method()));
-    SSL_CTX_set_security_level(context_.get(), 1);
+    SSL_CTX_set_security_level(context_.get(), kSecurityLevel);
     SSL_CTX_set_min_proto_version(context_.get(), TLS1_2_VERSION);
   }
 
@@ -80,11 +74,13 @@ class Attempt {
     SSL* ssl = ssl_.get();
     SSL_set_app_data(ssl, &failure);
     SSL_set_fd(ssl, fd_);
-    if (is_address(host)) {
-      X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host.c_str());
-    } else if (!host.empty()) {
-      SSL_set1_host(ssl, host.c_str());
-      SSL_set_tlsext_host_name(ssl, host.c_str());
+    const std::string plain(plain_host(host));
+    if (is_address(plain)) {
+      X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), plain.c_str());
+    } else if (!plain.empty()) {
+      SSL_set_hostflags(ssl, kNameFlags);
+      SSL_set1_host(ssl, plain.c_str());
+      SSL_set_tlsext_host_name(ssl, plain.c_str());
     }
     ERR_clear_error();
     drive(failure, limit_, [ssl] { return SSL_connect(ssl); });

@@ -31,6 +31,11 @@ using Pkcs12Ptr = std::unique_ptr<PKCS12, Free>;
 using ContextPtr = std::unique_ptr<SSL_CTX, Free>;
 using SslPtr = std::unique_ptr<SSL, Free>;
 
+// OpenSSL's (SSL_CTX_set_security_level), for every connection. The MQTT library sets it in some of
+// its versions; in the others the system would decide, and servers with old keys would work on one
+// and not on the next.
+inline constexpr int kSecurityLevel = 1;
+
 // The oldest error of this thread, in words; clears them all.
 std::string take_error();
 

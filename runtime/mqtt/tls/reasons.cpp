@@ -5,6 +5,7 @@
 
 #include "base/file.hpp"
 #include "mqtt/tls/certificate.hpp"
+#include "mqtt/tls/names.hpp"
 
 namespace triggerd::mqtt::tls {
 namespace {
@@ -38,10 +39,7 @@ std::string verify_reason(const Failure& failure, const std::string& host,
                          whose, date_text(validity.from), subject_of(certificate));
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
-      return fmt::format(
-          "the server's certificate is made out to {}, not to \"{}\"; connect to a name it is made "
-          "out to, or renew it with this one",
-          hosts_of(certificate), host);
+      return why_not_made_out_to(certificate, host);
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
       return untrusted(failure, "it is self-signed, and not", material);
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:

@@ -3,6 +3,7 @@
 //
 //   certificate.hpp   X.509 certificates, as far as messages and checks need them
 //   validity.hpp      how long they are good
+//   names.hpp         which host one is made out to
 //   truststore.hpp    whom to trust: a PEM bundle, a folder, or the system
 //   keystore.hpp      who we are: PKCS#12 or PEM, the key chosen by its alias
 //   memory_file.hpp   files that only this process can open: the library takes paths

@@ -4,7 +4,7 @@
 # wrapping reaches the library and nothing else of the program. There is no build without it: see
 # docs/decisions/026-paho-is-wrapped-or-not-built.md.
 set(WRAPPED_CALLS socket connect getaddrinfo recv writev poll close usleep SSL_connect SSL_read SSL_write SSL_pending
-                  SSL_get_error SSL_shutdown ERR_clear_error)
+                  SSL_get_error SSL_shutdown ERR_clear_error SSL_CTX_new SSL_ctrl X509_check_host X509_check_ip_asc)
 set(WRAPPED_TRACING StackTrace_entry StackTrace_exit Log SSL_CTX_set_msg_callback mymalloc myrealloc myfree)
 # Functions between parts of the library; where a version has no such function, its wrap is idle.
 set(WRAPPED_INSIDE Thread_set_name MQTTProtocol_retry ListFindItem)

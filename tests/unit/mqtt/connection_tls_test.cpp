@@ -49,6 +49,15 @@ TEST_F(ConnectionTlsTest, AnIpv6AddressStandsWithoutBrackets) {
   EXPECT_EQ(listener_.status().server, "ssl://[::1]:8883");
 }
 
+TEST_F(ConnectionTlsTest, ADotAtTheEndOfANameIsForTheLookupAlone) {
+  options_.servers[0].host = "one.";
+  resolver_.addresses["one."] = {"10.0.0.1"};
+  open();
+  EXPECT_EQ(request().uri, "ssl://one:8883");
+  EXPECT_EQ(request().host, "one");
+  EXPECT_EQ(request().address, "10.0.0.1");
+}
+
 TEST_F(ConnectionTlsTest, AWebSocketHasItsPath) {
   options_.servers = {{.scheme = Scheme::wss, .host = "one", .port = 443, .path = "/mqtt"}};
   open();

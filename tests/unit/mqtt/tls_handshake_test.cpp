@@ -57,6 +57,46 @@ TEST_F(TlsHandshakeTest, NothingIsSaidOfAGoodOne) {
   EXPECT_NE(why(server, "127.0.0.1"), "");
 }
 
+TEST_F(TlsHandshakeTest, OnlySubjectAlternativeNamesCount) {
+  const auto made_out_to = [this](const triggerd::test::CertificateOptions& options,
+                                  const std::string& host) {
+    const TlsServer server({.identity = authority_.issue(options)});
+    return why(server, host).empty();
+  };
+  using Hosts = std::vector<std::string>;
+  EXPECT_TRUE(made_out_to({.hosts = {"a.plant.example"}}, "a.plant.example"));
+  EXPECT_TRUE(made_out_to({.hosts = {"a.plant.example"}}, "a.plant.example."));
+  EXPECT_TRUE(made_out_to({.hosts = {"a.plant.example"}}, "A.Plant.Example"));
+  EXPECT_TRUE(made_out_to({.hosts = {"*.plant.example"}}, "a.plant.example"));
+  EXPECT_FALSE(made_out_to({.hosts = {"a*.plant.example"}}, "ab.plant.example"));
+  EXPECT_FALSE(made_out_to({.hosts = {"*.plant.example"}}, "b.a.plant.example"));
+  EXPECT_FALSE(made_out_to({.hosts = {"*.plant.example"}}, "plant.example"));
+  EXPECT_FALSE(made_out_to({.name = "a.plant.example", .hosts = {}}, "a.plant.example"));
+  EXPECT_FALSE(made_out_to({.name = "a.plant.example", .hosts = {"b"}}, "a.plant.example"));
+  EXPECT_TRUE(made_out_to({.hosts = {"127.0.0.1"}}, "127.0.0.1"));
+  EXPECT_FALSE(made_out_to({.hosts = {}, .dns_only = Hosts{"127.0.0.1"}}, "127.0.0.1"));
+  EXPECT_FALSE(made_out_to({.name = "127.0.0.1", .hosts = {}}, "127.0.0.1"));
+  EXPECT_TRUE(made_out_to({.hosts = {"::1"}}, "[::1]"));
+}
+
+TEST_F(TlsHandshakeTest, WhatACertificateLacksIsSaid) {
+  const auto said = [this](const triggerd::test::CertificateOptions& options,
+                           const std::string& host) {
+    const TlsServer server({.identity = authority_.issue(options)});
+    return why(server, host);
+  };
+  EXPECT_EQ(said({.name = "localhost", .hosts = {}}, "localhost"),
+            "the server's certificate names no host in its subject alternative names, and its "
+            "common name \"localhost\" does not count (RFC 9525); renew it with subjectAltName = "
+            "DNS:localhost");
+  EXPECT_EQ(said({.hosts = {}, .dns_only = {"127.0.0.1"}}, "127.0.0.1"),
+            "the server's certificate has the address 127.0.0.1 as a DNS name, where only names "
+            "count; renew it with subjectAltName = IP:127.0.0.1");
+  EXPECT_EQ(said({.hosts = {"a", "::1"}}, "b."),
+            "the server's certificate is made out to \"a\", \"::1\", not to \"b\"; connect to a "
+            "name it is made out to, or renew it with this one (subjectAltName = DNS:b)");
+}
+
 TEST_F(TlsHandshakeTest, AChainByWayOfTheMiddleIsGood) {
   const CertificateAuthority middle(authority_, "Middle CA");
   const TlsServer server({.identity = middle.issue(), .chain = {middle.identity()}});
