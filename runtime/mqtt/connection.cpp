@@ -98,11 +98,7 @@ Result<std::shared_ptr<Connection>> Connection::make(const ConnectionServices& s
   if (!client) return tl::make_unexpected(client.error());
   connection->client_ = std::move(*client);
   if (connection->options_.tls) {
-    connection->options_.tls->on_change([weak = std::weak_ptr<Connection>(connection)] {
-      const auto self = weak.lock();
-      if (self) self->renew();
-      return self != nullptr;
-    });
+    connection->options_.tls->on_change(connection, [raw = connection.get()] { raw->renew(); });
   }
   return connection;
 }

@@ -33,6 +33,7 @@ struct ConnectionServices {
   SessionMemory& sessions;
   Random random;
   Log& log;
+  std::shared_ptr<Losses> losses = std::make_shared<Losses>();
 };
 
 class Connection final : public std::enable_shared_from_this<Connection>, private ClientEvents {

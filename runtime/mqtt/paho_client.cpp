@@ -9,6 +9,7 @@
 #include <limits>
 #include <mutex>
 
+#include "mqtt/paho_handles.hpp"
 #include "mqtt/paho_hook.hpp"
 #include "mqtt/paho_properties.hpp"
 #include "mqtt/publishes.hpp"
@@ -160,16 +161,21 @@ std::uint64_t packet_size(const PublishRequest& request) {
 
 class PahoClient final : public Client {
  public:
-  PahoClient(MQTTAsync handle, Hook& hook, const ConnectionOptions& options)
+  PahoClient(MQTTAsync handle, std::shared_ptr<Hook> hook, const ConnectionOptions& options)
       : handle_(handle),
-        hook_(hook),
+        shared_hook_(std::move(hook)),
+        hook_(*shared_hook_),
         receive_maximum_(options.receive_maximum),
         max_inflight_(options.max_inflight),
         max_packet_size_(options.max_packet_size) {}
 
   ~PahoClient() override {
-    MutexLock lock(hook_.mutex);
-    hook_.events = nullptr;
+    {
+      MutexLock lock(hook_.mutex);
+      hook_.events = nullptr;
+    }
+    if (hook_.persistence) hook_.persistence->detach();
+    paho_handles::give_up(handle_, shared_hook_);
   }
 
   Result<> connect(Attempt attempt, const ConnectRequest& request) override {
@@ -187,6 +193,7 @@ class PahoClient final : public Client {
     options.connectTimeout = timeout_seconds(request.timeout);
     // Publishes has the limit. This one is for what the library may have kept of a connection that
     // broke while it was written; with MQTT 5 it takes that of the server, where there is one.
+    if (!hook_.v5) {
       options.maxInflight = static_cast<int>(max_inflight_.value_or(Publishes::kDefaultWindow));
     }
     if (!request.user_name.empty()) {
@@ -224,7 +231,7 @@ class PahoClient final : public Client {
       options.onSuccess = &connect_succeeded;
       options.onFailure = &connect_failed;
     }
-    return begin(new Call{hook_, attempt, 0, {}}, [&](Call* call) {
+    return begin(new Call(hook_, attempt, Call::Kind::connect), [&](Call* call) {
       options.context = call;
       return MQTTAsync_connect(handle_, &options);
     });
@@ -255,7 +262,7 @@ class PahoClient final : public Client {
       options.onSuccess = &subscribe_succeeded;
       options.onFailure = &subscribe_failed;
     }
-    return begin(new Call{hook_, attempt, topics.size(), {}}, [&](Call* call) {
+    return begin(new Call(hook_, attempt, Call::Kind::other, topics.size()), [&](Call* call) {
       options.context = call;
       return MQTTAsync_subscribeMany(handle_, static_cast<int>(filters.size()), filters.data(),
                                      qos.data(), &options);
@@ -274,7 +281,7 @@ class PahoClient final : public Client {
       options.onSuccess = &unsubscribe_succeeded;
       options.onFailure = &unsubscribe_failed;
     }
-    return begin(new Call{hook_, attempt, filters.size(), {}}, [&](Call* call) {
+    return begin(new Call(hook_, attempt, Call::Kind::other, filters.size()), [&](Call* call) {
       options.context = call;
       return MQTTAsync_unsubscribeMany(handle_, static_cast<int>(pointers.size()), pointers.data(),
                                        &options);
@@ -292,7 +299,7 @@ class PahoClient final : public Client {
       options.onFailure = &disconnect_failed;
     }
     options.timeout = 0;
-    return begin(new Call{hook_, attempt, 0, {}}, [&](Call* call) {
+    return begin(new Call(hook_, attempt, Call::Kind::other), [&](Call* call) {
       options.context = call;
       return MQTTAsync_disconnect(handle_, &options);
     });
@@ -316,10 +323,11 @@ class PahoClient final : public Client {
       options.onSuccess = &publish_succeeded;
       options.onFailure = &publish_failed;
     }
-    return begin(new Call{hook_, hook_.attempt, 0, std::move(done)}, [&](Call* call) {
-      options.context = call;
-      return MQTTAsync_sendMessage(handle_, topic.c_str(), &message, &options);
-    });
+    return begin(new Call(hook_, hook_.attempt, Call::Kind::other, 0, std::move(done)),
+                 [&](Call* call) {
+                   options.context = call;
+                   return MQTTAsync_sendMessage(handle_, topic.c_str(), &message, &options);
+                 });
   }
 
   void pause_reading() override {
@@ -404,6 +412,7 @@ class PahoClient final : public Client {
   }
 
   const MQTTAsync handle_;
+  const std::shared_ptr<Hook> shared_hook_;
   Hook& hook_;
   const std::uint16_t receive_maximum_;
   const std::optional<std::uint16_t> max_inflight_;
@@ -433,11 +442,11 @@ Result<std::unique_ptr<Client>> make_client(const ConnectionOptions& connection,
   options.sendWhileDisconnected = 0;
   // It also counts what is sent while connected; Publishes has the real limit.
   options.maxBufferedMessages = std::numeric_limits<std::uint16_t>::max();
-  auto* hook = new Hook;
+  paho_handles::tidy();
+  auto hook = std::make_shared<Hook>();
   hook->v5 = v5;
   hook->hold = connection.hold_acknowledgements;
   hook->packet_limit = std::max<std::size_t>(connection.max_packet_size, kReadableBytes);
-  hook->staged = connection.staged;
   if (connection.staged != nullptr) hook->persistence.emplace(*connection.staged, hook->aliases);
   MQTTAsync handle = nullptr;
   // The address is replaced by the one of each connect.
@@ -447,6 +456,7 @@ Result<std::unique_ptr<Client>> make_client(const ConnectionOptions& connection,
       hook->persistence ? hook->persistence->interface() : nullptr, &options);
   handle_broken_pipes();
   if (created != MQTTASYNC_SUCCESS) {
+    if (handle != nullptr) paho_handles::give_up(handle, std::move(hook));
     return fail("cannot make an MQTT client for client id \"{}\": {}", client_id,
                 MQTTAsync_strerror(created));
   }
@@ -454,13 +464,15 @@ Result<std::unique_ptr<Client>> make_client(const ConnectionOptions& connection,
     MutexLock lock(hook->mutex);
     hook->events = &events;
   }
-  const int set = MQTTAsync_setCallbacks(handle, hook, &connection_lost, &message_arrived, nullptr);
+  const int set =
+      MQTTAsync_setCallbacks(handle, hook.get(), &connection_lost, &message_arrived, nullptr);
   if (set != MQTTASYNC_SUCCESS) {
+    paho_handles::give_up(handle, std::move(hook));
     return fail("cannot set the callbacks of client id \"{}\": {}", client_id,
                 MQTTAsync_strerror(set));
   }
-  if (v5) MQTTAsync_setDisconnected(handle, hook, &server_disconnects);
-  return std::make_unique<PahoClient>(handle, *hook, connection);
+  if (v5) MQTTAsync_setDisconnected(handle, hook.get(), &server_disconnects);
+  return std::make_unique<PahoClient>(handle, std::move(hook), connection);
 }
 
 // Paho's trace callback has no context argument, so this has to be a global.
@@ -482,18 +494,21 @@ void report_error(const std::string& text) {
 void tell_connected(Call& call, const Welcome& welcome) {
   Hook& hook = call.hook;
   // Paho forgets what it had, but does not always say so to its persistence.
-  if (!welcome.session_present && hook.staged != nullptr) hook.staged->session_lost();
+  if (!welcome.session_present && hook.persistence) hook.persistence->session_lost();
   if (const auto link = wire::current()) {
     link->limit_packets(hook.packet_limit);
-    link->on_batch_end([&hook] {
-      hook.batch_time = {};
-      hook.tell([](ClientEvents& events) { events.on_batch_end(); });
+    // They are called on the receive thread, and the link may outlive the client.
+    const std::shared_ptr<Hook> shared = hook.shared_from_this();
+    link->on_batch_end([shared] {
+      shared->batch_time = {};
+      shared->tell([](ClientEvents& events) { events.on_batch_end(); });
     });
     if (hook.hold) {
       // Owned by the link itself, so it keeps no share of it.
-      link->on_repeated_pubrel([&hook, raw = link.get()](std::uint16_t id, wire::Gate::Ticket t) {
+      link->on_repeated_pubrel([shared, raw = link.get()](std::uint16_t id, wire::Gate::Ticket t) {
         Receipt receipt(raw->shared_from_this(), wire::AckKind::pubcomp, t);
-        hook.tell([&](ClientEvents& events) { events.on_repeated_pubrel(id, std::move(receipt)); });
+        shared->tell(
+            [&](ClientEvents& events) { events.on_repeated_pubrel(id, std::move(receipt)); });
       });
     }
     MutexLock lock(hook.link_mutex);
@@ -517,6 +532,7 @@ PahoLibrary::PahoLibrary(Log& log) {
     options.do_openssl_init = 1;
     MQTTAsync_global_init(&options);
     MQTTAsync_setTraceCallback(&trace);
+    paho_handles::keep_one();
     MQTTAsync_setTraceLevel(MQTTASYNC_TRACE_ERROR);
   });
   wire::report_errors_to(&report_error);

@@ -17,15 +17,24 @@
 
 namespace triggerd::mqtt {
 
-// Where callbacks find their client. Never freed, and neither is Paho's handle: destroying a handle
-// races with Paho's own threads (its issues #1474, #1446). A runtime makes each client once.
-struct Hook {
+struct Call;
+
+// Where callbacks find their client. It outlives the client until Paho has nothing more to do with
+// the client's handle: see paho_handles.hpp.
+struct Hook : std::enable_shared_from_this<Hook> {
   // What a server of MQTT 5 takes from us.
   struct Limits {
     int qos = 2;
     bool retained = true;
     std::uint64_t packet_size = 0;  // 0: any
   };
+
+  // How many there are, of clients and of handles whose client is gone.
+  static inline std::atomic<std::size_t> alive{0};
+  Hook() { ++alive; }
+  ~Hook() { --alive; }
+  Hook(const Hook&) = delete;
+  Hook& operator=(const Hook&) = delete;
 
   Mutex mutex;
   ClientEvents* events TRIGGERD_GUARDED_BY(mutex) = nullptr;
@@ -34,9 +43,11 @@ struct Hook {
   bool hold = false;                           // constant once made
   std::size_t packet_limit = 0;                // constant once made
   std::optional<PahoPersistence> persistence;  // constant once made
-  StagedMessages* staged = nullptr;            // constant once made
-  Wall batch_time{};                           // the receive thread's: when the batch began
-  TopicAliases aliases;                        // the receive thread's
+  std::atomic<std::size_t> connects{0};        // under way
+  Mutex calls_mutex;
+  Call* last_call TRIGGERD_GUARDED_BY(calls_mutex) = nullptr;  // of those under way
+  Wall batch_time{};     // the receive thread's: when the batch began
+  TopicAliases aliases;  // the receive thread's
   Mutex link_mutex;
   std::shared_ptr<wire::Link> link TRIGGERD_GUARDED_BY(link_mutex);  // of the connection there is
   Limits limits TRIGGERD_GUARDED_BY(link_mutex);
@@ -65,12 +76,26 @@ struct Hook {
   }
 };
 
-// One operation under way; freed by the callback that ends it.
+// One operation under way; freed by the callback that ends it. Paho does not call each: a
+// DISCONNECT for a connection that has just been lost ends without a word. Those are freed with the
+// handle.
 struct Call {
+  enum class Kind { connect, other };
+  Call(Hook& of, Attempt number, Kind is, std::size_t filter_count = 0, PublishDone told = {});
+  ~Call();
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
   Hook& hook;
-  Attempt attempt;
-  std::size_t filters = 0;
-  PublishDone done;
+  const Attempt attempt;
+  const Kind kind;
+  const std::size_t filters;
+  const PublishDone done;
+
+ private:
+  // Neighbours among those under way, in the hook's list.
+  Call* before_ = nullptr;
+  Call* after_ = nullptr;
 };
 
 inline std::unique_ptr<Call> take_call(void* context) {

@@ -57,12 +57,14 @@ struct PahoPersistence::Functions {
       self.aliases_.learn(packet);
       self.arriving_ = Arriving{id_of(key), receipt};
     }
-    self.staged_.put(key, std::move(packet), std::move(receipt));
+    MutexLock lock(self.mutex_);
+    if (self.staged_ == nullptr) return MQTTCLIENT_PERSISTENCE_ERROR;
+    self.staged_->put(key, std::move(packet), std::move(receipt));
     return 0;
   }
 
   static int get(void* handle, char* key, char** buffer, int* length) {
-    const std::optional<std::string> packet = of(handle).staged_.get(key);
+    const std::optional<std::string> packet = of(handle).packet(key);
     if (!packet) return MQTTCLIENT_PERSISTENCE_ERROR;
     *buffer = copy_for_paho(*packet);
     *length = static_cast<int>(packet->size());
@@ -74,7 +76,7 @@ struct PahoPersistence::Functions {
   static int remove(void*, char*) { return 0; }
 
   static int keys(void* handle, char*** keys, int* count) {
-    const std::vector<std::string> all = of(handle).staged_.keys();
+    const std::vector<std::string> all = of(handle).all_keys();
     *keys = nullptr;
     *count = 0;
     if (all.empty()) return 0;
@@ -85,17 +87,17 @@ struct PahoPersistence::Functions {
   }
 
   static int clear(void* handle) {
-    of(handle).staged_.session_lost();
+    of(handle).session_lost();
     return 0;
   }
 
   static int contains(void* handle, char* key) {
-    return of(handle).staged_.get(key) ? 0 : MQTTCLIENT_PERSISTENCE_ERROR;
+    return of(handle).packet(key) ? 0 : MQTTCLIENT_PERSISTENCE_ERROR;
   }
 };
 
 PahoPersistence::PahoPersistence(StagedMessages& staged, TopicAliases& aliases)
-    : staged_(staged),
+    : staged_(&staged),
       aliases_(aliases),
       interface_{.context = this,
                  .popen = &Functions::open,
@@ -106,6 +108,26 @@ PahoPersistence::PahoPersistence(StagedMessages& staged, TopicAliases& aliases)
                  .pkeys = &Functions::keys,
                  .pclear = &Functions::clear,
                  .pcontainskey = &Functions::contains} {}
+
+std::optional<std::string> PahoPersistence::packet(const std::string& key) const {
+  MutexLock lock(mutex_);
+  return staged_ == nullptr ? std::nullopt : staged_->get(key);
+}
+
+std::vector<std::string> PahoPersistence::all_keys() const {
+  MutexLock lock(mutex_);
+  return staged_ == nullptr ? std::vector<std::string>() : staged_->keys();
+}
+
+void PahoPersistence::session_lost() {
+  MutexLock lock(mutex_);
+  if (staged_ != nullptr) staged_->session_lost();
+}
+
+void PahoPersistence::detach() {
+  MutexLock lock(mutex_);
+  staged_ = nullptr;
+}
 
 std::optional<Receipt> PahoPersistence::take_arriving(std::uint16_t packet_id) {
   const std::optional<Arriving> arriving = std::exchange(arriving_, std::nullopt);

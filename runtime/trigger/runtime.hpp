@@ -221,6 +221,7 @@ class Runtime final : public Administration {
     AliasPtr connection;
     inbox::Session session;
     std::shared_ptr<std::atomic<bool>> done;
+    std::shared_ptr<std::atomic<bool>> closed;
   };
   // Client ids, by where their sessions are and why they stay there.
   using LeftSessions =
@@ -233,6 +234,7 @@ class Runtime final : public Administration {
   void end_session(mqtt::ConnectionOptions options, const inbox::Session& session,
                    LeftSessions& left);
   void stop_ending(const std::string& client_id);
+  void forget_ended();
   void tell_endings_left();
   void keep_material_of(std::string_view package);
 

@@ -70,6 +70,7 @@ const config::Alias* Runtime::alias_of(const config::Config& config,
 }
 
 void Runtime::end_unwanted_sessions(const config::Config* before, const mqtt::tls::Stores& had) {
+  forget_ended();
   const auto sessions = inbox_->sessions();
   if (!sessions) {
     log_.error("inbox.error", {}, "{}", sessions.error().message);
@@ -157,14 +158,15 @@ void Runtime::end_session(mqtt::ConnectionOptions options, const inbox::Session&
   options.hold_acknowledgements = false;
   const auto self = std::make_shared<std::weak_ptr<AliasConnection>>();
   const auto ended = std::make_shared<std::atomic<bool>>(false);
-  auto ending = std::make_shared<AliasConnection>([this, client_id, self, ended] {
+  const auto closed = std::make_shared<std::atomic<bool>>(false);
+  auto ending = std::make_shared<AliasConnection>([this, client_id, self, ended, closed] {
     const AliasPtr connected = self->lock();
     if (!connected || !connected->up()) return;
     log_.info("session.ended", {{"client_id", client_id}},
               "its trigger is gone: the server has dropped the session");
     *ended = true;
     (void)inbox_->forget_session(client_id);
-    connected->connection()->close([] {});
+    connected->connection()->close([closed] { *closed = true; });
   });
   *self = ending;
   if (auto made = ending->prepare(*connections_, std::move(options)); !made) {
@@ -172,7 +174,15 @@ void Runtime::end_session(mqtt::ConnectionOptions options, const inbox::Session&
     return;
   }
   ending->connection()->open();
-  endings_.push_back({std::move(ending), session, ended});
+  endings_.push_back({std::move(ending), session, ended, closed});
+}
+
+// Triggers come and go as long as the runtime runs.
+void Runtime::forget_ended() {
+  const auto over = [](const Ending& ending) { return ending.closed->load(); };
+  if (std::none_of(endings_.begin(), endings_.end(), over)) return;
+  pass(*supervisor_);  // which may still be with the last of them
+  std::erase_if(endings_, over);
 }
 
 // Somebody wants it again.

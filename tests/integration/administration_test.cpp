@@ -4,6 +4,7 @@
 
 #include "config/load.hpp"
 #include "integration/recorded.hpp"
+#include "mqtt/paho_handles.hpp"
 #include "support/capture_log.hpp"
 #include "support/mosquitto.hpp"
 #include "support/mqtt_client.hpp"
@@ -318,6 +319,33 @@ TEST_F(ManagedTest, AStoredPasswordGoesToNoOtherServer) {
 }
 
 // Both have the trigger's name, and the one that serves it has a thread that goes on.
+// What is made for a test of an alias, or of a trigger that comes and goes, is gone with it.
+TEST_F(ManagedTest, NothingIsLeftOfWhatComesAndGoes) {
+  start_managed();
+  ASSERT_TRUE(wait_for_log("runtime.ready"));
+  const auto descriptors = [] {
+    const std::filesystem::directory_iterator all("/proc/self/fd");
+    return std::distance(begin(all), end(all));
+  };
+  const auto round = [this] {
+    EXPECT_TRUE(runtime_->test_alias("a", kPatience)->ok);
+    EXPECT_TRUE(change(Verb::create, "m", trigger_json("\"y\""), Kind::trigger));
+    EXPECT_TRUE(change(Verb::remove, "m", "", Kind::trigger));
+  };
+  round();
+  const std::size_t clients = mqtt::paho_handles::alive() - mqtt::paho_handles::resting();
+  const auto open = descriptors();
+  for (int i = 0; i < 50; ++i) round();
+  // A handle rests for a moment; whoever makes the next client tidies up.
+  EXPECT_TRUE(eventually([&] {
+    mqtt::paho_handles::tidy();
+    return mqtt::paho_handles::alive() <= clients;
+  })) << mqtt::paho_handles::alive()
+      << " handles, at first " << clients;
+  EXPECT_TRUE(eventually([&] { return descriptors() <= open + 4; }))
+      << descriptors() << " descriptors, at first " << open;
+}
+
 TEST_F(ManagedTest, ATriedServiceIsNotChargedWithTheThreadsOfTheOneThatServes) {
   const std::string forward =
       "[[triggers]]\nname = \"f\"\nalias = \"a\"\ntopics = [\"f\"]\nservice = \"http-forward\"\n"

@@ -147,20 +147,33 @@ MaterialPtr Current::get() const {
 }
 
 void Current::set(MaterialPtr material) {
-  std::vector<std::function<bool()>> calls;
+  std::vector<Listener> told;
   {
     MutexLock lock(mutex_);
     material_ = std::move(material);
-    calls.swap(calls_);
+    forget_those_gone();
+    told = listeners_;
   }
-  std::erase_if(calls, [](const std::function<bool()>& call) { return !call(); });
-  MutexLock lock(mutex_);
-  calls_.insert(calls_.end(), calls.begin(), calls.end());
+  for (const Listener& listener : told) {
+    // Whoever it is stays while it is called.
+    if (const auto owner = listener.owner.lock()) listener.call();
+  }
 }
 
-void Current::on_change(std::function<bool()> call) {
+void Current::on_change(std::weak_ptr<const void> owner, std::function<void()> call) {
   MutexLock lock(mutex_);
-  calls_.push_back(std::move(call));
+  // New material may be years away, and connections come and go with every test of an alias.
+  forget_those_gone();
+  listeners_.push_back({std::move(owner), std::move(call)});
+}
+
+std::size_t Current::listeners() const {
+  MutexLock lock(mutex_);
+  return listeners_.size();
+}
+
+void Current::forget_those_gone() {
+  std::erase_if(listeners_, [](const Listener& listener) { return listener.owner.expired(); });
 }
 
 }  // namespace triggerd::mqtt::tls

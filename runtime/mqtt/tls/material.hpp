@@ -81,13 +81,21 @@ class Current {
   MaterialPtr get() const;
   // Calls everybody who asked for it, on this thread.
   void set(MaterialPtr material);
-  // False from `call`: it is not called again.
-  void on_change(std::function<bool()> call);
+  // Until `owner` is gone.
+  void on_change(std::weak_ptr<const void> owner, std::function<void()> call);
+  // How many are called, or were and are not forgotten yet.
+  std::size_t listeners() const;
 
  private:
+  struct Listener {
+    std::weak_ptr<const void> owner;
+    std::function<void()> call;
+  };
+  void forget_those_gone() TRIGGERD_REQUIRES(mutex_);
+
   mutable Mutex mutex_;
   MaterialPtr material_ TRIGGERD_GUARDED_BY(mutex_);
-  std::vector<std::function<bool()>> calls_ TRIGGERD_GUARDED_BY(mutex_);
+  std::vector<Listener> listeners_ TRIGGERD_GUARDED_BY(mutex_);
 };
 
 }  // namespace triggerd::mqtt::tls

@@ -223,10 +223,7 @@ class TlsRotationTest : public TlsMaterialTest {
     clock_.advance(
         std::chrono::duration_cast<Millis>(std::chrono::system_clock::now() - clock_.wall()));
     current_ = stores_.of("plant");
-    current_->on_change([this] {
-      ++changes_;
-      return true;
-    });
+    current_->on_change(owner_, [this] { ++changes_; });
     rotation_.emplace(config_, stores_, clock_, log_);
   }
   // Long enough to see a change, and that it has settled.
@@ -240,8 +237,23 @@ class TlsRotationTest : public TlsMaterialTest {
   Stores stores_;
   std::shared_ptr<Current> current_;
   std::optional<Rotation> rotation_;
+  std::shared_ptr<int> owner_ = std::make_shared<int>();
   int changes_ = 0;
 };
+
+TEST_F(TlsRotationTest, ThoseWhoAreGoneAreForgotten) {
+  for (int i = 0; i < 1'000; ++i) {
+    const auto gone = std::make_shared<int>();
+    current_->on_change(gone, [this] { changes_ += 100; });
+  }
+  EXPECT_LE(current_->listeners(), 2U);
+  current_->set(current_->get());
+  EXPECT_EQ(changes_, 1);
+  owner_.reset();
+  current_->set(current_->get());
+  EXPECT_EQ(changes_, 1);
+  EXPECT_EQ(current_->listeners(), 0U);
+}
 
 TEST_F(TlsRotationTest, GoodNewFilesAreTakenOnceTheyHaveSettled) {
   const MaterialPtr before = current_->get();
