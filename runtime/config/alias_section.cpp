@@ -161,6 +161,7 @@ void read_last_will(TableReader& alias_reader, Alias& alias) {
       reader->file().error(topic->spot, "topic \"{}\" {}", topic->shown, checked.error().message);
     }
   }
+  reader->boolean("enabled", will.enabled);
   reader->integer("qos", will.qos, 0, 2);
   reader->boolean("retained", will.retained);
   will.payload = read_payload(*reader, "payload").value_or("");

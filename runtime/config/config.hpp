@@ -128,6 +128,7 @@ struct Keystore {
 };
 
 struct LastWill {
+  bool enabled = true;  // false: the server gets none; the payloads of connect and disconnect stay
   std::string topic;
   int qos = 1;
   bool retained = false;

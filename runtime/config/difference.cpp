@@ -25,8 +25,8 @@ auto of(const Server& server) {
 }
 
 auto of(const LastWill& will) {
-  const auto& [topic, qos, retained, payload, on_connect, on_disconnect] = will;
-  return std::tie(topic, qos, retained, payload, on_connect, on_disconnect);
+  const auto& [enabled, topic, qos, retained, payload, on_connect, on_disconnect] = will;
+  return std::tie(enabled, topic, qos, retained, payload, on_connect, on_disconnect);
 }
 
 auto of(const Topic& topic) {

@@ -263,6 +263,7 @@ void Connection::next_address() {
 
 void Connection::connect() {
   const bool named = needs_name(*server_);
+  const bool has_will = options_.last_will && options_.last_will->enabled;
   material_ = options_.tls ? options_.tls->get() : nullptr;
   const ConnectRequest request{.uri = uri_of(*server_, address_),
                                .host = std::string(named ? tls::plain_host(server_->host) : ""),
@@ -274,7 +275,7 @@ void Connection::connect() {
                                .keep_alive = keep_alive_,
                                .user_name = options_.user_name,
                                .password = password(),
-                               .last_will = options_.last_will};
+                               .last_will = has_will ? options_.last_will : std::nullopt};
   ++attempt_;
   connect_began_ = services_.supervisor->clock().now();
   library_ = Library::connecting;

@@ -32,6 +32,7 @@ export const aliasGroups = [
     {key: 'alpn', label: 'ALPN', type: 'lines', hint: 'protocols, one a line'},
   ]},
   {title: 'Last will', open: false, fields: [
+    {key: 'last_will.enabled', label: 'The server tells when the runtime is gone', type: 'flag', preset: true},
     line('last_will.topic', 'Topic'),
     {key: 'last_will.qos', label: 'QoS', type: 'choice', choices: [['', '1, at least once'], ['0', '0, at most once'], ['2', '2, exactly once']], numbers: true},
     {key: 'last_will.retained', label: 'Retained', type: 'flag', preset: false},

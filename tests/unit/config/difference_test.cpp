@@ -87,7 +87,8 @@ TEST_F(DifferenceTest, EachKeyOfAnAliasCounts) {
        {"client_id = \"c\"", "protocol = \"5\"", "clean_session = true",
         "connection_timeout = \"1s\"", "keep_alive = \"7s\"", "reconnect = { min = \"2s\" }",
         "max_packet_size = 1000", "user_name = \"u\"", "user_name = \"u\"\npassword = \"p\"",
-        "last_will = { topic = \"w\" }", "enabled = false"}) {
+        "last_will = { topic = \"w\" }", "last_will = { topic = \"w\", enabled = false }",
+        "max_inflight = 5", "filters_per_packet = 8", "enabled = false"}) {
     const Difference found = after("[aliases.a]", std::string("[aliases.a]\n") + key);
     EXPECT_EQ(found.aliases.changed, Names{"a"}) << key;
     EXPECT_TRUE(found.triggers.changed.empty()) << key;

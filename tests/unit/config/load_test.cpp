@@ -124,6 +124,7 @@ filters_per_packet = 8
 user_name = "edge"
 password_file = "secrets/mqtt"
 [aliases.plant.last_will]
+enabled = false
 topic = "state"
 qos = 2
 retained = true
@@ -176,6 +177,7 @@ settings = { a = 1 }
   EXPECT_EQ(alias->user_name, "edge");
   EXPECT_EQ(alias->password.reveal(), "hunter2");
   ASSERT_TRUE(alias->last_will);
+  EXPECT_FALSE(alias->last_will->enabled);
   EXPECT_EQ(alias->last_will->topic, "state");
   EXPECT_EQ(alias->last_will->qos, 2);
   EXPECT_TRUE(alias->last_will->retained);
@@ -185,7 +187,7 @@ settings = { a = 1 }
 
   const Trigger* trigger = config.find_trigger("t.1");
   ASSERT_NE(trigger, nullptr);
-  EXPECT_EQ(trigger->place.line, 33u);
+  EXPECT_EQ(trigger->place.line, 34u);
   EXPECT_EQ(trigger->description, "a trigger");
   EXPECT_FALSE(trigger->enabled);
   EXPECT_EQ(trigger->alias, "plant");
@@ -196,9 +198,9 @@ settings = { a = 1 }
   EXPECT_EQ(trigger->topics[2].filter, "c");
   EXPECT_EQ(trigger->plugin, "thermostat");
   EXPECT_EQ(trigger->service, "high");
-  EXPECT_EQ(trigger->service_place.line, 39u);
+  EXPECT_EQ(trigger->service_place.line, 40u);
   EXPECT_EQ(trigger->concurrency, 8u);
-  EXPECT_EQ(trigger->concurrency_place.line, 40u);
+  EXPECT_EQ(trigger->concurrency_place.line, 41u);
   EXPECT_EQ(trigger->order.by, Order::By::topic_level);
   EXPECT_EQ(trigger->order.level, 2u);
   EXPECT_EQ(trigger->queue_capacity, 7u);

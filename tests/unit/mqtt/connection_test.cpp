@@ -638,6 +638,18 @@ TEST_F(PresenceTest, SaysUpWhenConnectedAndDownBeforeADisconnect) {
   EXPECT_EQ(closed_, 1);
 }
 
+TEST_F(PresenceTest, TheLastWillMayBeOffByItself) {
+  options_.last_will->enabled = false;
+  open();
+  EXPECT_FALSE(asked_.connects[0].request.last_will);
+  connected();
+  ASSERT_EQ(asked_.publishes.size(), 1U);
+  EXPECT_EQ(asked_.publishes[0].payload, "up");
+  close();
+  ASSERT_EQ(asked_.publishes.size(), 2U);
+  EXPECT_EQ(asked_.publishes[1].payload, "down");
+}
+
 TEST_F(PresenceTest, ClosingEndsEvenWhereTheServerAnswersNothing) {
   open();
   connected();
