@@ -4,8 +4,10 @@
 //
 //   mqtt.hpp            what the rest of the runtime uses: options, listener, publish
 //   connection.hpp      the state machine of one connection (and connection_session.cpp, ..._renew)
+//   publishes.hpp       how much of what is published is in flight, and what waits
+//   losses.hpp          which connections to a server ended together
 //   client.hpp          the seam to the MQTT library
-//   paho_client.hpp     the library behind that seam
+//   paho_client.hpp     the library behind that seam, and paho_handles.hpp when its handles go
 //   resolver.hpp        host names to addresses, off every thread that must not wait
 //   message.hpp         a received message, with its receipt.hpp
 //   tls/                truststores, keystores, and why a handshake fails
