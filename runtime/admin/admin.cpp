@@ -19,8 +19,7 @@ class RunningAdmin final : public Admin, private Application {
   RunningAdmin(const AdminOptions& options, trigger::Administration& runtime, Log& log)
       : log_(log),
         options_(options),
-        access_({options.token, options.token_file},
-                {options.read_token, options.read_token_file},
+        access_({options.token, options.token_file}, {options.read_token, options.read_token_file},
                 options.listen ? options.listen->host : std::string()),
         hub_(runtime),
         server_(Server::make(*this, log)) {
