@@ -135,8 +135,8 @@ TEST(Access, OnLoopbackWithoutATokenOthersLookAndTheRuntimesUserChanges) {
 }
 
 TEST(Access, WithTheReadTokenOneLooksAndChangesNothing) {
-  const Access both("0123456789abcdef", "fedcba9876543210", "0.0.0.0");
-  const Access one("", "fedcba9876543210", "0.0.0.0");
+  const Access both({"0123456789abcdef", {}}, {"fedcba9876543210", {}}, "0.0.0.0");
+  const Access one({}, {"fedcba9876543210", {}}, "0.0.0.0");
   for (const Access* access : {&both, &one}) {
     const auto ask = [&](const char* token, May needs) {
       return refused(*access, Via::loopback, {{"authorization", token}}, needs, true);
