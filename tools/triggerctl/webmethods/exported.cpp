@@ -68,12 +68,11 @@ void read_will(FieldReader& alias, Findings& findings, ExportedAlias& exported) 
       .on_disconnect = reader.text("onDisconnect"),
   };
   reader.finish();
-  if (enabled) {
+  if (enabled || !will.topic.value.empty()) {
     exported.will.push_back(std::move(will));
-  } else if (will.topic.given || will.on_connect.given || will.on_disconnect.given ||
-             !will.payload.empty()) {
+  } else if (will.on_connect.given || will.on_disconnect.given || !will.payload.empty()) {
     findings.ignored.push_back(
-        {reader.line(), reader.what() + ": it is off: its topic and payloads are left out"});
+        {reader.line(), reader.what() + ": it is off and has no topic: its payloads are left out"});
   }
 }
 
