@@ -1,49 +1,18 @@
 #include "mqtt/tls/inventory.hpp"
 
-#include <sys/stat.h>
-
-#include <algorithm>
 #include <filesystem>
 #include <set>
 
 #include "config/config.hpp"
 #include "config/password_file.hpp"
 #include "mqtt/tls/keystore.hpp"
+#include "mqtt/tls/rotation.hpp"
 #include "mqtt/tls/truststore.hpp"
 
 namespace triggerd::mqtt::tls {
 namespace {
 
 namespace fs = std::filesystem;
-
-void add_look(const fs::path& path, std::string& looks) {
-  struct stat status {};
-  if (path.empty() || ::stat(path.c_str(), &status) != 0) {
-    looks += "-\n";
-    return;
-  }
-  looks += fmt::format("{} {} {} {:o} {}.{} {}.{}\n", status.st_dev, status.st_ino, status.st_size,
-                       status.st_mode, status.st_mtim.tv_sec, status.st_mtim.tv_nsec,
-                       status.st_ctim.tv_sec, status.st_ctim.tv_nsec);
-}
-
-// Which files they are and when they were written, without reading them.
-std::string look_of(const std::vector<fs::path>& files) {
-  std::string looks;
-  for (const fs::path& file : files) {
-    add_look(file, looks);
-    std::error_code error;
-    if (!fs::is_directory(file, error)) continue;
-    std::vector<fs::path> inside;
-    for (fs::directory_iterator entry(file, error), end; !error && entry != end;
-         entry.increment(error)) {
-      inside.push_back(entry->path());
-    }
-    std::sort(inside.begin(), inside.end());
-    for (const fs::path& path : inside) add_look(path, looks);
-  }
-  return looks;
-}
 
 ListedCertificate listed(X509* certificate, std::string key_alias = {}) {
   return {std::move(key_alias), subject_of(certificate), issuer_of(certificate),
@@ -85,7 +54,12 @@ std::string id_of(const std::string& name, const std::vector<fs::path>& files) {
 }
 
 std::vector<fs::path> files_of(const config::Keystore& section) {
-  return {section.file, section.certificate, section.private_key, section.password_file};
+  std::vector<fs::path> files;
+  for (const fs::path* file :
+       {&section.file, &section.certificate, &section.private_key, &section.password_file}) {
+    if (!file->empty()) files.push_back(*file);
+  }
+  return files;
 }
 
 }  // namespace

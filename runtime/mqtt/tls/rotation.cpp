@@ -11,6 +11,8 @@ namespace fs = std::filesystem;
 
 constexpr std::chrono::hours kTellAgain{24};
 
+}  // namespace
+
 std::string look_of(const std::vector<fs::path>& files) {
   std::string looks;
   for (const fs::path& file : files) {
@@ -27,8 +29,6 @@ std::string look_of(const std::vector<fs::path>& files) {
   }
   return looks;
 }
-
-}  // namespace
 
 Rotation::Rotation(const config::Config& config, const Stores& stores, const Clock& clock, Log& log)
     : config_(config), stores_(stores), clock_(clock), log_(log) {

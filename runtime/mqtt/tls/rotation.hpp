@@ -16,6 +16,10 @@
 
 namespace triggerd::mqtt::tls {
 
+// Which files they are and when they were written, without reading them; of a folder, with those in
+// it.
+std::string look_of(const std::vector<std::filesystem::path>& files);
+
 // Used from one thread. Outlived by what it is given.
 class Rotation {
  public:
