@@ -108,7 +108,9 @@ void EventHub::end() {
 
 void EventLog::write(LogLevel level, std::string_view event, LogFields fields,
                      std::string_view text) {
-  if (log_.enabled(level)) log_.write(level, event, fields, text);
+  // What a service says has a level of its own, which was asked before. The rest comes here where a
+  // listener wants it, too.
+  if (event == "plugin.log" || log_.enabled(level)) log_.write(level, event, fields, text);
   if (level < LogLevel::info || !hub_.wants_states() || event.starts_with("message.") ||
       event == "plugin.log") {
     return;
