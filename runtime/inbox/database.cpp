@@ -10,6 +10,10 @@
 namespace triggerd::inbox {
 namespace {
 
+// Some builds of SQLite overwrite all that is deleted unless told otherwise: a removal would need
+// as much room in the WAL as the message has.
+constexpr const char* kPragmas =
+    "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = FAST";
 constexpr int kBusyTimeoutMs = 5000;  // somebody looking with sqlite3(1)
 
 }  // namespace
@@ -18,24 +22,30 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& fi
                                                  const std::string& vfs, bool& damaged) {
   damaged = false;
   std::unique_ptr<Database> database(new Database(file.string(), vfs));
-  if (auto connected = database->connect(SQLITE_OPEN_CREATE); !connected) {
+  if (auto connected = database->connect(SQLITE_OPEN_CREATE, kPragmas); !connected) {
     damaged = database->corrupt();
     return tl::make_unexpected(connected.error());
   }
   return database;
 }
 
-Result<> Database::connect(int more_flags) {
+Result<std::unique_ptr<Database>> Database::open_to_read(const std::filesystem::path& file,
+                                                         const std::string& vfs) {
+  std::unique_ptr<Database> database(new Database(file.string(), vfs));
+  if (auto connected = database->connect(0, "PRAGMA query_only = ON"); !connected) {
+    return tl::make_unexpected(connected.error());
+  }
+  return database;
+}
+
+Result<> Database::connect(int more_flags, const char* pragmas) {
   const int code = sqlite3_open_v2(file_.c_str(), &handle_,
                                    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | more_flags,
                                    vfs_.empty() ? nullptr : vfs_.c_str());
   if (code != SQLITE_OK) return tl::make_unexpected(error("open"));
   sqlite3_extended_result_codes(handle_, 1);
   sqlite3_busy_timeout(handle_, kBusyTimeoutMs);
-  // Some builds of SQLite overwrite all that is deleted unless told otherwise: a removal would need
-  // as much room in the WAL as the message has.
-  return execute(
-      "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = FAST");
+  return execute(pragmas);
 }
 
 void Database::close() {
@@ -138,7 +148,7 @@ Result<> Database::reopen() {
     close();
   }
   for (auto& remembered : remembered_) remembered.reset();
-  auto connected = connect(0);
+  auto connected = connect(0, kPragmas);
   if (connected) {
     // The WAL and its index are made by the first who reads.
     Statement query(*this, "SELECT COUNT(*) FROM sqlite_schema");

@@ -39,6 +39,9 @@ class Database {
   // whether that is for what is in the file.
   static Result<std::unique_ptr<Database>> open(const std::filesystem::path& file,
                                                 const std::string& vfs, bool& damaged);
+  // Of a file that is there, by somebody who only reads: it is never made, nor changed.
+  static Result<std::unique_ptr<Database>> open_to_read(const std::filesystem::path& file,
+                                                        const std::string& vfs);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
@@ -91,7 +94,7 @@ class Database {
     friend bool operator==(const Identity&, const Identity&) = default;
   };
   Database(std::string file, std::string vfs) : file_(std::move(file)), vfs_(std::move(vfs)) {}
-  Result<> connect(int more_flags);
+  Result<> connect(int more_flags, const char* pragmas);
   void close();
   bool full() const;
   std::optional<Identity> identity(std::size_t part) const;

@@ -26,12 +26,8 @@ void bind(Statement& query, const DeadLetterSelection& selection) {
 
 Result<Database*> Inbox::open_reader(Reader& reader) {
   if (reader.database) return reader.database.get();
-  bool damaged = false;
-  auto opened = Database::open(file_, vfs_, damaged);
+  auto opened = Database::open_to_read(file_, vfs_);
   if (!opened) return tl::make_unexpected(opened.error());
-  if (auto set = (*opened)->execute("PRAGMA query_only = ON"); !set) {
-    return tl::make_unexpected(set.error());
-  }
   reader.database = *std::move(opened);
   return reader.database.get();
 }

@@ -202,6 +202,16 @@ TEST_F(KeepFilesTest, AWalThatIsDeletedCostsNothing) {
   EXPECT_EQ(other.rows("SELECT COUNT(*) FROM message"), Ids{"3"});
 }
 
+// An empty one would stand in the way of the one that is written again.
+TEST_F(KeepFilesTest, WhoeverReadsMakesNoFile) {
+  keep("a");
+  writer_.reset();
+  std::filesystem::remove(file());
+  EXPECT_FALSE(inbox_->figures());
+  EXPECT_FALSE(inbox_->dead_letters("", 10));
+  EXPECT_FALSE(std::filesystem::exists(file()));
+}
+
 // ---- The clock ----
 
 TEST_F(KeepFilesTest, AMessageExpiresByTheTimeThatPassesAndNotByTheClock) {
