@@ -141,16 +141,21 @@ Generation::Generation(Source source, Log& log, StagedCopy copy)
       path_(copy.path()),
       sha256_(copy.sha256()),
       copy_(std::make_unique<StagedCopy>(std::move(copy))),
+      life_thread_(std::make_unique<LifeThread>()),
       host_(std::make_unique<HostTable>(source_.name, log)),
       completions_(std::make_shared<Completions>(source_.name, log)) {}
 
 Generation::~Generation() {
   if (!library_) return;
   const std::string number = std::to_string(source_.number);
-  // Every instance has seen its done callbacks return, so the thread has nothing left to do.
-  if (!completions_->join(std::chrono::steady_clock::now() + source_.done_timeout)) {
+  // Every instance has seen its done callbacks return, and its destroy: the threads have nothing
+  // left to do.
+  const bool completed =
+      completions_->join(std::chrono::steady_clock::now() + source_.done_timeout);
+  if (!life_thread_->end() || !completed) {
     log_.error("plugin.abandoned", {{"plugin", source_.name}, {"generation", number}},
-               "its completions thread does not end; the library stays loaded until a restart");
+               "its {} thread does not end; the library stays loaded until a restart",
+               completed ? "control" : "completions");
     leak(std::move(library_));
     count_leak();
     return;
@@ -265,8 +270,8 @@ Result<std::unique_ptr<Instance>> Generation::create_here(const config::Trigger&
 
 bool Generation::life_call(const std::string& thread, std::function<void()> call,
                            Millis at_least) const {
-  return plugin::life_call(thread, std::move(call), source_.patience.get(),
-                           std::max(source_.call_timeout, at_least));
+  return life_thread_->call(thread, std::move(call), source_.patience.get(),
+                            std::max(source_.call_timeout, at_least));
 }
 
 void Generation::abandon() {

@@ -1,11 +1,9 @@
 #include "plugin/life_call.hpp"
 
 #include <algorithm>
-#include <memory>
 #include <utility>
 
 #include "base/mutex.hpp"
-#include "plugin/thread.hpp"
 
 namespace triggerd::plugin {
 namespace {
@@ -15,56 +13,103 @@ constexpr Millis kSlice{50};
 // A call gets so much of what is left at least, and so much where nothing is: most return at once.
 constexpr Millis kEnough{500};
 constexpr Millis kLeast{100};
-// After it has returned: for what the system needs to end its thread, and thread_local destructors
-// of the plugin.
+// For what the system needs to end the thread, and thread_local destructors of the plugin.
 constexpr Millis kEndGrace{1'000};
-
-struct Call {
-  std::function<void()> run;
-  Mutex mutex;
-  CondVar returned;
-  bool done TRIGGERD_GUARDED_BY(mutex) = false;
-};
-
-bool wait_for(Call& call, const Patience* patience, Millis usual) {
-  Monotonic limit = std::chrono::steady_clock::now() + usual;
-  Monotonic end = Monotonic::max();
-  const MutexLock lock(call.mutex);
-  while (!call.done) {
-    const Monotonic now = std::chrono::steady_clock::now();
-    if (patience != nullptr && patience->end() != end) {
-      end = patience->end();
-      const Monotonic::duration left = end - now;
-      const auto share = std::max<Monotonic::duration>(
-          {left / 4, std::min<Monotonic::duration>(left, kEnough), kLeast});
-      limit = std::min(limit, now + share);
-    }
-    if (now >= limit) return false;
-    call.returned.wait_until(call.mutex, std::min(limit, now + kSlice));
-  }
-  return true;
-}
+constexpr const char* kIdleName = "plugin control";
 
 }  // namespace
 
-bool life_call(const std::string& thread, std::function<void()> call, const Patience* patience,
-               Millis usual) {
-  const auto shared = std::make_shared<Call>();  // with its thread, which may outlive this
-  shared->run = std::move(call);
-  auto started = Thread::start(thread, [shared] {
-    shared->run();
-    shared->run = {};
-    const MutexLock lock(shared->mutex);
-    shared->done = true;
-    shared->returned.notify_all();
-  });
-  if (!started) {
-    const UnblockedSignals unblocked;
-    shared->run();
+struct LifeThread::Shared {
+  // The thread's.
+  void run() {
+    for (;;) {
+      std::function<void()> next;
+      std::string name;
+      {
+        MutexLock lock(mutex);
+        while (!call && !ending) changed.wait(mutex);
+        if (!call) return;
+        next = std::move(call);
+        call = nullptr;
+        name = call_name;
+      }
+      {
+        const ThreadNameScope scope(name);
+        next();
+      }
+      next = nullptr;
+      MutexLock lock(mutex);
+      done = true;
+      changed.notify_all();
+    }
+  }
+
+  bool wait(const Patience* patience, Millis usual) {
+    Monotonic limit = std::chrono::steady_clock::now() + usual;
+    Monotonic end = Monotonic::max();
+    MutexLock lock(mutex);
+    while (!done) {
+      const Monotonic now = std::chrono::steady_clock::now();
+      if (patience != nullptr && patience->end() != end) {
+        end = patience->end();
+        const Monotonic::duration left = end - now;
+        const auto share = std::max<Monotonic::duration>(
+            {left / 4, std::min<Monotonic::duration>(left, kEnough), kLeast});
+        limit = std::min(limit, now + share);
+      }
+      if (now >= limit) return false;
+      changed.wait_until(mutex, std::min(limit, now + kSlice));
+    }
     return true;
   }
-  return wait_for(*shared, patience, usual) &&
-         started->join(std::chrono::steady_clock::now() + kEndGrace);
+
+  Mutex mutex;
+  CondVar changed;
+  std::function<void()> call TRIGGERD_GUARDED_BY(mutex);  // that is to be made
+  std::string call_name TRIGGERD_GUARDED_BY(mutex);
+  bool done TRIGGERD_GUARDED_BY(mutex) = false;  // with the last one
+  bool ending TRIGGERD_GUARDED_BY(mutex) = false;
+};
+
+bool LifeThread::call(const std::string& name, std::function<void()> call, const Patience* patience,
+                      Millis usual) {
+  if (!shared_) {
+    auto shared = std::make_shared<Shared>();
+    auto started = Thread::start(kIdleName, [shared] { shared->run(); });
+    if (!started) {
+      const UnblockedSignals unblocked;
+      call();
+      return true;
+    }
+    shared_ = std::move(shared);
+    thread_ = std::move(*started);
+  }
+  {
+    MutexLock lock(shared_->mutex);
+    shared_->call = std::move(call);
+    shared_->call_name = name;
+    shared_->done = false;
+    shared_->changed.notify_all();
+  }
+  if (shared_->wait(patience, usual)) return true;
+  {
+    MutexLock lock(shared_->mutex);
+    shared_->ending = true;  // should it return one day
+  }
+  shared_.reset();
+  thread_.detach();
+  return false;
+}
+
+bool LifeThread::end() {
+  if (!shared_) return true;
+  {
+    MutexLock lock(shared_->mutex);
+    shared_->ending = true;
+    shared_->changed.notify_all();
+  }
+  shared_.reset();
+  return thread_.join(std::chrono::steady_clock::now() + kEndGrace);
 }
 
 }  // namespace triggerd::plugin

@@ -1,13 +1,16 @@
 // Calls that begin or end the life of an instance, and may hang: create, start, stop, save, restore
-// and destroy. Each runs on a thread of its own, which is left alone where the call does not
-// return.
+// and destroy. All those of a plugin run on one thread, as ABI 1.0 says of them: a service may keep
+// something in a thread_local from start to stop. Only a call that does not return is left alone
+// with that thread, and those that follow get another one.
 #pragma once
 
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "base/clock.hpp"
+#include "plugin/thread.hpp"
 
 namespace triggerd::plugin {
 
@@ -24,11 +27,30 @@ class Patience {
   std::atomic<Monotonic::rep> end_{Monotonic::max().time_since_epoch().count()};
 };
 
-// Runs `call` on a thread called `thread`, and waits for it: at most for `usual`, or for what
-// `patience` (which may be null) leaves. False: it has not returned, and goes on for as long as it
-// likes; all that it touches has to be its own, or to stay for ever. Where the system has no more
-// threads, it runs on this one, without a bound. [control]
-[[nodiscard]] bool life_call(const std::string& thread, std::function<void()> call,
-                             const Patience* patience, Millis usual);
+// The thread, which begins with the first call. [control]
+class LifeThread {
+ public:
+  LifeThread() = default;
+  // Left alone where end() has not ended it.
+  ~LifeThread() = default;
+  LifeThread(const LifeThread&) = delete;
+  LifeThread& operator=(const LifeThread&) = delete;
+
+  // Runs `call` on the thread, which is called `name` meanwhile, and waits for it: at most for
+  // `usual`, or for what `patience` (which may be null) leaves. False: it has not returned, and
+  // goes on for as long as it likes; all that it touches has to be its own, or to stay for ever.
+  // Where the system has no more threads, it runs on the calling one, without a bound.
+  [[nodiscard]] bool call(const std::string& name, std::function<void()> call,
+                          const Patience* patience, Millis usual);
+  // Ends the thread, and with it what the plugin keeps there in a thread_local. False: it has not
+  // ended in time.
+  [[nodiscard]] bool end();
+
+ private:
+  struct Shared;
+
+  std::shared_ptr<Shared> shared_;  // with the thread, which may outlive this
+  Thread thread_;
+};
 
 }  // namespace triggerd::plugin

@@ -61,6 +61,7 @@ class Completions;
 class Generation;
 class HostTable;
 class Library;
+class LifeThread;
 class Patience;
 class StagedCopy;
 class WorkerPool;
@@ -229,7 +230,8 @@ class Generation : public std::enable_shared_from_this<Generation> {
   const std::string sha256_;
   std::unique_ptr<StagedCopy> copy_;  // until the library has it
   std::unique_ptr<Library> library_;  // null: not loaded here
-  std::unique_ptr<HostTable> host_;   // the plugin's own, for the entry function
+  const std::unique_ptr<LifeThread> life_thread_;
+  std::unique_ptr<HostTable> host_;  // the plugin's own, for the entry function
   std::unique_ptr<PluginTable> table_;
   std::shared_ptr<Completions> completions_;
   Description description_;

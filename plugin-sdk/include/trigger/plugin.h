@@ -23,8 +23,8 @@
  *     trigger_host.extension(); an extension's id never changes its meaning.
  *
  * Threads. Each function says in brackets who calls it: [thread; state of the instance].
- *   control      a thread of the host, not always the same. One call at a time, over all plugins;
- *                a host may give up one that does not return.
+ *   control      the host's control thread of this plugin. One call at a time, over all plugins. A
+ *                host may give up a call that does not return, and then has another such thread.
  *   worker       a thread of the host that runs this instance. Never two at once, unless the
  *                service is TRIGGER_SERVICE_CONCURRENT. It never serves another instance.
  *   completions  one thread of the host for each plugin, for publish results.

@@ -67,7 +67,7 @@ if(LANGUAGE STREQUAL "rust" AND NOT MINIMAL)
 fn one_panic_is_not_for_ever() {
     let instance = run(&[("every", 3.into())]);
     assert_eq!(instance.send(number("20")).code(), OK);
-    assert_eq!(instance.send(number("13")).code(), RETRY);
+    assert_eq!(instance.send(number("13")).code(), trigger_plugin::abi::RETRY);
     assert_eq!(instance.send(number("1")).code(), OK);
     instance.stop();
     assert_eq!(instance.save().unwrap(), b"2 21");
