@@ -150,13 +150,13 @@ TEST(HttpForwardSettings, KnowsWhatBelongsTogether) {
 TEST(HttpForwardSettings, KnowsWhatAStatusMayMean) {
   EXPECT_EQ(why_not({{"status.409", "ok"}, {"status.404", "retry"}, {"status.500", "reject"}}), "");
   EXPECT_EQ(why_not({{"status.409", "fine"}}),
-            "setting \"status.409\" must be \"ok\", \"retry\" or \"reject\"");
+            "setting \"status.409\" must be \"ok\", \"retry\", \"unavailable\" or \"reject\"");
   EXPECT_EQ(why_not({{"status.99", "ok"}}),
             "setting \"status.99\" is no status: status.NNN is one of 200 to 599");
   EXPECT_EQ(why_not({{"status.4xx", "ok"}}),
             "setting \"status.4xx\" is no status: status.NNN is one of 200 to 599");
   EXPECT_EQ(why_not({{"status", "ok"}}),
-            "setting \"status\" must be a table: NNN = \"ok\", \"retry\" or \"reject\"");
+            "setting \"status\" must be a table: NNN = \"ok\", \"retry\", \"unavailable\" or \"reject\"");
 }
 
 // ---- what a request carries ----

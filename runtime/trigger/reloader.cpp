@@ -58,9 +58,6 @@ Result<Reloader::Report> Reloader::reload(const std::string& plugin,
   if (!old) {
     return fail("{}", plugins_.why_not_loaded(plugin));
   }
-  // By what it did until now.
-  const auto probation = probations_.find(plugin);
-  const bool old_is_good = probation == probations_.end() || is_doing_well(probation->second);
   auto done = replace(plugin, {}, how);
   if (!done) {
     log_.error("plugin.reload_failed", {{"plugin", plugin}, {"stage", done.error().stage}},
@@ -73,6 +70,10 @@ Result<Reloader::Report> Reloader::reload(const std::string& plugin,
     log_.debug("plugin.unchanged", {{"plugin", plugin}}, "the file is what is in service already");
     return *done;
   }
+  // By what it did until its messages were held back.
+  const auto probation = probations_.find(plugin);
+  const bool old_is_good =
+      probation == probations_.end() || is_doing_well(probation->second, at_swap_);
   // A bad one is replaced with the one before; where that is on probation, and has not shown yet
   // that it does well, with the last one that has. The copy of `old` is there as long as `old` is.
   begin_probation(plugin, old_is_good ? keep_previous(*old) : probation->second.previous);
@@ -198,6 +199,7 @@ tl::expected<std::chrono::microseconds, Reloader::Failure> Reloader::swap(
     open_gates();
     return tl::make_unexpected(Failure{"hand over", done.error()});
   }
+  at_swap_ = standings_of(triggers);
   open_gates();
   return std::chrono::duration_cast<std::chrono::microseconds>(now() - began);
 }
@@ -215,21 +217,29 @@ std::filesystem::path Reloader::keep_previous(const plugin::Generation& old) {
 
 void Reloader::begin_probation(const std::string& plugin, const std::filesystem::path& previous) {
   if (previous.empty()) return;
-  Probation probation{
-      .until = control_.clock().now() + options_.probation, .previous = previous, .before = {}};
-  for (Trigger* trigger : triggers_of(*plugins_.in_service(plugin))) {
-    probation.before.emplace_back(trigger, trigger->stats());
-  }
+  Probation probation{.until = control_.clock().now() + options_.probation,
+                      .previous = previous,
+                      .before = std::move(at_swap_)};
   const bool looking = probations_.contains(plugin);
   probations_[plugin] = std::move(probation);
   if (!looking) control_.after(options_.probation_look, [this, plugin] { look_at(plugin); });
 }
 
-Reloader::Record Reloader::record_of(const Probation& probation) {
+Reloader::Standings Reloader::standings_of(const std::vector<Trigger*>& triggers) {
+  Standings all;
+  for (Trigger* trigger : triggers) all.emplace_back(trigger, trigger->stats());
+  return all;
+}
+
+Reloader::Record Reloader::record_of(const Probation& probation, const Standings& now) {
   Record record;
   for (const auto& [trigger, stats] : probation.before) {
+    const auto found = std::find_if(now.begin(), now.end(), [trigger = trigger](const auto& each) {
+      return each.first == trigger;
+    });
+    if (found == now.end()) continue;
     const Tally then = tally(stats);
-    const Tally today = tally(trigger->stats());
+    const Tally today = tally(found->second);
     record.before.good += then.good;
     record.before.bad += then.bad;
     record.since.good += today.good - then.good;
@@ -238,15 +248,16 @@ Reloader::Record Reloader::record_of(const Probation& probation) {
   return record;
 }
 
-bool Reloader::is_doing_well(const Probation& probation) {
-  const Tally since = record_of(probation).since;
+bool Reloader::is_doing_well(const Probation& probation, const Standings& now) {
+  const Tally since = record_of(probation, now).since;
   return since.good > 0 && !since.mostly_bad();
 }
 
 void Reloader::look_at(const std::string& plugin) {
   const auto found = probations_.find(plugin);
   if (found == probations_.end() || cancelled_) return;
-  const auto [before, since] = record_of(found->second);
+  const auto [before, since] =
+      record_of(found->second, standings_of(triggers_of(*plugins_.in_service(plugin))));
   if (since.bad >= kFailures && since.mostly_bad() && !before.mostly_bad()) {
     const std::filesystem::path previous = found->second.previous;
     probations_.erase(found);

@@ -81,10 +81,12 @@ class Reloader {
     const char* stage;
     Error error;
   };
+  // What became of the messages of each trigger, since it was made.
+  using Standings = std::vector<std::pair<Trigger*, Dispatcher::Stats>>;
   struct Probation {
     Monotonic until{};
     std::filesystem::path previous;  // a copy of what served before, to come back
-    std::vector<std::pair<Trigger*, Dispatcher::Stats>> before;
+    Standings before;
   };
 
   struct Tally {
@@ -99,8 +101,9 @@ class Reloader {
   };
 
   static Tally tally(const Dispatcher::Stats& stats);
-  static Record record_of(const Probation& probation);
-  static bool is_doing_well(const Probation& probation);
+  static Standings standings_of(const std::vector<Trigger*>& triggers);
+  static Record record_of(const Probation& probation, const Standings& now);
+  static bool is_doing_well(const Probation& probation, const Standings& now);
   tl::expected<Report, Failure> replace(const std::string& plugin,
                                         const std::filesystem::path& file,
                                         const PluginReloadOptions& how);
@@ -121,6 +124,7 @@ class Reloader {
   const std::function<void()> changed_;
   Log& log_;
   std::atomic<bool> cancelled_{false};
+  Standings at_swap_;  // of the last reload: neither build handles anything at that moment
   std::map<std::string, Probation> probations_;
   mutable Mutex mutex_;
   std::map<std::string, Counts> counts_ TRIGGERD_GUARDED_BY(mutex_);

@@ -7,7 +7,7 @@ import pathlib
 import re
 import sys
 
-FILE_ENDINGS = {"cpp", "css", "d", "db", "h", "hpp", "html", "js", "json", "md", "pem", "sock", "so",
+FILE_ENDINGS = {"reserve", "cpp", "css", "d", "db", "h", "hpp", "html", "js", "json", "md", "pem", "sock", "so",
                 "svg", "toml", "txt"}
 LITERAL = re.compile(r'"([a-z][a-z_]*\.([a-z][a-z0-9_]*))"')
 CALL = re.compile(r'\b(trace|debug|info|warn|error)\(\s*"([a-z][a-z_]*\.[a-z][a-z0-9_]*)"')

@@ -191,18 +191,18 @@ TEST_F(HttpForwardTls, VerifiesTheServerAgainstItsAuthority) {
 
   auto by_system = forward_to(url_of(server, "https"));
   Answer answer = send(by_system, {"a", "x"});
-  EXPECT_EQ(answer.code, TRIGGER_RETRY);
+  EXPECT_EQ(answer.code, TRIGGER_UNAVAILABLE);
   EXPECT_NE(answer.reason.find("certificate"), std::string::npos) << answer.reason;
 
   const std::string other = file("other.pem", make_certificate("IP:127.0.0.1").pem);
   auto by_other = forward_to(url_of(server, "https"), {{"ca_file", other}});
   answer = send(by_other, {"a", "x"});
-  EXPECT_EQ(answer.code, TRIGGER_RETRY);
+  EXPECT_EQ(answer.code, TRIGGER_UNAVAILABLE);
   EXPECT_NE(answer.reason.find("certificate"), std::string::npos) << answer.reason;
 
   auto other_name = forward_to(url_of(server, "https", "localhost"), {{"ca_file", ca}});
   answer = send(other_name, {"a", "x"});
-  EXPECT_EQ(answer.code, TRIGGER_RETRY);
+  EXPECT_EQ(answer.code, TRIGGER_UNAVAILABLE);
   EXPECT_NE(answer.reason.find("localhost"), std::string::npos) << answer.reason;
   EXPECT_EQ(server.requests().size(), 2U) << "nothing was sent to whom is not trusted";
 }

@@ -108,7 +108,7 @@ TEST(TriggerctlShellTest, BashCompletesVerbsOptionsAndNames) {
   FakeAdmin admin(dir / "var/admin.sock");
   admin.answer_as(R"({"GET /api/v1/triggers": {"body": {"items": [{"name": "see-all"},
                       {"name": "alarms"}]}}})");
-  EXPECT_EQ(offered(dir, "triggerctl st"), "status");
+  EXPECT_EQ(offered(dir, "triggerctl sta"), "status");
   EXPECT_EQ(offered(dir, "triggerctl trigger su"), "suspend");
   EXPECT_EQ(offered(dir, "triggerctl --json trigger suspend ''"), "see-all alarms");
   EXPECT_EQ(offered(dir, "triggerctl tail --trigger al"), "alarms");

@@ -80,7 +80,7 @@ TEST_F(LoadTest, WithOneNameTwice) {
 
 TEST_F(LoadTest, ThatRefusesTheHost) {
   expect_refused("null_entry",
-                 "refuses this runtime: its entry function returned NULL for plugin ABI 1.0; its "
+                 "refuses this runtime: its entry function returned NULL for plugin ABI 1.1; its "
                  "log lines may say why");
   const auto lines = log_.lines("plugin.log");
   ASSERT_EQ(lines.size(), 1u);

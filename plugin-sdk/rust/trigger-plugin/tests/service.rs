@@ -305,7 +305,7 @@ fn pending_messages_end_with_publish_deadline_or_stop() {
 
     let failed = instance.send(Message::new("copy and wait", "x"));
     instance.fail_publish(1, abi::E_NOT_CONNECTED, "cut off");
-    assert_eq!((failed.code(), failed.reason()), (abi::RETRY, "not published: cut off".into()));
+    assert_eq!((failed.code(), failed.reason()), (abi::UNAVAILABLE, "not published: cut off".into()));
 
     let short = Duration::from_secs(10);
     let late = instance.send(Message { timeout: short, ..Message::new("pending", "x") });
