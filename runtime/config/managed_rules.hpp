@@ -1,4 +1,4 @@
-// What a definition may not say that comes over the API (docs/decisions/029): whoever sends it need
+// What a definition may not say that comes over the API (docs/decisions/030): whoever sends it need
 // not be the one who wrote the configuration. It expands no variables, names files only where the
 // configuration lets it, and a secret that it does not write itself goes only where it went before.
 //
