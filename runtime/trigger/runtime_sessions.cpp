@@ -1,6 +1,8 @@
 // Runtime: sessions at servers that nobody wants any more. A trigger that is removed leaves one,
 // which would pile up messages for nobody: a connect with a clean session ends it. Where that
 // cannot be now, the log says what is left at which server.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <utility>
