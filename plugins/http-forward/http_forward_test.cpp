@@ -155,8 +155,9 @@ TEST(HttpForwardSettings, KnowsWhatAStatusMayMean) {
             "setting \"status.99\" is no status: status.NNN is one of 200 to 599");
   EXPECT_EQ(why_not({{"status.4xx", "ok"}}),
             "setting \"status.4xx\" is no status: status.NNN is one of 200 to 599");
-  EXPECT_EQ(why_not({{"status", "ok"}}),
-            "setting \"status\" must be a table: NNN = \"ok\", \"retry\", \"unavailable\" or \"reject\"");
+  EXPECT_EQ(
+      why_not({{"status", "ok"}}),
+      "setting \"status\" must be a table: NNN = \"ok\", \"retry\", \"unavailable\" or \"reject\"");
 }
 
 // ---- what a request carries ----

@@ -254,8 +254,8 @@ class FrozenTable : public FrozenPlugin {
     return message;
   }
 
-  HostTable table_{"frozen", "north", log_, std::nullopt, host_,
-                   std::make_shared<Completions>("frozen", log_)};
+  HostTable table_{"frozen",     "north", log_,
+                   std::nullopt, host_,   std::make_shared<Completions>("frozen", log_)};
   const trigger_service* service_ = nullptr;
 };
 
