@@ -1,5 +1,6 @@
 #include "trigger/runtime.hpp"
 
+#include <fmt/format.h>
 #include <pthread.h>
 
 #include <algorithm>

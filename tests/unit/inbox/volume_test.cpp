@@ -1,4 +1,5 @@
 // The inbox on a volume that is too small for it, and beside a program that reads it for long.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
