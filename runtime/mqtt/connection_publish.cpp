@@ -78,6 +78,11 @@ void Connection::send_waiting_later() {
 }
 
 void Connection::send_waiting() {
+  if (!can_publish_) {  // lost, which the library says of each in flight before it says so of
+                        // itself
+    publishes_.give_back();
+    return;
+  }
   const Monotonic now = services_.supervisor->clock().now();
   while (const auto next = publishes_.next(now)) {
     const Result<> sent = hand_over(next->number, next->publish->request());

@@ -75,6 +75,11 @@ std::optional<Publishes::Next> Publishes::next(Monotonic now) {
   return std::nullopt;
 }
 
+void Publishes::give_back() {
+  MutexLock lock(mutex_);
+  claimed_ = false;
+}
+
 Publishes::Entry Publishes::take_out(Entries::iterator at) {
   Entry entry = std::move(at->second);
   entries_.erase(at);

@@ -71,6 +71,8 @@ class Publishes {
     std::unique_ptr<HeldPublish> publish;
   };
   std::optional<Next> next(Monotonic now);
+  // Instead: what waits has to wait on.
+  void give_back();
 
   // Tells the outcome, where it has not been told yet.
   void finish(std::uint64_t number, const Result<>& outcome);

@@ -133,6 +133,22 @@ TEST_F(ConnectionPublishTest, ALostConnectionFailsWhatWaitsTooAndTheNextOneBegin
   EXPECT_EQ(ok_, 0);
 }
 
+TEST_F(ConnectionPublishTest, WhatWaitsIsNotSentIntoALostConnection) {
+  up();
+  publish(25);
+  for (int i = 0; i < 20; ++i)
+    asked_.publishes[static_cast<std::size_t>(i)].done(fail("discarded"));
+  asked_.events->on_lost(asked_.attempt(), "", -1);
+  loop_->run_due();
+  EXPECT_EQ(sent(), 20U);
+  EXPECT_EQ(failed_, 25);
+  EXPECT_EQ(why_, "the connection was lost before the server confirmed it");
+  advance(Millis(1'000));
+  connected();
+  publish(1);
+  EXPECT_EQ(sent(), 21U);
+}
+
 TEST_F(ConnectionPublishTest, AServerThatConfirmsNothingForAMinuteIsConnectedToAnew) {
   up();
   publish(20);
