@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/file.hpp"
 #include "base/units.hpp"
 #include "mqtt/reason.hpp"
 #include "mqtt/tls/material.hpp"
@@ -83,6 +84,7 @@ Connection::Connection(const ConnectionServices& services, ConnectionOptions opt
       log_(services_.log),
       fields_(fields_of(options_)),
       password_(options_.password),
+      password_look_(options_.password_file.empty() ? "" : look_of_file(options_.password_file)),
       keep_alive_(options_.keep_alive),
       filters_per_packet_(options_.filters_per_packet) {}
 

@@ -62,7 +62,8 @@ const config::Secret& Connection::password() {
 void Connection::look_at_password() {
   services_.supervisor->cancel(std::exchange(password_timer_, {}));
   if (status_.state != State::waiting || options_.password_file.empty()) return;
-  if (look_of_file(options_.password_file) != password_look_) {
+  const std::string look = look_of_file(options_.password_file);
+  if (std::exchange(password_look_, look) != look) {
     log_.info("password.changed", fields_, "{} has changed: connecting with what it holds now",
               options_.password_file.string());
     // Not at once: a file that changes all the time must not make us hammer the server.

@@ -582,6 +582,17 @@ TEST_F(PasswordFileTest, OneThatWasReplacedBeforeTheRefusalCameIsUsedNext) {
   EXPECT_EQ(sent(), "two");
 }
 
+TEST_F(PasswordFileTest, AChangeIsNewsOnceThoughThereIsNothingToConnectTo) {
+  resolver_.addresses.clear();
+  open();
+  advance(Millis(10'000));
+  EXPECT_TRUE(log_.lines("password.changed").empty());
+  replace("two");
+  for (int i = 0; i < 100; ++i) advance(Millis(2'000));
+  EXPECT_EQ(log_.lines("password.changed").size(), 1U);
+  EXPECT_LE(log_.lines("connection.failed").size(), 5U);
+}
+
 TEST_F(PasswordFileTest, OneThatIsGoneOrEmptyForAMomentChangesNothing) {
   open();
   for (const bool empty : {true, false}) {
