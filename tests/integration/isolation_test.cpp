@@ -1,5 +1,6 @@
 // Services in processes of their own: what they do to themselves costs them their attempts, and
 // nobody else anything.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>
@@ -271,6 +272,22 @@ TEST_F(IsolationTest, ItCannotReachAnotherWorker) {
   const auto told = triggerd_->wait_for_event("plugin.log", {"not refused: "});
   ASSERT_TRUE(told);
   EXPECT_NE(told->text.find("not refused: none"), std::string::npos) << told->text;
+}
+
+TEST_F(IsolationTest, WhatItMakesOfItsOutputIsNotSoForTheRuntimes) {
+  start();
+  publish("unblock");
+  publish("fine");
+  ASSERT_TRUE(wait_for_deeds(2));
+  for (const int fd : {STDOUT_FILENO, STDERR_FILENO}) {
+    std::ifstream in(fmt::format("/proc/{}/fdinfo/{}", triggerd_->process().pid(), fd));
+    std::string word;
+    unsigned flags = O_NONBLOCK;
+    while (in >> word && word != "flags:") {
+    }
+    ASSERT_TRUE(in >> std::oct >> flags);
+    EXPECT_EQ(flags & O_NONBLOCK, 0U);
+  }
 }
 
 TEST_F(IsolationTest, WhatIsItsOwnItMaySignalAndSchedule) {

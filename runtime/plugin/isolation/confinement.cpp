@@ -112,6 +112,18 @@ void lower(decltype(RLIMIT_CORE) which, rlim_t to) {
   ::setrlimit(which, &limit);
 }
 
+// Else what it, or a program that it starts, makes of them (not to wait, where to write next) is so
+// for the runtime's log too. A socket cannot be opened so, nor what belongs to somebody else.
+void open_output_anew() {
+  for (const int fd : {STDOUT_FILENO, STDERR_FILENO}) {
+    const std::string name = "/proc/self/fd/" + std::to_string(fd);
+    // A FIFO that nobody reads is not waited for.
+    const UniqueFd own(
+        ::open(name.c_str(), O_WRONLY | O_APPEND | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
+    if (own && ::fcntl(own.get(), F_SETFL, O_APPEND) == 0) ::dup2(own.get(), fd);
+  }
+}
+
 Result<> drop_capabilities() {
   __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
   __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
@@ -183,6 +195,7 @@ std::vector<std::string> confine_process() {
   ::signal(kHostIsGone, end_with_the_group);
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   ::close_range(kMemoryFd + 1, ~0U, 0);
+  open_output_anew();
   lower(RLIMIT_CORE, 0);
   if (::getuid() != 0) lower(RLIMIT_NPROC, tasks_of_this_user() + kMoreProcesses);
   if (const UniqueFd score(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC)); score) {

@@ -1,6 +1,6 @@
 // What a worker gives up before it loads a plugin.
 //
-//   descriptors      all but 0 to 2 and its own three are closed
+//   descriptors      all but 0 to 2 and its own three are closed, and 1 and 2 are opened anew
 //   its memory       is not dumpable: no other worker reads it, or its files in /proc
 //   capabilities     none over other processes or the machine, where it runs as root; then it also
 //                    has a /proc of its own, which shows only what it has started

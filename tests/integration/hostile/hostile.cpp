@@ -5,6 +5,7 @@
 // its file; a deed that it survives ends with TRIGGER_OK unless it says otherwise. What is to
 // happen a number of times is a file beside that one, a byte for each time: see happens().
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -182,6 +183,9 @@ std::int32_t handle(void* instance, const trigger_message* message, trigger_resu
   if (deed == "exit") std::exit(3);
   if (deed == "exit-well") std::exit(0);
   if (deed == "overflow") overflow(1);
+  if (deed == "unblock") {
+    for (const int fd : {STDOUT_FILENO, STDERR_FILENO}) ::fcntl(fd, F_SETFL, O_NONBLOCK);
+  }
   if (deed == "wander") {
     ::umask(0777);
     if (::chdir("/") != 0) std::abort();
