@@ -6,6 +6,7 @@
 #include "config/config.hpp"
 #include "plugin/abi_check.hpp"
 #include "plugin/completions.hpp"
+#include "plugin/current_call.hpp"
 #include "plugin/guarded_call.hpp"
 #include "plugin/host_table.hpp"
 #include "plugin/isolation/isolation.hpp"
@@ -43,6 +44,7 @@ std::uint32_t setting_type(config::Setting::Type type) {
 
 // All that a call of create has, in memory that it may keep.
 struct Creation {
+  CallSite site;
   config::Trigger trigger;
   std::unique_ptr<HostTable> table;
   void* handle = nullptr;
@@ -60,6 +62,7 @@ std::vector<trigger_setting> borrow(const std::vector<config::Setting>& settings
 
 void call_create(Creation& creation, decltype(trigger_service::create) create) {
   const config::Trigger& trigger = creation.trigger;
+  const CurrentCall current(&creation.site, "create");
   const std::vector<trigger_setting> settings = borrow(trigger.settings.flat);
   const trigger_instance_config config{.struct_size = sizeof config,
                                        .concurrency = trigger.concurrency,
@@ -239,6 +242,7 @@ Result<std::unique_ptr<Instance>> Generation::create_here(const config::Trigger&
                 name_of(service));
   }
   const auto creation = std::make_shared<Creation>();
+  creation->site = {name(), std::string(name_of(service)), trigger.name};
   creation->trigger = trigger;
   creation->table =
       std::make_unique<HostTable>(name(), trigger.name, log, trigger.log_level, host, completions_);

@@ -19,6 +19,20 @@ constexpr const char* kIdleName = "plugin control";
 
 }  // namespace
 
+CallBound::CallBound(const Patience* patience, Millis usual)
+    : patience_(patience), limit_(std::chrono::steady_clock::now() + usual) {}
+
+Monotonic CallBound::end() {
+  if (patience_ == nullptr || patience_->end() == seen_) return limit_;
+  seen_ = patience_->end();
+  const Monotonic now = std::chrono::steady_clock::now();
+  const Monotonic::duration left = seen_ - now;
+  const auto share = std::max<Monotonic::duration>(
+      {left / 4, std::min<Monotonic::duration>(left, kEnough), kLeast});
+  limit_ = std::min(limit_, now + share);
+  return limit_;
+}
+
 struct LifeThread::Shared {
   // The thread's.
   void run() {
@@ -45,18 +59,11 @@ struct LifeThread::Shared {
   }
 
   bool wait(const Patience* patience, Millis usual) {
-    Monotonic limit = std::chrono::steady_clock::now() + usual;
-    Monotonic end = Monotonic::max();
+    CallBound bound(patience, usual);
     MutexLock lock(mutex);
     while (!done) {
+      const Monotonic limit = bound.end();
       const Monotonic now = std::chrono::steady_clock::now();
-      if (patience != nullptr && patience->end() != end) {
-        end = patience->end();
-        const Monotonic::duration left = end - now;
-        const auto share = std::max<Monotonic::duration>(
-            {left / 4, std::min<Monotonic::duration>(left, kEnough), kLeast});
-        limit = std::min(limit, now + share);
-      }
       if (now >= limit) return false;
       changed.wait_until(mutex, std::min(limit, now + kSlice));
     }

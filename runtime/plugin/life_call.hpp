@@ -27,6 +27,20 @@ class Patience {
   std::atomic<Monotonic::rep> end_{Monotonic::max().time_since_epoch().count()};
 };
 
+// How long a call may still take.
+class CallBound {
+ public:
+  // `usual` is its time where the runtime does not stop; `patience` may be null.
+  CallBound(const Patience* patience, Millis usual);
+  // When it has had its time, as things are now: less once the runtime stops.
+  Monotonic end();
+
+ private:
+  const Patience* const patience_;
+  Monotonic limit_;
+  Monotonic seen_ = Monotonic::max();  // what `patience` said last
+};
+
 // The thread, which begins with the first call. [control]
 class LifeThread {
  public:

@@ -72,7 +72,7 @@ class IsolationTest : public testing::Test {
   }
   void start_with(const std::string& config) {
     triggerd_.emplace(config, signals_are_its_own(), launcher_);
-    if (!launcher_.empty()) {
+    if (becomes_nobody_) {
       for (const auto& folder : {triggerd_->dir().path(), dir_.path()}) {
         ASSERT_EQ(::chown(folder.c_str(), 65534, 65534), 0);
       }
@@ -148,6 +148,7 @@ class IsolationTest : public testing::Test {
   TempDir dir_;
   MosquittoServer server_;
   std::vector<std::string> launcher_;
+  bool becomes_nobody_ = false;
   std::optional<TriggerdProcess> triggerd_;
   std::optional<TestClient> client_;
   std::size_t good_ = 0;
@@ -247,6 +248,7 @@ TEST_F(IsolationTest, ItCannotReachItsHost) {
 TEST_F(IsolationTest, ItCannotReachItsHostNorAnotherWorkerAsAnOrdinaryUser) {
   if (::getuid() != 0) GTEST_SKIP() << "only root becomes another user; the other test is this one";
   launcher_ = {"/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"};
+  becomes_nobody_ = true;
   start_with(runtime_table() + alias_table("a", server_.port()) + hostile_trigger() +
              trigger_table("second", "a", "\"second\"", deeds_file(),
                            "service = \"hostile:obey\"\nisolation = \"process\"\n"));
@@ -260,6 +262,20 @@ TEST_F(IsolationTest, ItCannotReachItsHostNorAnotherWorkerAsAnOrdinaryUser) {
   EXPECT_TRUE(wait_for_event("plugin.log", {"missing: nothing"}));
   EXPECT_FALSE(triggerd_->wait_for_event("plugin.unconfined", {}, 0, Millis(1)));
   EXPECT_EQ(triggerd_->stop(), (Exit{0, 0}));
+}
+
+TEST_F(IsolationTest, WhatTheSystemDoesNotHaveIsSaidAndTheRestHolds) {
+  if (::getuid() != 0) GTEST_SKIP() << "only root can take from root what it needs to mount";
+  launcher_ = {"/usr/bin/setpriv", "--inh-caps=-sys_admin", "--bounding-set=-sys_admin"};
+  start();
+  EXPECT_TRUE(wait_for_event(
+      "plugin.unconfined",
+      {"not all of isolation holds here", "it sees other processes in /proc", "trigger=hostile"}));
+  publish("attack");
+  const auto told = triggerd_->wait_for_event("plugin.log", {"not refused: "});
+  ASSERT_TRUE(told);
+  EXPECT_NE(told->text.find("not refused: oom_score_adj of the runtime  ["), std::string::npos)
+      << told->text;
 }
 
 TEST_F(IsolationTest, ItCannotReachAnotherWorker) {
@@ -415,6 +431,32 @@ TEST_F(IsolationTest, AServiceThatCannotBeMadeIsTold) {
       << check.output;
   TriggerdProcess fine(head + hostile_trigger());
   EXPECT_EQ(fine.check().exit, (Exit{0, 0}));
+}
+
+// The runtime gives up at drain_timeout and five seconds, with a failure.
+TEST_F(IsolationTest, ACallThatHangsEndsWithItsProcessAndTheStopIsInTime) {
+  for (const std::string call : {"start", "stop", "destroy", "handle"}) {
+    const std::string table =
+        runtime_table("drain_timeout = \"2s\"") + alias_table("a", server_.port());
+    const bool at_once = call == "start";
+    triggerd_.emplace(table + hostile_trigger("timeout = \"60s\"", "hang = \"" + call + "\"") +
+                      trigger_table("good", "a", "\"good\"", dir_ / "good"));
+    triggerd_->start();
+    client_.emplace(server_.port());
+    ASSERT_TRUE(wait_for_event("connection.up", {"trigger=good"})) << triggerd_->output();
+    if (!at_once) {
+      ASSERT_TRUE(wait_for_event("trigger.running", {"trigger=hostile"}));
+    }
+    if (call == "handle") {
+      publish("loop");
+      ASSERT_TRUE(eventually([&] { return !done().empty() && done().back() == "loop"; }));
+    }
+    EXPECT_EQ(triggerd_->stop(), (Exit{0, 0})) << triggerd_->output();
+    EXPECT_TRUE(
+        wait_for_event("plugin.abandoned",
+                       {call + " of service \"hostile:obey\" has not returned", "trigger=hostile"}))
+        << triggerd_->output();
+  }
 }
 
 TEST(IsolationReload, AnIsolatedPluginIsReloadedWithItsStateUnderTraffic) {

@@ -47,7 +47,7 @@ class IsolatedInstance final : public Instance {
   ~IsolatedInstance() override {
     static_cast<void>(join_workers(std::chrono::steady_clock::now() + kJoinTimeout));
     if (state_ == State::started) stop();
-    link_->call([this] { link_->close(true); });
+    destroy();
   }
 
   Result<> start() override {
@@ -85,6 +85,12 @@ class IsolatedInstance final : public Instance {
     state_ = State::abandoned;
   }
   bool abandoned() const override { return state_ == State::abandoned; }
+  // A call that does not return ends with its process, so nothing is left either way.
+  void destroy() override {
+    if (state_ == State::abandoned || state_ == State::destroyed) return;
+    link_->call([this] { link_->close(true); });
+    state_ = State::destroyed;
+  }
   Result<std::optional<SavedState>> save() override {
     if (state_ == State::abandoned) return std::nullopt;
     return asked([this] { return link_->save(); });
@@ -100,7 +106,7 @@ class IsolatedInstance final : public Instance {
   std::vector<Metric> metrics() const override { return link_->metrics(); }
 
  private:
-  enum class State { created, started, stopped, abandoned };
+  enum class State { created, started, stopped, abandoned, destroyed };
   static constexpr Millis kJoinTimeout{5000};
 
   tl::unexpected<Error> gone() const {
@@ -112,7 +118,10 @@ class IsolatedInstance final : public Instance {
   auto asked(Order order) -> decltype(order()) {
     decltype(order()) result = tl::make_unexpected(Error{});
     link_->call([&] { result = order(); });
-    if (result || result.error().message.starts_with("service ")) return result;
+    if (result || result.error().code == Link::kHung ||
+        result.error().message.starts_with("service ")) {
+      return result;
+    }
     return fail("service \"{}:{}\": {}", generation_->name(), service_.name,
                 result.error().message);
   }
@@ -140,6 +149,7 @@ Result<std::unique_ptr<Instance>> create(std::shared_ptr<Generation> generation,
   }
   Link::Options options{.program = generation->source().worker_program,
                         .setup = setup_of(*generation, log),
+                        .stopping = generation->source().patience,
                         .random = system_random()};
   options.setup.memory = trigger.isolation_memory;
   options.setup.trigger = trigger;
@@ -163,6 +173,7 @@ Result<> try_create(const Generation& generation, const config::Trigger& trigger
   Link::Options options{.program = generation.source().worker_program,
                         .setup = setup_of(generation, log),
                         .patience = kTryTimeout,
+                        .stopping = generation.source().patience,
                         .random = system_random()};
   options.setup.trigger = trigger;
   auto link = Link::make(std::move(options), host, log);
@@ -181,7 +192,8 @@ Result<Description> describe(const Generation& generation, Log& log) {
   if (auto possible = has_program(generation); !possible) {
     return tl::make_unexpected(possible.error());
   }
-  auto loaded = describe(generation.source().worker_program, setup_of(generation, log), log);
+  auto loaded = describe(generation.source().worker_program, setup_of(generation, log),
+                         generation.source().patience, log);
   if (!loaded) return tl::make_unexpected(loaded.error());
   return Description(std::move(*loaded));
 }

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/units.hpp"
 #include "plugin/isolation/codec.hpp"
 #include "plugin/isolation/mailbox.hpp"
 #include "plugin/isolation/process.hpp"
@@ -26,8 +27,33 @@ constexpr Millis kEndGrace{2'000};  // for a worker that was told to end
 // How often a worker's memory is looked at, where it has a limit.
 constexpr Millis kMemoryLook{100};
 
+// How soon one that is waited for notices that the runtime stops.
+constexpr Millis kSlice{50};
+
 Monotonic now() {
   return std::chrono::steady_clock::now();
+}
+
+// The function of the service that it comes to.
+std::string_view call_of(ToWorker order) {
+  switch (order) {
+    case ToWorker::setup:
+      return "create";
+    case ToWorker::start:
+      return "start";
+    case ToWorker::join:
+      return "handle";
+    case ToWorker::stop:
+      return "stop";
+    case ToWorker::save:
+      return "save";
+    case ToWorker::restore:
+      return "restore";
+    case ToWorker::destroy:
+      return "destroy";
+    default:
+      return "a call";
+  }
 }
 
 }  // namespace
@@ -48,7 +74,8 @@ Link::Link(Options options, InstanceHost& host, Log& log, UniqueFd doorbell)
       host_(host),
       log_(log),
       doorbell_(std::move(doorbell)),
-      mailbox_(std::make_shared<Mailbox>(doorbell_.get())) {}
+      mailbox_(std::make_shared<Mailbox>(doorbell_.get())),
+      service_(options_.setup.trigger.service) {}
 
 Link::~Link() {
   {
@@ -222,13 +249,15 @@ Result<Loaded> Link::launch(bool again) {
     const MutexLock lock(mutex_);
     has_worker_ = true;
   }
-  const auto said = order(ToWorker::setup, encode(options_.setup), options_.patience, again);
-  if (!said && !process_) {
+  const auto said = order(ToWorker::setup, encode(options_.setup), options_.patience,
+                          again ? Bound::impatient : Bound::usual);
+  if (!said && said.error().code != kHung && !process_) {
     return fail("plugin \"{}\": {}", options_.setup.plugin, said.error().message);
   }
   if (!said) return tl::make_unexpected(said.error());
   auto loaded = decode_loaded(*said);
   if (!loaded) return fail("its worker process answered with what makes no sense");
+  if (loaded->chosen < loaded->services.size()) service_ = loaded->services[loaded->chosen].name;
   log_.debug("worker.started",
              {{"plugin", options_.setup.plugin},
               {"trigger", options_.setup.trigger.name},
@@ -238,23 +267,38 @@ Result<Loaded> Link::launch(bool again) {
 }
 
 // Tells the worker to do something and waits until it has. It hears whatever else the worker says
-// meanwhile. A worker that does not answer is ended. `impatient`: for nothing where somebody waits.
-Result<std::string> Link::order(ToWorker order, std::string bytes, Millis patience,
-                                bool impatient) {
+// meanwhile. A worker that does not answer is ended, and the log says of which call. `impatient`:
+// for nothing where somebody waits; `deadline`: so long, whether or not the runtime stops.
+Result<std::string> Link::order(ToWorker order, std::string bytes, Millis patience, Bound how) {
   if (!process_) return fail("its worker process was ended by {}", ended_by_);
   reply_.reset();
   quiet_end_ = true;
   process_->socket.send(static_cast<std::uint32_t>(order), std::move(bytes));
-  const Monotonic deadline = now() + patience;
-  while (process_ && !reply_ && now() < deadline && !(impatient && has_tasks())) {
-    turn(std::min(kLook, std::chrono::ceil<Millis>(deadline - now())));
+  const Monotonic began = now();
+  CallBound bound(how == Bound::deadline ? nullptr : options_.stopping.get(), patience);
+  const auto goes_on = [&] {
+    return process_ && !reply_ && now() < bound.end() && !(how == Bound::impatient && has_tasks());
+  };
+  while (goes_on()) {
+    const auto left = std::chrono::ceil<Millis>(bound.end() - now());
+    turn(std::clamp(left, Millis(0), kSlice));
   }
   quiet_end_ = false;
   // One that ended after it had answered has done what it was told.
   if (!reply_ && !process_) return fail("its worker process was ended by {}", ended_by_);
   if (!reply_) {
-    bury("");
-    return fail("its worker process did not answer within {} ms", patience.count());
+    bury_quietly();
+    Error hung{fmt::format("{} of service \"{}:{}\" has not returned within {}", call_of(order),
+                           options_.setup.plugin, service_,
+                           format_duration(std::chrono::round<Millis>(now() - began))),
+               kHung};
+    // What is not made yet is an error of whoever makes it.
+    if (order != ToWorker::setup && how != Bound::impatient) {
+      log_.error("plugin.abandoned",
+                 {{"plugin", options_.setup.plugin}, {"trigger", options_.setup.trigger.name}},
+                 "{}; its worker process is ended", hung.message);
+    }
+    return tl::make_unexpected(std::move(hung));
   }
   if (!reply_->ok) return tl::make_unexpected(Error{std::move(reply_->bytes), kRefused});
   return std::move(reply_->bytes);
@@ -292,7 +336,13 @@ void Link::end_serving(Monotonic deadline) {
     const auto left = std::max(Millis(0), std::chrono::ceil<Millis>(deadline - now()));
     std::string bytes;
     Encoder(bytes).number(std::int64_t{left.count()});
-    const auto joined = order(ToWorker::join, std::move(bytes), left + kLook);
+    const auto joined = order(ToWorker::join, std::move(bytes), left + kLook, Bound::deadline);
+    if (!joined && joined.error().code == kRefused) {
+      log_.error("plugin.abandoned",
+                 {{"plugin", options_.setup.plugin}, {"trigger", options_.setup.trigger.name}},
+                 "{} of service \"{}:{}\" has not returned; its worker process is ended",
+                 call_of(ToWorker::join), options_.setup.plugin, service_);
+    }
     if (!joined && process_) bury("");
   }
   for (int i = 0; i < kLastTurns && process_ && hear(); ++i) {
@@ -308,11 +358,12 @@ void Link::stop() {
     process_->socket.send(static_cast<std::uint32_t>(ToWorker::metrics), {});
     const Millis patience = options_.patience + Millis(options_.setup.done_timeout_ms);
     const auto stopped = order(ToWorker::stop, {}, patience);
-    if (!stopped) {
+    if (!stopped && stopped.error().code != kHung) {
       log_.error("plugin.abandoned",
                  {{"plugin", options_.setup.plugin}, {"trigger", options_.setup.trigger.name}},
-                 "its stop: {}; its worker process is ended", stopped.error().message);
-      if (process_) bury("");
+                 "stop of service \"{}:{}\": {}; its worker process is ended",
+                 options_.setup.plugin, service_, stopped.error().message);
+      if (process_) bury_quietly();
     }
   }
   stage_ = Stage::created;
@@ -340,13 +391,17 @@ void Link::close(bool in_good_order) {
   if (!process_) return;
   if (in_good_order) {
     static_cast<void>(order(ToWorker::destroy, {}, options_.patience));
-    if (process_ && !process_->child.wait(now() + kEndGrace)) in_good_order = false;
+    if (process_) {
+      static_cast<void>(process_->child.wait(CallBound(options_.stopping.get(), kEndGrace).end()));
+    }
   }
-  if (process_) {
-    quiet_end_ = true;
-    bury("");
-    quiet_end_ = false;
-  }
+  if (process_) bury_quietly();
+}
+
+void Link::bury_quietly() {
+  quiet_end_ = true;
+  bury("");
+  quiet_end_ = false;
 }
 
 // It has ended, or is ended now, for this reason.
@@ -380,9 +435,9 @@ void Link::start_again() {
   if (auto loaded = launch(true); !loaded) {
     done = tl::make_unexpected(loaded.error());
   } else if (stage_ != Stage::created) {
-    auto said = order(ToWorker::start, {}, options_.patience, true);
+    auto said = order(ToWorker::start, {}, options_.patience, Bound::impatient);
     if (said && source_ != nullptr) {
-      said = order(ToWorker::run, {}, options_.patience, true);
+      said = order(ToWorker::run, {}, options_.patience, Bound::impatient);
       if (process_) process_->runs = said.has_value();
     }
     if (!said) done = tl::make_unexpected(said.error());
@@ -393,11 +448,7 @@ void Link::start_again() {
               "a new worker process runs its service");
     return;
   }
-  if (process_) {
-    quiet_end_ = true;
-    bury("");
-    quiet_end_ = false;
-  }
+  if (process_) bury_quietly();
   if (start_again_at_ == Monotonic::max()) {
     start_again_at_ = now() + options_.restarts.delay(++failures_, options_.random());
   }
@@ -463,7 +514,8 @@ void Link::fold_metrics() {
   done_.notify_all();
 }
 
-Result<Loaded> describe(const std::filesystem::path& program, const Setup& setup, Log& log) {
+Result<Loaded> describe(const std::filesystem::path& program, const Setup& setup,
+                        std::shared_ptr<const Patience> stopping, Log& log) {
   class Nobody final : public InstanceHost {
    public:
     std::int32_t complete(std::uint64_t, Answer) override { return TRIGGER_E_STATE; }
@@ -471,8 +523,11 @@ Result<Loaded> describe(const std::filesystem::path& program, const Setup& setup
     std::int32_t publish(const trigger_publish&, PublishDone) override { return TRIGGER_E_STATE; }
   };
   Nobody nobody;
-  auto link =
-      Link::make({.program = program, .setup = setup, .random = [] { return 0.0; }}, nobody, log);
+  auto link = Link::make({.program = program,
+                          .setup = setup,
+                          .stopping = std::move(stopping),
+                          .random = [] { return 0.0; }},
+                         nobody, log);
   if (!link) return tl::make_unexpected(link.error());
   Result<Loaded> loaded;
   (*link)->call([&] {

@@ -26,6 +26,7 @@
 #include "plugin/isolation/frames.hpp"
 #include "plugin/isolation/protocol.hpp"
 #include "plugin/isolation/shared_memory.hpp"
+#include "plugin/life_call.hpp"
 #include "plugin/thread.hpp"
 #include "plugin/work.hpp"
 
@@ -38,7 +39,8 @@ class Link {
   struct Options {
     std::filesystem::path program;  // this one, for `PROGRAM --worker`
     Setup setup;
-    Millis patience{30'000};  // for what a worker is told to do
+    Millis patience{30'000};                     // for what a worker is told to do
+    std::shared_ptr<const Patience> stopping{};  // less, once the runtime stops; may be null
     Backoff restarts{.min = Millis(50), .max = Millis(30'000), .factor = 2.0};
     Random random;
   };
@@ -58,6 +60,8 @@ class Link {
 
   // The code of an error that a living worker answered with.
   static constexpr int kRefused = 1;
+  // The code of an error that says itself which call of which service it is about.
+  static constexpr int kHung = 2;
 
   // Starts a worker, has it load and create.
   Result<Loaded> open();
@@ -84,8 +88,10 @@ class Link {
   void turn(Millis at_most);
   void sleep(Millis at_most);
   Result<Loaded> launch(bool again);
+  enum class Bound { usual, impatient, deadline };
   Result<std::string> order(ToWorker order, std::string bytes, Millis patience,
-                            bool impatient = false);
+                            Bound how = Bound::usual);
+  void bury_quietly();
   void start_again();
   void tend();
   void watch_memory();
@@ -121,6 +127,7 @@ class Link {
   unsigned failures_ = 0;  // workers in a row that have handled nothing
   Monotonic start_again_at_ = Monotonic::max();
   std::string ended_by_;  // what ended the last worker
+  std::string service_;   // its name, once a worker has said it
   std::optional<Reply> reply_;
   unsigned busy_turns_ = 0;
   bool quiet_end_ = false;     // its end is no news
@@ -145,6 +152,7 @@ class Link {
 };
 
 // Loads a plugin in a worker of its own, which ends again, to see what it has. [any]
-Result<Loaded> describe(const std::filesystem::path& program, const Setup& setup, Log& log);
+Result<Loaded> describe(const std::filesystem::path& program, const Setup& setup,
+                        std::shared_ptr<const Patience> stopping, Log& log);
 
 }  // namespace triggerd::plugin::isolation

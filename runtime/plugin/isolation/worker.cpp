@@ -40,8 +40,11 @@ class WorkerLog final : public Log {
     return static_cast<std::uint32_t>(level) >= lowest_;
   }
   void write(LogLevel level, std::string_view event, LogFields, std::string_view text) override {
-    // Its host says the one, and the process ends with its library.
-    if (event == "plugin.loaded" || event == "plugin.still_loaded") return;
+    // Its host says what is true of it: a library, and a call that hangs, end with the process.
+    for (const std::string_view left_out :
+         {"plugin.loaded", "plugin.still_loaded", "plugin.abandoned"}) {
+      if (event == left_out) return;
+    }
     socket_.send(static_cast<std::uint32_t>(ToHost::log),
                  encode(LogLine{.level = static_cast<std::uint32_t>(level),
                                 .event = std::string(event),

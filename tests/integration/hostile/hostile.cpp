@@ -34,6 +34,7 @@ namespace {
 struct Hostile {
   const trigger_host* host = nullptr;
   std::string file;
+  std::string hangs_in;
   std::mutex mutex;
   std::vector<std::thread> threads;
   std::uint64_t counter = 0;
@@ -81,6 +82,7 @@ std::int32_t create(const trigger_host* host, const trigger_instance_config* con
     if (key == "file") made->file = config->settings[i].value.ptr;
     if (key == "crash" && std::string_view(config->settings[i].value.ptr) == "create") std::abort();
     if (key == "stay") stay_loaded();
+    if (key == "hang") made->hangs_in = config->settings[i].value.ptr;
     if (key == "refuse") {
       std::snprintf(error->reason, sizeof error->reason, "setting \"refuse\" is unknown");
       return TRIGGER_E_INVALID;
@@ -95,16 +97,23 @@ std::int32_t create(const trigger_host* host, const trigger_instance_config* con
   return TRIGGER_OK;
 }
 
-std::int32_t start(void*, trigger_result*) {
+void maybe_hang(void* instance, const char* call) {
+  while (self(instance).hangs_in == call) ::pause();
+}
+
+std::int32_t start(void* instance, trigger_result*) {
+  maybe_hang(instance, "start");
   return TRIGGER_OK;
 }
 
 void stop(void* instance) {
+  maybe_hang(instance, "stop");
   for (std::thread& thread : self(instance).threads) thread.join();
   self(instance).threads.clear();
 }
 
 void destroy(void* instance) {
+  maybe_hang(instance, "destroy");
   delete static_cast<Hostile*>(instance);
 }
 
