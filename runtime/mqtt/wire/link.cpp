@@ -32,6 +32,19 @@ constexpr std::uint8_t kPuback = 0x40;
 // Of a packet: has the packet id of every PUBLISH.
 constexpr std::size_t kBeginning = 5 + 2 + 65'535 + 2;
 
+// Of QoS 1 or 2: QoS 0 has none.
+bool is_publish_with_id(const void* packet) {
+  const int first = *static_cast<const unsigned char*>(packet);
+  return (first & 0xf0) == 0x30 && (first & 0x06) != 0;
+}
+
+// The library frees a message of QoS 1 or 2 twice where it cannot be written, once with its command
+// and once with what is in flight (its issues 1532 and 1621). So it is told that it was written, as
+// if the connection had been lost a moment later, and the connection is: who reads it sees its end.
+void end_after_failed_publish(int fd) {
+  ::shutdown(fd, SHUT_RDWR);
+}
+
 }  // namespace
 
 Link::~Link() = default;
@@ -273,8 +286,7 @@ ssize_t Link::write(const iovec* parts, int count) {
     }
   }
   std::string beginning;
-  const int first = total == 0 ? 0 : *static_cast<const unsigned char*>(parts[0].iov_base);
-  const bool noted = (first & 0xf0) == 0x30 && (first & 0x06) != 0;  // QoS 0 has no packet id
+  const bool noted = total > 0 && is_publish_with_id(parts[0].iov_base);
   for (int i = 0; noted && i < count && beginning.size() < kBeginning; ++i) {
     beginning.append(static_cast<const char*>(parts[i].iov_base),
                      std::min(parts[i].iov_len, kBeginning - beginning.size()));
@@ -286,6 +298,10 @@ ssize_t Link::write(const iovec* parts, int count) {
   }
   if (!library_waits_) note_publish(beginning);
   const ssize_t sent = ::writev(fd_, parts, count);
+  if (sent < 0 && noted && !library_waits_ && errno != EAGAIN && errno != EINTR) {
+    end_after_failed_publish(fd_);
+    return static_cast<ssize_t>(total);
+  }
   if (sent >= 0) library_waits_ = static_cast<std::size_t>(sent) < total;
   if (!library_waits_ && sent >= 0) flush_locked();
   return sent;
@@ -306,8 +322,15 @@ int Link::write_tls(SSL* ssl, const void* from, int size, int& error) {
   }
   ERR_clear_error();
   if (!library_waits_) note_publish(bytes);
+  const bool noted = !library_waits_ && is_publish_with_id(from);
   const int sent = SSL_write(ssl, from, size);
   error = SSL_get_error(ssl, sent);
+  if (noted && sent <= 0 && error != SSL_ERROR_WANT_WRITE && error != SSL_ERROR_WANT_READ) {
+    ERR_clear_error();
+    end_after_failed_publish(SSL_get_fd(ssl));
+    error = SSL_ERROR_NONE;
+    return size;
+  }
   library_waits_ = sent <= 0 && (error == SSL_ERROR_WANT_WRITE || error == SSL_ERROR_WANT_READ);
   if (sent > 0) flush_locked();
   return sent;

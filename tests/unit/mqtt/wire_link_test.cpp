@@ -8,6 +8,7 @@
 
 #include "mqtt/wire/link.hpp"
 #include "mqtt/wire/receiver.hpp"
+#include "support/eventually.hpp"
 #include "unit/mqtt/wire_packets.hpp"
 #include "unit/mqtt/wire_support.hpp"
 
@@ -68,6 +69,26 @@ TEST(WireLinkTcp, AResetIsAsOfTheSystem) {
     char byte = 0;
     EXPECT_EQ(__wrap_recv(pair.ours(), &byte, 1, 0), -1);
     EXPECT_EQ(errno, ECONNRESET);
+  });
+}
+
+// The library frees it twice otherwise.
+TEST_P(WireLink, APublishThatCannotBeWrittenIsLostWithTheConnection) {
+  on_own_thread([] {
+    Pair pair(GetParam());
+    pair.close_peer();
+    const auto write = [&pair](char first) {
+      std::string packet = {first, 5, 0, 1, 't', 0, 1};
+      const iovec part{.iov_base = packet.data(), .iov_len = packet.size()};
+      return __wrap_writev(pair.ours(), &part, 1);
+    };
+    // TCP hears of the end by what comes back, so the first write may succeed.
+    ASSERT_TRUE(triggerd::test::eventually([&] { return write(0x30) < 0; })) << "QoS 0 is as ever";
+    EXPECT_EQ(write(0x32), 7);
+    EXPECT_EQ(write(0x34), 7);
+    ASSERT_NE(library_polls(pair.ours(), kBoundMs), 0);
+    char byte = 0;
+    EXPECT_LE(__wrap_recv(pair.ours(), &byte, 1, 0), 0) << "whoever reads sees the end";
   });
 }
 
