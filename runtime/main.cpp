@@ -2,20 +2,18 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <filesystem>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "admin/admin.hpp"
 #include "base/log.hpp"
 #include "base/service_manager.hpp"
 #include "base/state_dir.hpp"
-#include "base/units.hpp"
 #include "check.hpp"
 #include "command_line/command.hpp"
 #include "config/load.hpp"
+#include "ending.hpp"
 #include "exposure.hpp"
 #include "manual_page.hpp"
 #include "package/package.hpp"
@@ -38,26 +36,6 @@ void wait_for_end(const Signals& signals, trigger::Runtime& runtime,
     manager.reloading();
     runtime.request_reload("SIGHUP", [manager] { manager.ready(); });
   }
-}
-
-// A second signal: whoever sent it wants the process gone, whatever is in flight.
-void end_at_the_next(const Signals& signals) {
-  std::thread([&signals] {
-    while (signals.wait() == SIGHUP) {
-    }
-    _exit(kRuntimeFailure);
-  }).detach();
-}
-
-// Everything has a bound of its own, so this is for what nobody thought of.
-void end_when_late(Millis at_most, Log& log) {
-  static constexpr Millis kLate{5'000};
-  std::thread([&log, at_most] {
-    std::this_thread::sleep_for(at_most + kLate);
-    log.error("runtime.stuck", {}, "not ended within {}: the process ends now",
-              format_duration(at_most));
-    _exit(kRuntimeFailure);
-  }).detach();
 }
 
 int run(const std::string& file, config::Config config) {

@@ -22,6 +22,7 @@
 #include "admin/peer_user.hpp"
 #include "admin/problem.hpp"
 #include "admin/workers.hpp"
+#include "base/text.hpp"
 
 namespace triggerd::admin {
 namespace {
@@ -55,14 +56,6 @@ struct Shared {
   Log* log = nullptr;
   ServerTimes times;
 };
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
 
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
@@ -193,7 +186,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     keep_alive_ = message.keep_alive() && !reserved_;
     is_head_ = message.method() == http::verb::head;
     for (const auto& field : message) {
-      std::string name = lower({field.name_string().data(), field.name_string().size()});
+      std::string name = lower_case({field.name_string().data(), field.name_string().size()});
       const auto [at, fresh] =
           request_.headers.emplace(std::move(name), std::string(field.value()));
       // One of two values would be believed by us and the other by whoever is in front of us.

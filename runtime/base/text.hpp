@@ -36,4 +36,7 @@ bool is_utf8(std::string_view bytes);
 // unreserved becomes %XX.
 std::string percent_encoded(std::string_view bytes);
 
+// With the letters A to Z as small ones.
+std::string lower_case(std::string_view text);
+
 }  // namespace triggerd

@@ -8,6 +8,7 @@
 #include <set>
 #include <system_error>
 
+#include "base/text.hpp"
 #include "config/secrets.hpp"
 #include "config/write_tree.hpp"
 
@@ -24,13 +25,6 @@ bool has_variable(std::string_view text) {
   return false;
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return out;
-}
-
 // The key that a value stands at, in a list or not: "ca_file" of "settings.ca_file.0".
 std::string_view last_key(std::string_view path) {
   for (;;) {
@@ -44,7 +38,7 @@ std::string_view last_key(std::string_view path) {
 
 // By their names, as the services that ship have them: "password_file", "ca_file", "file".
 bool names_file(Defined kind, std::string_view path) {
-  const std::string name = lower(last_key(path));
+  const std::string name = lower_case(last_key(path));
   if (kind == Defined::alias) return path == "password_file";
   if (!path.starts_with("settings.")) return false;
   for (const std::string_view word : {"file", "dir", "folder", "directory", "socket"}) {
@@ -106,7 +100,7 @@ bool names_destination(std::string_view path) {
       "url",    "uri",    "host",   "server",     "address",  "endpoint", "port",     "proxy",
       "socket", "broker", "domain", "connection", "database", "dsn",      "redirect", "file",
       "ca_",    "cert",   "tls",    "ssl",        "verify",   "alias"};
-  const std::string name = lower(path);
+  const std::string name = lower_case(path);
   return std::any_of(kParts.begin(), kParts.end(), [&name](std::string_view part) {
     return name.find(part) != std::string::npos;
   });

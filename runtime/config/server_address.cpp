@@ -7,18 +7,11 @@
 #include <cstddef>
 #include <string>
 
+#include "base/text.hpp"
 namespace triggerd::config {
 namespace {
 
 constexpr std::size_t kMaxHost = 253;  // RFC 1035, section 2.3.4, without the root's dot
-
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return lower;
-}
 
 // Letters, digits, and what host names, IPv4 addresses and interface names have beside them.
 bool is_host_text(std::string_view text) {

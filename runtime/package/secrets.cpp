@@ -22,13 +22,6 @@ using config::Node;
 constexpr std::size_t kMaxLooked = std::size_t{4} << 20;
 constexpr std::size_t kNamedKeys = 3;
 
-std::string in_lower_case(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return out;
-}
-
 // ---- By content ----
 
 bool has_private_pem(std::string_view text) {
@@ -73,7 +66,7 @@ std::string of_content(std::string_view bytes) {
 // ---- By name ----
 
 std::string of_name(std::string_view path) {
-  const std::string all = in_lower_case(path);
+  const std::string all = lower_case(path);
   if (all.ends_with(".so")) return {};
   if (all.starts_with("secrets/") || all.find("/secrets/") != std::string::npos) {
     return "a file in a folder of secrets";
@@ -105,7 +98,7 @@ bool has_credentials(std::string_view text) {
       return true;
     }
   }
-  const std::string all = in_lower_case(text);
+  const std::string all = lower_case(text);
   for (std::size_t at = 0; (at = all.find("password", at)) != std::string::npos;) {
     at = all.find_first_not_of(' ', at + 8);
     if (at == std::string::npos || all[at] != '=') continue;
@@ -144,7 +137,7 @@ class Reading {
         visit((*array)[i], fmt::format("{}.{}", path, i), key);
       }
     } else if (const auto* text = node.as<std::string>()) {
-      take(*text, path, in_lower_case(key));
+      take(*text, path, lower_case(key));
     }
   }
   // "# password = ..." is as readable as without the mark.

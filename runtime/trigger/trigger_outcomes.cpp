@@ -1,0 +1,225 @@
+// Trigger: what the dispatcher says of its messages, and what follows - acknowledgements, log
+// lines, dead letters.
+#include "base/text.hpp"
+#include "base/units.hpp"
+#include "mqtt/reason.hpp"
+#include "plugin/trace_context.hpp"
+#include "trigger/trigger.hpp"
+
+namespace triggerd::trigger {
+namespace {
+
+constexpr unsigned kFlushAfter = 64;
+constexpr Millis kFlushWithin{2};
+// What is over at once is no news, and what lasts is said again from time to time.
+constexpr Millis kOutageTold{5'000};
+constexpr Millis kOutageToldAgain{300'000};
+
+}  // namespace
+
+// ---- From the dispatcher ----
+
+// Acknowledgements of messages that finish one after another leave together, soon.
+void Trigger::acknowledge(Delivery& delivery) {
+  delivery.finish();
+  if (!holds_ || delivery.message.qos == 0) return;
+  if (++unflushed_ >= kFlushAfter) {
+    flush_acknowledgements();
+  } else if (!flush_armed_.exchange(true)) {
+    services_.timer.after(kFlushWithin, tasks_([this] {
+                            flush_armed_ = false;
+                            flush_acknowledgements();
+                          }));
+  }
+}
+
+void Trigger::flush_acknowledgements() {
+  if (unflushed_.exchange(0) > 0) connection_->flush_acknowledgements();
+}
+
+void Trigger::idle() {
+  flush_acknowledgements();
+}
+
+void Trigger::finished(Delivery& delivery) {
+  acknowledge(delivery);
+  remember_retained(delivery);
+  if (services_.events.wants_messages()) tell_message(delivery, "ok", "", delivery.attempts);
+  if (!log_.enabled(LogLevel::debug)) return;
+  log_.debug("message.ok", fields(delivery), "{}:{} handled \"{}\"", config_.plugin, service_name(),
+             delivery.message.topic);
+}
+
+void Trigger::will_retry(const Delivery& delivery, std::uint32_t attempts, Millis delay,
+                         const std::string& reason) {
+  log_.warn("message.retry", constant_fields(delivery),
+            "{}:{} will get \"{}\" again in {} (attempt {} of {} failed: {})", config_.plugin,
+            service_name(), delivery.message.topic, format_duration(delay), attempts,
+            config_.retry.max_attempts, reason.empty() ? "no reason given" : reason);
+  if (const auto number = delivery.number()) services_.writer.note_attempts(*number, attempts);
+  if (services_.events.wants_messages()) tell_message(delivery, "retry", reason, attempts);
+}
+
+void Trigger::put_off(const Delivery& delivery, std::uint32_t attempt, const std::string& reason) {
+  if (services_.events.wants_messages()) tell_message(delivery, "unavailable", reason, attempt);
+  if (!log_.enabled(LogLevel::debug)) return;
+  log_.debug("message.put_off", constant_fields(delivery), "{}:{} cannot handle \"{}\" now: {}",
+             config_.plugin, service_name(), delivery.message.topic, reason);
+}
+
+void Trigger::unavailable(const std::string& reason, std::uint32_t failures, Millis next) {
+  {
+    MutexLock lock(state_mutex_);
+    const Monotonic now = std::chrono::steady_clock::now();
+    if (outage_told_ ? now - *outage_told_ < kOutageToldAgain
+                     : failures < 2 && next < kOutageTold) {
+      return;
+    }
+    outage_told_ = now;
+  }
+  log_.warn("trigger.unavailable", {{"trigger", config_.name}},
+            "{}:{} says that what it needs is away: {}; its messages wait, and one is tried again "
+            "in {}",
+            config_.plugin, service_name(), reason, format_duration(next));
+}
+
+void Trigger::available(std::uint32_t failures, Monotonic::duration lasted) {
+  {
+    MutexLock lock(state_mutex_);
+    if (!std::exchange(outage_told_, std::nullopt)) return;
+  }
+  log_.info("trigger.available", {{"trigger", config_.name}},
+            "what its service needs is there again, after {} and {} attempts: its messages go on",
+            format_duration(std::chrono::ceil<std::chrono::seconds>(lasted)), failures);
+}
+
+bool Trigger::bury(Delivery& delivery, const std::string& reason) {
+  const mqtt::Message& message = delivery.message;
+  const auto number = services_.inbox.add_dead_letter(
+      {.message_id = delivery.id,
+       .trigger = config_.name,
+       .topic = std::string(message.topic),
+       .payload = std::string(reinterpret_cast<const char*>(message.payload.data()),
+                              message.payload.size()),
+       .qos = message.qos,
+       .retained = message.retained,
+       .reason = reason,
+       .attempts = delivery.attempts,
+       .received = message.received,
+       .died = std::chrono::system_clock::now(),
+       .properties = message.mqtt5 ? std::optional(message.properties) : std::nullopt},
+      [&delivery] { return delivery.number(); });
+  if (!number) {
+    log_.error("dead_letter.failed", fields(delivery), "cannot keep a dead letter: {}",
+               number.error().message);
+    return false;
+  }
+  log_.warn("message.dead_letter", fields(delivery), "\"{}\" is dead letter {}: {}", message.topic,
+            *number, reason);
+  ++dead_letters_;
+  if (services_.events.wants_messages()) {
+    tell_message(delivery, "reject", reason, delivery.attempts);
+  }
+  acknowledge(delivery);
+  remember_retained(delivery);
+  publish_dead_letter(delivery);
+  return true;
+}
+
+void Trigger::publish_dead_letter(const Delivery& delivery) {
+  if (config_.dead_letter_topic.empty()) return;
+  std::vector<mqtt::Property> properties;
+  if (connection_->options().protocol == config::Protocol::v5) {
+    if (const auto all = mqtt::decode_properties(delivery.message.properties)) {
+      properties = mqtt::publishable(*all);
+    }
+  }
+  const mqtt::PublishRequest request{.topic = config_.dead_letter_topic,
+                                     .payload = delivery.message.payload,
+                                     .qos = 1,
+                                     .properties = properties};
+  // The server may answer when this trigger is gone.
+  const auto failed = [&log = log_, topic = config_.dead_letter_topic, name = config_.name,
+                       id = delivery.id](const std::string& why) {
+    log.warn("dead_letter.not_published", {{"trigger", name}, {"message", id}},
+             "cannot publish a dead letter to \"{}\": {}", topic, why);
+  };
+  const std::int32_t code =
+      services_.publisher.publish(config_.alias, request, [failed](const Result<>& outcome) {
+        if (!outcome) failed(outcome.error().message);
+      });
+  if (code != TRIGGER_OK) {
+    failed(code == TRIGGER_E_NOT_CONNECTED ? "the alias is not connected"
+                                           : fmt::format("error {}", code));
+  }
+}
+
+void Trigger::expired(Delivery& delivery) {
+  acknowledge(delivery);
+  if (services_.events.wants_messages()) tell_message(delivery, "expired", "", delivery.attempts);
+  log_.info("message.expired", fields(delivery),
+            "\"{}\" is past its message expiry: dropped without the service",
+            delivery.message.topic);
+}
+
+void Trigger::discarded(Delivery& delivery, const std::string& reason) {
+  acknowledge(delivery);
+  if (services_.events.wants_messages()) {
+    tell_message(delivery, "discarded", reason, delivery.attempts);
+  }
+  remember_retained(delivery);
+  log_.warn("message.discarded", fields(delivery), "\"{}\" is discarded, as on_exhausted says: {}",
+            delivery.message.topic, reason);
+}
+
+void Trigger::suspended(const Delivery& delivery, const std::string& reason) {
+  using State = inbox::TriggerState;
+  suspended_ = true;
+  log_.error("trigger.suspended", constant_fields(delivery),
+             "suspended, as on_exhausted says; one message is tried every {}: {}",
+             format_duration(config_.monitor_interval), reason);
+  if (auto kept = set_state(State{.state = State::State::suspended,
+                                  .changed_by = "on_exhausted",
+                                  .reason = reason,
+                                  .since = std::chrono::system_clock::now()});
+      !kept) {
+    log_.error("inbox.error", {{"trigger", config_.name}}, "{}; a restart will not know of it",
+               kept.error().message);
+  }
+  room_changed();
+  arm_monitor();
+}
+
+void Trigger::overdue(const Delivery& delivery) {
+  if (const auto number = delivery.number()) {
+    services_.writer.note_attempts(*number, delivery.failed);  // whether or not it ever returns
+  }
+  log_.error("message.overdue", constant_fields(delivery), "{}:{} has not returned within {}; {}",
+             config_.plugin, service_name(), format_duration(config_.timeout),
+             config_.isolation == config::Isolation::process ? "its worker process is ended"
+                                                             : "its place is taken until it does");
+}
+
+void Trigger::stalled(std::size_t late_attempts) {
+  log_.error("trigger.stalled", {{"trigger", config_.name}},
+             "{}:{} never completed {} attempts it called pending; nothing more is handed to it "
+             "until it does",
+             config_.plugin, service_name(), late_attempts);
+}
+
+std::vector<LogField> Trigger::fields(const Delivery& delivery) const {
+  std::vector<LogField> fields = constant_fields(delivery);
+  fields.push_back({"attempts", std::to_string(delivery.attempts)});
+  return fields;
+}
+
+std::vector<LogField> Trigger::constant_fields(const Delivery& delivery) const {
+  std::vector<LogField> fields{{"trigger", config_.name}, {"message", delivery.id}};
+  if (delivery.properties) {
+    const std::string_view trace = plugin::trace_id(delivery.properties->list());
+    if (!trace.empty()) fields.push_back({"trace_id", std::string(trace)});
+  }
+  return fields;
+}
+
+}  // namespace triggerd::trigger
