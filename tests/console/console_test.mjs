@@ -299,6 +299,7 @@ test('without manage nothing is offered that defines', async () => {
   await shows(/cannot be changed at run time here/);
   await site.triggerd.stop();
   await site.startTriggerd({rest: stores});
+  await page.reload();  // what the page shows until it asks again is of the one before
   await page.locator('.health', {hasText: 'all well'}).waitFor();
 });
 
