@@ -19,7 +19,7 @@ constexpr std::uint64_t kLargestWal = 64ULL << 20;
 
 }  // namespace
 
-Writer::Writer(Inbox& inbox, Options options, Trouble trouble)
+Writer::Writer(Inbox& inbox, const Options& options, Trouble trouble)
     : inbox_(inbox),
       options_(options),
       trouble_(std::move(trouble)),

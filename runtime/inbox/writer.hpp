@@ -91,7 +91,7 @@ class Writer {
   using Trouble = std::function<void(const std::optional<std::string>& reason)>;
 
   // `inbox` outlives the writer.
-  Writer(Inbox& inbox, Options options, Trouble trouble);
+  Writer(Inbox& inbox, const Options& options, Trouble trouble);
   ~Writer();
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;

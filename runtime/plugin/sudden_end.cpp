@@ -26,7 +26,7 @@ namespace {
 // As much as runtimes of other languages want where they find one.
 constexpr std::size_t kStack = std::size_t{64} << 10;
 // The other threads that crash meanwhile wait so long for the first one to end the process.
-constexpr unsigned kOthersWait = 5;
+constexpr timespec kOthersWait{5, 0};
 
 struct Fatal {
   int number;
@@ -221,7 +221,7 @@ extern "C" void tell_crash(int number, siginfo_t* info, void*) {
   std::size_t which = 0;
   while (which + 1 < kFatal.size() && kFatal[which].number != number) ++which;
   if (one_has_begun.test_and_set()) {
-    ::sleep(kOthersWait);
+    ::nanosleep(&kOthersWait, nullptr);
   } else if (::getpid() == runtime_process) {
     const CurrentCall* const call = CurrentCall::get();
     log_line("runtime.crashed", kFatal[which].name, " in ", call, " ends the runtime");

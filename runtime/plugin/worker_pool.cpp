@@ -33,7 +33,7 @@ Result<> call_probe(const WorkerPool::Service& service) {
 class WorkerPool::Worker {
  public:
   Worker(Service service, WorkSource& source, std::stop_token stop)
-      : service_(service), source_(source), stop_(std::move(stop)) {}
+      : service_(std::move(service)), source_(source), stop_(std::move(stop)) {}
 
   void run() {
     if (!enter(Phase::in_source)) return;
@@ -133,7 +133,7 @@ class WorkerPool::Worker {
   std::atomic<bool> watched_{false};  // somebody waits in come_back()
 };
 
-Result<std::unique_ptr<WorkerPool>> WorkerPool::start(Service service, WorkSource& source,
+Result<std::unique_ptr<WorkerPool>> WorkerPool::start(const Service& service, WorkSource& source,
                                                       unsigned count,
                                                       const std::string& thread_name) {
   std::unique_ptr<WorkerPool> pool(new WorkerPool());

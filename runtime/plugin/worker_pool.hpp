@@ -35,7 +35,7 @@ class WorkerPool {
     std::shared_ptr<const CallSite> site{};       // may be missing
   };
   // `source` outlives join(). After an error no worker has taken anything.
-  static Result<std::unique_ptr<WorkerPool>> start(Service service, WorkSource& source,
+  static Result<std::unique_ptr<WorkerPool>> start(const Service& service, WorkSource& source,
                                                    unsigned count, const std::string& thread_name);
   // join() has been called.
   ~WorkerPool();

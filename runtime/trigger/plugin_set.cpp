@@ -95,7 +95,7 @@ const config::Package* PluginSet::carrier_of(const std::filesystem::path& file) 
 
 Result<std::shared_ptr<plugin::Generation>> PluginSet::load_file(Loaded& loaded,
                                                                  const std::filesystem::path& file,
-                                                                 Verify verify) {
+                                                                 const Verify& verify) {
   ++loaded.last_number;
   auto generation = load_by(loaded, file, loaded.stage_dir, verify);
   if (generation || !may_pass(generation.error().code)) return generation;
@@ -159,12 +159,12 @@ bool PluginSet::may_load_later(const config::Trigger& trigger) {
 
 Result<std::shared_ptr<plugin::Generation>> PluginSet::load_next(const std::string& name,
                                                                  const std::filesystem::path& file,
-                                                                 Verify verify) {
+                                                                 const Verify& verify) {
   Loaded& loaded = loaded_.at(name);
-  if (!file.empty()) return load_file(loaded, file, std::move(verify));
+  if (!file.empty()) return load_file(loaded, file, verify);
   auto found = plugin::find_plugin(config_->plugin_dirs_for(loaded.package), loaded.plugin);
   if (!found) return tl::make_unexpected(found.error());
-  return load_file(loaded, *found, std::move(verify));
+  return load_file(loaded, *found, verify);
 }
 
 void PluginSet::put_in_service(const std::string& name,

@@ -51,7 +51,7 @@ class PluginSet {
   using Verify = std::function<Result<>(const plugin::StagedCopy&)>;
   Result<std::shared_ptr<plugin::Generation>> load_next(const std::string& name,
                                                         const std::filesystem::path& file,
-                                                        Verify verify);
+                                                        const Verify& verify);
   void put_in_service(const std::string& name, std::shared_ptr<plugin::Generation> generation);
   // The generation in service; null where `name` is not loaded. [control]
   std::shared_ptr<plugin::Generation> in_service(const std::string& name) const;
@@ -76,7 +76,7 @@ class PluginSet {
 
   Result<std::shared_ptr<plugin::Generation>> load_file(Loaded& loaded,
                                                         const std::filesystem::path& file,
-                                                        Verify verify);
+                                                        const Verify& verify);
   Result<std::shared_ptr<plugin::Generation>> load_by(const Loaded& loaded,
                                                       const std::filesystem::path& file,
                                                       const std::filesystem::path& stage_dir,

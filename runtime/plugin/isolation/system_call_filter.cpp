@@ -28,7 +28,7 @@ constexpr std::uint32_t kForbiddenClone = CLONE_PARENT | CLONE_NEWUSER | CLONE_N
 // The lower half of an argument. All machines that this is built for have it in front.
 sock_filter load_argument(unsigned i) {
   return BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-                  static_cast<std::uint32_t>(offsetof(seccomp_data, args) + i * 8));
+                  static_cast<std::uint32_t>(offsetof(seccomp_data, args) + std::size_t{i} * 8));
 }
 sock_filter give(std::uint32_t action) {
   return BPF_STMT(BPF_RET | BPF_K, action);
