@@ -1,6 +1,7 @@
 // A volume that the inbox fills by itself, and a start on one that is full.
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <memory>
 #include <set>
 #include <string>
@@ -128,8 +129,11 @@ TEST_F(FullVolume, DoesNotKeepItFromStarting) {
 // Exit code 2 is what a service manager does not start again after.
 TEST_F(FullVolume, WithoutRoomForItsPluginsAnywhereIsNoConfigurationError) {
   const TempDir folder;
-  SmallDisk temporary(folder / "temporary", 1);
-  make_triggerd(1, temporary.path().string());
+  // With room for one copy of the plugin beside the inbox; that of a sanitizer's build is large.
+  const auto size = std::filesystem::file_size(TriggerdProcess::plugin_dir() / "http-forward.so");
+  const auto mebibytes = static_cast<unsigned>(1 + (size >> 20));
+  SmallDisk temporary(folder / "temporary", mebibytes);
+  make_triggerd(mebibytes, temporary.path().string());
   triggerd_->start();
   ASSERT_TRUE(triggerd_->wait_until_running()) << triggerd_->output();
   triggerd_->kill();
