@@ -148,7 +148,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // server in front of this one may read otherwise.
   void read_header() {
     reading_ = true;
-    if (searched_ == 0) buffer_.consume(blank_lines_before(received()));
+    // Empty lines before it may come in pieces.
+    if (searched_ < 2) buffer_.consume(blank_lines_before(received()));
     const std::size_t end = end_of_head(received(), searched_);
     if (end != std::string_view::npos) return parse_header(end);
     searched_ = buffer_.size();

@@ -166,9 +166,12 @@ TEST_F(AdminTest, AHeadThatOthersMayReadOtherwiseIsRefused) {
     folder.send(std::string("GET /healthz HTTP/1.1\r\n") + head + "\r\n");
     EXPECT_EQ(folder.read_answer().status, 400) << head;
   }
-  // Byte by byte, with the empty line before it that some clients send.
+  // Byte by byte, with the empty line before it that some clients send. The first one has been read
+  // by itself when another request is answered.
   HttpClient slow = client();
-  for (const char c : std::string("\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")) {
+  slow.send("\r");
+  EXPECT_EQ(client().ask("GET", "/healthz").status, 200);
+  for (const char c : std::string("\nGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")) {
     slow.send(std::string(1, c));
   }
   EXPECT_EQ(slow.read_answer().status, 200);
