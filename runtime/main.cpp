@@ -38,8 +38,14 @@ void wait_for_end(const Signals& signals, trigger::Runtime& runtime,
   }
 }
 
+// From the first call on they are waited for. Used by a thread that outlives main.
+const Signals& own_signals() {
+  static const Signals signals;
+  return signals;
+}
+
 int run(const std::string& file, config::Config config) {
-  static const Signals signals;  // used by a thread that outlives this function
+  const Signals& signals = own_signals();
   const auto log = make_log(config.log.level, config.log.format, config.runtime.name);
   const auto state = StateDir::open(config.runtime.state_dir);
   if (!state) {
@@ -119,8 +125,11 @@ int main(int argc, char** argv) {
   if (manual_page) return print_manual_page(root);
   if (!plugin.empty()) return probe(plugin, is_private);
   if (packages.chosen()) return packages.run();
-  // A plugin may change the working directory, and files are read again.
-  if (!check_only) file = std::filesystem::absolute(file).string();
+  if (!check_only) {
+    static_cast<void>(own_signals());  // one that comes while it starts ends it in good order, too
+    // A plugin may change the working directory, and files are read again.
+    file = std::filesystem::absolute(file).string();
+  }
   auto config = config::load(file, config::process_environment(), package::source());
   if (!config) return report(config.error());
   if (check_only) return check(file, *config);

@@ -191,6 +191,8 @@ TEST(Soak, NothingAcknowledgedIsLostAndNothingOfQos2AcceptedTwice) {
   Ledger ledger(stage.records());
   wait_until_handled(stage, publisher, ledger);
 
+  // The last one may have been started this moment, and has to know the signal.
+  EXPECT_TRUE(stage.runtime.wait_until_running()) << stage.runtime.output();
   EXPECT_EQ(stage.runtime.stop(), test::Exit{}) << storm.last_words();
   storm.take_log();
   ledger.read_records();
