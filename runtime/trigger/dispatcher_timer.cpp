@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/units.hpp"
 #include "trigger/deaths.hpp"
 #include "trigger/dispatcher_attempt.hpp"
 

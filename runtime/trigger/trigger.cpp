@@ -4,9 +4,7 @@
 
 #include <array>
 
-#include "base/text.hpp"
 #include "base/units.hpp"
-#include "config/topic_filter.hpp"
 #include "mqtt/reason.hpp"
 #include "plugin/trace_context.hpp"
 

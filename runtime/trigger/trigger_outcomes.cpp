@@ -1,8 +1,6 @@
 // Trigger: what the dispatcher says of its messages, and what follows - acknowledgements, log
 // lines, dead letters.
-#include "base/text.hpp"
 #include "base/units.hpp"
-#include "mqtt/reason.hpp"
 #include "plugin/trace_context.hpp"
 #include "trigger/trigger.hpp"
 

@@ -25,10 +25,9 @@ class AdminAccessTest : public testing::Test {
                       std::map<std::string, std::string>{{"PLANT_SECRET", "hunter2"}});
     triggerd_->start();
     ASSERT_TRUE(triggerd_->wait_until_running()) << triggerd_->output();
-    const auto line = triggerd_->wait_for_event("admin.listening", {"address="});
-    ASSERT_TRUE(line) << triggerd_->output();
-    const std::string_view text = line->text;
-    port_ = static_cast<std::uint16_t>(std::stoi(std::string(text.substr(text.rfind(':') + 1))));
+    const auto port = triggerd_->admin_port();
+    ASSERT_TRUE(port) << triggerd_->output();
+    port_ = *port;
   }
   HttpAnswer ask(const std::string& method, const std::string& path, const std::string& body = "",
                  const std::string& headers = "") {

@@ -26,10 +26,9 @@ class AdminTest : public testing::Test {
   void start_triggerd() {
     triggerd_->start();
     ASSERT_TRUE(triggerd_->wait_until_running()) << triggerd_->output();
-    const auto line = triggerd_->wait_for_event("admin.listening", {"address="});
-    ASSERT_TRUE(line) << triggerd_->output();
-    const std::string_view text = line->text;
-    port_ = static_cast<std::uint16_t>(std::stoi(std::string(text.substr(text.rfind(':') + 1))));
+    const auto port = triggerd_->admin_port();
+    ASSERT_TRUE(port) << triggerd_->output();
+    port_ = *port;
   }
   HttpAnswer get(const std::string& target) { return HttpClient(port_).ask("GET", target); }
   std::filesystem::path file() const { return dir_ / "records"; }

@@ -157,10 +157,9 @@ TEST(Admin, ASecondRuntimeWithItsPortLeavesTheFirstOnesConnectionsAlone) {
   TriggerdProcess first(with_port("0"));
   first.start();
   ASSERT_TRUE(first.wait_until_running()) << first.output();
-  const auto line = first.wait_for_event("admin.listening", {"address="});
-  ASSERT_TRUE(line);
-  const auto at = line->text.find("127.0.0.1:") + 10;
-  TriggerdProcess second(with_port(std::to_string(std::stoi(line->text.substr(at)))));
+  const auto port = first.admin_port();
+  ASSERT_TRUE(port);
+  TriggerdProcess second(with_port(std::to_string(*port)));
   second.start();
   EXPECT_EQ(second.process().wait(), (Exit{1, 0})) << second.output();
   EXPECT_NE(second.output().find("another program has it"), std::string::npos) << second.output();

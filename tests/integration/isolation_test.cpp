@@ -141,6 +141,21 @@ class IsolationTest : public testing::Test {
     ASSERT_TRUE(wait_for_deeds(4));
     EXPECT_EQ(triggerd_->stop(), (Exit{0, 0}));
   }
+  // Its service attacks the worker of another trigger.
+  void attack_another() {
+    start_with(runtime_table() + alias_table("a", server_.port()) + hostile_trigger() +
+               trigger_table("second", "a", "\"second\"", deeds_file(),
+                             "service = \"hostile:obey\"\nisolation = \"process\"\n"));
+    ASSERT_TRUE(client_->publish("second", "fine"));
+    ASSERT_TRUE(wait_for_deeds(1));
+    publish(fmt::format("attack:{}", deeds().front().pid));
+  }
+  // What an attack has found that nothing keeps it from: this and nothing else.
+  void expect_not_refused(const std::string& what) {
+    const auto told = triggerd_->wait_for_event("plugin.log", {"not refused: "});
+    ASSERT_TRUE(told);
+    EXPECT_NE(told->text.find("not refused: " + what + "  ["), std::string::npos) << told->text;
+  }
   void TearDown() override {
     if (HasFailure() && triggerd_) ADD_FAILURE() << triggerd_->output();
   }
@@ -239,9 +254,7 @@ TEST_F(IsolationTest, WhatItForksGoesWithIt) {
 TEST_F(IsolationTest, ItCannotReachItsHost) {
   start();
   publish("attack");
-  const auto told = triggerd_->wait_for_event("plugin.log", {"not refused: "});
-  ASSERT_TRUE(told);
-  EXPECT_NE(told->text.find("not refused: none"), std::string::npos) << told->text;
+  expect_not_refused("none");
   EXPECT_EQ(triggerd_->stop(), (Exit{0, 0}));
 }
 
@@ -249,15 +262,8 @@ TEST_F(IsolationTest, ItCannotReachItsHostNorAnotherWorkerAsAnOrdinaryUser) {
   if (::getuid() != 0) GTEST_SKIP() << "only root becomes another user; the other test is this one";
   launcher_ = {"/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"};
   becomes_nobody_ = true;
-  start_with(runtime_table() + alias_table("a", server_.port()) + hostile_trigger() +
-             trigger_table("second", "a", "\"second\"", deeds_file(),
-                           "service = \"hostile:obey\"\nisolation = \"process\"\n"));
-  ASSERT_TRUE(client_->publish("second", "fine"));
-  ASSERT_TRUE(wait_for_deeds(1));
-  publish(fmt::format("attack:{}", deeds().front().pid));
-  const auto told = triggerd_->wait_for_event("plugin.log", {"not refused: "});
-  ASSERT_TRUE(told);
-  EXPECT_NE(told->text.find("not refused: none"), std::string::npos) << told->text;
+  attack_another();
+  expect_not_refused("none");
   publish("own");
   EXPECT_TRUE(wait_for_event("plugin.log", {"missing: nothing"}));
   EXPECT_FALSE(triggerd_->wait_for_event("plugin.unconfined", {}, 0, Millis(1)));
@@ -272,22 +278,12 @@ TEST_F(IsolationTest, WhatTheSystemDoesNotHaveIsSaidAndTheRestHolds) {
       "plugin.unconfined",
       {"not all of isolation holds here", "it sees other processes in /proc", "trigger=hostile"}));
   publish("attack");
-  const auto told = triggerd_->wait_for_event("plugin.log", {"not refused: "});
-  ASSERT_TRUE(told);
-  EXPECT_NE(told->text.find("not refused: oom_score_adj of the runtime  ["), std::string::npos)
-      << told->text;
+  expect_not_refused("oom_score_adj of the runtime");
 }
 
 TEST_F(IsolationTest, ItCannotReachAnotherWorker) {
-  start_with(runtime_table() + alias_table("a", server_.port()) + hostile_trigger() +
-             trigger_table("second", "a", "\"second\"", deeds_file(),
-                           "service = \"hostile:obey\"\nisolation = \"process\"\n"));
-  ASSERT_TRUE(client_->publish("second", "fine"));
-  ASSERT_TRUE(wait_for_deeds(1));
-  publish(fmt::format("attack:{}", deeds().front().pid));
-  const auto told = triggerd_->wait_for_event("plugin.log", {"not refused: "});
-  ASSERT_TRUE(told);
-  EXPECT_NE(told->text.find("not refused: none"), std::string::npos) << told->text;
+  attack_another();
+  expect_not_refused("none");
 }
 
 TEST_F(IsolationTest, WhatItMakesOfItsOutputIsNotSoForTheRuntimes) {

@@ -19,6 +19,15 @@ class LifecycleTest : public testing::Test {
  protected:
   std::filesystem::path file(const std::string& name = "records") const { return dir_ / name; }
 
+  // A trigger that is suspended by its first message, and stays so until the file is there.
+  std::string suspending_until(const std::filesystem::path& healed) const {
+    return trigger_table("t", "a", "\"x\"", file(),
+                         "service = \"recorder:misbehave\"\nmonitor = \"recorder:guard\"\n"
+                         "on_exhausted = \"suspend\"\nretry = { max_attempts = 1 }\n"
+                         "monitor_interval = \"200ms\"",
+                         fmt::format("mode = \"retry-until\"\nflag = \"{}\"", healed.string()));
+  }
+
   TempDir dir_;
   MosquittoServer server_;
 };
@@ -125,13 +134,9 @@ TEST_F(LifecycleTest, ASuspendedTriggerTriesOneMessageAndGoesOn) {
 // Its server keeps nothing for it: what it does not take is gone.
 TEST_F(LifecycleTest, ASuspendedTriggerWithACleanSessionGoesOnReceiving) {
   const std::filesystem::path healed = dir_ / "healed";
-  TriggerdProcess triggerd(
-      runtime_table() + alias_table("a", server_.port(), "clean_session = true") +
-      trigger_table("t", "a", "\"x\"", file(),
-                    "service = \"recorder:misbehave\"\nmonitor = \"recorder:guard\"\n"
-                    "on_exhausted = \"suspend\"\nretry = { max_attempts = 1 }\n"
-                    "monitor_interval = \"200ms\"",
-                    fmt::format("mode = \"retry-until\"\nflag = \"{}\"", healed.string())));
+  TriggerdProcess triggerd(runtime_table() +
+                           alias_table("a", server_.port(), "clean_session = true") +
+                           suspending_until(healed));
   triggerd.start();
   ASSERT_TRUE(triggerd.wait_until_running()) << triggerd.output();
   TestClient client(server_.port());
@@ -153,13 +158,8 @@ TEST_F(LifecycleTest, ASuspendedTriggerWithACleanSessionGoesOnReceiving) {
 
 TEST_F(LifecycleTest, AMonitorServiceSaysWhenASuspendedTriggerMayTry) {
   const std::filesystem::path healed = dir_ / "healed";
-  TriggerdProcess triggerd(
-      runtime_table() + alias_table("a", server_.port()) +
-      trigger_table("t", "a", "\"x\"", file(),
-                    "service = \"recorder:misbehave\"\nmonitor = \"recorder:guard\"\n"
-                    "on_exhausted = \"suspend\"\nretry = { max_attempts = 1 }\n"
-                    "monitor_interval = \"200ms\"",
-                    fmt::format("mode = \"retry-until\"\nflag = \"{}\"", healed.string())));
+  TriggerdProcess triggerd(runtime_table() + alias_table("a", server_.port()) +
+                           suspending_until(healed));
   triggerd.start();
   ASSERT_TRUE(triggerd.wait_until_running()) << triggerd.output();
   TestClient client(server_.port());

@@ -79,6 +79,12 @@ void TriggerdProcess::kill() {
   process_->wait();
 }
 
+std::optional<std::uint16_t> TriggerdProcess::admin_port() {
+  const auto line = wait_for_event("admin.listening", {"address="});
+  if (!line) return std::nullopt;
+  return static_cast<std::uint16_t>(std::stoi(line->text.substr(line->text.rfind(':') + 1)));
+}
+
 std::optional<OutputLine> TriggerdProcess::wait_for_event(
     std::string_view event, std::initializer_list<std::string_view> parts, std::size_t from,
     Millis timeout) {

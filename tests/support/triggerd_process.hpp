@@ -1,6 +1,7 @@
 // TriggerdProcess: the real runtime, with a configuration and a state folder of the test's own.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <initializer_list>
 #include <map>
@@ -54,6 +55,9 @@ class TriggerdProcess {
   std::optional<OutputLine> wait_for_event(std::string_view event,
                                            std::initializer_list<std::string_view> parts = {},
                                            std::size_t from = 0, Millis timeout = kPatience);
+  // Of the administrator's HTTP side, whose `listen` let the system choose it. nullopt: it does not
+  // say that it listens.
+  std::optional<std::uint16_t> admin_port();
   // Since the last start.
   Process& process() { return *process_; }
   std::string output() const { return process_->output(); }
