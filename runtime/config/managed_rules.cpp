@@ -47,17 +47,36 @@ bool names_file(Defined kind, std::string_view path) {
   return false;
 }
 
-// Files that a connection string of PostgreSQL names: "sslkey=FILE", in a query too.
+// Whether a parameter in the query of an address has a name that is encoded: "%70assfile".
+bool has_encoded_name(std::string_view text) {
+  const std::size_t scheme = text.find("://");
+  std::size_t at = scheme == std::string_view::npos ? scheme : text.find('?', scheme);
+  while (at != std::string_view::npos) {
+    const std::size_t end = std::min(text.find('&', at + 1), text.size());
+    const std::string_view name = text.substr(at + 1, end - at - 1);
+    if (name.substr(0, name.find('=')).find('%') != std::string_view::npos) return true;
+    at = end == text.size() ? std::string_view::npos : end;
+  }
+  return false;
+}
+
+// Files that a connection string of PostgreSQL names: "sslkey=FILE", in a query too. The strings
+// are read by libpq, whose quotes, escapes and encodings are not taken apart here: what uses them
+// for a file, or for the name of such a setting, comes out as something that no folder allows.
 std::vector<std::string> files_in_connection(std::string_view text) {
+  constexpr std::string_view kBlanks = " \t\r\n\v\f";
+  constexpr std::string_view kAround = " \t\r\n\v\f'\"";
+  constexpr std::string_view kBehind = " \t\r\n\v\f'\"&";
   std::vector<std::string> files;
-  for (const std::string_view word :
-       {"passfile", "sslkey", "sslcert", "sslrootcert", "sslcrl", "sslcrldir", "servicefile"}) {
+  if (has_encoded_name(text)) files.emplace_back("%");
+  for (const std::string_view word : {"passfile", "sslkey", "sslcert", "sslrootcert", "sslcrl",
+                                      "sslcrldir", "sslkeylogfile", "servicefile"}) {
     for (std::size_t at = text.find(word); at != std::string_view::npos;
          at = text.find(word, at + word.size())) {
-      std::size_t begin = text.find_first_not_of(" \t\r\n", at + word.size());
+      std::size_t begin = text.find_first_not_of(kBlanks, at + word.size());
       if (begin == std::string_view::npos || text[begin] != '=') continue;
-      begin = std::min(text.find_first_not_of(" \t\r\n'\"", begin + 1), text.size());
-      const std::size_t end = std::min(text.find_first_of(" \t\r\n'\"&", begin), text.size());
+      begin = std::min(text.find_first_not_of(kAround, begin + 1), text.size());
+      const std::size_t end = std::min(text.find_first_of(kBehind, begin), text.size());
       const std::string_view file = text.substr(begin, end - begin);
       if (file != "system") files.emplace_back(file);  // what the operating system trusts
     }
@@ -161,8 +180,8 @@ bool names_forbidden_file(Defined kind, std::string_view path, const std::string
                           const DefinitionRules& rules) {
   if (rules.any_file || text.empty()) return false;
   const auto forbidden = [&](const std::string& file) {
-    // A "%2F" of a query is decoded by whoever opens it.
-    return rules.files_below.empty() || file.find('%') != std::string::npos ||
+    // A "%2F" or "\." is decoded by whoever opens it.
+    return rules.files_below.empty() || file.find_first_of("%\\") != std::string::npos ||
            !is_below(base_of(kind, rules) / file, rules.files_below);
   };
   if (names_file(kind, path)) return forbidden(text);
@@ -176,15 +195,12 @@ bool names_forbidden_file(Defined kind, std::string_view path, const std::string
 std::vector<AgainstRules> take_definition(Defined kind, const Node* before, Node& next,
                                           const DefinitionRules& rules) {
   std::vector<AgainstRules> found;
-  std::set<std::string> kept;
-  if (before != nullptr) {
-    Kept secrets = keep_secrets(*before, next);
-    kept.insert(secrets.keys.begin(), secrets.keys.end());
-    for (std::string& key : secrets.unknown) {
-      found.push_back({std::move(key),
-                       "*** stands for a secret that is not shown, and the rest has "
-                       "changed; write the whole value"});
-    }
+  Kept secrets = keep_secrets(before == nullptr ? Node{{}, Node::Table{}} : *before, next);
+  std::set<std::string> kept(secrets.keys.begin(), secrets.keys.end());
+  for (std::string& key : secrets.unknown) {
+    found.push_back({std::move(key),
+                     "*** stands for a secret that is not shown, and is not known here; write the "
+                     "whole value"});
   }
   for_each_leaf(next, "", [&](const std::string& path, const Node& leaf) {
     const auto* text = leaf.as<std::string>();

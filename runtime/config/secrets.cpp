@@ -6,6 +6,8 @@
 #include <array>
 #include <cstddef>
 
+#include "base/text.hpp"
+
 namespace triggerd::config {
 namespace {
 
@@ -35,9 +37,8 @@ bool is_blank(char c) {
 
 std::string plain_name(std::string_view key) {
   std::string name;
-  for (const char c : key) {
-    if (c == '-' || c == '_' || c == '.' || c == ' ') continue;
-    name += c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  for (const char c : lower_case(key)) {
+    if (c != '-' && c != '_' && c != '.' && c != ' ') name += c;
   }
   return name;
 }
@@ -53,10 +54,13 @@ bool is_one_variable(std::string_view text) {
          text.find('}') == text.size() - 1;
 }
 
-// What an SQL statement or a template puts there is none.
+// What stands for a value that comes from elsewhere.
 bool is_placeholder(std::string_view value) {
-  return value.empty() || value == kMask || is_one_variable(value) ||
-         (value.front() == '{' && value.back() == '}');
+  return value.empty() || value == kMask || is_one_variable(value);
+}
+// In an address or a header also "{topic:2}". In a connection string braces are quotes.
+bool is_placeholder_or_template(std::string_view value) {
+  return is_placeholder(value) || (value.front() == '{' && value.back() == '}');
 }
 
 std::size_t skip_blanks(std::string_view text, std::size_t at) {
@@ -94,8 +98,10 @@ std::size_t end_of_value(std::string_view text, std::size_t at, bool is_address)
     }
     if (is_address && text[i] == '#') return i;
     if (text[i] != '&' && text[i] != ';' && text[i] != ',' && !is_blank(text[i])) continue;
+    const std::size_t next = skip_blanks(text, i + 1);
     std::size_t equals = 0;
-    if (assignment_at(text, i + 1, equals) || skip_blanks(text, i + 1) == text.size()) return i;
+    if (assignment_at(text, next, equals) || next == text.size()) return i;
+    i = next - 1;  // each run of blanks is looked at once
   }
   return text.size();
 }
@@ -120,7 +126,9 @@ std::string mask_assignments(std::string_view text, std::size_t from, bool is_ad
     if (!names_secret(name) && !(is_address && is_among(kSecretParameters, name))) continue;
     const std::size_t behind = end_of_value(text, value, is_address);
     const std::string_view held = text.substr(value, behind - value);
-    out += is_placeholder(held) ? held : kMask;
+    const bool stands_for_another =
+        is_address ? is_placeholder_or_template(held) : is_placeholder(held);
+    out += stands_for_another ? held : kMask;
     at = behind;
   }
   return out;
@@ -157,7 +165,7 @@ std::string mask_logins(std::string_view text) {
     }
     const std::string_view password = authority.substr(colon + 1, at_sign - colon - 1);
     out.append(text.substr(0, begin + colon + 1));
-    out.append(is_placeholder(password) ? password : kMask);
+    out.append(is_placeholder_or_template(password) ? password : kMask);
     text.remove_prefix(begin + at_sign);
   }
 }
@@ -165,9 +173,9 @@ std::string mask_logins(std::string_view text) {
 // "Bearer X", "X-Api-Key: X": as a line of HTTP has it.
 std::string mask_header(std::string_view text) {
   for (const std::string_view scheme : {"Bearer ", "Basic ", "Digest ", "SharedAccessSignature "}) {
-    if (!text.starts_with(scheme)) continue;
-    if (is_placeholder(text.substr(scheme.size()))) return std::string(text);
-    return std::string(scheme).append(kMask);
+    if (lower_case(text.substr(0, scheme.size())) != lower_case(scheme)) continue;
+    if (is_placeholder_or_template(text.substr(scheme.size()))) return std::string(text);
+    return std::string(text.substr(0, scheme.size())).append(kMask);
   }
   std::size_t end = 0;
   while (end < text.size() && is_word(text[end])) ++end;
@@ -175,7 +183,7 @@ std::string mask_header(std::string_view text) {
     return std::string(text);
   }
   const std::size_t value = skip_blanks(text, end + 1);
-  if (value == end + 1 || is_placeholder(text.substr(value))) return std::string(text);
+  if (value == end + 1 || is_placeholder_or_template(text.substr(value))) return std::string(text);
   return std::string(text.substr(0, value)).append(kMask);
 }
 
@@ -245,16 +253,27 @@ bool put_path(const Node& before, Node& next, std::string_view path, const Node&
   return false;
 }
 
+// Whether a "***" in it stands where a secret would: in its place one would be masked.
+bool holds_mask(std::string_view text) {
+  std::string with_secrets;
+  std::size_t from = 0;
+  for (std::size_t at = 0; (at = text.find(kMask, from)) != std::string_view::npos;
+       from = at + kMask.size()) {
+    with_secrets.append(text.substr(from, at - from)).append("x");
+  }
+  with_secrets.append(text.substr(from));
+  return text == kMask || masked(with_secrets) != with_secrets;
+}
+
 // Strings of `next` that are as those of `before` were shown become what those are.
 void unmask(const Node* before, Node& next, const std::string& path, Kept& kept) {
   if (auto* text = std::get_if<std::string>(&next.value)) {
     const auto* was = before == nullptr ? nullptr : before->as<std::string>();
-    const std::string shown = was == nullptr ? std::string() : masked(*was);
-    if (was == nullptr || shown == *was) return;
-    if (*text == shown) {
+    if (was != nullptr && *text == *was) return;
+    if (was != nullptr && *text == masked(*was)) {
       *text = *was;
       kept.keys.push_back(path);
-    } else if (text->find(kMask) != std::string::npos) {
+    } else if (text->find(kMask) != std::string::npos && holds_mask(*text)) {
       kept.unknown.push_back(path);
     }
     return;
@@ -290,12 +309,13 @@ bool names_secret(std::string_view key) {
 
 std::string masked(std::string_view text) {
   if (text.find("PRIVATE KEY-----") != std::string_view::npos) return std::string(kMask);
-  if (text.find("://") != std::string_view::npos) {
-    const std::string without = mask_logins(text);
-    return mask_assignments(without, without.find("://"), true);
-  }
   // A connection string begins with an assignment; an SQL statement, for one, does not.
   std::size_t equals = 0;
+  if (text.find("://") != std::string_view::npos) {
+    const std::string without = mask_logins(text);
+    const std::size_t from = assignment_at(without, 0, equals) ? 0 : without.find("://");
+    return mask_assignments(without, from, true);
+  }
   if (assignment_at(text, 0, equals)) return mask_assignments(text, 0, false);
   return mask_header(text);
 }

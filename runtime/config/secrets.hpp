@@ -34,7 +34,8 @@ struct Kept {
   std::vector<std::string> keys;     // whose secrets are those of before
   std::vector<std::string> unknown;  // that hold a "***" for which nothing can be put in
 };
-// Puts into `next`, which replaces `before`, the secrets that it leaves out.
+// Puts into `next`, which replaces `before` (an empty table: it replaces nothing), the secrets that
+// it leaves out.
 Kept keep_secrets(const Node& before, Node& next);
 
 // The value at a dotted key, elements of arrays counted from 0; null where there is none.

@@ -81,6 +81,12 @@ TEST(SecretsTest, WhatIsSecretInAValueIsMasked) {
       {"INSERT INTO t (token) VALUES ($1)", "INSERT INTO t (token) VALUES ($1)"},
       {"UPDATE t SET token = 'x'", "UPDATE t SET token = 'x'"},
       {"plant/+/state", "plant/+/state"},
+      {"SharedAccessKey=abc;Endpoint=sb://h/", "SharedAccessKey=***;Endpoint=sb://h/"},
+      {"password=p url=jdbc:mysql://h/db", "password=*** url=jdbc:mysql://h/db"},
+      {"Server=db;Pwd={hunter2};Database=d", "Server=db;Pwd=***;Database=d"},
+      {"https://h/?token={topic:2}", "https://h/?token={topic:2}"},
+      {"bearer abc", "bearer ***"},
+      {"password=a   b   c", "password=***"},
       {"host=db user=u sslmode=verify-full", "host=db user=u sslmode=verify-full"},
   };
   for (const auto& [text, shown] : cases) {
@@ -106,6 +112,26 @@ TEST(SecretsTest, WhatWasShownInPartComesBackWhole) {
   EXPECT_NE(to_json(next).find(R"("X-Api-Key":"k")"), std::string::npos);
   next = parsed("[settings]\nurl = 'https://other/?sig=***'");
   EXPECT_EQ(keep_secrets(before, next).unknown, std::vector<std::string>{"settings.url"});
+  next = parsed("[settings]\nlist = ['x', 'https://u:***@h/']\nnew = 'Bearer ***'");
+  EXPECT_EQ(keep_secrets(before, next).unknown,
+            (std::vector<std::string>{"settings.list.1", "settings.new"}))
+      << "it has moved";
+}
+
+TEST(SecretsTest, AMaskForWhichThereIsNothingIsNoSecret) {
+  const auto unknown = [](const char* toml) {
+    Node next = parsed(toml);
+    return keep_secrets(Node{{}, Node::Table{}}, next).unknown;
+  };
+  EXPECT_EQ(unknown("[settings]\nurl = 'https://h/?sig=***'"),
+            std::vector<std::string>{"settings.url"});
+  EXPECT_EQ(unknown("[settings]\npem = '***'"), std::vector<std::string>{"settings.pem"});
+  EXPECT_TRUE(unknown("description = '*** hot ***'").empty());
+}
+
+TEST(SecretsTest, ALongValueIsMaskedInOneGo) {
+  const std::string blanks(std::size_t{1} << 20, ' ');
+  EXPECT_EQ(masked("password=a" + blanks + "b"), "password=***");
 }
 
 class RulesTest : public testing::Test {
@@ -170,6 +196,15 @@ TEST_F(RulesTest, FilesAreNamedBelowTheFolderThatTheConfigurationAllows) {
   };
   EXPECT_EQ(connection("passfile=/etc/pgpass"), "settings.connection");
   EXPECT_EQ(connection("sslkey = \"/etc/key\" user=u"), "settings.connection");
+  // As libpq reads them: escapes, other blanks, encoded names.
+  const std::string escaped = (dir_ / "allowed").string() + "/\\.\\./outside";
+  EXPECT_EQ(connection("passfile=" + escaped), "settings.connection");
+  const auto toml = [&](const std::string& value) {
+    return against(Defined::trigger, "[settings]\nconnection = \"" + value + "\"");
+  };
+  EXPECT_EQ(toml("host=h passfile\\f=/etc/pgpass"), "settings.connection");
+  EXPECT_EQ(toml("postgresql://h/db?a=b&%70assfile=/etc/pgpass"), "settings.connection");
+  EXPECT_EQ(toml("postgresql://h/db?application_name=a%20b"), "");
   EXPECT_EQ(connection("sslrootcert=system"), "");
   EXPECT_EQ(connection("sslrootcert=" + (dir_ / "allowed/ca").string()), "");
   rules_.any_file = true;
