@@ -94,6 +94,7 @@ struct Definition {
   Origin origin = Origin::file;
   // Its keys with their values as they were written, ${NAME} not expanded, as one JSON object and
   // as TOML. Secrets are left out: a replacement that leaves them out too keeps them.
+  // Empty in lists, and of stores.
   std::string json;
   std::string toml;
   std::vector<std::string> secrets;  // the keys that were left out

@@ -311,7 +311,7 @@ class Runtime final : public Administration {
   Outcome<> set_alias_state(std::string_view name, const std::optional<inbox::TriggerState>& state);
   Outcome<TriggerPtr> find_trigger(std::string_view name) const;
   Definition definition_of(const std::string& name, const std::string& package,
-                           const config::Place& place, const config::Node* written) const;
+                           const config::Place& place) const;
   bool package_is_broken(const std::string& name) const;
   // Waits with each letter until it may go, as long as `progress` lets it.
   Outcome<DeadLettersDone> for_each_letter(

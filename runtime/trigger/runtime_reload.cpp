@@ -8,14 +8,13 @@
 //
 // Up to 3 nothing that runs has been touched. What fails in 4 and 5 - a service that does not
 // start, a connection that cannot be made - takes that trigger out and no other, and is reported.
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <chrono>
 #include <set>
 #include <unordered_set>
 #include <utility>
 
+#include "base/file.hpp"
 #include "base/units.hpp"
 #include "trigger/alias_connection.hpp"
 #include "trigger/runtime.hpp"
@@ -34,13 +33,6 @@ std::string state_key(const std::string& alias) {
 
 bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-void add_look(const fs::path& file, std::string& looks) {
-  struct stat status {};
-  if (::stat(file.c_str(), &status) != 0) return;
-  looks += fmt::format("{} {} {} {} {}.{}\n", file.string(), status.st_dev, status.st_ino,
-                       status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
 }
 
 }  // namespace
@@ -438,8 +430,11 @@ void Runtime::request_reload(const std::string& by, std::function<void()> done) 
 std::string Runtime::look_of_files() const {
   if (options_.config_file.empty()) return {};
   std::string looks;
-  add_look(options_.config_file, looks);
-  const auto add_folder = [&looks](const fs::path& folder, bool packages) {
+  const auto add_look = [&looks](const fs::path& file) {
+    looks += fmt::format("{} {}\n", file.string(), look_of_file(file));
+  };
+  add_look(options_.config_file);
+  const auto add_folder = [&add_look](const fs::path& folder, bool packages) {
     std::error_code error;
     std::vector<fs::path> found;
     for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
@@ -453,7 +448,7 @@ std::string Runtime::look_of_files() const {
       }
     }
     std::sort(found.begin(), found.end());
-    for (const fs::path& file : found) add_look(file, looks);
+    for (const fs::path& file : found) add_look(file);
   };
   add_folder(options_.config_file.parent_path() / "conf.d", false);
   add_folder(config()->runtime.packages_dir, true);

@@ -58,6 +58,15 @@ bool is_stuck(const std::atomic<std::int64_t>& beat) {
   return std::chrono::steady_clock::now() - last > kStuck;
 }
 
+// As it was written. Lists are asked for often, and do without.
+void add_text(Definition& definition, const config::Node* written) {
+  if (written == nullptr) return;
+  config::Shown shown = config::without_secrets(*written);
+  definition.json = config::to_json(shown.table);
+  definition.toml = config::to_toml(shown.table);
+  definition.secrets = std::move(shown.secrets);
+}
+
 }  // namespace
 
 struct Runtime::InboxFigures {
@@ -153,7 +162,7 @@ bool Runtime::package_is_broken(const std::string& name) const {
 }
 
 Definition Runtime::definition_of(const std::string& name, const std::string& package,
-                                  const config::Place& place, const config::Node* written) const {
+                                  const config::Place& place) const {
   Definition definition;
   definition.name = name;
   definition.package = package;
@@ -164,11 +173,6 @@ Definition Runtime::definition_of(const std::string& name, const std::string& pa
   definition.origin = !package.empty() ? Definition::Origin::package
                       : managed        ? Definition::Origin::managed
                                        : Definition::Origin::file;
-  if (written == nullptr) return definition;
-  config::Shown shown = config::without_secrets(*written);
-  definition.json = config::to_json(shown.table);
-  definition.toml = config::to_toml(shown.table);
-  definition.secrets = std::move(shown.secrets);
   return definition;
 }
 
@@ -176,7 +180,7 @@ Definition Runtime::definition_of(const std::string& name, const std::string& pa
 
 AliasStatus Runtime::status_of(const config::Alias& alias) const {
   AliasStatus status;
-  status.definition = definition_of(alias.name, alias.package, alias.place, alias.written.get());
+  status.definition = definition_of(alias.name, alias.package, alias.place);
   status.enabled = alias.enabled;
   status.description = alias.description;
   for (const config::Server& server : alias.servers) {
@@ -222,7 +226,11 @@ std::vector<AliasStatus> Runtime::aliases() const {
 
 Outcome<AliasStatus> Runtime::alias(std::string_view name) const {
   const ConfigPtr all = config();
-  if (const config::Alias* found = all->find_alias(name)) return status_of(*found);
+  if (const config::Alias* found = all->find_alias(name)) {
+    AliasStatus status = status_of(*found);
+    add_text(status.definition, found->written.get());
+    return status;
+  }
   return tl::make_unexpected(not_found("alias", name, names_of(all->aliases)));
 }
 
@@ -231,8 +239,7 @@ Outcome<AliasStatus> Runtime::alias(std::string_view name) const {
 TriggerStatus Runtime::status_of(const config::Config& all, const config::Trigger& trigger,
                                  const InboxFigures& inbox) const {
   TriggerStatus status;
-  status.definition =
-      definition_of(trigger.name, trigger.package, trigger.place, trigger.written.get());
+  status.definition = definition_of(trigger.name, trigger.package, trigger.place);
   status.alias = trigger.alias;
   status.service =
       trigger.service.empty() ? trigger.plugin : trigger.plugin + ":" + trigger.service;
@@ -275,7 +282,9 @@ std::vector<TriggerStatus> Runtime::triggers() const {
 Outcome<TriggerStatus> Runtime::trigger(std::string_view name) const {
   const ConfigPtr all = config();
   if (const config::Trigger* found = all->find_trigger(name)) {
-    return status_of(*all, *found, inbox_figures());
+    TriggerStatus status = status_of(*all, *found, inbox_figures());
+    add_text(status.definition, found->written.get());
+    return status;
   }
   return tl::make_unexpected(not_found("trigger", name, names_of(all->triggers)));
 }
@@ -408,8 +417,8 @@ std::vector<StoreStatus> Runtime::stores() const {
     StoreStatus status;
     status.kind = kind;
     const config::Package* package = all->package_at(section.place);
-    status.definition = definition_of(section.name, package == nullptr ? "" : package->name,
-                                      section.place, nullptr);
+    status.definition =
+        definition_of(section.name, package == nullptr ? "" : package->name, section.place);
     status.file = std::move(file);
     for (const config::Alias& alias : all->aliases) {
       if (alias.*used == section.name) status.aliases.push_back(alias.name);
