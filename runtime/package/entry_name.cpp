@@ -15,15 +15,6 @@ bool is_plain(char c) {
          c == '.' || c == '-' || c == '+' || c == '@';
 }
 
-// Of ASCII, which is all there is.
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
 }  // namespace
 
 Result<> check_entry_name(std::string_view name) {
@@ -49,7 +40,9 @@ Result<> check_entry_name(std::string_view name) {
     begin = end + 1;
   }
   for (const char* reserved : {kManifestFile, kLocalFile}) {
-    if (lower(name) == lower(reserved)) return refused("the runtime keeps a file of that name");
+    if (lower_case(name) == lower_case(reserved)) {
+      return refused("the runtime keeps a file of that name");
+    }
   }
   return {};
 }
@@ -59,7 +52,7 @@ Result<> EntryNames::add(std::string_view name) {
     slash = name.find('/', slash);
     const bool file = slash == std::string_view::npos;
     const std::string part(name.substr(0, slash));
-    const auto [first, inserted] = seen_.emplace(lower(part), Seen{part, file});
+    const auto [first, inserted] = seen_.emplace(lower_case(part), Seen{part, file});
     if (!inserted && (file || first->second.file || first->second.name != part)) {
       if (first->second.name == part && file && first->second.file) {
         return fail("\"{}\" is there twice", part);
