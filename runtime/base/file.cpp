@@ -26,6 +26,16 @@ std::string look_of_file(const std::filesystem::path& path) {
                      status.st_ctim.tv_nsec);
 }
 
+Result<> write_all(int fd, std::string_view bytes, const std::filesystem::path& path) {
+  while (!bytes.empty()) {
+    const ssize_t put = ::write(fd, bytes.data(), bytes.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return fail("cannot write {}: {}", path.string(), errno_text(errno));
+    bytes.remove_prefix(static_cast<std::size_t>(put));
+  }
+  return {};
+}
+
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t limit) {
   // O_NONBLOCK: opening a FIFO must not wait for a writer.
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));

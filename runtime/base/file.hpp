@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/result.hpp"
@@ -38,6 +39,9 @@ std::string errno_text(int error);
 // Which file it is, through links, and when it was written, without reading it: equal as long as
 // nothing has changed.
 std::string look_of_file(const std::filesystem::path& path);
+
+// Writes all of `bytes` to `fd`; `path` is what the error calls it.
+Result<> write_all(int fd, std::string_view bytes, const std::filesystem::path& path);
 
 // Reads a regular file of at most `limit` bytes, whole.
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t limit);

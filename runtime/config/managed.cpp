@@ -70,12 +70,7 @@ std::string find_spot(const Node& node, Spot place, const std::string& path) {
 }
 
 Result<> write_and_sync(int fd, std::string_view bytes, const fs::path& path) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return fail("cannot write {}: {}", path.string(), errno_text(errno));
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
+  if (auto written = write_all(fd, bytes, path); !written) return written;
   if (::fsync(fd) != 0) return fail("cannot write {}: {}", path.string(), errno_text(errno));
   return {};
 }

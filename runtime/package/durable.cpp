@@ -39,16 +39,6 @@ auto cannot_give(const fs::path& folder, int error) {
 
 }  // namespace
 
-Result<> write_all(int fd, std::string_view bytes, const fs::path& path) {
-  while (!bytes.empty()) {
-    const ssize_t put = ::write(fd, bytes.data(), bytes.size());
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return cannot_write(path, errno);
-    bytes.remove_prefix(static_cast<std::size_t>(put));
-  }
-  return {};
-}
-
 Result<> sync(int fd, const fs::path& path) {
   if (::fsync(fd) != 0) return cannot_write(path, errno);
   return {};

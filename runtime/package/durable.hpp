@@ -14,8 +14,6 @@ namespace triggerd::package {
 // Each file of TOML that this folder reads is at most this long.
 inline constexpr std::size_t kMaxFile = std::size_t{1} << 20;
 
-// Writes all of `bytes` to `fd`.
-Result<> write_all(int fd, std::string_view bytes, const std::filesystem::path& path);
 // Brings a file, or a folder's list of names, to the disk.
 Result<> sync(int fd, const std::filesystem::path& path);
 Result<> sync_folder(const std::filesystem::path& folder);
@@ -28,6 +26,9 @@ Result<> sync_folder(const std::filesystem::path& folder);
 Result<> give_to_owner_of(const std::filesystem::path& folder, int fd);
 Result<> give_tree_to_owner_of(const std::filesystem::path& folder,
                                const std::filesystem::path& tree);
+// Whatever umask a plugin has set. Not through a link: whoever owns the folder that it is in may
+// have put one in its place.
+Result<> set_folder_mode(const std::filesystem::path& path, mode_t mode);
 // Makes one folder, which is the owner's of its parent as above. False: it is there already.
 Result<bool> make_folder(const std::filesystem::path& path, mode_t mode);
 

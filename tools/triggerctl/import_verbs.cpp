@@ -42,7 +42,7 @@ void print_remarks(const std::vector<Remark>& remarks, const std::string& file, 
 
 // The configuration, and its packages beside it; all of it or nothing. What is there already may be
 // somebody's, and stays.
-Result<> write_all(const fs::path& file, const Imported& imported) {
+Result<> write_import(const fs::path& file, const Imported& imported) {
   const fs::path packages = file.parent_path() / "packages";
   std::error_code error;
   for (const ImportedPackage& package : imported.packages) {
@@ -111,7 +111,7 @@ int import(const ImportOptions& chosen) {
     return kFailed;
   }
   if (!chosen.output.empty()) {
-    if (auto written = write_all(chosen.output, *imported); !written) {
+    if (auto written = write_import(chosen.output, *imported); !written) {
       return fail_with(written.error());
     }
   }

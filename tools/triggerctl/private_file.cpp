@@ -15,6 +15,7 @@ using triggerd::errno_text;
 using triggerd::fail;
 using triggerd::Result;
 using triggerd::UniqueFd;
+using triggerd::write_all;
 
 constexpr mode_t kOwnerAlone = 0600;
 
@@ -25,12 +26,14 @@ auto cannot_write(const std::filesystem::path& path, int error, const char* hint
 }  // namespace
 
 Result<> make_private_file(const std::filesystem::path& path) {
-  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, kOwnerAlone));
+  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, kOwnerAlone));
   struct stat status {};
   if (!fd || ::fstat(fd.get(), &status) != 0) return cannot_write(path, errno);
-  if (S_ISREG(status.st_mode) && ::fchmod(fd.get(), kOwnerAlone) != 0) {
+  if (!S_ISREG(status.st_mode)) return {};
+  if (::fchmod(fd.get(), kOwnerAlone) != 0) {
     return cannot_write(path, errno, "; it is somebody else's file: name another one");
   }
+  if (::ftruncate(fd.get(), 0) != 0) return cannot_write(path, errno);
   return {};
 }
 
@@ -40,14 +43,11 @@ Result<> write_private_file(const std::filesystem::path& path, std::string_view 
     return cannot_write(path, errno,
                         errno == EEXIST ? "; name another file, or move that one away" : "");
   }
-  if (::fchmod(fd.get(), kOwnerAlone) != 0) return cannot_write(path, errno);
-  while (!content.empty()) {
-    const ssize_t written = ::write(fd.get(), content.data(), content.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return cannot_write(path, errno);
-    content.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return {};
+  Result<> done;
+  if (::fchmod(fd.get(), kOwnerAlone) != 0) done = cannot_write(path, errno);
+  if (done) done = write_all(fd.get(), content, path);
+  if (!done) ::unlink(path.c_str());
+  return done;
 }
 
 }  // namespace triggerctl

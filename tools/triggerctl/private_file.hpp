@@ -12,7 +12,7 @@ namespace triggerctl {
 // regular file, such as /dev/stdout, it is left as it is.
 triggerd::Result<> make_private_file(const std::filesystem::path& path);
 
-// Makes a file that is not there yet, with this content.
+// Makes a file that is not there yet, with this content; after an error it is not there.
 triggerd::Result<> write_private_file(const std::filesystem::path& path, std::string_view content);
 
 }  // namespace triggerctl
