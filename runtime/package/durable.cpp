@@ -76,13 +76,20 @@ Result<> give_tree_to_owner_of(const fs::path& folder, const fs::path& tree) {
   return give_to_owner_of(folder, fd.get());
 }
 
+Result<> set_folder_mode(const fs::path& path, mode_t mode) {
+  const UniqueFd fd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd || ::chmod(fmt::format("/proc/self/fd/{}", fd.get()).c_str(), mode) != 0) {
+    return fail("cannot set the mode of {}: {}", path.string(), errno_text(errno));
+  }
+  return {};
+}
+
 Result<bool> make_folder(const fs::path& path, mode_t mode) {
   if (::mkdir(path.c_str(), mode) != 0) {
     if (errno == EEXIST) return false;
     return fail("cannot make {}: {}", path.string(), errno_text(errno));
   }
-  // A plugin may have set any umask.
-  ::chmod(path.c_str(), mode);
+  if (auto set = set_folder_mode(path, mode); !set) return tl::make_unexpected(set.error());
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd) return fail("cannot open {}: {}", path.string(), errno_text(errno));
   if (auto given = give_to_owner_of(folder_of(path), fd.get()); !given) {
@@ -109,9 +116,10 @@ Result<> write_file(const fs::path& path, std::string_view content, mode_t mode)
 
 Result<Staging> Staging::make(const fs::path& parent) {
   std::string name = (parent / (std::string(kStagingPrefix) + "XXXXXX")).string();
-  if (::mkdtemp(name.data()) == nullptr || ::chmod(name.c_str(), 0700) != 0) {
+  if (::mkdtemp(name.data()) == nullptr) {
     return fail("cannot make a folder in {}: {}", parent.string(), errno_text(errno));
   }
+  if (auto set = set_folder_mode(name, 0700); !set) return tl::make_unexpected(set.error());
   return Staging(name);
 }
 

@@ -266,8 +266,8 @@ Result<Installed> Packages::install(const fs::path& archive, const config::Local
   const fs::path staged = staging->path() / "package";
   std::error_code error;
   fs::create_directory(staged, error);
-  if (!error) fs::permissions(staged, fs::perms(0755), error);  // whatever the umask
   if (error) return fail("cannot make {}: {}", staged.string(), error.message());
+  if (auto set = set_folder_mode(staged, 0755); !set) return tl::make_unexpected(set.error());
   if (auto done = unpack(archive, staged); !done) return tl::make_unexpected(done.error());
   after_step_("unpacked");
 
@@ -324,10 +324,6 @@ Result<Installed> Packages::install(const fs::path& archive, const config::Local
       if (alias.package == file->name) installed.aliases.push_back(alias.name);
     }
   }
-  fs::permissions(staged,
-                  fs::perms::owner_all | fs::perms::group_read | fs::perms::group_exec |
-                      fs::perms::others_read | fs::perms::others_exec,
-                  error);
   if (auto given = give_tree_to_owner_of(packages_dir, staged); !given) {
     return tl::make_unexpected(given.error());
   }
