@@ -18,6 +18,12 @@ std::string errno_text(int error) {
   return std::generic_category().message(error);
 }
 
+std::optional<FileIdentity> identity_of_file(const std::filesystem::path& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+  return FileIdentity{status.st_dev, status.st_ino};
+}
+
 std::string look_of_file(const std::filesystem::path& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) return "-";

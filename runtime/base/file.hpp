@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -35,6 +37,15 @@ class UniqueFd {
 
 // The text of errno, safe on any thread.
 std::string errno_text(int error);
+
+// Which file it is, whatever its name.
+struct FileIdentity {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
+};
+// Through links; nullopt: there is none, or it cannot be looked at.
+std::optional<FileIdentity> identity_of_file(const std::filesystem::path& path);
 
 // Which file it is, through links, and when it was written, without reading it: equal as long as
 // nothing has changed.

@@ -1,7 +1,7 @@
 #include "inbox/database.hpp"
 
 #include <sqlite3.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -55,7 +55,9 @@ void Database::close() {
 
 Database::~Database() {
   // What is removed at the end is what has the names of the open files.
-  if (lost()) sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  const auto lost = this->lost();
+  if (lost && lost->part == 0 && !lost->gone) (void)leave_name();
+  if (lost) sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   close();
 }
 
@@ -121,24 +123,29 @@ Database::Checkpoint Database::checkpoint() {
   return held ? Checkpoint::held : Checkpoint::failed;
 }
 
-std::optional<Database::Identity> Database::identity(std::size_t part) const {
-  struct stat found {};
-  if (::stat((file_ + kParts[part]).c_str(), &found) != 0) return std::nullopt;
-  return Identity{found.st_dev, found.st_ino};
-}
-
 void Database::remember_files() {
   if (!vfs_.empty()) return;
-  for (std::size_t part = 0; part < std::size(kParts); ++part) remembered_[part] = identity(part);
+  for (std::size_t part = 0; part < std::size(kParts); ++part) {
+    remembered_[part] = identity_of_file(name_of(part));
+  }
 }
 
 std::optional<Database::Lost> Database::lost() const {
   for (std::size_t part = 0; part < std::size(kParts); ++part) {
     if (!remembered_[part]) continue;
-    const auto now = identity(part);
+    const auto now = identity_of_file(name_of(part));
     if (now != remembered_[part]) return Lost{.part = part, .gone = !now};
   }
   return std::nullopt;
+}
+
+bool Database::leave_name() {
+  if (checkpoint() != Checkpoint::done) return false;
+  for (const std::size_t part : {1, 2}) {
+    const std::string name = name_of(part);
+    if (remembered_[part] && identity_of_file(name) == remembered_[part]) ::unlink(name.c_str());
+  }
+  return true;
 }
 
 Result<> Database::reopen() {

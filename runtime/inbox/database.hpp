@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "base/clock.hpp"
+#include "base/file.hpp"
 #include "base/result.hpp"
 
 struct sqlite3;
@@ -76,6 +77,11 @@ class Database {
   // Takes the files at their names for those that are open. Without it lost() finds nothing.
   void remember_files();
   std::optional<Lost> lost() const;
+  // What was at the name of the file when they were remembered.
+  std::optional<FileIdentity> remembered_file() const { return remembered_[0]; }
+  // Another file has the name: what is in the WAL goes to the open one, and the WAL and its index
+  // are removed, which would be taken for the other's. False: not now, as somebody reads them.
+  bool leave_name();
   // Closes the files as they are, and opens what is at their names. Where that fails everything
   // else does too, until it is called again.
   Result<> reopen();
@@ -88,22 +94,17 @@ class Database {
  private:
   friend class Statement;
   friend class Blob;
-  struct Identity {
-    std::uint64_t device = 0;
-    std::uint64_t inode = 0;
-    friend bool operator==(const Identity&, const Identity&) = default;
-  };
   Database(std::string file, std::string vfs) : file_(std::move(file)), vfs_(std::move(vfs)) {}
   Result<> connect(int more_flags, const char* pragmas);
   void close();
   bool full() const;
-  std::optional<Identity> identity(std::size_t part) const;
+  std::string name_of(std::size_t part) const { return file_ + kParts[part]; }
   std::uint64_t bytes_of(int file_control) const;
 
   sqlite3* handle_ = nullptr;
   const std::string file_;
   const std::string vfs_;
-  std::optional<Identity> remembered_[3];
+  std::optional<FileIdentity> remembered_[3];
 };
 
 // One prepared statement: bind in order, then step.

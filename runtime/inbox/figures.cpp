@@ -28,6 +28,10 @@ Result<Database*> Inbox::open_reader(Reader& reader) {
   if (reader.database) return reader.database.get();
   auto opened = Database::open_to_read(file_, vfs_);
   if (!opened) return tl::make_unexpected(opened.error());
+  // Nothing has been read of it by now.
+  if (reader.file && identity_of_file(file_) != reader.file) {
+    return fail("{} is another file than the open one", file_.string());
+  }
   reader.database = *std::move(opened);
   return reader.database.get();
 }

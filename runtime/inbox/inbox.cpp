@@ -16,7 +16,8 @@ Inbox::Inbox(std::unique_ptr<Database> database, std::filesystem::path file,
       clock_(*options.clock),
       database_(std::move(database)),
       folder_(std::make_unique<Folder>(Folder{.path = folder()})) {
-  folder_->identity = Folder::look(folder_->path).value_or(Folder::Identity{});
+  folder_->identity = identity_of_file(folder_->path).value_or(FileIdentity{});
+  for (Reader* const reader : {&counting_, &listing_}) reader->file = database_->remembered_file();
 }
 Inbox::~Inbox() = default;
 

@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/file.hpp"
 #include "base/mutex.hpp"
 #include "base/result.hpp"
 
@@ -187,6 +188,8 @@ class Inbox {
   struct Reader {
     Mutex mutex;
     std::unique_ptr<Database> database TRIGGERD_GUARDED_BY(mutex);
+    // The open file. Another one at its name would be read with the WAL of this one.
+    std::optional<FileIdentity> file TRIGGERD_GUARDED_BY(mutex);
   };
 
   Inbox(std::unique_ptr<Database> database, std::filesystem::path file, const OpenOptions& options);

@@ -2,7 +2,6 @@
 // their names, and times of rows stay true when the clock is set.
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -42,12 +41,14 @@ Result<std::string> Inbox::keep_files() TRIGGERD_NO_ANALYSIS {
       lost ? fmt::format("{}{} {}", file_.string(), Database::kParts[lost->part], lost->what())
            : fmt::format("{} is not open", file_.string());
   // Connections of one process share what they know of a file.
-  for (Reader* const reader : {&counting_, &listing_}) {
-    const MutexLock lock(reader->mutex);
-    reader->database.reset();
-  }
+  const MutexLock no_counting(counting_.mutex);
+  const MutexLock no_listing(listing_.mutex);
+  for (Reader* const reader : {&counting_, &listing_}) reader->database.reset();
   if (lost && lost->part == 0) {
     if (!lost->gone) {
+      if (!database_->leave_name()) {
+        return fail("{}, and somebody who reads the open one keeps its WAL beside it", what);
+      }
       return fail(
           "{}; move that one away and the open one is written again, or stop the runtime to "
           "use it",
@@ -64,6 +65,7 @@ Result<std::string> Inbox::keep_files() TRIGGERD_NO_ANALYSIS {
     for (const char* part : {"-wal", "-shm"}) ::unlink((file_.string() + part).c_str());
   }
   if (auto opened = database_->reopen(); !opened) return tl::make_unexpected(opened.error());
+  for (Reader* const reader : {&counting_, &listing_}) reader->file = database_->remembered_file();
   return what;
 }
 
@@ -92,17 +94,15 @@ Result<> Inbox::write_file_again() TRIGGERD_NO_ANALYSIS {
 
 // Where the folder is another one by now, nobody else may be using it.
 Result<> Inbox::keep_folder() TRIGGERD_NO_ANALYSIS {
-  const auto now = Folder::look(folder_->path);
-  if (now && now->device == folder_->identity.device && now->inode == folder_->identity.inode) {
-    return {};
-  }
+  const auto now = identity_of_file(folder_->path);
+  if (now == folder_->identity) return {};
   if (now && now->device != folder_->identity.device) {
     return fail("{} is on another file system than before", folder_->path.string());
   }
   auto claimed = StateDir::open(folder_->path);
   if (!claimed) return fail("{}", claimed.error().message);
   folder_->claimed.emplace(std::move(*claimed));
-  if (const auto found = Folder::look(folder_->path)) folder_->identity = *found;
+  if (const auto found = identity_of_file(folder_->path)) folder_->identity = *found;
   return {};
 }
 

@@ -246,9 +246,8 @@ void Writer::begin() {
 }
 
 Writer::Verdict Writer::prepare() {
-  Database& database = *inbox_.database_;
-  if (!database.is_open() || database.lost()) statements_.reset();
   const auto kept = inbox_.keep_files();
+  if (!kept || !kept->empty()) statements_.reset();  // they are of a connection that is closed
   if (!kept) return {Kind::lost, kept.error().message};
   if (!kept->empty()) {
     begin();

@@ -160,7 +160,9 @@ TEST_F(KeepFilesTest, AnotherFileInItsPlaceIsTroubleUntilItIsMovedAway) {
     const test::SqliteConnection other(file().string());
     ASSERT_TRUE(other.rows("CREATE TABLE somebody (x)"));
   }
+  EXPECT_FALSE(inbox_->figures()) << "they would be those of the other file";
   ASSERT_TRUE(test::eventually([&] { return trouble().has_value(); }));
+  EXPECT_FALSE(inbox_->figures());
   EXPECT_NE(told().find("is another file than the open one"), std::string::npos) << told();
   const auto waiting = accept("b");
   ASSERT_FALSE(inbox_->add_dead_letter({.message_id = "c", .trigger = "t"}))
@@ -169,6 +171,49 @@ TEST_F(KeepFilesTest, AnotherFileInItsPlaceIsTroubleUntilItIsMovedAway) {
   std::filesystem::remove(file());
   EXPECT_TRUE(test::eventually([&] { return waiting->is_written && !trouble(); })) << told();
   EXPECT_EQ(ids_at_name(), (Ids{"a", "b"}));
+}
+
+// What is in the WAL would be read as a part of the other file, and be written into it.
+TEST_F(KeepFilesTest, AnotherFileIsUsedByTheNextStartAsItIs) {
+  keep("another's");
+  writer_.reset();
+  inbox_.reset();
+  std::filesystem::rename(file(), dir_ / "another");
+  for (const bool soon : {true, false}) {
+    SCOPED_TRACE(soon ? "it is stopped before it has looked" : "it has looked");
+    open();
+    keep("a");
+    if (soon) writer_.reset();
+    std::filesystem::rename(file(), dir_ / "moved");
+    std::filesystem::copy_file(dir_ / "another", file());
+    EXPECT_FALSE(inbox_->figures());
+    if (!soon) {
+      ASSERT_TRUE(test::eventually([&] { return trouble().has_value(); }));
+      EXPECT_TRUE(test::eventually([&] { return !std::filesystem::exists(file("-wal")); }));
+    }
+    writer_.reset();
+    inbox_.reset();
+    EXPECT_EQ(ids_at_name(), Ids{"another's"});
+    const test::SqliteConnection moved((dir_ / "moved").string());
+    EXPECT_EQ(moved.rows("SELECT message_id FROM message"), Ids{"a"});
+    std::filesystem::remove(file());
+  }
+}
+
+// Whoever brings back a copy of all three has done it well.
+TEST_F(KeepFilesTest, TheWalOfAnotherFileIsLeftAlone) {
+  keep("a");
+  std::filesystem::rename(file(), dir_ / "moved");
+  for (const char* part : {"-wal", "-shm"}) std::filesystem::rename(file(part), dir_ / part);
+  const test::SqliteConnection other(file().string());
+  ASSERT_TRUE(other.rows("PRAGMA journal_mode = WAL"));
+  ASSERT_TRUE(other.rows("CREATE TABLE somebody (x)"));
+  ASSERT_TRUE(test::eventually([&] { return trouble().has_value(); }));
+  writer_.reset();
+  inbox_.reset();
+  EXPECT_TRUE(std::filesystem::exists(file("-wal")));
+  EXPECT_TRUE(other.rows("INSERT INTO somebody VALUES (1)"));
+  EXPECT_EQ(other.rows("SELECT x FROM somebody"), Ids{"1"});
 }
 
 TEST_F(KeepFilesTest, TheFileItselfMayComeBack) {
