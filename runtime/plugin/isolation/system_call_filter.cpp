@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <linux/audit.h>
-#include <linux/ioprio.h>
 #include <linux/seccomp.h>
 #include <linux/sockios.h>
 #include <sched.h>
@@ -94,7 +93,7 @@ std::vector<sock_filter> system_call_filter(pid_t self, std::uint32_t judged, bo
     program.on_process(call, 0);
   }
   program.on_kind_and_process(SYS_setpriority, PRIO_USER);
-  program.on_kind_and_process(SYS_ioprio_set, IOPRIO_WHO_USER);
+  program.on_kind_and_process(SYS_ioprio_set, kIoprioWhoUser);
   // Who gets the signals of a descriptor.
   program.on(SYS_fcntl, {load_argument(1), if_equal(F_SETOWN_EX, 0, 1), give(kRefused),
                          if_equal(F_SETOWN, 1, 0), give(SECCOMP_RET_ALLOW), load_argument(2),

@@ -11,6 +11,12 @@
 
 namespace triggerd::plugin::isolation {
 
+// What the first argument of ioprio_set names. The kernel's <linux/ioprio.h> has them too, but not
+// for C++: since Linux 6.1.192 (Debian 12's) it has a parameter called `class`.
+inline constexpr int kIoprioWhoProcess = 1;
+inline constexpr int kIoprioWhoGroup = 2;
+inline constexpr int kIoprioWhoUser = 3;
+
 // `self` is the worker. `judged` is what the program returns for a call that names another process:
 // SECCOMP_RET_USER_NOTIF where somebody judges it (system_call_judge.hpp), else an errno.
 // `counts_memory`: shared memory without a file is judged too.

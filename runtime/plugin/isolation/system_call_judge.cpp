@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/ioprio.h>
 #include <linux/seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -17,6 +16,7 @@
 
 #include "base/file.hpp"
 #include "plugin/isolation/shared_memory.hpp"
+#include "plugin/isolation/system_call_filter.hpp"
 
 namespace triggerd::plugin::isolation {
 
@@ -64,7 +64,7 @@ int SystemCallJudge::verdict(const seccomp_notif& call) const {
       if (number(0) == PRIO_PGRP) return verdict_on_group(number(1));
       return verdict_on_process(number(1));
     case SYS_ioprio_set:
-      if (number(0) == IOPRIO_WHO_PGRP) return verdict_on_group(number(1));
+      if (number(0) == kIoprioWhoGroup) return verdict_on_group(number(1));
       return verdict_on_process(number(1));
     case SYS_fcntl:
       return number(2) > 0 ? verdict_on_process(number(2)) : verdict_on_group(-number(2));

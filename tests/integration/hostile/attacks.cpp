@@ -1,7 +1,6 @@
 #include "integration/hostile/attacks.hpp"
 
 #include <fcntl.h>
-#include <linux/ioprio.h>
 #include <linux/sockios.h>
 #include <pthread.h>
 #include <sched.h>
@@ -120,8 +119,8 @@ void on_process(std::vector<Attack>& attacks, const std::string& whose, pid_t pi
   });
   add("nice", [=] { return !refused(::setpriority(PRIO_PROCESS, static_cast<id_t>(pid), 0)); });
   add("ioprio", [=] {
-    return !refused(::syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, pid,
-                              IOPRIO_PRIO_VALUE(IOPRIO_CLASS_NONE, 0)));
+    constexpr int kProcess = 1;  // <linux/ioprio.h> cannot be included by C++
+    return !refused(::syscall(SYS_ioprio_set, kProcess, pid, 0));
   });
 }
 
