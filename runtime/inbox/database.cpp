@@ -298,23 +298,24 @@ std::optional<std::string> Blob::first(std::size_t bytes) const {
 }
 
 // The pragma cannot change inside a transaction, so it comes first; it costs no system call.
-Transaction::Transaction(Database& database, Sync sync)
-    : database_(database),
-      begun_(database.execute(sync == Sync::disk
-                                  ? "PRAGMA synchronous = FULL; BEGIN IMMEDIATE"
-                                  : "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE")) {}
+Result<Transaction> Transaction::begin(Database& database, Sync sync) {
+  auto begun =
+      database.execute(sync == Sync::disk ? "PRAGMA synchronous = FULL; BEGIN IMMEDIATE"
+                                          : "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE");
+  if (!begun) return tl::make_unexpected(begun.error());
+  return Transaction(database);
+}
 
 Transaction::~Transaction() {
-  if (begun_ && !committed_) (void)database_.execute("ROLLBACK");
+  if (database_ != nullptr) (void)database_->execute("ROLLBACK");
 }
 
 Result<> Transaction::commit() {
-  if (!begun_) return begun_;
-  if (const auto lost = database_.lost()) {
-    return fail("{}{} {}", database_.file(), Database::kParts[lost->part], lost->what());
+  if (const auto lost = database_->lost()) {
+    return fail("{}{} {}", database_->file(), Database::kParts[lost->part], lost->what());
   }
-  if (auto done = database_.execute("COMMIT"); !done) return done;
-  committed_ = true;
+  if (auto done = database_->execute("COMMIT"); !done) return done;
+  database_ = nullptr;
   return {};
 }
 

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/clock.hpp"
 #include "base/file.hpp"
@@ -168,16 +169,17 @@ class Blob {
 class Transaction {
  public:
   enum class Sync { process, disk };
-  Transaction(Database& database, Sync sync);
+  // An error: it has not begun, and statements that are run all the same stand for themselves.
+  static Result<Transaction> begin(Database& database, Sync sync);
   ~Transaction();
-  Transaction(const Transaction&) = delete;
-  Transaction& operator=(const Transaction&) = delete;
+  Transaction(Transaction&& other) noexcept : database_(std::exchange(other.database_, nullptr)) {}
+  Transaction& operator=(Transaction&&) = delete;
   Result<> commit();
 
  private:
-  Database& database_;
-  Result<> begun_;
-  bool committed_ = false;
+  explicit Transaction(Database& database) : database_(&database) {}
+
+  Database* database_;  // null: it is over, or another one has it
 };
 
 }  // namespace triggerd::inbox

@@ -75,17 +75,20 @@ Result<std::unique_ptr<Inbox>> Inbox::open(const std::filesystem::path& file,
 
 Result<std::string> Inbox::client_id(std::string_view alias, std::string_view candidate) {
   MutexLock lock(mutex_);
-  Transaction transaction(*database_, Transaction::Sync::disk);
-  Statement insert(*database_, "INSERT OR IGNORE INTO client_id (alias, client_id) VALUES (?, ?)");
-  if (auto done = insert.bind(alias).bind(candidate).finish("write"); !done) {
-    return tl::make_unexpected(done.error());
+  {
+    Statement query(*database_, "SELECT client_id FROM client_id WHERE alias = ?");
+    std::string kept;
+    if (query.bind(alias).step()) kept = query.text(0);
+    if (auto read = query.finish("read"); !read) return tl::make_unexpected(read.error());
+    if (!kept.empty()) return kept;
   }
-  Statement query(*database_, "SELECT client_id FROM client_id WHERE alias = ?");
-  std::string kept;
-  if (query.bind(alias).step()) kept = query.text(0);
-  if (auto read = query.finish("read"); !read) return tl::make_unexpected(read.error());
-  if (auto done = transaction.commit(); !done) return tl::make_unexpected(done.error());
-  return kept;
+  auto transaction = Transaction::begin(*database_, Transaction::Sync::disk);
+  if (!transaction) return tl::make_unexpected(transaction.error());
+  Statement insert(*database_, "INSERT INTO client_id (alias, client_id) VALUES (?, ?)");
+  auto done = insert.bind(alias).bind(candidate).finish("write");
+  if (done) done = transaction->commit();
+  if (!done) return tl::make_unexpected(done.error());
+  return std::string(candidate);
 }
 
 Result<std::optional<std::vector<std::string>>> Inbox::session(std::string_view client_id) {
@@ -106,7 +109,8 @@ Result<std::optional<std::vector<std::string>>> Inbox::session(std::string_view 
 Result<> Inbox::remember_session(std::string_view client_id,
                                  const std::vector<std::string>& filters) {
   MutexLock lock(mutex_);
-  Transaction transaction(*database_, Transaction::Sync::disk);
+  auto transaction = Transaction::begin(*database_, Transaction::Sync::disk);
+  if (!transaction) return tl::make_unexpected(transaction.error());
   Statement session(*database_, "INSERT OR IGNORE INTO session (client_id) VALUES (?)");
   if (auto done = session.bind(client_id).finish("write"); !done) return done;
   Statement clear(*database_, "DELETE FROM subscription WHERE client_id = ?");
@@ -116,7 +120,7 @@ Result<> Inbox::remember_session(std::string_view client_id,
                      "INSERT OR IGNORE INTO subscription (client_id, filter) VALUES (?, ?)");
     if (auto done = insert.bind(client_id).bind(filter).finish("write"); !done) return done;
   }
-  return transaction.commit();
+  return transaction->commit();
 }
 
 Result<std::optional<Session>> Inbox::place_session(const Session& session) {
@@ -132,11 +136,12 @@ Result<std::optional<Session>> Inbox::place_session(const Session& session) {
   if (!before || (before->alias == session.alias && before->server == session.server)) {
     return before;
   }
-  Transaction transaction(*database_, Transaction::Sync::disk);
+  auto transaction = Transaction::begin(*database_, Transaction::Sync::disk);
+  if (!transaction) return tl::make_unexpected(transaction.error());
   Statement update(*database_, "UPDATE session SET alias = ?, server = ? WHERE client_id = ?");
   auto done =
       update.bind(session.alias).bind(session.server).bind(session.client_id).finish("write");
-  if (done) done = transaction.commit();
+  if (done) done = transaction->commit();
   if (!done) return tl::make_unexpected(done.error());
   return before;
 }
@@ -152,10 +157,11 @@ Result<std::vector<Session>> Inbox::sessions() {
 
 Result<> Inbox::forget_session(std::string_view client_id) {
   MutexLock lock(mutex_);
-  Transaction transaction(*database_, Transaction::Sync::disk);
+  auto transaction = Transaction::begin(*database_, Transaction::Sync::disk);
+  if (!transaction) return tl::make_unexpected(transaction.error());
   Statement clear(*database_, "DELETE FROM session WHERE client_id = ?");
   if (auto done = clear.bind(client_id).finish("write"); !done) return done;
-  return transaction.commit();
+  return transaction->commit();
 }
 
 Result<std::vector<std::pair<std::string, std::string>>> Inbox::handled_retained(

@@ -123,14 +123,15 @@ Monotonic Inbox::time_of_row(std::int64_t ms) const {
 namespace {
 
 Result<> shift_times(Database& database, std::int64_t ms, bool sync_to_disk) {
-  Transaction transaction(database,
-                          sync_to_disk ? Transaction::Sync::disk : Transaction::Sync::process);
+  auto transaction = Transaction::begin(
+      database, sync_to_disk ? Transaction::Sync::disk : Transaction::Sync::process);
+  if (!transaction) return tl::make_unexpected(transaction.error());
   Statement shift(database,
                   "UPDATE message SET received_ms = received_ms + ?1, expires_ms = expires_ms + ?1"
                   " WHERE expires_ms IS NOT NULL");
   if (auto done = shift.bind(ms).finish("write"); !done) return done;
   if (database.changes() == 0) return {};
-  return transaction.commit();
+  return transaction->commit();
 }
 
 }  // namespace

@@ -67,7 +67,8 @@ Result<std::vector<StagedMessage>> Inbox::staged(std::string_view client_id) {
 Result<std::int64_t> Inbox::add_dead_letter(
     const DeadLetter& letter, const std::function<std::optional<std::int64_t>()>& row) {
   MutexLock lock(mutex_);
-  Transaction transaction(*database_, Transaction::Sync::disk);
+  auto transaction = Transaction::begin(*database_, Transaction::Sync::disk);
+  if (!transaction) return tl::make_unexpected(transaction.error());
   // First, so that the letter can have its room.
   if (const auto message = row ? row() : std::nullopt) {
     Statement remove(*database_, "DELETE FROM message WHERE number = ?");
@@ -86,28 +87,30 @@ Result<std::int64_t> Inbox::add_dead_letter(
   std::int64_t number = 0;
   if (insert.step()) number = insert.number(0);
   if (auto done = insert.finish("write"); !done) return tl::make_unexpected(done.error());
-  if (auto done = transaction.commit(); !done) return tl::make_unexpected(done.error());
+  if (auto done = transaction->commit(); !done) return tl::make_unexpected(done.error());
   return number;
 }
 
 Result<> Inbox::edit_dead_letter(std::int64_t number, std::string_view topic,
                                  std::string_view payload) {
   MutexLock lock(mutex_);
-  Transaction transaction(*database_, Transaction::Sync::disk);
+  auto transaction = Transaction::begin(*database_, Transaction::Sync::disk);
+  if (!transaction) return tl::make_unexpected(transaction.error());
   Statement update(*database_, "UPDATE dead_letter SET topic = ?, payload = ? WHERE number = ?");
   update.bind(topic).bind_blob(payload).bind(number);
   if (auto done = update.finish("write"); !done) return done;
   if (database_->changes() == 0) return fail("there is no dead letter {}", number);
-  return transaction.commit();
+  return transaction->commit();
 }
 
 Result<> Inbox::drop_dead_letter(std::int64_t number) {
   MutexLock lock(mutex_);
-  Transaction transaction(*database_, Transaction::Sync::disk);
+  auto transaction = Transaction::begin(*database_, Transaction::Sync::disk);
+  if (!transaction) return tl::make_unexpected(transaction.error());
   Statement remove(*database_, "DELETE FROM dead_letter WHERE number = ?");
   if (auto done = remove.bind(number).finish("write"); !done) return done;
   if (database_->changes() == 0) return fail("there is no dead letter {}", number);
-  return transaction.commit();
+  return transaction->commit();
 }
 
 // It is read outside of the lock.
@@ -125,7 +128,8 @@ Result<std::optional<StoredMessage>> Inbox::replay_dead_letter(std::int64_t numb
                         .received = dead.received,
                         .properties = dead.properties};
   MutexLock lock(mutex_);
-  Transaction transaction(*database_, Transaction::Sync::disk);
+  auto transaction = Transaction::begin(*database_, Transaction::Sync::disk);
+  if (!transaction) return tl::make_unexpected(transaction.error());
   Statement remove(*database_, "DELETE FROM dead_letter WHERE number = ?");
   if (auto done = remove.bind(number).finish("write"); !done) {
     return tl::make_unexpected(done.error());
@@ -142,7 +146,7 @@ Result<std::optional<StoredMessage>> Inbox::replay_dead_letter(std::int64_t numb
   insert.bind_optional_blob(message.properties);
   if (insert.step()) message.number = insert.number(0);
   if (auto done = insert.finish("write"); !done) return tl::make_unexpected(done.error());
-  if (auto done = transaction.commit(); !done) return tl::make_unexpected(done.error());
+  if (auto done = transaction->commit(); !done) return tl::make_unexpected(done.error());
   return message;
 }
 
@@ -168,7 +172,8 @@ Result<std::optional<TriggerState>> Inbox::trigger_state(std::string_view trigge
 Result<> Inbox::set_trigger_state(std::string_view trigger,
                                   const std::optional<TriggerState>& state) {
   MutexLock lock(mutex_);
-  Transaction transaction(*database_, Transaction::Sync::disk);
+  auto transaction = Transaction::begin(*database_, Transaction::Sync::disk);
+  if (!transaction) return tl::make_unexpected(transaction.error());
   Statement clear(*database_, "DELETE FROM trigger_state WHERE trigger_name = ?");
   if (auto done = clear.bind(trigger).finish("write"); !done) return done;
   if (state) {
@@ -180,7 +185,7 @@ Result<> Inbox::set_trigger_state(std::string_view trigger,
     insert.bind(state->changed_by).bind(state->reason).bind(to_ms(state->since));
     if (auto done = insert.finish("write"); !done) return done;
   }
-  return transaction.commit();
+  return transaction->commit();
 }
 
 }  // namespace triggerd::inbox

@@ -96,7 +96,6 @@ CREATE INDEX message_expiring ON message (number) WHERE expires_ms IS NOT NULL;
 }  // namespace
 
 Result<> migrate(Database& database) {
-  Transaction transaction(database, Transaction::Sync::disk);
   std::int64_t version = -1;
   {
     Statement query(database, "PRAGMA user_version");
@@ -110,13 +109,15 @@ Result<> migrate(Database& database) {
         version, kSteps.size());
   }
   if (version == static_cast<std::int64_t>(kSteps.size())) return {};  // and nothing is written
+  auto transaction = Transaction::begin(database, Transaction::Sync::disk);
+  if (!transaction) return tl::make_unexpected(transaction.error());
   for (auto step = static_cast<std::size_t>(version); step < kSteps.size(); ++step) {
     if (auto done = database.execute(kSteps[step]); !done) return done;
   }
   if (auto set = database.execute(fmt::format("PRAGMA user_version = {}", kSteps.size())); !set) {
     return set;
   }
-  return transaction.commit();
+  return transaction->commit();
 }
 
 }  // namespace triggerd::inbox

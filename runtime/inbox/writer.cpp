@@ -210,7 +210,12 @@ void Writer::look() {
   Verdict verdict;
   {
     MutexLock lock(inbox_.mutex_);
-    verdict = prepare();
+    // What was written was prepared for and measured; what others do shows soon enough.
+    if (told_ != Kind::none || now() >= look_at_) {
+      verdict = prepare();
+      if (verdict.kind == Kind::none) measure();
+      look_at_ = now() + options_.look;
+    }
     if (verdict.kind == Kind::none) verdict = find_trouble();
   }
   tell_trouble(std::move(verdict));

@@ -213,6 +213,7 @@ class Writer {
   Result<> write_notes(const Batch& batch, const Portion& portion) TRIGGERD_NO_ANALYSIS;
   Verdict prepare() TRIGGERD_NO_ANALYSIS;
   void measure() TRIGGERD_NO_ANALYSIS;
+  void checkpoint() TRIGGERD_NO_ANALYSIS;
   void make_room() TRIGGERD_NO_ANALYSIS;
   void shrink_file() TRIGGERD_NO_ANALYSIS;
   void trim_wal(std::uint64_t allowed) TRIGGERD_NO_ANALYSIS;
@@ -256,10 +257,12 @@ class Writer {
   Kind told_ = Kind::none;
   bool cramped_ = false;  // the volume was full: only removals are written, little by little
   bool low_ = false;      // it is nearly
-  Space space_;           // as of the last look
+  Space space_;           // as of the last measure()
   bool over_size_ = false;
   bool wal_is_held_ = false;                // a reader keeps it from being used again
   Monotonic trim_at_{};                     // before which that is not tried again
+  Monotonic clock_at_{};                    // the same, of rows that do not follow the clock
+  Monotonic look_at_{};                     // the next whole look
   std::unique_ptr<Statements> statements_;  // made again after an error
 
   std::thread thread_;

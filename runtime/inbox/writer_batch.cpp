@@ -25,6 +25,8 @@ constexpr std::uint64_t kKept = 4;
 constexpr double kSizeHysteresis = 0.9;
 // While a reader holds the WAL.
 constexpr Millis kTrimAgain{250};
+// Where the rows did not follow a clock that was set.
+constexpr Millis kClockAgain{60'000};
 
 // In the file: a row that is not small has pages of its own.
 std::uint64_t bytes_of_row(std::uint64_t content) {
@@ -150,8 +152,9 @@ void Writer::add_operations(Batch& batch, Portion& portion) {
 Result<> Writer::transact(Batch& batch, Portion& portion) {
   Database& database = *inbox_.database_;
   // Removals too: after an fsync that failed, transactions without one may cost those with one.
-  Transaction transaction(
+  auto transaction = Transaction::begin(
       database, options_.sync_to_disk ? Transaction::Sync::disk : Transaction::Sync::process);
+  if (!transaction) return tl::make_unexpected(transaction.error());
   if (!statements_) statements_ = std::make_unique<Statements>(database);
   Statements& sql = *statements_;
   // First, since it makes room.
@@ -186,7 +189,7 @@ Result<> Writer::transact(Batch& batch, Portion& portion) {
     }
     if (!done) return done;
   }
-  return transaction.commit();
+  return transaction->commit();
 }
 
 Result<> Writer::write_notes(const Batch& batch, const Portion& portion) {
@@ -253,8 +256,9 @@ Writer::Verdict Writer::prepare() {
     begin();
     if (options_.mended) options_.mended(*kept);
   }
-  if (auto followed = inbox_.follow_clock(options_.sync_to_disk); !followed) {
-    return {Kind::failing, followed.error().message};
+  // Where the rows cannot follow now, times go on to be counted from where it was.
+  if (now() >= clock_at_ && !inbox_.follow_clock(options_.sync_to_disk)) {
+    clock_at_ = now() + kClockAgain;
   }
   if (cramped_ || !room_.is_reserved()) cramped_ = !room_.reserve();
   if (wal_is_held_) trim_wal(kUntrimmed * portion_);
@@ -327,16 +331,23 @@ Writer::Verdict Writer::no_room() const {
 void Writer::make_room() {
   cramped_ = true;
   room_.release();
-  (void)inbox_.database_->checkpoint();
-  measure();
+  checkpoint();
   shrink_file();
 }
 
 // Where the file is mostly free, and little is left beside it, that is given back to the volume.
 void Writer::shrink_file() {
+  // All of it goes through the WAL, which does not become smaller while somebody holds it.
+  if (wal_is_held_) return;
   if (space_.free <= space_.used || space_.used >= left_for_wal() / 2) return;
   (void)inbox_.database_->execute("PRAGMA temp_store = MEMORY; VACUUM");
-  (void)inbox_.database_->checkpoint();
+  checkpoint();
+}
+
+void Writer::checkpoint() {
+  const auto done = inbox_.database_->checkpoint();
+  wal_is_held_ = done == Database::Checkpoint::held;
+  trim_at_ = done == Database::Checkpoint::done ? Monotonic() : now() + kTrimAgain;
   measure();
 }
 
@@ -345,15 +356,11 @@ void Writer::trim_wal(std::uint64_t allowed) {
     wal_is_held_ = false;
     return;
   }
-  if (now() < trim_at_) return;
-  const auto done = inbox_.database_->checkpoint();
-  wal_is_held_ = done == Database::Checkpoint::held;
-  trim_at_ = done == Database::Checkpoint::done ? Monotonic() : now() + kTrimAgain;
-  measure();
+  if (now() >= trim_at_) checkpoint();
 }
 
+// As of the last measure().
 Writer::Verdict Writer::find_trouble() {
-  measure();
   trim_wal(kUntrimmed * portion_);
   const auto size_limit =
       over_size_

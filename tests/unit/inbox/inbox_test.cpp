@@ -1,12 +1,13 @@
 #include "inbox/inbox.hpp"
 
 #include <gtest/gtest.h>
-#include <sqlite3.h>
 #include <sys/stat.h>
 
 #include <fstream>
+#include <thread>
 
 #include "inbox/writer.hpp"
+#include "support/sqlite_connection.hpp"
 #include "support/temp_dir.hpp"
 
 namespace triggerd::inbox {
@@ -128,12 +129,23 @@ TEST_F(InboxTest, AFileThatIsNoDatabaseIsAnErrorThatNamesIt) {
   EXPECT_NE(inbox.error().message.find(file().string()), std::string::npos);
 }
 
+TEST_F(InboxTest, WhatSomebodyElseHasLockedIsNotWrittenWithoutATransaction) {
+  const auto inbox = open();
+  const test::SqliteConnection other(file());
+  ASSERT_EQ(other.run("BEGIN IMMEDIATE"), SQLITE_OK);
+  // Longer than the inbox waits for its transaction, and shorter than twice that.
+  std::thread unlocks([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(6'500));
+    EXPECT_EQ(other.run("COMMIT"), SQLITE_OK);
+  });
+  EXPECT_FALSE(inbox->add_dead_letter({.message_id = "dead", .trigger = "t"}));
+  unlocks.join();
+  EXPECT_TRUE(inbox->dead_letters("", 10).value().empty());
+}
+
 TEST_F(InboxTest, ANewerSchemaIsRefused) {
   open();
-  sqlite3* raw = nullptr;
-  ASSERT_EQ(sqlite3_open(file().c_str(), &raw), SQLITE_OK);
-  EXPECT_EQ(sqlite3_exec(raw, "PRAGMA user_version = 99", nullptr, nullptr, nullptr), SQLITE_OK);
-  sqlite3_close(raw);
+  EXPECT_EQ(test::SqliteConnection(file()).run("PRAGMA user_version = 99"), SQLITE_OK);
   const auto inbox = Inbox::open(file());
   ASSERT_FALSE(inbox);
   EXPECT_NE(inbox.error().message.find("schema version 99"), std::string::npos);

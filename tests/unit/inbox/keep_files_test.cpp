@@ -275,6 +275,21 @@ TEST_F(KeepFilesTest, AMessageExpiresByTheTimeThatPassesAndNotByTheClock) {
   EXPECT_EQ(inbox_->messages("t", 0, 1).value().at(0).expires, due);
 }
 
+TEST_F(KeepFilesTest, RowsThatCannotFollowTheClockKeepNobodyFromWriting) {
+  constexpr auto kHour = std::chrono::hours(1);
+  keep("a", kHour);
+  const Monotonic due = clock_.now() + kHour;
+  ASSERT_EQ(test::SqliteConnection(file().string())
+                .run("CREATE TRIGGER refuses BEFORE UPDATE ON message"
+                     " BEGIN SELECT RAISE(ABORT, 'no'); END"),
+            SQLITE_OK);
+  clock_.set_wall(24 * 365 * kHour);
+  keep("later", kHour);
+  EXPECT_EQ(inbox_->messages("t", 0, 1).value().at(0).expires, due);
+  EXPECT_EQ(inbox_->messages("t", 1, 1).value().at(0).expires, due);
+  EXPECT_FALSE(trouble()) << told();
+}
+
 TEST_F(KeepFilesTest, AClockThatIsSetBackBetweenTwoRunsGivesNobodyMoreTime) {
   constexpr auto kHour = std::chrono::hours(1);
   keep("a", kHour);
