@@ -297,7 +297,6 @@ Result<> Runtime::start() {
     }
   }
   report_strangers();
-  end_unwanted_sessions(nullptr, certificates_);
   MutexLock lock(control_mutex_);
   control_runs_ = true;
   // Before whatever comes: one that hangs holds up changes, and not the end.
@@ -309,6 +308,7 @@ Result<> Runtime::start() {
 void Runtime::start_services() {
   // All of them first: a start may take long, and hold up those behind it.
   for (const TriggerPtr& trigger : triggers_) trigger->begin_receiving();
+  end_unwanted_sessions(nullptr, certificates_);
   for (const TriggerPtr& trigger : triggers_) {
     if (stopping_) return;
     (void)trigger->start_again();

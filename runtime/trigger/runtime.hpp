@@ -226,9 +226,12 @@ class Runtime final : public Administration {
   // Client ids, by where their sessions are and why they stay there.
   using LeftSessions =
       std::map<std::pair<std::string, std::string>, std::vector<std::string>, std::less<>>;
-  std::map<std::string, Owner> owners_of(const config::Config& config);
-  const config::Alias* alias_of(const config::Config& config, const inbox::Session& session);
-  // `before` ran until now, with the certificates `had`; null: nothing did.
+  using ClientIds = std::map<std::string, std::string>;  // by alias
+  Result<ClientIds> client_ids_of(const config::Config& config);
+  static std::map<std::string, Owner> owners_of(const config::Config& config, const ClientIds& ids);
+  static const config::Alias* alias_of(const config::Config& config, const ClientIds& ids,
+                                       const inbox::Session& session);
+  // `before` ran until now, with the certificates `had`; null: nothing did. [control]
   void end_unwanted_sessions(const config::Config* before, const mqtt::tls::Stores& had);
   void tell_left(const LeftSessions& left, bool once);
   void end_session(mqtt::ConnectionOptions options, const inbox::Session& session,
@@ -354,9 +357,9 @@ class Runtime final : public Administration {
   std::unique_ptr<mqtt::SessionMemory> sessions_;
   std::unique_ptr<mqtt::ConnectionServices> connections_;
   Publisher publisher_;
-  PluginSet plugins_;                              // [control]
-  PackageFailures package_failures_;               // as the members below
-  std::map<std::string, std::string> client_ids_;  // [control] by alias
+  PluginSet plugins_;                 // [control]
+  PackageFailures package_failures_;  // as the members below
+  ClientIds client_ids_;              // [control]
   // What runs. [control] writes with members_mutex_ held, and reads without; others read with it.
   std::vector<AliasPtr> aliases_;
   std::vector<TriggerPtr> triggers_;

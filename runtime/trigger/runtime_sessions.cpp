@@ -45,12 +45,21 @@ struct Runtime::Owner {
   const config::Alias* alias;
 };
 
-// Triggers by the client ids that they connect with, whether they are enabled or not.
-std::map<std::string, Runtime::Owner> Runtime::owners_of(const config::Config& config) {
-  std::map<std::string, std::string> ids;
+// The client ids of all aliases, by their names. Who does not know one of them cannot say either
+// which sessions are wanted.
+Result<Runtime::ClientIds> Runtime::client_ids_of(const config::Config& config) {
+  ClientIds ids;
   for (const config::Alias& alias : config.aliases) {
-    if (auto id = client_id_of(alias)) ids[alias.name] = *std::move(id);
+    auto id = client_id_of(alias);
+    if (!id) return tl::make_unexpected(id.error());
+    ids[alias.name] = *std::move(id);
   }
+  return ids;
+}
+
+// Triggers by the client ids that they connect with, whether they are enabled or not.
+std::map<std::string, Runtime::Owner> Runtime::owners_of(const config::Config& config,
+                                                         const ClientIds& ids) {
   std::map<std::string, Owner> owners;
   for (const config::Trigger& trigger : config.triggers) {
     if (const auto id = ids.find(trigger.alias); id != ids.end()) {
@@ -61,26 +70,32 @@ std::map<std::string, Runtime::Owner> Runtime::owners_of(const config::Config& c
 }
 
 // What a session was made with, as far as the configuration still has it.
-const config::Alias* Runtime::alias_of(const config::Config& config,
+const config::Alias* Runtime::alias_of(const config::Config& config, const ClientIds& ids,
                                        const inbox::Session& session) {
   if (!session.alias.empty()) return config.find_alias(session.alias);
   for (const config::Alias& alias : config.aliases) {
-    const auto id = client_id_of(alias);
-    if (id && session.client_id.starts_with(*id + ".")) return &alias;
+    if (session.client_id.starts_with(ids.at(alias.name) + ".")) return &alias;
   }
   return nullptr;
 }
 
 void Runtime::end_unwanted_sessions(const config::Config* before, const mqtt::tls::Stores& had) {
   forget_ended();
-  const auto sessions = inbox_->sessions();
-  if (!sessions) {
-    log_.error("inbox.error", {}, "{}", sessions.error().message);
-    return;
-  }
   const ConfigPtr all = config();
-  const auto wanted = owners_of(*all);
-  const auto earlier = before == nullptr ? std::map<std::string, Owner>() : owners_of(*before);
+  const auto unknown = [&](const Error& error) {
+    log_.error("inbox.error", {},
+               "which sessions nobody wants any more is not known, and none is ended: {}",
+               error.message);
+  };
+  const auto sessions = inbox_->sessions();
+  if (!sessions) return unknown(sessions.error());
+  const auto ids = client_ids_of(*all);
+  if (!ids) return unknown(ids.error());
+  const auto ids_before = before == nullptr ? ClientIds() : client_ids_of(*before);
+  if (!ids_before) return unknown(ids_before.error());
+  const auto wanted = owners_of(*all, *ids);
+  const auto earlier =
+      before == nullptr ? std::map<std::string, Owner>() : owners_of(*before, *ids_before);
   const bool all_readable =
       std::none_of(all->packages.begin(), all->packages.end(),
                    [](const config::Package& package) { return !package.problems.empty(); });
@@ -99,10 +114,10 @@ void Runtime::end_unwanted_sessions(const config::Config* before, const mqtt::tl
       continue;
     }
     const config::Alias* alias =
-        known ? all->find_alias(owner->second.alias->name) : alias_of(*all, session);
+        known ? all->find_alias(owner->second.alias->name) : alias_of(*all, *ids, session);
     // The one that it was made with, as it was until now.
     const config::Alias* old = known               ? owner->second.alias
-                               : before != nullptr ? alias_of(*before, session)
+                               : before != nullptr ? alias_of(*before, *ids_before, session)
                                                    : nullptr;
     const auto stays = [&](std::string why) {
       left[{session.server, std::move(why)}].push_back(session.client_id);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "integration/locked_inbox.hpp"
 #include "integration/recorded.hpp"
 #include "support/scripted_broker.hpp"
 #include "support/triggerd_process.hpp"
@@ -25,25 +26,6 @@ inline packet::Publish publish(std::uint16_t id, std::uint8_t qos, const std::st
   made.dup = dup;
   return made;
 }
-
-// Keeps the runtime from writing to its inbox: as long as it lives, every commit waits.
-class LockedInbox {
- public:
-  explicit LockedInbox(const TriggerdProcess& triggerd) {
-    const std::string name = (triggerd.dir() / "var" / "inbox.db").string();
-    if (sqlite3_open_v2(name.c_str(), &database_, SQLITE_OPEN_READWRITE, nullptr) != SQLITE_OK ||
-        sqlite3_busy_timeout(database_, 5'000) != SQLITE_OK ||
-        sqlite3_exec(database_, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr) != SQLITE_OK) {
-      ADD_FAILURE() << "cannot lock " << name;
-    }
-  }
-  ~LockedInbox() { sqlite3_close(database_); }
-  LockedInbox(const LockedInbox&) = delete;
-  LockedInbox& operator=(const LockedInbox&) = delete;
-
- private:
-  sqlite3* database_ = nullptr;
-};
 
 // Rows of a table of the inbox, as somebody beside the running runtime sees them.
 inline int rows(const TriggerdProcess& triggerd, const std::string& table) {

@@ -4,7 +4,9 @@
 
 #include <fstream>
 
+#include "integration/locked_inbox.hpp"
 #include "integration/tls_fixture.hpp"
+#include "support/sqlite_connection.hpp"
 
 namespace triggerd::test {
 namespace {
@@ -64,6 +66,12 @@ class SessionsLeftTest : public TlsFixture {
   void expect_ends(const std::string& client_id) {
     EXPECT_TRUE(says("session.ended", {"client_id=" + client_id})) << triggerd_.output();
     EXPECT_FALSE(server_has(client_id));
+  }
+  // And none whose client id ends in something else.
+  void expect_ends_only(const std::string& trigger) {
+    EXPECT_TRUE(says("session.ended", {"." + trigger})) << triggerd_.output();
+    const std::string output = triggerd_.output();
+    EXPECT_EQ(output.find("session.ended"), output.rfind("session.ended")) << output;
   }
   std::string address() const { return fmt::format("tcp://127.0.0.1:{}", server_.port()); }
 
@@ -163,6 +171,27 @@ TEST_F(SessionsLeftTest, AtTheServerThatAnAliasHadBeforeAreSaid) {
   EXPECT_TRUE(says("session.left", {"client_id=client-own.own", address()})) << triggerd_.output();
   expect_stopped();
   EXPECT_TRUE(server_has("client-own.own"));
+}
+
+TEST_F(SessionsLeftTest, NoneEndsWhileTheInboxDoesNotSayWhichAreWanted) {
+  // The inbox alone knows the alias's client id.
+  std::string toml = base();
+  toml.erase(toml.find("client_id"), std::string("client_id = \"client-own\"\n").size());
+  start(toml);
+  const SqliteConnection inbox((triggerd_.dir() / "var" / "inbox.db").string());
+  const auto known = inbox.rows("SELECT client_id FROM client_id");
+  ASSERT_TRUE(known && known->size() == 1);
+  ASSERT_EQ(inbox.run("DELETE FROM client_id"), SQLITE_OK);
+  {
+    const LockedInbox locked(triggerd_);
+    ASSERT_TRUE(reload(toml + alias_table("more", server_.port()))) << triggerd_.output();
+    EXPECT_TRUE(says("inbox.error", {"none is ended"})) << triggerd_.output();
+  }
+  ASSERT_EQ(inbox.run("INSERT INTO client_id VALUES ('own', '" + known->front() + "')"), SQLITE_OK);
+  ASSERT_TRUE(reload(toml + trigger("other")));
+  ASSERT_TRUE(reload(toml));
+  expect_ends_only("other");
+  expect_stopped();
 }
 
 }  // namespace
