@@ -42,7 +42,9 @@ Result<> Trigger::disable(const std::string& by, const std::string& reason, Mill
     Trigger* const alone = this;
     drain_all({&alone, 1}, services_.writer, std::chrono::steady_clock::now() + drain_timeout,
               [this] { return services_.stopping(); });
-    dispatcher_.hold();
+  }
+  dispatcher_.hold();  // also where its service starts only later
+  if (started_) {
     (void)services_.writer.flush(std::chrono::steady_clock::now() + kLastWrite);
     flush_acknowledgements();
   }

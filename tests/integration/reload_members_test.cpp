@@ -85,7 +85,7 @@ class ReloadMembersTest : public testing::Test {
   }
   void expect_stopped() { EXPECT_EQ(triggerd_.stop(), Exit{}) << triggerd_.output(); }
 
-  MosquittoServer server_;
+  MosquittoServer server_{{.extra_config = "log_type all\n"}};
   TriggerdProcess triggerd_{""};
   std::size_t from_ = 0;
 };
@@ -177,6 +177,26 @@ TEST_F(ReloadMembersTest, OneThatDidNotStartStartsWhereItIsEnabledAgain) {
   EXPECT_EQ(triggerctl("trigger enable t").find("error"), std::string::npos);
   ASSERT_TRUE(triggerd_.wait_until_running()) << triggerd_.output();
   expect_handles(server_, "t");
+  expect_stopped();
+}
+
+TEST_F(ReloadMembersTest, OneThatIsDisabledHandlesNothingWhereItStartsLater) {
+  const auto flag = triggerd_.dir() / "mended";
+  start_it_with("no-start", flag);
+  ASSERT_TRUE(server_.process().wait_for_line("Sending SUBACK to client-a.t"));
+  TestClient client(server_.port());
+  ASSERT_TRUE(client.publish("t", "x", 1));
+  ASSERT_TRUE(eventually([&] {
+    return triggerctl("--json trigger show t").find("\"queued\": 1") != std::string::npos;
+  })) << triggerctl("--json trigger show t");
+  triggerctl("trigger disable t");
+  ASSERT_TRUE(triggerd_.wait_for_event("trigger.disabled", {"trigger=t"})) << triggerd_.output();
+  std::ofstream(flag) << "yes";
+  ASSERT_TRUE(eventually([&] { return !fs::exists(flag); })) << "it has not started";
+  EXPECT_FALSE(eventually([&] { return !records(file("t")).empty(); }, Millis(500)))
+      << triggerd_.output();
+  triggerctl("trigger enable t");
+  EXPECT_TRUE(wait_for_records(file("t"), 1)) << triggerd_.output();
   expect_stopped();
 }
 

@@ -122,7 +122,8 @@ std::int32_t start(void* instance, trigger_result* error) {
   self(instance).was_started = true;
   hang_in(self(instance), "hang-start");
   if (self(instance).mode != "no-start") return TRIGGER_OK;
-  if (!self(instance).flag.empty() && std::filesystem::exists(self(instance).flag)) {
+  // Once for each time that somebody makes the file, who sees by this that it has started.
+  if (!self(instance).flag.empty() && std::filesystem::remove(self(instance).flag)) {
     return TRIGGER_OK;
   }
   std::snprintf(error->reason, sizeof error->reason, "the database is away");
