@@ -430,6 +430,7 @@ void Dispatcher::retry_or_exhaust(DeliveryPtr delivery, std::uint32_t retry_afte
   if (trial_ == Trial::running && held_) {
     ++counts_.retried;
     delivery->attempts = 0;  // the trigger's trouble, not this message's
+    delivery->failed = 0;
     end_trial(false, report);
     lanes_.put_back(std::move(delivery));
     return;
@@ -468,11 +469,16 @@ void Dispatcher::retry_or_exhaust(DeliveryPtr delivery, std::uint32_t retry_afte
       trial_ = Trial::none;
       way_ = {};
       delivery->attempts = 0;
+      delivery->failed = 0;
       report.others.emplace_back(
           [delivery, reason](DeliverySink& sink) { sink.suspended(*delivery, reason); });
       lanes_.put_back(std::move(delivery));
       break;
   }
+}
+
+std::string Dispatcher::no_verdict() const {
+  return fmt::format("no verdict within {}", format_duration(options_.timeout));
 }
 
 // The attempt's deadline has passed, and nobody uses its memory any more.
@@ -483,7 +489,7 @@ void Dispatcher::time_out(Attempt& attempt, Report& report) {
   --in_flight_;
   --overdue_;
   ++counts_.timed_out;
-  delivery->last_reason = fmt::format("no verdict within {}", format_duration(options_.timeout));
+  delivery->last_reason = no_verdict();
   if (tries) close_way(tries, delivery->last_reason, 0, report);
   retry_or_exhaust(std::move(delivery), 0, report);
 }
@@ -496,7 +502,7 @@ void Dispatcher::make_late(Attempt& attempt, Report& report) {
   ++late_;
   ++counts_.timed_out;
   const DeliveryPtr delivery = attempt.delivery;
-  delivery->last_reason = fmt::format("no verdict within {}", format_duration(options_.timeout));
+  delivery->last_reason = no_verdict();
   if (std::exchange(attempt.tries, false)) close_way(true, delivery->last_reason, 0, report);
   retry_or_exhaust(delivery, 0, report);
   note_stall(report);

@@ -41,7 +41,8 @@ namespace triggerd::trigger {
 class Deaths;
 
 // What the dispatcher tells, without its lock, on the thread that brought it about. Where a message
-// goes on (will_retry, suspended, overdue), only the constant parts of its Delivery may be read.
+// goes on (will_retry, put_off, suspended, overdue), only the constant parts of its Delivery and
+// what is atomic may be read.
 class DeliverySink {
  public:
   virtual ~DeliverySink() = default;
@@ -221,6 +222,7 @@ class Dispatcher final : public plugin::WorkSource {
   void settle(Attempt& attempt, plugin::Answer answer, Report& report) TRIGGERD_REQUIRES(mutex_);
   void retry_or_exhaust(DeliveryPtr delivery, std::uint32_t retry_after_ms, Report& report)
       TRIGGERD_REQUIRES(mutex_);
+  std::string no_verdict() const;
   void time_out(Attempt& attempt, Report& report) TRIGGERD_REQUIRES(mutex_);
   void make_late(Attempt& attempt, Report& report) TRIGGERD_REQUIRES(mutex_);
   void put_off(DeliveryPtr delivery, bool tries, std::uint32_t retry_after_ms, Report& report)

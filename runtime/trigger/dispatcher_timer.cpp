@@ -41,6 +41,10 @@ void Dispatcher::on_timer() {
         attempt->state = Attempt::State::overdue;
         ++overdue_;
         attempt->delivery->failed = attempt->delivery->attempts.load();
+        // It may never return, and others may be tried meanwhile.
+        if (std::exchange(attempt->tries, false)) {
+          close_way(true, no_verdict(), 0, report);
+        }
         listening_ = true;  // whether or not it had nothing: it is to look at overdue()
         wake_link();
         report.others.emplace_back(

@@ -250,7 +250,7 @@ class Trigger final : private mqtt::ConnectionListener,
   std::vector<LogField> constant_fields(const Delivery& delivery) const;
 
   void tell_message(const Delivery& delivery, const char* verdict, const std::string& reason,
-                    std::uint32_t attempt);
+                    std::uint32_t attempt, std::optional<Monotonic::duration> took = std::nullopt);
 
   const config::Trigger config_;
   const TriggerServices services_;

@@ -42,7 +42,8 @@ void Trigger::idle() {
 void Trigger::finished(Delivery& delivery) {
   acknowledge(delivery);
   remember_retained(delivery);
-  if (services_.events.wants_messages()) tell_message(delivery, "ok", "", delivery.attempts);
+  if (services_.events.wants_messages())
+    tell_message(delivery, "ok", "", delivery.attempts, delivery.took);
   if (!log_.enabled(LogLevel::debug)) return;
   log_.debug("message.ok", fields(delivery), "{}:{} handled \"{}\"", config_.plugin, service_name(),
              delivery.message.topic);
@@ -116,7 +117,7 @@ bool Trigger::bury(Delivery& delivery, const std::string& reason) {
             *number, reason);
   ++dead_letters_;
   if (services_.events.wants_messages()) {
-    tell_message(delivery, "reject", reason, delivery.attempts);
+    tell_message(delivery, "reject", reason, delivery.attempts, delivery.took);
   }
   acknowledge(delivery);
   remember_retained(delivery);
@@ -163,7 +164,7 @@ void Trigger::expired(Delivery& delivery) {
 void Trigger::discarded(Delivery& delivery, const std::string& reason) {
   acknowledge(delivery);
   if (services_.events.wants_messages()) {
-    tell_message(delivery, "discarded", reason, delivery.attempts);
+    tell_message(delivery, "discarded", reason, delivery.attempts, delivery.took);
   }
   remember_retained(delivery);
   log_.warn("message.discarded", fields(delivery), "\"{}\" is discarded, as on_exhausted says: {}",
@@ -173,6 +174,7 @@ void Trigger::discarded(Delivery& delivery, const std::string& reason) {
 void Trigger::suspended(const Delivery& delivery, const std::string& reason) {
   using State = inbox::TriggerState;
   suspended_ = true;
+  if (const auto number = delivery.number()) services_.writer.note_attempts(*number, 0);
   log_.error("trigger.suspended", constant_fields(delivery),
              "suspended, as on_exhausted says; one message is tried every {}: {}",
              format_duration(config_.monitor_interval), reason);

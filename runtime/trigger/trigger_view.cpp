@@ -96,9 +96,10 @@ std::vector<plugin::Metric> Trigger::metrics() const {
   return counting_ != nullptr ? counting_->metrics() : std::vector<plugin::Metric>();
 }
 
-// For `tail`: only made where somebody listens.
+// For `tail`: only made where somebody listens. `took`: where the message does not go on, for what
+// does is somebody else's by now.
 void Trigger::tell_message(const Delivery& delivery, const char* verdict, const std::string& reason,
-                           std::uint32_t attempt) {
+                           std::uint32_t attempt, std::optional<Monotonic::duration> took) {
   const mqtt::Message& message = delivery.message;
   AdminEvent event;
   event.kind = std::string_view(verdict) == "reject" ? "dead_letter" : "message";
@@ -114,10 +115,7 @@ void Trigger::tell_message(const Delivery& delivery, const char* verdict, const 
   event.qos = message.qos;
   event.verdict = verdict;
   event.attempt = attempt;
-  // A message that goes on is somebody else's by now.
-  if (std::string_view(verdict) != "retry") {
-    event.seconds = std::chrono::duration<double>(delivery.took).count();
-  }
+  if (took) event.seconds = std::chrono::duration<double>(*took).count();
   services_.events.tell(std::move(event));
 }
 

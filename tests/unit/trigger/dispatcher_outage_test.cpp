@@ -147,6 +147,29 @@ TEST_F(DispatcherOutageTest, ATryWithoutAVerdictIsAnAttemptAndLeavesTheWayClosed
   take();
 }
 
+TEST_F(DispatcherOutageTest, ATryThatDoesNotReturnLeavesTheNextOneToOthers) {
+  options_.concurrency = 2;
+  accept("a");
+  accept("b");
+  away(take());
+  advance(Millis(100));
+  const trigger_message& hangs = take();
+  EXPECT_EQ(topic(hangs), "a");
+  advance(Millis(1'000));
+  EXPECT_EQ(
+      std::count(sink_.told.begin(), sink_.told.end(), "unavailable 2 200 no verdict within 1s"),
+      1);
+  EXPECT_TRUE(nothing_to_take());
+  advance(Millis(200));
+  const trigger_message& tried = take();
+  EXPECT_EQ(topic(tried), "b");
+  answer(tried, TRIGGER_OK);
+  EXPECT_FALSE(dispatcher().outage());
+  answer(hangs, TRIGGER_OK);
+  EXPECT_EQ(sink_.told.back(), "retry a 1 100 no verdict within 1s");
+  EXPECT_FALSE(dispatcher().outage()) << "it has been there since";
+}
+
 TEST_F(DispatcherOutageTest, PendingMessagesSayItWithComplete) {
   accept("a");
   const trigger_message& taken = take();

@@ -134,11 +134,16 @@ TEST_F(DispatcherTest, DiscardIsForThoseWhoChoseIt) {
 
 TEST_F(DispatcherTest, SuspendKeepsTheMessageFirstInItsLaneWithFreshAttempts) {
   options_.on_exhausted = config::OnExhausted::suspend;
-  options_.retry.max_attempts = 1;
-  accept("a");
+  options_.retry.max_attempts = 2;
+  const DeliveryPtr first = test::delivery("a");
+  dispatcher().accept({first});
   accept("b");
+  answer(take(), TRIGGER_RETRY, 1);
+  advance(Millis(1));
+  EXPECT_EQ(first->failed, 1U);
   answer(take(), TRIGGER_RETRY);
-  EXPECT_EQ(sink_.told, Told{"suspended a"});
+  EXPECT_EQ(sink_.told.back(), "suspended a");
+  EXPECT_EQ(first->failed, 0U) << "which the inbox is to count";
   EXPECT_TRUE(nothing_to_take());
   EXPECT_EQ(dispatcher().stats().queued, 2U);
   dispatcher().resume();
