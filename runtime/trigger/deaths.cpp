@@ -43,26 +43,28 @@ std::string_view text_of(std::span<const std::uint8_t> bytes) {
 }  // namespace
 
 Deaths::Deaths(std::filesystem::path file, Log& log) : file_(std::move(file)), log_(log) {
-  const MutexLock lock(mutex_);
-  std::error_code error;
-  if (std::filesystem::exists(file_, error)) {
-    if (auto text = read_file(file_, kMaxFile)) {
-      read(*text);
-    } else {
-      log_.warn("crash_record.failed", {}, "what earlier runs ended by is not known: {}",
-                text.error().message);
+  {
+    const MutexLock lock(mutex_);
+    std::error_code error;
+    if (std::filesystem::exists(file_, error)) {
+      if (auto text = read_file(file_, kMaxFile)) {
+        read(*text);
+      } else {
+        log_.warn("crash_record.failed", {}, "what earlier runs ended by is not known: {}",
+                  text.error().message);
+      }
     }
+    if (key_ == plugin::IdentityKey{} &&
+        ::getrandom(key_.data(), sizeof key_, 0) != static_cast<ssize_t>(sizeof key_)) {
+      key_ = {1, 1};  // then somebody could make messages that look alike
+    }
+    drop_old();
+    any_ = !entries_.empty();
   }
-  if (key_ == plugin::IdentityKey{} &&
-      ::getrandom(key_.data(), sizeof key_, 0) != static_cast<ssize_t>(sizeof key_)) {
-    key_ = {1, 1};  // then somebody could make messages that look alike
-  }
-  drop_old();
   if (auto written = write(); !written) {
     log_.warn("crash_record.failed", {}, "a message that ends the runtime will not be known: {}",
               written.error().message);
   }
-  any_ = !entries_.empty();
 }
 
 void Deaths::read(const std::string& text) {
@@ -129,6 +131,12 @@ void Deaths::drop_old() {
 
 // A new file beside the old one, which it then replaces; for its owner alone, whatever the umask.
 Result<> Deaths::write() {
+  const MutexLock one_at_a_time(file_mutex_);
+  std::string text = plugin::first_line(key_);
+  {
+    const MutexLock lock(mutex_);
+    for (const auto& [identity, death] : entries_) text += plugin::line_of(death);
+  }
   const std::string temporary = file_.string() + ".new";
   ::unlink(temporary.c_str());
   UniqueFd fd(::open(temporary.c_str(),
@@ -136,16 +144,13 @@ Result<> Deaths::write() {
   if (!fd || ::fchmod(fd.get(), 0600) != 0) {
     return fail("cannot make {}: {}", temporary, errno_text(errno));
   }
-  std::string text = plugin::first_line(key_);
-  for (const auto& [identity, death] : entries_) text += plugin::line_of(death);
-  for (std::string_view rest = text; !rest.empty();) {
-    const ssize_t wrote = ::write(fd.get(), rest.data(), rest.size());
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote <= 0) return fail("cannot write {}: {}", temporary, errno_text(errno));
-    rest.remove_prefix(static_cast<std::size_t>(wrote));
+  Result<> done = write_all(fd.get(), text, temporary);
+  if (done && ::rename(temporary.c_str(), file_.c_str()) != 0) {
+    done = fail("cannot rename {} to {}: {}", temporary, file_.string(), errno_text(errno));
   }
-  if (::rename(temporary.c_str(), file_.c_str()) != 0) {
-    return fail("cannot rename {} to {}: {}", temporary, file_.string(), errno_text(errno));
+  if (!done) {
+    ::unlink(temporary.c_str());
+    return done;
   }
   // The handler has the number of the first one.
   if (!fd_) {
@@ -180,25 +185,30 @@ void Deaths::mark(Delivery& delivery, const std::string& trigger,
   }
 }
 
-void Deaths::drop_entry(std::uint64_t identity) {
-  if (entries_.erase(identity) == 0) return;
-  if (auto written = write(); !written) {
-    log_.warn("crash_record.failed", {}, "{}", written.error().message);
-  }
-}
-
 void Deaths::forget(std::uint64_t identity) {
-  const MutexLock lock(mutex_);
-  drop_entry(identity);
+  {
+    const MutexLock lock(mutex_);
+    if (entries_.erase(identity) == 0) return;
+  }
+  write_again();
 }
 
 void Deaths::buried(std::uint64_t identity) {
-  const MutexLock lock(mutex_);
-  const auto found = entries_.find(identity);
-  if (found == entries_.end()) return;
-  aside_.insert_or_assign(identity, Aside{.reason = reason_of(found->second),
-                                          .until = std::chrono::steady_clock::now() + kAside});
-  drop_entry(identity);
+  {
+    const MutexLock lock(mutex_);
+    const auto found = entries_.find(identity);
+    if (found == entries_.end()) return;
+    aside_.insert_or_assign(identity, Aside{.reason = reason_of(found->second),
+                                            .until = std::chrono::steady_clock::now() + kAside});
+    entries_.erase(found);
+  }
+  write_again();
+}
+
+void Deaths::write_again() {
+  if (auto written = write(); !written) {
+    log_.warn("crash_record.failed", {}, "{}", written.error().message);
+  }
 }
 
 }  // namespace triggerd::trigger

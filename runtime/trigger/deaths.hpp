@@ -35,7 +35,8 @@ class Deaths {
 
   // What is known of it: it is set aside, or nothing is handled beside it. [before it is accepted]
   void mark(Delivery& delivery, const std::string& trigger, std::uint32_t max_attempts) const;
-  // It was handled after all. [any, and with no lock, as it writes the file]
+  // It was handled after all, or nobody will handle it. [any, and with no lock that a callback of
+  // the MQTT library takes, as it writes the file]
   void forget(std::uint64_t identity);
   // It is a dead letter for what mark() said. Copies of it that come soon follow it: its server
   // sends one again that the inbox has too. A later one, such as a letter that is replayed, begins
@@ -49,14 +50,15 @@ class Deaths {
   void tell(const plugin::CrashLine& crash) const;
   void count(const plugin::CrashLine& crash) TRIGGERD_REQUIRES(mutex_);
   void drop_old() TRIGGERD_REQUIRES(mutex_);
-  Result<> write() TRIGGERD_REQUIRES(mutex_);
+  Result<> write() TRIGGERD_EXCLUDES(file_mutex_, mutex_);
+  void write_again() TRIGGERD_EXCLUDES(file_mutex_, mutex_);
 
   const std::filesystem::path file_;
   Log& log_;
   plugin::IdentityKey key_{};
   UniqueFd fd_;
-  void drop_entry(std::uint64_t identity) TRIGGERD_REQUIRES(mutex_);
 
+  Mutex file_mutex_;  // taken before mutex_, which nobody holds while the file is written
   mutable Mutex mutex_;
   Entries entries_ TRIGGERD_GUARDED_BY(mutex_);
   struct Aside {

@@ -112,6 +112,7 @@ const trigger_message* Dispatcher::begin_next(Report& report) {
     }
     ++counts_.expired;
     lanes_.release(*delivery);
+    forget_death(*delivery, report);
     report.others.emplace_back([delivery](DeliverySink& sink) { sink.expired(*delivery); });
     note_room(report);
     quiet_.notify_all();
@@ -390,10 +391,7 @@ void Dispatcher::settle(Attempt& attempt, plugin::Answer answer, Report& report)
       lanes_.release(*delivery);
       end_trial(true, report);
       if (tries) open_way(report);
-      if (const std::uint64_t identity = delivery->identity; identity != 0) {
-        report.others.emplace_back(
-            [deaths = options_.deaths, identity](DeliverySink&) { deaths->forget(identity); });
-      }
+      forget_death(*delivery, report);
       report.finished = std::move(delivery);
       return;
     case TRIGGER_REJECT:
@@ -417,6 +415,13 @@ void Dispatcher::settle(Attempt& attempt, plugin::Answer answer, Report& report)
   }
   if (tries) open_way(report);  // it got through, and failed over this message
   retry_or_exhaust(std::move(delivery), answer.retry_after_ms, report);
+}
+
+// What it had ended before does not matter any more.
+void Dispatcher::forget_death(const Delivery& delivery, Report& report) const {
+  if (delivery.identity == 0) return;
+  report.others.emplace_back([deaths = options_.deaths, identity = delivery.identity](
+                                 DeliverySink&) { deaths->forget(identity); });
 }
 
 void Dispatcher::end_trial(bool handled, Report& report) {
@@ -460,6 +465,7 @@ void Dispatcher::retry_or_exhaust(DeliveryPtr delivery, std::uint32_t retry_afte
     case config::OnExhausted::discard:
       ++counts_.discarded;
       lanes_.release(*delivery);
+      forget_death(*delivery, report);
       report.others.emplace_back(
           [delivery, reason](DeliverySink& sink) { sink.discarded(*delivery, reason); });
       break;

@@ -222,6 +222,7 @@ class Dispatcher final : public plugin::WorkSource {
   void settle(Attempt& attempt, plugin::Answer answer, Report& report) TRIGGERD_REQUIRES(mutex_);
   void retry_or_exhaust(DeliveryPtr delivery, std::uint32_t retry_after_ms, Report& report)
       TRIGGERD_REQUIRES(mutex_);
+  void forget_death(const Delivery& delivery, Report& report) const;
   std::string no_verdict() const;
   void time_out(Attempt& attempt, Report& report) TRIGGERD_REQUIRES(mutex_);
   void make_late(Attempt& attempt, Report& report) TRIGGERD_REQUIRES(mutex_);

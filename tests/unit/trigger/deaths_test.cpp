@@ -110,6 +110,29 @@ TEST_F(DeathsTest, TheDispatcherBuriesItWithItsCopiesAndForgetsWhatIsHandledAfte
   EXPECT_FALSE(marked(after, "unlucky")->runs_alone);
 }
 
+TEST_F(DeathsTest, WhatNobodyWillHandleIsForgotten) {
+  crash("discarded");
+  crash("expired");
+  Deaths deaths(file(), log_);
+  options_.deaths = &deaths;
+  options_.on_exhausted = config::OnExhausted::discard;
+  options_.retry.max_attempts = 2;
+  for (const char* payload : {"discarded", "expired"}) {
+    mqtt::Message m = test::message("topic", payload);
+    m.qos = 1;
+    if (payload == std::string_view("expired")) m.expires = clock_.now();
+    dispatcher().accept({test::delivery(std::move(m))});
+  }
+  answer(take(), TRIGGER_RETRY, 1);
+  advance(Millis(1));
+  answer(take(), TRIGGER_RETRY);
+  EXPECT_TRUE(nothing_to_take());
+  for (const char* payload : {"discarded", "expired"}) {
+    EXPECT_FALSE(marked(deaths, payload)->runs_alone) << payload;
+    EXPECT_FALSE(marked(Deaths(file(), log_), payload)->runs_alone) << payload;
+  }
+}
+
 TEST_F(DeathsTest, TheFileIsItsOwnersAndOneThatIsNoRecordIsReplaced) {
   std::ofstream(file()) << "something else\ncrash\ndeath 1 2 3\n";
   {
