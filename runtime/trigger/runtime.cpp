@@ -158,7 +158,8 @@ tl::expected<void, Runtime::Problem> Runtime::prepare() {
   {
     base_ = config();
     config::Config effective = *base_;
-    overlay_states(effective);
+    auto states = overlay_states(effective);
+    if (!states) return tl::make_unexpected(states.error());
     const auto shared = std::make_shared<const config::Config>(std::move(effective));
     plugins_.use(shared);
     package_failures_ = PackageFailures(shared);
@@ -167,6 +168,7 @@ tl::expected<void, Runtime::Problem> Runtime::prepare() {
     }
     MutexLock lock(members_mutex_);
     config_ = shared;
+    alias_states_ = *std::move(states);
   }
   const ConfigPtr all = config();
   for (const config::Alias& alias : all->aliases) {

@@ -284,8 +284,11 @@ class Runtime final : public Administration {
   Outcome<ReloadReport> apply_states();
   tl::expected<config::Config, Diagnostics> load_again(const std::optional<std::string>& managed);
   void keep_what_needs_a_restart(config::Config& next) const;
-  void overlay_states(config::Config& next);
-  tl::expected<Plan, Diagnostics> plan(config::Config next, const std::string& must_run = {});
+  using AliasStates = std::map<std::string, inbox::TriggerState, std::less<>>;
+  static std::string state_key(std::string_view alias);
+  Result<AliasStates> overlay_states(config::Config& next) const;
+  tl::expected<Plan, Diagnostics> plan(config::Config next, AliasStates states,
+                                       const std::string& must_run = {});
   ReloadReport apply(Plan plan);
   void drop_unused_plugins();
   void warn_of_missing_plugins(ReloadReport& report) const;
@@ -341,8 +344,7 @@ class Runtime final : public Administration {
   ConfigPtr config_ TRIGGERD_GUARDED_BY(members_mutex_);
   ConfigPtr base_;  // [control] the same, but for what an administrator disabled
   // What an administrator disabled, as the inbox has it: whoever asks does not wait for the inbox.
-  std::map<std::string, inbox::TriggerState, std::less<>> alias_states_
-      TRIGGERD_GUARDED_BY(members_mutex_);
+  AliasStates alias_states_ TRIGGERD_GUARDED_BY(members_mutex_);
   const std::shared_ptr<EventLoop> supervisor_;
   EventLoop timer_;
   EventLoop control_;

@@ -26,9 +26,11 @@ namespace fs = std::filesystem;
 
 constexpr Millis kLookAtFiles{500};
 
-// How the state of an alias is called where those of triggers are kept: no trigger is called so.
-std::string state_key(const std::string& alias) {
-  return "alias/" + alias;
+auto inbox_failed(const Error& error) {
+  return tl::make_unexpected(
+      AdminError{AdminError::Kind::failed,
+                 "what an administrator has disabled is not known: " + error.message,
+                 {}});
 }
 
 bool contains(const std::vector<std::string>& names, const std::string& name) {
@@ -42,6 +44,7 @@ struct Runtime::Plan {
   config::Difference difference;
   mqtt::tls::Stores certificates;
   PackageFailures failures;
+  AliasStates alias_states;
   std::vector<TriggerPtr> stop_triggers;
   std::vector<AliasPtr> stop_aliases;
   std::vector<std::string> start_aliases;
@@ -60,17 +63,22 @@ tl::expected<config::Config, Runtime::Diagnostics> Runtime::load_again(
   return options_.load(managed);
 }
 
+// How the state of an alias is called where those of triggers are kept: no trigger is called so.
+std::string Runtime::state_key(std::string_view alias) {
+  return fmt::format("alias/{}", alias);
+}
+
 // What an administrator has disabled is disabled, whatever the files say.
-void Runtime::overlay_states(config::Config& next) {
-  std::map<std::string, inbox::TriggerState, std::less<>> states;
+Result<Runtime::AliasStates> Runtime::overlay_states(config::Config& next) const {
+  AliasStates states;
   for (config::Alias& alias : next.aliases) {
     auto state = inbox_->trigger_state(state_key(alias.name));
-    if (!state || !*state) continue;
+    if (!state) return tl::make_unexpected(state.error());
+    if (!*state) continue;
     alias.enabled = false;
     states.emplace(alias.name, **std::move(state));
   }
-  MutexLock lock(members_mutex_);
-  alias_states_ = std::move(states);
+  return states;
 }
 
 void Runtime::keep_what_needs_a_restart(config::Config& next) const {
@@ -104,6 +112,7 @@ Outcome<ReloadReport> Runtime::refuse(const Diagnostics& diagnostics) {
 // ---- 2, 3. Comparing, making ----
 
 tl::expected<Runtime::Plan, Runtime::Diagnostics> Runtime::plan(config::Config next_config,
+                                                                AliasStates states,
                                                                 const std::string& must_run) {
   const ConfigPtr now = config();
   const auto next = std::make_shared<const config::Config>(std::move(next_config));
@@ -111,6 +120,7 @@ tl::expected<Runtime::Plan, Runtime::Diagnostics> Runtime::plan(config::Config n
             .difference = config::difference(*now, *next),
             .certificates = {},
             .failures = PackageFailures(next),
+            .alias_states = std::move(states),
             .stop_triggers = {},
             .stop_aliases = {},
             .start_aliases = {},
@@ -243,6 +253,7 @@ ReloadReport Runtime::apply(Plan plan) {
   {
     MutexLock lock(members_mutex_);
     config_ = plan.config;
+    alias_states_ = std::move(plan.alias_states);
     package_failures_ = std::move(plan.failures);
     not_made_.clear();
     for (const config::Trigger& trigger : config_->triggers) {
@@ -339,8 +350,9 @@ Outcome<ReloadReport> Runtime::reload_now(const std::optional<std::string>& mana
   const auto needs_restart = config::difference(*now, *next).needs_restart;
   keep_what_needs_a_restart(*next);
   const auto base = std::make_shared<const config::Config>(*next);
-  overlay_states(*next);
-  auto planned = plan(*std::move(next), must_run);
+  auto states = overlay_states(*next);
+  if (!states) return inbox_failed(states.error());
+  auto planned = plan(*std::move(next), *std::move(states), must_run);
   if (!planned) return refuse(planned.error());
   planned->report.needs_restart = needs_restart;
   if (check_only) {
@@ -371,8 +383,9 @@ Outcome<ReloadReport> Runtime::reload_now(const std::optional<std::string>& mana
 // The same files, with aliases that an administrator has enabled or disabled since.
 Outcome<ReloadReport> Runtime::apply_states() {
   config::Config next = *base_;
-  overlay_states(next);
-  auto planned = plan(std::move(next));
+  auto states = overlay_states(next);
+  if (!states) return inbox_failed(states.error());
+  auto planned = plan(std::move(next), *std::move(states));
   if (!planned) return refuse(planned.error());
   return apply(*std::move(planned));
 }

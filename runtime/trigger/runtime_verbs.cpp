@@ -8,10 +8,6 @@
 namespace triggerd::trigger {
 namespace {
 
-std::string state_key(std::string_view alias) {
-  return fmt::format("alias/{}", alias);
-}
-
 AdminError conflict(std::string message) {
   return {AdminError::Kind::conflict, std::move(message), {}};
 }
