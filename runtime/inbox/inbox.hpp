@@ -1,7 +1,10 @@
 // inbox/: what the runtime remembers across restarts, in one SQLite file: STATE_DIR/inbox.db.
 //
-//   inbox.hpp     what is kept, as plain calls
-//   writer.hpp    accepted messages, written in batches on a thread of its own
+//   inbox.hpp     what is kept, as plain calls (keep_files.cpp: its files are taken away while it
+//                 runs, and the clock is set; messages.cpp, figures.cpp: what its readers ask for)
+//   folder.hpp    the folder that it is in
+//   writer.hpp    accepted messages, written in batches on a thread of its own (writer_batch.cpp:
+//                 one batch, and the room for it)
 //   room.hpp      what the volume has for it, and a reserve
 //   database.hpp  SQLite behind RAII: open, statement, transaction
 //   schema.hpp    the tables, their version and its migrations

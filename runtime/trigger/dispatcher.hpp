@@ -3,10 +3,9 @@
 // because the user chose that, expired because its sender did, or left over at shutdown.
 //
 // Threads. accept() comes from Paho's receive thread, a batch at a time, and only locks, queues and
-// notifies. take()
-// and answered() come from workers; complete() and extend() from any thread of a plugin; deadlines
-// and retries from the timer (an EventLoop). One mutex protects all states. DeliverySink is called
-// without it.
+// notifies. take() and answered() come from workers; complete() and extend() from any thread of a
+// plugin; deadlines and retries from the timer (an EventLoop). One mutex protects all states.
+// DeliverySink is called without it.
 //
 // A token names an attempt. An attempt is over when its verdict is in, or when its deadline has
 // passed: then it counts as a retry, and a later answer is refused. What a late attempt may still

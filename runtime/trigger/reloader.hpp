@@ -7,8 +7,7 @@
 //   5. hand over: old stop, old save, new restore, new start
 //   6. open the gates, and only then destroy what served before, and unload it
 //   7. probation: where the new one fails as the one before did not, that one comes back; or the
-//   one
-//      before it, where that was on probation itself and has handled nothing well
+//      one before it, where that was on probation itself and has handled nothing well
 //
 // A failure in 1 to 3 is seen by nobody; in 4 and 5 the old instances go on.
 //

@@ -1,17 +1,24 @@
 // trigger/: the heart. It knows every folder below it: base, config, inbox, mqtt, plugin.
 //
-//   trigger.hpp     one trigger: a connection, a dispatcher and an instance of a service, tied
-//   intake.hpp      from received messages to deliveries, and to the inbox
-//                   (intake5.cpp: QoS 2 on MQTT 5)
-//   dispatcher.hpp  from message to verdict: lanes, attempts, retries, deadlines
-//   lanes.hpp       which message may go next
-//   order_key.hpp   which lane a message belongs to
-//   delivery.hpp    one message on its way, over all attempts
-//   publisher.hpp   what services publish, by alias
-//   reloader.hpp    another build of a plugin takes over
-//   administration.hpp  what whoever administers it sees of the runtime
-//   event_hub.hpp   what happens, told to listeners
-//   runtime.hpp     everything of one configuration, started, stopped and changed
+//   trigger.hpp           one trigger: a connection, a dispatcher, an instance of a service
+//   monitor.hpp           the service that says when a suspended trigger may go on
+//   draining.hpp          triggers that stop together
+//   intake.hpp            from received messages to deliveries, and to the inbox
+//                         (intake5.cpp: QoS 2 on MQTT 5)
+//   dispatcher.hpp        from message to verdict: lanes, attempts, retries, deadlines
+//                         (_link: worker processes, _outage: what a service needs is away, _states:
+//                         held and gated, _timer: what is due, _end: the stop)
+//   lanes.hpp             which message may go next
+//   order_key.hpp         which lane a message belongs to
+//   delivery.hpp          one message on its way, over all attempts
+//   deaths.hpp            messages that have ended the runtime before
+//   publisher.hpp         what services publish, by alias
+//   plugin_set.hpp        the plugins of a configuration, each loaded once
+//   reloader.hpp          another build of a plugin takes over
+//   administration.hpp    what whoever administers it sees of the runtime
+//   event_hub.hpp         what happens, told to listeners
+//   package_failures.hpp  packages that cost themselves alone
+//   runtime.hpp           everything of one configuration, started, stopped and changed
 //
 // A message comes in at Trigger::on_message (on Paho's receive thread), waits in the dispatcher, is
 // handed to a worker by Dispatcher::take, and its verdict comes back through Dispatcher::answered
@@ -91,8 +98,7 @@ class Trigger final : private mqtt::ConnectionListener,
   //    session unsubscribes instead, and receives what the server still has for it.
   void stop_receiving();
   // 2. Lets what was accepted finish, in draining.hpp. True: there is nothing more to wait for
-  // before
-  //    `deadline`; else it waits until `pause` at most.
+  //    before `deadline`; else it waits until `pause` at most.
   bool drain(Monotonic deadline, Monotonic pause);
   // Receives what the server has for a clean session that has unsubscribed, until end_leaving().
   bool leaving() const { return leaving_; }
