@@ -32,10 +32,27 @@ constexpr std::uint8_t kPuback = 0x40;
 // Of a packet: has the packet id of every PUBLISH.
 constexpr std::size_t kBeginning = 5 + 2 + 65'535 + 2;
 
+// How the request begins with which the library asks for WebSocket.
+constexpr std::string_view kUpgrade = "GET ";
+
+// A frame's header is 2 bytes, of more for a longer payload, and a mask (RFC 6455, section 5.2).
+std::size_t frame_header(unsigned char size) {
+  constexpr std::size_t kMask = 4;
+  const unsigned length = size & 0x7fU;
+  return 2 + (length == 126 ? 2 : length == 127 ? 8 : 0) + kMask;
+}
+
 // Of QoS 1 or 2: QoS 0 has none.
-bool is_publish_with_id(const void* packet) {
-  const int first = *static_cast<const unsigned char*>(packet);
-  return (first & 0xf0) == 0x30 && (first & 0x06) != 0;
+bool is_publish_with_id(std::string_view bytes, bool framed) {
+  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
+  if (bytes.size() < 2) return false;
+  unsigned first = at(0);
+  if (framed) {
+    const std::size_t header = frame_header(at(1));
+    if (bytes.size() <= header) return false;
+    first = at(header) ^ at(header - 4);
+  }
+  return (first & 0xf0U) == 0x30 && (first & 0x06U) != 0;
 }
 
 // The library frees a message of QoS 1 or 2 twice where it cannot be written, once with its command
@@ -272,6 +289,12 @@ void Link::note_publish(std::string_view bytes) {
   }
 }
 
+// The library writes a packet's fixed header together with the frame's.
+bool Link::begins_publish(std::string_view bytes) {
+  if (bytes.starts_with(kUpgrade)) framed_ = true;
+  return is_publish_with_id(bytes, framed_);
+}
+
 ssize_t Link::write(const iovec* parts, int count) {
   std::size_t total = 0;
   for (int i = 0; i < count; ++i) total += parts[i].iov_len;
@@ -286,7 +309,8 @@ ssize_t Link::write(const iovec* parts, int count) {
     }
   }
   std::string beginning;
-  const bool noted = total > 0 && is_publish_with_id(parts[0].iov_base);
+  const bool noted =
+      count > 0 && begins_publish({static_cast<const char*>(parts[0].iov_base), parts[0].iov_len});
   for (int i = 0; noted && i < count && beginning.size() < kBeginning; ++i) {
     beginning.append(static_cast<const char*>(parts[i].iov_base),
                      std::min(parts[i].iov_len, kBeginning - beginning.size()));
@@ -322,7 +346,7 @@ int Link::write_tls(SSL* ssl, const void* from, int size, int& error) {
   }
   ERR_clear_error();
   if (!library_waits_) note_publish(bytes);
-  const bool noted = !library_waits_ && is_publish_with_id(from);
+  const bool noted = !library_waits_ && begins_publish(bytes);
   const int sent = SSL_write(ssl, from, size);
   error = SSL_get_error(ssl, sent);
   if (noted && sent <= 0 && error != SSL_ERROR_WANT_WRITE && error != SSL_ERROR_WANT_READ) {

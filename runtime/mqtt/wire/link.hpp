@@ -100,6 +100,7 @@ class Link : public std::enable_shared_from_this<Link> {
   void came();
   ssize_t read_large(char* to, std::size_t size);
   bool wrong_ack(std::size_t size);
+  bool begins_publish(std::string_view bytes);
   void note_publish(std::string_view bytes) TRIGGERD_REQUIRES(mutex_);
   bool too_long(std::size_t size);
   bool note_ack(std::string_view bytes);
@@ -126,6 +127,7 @@ class Link : public std::enable_shared_from_this<Link> {
   std::atomic<bool> gone_{false};
   std::atomic<bool> paused_{false};
   std::atomic<bool> library_waits_{false};
+  std::atomic<bool> framed_{false};  // what the library writes is of WebSocket
   std::atomic<bool> we_wait_{false};
   std::atomic<std::size_t> packet_limit_{1 << 20};
 

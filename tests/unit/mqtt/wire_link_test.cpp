@@ -92,6 +92,30 @@ TEST_P(WireLink, APublishThatCannotBeWrittenIsLostWithTheConnection) {
   });
 }
 
+TEST_P(WireLink, SoIsOneInAFrameOfWebSocket) {
+  on_own_thread([] {
+    Pair pair(GetParam());
+    const auto write = [&pair](std::string bytes) {
+      const iovec part{.iov_base = bytes.data(), .iov_len = bytes.size()};
+      return __wrap_writev(pair.ours(), &part, 1);
+    };
+    const auto frame = [](char first, std::string header) {
+      const std::string mask = "\x5a\x01\x02\x03";
+      std::string packet = {first, 5, 0, 1, 't', 0, 1};
+      for (std::size_t i = 0; i < packet.size(); ++i) packet[i] ^= mask[i % mask.size()];
+      return std::move(header) + mask + packet;
+    };
+    ASSERT_GT(write("GET /mqtt HTTP/1.1\r\n\r\n"), 0);
+    pair.close_peer();
+    const std::string header = "\x82\x87";
+    const std::string longer = std::string("\x82\xfe\x00\x07", 4);
+    ASSERT_TRUE(triggerd::test::eventually([&] { return write(frame(0x30, header)) < 0; }));
+    EXPECT_EQ(write(frame(0x32, header)), 13);
+    EXPECT_EQ(write(frame(0x34, longer)), 15);
+    EXPECT_LT(write(frame('\x82', header)), 0) << "a SUBSCRIBE";
+  });
+}
+
 TEST_P(WireLink, AReadLargerThanTheBufferGoesStraight) {
   on_own_thread([] {
     const Pair pair(GetParam());
