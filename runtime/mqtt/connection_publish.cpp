@@ -10,6 +10,7 @@ namespace triggerd::mqtt {
 namespace {
 
 constexpr Millis kLookAtWaiting{1'000};
+constexpr int kSentAtOnce = 64;
 // A server that confirms nothing for so long has forgotten what it was sent, and only a new
 // connection sends it again (MQTT 3.1.1 and 5, section 4.4).
 constexpr Millis kStalled{60'000};
@@ -84,10 +85,13 @@ void Connection::send_waiting() {
     return;
   }
   const Monotonic now = services_.supervisor->clock().now();
-  while (const auto next = publishes_.next(now)) {
+  for (int i = 0; i < kSentAtOnce; ++i) {
+    const auto next = publishes_.next(now);
+    if (!next) return;
     const Result<> sent = hand_over(next->number, next->publish->request());
     if (!sent) publishes_.finish(next->number, sent);
   }
+  post([](Connection& self) { self.send_waiting(); });  // other connections get their turn
 }
 
 void Connection::watch_waiting() {

@@ -8,9 +8,7 @@ namespace triggerd::mqtt {
 
 HeldPublish::HeldPublish(const PublishRequest& request)
     : properties_(request.properties.begin(), request.properties.end()), request_(request) {
-  std::size_t size = request.topic.size() + request.payload.size();
-  for (const Property& property : properties_) size += property.name.size() + property.value.size();
-  bytes_.reserve(size);  // so that it does not move while it is filled
+  bytes_.reserve(bytes_of(request));  // so that it does not move while it is filled
   const auto keep = [this](std::string_view text) {
     bytes_.append(text);
     return std::string_view(bytes_).substr(bytes_.size() - text.size());
@@ -26,6 +24,14 @@ HeldPublish::HeldPublish(const PublishRequest& request)
   request_.properties = properties_;
 }
 
+std::size_t HeldPublish::bytes_of(const PublishRequest& request) {
+  std::size_t bytes = request.topic.size() + request.payload.size();
+  for (const Property& property : request.properties) {
+    bytes += property.name.size() + property.value.size();
+  }
+  return bytes;
+}
+
 std::optional<Publishes::Begun> Publishes::begin(const PublishRequest& request, PublishDone done,
                                                  Monotonic now) {
   MutexLock lock(mutex_);
@@ -34,9 +40,9 @@ std::optional<Publishes::Begun> Publishes::begin(const PublishRequest& request, 
   // What is handed to the library by next() at this moment must not be overtaken either.
   const bool waits = request.qos > 0 && (claimed_ || waiting_ > 0 || !has_room());
   if (waits) {
-    entry.waiting = std::make_unique<HeldPublish>(request);
-    const std::size_t bytes = entry.waiting->bytes();
+    const std::size_t bytes = HeldPublish::bytes_of(request);
     if (waiting_ > 0 && waiting_bytes_ + bytes > kWaitingBytes) return std::nullopt;
+    entry.waiting = std::make_unique<HeldPublish>(request);
     waiting_bytes_ += bytes;
     ++waiting_;
     queue_.push_back(last_ + 1);
@@ -64,6 +70,7 @@ std::optional<Publishes::Next> Publishes::next(Monotonic now) {
     const auto found = entries_.find(number);
     if (found == entries_.end()) continue;
     Entry& entry = found->second;
+    if (entry.deadline <= now) continue;  // expire() says so
     waiting_bytes_ -= entry.waiting->bytes();
     --waiting_;
     entry.in_flight = true;

@@ -39,6 +39,8 @@ class HeldPublish {
 
   const PublishRequest& request() const { return request_; }
   std::size_t bytes() const { return bytes_.size(); }
+  // What one of this request would have.
+  static std::size_t bytes_of(const PublishRequest& request);
 
  private:
   std::string bytes_;  // topic, payload, and the names and values of the properties
@@ -70,7 +72,7 @@ class Publishes {
     std::uint64_t number;
     std::unique_ptr<HeldPublish> publish;
   };
-  std::optional<Next> next(Monotonic now);
+  std::optional<Next> next(Monotonic now);  // what is past its time is left to expire()
   // Instead: what waits has to wait on.
   void give_back();
 
