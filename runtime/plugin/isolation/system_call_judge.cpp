@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <limits>
 #include <string_view>
 #include <utility>
 
@@ -53,10 +54,13 @@ void SystemCallJudge::answer_one() {
 
 int SystemCallJudge::verdict(const seccomp_notif& call) const {
   const auto number = [&](std::size_t i) { return static_cast<int>(call.data.args[i]); };
+  const auto verdict_on_negative = [&](int group) {  // of INT_MIN there is no opposite
+    return group == std::numeric_limits<int>::min() ? EPERM : verdict_on_group(-group);
+  };
   switch (call.data.nr) {
     case SYS_kill:
       if (number(1) == 0 && number(0) > 0) return 0;  // whether it is there, anybody may ask
-      return number(0) > 0 ? verdict_on_process(number(0)) : verdict_on_group(-number(0));
+      return number(0) > 0 ? verdict_on_process(number(0)) : verdict_on_negative(number(0));
     case SYS_prlimit64:
       if (call.data.args[2] == 0) return 0;  // only asked for
       return verdict_on_process(number(0));
@@ -67,7 +71,7 @@ int SystemCallJudge::verdict(const seccomp_notif& call) const {
       if (number(0) == kIoprioWhoGroup) return verdict_on_group(number(1));
       return verdict_on_process(number(1));
     case SYS_fcntl:
-      return number(2) > 0 ? verdict_on_process(number(2)) : verdict_on_group(-number(2));
+      return number(2) > 0 ? verdict_on_process(number(2)) : verdict_on_negative(number(2));
     case SYS_mmap:
     case SYS_shmget:
       return verdict_on_memory(call.data.args[1]);
@@ -97,7 +101,8 @@ std::uint64_t memory_of(pid_t process) {
   const auto status = read_file(fmt::format("/proc/{}/status", process), 65'536);
   if (!status) return 0;
   std::uint64_t kib = 0;
-  for (const std::string_view name : {"RssAnon:", "RssShmem:", "VmSwap:"}) {
+  // Each from the beginning of its line: the first line has the name that the process gave itself.
+  for (const std::string_view name : {"\nRssAnon:", "\nRssShmem:", "\nVmSwap:"}) {
     const auto line = status->find(name);
     if (line == std::string::npos) continue;
     const auto digits = status->find_first_of("0123456789", line + name.size());
