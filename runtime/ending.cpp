@@ -20,10 +20,16 @@ void end_at_the_next(const Signals& signals) {
 
 void end_when_late(Millis at_most, Log& log) {
   static constexpr Millis kLate{5'000};
+  static constexpr Millis kToSay{1'000};
   std::thread([&log, at_most] {
     std::this_thread::sleep_for(at_most + kLate);
-    log.error("runtime.stuck", {}, "not ended within {}: the process ends now",
-              format_duration(at_most));
+    // Where nobody reads what is logged, saying so may take for ever.
+    std::thread([&log, at_most] {
+      log.error("runtime.stuck", {}, "not ended within {}: the process ends now",
+                format_duration(at_most));
+      _exit(kRuntimeFailure);
+    }).detach();
+    std::this_thread::sleep_for(kToSay);
     _exit(kRuntimeFailure);
   }).detach();
 }

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -46,7 +47,10 @@ const Signals& own_signals() {
 
 int run(const std::string& file, config::Config config) {
   const Signals& signals = own_signals();
-  const auto log = make_log(config.log.level, config.log.format, config.runtime.name);
+  // It stays for as long as a thread that nobody waits for may say something.
+  static const std::unique_ptr<Log> kept =
+      make_log(config.log.level, config.log.format, config.runtime.name);
+  Log* const log = kept.get();
   const auto state = StateDir::open(config.runtime.state_dir);
   if (!state) {
     if (state.error().failure == StateDir::Failure::unusable) {

@@ -104,7 +104,7 @@ bool LifeThread::call(const std::string& name, std::function<void()> call, const
     shared_->ending = true;  // should it return one day
   }
   shared_.reset();
-  thread_.detach();
+  thread_.give_up();
   return false;
 }
 

@@ -223,8 +223,8 @@ extern "C" void tell_crash(int number, siginfo_t* info, void*) {
   if (one_has_begun.test_and_set()) {
     ::nanosleep(&kOthersWait, nullptr);
   } else if (::getpid() == runtime_process) {
+    // The record first: who reads the log may not read just now.
     const CurrentCall* const call = CurrentCall::get();
-    log_line("runtime.crashed", kFatal[which].name, " in ", call, " ends the runtime");
     if (call == nullptr || call->messages().empty()) {
       record_crash(kFatal[which].name, call, nullptr);
     } else {
@@ -232,12 +232,16 @@ extern "C" void tell_crash(int number, siginfo_t* info, void*) {
         record_crash(kFatal[which].name, call, message);
       }
     }
+    log_line("runtime.crashed", kFatal[which].name, " in ", call, " ends the runtime");
     // A trigger is isolated, perhaps, and the core dump is to be there all the same.
     ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
   }
   ::sigaction(number, &before[which], nullptr);
-  // A fault comes again when this returns; what somebody has sent does not.
-  if (info == nullptr || info->si_code <= 0) ::raise(number);
+  // A fault comes again when this returns; what somebody has sent does not, nor what says that an
+  // instruction or a system call is over.
+  if (info == nullptr || info->si_code <= 0 || number == SIGTRAP || number == SIGSYS) {
+    ::raise(number);
+  }
 }
 
 void tell_exit() {

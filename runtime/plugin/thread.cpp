@@ -89,6 +89,11 @@ void Thread::detach() {
   if (std::exchange(joinable_, false)) ::pthread_detach(thread_);
 }
 
+void Thread::give_up() {
+  if (joinable_) ::pthread_setname_np(thread_, "plugin given up");
+  detach();
+}
+
 std::string thread_name(char kind, std::string_view name) {
   std::string text = fmt::format("{}:{}", kind, name);
   if (text.size() <= kMaxName) return text;

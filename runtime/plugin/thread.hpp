@@ -35,6 +35,9 @@ class Thread {
   // False: it still runs at `deadline`.
   [[nodiscard]] bool join(Monotonic deadline);
   void detach();
+  // The same, of one whose call does not return: it is not taken for a thread of what comes next
+  // under its name.
+  void give_up();
 
  private:
   explicit Thread(pthread_t thread) : thread_(thread), joinable_(true) {}

@@ -163,10 +163,12 @@ bool WorkerPool::join(Monotonic deadline) {
   stop_.request_stop();
   bool all = true;
   for (Running& running : running_) {
-    all = running.worker->come_back(deadline) &&
-          running.thread.join(std::chrono::steady_clock::now() + kEndGrace) && all;
+    const bool back = running.worker->come_back(deadline) &&
+                      running.thread.join(std::chrono::steady_clock::now() + kEndGrace);
+    if (!back) running.thread.give_up();
+    all = back && all;
   }
-  running_.clear();  // detaches those that were cut off
+  running_.clear();
   return all;
 }
 

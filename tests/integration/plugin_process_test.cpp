@@ -155,6 +155,15 @@ TEST_F(PluginProcessTest, ACrashByAnAbortOrAFullStackIsToldToo) {
       << triggerd_->output();
 }
 
+// What comes behind it would go on, as if nothing had been.
+TEST_F(PluginProcessTest, ACrashByATrapEndsTheRuntimeToo) {
+  start();
+  publish("trap");
+  EXPECT_EQ(triggerd_->process().wait(), (Exit{0, SIGTRAP}));
+  EXPECT_TRUE(wait_for_event("runtime.crashed", {"SIGTRAP in handle of hostile:obey", "message="}))
+      << triggerd_->output();
+}
+
 TEST_F(PluginProcessTest, AMessageOfQos0IsToldOfAndNotCounted) {
   start();
   ASSERT_TRUE(client_->publish("hostile", "null", 0));

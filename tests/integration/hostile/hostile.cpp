@@ -123,6 +123,15 @@ __attribute__((no_sanitize("undefined", "address", "thread"))) void dereference_
   *nowhere = 1;                              // NOLINT: that is what it is for
 }
 
+// As a debugger's breakpoint: what comes behind it would run if somebody let it.
+void break_here() {
+#if defined(__x86_64__)
+  asm volatile("int3");
+#else
+  ::raise(SIGTRAP);
+#endif
+}
+
 // Until the stack ends.
 std::uint64_t overflow(std::uint64_t depth) {
   volatile char room[4'096];
@@ -189,6 +198,7 @@ std::int32_t handle(void* instance, const trigger_message* message, trigger_resu
   hostile.host->metric_add(hostile.host->ctx, hostile.counter, 1);
   if (deed == "null") dereference_null();
   if (deed == "abort") std::abort();
+  if (deed == "trap") break_here();
   if (deed == "exit") std::exit(3);
   if (deed == "exit-well") std::exit(0);
   if (deed == "overflow") overflow(1);
