@@ -114,14 +114,20 @@ bool HostSocket::begin_body() {
 void HostSocket::keep_descriptor(void* message) {
   auto* const received = static_cast<msghdr*>(message);
   const cmsghdr* const control = CMSG_FIRSTHDR(received);
-  if (control == nullptr || control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS ||
-      control->cmsg_len != CMSG_LEN(sizeof(int))) {
+  if (control == nullptr || control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS) {
     return;
   }
-  int fd = -1;
-  std::memcpy(&fd, CMSG_DATA(control), sizeof fd);
-  descriptor_ = UniqueFd(fd);
-  wants_descriptor_ = false;
+  // The room for one, aligned, is enough for two: each that came is ours to close.
+  const std::size_t came = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+  for (std::size_t i = 0; i < came; ++i) {
+    int fd = -1;
+    std::memcpy(&fd, CMSG_DATA(control) + i * sizeof fd, sizeof fd);
+    UniqueFd received_fd(fd);
+    if (came == 1) {
+      descriptor_ = std::move(received_fd);
+      wants_descriptor_ = false;
+    }
+  }
 }
 
 UniqueFd HostSocket::take_descriptor() {
