@@ -44,6 +44,7 @@ bool is_loopback_name(std::string_view host) {
 
 Access::Access(const Token& token, const Token& read_token, std::string listen_host)
     : needs_token_(!token.value.empty() || !read_token.value.empty()),
+      changes_(!token.value.empty()),
       token_(token),
       read_token_(read_token),
       listen_host_(std::move(listen_host)) {}
@@ -57,8 +58,11 @@ bool Access::KnownToken::is(const Digest& given) {
   if (!digest_) return false;
   if (!file_.empty()) {
     if (std::string look = look_of_file(file_); look != look_) {
-      look_ = std::move(look);
-      if (const auto read = config::read_token_file(file_)) digest_ = digest_of(*read);
+      // Where it cannot be read now, it is tried again with the next request.
+      if (const auto read = config::read_token_file(file_)) {
+        digest_ = digest_of(*read);
+        look_ = std::move(look);
+      }
     }
   }
   return CRYPTO_memcmp(given.data(), digest_->data(), given.size()) == 0;
@@ -120,10 +124,13 @@ std::optional<Reply> Access::refuse(Request& request, May needs) const {
   if (needs_token_) {
     request.may = may_with_token(request);
     if (request.may == May::nothing && needs != May::nothing) {
-      return problem(401,
-                     "send \"Authorization: Bearer TOKEN\" with the token of [admin] token_file");
+      return problem(401, fmt::format("send \"Authorization: Bearer TOKEN\" with the token of "
+                                      "[admin] {}",
+                                      changes_ ? "token_file" : "read_token_file"));
     }
-    return refuse_less(request, needs, "use the token of [admin] token_file");
+    return refuse_less(request, needs,
+                       changes_ ? "use the token of [admin] token_file"
+                                : "set [admin] token_file, and use the token of that");
   }
   // Elsewhere without a token nothing listens; should it ever, nobody is let in.
   if (request.via != Via::loopback) return problem(401, "set [admin] token_file");

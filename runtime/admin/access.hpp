@@ -60,6 +60,7 @@ class Access {
   std::optional<Reply> refuse_foreign(const Request& request) const;
 
   const bool needs_token_;
+  const bool changes_;  // there is a token with which one may
   mutable KnownToken token_;
   mutable KnownToken read_token_;
   const std::string listen_host_;

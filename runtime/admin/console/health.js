@@ -10,6 +10,7 @@ export function trouble(status) {
 
 const tones = {
   up: 'up', running: 'up', enabled: 'up',
+  good: 'up', ends_soon: 'wait',
   connecting: 'wait', subscribing: 'wait', paused: 'wait', unavailable: 'wait',
   waiting: 'down', suspended: 'down', broken: 'down',
   disabled: 'off', off: 'off',

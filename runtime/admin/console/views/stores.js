@@ -24,7 +24,7 @@ function storePart(first) {
   return {
     node: el('li', {}, el('div', {class: 'row'}, el('span', {class: 'grow'}, el('span', {class: 'name'}, first.name), sub, users, problem), mark.node), inside),
     update(one) {
-      mark.set(one.state === 'good' ? 'up' : one.state === 'ends_soon' ? 'waiting' : 'broken', words[one.state]);
+      mark.set(one.state === 'good' || one.state === 'ends_soon' ? one.state : 'broken', words[one.state]);
       setText(sub, [one.kind, one.file === 'system' ? 'what the operating system trusts' : visible(one.file), one.valid_until && `until ${moment(one.valid_until)}`].filter(Boolean).join(' · '));
       replace(users, one.aliases.length === 0 ? 'no alias uses it' : ['used by ', one.aliases.map((name, index) => [index > 0 && ', ', el('a', {href: `#${path('aliases', name)}`}, name)])]);
       setText(problem, one.problem ? visible(one.problem) : '');
