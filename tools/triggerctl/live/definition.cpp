@@ -114,7 +114,7 @@ std::string draft(Kind kind) {
   }
   return "alias = \"\"\ntopics = [\"\"]\nservice = \"\"\n"
          "# order = \"topic\"\n# concurrency = 1\n# acknowledge = \"durable\"\n"
-         "# retry = { max_attempts = 5, interval = \"1s\" }\n\n# [settings]\n";
+         "# retry = { max_attempts = 8, interval = \"1s\" }\n\n# [settings]\n";
 }
 
 // The user's editor until it is valid, or given up. `apply` says what triggerd thinks of it.

@@ -3,27 +3,13 @@
 #include <cctype>
 
 #include "base/text.hpp"
+#include "package/version.hpp"
 #include "webmethods/convert.hpp"
 
 namespace triggerd::webmethods {
 namespace {
 
 constexpr const char* kVersion = "1.0.0";
-
-// "1.4" as package.toml has it: one to three numbers.
-bool is_version(std::string_view text) {
-  std::size_t numbers = 0;
-  for (std::size_t at = 0; at <= text.size(); ++numbers) {
-    const std::size_t end = std::min(text.find('.', at), text.size());
-    const std::string_view number = text.substr(at, end - at);
-    if (number.empty() || number.size() > 6 ||
-        number.find_first_not_of("0123456789") != std::string_view::npos) {
-      return false;
-    }
-    at = end + 1;
-  }
-  return numbers <= 3;
-}
 
 bool is_of_package(const std::string& package) {
   return !package.empty() && package != kMainPackage;
@@ -136,13 +122,13 @@ ImportedPackage Conversion::write_one_package(const std::string& package, const 
             name);
   }
   std::string version = kVersion;
-  if (described != nullptr && is_version(described->version.value)) {
+  if (described != nullptr && package::parse_version(described->version.value)) {
     version = described->version.value;
   } else {
     differs(entry, "its version is {} here: {}", kVersion,
             described == nullptr || described->version.value.empty()
                 ? std::string("the file does not say it")
-                : fmt::format("\"{}\" is not one to three numbers",
+                : fmt::format("\"{}\" is no version of a package here",
                               printable(described->version.value)));
   }
   toml_.set_text("name", name);
