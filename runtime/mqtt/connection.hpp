@@ -2,7 +2,8 @@
 // up; and after a failure the next address, the next server, or a wait with jittered backoff and
 // then the first server again. Its parts between CONNACK and up are in connection_session.cpp,
 // those for the end of a clean session in connection_leave.cpp, those for new certificates in
-// connection_renew.cpp, those that publish in connection_publish.cpp.
+// connection_renew.cpp, those that publish in connection_publish.cpp, and what happens between two
+// attempts in connection_retry.cpp.
 //
 // All states belong to the supervisor (an EventLoop). The public functions may be called from any
 // thread, publish() included; but not from a ClientEvents or ConnectionListener::on_message.

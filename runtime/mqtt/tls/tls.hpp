@@ -11,6 +11,7 @@
 //   material.hpp      both together, checked, for one connection alias; and the current one
 //   rotation.hpp      looks whether the files changed, and makes new material of them
 //   stores.hpp        all of them for one configuration; what --check says
+//   inventory.hpp     all of them as a list: what is in each, who uses it, until when it is good
 //   ssl_options.hpp   what the library is told
 //   handshake.hpp     tries a handshake to tell in words why it fails
 //

@@ -8,7 +8,8 @@
 //   receiver.hpp  the receive thread between two packets: poll(2), and the end of a batch
 //   pins.hpp      which address a host name stands for
 //   table.hpp     which link a descriptor is
-//   wrap.cpp      the wrapped functions; wrap_inside.cpp: those between parts of the library
+//   wrap.cpp      the wrapped functions; wrap_inside.cpp: those between parts of the library;
+//                 wrap_tls.cpp: those of OpenSSL that are about names
 #pragma once
 
 #include <memory>
