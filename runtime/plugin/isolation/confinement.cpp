@@ -145,11 +145,12 @@ Result<> drop_capabilities() {
 
 // Root owns the runtime's files in /proc, which say what it loses first when memory runs out. Where
 // it mounts a /proc of its own, only what it may trace is in there, and so nothing but what it has
-// started. Everybody else does not own them, as the runtime is not dumpable.
+// started. Everybody else does not own them, as the runtime is not dumpable. What it mounts there
+// shows nowhere else once /proc is nobody's peer; "/" need not be a mount, in a chroot.
 Result<> hide_processes() {
   if (::geteuid() != 0) return {};
   if (::unshare(CLONE_NEWNS) == 0 &&
-      ::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) == 0 &&
+      ::mount(nullptr, "/proc", nullptr, MS_REC | MS_SLAVE, nullptr) == 0 &&
       ::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "hidepid=ptraceable") ==
           0) {
     return {};
