@@ -3,35 +3,94 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <memory>
+#include <system_error>
 #include <thread>
+#include <utility>
 
+#include "base/mutex.hpp"
 #include "base/units.hpp"
 #include "check.hpp"
 
 namespace triggerd {
+namespace {
+
+// Where the machine has no thread for it, it is not there.
+template <class Body>
+void run_aside(Body body) {
+  try {
+    std::thread(std::move(body)).detach();
+  } catch (const std::system_error&) {
+  }
+}
+
+}  // namespace
+
+// What its thread uses, which ends a little later.
+struct StartWatch::Shared {
+  Mutex mutex;
+  std::function<void()> hurry TRIGGERD_GUARDED_BY(mutex);
+  bool hurried TRIGGERD_GUARDED_BY(mutex) = false;
+  bool over TRIGGERD_GUARDED_BY(mutex) = false;
+};
+
+StartWatch::StartWatch(const Signals& signals, std::function<void()> hurry)
+    : signals_(signals), shared_(std::make_shared<Shared>()) {
+  static constexpr Millis kLook{100};
+  {
+    const MutexLock lock(shared_->mutex);
+    shared_->hurry = std::move(hurry);
+  }
+  run_aside([&signals, shared = shared_] {
+    {
+      const MutexLock lock(shared->mutex);
+      if (!shared->over) signals.wait_here();
+    }
+    for (;;) {
+      const int signal = signals.wait_for(kLook);
+      const MutexLock lock(shared->mutex);
+      if (shared->over) {
+        if (signal != 0) signals.hand_to_waiting(signal);
+        return;
+      }
+      if (signal == 0) continue;
+      signals.keep(signal);
+      if (signal == SIGHUP) continue;
+      if (shared->hurried) _exit(kRuntimeFailure);
+      shared->hurried = true;
+      shared->hurry();
+    }
+  });
+}
+
+bool StartWatch::end() {
+  const MutexLock lock(shared_->mutex);
+  if (!std::exchange(shared_->over, true)) signals_.wait_here();
+  return shared_->hurried;
+}
 
 void end_at_the_next(const Signals& signals) {
-  std::thread([&signals] {
+  run_aside([&signals] {
     while (signals.wait() == SIGHUP) {
     }
     _exit(kRuntimeFailure);
-  }).detach();
+  });
 }
 
 void end_when_late(Millis at_most, Log& log) {
   static constexpr Millis kLate{5'000};
   static constexpr Millis kToSay{1'000};
-  std::thread([&log, at_most] {
+  run_aside([&log, at_most] {
     std::this_thread::sleep_for(at_most + kLate);
     // Where nobody reads what is logged, saying so may take for ever.
-    std::thread([&log, at_most] {
+    run_aside([&log, at_most] {
       log.error("runtime.stuck", {}, "not ended within {}: the process ends now",
                 format_duration(at_most));
       _exit(kRuntimeFailure);
-    }).detach();
+    });
     std::this_thread::sleep_for(kToSay);
     _exit(kRuntimeFailure);
-  }).detach();
+  });
 }
 
 }  // namespace triggerd

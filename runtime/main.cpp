@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "admin/admin.hpp"
@@ -72,7 +73,15 @@ int run(const std::string& file, config::Config config) {
   trigger::RuntimeOptions given = runtime_options(file);
   given.deaths = deaths;
   auto* runtime = new trigger::Runtime(std::move(config), state->path(), *log, std::move(given));
-  if (const auto prepared = runtime->prepare(); !prepared) {
+  StartWatch watch(signals, [runtime] { runtime->hurry(); });
+  const auto prepared = runtime->prepare();
+  const bool is_to_end = watch.end();
+  if (!prepared && is_to_end) {
+    log->info("runtime.stopped", {}, "it was told to end while it started");
+    delete runtime;
+    return kClean;
+  }
+  if (!prepared) {
     const int code =
         std::visit([](const auto& problem) { return report(problem); }, prepared.error());
     delete runtime;
@@ -137,7 +146,12 @@ int main(int argc, char** argv) {
   auto config = config::load(file, config::process_environment(), package::source());
   if (!config) return report(config.error());
   if (check_only) return check(file, *config);
-  const int code = run(file, *std::move(config));
+  int code = kRuntimeFailure;
+  try {
+    code = run(file, *std::move(config));
+  } catch (const std::system_error& error) {  // a thread, before anything runs
+    ::_exit(report(Error{fmt::format("cannot start a thread: {}", error.what())}));
+  }
   // Whatever else calls exit() is a plugin.
   plugin::end_in_good_order();
   return code;

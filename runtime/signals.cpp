@@ -54,8 +54,30 @@ Signals::Signals() {
   for (const int signal : kOwn) ::sigaction(signal, &action, nullptr);
 }
 
-int Signals::wait() const {
+void Signals::wait_here() const {
   waiter = this_thread();
+}
+
+void Signals::keep(int signal) const {
+  for (unsigned i = 0; i < std::size(kOwn); ++i) {
+    if (kOwn[i] == signal) noted.fetch_or(1U << i);
+  }
+}
+
+void Signals::hand_to_waiting(int signal) const {
+  ::syscall(SYS_tgkill, ::getpid(), waiter.load(), signal);
+}
+
+int Signals::wait_for(Millis at_most) const {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(at_most);
+  const timespec time{.tv_sec = seconds.count(),
+                      .tv_nsec = std::chrono::nanoseconds(at_most - seconds).count()};
+  const int signal = ::sigtimedwait(&set_, nullptr, &time);
+  return signal > 0 ? signal : 0;
+}
+
+int Signals::wait() const {
+  wait_here();
   const std::uint32_t before = noted.exchange(0);
   for (unsigned i = 0; i < std::size(kOwn); ++i) {
     if ((before & (1U << i)) == 0) continue;

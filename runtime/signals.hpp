@@ -10,6 +10,8 @@
 
 #include <csignal>
 
+#include "base/clock.hpp"
+
 namespace triggerd {
 
 // One for the process, made by the main thread before it starts another one. It stays.
@@ -21,6 +23,13 @@ class Signals {
 
   // The next one. One thread waits at a time. [main, and later the one that waits for the second]
   int wait() const;
+  // One that comes within this time; 0: none did. What wait() is to return is not looked at.
+  int wait_for(Millis at_most) const;
+  // From now on the calling thread is the one that waits, soon.
+  void wait_here() const;
+  // Is returned by wait(), for which somebody else has waited.
+  void keep(int signal) const;
+  void hand_to_waiting(int signal) const;
 
  private:
   sigset_t set_{};

@@ -5,6 +5,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <system_error>
+
 namespace triggerd::admin {
 
 void become_background(const char* name) {
@@ -14,21 +16,22 @@ void become_background(const char* name) {
 }
 
 Workers::Workers() {
-  for (std::size_t lane = 0; lane < kLanes; ++lane) {
-    for (unsigned i = 0; i < kThreads[lane]; ++i) {
-      {
+  try {
+    for (std::size_t lane = 0; lane < kLanes; ++lane) {
+      for (unsigned i = 0; i < kThreads[lane]; ++i) {
         const MutexLock lock(mutex_);
+        threads_.emplace_back([this, lane] { work(lane); });
         ++running_;
       }
-      threads_.emplace_back([this, lane] { work(lane); });
     }
+  } catch (const std::system_error&) {
+    static_cast<void>(stop(Monotonic::max()));  // those that there are
+    throw;
   }
 }
 
 Workers::~Workers() {
-  for (std::thread& thread : threads_) {
-    if (thread.joinable()) thread.join();
-  }
+  static_cast<void>(stop(Monotonic::max()));
 }
 
 bool Workers::run(Lane lane, Task task) {

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "base/file.hpp"
+#include "base/passing.hpp"
 #include "plugin/sudden_end.hpp"
 
 namespace triggerd::plugin {
@@ -52,8 +53,8 @@ Result<Thread> Thread::start(const std::string& name, std::function<void()> body
   pthread_t thread{};
   const int error = ::pthread_create(&thread, nullptr, run, argument.get());
   if (error != 0) {
-    return fail("cannot start thread {}: {}; raise the limit on threads (ulimit -u, pids.max)",
-                name, errno_text(error));
+    return fail_with(
+        error, "cannot start thread {} (see the limits on threads: ulimit -u, pids.max)", name);
   }
   static_cast<void>(argument.release());  // run() owns it now
   return Thread(thread);

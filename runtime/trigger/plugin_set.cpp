@@ -146,15 +146,6 @@ PluginSet::~PluginSet() {
   std::filesystem::remove_all(temporary_, ignored);
 }
 
-bool PluginSet::may_load_later(const config::Trigger& trigger) {
-  const auto passes = [&](const std::string& plugin) {
-    if (plugin.empty()) return false;
-    const auto generation = load(plugin, trigger.package);
-    return !generation && may_pass(generation.error().code);
-  };
-  return passes(trigger.plugin) || passes(trigger.monitor_plugin);
-}
-
 // ---- What is loaded ----
 
 Result<std::shared_ptr<plugin::Generation>> PluginSet::load_next(const std::string& name,

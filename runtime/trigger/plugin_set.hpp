@@ -60,8 +60,6 @@ class PluginSet {
   std::string why_not_loaded(const std::string& name) const;
   // All of them, and where each is looked for.
   std::vector<plugin::Watcher::Plugin> watched() const;
-  // Whether the plugin, or the monitor, of `trigger` was not loaded for a reason that may pass.
-  bool may_load_later(const config::Trigger& trigger);
   // Generations that stay in memory for ever. [any]
   unsigned leaked() const { return *leaked_; }
 

@@ -188,6 +188,10 @@ tl::expected<void, Runtime::Problem> Runtime::prepare() {
   return {};
 }
 
+void Runtime::hurry() {
+  patience_->end_by(system_clock().now() + drain_timeout());
+}
+
 // What a file says wrong stays wrong at the next start; what the machine lacks may be there then.
 tl::expected<void, Runtime::Problem> Runtime::prepare_triggers() {
   std::vector<config::Diagnostic> diagnostics;
@@ -205,15 +209,19 @@ tl::expected<void, Runtime::Problem> Runtime::prepare_triggers() {
                 "its alias is disabled");
       continue;
     }
+    if (patience_->end() != Monotonic::max()) {
+      lacks.emplace_back("the runtime is to stop");
+      break;
+    }
     auto made = make_trigger(trigger);
     if (made) {
       take_in(*std::move(made));
     } else if (!trigger.package.empty()) {
-      package_failures_.add(trigger.package, std::move(made.error()));
-    } else if (plugins_.may_load_later(trigger)) {
-      lacks.push_back(std::move(made.error().message));
+      package_failures_.add(trigger.package, std::move(made.error().why));
+    } else if (made.error().may_pass) {
+      lacks.push_back(std::move(made.error().why.message));
     } else {
-      diagnostics.push_back(std::move(made.error()));
+      diagnostics.push_back(std::move(made.error().why));
     }
   }
   if (!diagnostics.empty()) return tl::make_unexpected(std::move(diagnostics));

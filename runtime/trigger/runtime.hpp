@@ -101,6 +101,8 @@ class Runtime final : public Administration {
   // package is logged, and keeps that package out and no other.
   using Problem = std::variant<Error, std::vector<config::Diagnostic>>;
   tl::expected<void, Problem> prepare();
+  // It is to stop as soon as it is made: calls that hang are waited for as in stop(). [any]
+  void hurry();
 
   // Makes connections, and has services started on [control]: it does not wait for them. One that
   // does not start takes its trigger out, and no other, and is tried again.
@@ -194,7 +196,11 @@ class Runtime final : public Administration {
   void start_services();
   void start_later(Trigger& trigger, Millis delay);
   // Its service alone; the diagnostic is at the place of what is wrong.
-  tl::expected<TriggerPtr, config::Diagnostic> make_trigger(const config::Trigger& trigger);
+  struct NotMade {
+    config::Diagnostic why;
+    bool may_pass;  // the machine lacks something: no file says anything wrong
+  };
+  tl::expected<TriggerPtr, NotMade> make_trigger(const config::Trigger& trigger);
   static bool wants(const config::Config& config, const PackageFailures& failures,
                     const config::Trigger& trigger);
   static bool wants(const PackageFailures& failures, const config::Alias& alias);

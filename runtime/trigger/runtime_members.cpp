@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <random>
 
+#include "base/passing.hpp"
 #include "config/topic_filter.hpp"
 #include "trigger/alias_connection.hpp"
 #include "trigger/close_all.hpp"
@@ -146,19 +147,22 @@ TriggerServices Runtime::trigger_services() {
           .deaths = options_.deaths};
 }
 
-tl::expected<Runtime::TriggerPtr, config::Diagnostic> Runtime::make_trigger(
+tl::expected<Runtime::TriggerPtr, Runtime::NotMade> Runtime::make_trigger(
     const config::Trigger& trigger) {
+  const auto not_made = [&](const auto& diagnostic, const Error& error) {
+    return tl::make_unexpected(NotMade{diagnostic(trigger, error), may_pass(error.code)});
+  };
   auto generation = plugins_.load(trigger.plugin, trigger.package);
-  if (!generation) return tl::make_unexpected(plugin_diagnostic(trigger, generation.error()));
+  if (!generation) return not_made(plugin_diagnostic, generation.error());
   std::shared_ptr<plugin::Generation> monitor;
   if (!trigger.monitor_plugin.empty()) {
     auto loaded = plugins_.load(trigger.monitor_plugin, trigger.package);
-    if (!loaded) return tl::make_unexpected(monitor_diagnostic(trigger, loaded.error()));
+    if (!loaded) return not_made(monitor_diagnostic, loaded.error());
     monitor = *loaded;
   }
   auto made = std::make_shared<Trigger>(trigger, trigger_services());
   if (auto service = made->make_service(*generation, monitor); !service) {
-    return tl::make_unexpected(plugin_diagnostic(trigger, service.error()));
+    return not_made(plugin_diagnostic, service.error());
   }
   return made;
 }

@@ -173,9 +173,9 @@ tl::expected<Runtime::Plan, Runtime::Diagnostics> Runtime::plan(config::Config n
     if (made) {
       plan.start_triggers.push_back(*std::move(made));
     } else if (!trigger.package.empty() && may_be_broken(trigger.package)) {
-      plan.failures.add(trigger.package, std::move(made.error()));
+      plan.failures.add(trigger.package, std::move(made.error().why));
     } else {
-      diagnostics.push_back(std::move(made.error()));
+      diagnostics.push_back(std::move(made.error().why));
     }
   }
   plan.failures.spread();

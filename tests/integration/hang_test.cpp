@@ -61,6 +61,25 @@ INSTANTIATE_TEST_SUITE_P(, HangingService,
                                          Hang{"hang-destroy", "destroy"}),
                          [](const auto& info) { return std::string(info.param.call); });
 
+class HangingCreate : public HangTest, public testing::WithParamInterface<const char*> {};
+
+TEST_P(HangingCreate, EndsWithASignalThatComesWhileTheRuntimeStarts) {
+  const std::filesystem::path hangs = dir_ / "hangs";
+  TriggerdProcess triggerd(
+      runtime_table("drain_timeout = \"4s\"") + alias_table("a", server_.port()) +
+      trigger_table("bad", "a", "\"x\"", file(), fmt::format("isolation = \"{}\"", GetParam()),
+                    fmt::format("mode = \"hang-create\"\nflag = \"{}\"", hangs.string())));
+  triggerd.start();
+  ASSERT_TRUE(eventually([&] { return std::filesystem::exists(hangs); })) << triggerd.output();
+  const auto began = std::chrono::steady_clock::now();
+  EXPECT_EQ(triggerd.stop(), (Exit{0, 0})) << triggerd.output();
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(9));
+  EXPECT_NE(triggerd.output().find("runtime.stopped"), std::string::npos) << triggerd.output();
+}
+
+INSTANTIATE_TEST_SUITE_P(, HangingCreate, testing::Values("none", "process"),
+                         [](const auto& info) { return std::string("Isolation_") + info.param; });
+
 // A clean session: its server keeps nothing for it.
 TEST_F(HangTest, AServiceThatDoesNotStartIsTriedAgainAndMissesNothing) {
   const std::filesystem::path healed = dir_ / "healed";

@@ -270,6 +270,34 @@ TEST_F(IsolationTest, ItCannotReachItsHostNorAnotherWorkerAsAnOrdinaryUser) {
   EXPECT_EQ(triggerd_->stop(), (Exit{0, 0}));
 }
 
+// Threads and workers that the system has no room for may be had at the next start: a service
+// manager is to try that, which it does not after an error of the configuration.
+TEST_F(IsolationTest, NoMoreThreadsOrProcessesAreNoFaultOfTheConfiguration) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a sanitizer has threads of its own";
+#endif
+  if (::getuid() != 0) GTEST_SKIP() << "only root becomes another user";
+  for (int limit = 2; limit <= 32; ++limit) {
+    // A user for each, as processes that nobody has waited for yet count too.
+    const int user = 61'000 + limit;
+    TriggerdProcess triggerd(
+        "[admin]\nlisten = \"127.0.0.1:0\"\n" + runtime_table() + alias_table("a", server_.port()) +
+            hostile_trigger(),
+        {},
+        {"/usr/bin/prlimit", fmt::format("--nproc={}", limit), "/usr/bin/setpriv",
+         fmt::format("--reuid={}", user), "--regid=65534", "--clear-groups"});
+    std::filesystem::permissions(triggerd.dir().path(), std::filesystem::perms::all);
+    triggerd.start();
+    // What a service or a connection has no thread for waits for one.
+    const bool ready = triggerd.wait_for_event("runtime.ready", {}, 0, Millis(1'000)).has_value();
+    const auto exit = triggerd.stop();
+    const bool started = triggerd.output().find("runtime.started") != std::string::npos;
+    EXPECT_TRUE(exit == (Exit{1, 0}) || (started && exit == Exit{})) << triggerd.output();
+    if (ready) return;
+  }
+  ADD_FAILURE() << "it never started";
+}
+
 TEST_F(IsolationTest, WhatTheSystemDoesNotHaveIsSaidAndTheRestHolds) {
   if (::getuid() != 0) GTEST_SKIP() << "only root can take from root what it needs to mount";
   launcher_ = {"/usr/bin/setpriv", "--inh-caps=-sys_admin", "--bounding-set=-sys_admin"};

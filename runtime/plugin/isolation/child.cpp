@@ -16,6 +16,8 @@
 #include <chrono>
 #include <utility>
 
+#include "base/passing.hpp"
+
 namespace triggerd::plugin::isolation {
 namespace {
 
@@ -54,14 +56,14 @@ Result<Child> Child::start(const std::filesystem::path& program, int socket, int
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   if (error != 0) {
-    return fail("cannot start a worker process: {}: {}; isolation = \"none\" needs none", name,
-                errno_text(error));
+    return fail_with(error, "cannot start a worker process (isolation = \"none\" needs none): {}",
+                     name);
   }
   UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   const int why = errno;
   Child child(pid, std::move(pidfd));
   if (child.pidfd() < 0) {
-    return fail("cannot watch a worker process: {}; isolation needs Linux 5.3", errno_text(why));
+    return fail_with(why, "cannot watch a worker process; isolation needs Linux 5.3");
   }
   return child;
 }

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/passing.hpp"
 #include "base/units.hpp"
 #include "plugin/isolation/codec.hpp"
 #include "plugin/isolation/mailbox.hpp"
@@ -60,7 +61,7 @@ std::string_view call_of(ToWorker order) {
 
 Result<std::unique_ptr<Link>> Link::make(Options options, InstanceHost& host, Log& log) {
   UniqueFd doorbell(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!doorbell) return fail("cannot make an eventfd for a worker: {}", errno_text(errno));
+  if (!doorbell) return fail_with(errno, "cannot make an eventfd for a worker");
   const std::string name = thread_name('l', options.setup.trigger.name);
   std::unique_ptr<Link> link(new Link(std::move(options), host, log, std::move(doorbell)));
   auto thread = Thread::start(name, [link = link.get()] { link->run(); });
@@ -235,7 +236,7 @@ Result<Loaded> Link::launch(bool again) {
   if (!memory) return tl::make_unexpected(memory.error());
   int ends[2] = {-1, -1};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
-    return fail("cannot make a socket for a worker: {}", errno_text(errno));
+    return fail_with(errno, "cannot make a socket for a worker");
   }
   UniqueFd ours(ends[0]);
   const UniqueFd theirs(ends[1]);
@@ -300,7 +301,10 @@ Result<std::string> Link::order(ToWorker order, std::string bytes, Millis patien
     }
     return tl::make_unexpected(std::move(hung));
   }
-  if (!reply_->ok) return tl::make_unexpected(Error{std::move(reply_->bytes), kRefused});
+  if (!reply_->ok) {
+    return tl::make_unexpected(
+        Error{std::move(reply_->bytes), reply_->may_pass ? EAGAIN : kRefused});
+  }
   return std::move(reply_->bytes);
 }
 

@@ -172,7 +172,10 @@ std::optional<Loaded> decode_loaded(std::string_view bytes) {
 
 std::string encode(const Reply& reply) {
   std::string bytes;
-  Encoder(bytes).number(static_cast<std::uint8_t>(reply.ok)).text(reply.bytes);
+  Encoder(bytes)
+      .number(static_cast<std::uint8_t>(reply.ok))
+      .number(static_cast<std::uint8_t>(reply.may_pass))
+      .text(reply.bytes);
   return bytes;
 }
 
@@ -180,6 +183,7 @@ std::optional<Reply> decode_reply(std::string_view bytes) {
   Decoder in(bytes);
   Reply reply;
   reply.ok = in.number<std::uint8_t>() != 0;
+  reply.may_pass = in.number<std::uint8_t>() != 0;
   reply.bytes = in.text();
   return whole(in, std::move(reply));
 }

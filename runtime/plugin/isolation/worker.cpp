@@ -16,6 +16,7 @@
 
 #include "base/log.hpp"
 #include "base/mutex.hpp"
+#include "base/passing.hpp"
 #include "plugin/isolation/child.hpp"
 #include "plugin/isolation/codec.hpp"
 #include "plugin/isolation/confinement.hpp"
@@ -72,7 +73,10 @@ class Worker {
     log_.emplace(socket_, setup->log_level);
     confine(setup->memory);
     auto reader = Thread::start("reader", [this] { read(); });
-    if (!reader) return kNoHost;
+    if (!reader) {
+      reply(tl::make_unexpected(reader.error()));
+      return kNoHost;
+    }
     reply(load(*setup));
     for (;;) {
       const Frame order = next_order();
@@ -170,7 +174,12 @@ class Worker {
   }
 
   void reply(const Result<std::string>& result) {
-    const Reply said{.ok = result.has_value(), .bytes = result ? *result : result.error().message};
+    Reply said{.ok = true, .may_pass = false, .bytes = {}};
+    if (result) {
+      said.bytes = *result;
+    } else {
+      said = {false, may_pass(result.error().code), result.error().message};
+    }
     socket_.send(static_cast<std::uint32_t>(ToHost::reply), encode(said));
   }
 

@@ -159,8 +159,9 @@ bool WorkerSide::nothing_waits() {
 }
 
 void WorkerSide::probed(const Result<>& outcome) {
-  write(ToHost::probed,
-        encode(Reply{.ok = outcome.has_value(), .bytes = outcome ? "" : outcome.error().message}));
+  write(ToHost::probed, encode(Reply{.ok = outcome.has_value(),
+                                     .may_pass = false,
+                                     .bytes = outcome ? "" : outcome.error().message}));
   knock();
 }
 

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <mutex>
 #include <random>
@@ -86,6 +87,10 @@ Recorder& self(void* instance) {
   return *static_cast<Recorder*>(instance);
 }
 
+void hang_in(const Recorder& recorder, const char* mode) {
+  while (recorder.mode == mode) std::this_thread::sleep_for(std::chrono::hours(1));
+}
+
 std::int32_t create(const trigger_host* host, const trigger_instance_config* config,
                     void** instance, trigger_result* error) {
   auto made = std::make_unique<Recorder>();
@@ -108,14 +113,12 @@ std::int32_t create(const trigger_host* host, const trigger_instance_config* con
       return TRIGGER_E_INVALID;
     }
   }
+  if (made->mode == "hang-create" && !made->flag.empty()) std::ofstream(made->flag) << "hangs";
+  hang_in(*made, "hang-create");
   if (made->mode == "create-trap") __builtin_trap();
   if (made->mode == "create-exit") std::exit(0);
   *instance = made.release();
   return TRIGGER_OK;
-}
-
-void hang_in(const Recorder& recorder, const char* mode) {
-  while (recorder.mode == mode) std::this_thread::sleep_for(std::chrono::hours(1));
 }
 
 std::int32_t start(void* instance, trigger_result* error) {

@@ -172,7 +172,7 @@ TEST(IsolationProtocol, DecodersSurviveAnyBytes) {
       {verdict, [](const std::string& b) { return decode_verdict(b).has_value(); }},
       {encode(setup), [](const std::string& b) { return decode_setup(b).has_value(); }},
       {encode(loaded), [](const std::string& b) { return decode_loaded(b).has_value(); }},
-      {encode(Reply{true, "x"}), [](const std::string& b) { return decode_reply(b).has_value(); }},
+      {encode(Reply{true, false, "x"}), [](const std::string& b) { return decode_reply(b).has_value(); }},
       {encode(Complete{1, 2, {}}),
        [](const std::string& b) { return decode_complete(b).has_value(); }},
       {encode(Extend{1, 2, 3}), [](const std::string& b) { return decode_extend(b).has_value(); }},
