@@ -1,118 +1,19 @@
 // triggerd: command line, signals, exit codes. Everything else is in the folders beside this file.
-#include <signal.h>
-#include <unistd.h>
-
 #include <filesystem>
-#include <memory>
 #include <string>
-#include <system_error>
 #include <vector>
 
-#include "admin/admin.hpp"
-#include "base/log.hpp"
-#include "base/service_manager.hpp"
-#include "base/state_dir.hpp"
 #include "check.hpp"
 #include "command_line/command.hpp"
 #include "config/load.hpp"
-#include "ending.hpp"
-#include "exposure.hpp"
 #include "manual_page.hpp"
 #include "package/package.hpp"
 #include "package_commands.hpp"
 #include "plugin/isolation/worker.hpp"
-#include "plugin/sudden_end.hpp"
-#include "runtime_options.hpp"
-#include "signals.hpp"
-#include "trigger/deaths.hpp"
-#include "trigger/runtime.hpp"
+#include "run.hpp"
 #include "version.hpp"
 
-namespace {
-
 using namespace triggerd;
-
-void wait_for_end(const Signals& signals, trigger::Runtime& runtime,
-                  const ServiceManager& manager) {
-  while (signals.wait() == SIGHUP) {
-    manager.reloading();
-    runtime.request_reload("SIGHUP", [manager] { manager.ready(); });
-  }
-}
-
-// From the first call on they are waited for. Used by a thread that outlives main.
-const Signals& own_signals() {
-  static const Signals signals;
-  return signals;
-}
-
-int run(const std::string& file, config::Config config) {
-  const Signals& signals = own_signals();
-  // It stays for as long as a thread that nobody waits for may say something.
-  static const std::unique_ptr<Log> kept =
-      make_log(config.log.level, config.log.format, config.runtime.name);
-  Log* const log = kept.get();
-  const auto state = StateDir::open(config.runtime.state_dir);
-  if (!state) {
-    if (state.error().failure == StateDir::Failure::unusable) {
-      return report({{config.runtime.state_dir_place, state.error().message}});
-    }
-    return report(Error{state.error().message});
-  }
-  // Both stay for as long as a plugin's thread may run.
-  auto* const deaths = new trigger::Deaths(state->path() / "crashes", *log);
-  plugin::watch_for_sudden_end({.json = config.log.format == LogFormat::json,
-                                .runtime = config.runtime.name,
-                                .failure = kRuntimeFailure,
-                                .record = deaths->record(),
-                                .identity_key = deaths->key()});
-  for (const std::string& exposed : exposed_files(config)) {
-    log->warn("runtime.exposed", {}, "{}", exposed);
-  }
-  const admin::AdminOptions options = admin_options(config.admin, state->path());
-  trigger::RuntimeOptions given = runtime_options(file);
-  given.deaths = deaths;
-  auto* runtime = new trigger::Runtime(std::move(config), state->path(), *log, std::move(given));
-  StartWatch watch(signals, [runtime] { runtime->hurry(); });
-  const auto prepared = runtime->prepare();
-  const bool is_to_end = watch.end();
-  if (!prepared && is_to_end) {
-    log->info("runtime.stopped", {}, "it was told to end while it started");
-    delete runtime;
-    return kClean;
-  }
-  if (!prepared) {
-    const int code =
-        std::visit([](const auto& problem) { return report(problem); }, prepared.error());
-    delete runtime;
-    return code;
-  }
-  // Before it connects: a second one with the same configuration, which finds its port taken, would
-  // take the sessions of the first one away.
-  auto admin = admin::Admin::open(options, *runtime, *log);
-  if (!admin) {
-    const int code = report(admin.error());
-    delete runtime;
-    return code;
-  }
-  if (auto started = runtime->start(); !started) return report(started.error());
-  (*admin)->serve();
-  const auto manager = ServiceManager::of_environment();
-  if (const auto often = manager.watchdog()) runtime->beat(*often, [manager] { manager.alive(); });
-  manager.ready();
-  wait_for_end(signals, *runtime, manager);
-  manager.stopping(runtime->drain_timeout());
-  end_at_the_next(signals);
-  end_when_late(runtime->drain_timeout(), *log);
-  // Nobody asks for changes of what is being taken down. With a call that never returns, nothing
-  // may be taken down around it.
-  const bool admin_ended = (*admin)->stop();
-  if (!runtime->stop() || !admin_ended) _exit(kClean);
-  delete runtime;
-  return kClean;
-}
-
-}  // namespace
 
 int main(int argc, char** argv) {
   command_line::Program program("triggerd: runs plugin services on MQTT messages");
@@ -146,13 +47,5 @@ int main(int argc, char** argv) {
   auto config = config::load(file, config::process_environment(), package::source());
   if (!config) return report(config.error());
   if (check_only) return check(file, *config);
-  int code = kRuntimeFailure;
-  try {
-    code = run(file, *std::move(config));
-  } catch (const std::system_error& error) {  // a thread, before anything runs
-    ::_exit(report(Error{fmt::format("cannot start a thread: {}", error.what())}));
-  }
-  // Whatever else calls exit() is a plugin.
-  plugin::end_in_good_order();
-  return code;
+  return run(file, *std::move(config));
 }
