@@ -87,7 +87,7 @@ std::optional<Loaded> decode_loaded(std::string_view bytes);
 struct Reply {
   bool ok = false;
   bool may_pass = false;  // where it is not: see base/passing.hpp
-  std::string bytes;  // what was asked for; or the error
+  std::string bytes;      // what was asked for; or the error
 };
 std::string encode(const Reply& reply);
 std::optional<Reply> decode_reply(std::string_view bytes);
