@@ -152,6 +152,7 @@ struct Alias {
   // MQTT 5: how long the server keeps the session without a connection, in whole seconds.
   std::chrono::seconds session_expiry{7 * 24 * 3600};
   std::uint16_t receive_maximum = 1000;  // MQTT 5: unacknowledged messages in flight to us
+  std::uint16_t topic_aliases = 32;      // MQTT 5: that the server may give on a connection
   // Unconfirmed messages of QoS 1 and 2 in flight from us; nullopt: what the server takes, or 20.
   std::optional<std::uint16_t> max_inflight;
   std::uint16_t filters_per_packet = 100;  // of one SUBSCRIBE or UNSUBSCRIBE, at most

@@ -137,7 +137,7 @@ void compare_sections(const Config& before, const Config& after, Difference& fou
 
 bool runs_the_same(const Alias& a, const Alias& b) {
   const auto& [name, package, place, description, enabled, servers, client_id, protocol, clean,
-               session_expiry, receive_maximum, max_inflight, filters_per_packet,
+               session_expiry, receive_maximum, topic_aliases, max_inflight, filters_per_packet,
                connection_timeout, keep_alive, reconnect, max_packet_size, user_name, password,
                password_file, last_will, truststore, truststore_place, keystore, keystore_place,
                key_alias, key_alias_place, alpn, written] = a;
@@ -153,12 +153,13 @@ bool runs_the_same(const Alias& a, const Alias& b) {
   return name == b.name && package == b.package && enabled == b.enabled &&
          all_same(servers, b.servers, kSame) && client_id == b.client_id &&
          protocol == b.protocol && clean == b.clean_session && session_expiry == b.session_expiry &&
-         receive_maximum == b.receive_maximum && max_inflight == b.max_inflight &&
-         filters_per_packet == b.filters_per_packet && connection_timeout == b.connection_timeout &&
-         keep_alive == b.keep_alive && kSame(reconnect, b.reconnect) &&
-         max_packet_size == b.max_packet_size && user_name == b.user_name && same_password &&
-         same_will(last_will, b.last_will) && truststore == b.truststore &&
-         keystore == b.keystore && key_alias == b.key_alias && alpn == b.alpn;
+         receive_maximum == b.receive_maximum && topic_aliases == b.topic_aliases &&
+         max_inflight == b.max_inflight && filters_per_packet == b.filters_per_packet &&
+         connection_timeout == b.connection_timeout && keep_alive == b.keep_alive &&
+         kSame(reconnect, b.reconnect) && max_packet_size == b.max_packet_size &&
+         user_name == b.user_name && same_password && same_will(last_will, b.last_will) &&
+         truststore == b.truststore && keystore == b.keystore && key_alias == b.key_alias &&
+         alpn == b.alpn;
 }
 
 bool runs_the_same(const Trigger& a, const Trigger& b) {

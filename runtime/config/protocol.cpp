@@ -40,10 +40,11 @@ void read_protocol(TableReader& reader, Alias& alias) {
   }
   read_session_expiry(reader, alias);
   reader.integer("receive_maximum", alias.receive_maximum, 1, 65'535);
+  reader.integer("topic_aliases", alias.topic_aliases, 0, 1'000);
   // What is wrong with `protocol` was said; which keys go with it nobody knows then.
   if (!known || alias.protocol == Protocol::v5) return;
   if (!protocol && reader.get("protocol") != nullptr) return;
-  for (const std::string_view key : {"session_expiry", "receive_maximum"}) {
+  for (const std::string_view key : {"session_expiry", "receive_maximum", "topic_aliases"}) {
     if (reader.get(key) == nullptr) continue;
     file.error(reader.spot_of(key), "{} needs protocol = \"5\"; this alias speaks 3.1.1", key);
   }

@@ -12,6 +12,7 @@
 //   message.hpp         a received message, with its receipt.hpp
 //   tls/                truststores, keystores, and why a handshake fails
 //   properties.hpp      the properties of MQTT 5, and reason.hpp its reason codes
+//   packet_check.hpp    what a server may not send
 //   wire/               under the library: reading ahead, held acknowledgements, pausing
 //
 // Threads. One supervisor for all connections: an EventLoop on a thread that main starts. Every
@@ -67,6 +68,7 @@ struct ConnectionOptions {
   bool clean_session = true;
   std::chrono::seconds session_expiry{0};  // MQTT 5, of a session that is not clean
   std::uint16_t receive_maximum = 65'535;  // MQTT 5: in flight to us
+  std::uint16_t topic_aliases = 0;         // MQTT 5: that the server may give
   // In flight from us, of QoS 1 and 2; a server of MQTT 5 may take fewer. nullopt: what it says it
   // takes, or 20.
   std::optional<std::uint16_t> max_inflight;

@@ -96,7 +96,8 @@ int tls_failed(const char* text, std::size_t size, void* context) {
 void connect_failed(void* context, MQTTAsync_failureData* data) {
   const auto call = take_call(context);
   const int code = data == nullptr ? 0 : std::max(0, data->code);
-  const std::string why = call->hook.tls_failure().value_or(text_of(data));
+  const std::string fault = wire::current_fault();
+  const std::string why = fault.empty() ? call->hook.tls_failure().value_or(text_of(data)) : fault;
   call->hook.tell(
       [&](ClientEvents& events) { events.on_connect_failed(call->attempt, code, why); });
 }
@@ -166,6 +167,7 @@ class PahoClient final : public Client {
         shared_hook_(std::move(hook)),
         hook_(*shared_hook_),
         receive_maximum_(options.receive_maximum),
+        topic_aliases_(options.topic_aliases),
         max_inflight_(options.max_inflight),
         max_packet_size_(options.max_packet_size) {}
 
@@ -360,8 +362,8 @@ class PahoClient final : public Client {
       properties.add({.id = property::kMaximumPacketSize, .number = max_packet_size_});
     }
     // Without persistence some repetitions are never seen, and an alias may be in them.
-    if (hook_.persistence) {
-      properties.add({.id = property::kTopicAliasMaximum, .number = TopicAliases::kMaximum});
+    if (hook_.persistence && topic_aliases_ > 0) {
+      properties.add({.id = property::kTopicAliasMaximum, .number = topic_aliases_});
     }
   }
 
@@ -415,6 +417,7 @@ class PahoClient final : public Client {
   const std::shared_ptr<Hook> shared_hook_;
   Hook& hook_;
   const std::uint16_t receive_maximum_;
+  const std::uint16_t topic_aliases_;
   const std::optional<std::uint16_t> max_inflight_;
   const std::uint64_t max_packet_size_;
   Mutex api_mutex_;

@@ -12,8 +12,8 @@ namespace triggerd::mqtt {
 // The receive thread's own.
 class TopicAliases {
  public:
-  // What CONNECT announces: each costs the memory of a topic.
-  static constexpr std::uint16_t kMaximum = 32;
+  // Each costs the memory of a topic. CONNECT announces as many as the configuration says, at most.
+  static constexpr std::uint16_t kMaximum = 1'000;
 
   // A new connection: aliases do not outlive the old one.
   void clear() { topics_.clear(); }

@@ -79,6 +79,7 @@ mqtt::ConnectionOptions Runtime::options_of(const config::Alias& alias, std::str
   options.protocol = alias.protocol;
   options.session_expiry = alias.session_expiry;
   options.receive_maximum = alias.receive_maximum;
+  options.topic_aliases = alias.topic_aliases;
   options.max_inflight = alias.max_inflight;
   options.filters_per_packet = alias.filters_per_packet;
   options.connection_timeout = alias.connection_timeout;

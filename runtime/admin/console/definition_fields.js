@@ -44,6 +44,7 @@ export const aliasGroups = [
     {key: 'clean_session', label: 'Clean session: what arrives meanwhile is lost', type: 'flag', preset: false},
     duration('session_expiry', 'Session expiry (MQTT 5)', '7d'),
     integer('receive_maximum', 'Receive maximum (MQTT 5)', '1000'),
+    integer('topic_aliases', 'Topic aliases (MQTT 5)', '32'),
     integer('max_inflight', 'Published messages in flight', '20'),
     integer('filters_per_packet', 'Topic filters in one packet', '100'),
     duration('keep_alive', 'Keep alive', '60s'),

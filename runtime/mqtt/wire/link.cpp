@@ -32,6 +32,8 @@ constexpr std::uint8_t kPuback = 0x40;
 // Of a packet: has the packet id of every PUBLISH.
 constexpr std::size_t kBeginning = 5 + 2 + 65'535 + 2;
 
+// What MQTT is in, of the frames of WebSocket.
+constexpr int kBinary = 2;
 // How the request begins with which the library asks for WebSocket.
 constexpr std::string_view kUpgrade = "GET ";
 
@@ -192,6 +194,33 @@ void Link::end_batch() {
   flush();
 }
 
+// ---- What the server may not send ----
+
+bool Link::refuses_beginning(std::uint8_t first) {
+  // The first bytes of WebSocket are those of its upgrade.
+  const auto wrong = check_.begins(first, framed_ ? std::string_view() : greeting_);
+  if (wrong) end_because(*wrong, {});
+  return wrong.has_value();
+}
+
+bool Link::refuses(std::uint8_t first, std::string_view body) {
+  const auto wrong = check_.look(first, body);
+  if (wrong) end_because(*wrong, "; the packet begins with " + first_bytes(first, body));
+  return wrong.has_value();
+}
+
+// The library closes the connection when it has been told so.
+void Link::end_because(const PacketCheck::Wrong& wrong, const std::string& packet) {
+  MutexLock lock(mutex_);
+  fault_ = "the server sent what it may not: " + wrong.what + packet;
+  if (library_waits_ || !check_.may_say_why()) return;
+  const std::string disconnect = {'\xe0', 1, static_cast<char>(wrong.reason)};
+  // In a frame of WebSocket, with a mask that changes nothing.
+  if (framed_) out_ += std::string("\x82\x83\0\0\0\0", 6);
+  out_ += disconnect;
+  (void)send_out();
+}
+
 // ---- The gate ----
 
 Gate::Ticket Link::hold(Ack ack) {
@@ -289,9 +318,28 @@ void Link::note_publish(std::string_view bytes) {
   }
 }
 
+// A packet that asks for something, as a whole; `beginning` is the first of its parts.
+void Link::note_request(std::string_view beginning, const iovec* parts, int count) {
+  if (beginning.starts_with(kUpgrade)) framed_ = true;
+  if (beginning.empty() || (framed_ && (beginning[0] & 0x0f) != kBinary)) return;
+  const std::size_t header =
+      framed_ && beginning.size() > 1 ? frame_header(static_cast<unsigned char>(beginning[1])) : 0;
+  if (beginning.size() <= header) return;
+  const auto first = static_cast<unsigned char>(framed_ ? beginning[header] ^ beginning[header - 4]
+                                                        : beginning[0]);
+  if (!PacketCheck::is_request(first)) return;
+  std::string whole;
+  for (int i = 0; i < count; ++i) {
+    whole.append(static_cast<const char*>(parts[i].iov_base), parts[i].iov_len);
+  }
+  for (std::size_t i = 0; framed_ && header + i < whole.size(); ++i) {
+    whole[header + i] = static_cast<char>(whole[header + i] ^ whole[header - 4 + i % 4]);
+  }
+  check_.sends(std::string_view(whole).substr(header));
+}
+
 // The library writes a packet's fixed header together with the frame's.
-bool Link::begins_publish(std::string_view bytes) {
-  if (bytes.starts_with(kUpgrade)) framed_ = true;
+bool Link::begins_publish(std::string_view bytes) const {
   return is_publish_with_id(bytes, framed_);
 }
 
@@ -307,6 +355,9 @@ ssize_t Link::write(const iovec* parts, int count) {
       if (!Receiver::is_receive_thread()) flush();
       return static_cast<ssize_t>(total);
     }
+  }
+  if (!library_waits_ && count > 0) {
+    note_request({static_cast<const char*>(parts[0].iov_base), parts[0].iov_len}, parts, count);
   }
   std::string beginning;
   const bool noted =
@@ -337,6 +388,10 @@ int Link::write_tls(SSL* ssl, const void* from, int size, int& error) {
   if (!library_waits_ && bytes.size() < kShort && note_ack(bytes)) {
     if (!Receiver::is_receive_thread()) flush();
     return size;
+  }
+  if (!library_waits_) {
+    const iovec part{.iov_base = const_cast<void*>(from), .iov_len = bytes.size()};
+    note_request(bytes, &part, 1);
   }
   MutexLock lock(mutex_);
   ssl_ = ssl;

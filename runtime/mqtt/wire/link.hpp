@@ -19,6 +19,7 @@
 #include <string_view>
 
 #include "base/mutex.hpp"
+#include "mqtt/packet_check.hpp"
 #include "mqtt/wire/gate.hpp"
 
 typedef struct ssl_st SSL;  // OpenSSL's, as it declares it
@@ -58,6 +59,10 @@ class Link : public std::enable_shared_from_this<Link> {
   }
   // Why this layer ended the connection; empty where it did not. [any]
   std::string fault() const;
+  // Whether a packet from the server ends the connection: its first byte, and all of it, `body`
+  // being what comes behind its length. [receive thread]
+  bool refuses_beginning(std::uint8_t first);
+  bool refuses(std::uint8_t first, std::string_view body);
   // The beginning of the first bytes that came, for an answer that the library keeps half of to
   // itself. [receive thread]
   const std::string& greeting() const { return greeting_; }
@@ -100,8 +105,10 @@ class Link : public std::enable_shared_from_this<Link> {
   void came();
   ssize_t read_large(char* to, std::size_t size);
   bool wrong_ack(std::size_t size);
-  bool begins_publish(std::string_view bytes);
+  bool begins_publish(std::string_view bytes) const;
   void note_publish(std::string_view bytes) TRIGGERD_REQUIRES(mutex_);
+  void note_request(std::string_view beginning, const iovec* parts, int count);
+  void end_because(const PacketCheck::Wrong& wrong, const std::string& packet);
   bool too_long(std::size_t size);
   bool note_ack(std::string_view bytes);
   void flush_locked() TRIGGERD_REQUIRES(mutex_);
@@ -121,6 +128,7 @@ class Link : public std::enable_shared_from_this<Link> {
   std::string greeting_;
   std::uint8_t packet_type_ = 0;  // of the last two bytes that were read one by one
   std::uint8_t packet_size_ = 0;
+  PacketCheck check_;
   std::function<void()> batch_end_;
   std::function<void(std::uint16_t, Gate::Ticket)> repeated_pubrel_;
 

@@ -71,6 +71,11 @@ std::shared_ptr<Link> current() {
   return Receiver::is_receive_thread() ? Receiver::of_this_thread().current() : nullptr;
 }
 
+std::string current_fault() {
+  const auto link = current();
+  return link ? link->fault() : std::string();
+}
+
 }  // namespace triggerd::mqtt::wire
 
 extern "C" {

@@ -1,0 +1,67 @@
+// Whether a packet from the server is one that may come now, before anybody acts on it (MQTT 3.1.1
+// and 5.0, sections 2 and 3). Payloads are not looked at.
+//
+// Pure, but for what it remembers of the connection: that CONNACK has come, the topic aliases that
+// the server gave, and what was asked for. One object for each connection.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/mutex.hpp"
+
+namespace triggerd::mqtt {
+
+// The reason codes of MQTT 5 with which a client ends such a connection.
+namespace disconnect_reason {
+inline constexpr std::uint8_t kMalformed = 0x81;
+inline constexpr std::uint8_t kProtocolError = 0x82;
+inline constexpr std::uint8_t kTopicName = 0x90;
+inline constexpr std::uint8_t kTopicAlias = 0x94;
+}  // namespace disconnect_reason
+
+class PacketCheck {
+ public:
+  struct Wrong {
+    std::string what;  // "its SUBACK has 1 code for 2 filters"
+    std::uint8_t reason;
+  };
+
+  // Whether sends() has something to remember of a packet with this first byte. Pure.
+  static bool is_request(std::uint8_t first);
+  // What is about to leave, a whole packet: of CONNECT, SUBSCRIBE and UNSUBSCRIBE it remembers what
+  // the answer depends on. [any]
+  void sends(std::string_view packet);
+  // The first byte of a packet: what is wrong already. `came` is the beginning of what the server
+  // has sent. [receive thread]
+  std::optional<Wrong> begins(std::uint8_t first, std::string_view came) const;
+  // A whole packet: `body` is all that comes behind its length. [receive thread]
+  std::optional<Wrong> look(std::uint8_t first, std::string_view body);
+  // Of MQTT 5, and CONNACK has come: a client that ends it says why. [receive thread]
+  bool may_say_why() const { return connected_ && v5_; }
+
+ private:
+  std::optional<Wrong> look_at_connack(std::string_view body);
+  std::optional<Wrong> look_at_publish(std::uint8_t first, std::string_view body);
+  std::optional<Wrong> look_at_answer(const char* name, bool has_codes, std::string_view body);
+
+  std::atomic<bool> v5_{false};
+  std::atomic<std::uint16_t> most_aliases_{0};
+  // The receive thread's.
+  bool connected_ = false;
+  std::vector<bool> aliases_;  // that were given, by number
+
+  Mutex mutex_;
+  std::map<std::uint16_t, std::size_t> asked_ TRIGGERD_GUARDED_BY(mutex_);
+};
+
+// The first bytes of a packet, for a log line: "90 04 00 01 00".
+std::string first_bytes(std::uint8_t first, std::string_view body);
+
+}  // namespace triggerd::mqtt

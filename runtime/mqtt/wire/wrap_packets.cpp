@@ -1,0 +1,84 @@
+// Where the MQTT library reads a packet: it asks for the first byte, for those of its length, and
+// then for all that is behind them, whatever the connection is made of. What a server may not send
+// is refused in between, before the library acts on it. The linker gives its calls these names
+// (wire.cmake); in a version of the library that has no such functions nothing is looked at.
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "mqtt/wire/receiver.hpp"
+#include "mqtt/wire/table.hpp"
+
+// NOLINTBEGIN(bugprone-reserved-identifier): the linker chose the prefix.
+
+namespace triggerd::mqtt::wire {
+namespace {
+
+// What the library's functions return, as its Socket.h has it.
+constexpr int kComplete = 0;
+constexpr int kError = -1;
+
+// The packet that is being read.
+struct Reading {
+  Link* link = nullptr;   // as long as it is being read
+  std::size_t bytes = 0;  // that came one by one: the first, and those of its length
+  std::uint8_t first = 0;
+  bool empty = true;  // as far as its length has come
+};
+thread_local Reading reading;
+
+}  // namespace
+}  // namespace triggerd::mqtt::wire
+
+extern "C" {
+
+using triggerd::mqtt::wire::kComplete;
+using triggerd::mqtt::wire::kError;
+using triggerd::mqtt::wire::Link;
+using triggerd::mqtt::wire::reading;
+using triggerd::mqtt::wire::Receiver;
+
+__attribute__((weak)) void* MQTTPacket_Factory(int version, void* net, int* error);
+__attribute__((weak)) int WebSocket_getch(void* net, char* byte);
+__attribute__((weak)) char* WebSocket_getdata(void* net, std::size_t size, std::size_t* came);
+
+// It begins anew where a packet was not all there. What it is told the connection by begins with
+// its socket.
+void* __wrap_MQTTPacket_Factory(int version, void* net, int* error) {
+  const int fd = *static_cast<const int*>(net);
+  std::shared_ptr<Link> keep;
+  // Mostly it is the one before, which the receiver keeps.
+  Link* const last =
+      Receiver::is_receive_thread() ? Receiver::of_this_thread().current().get() : nullptr;
+  const bool again = last != nullptr && last->fd() == fd && !last->gone();
+  reading.link = again ? last : (keep = triggerd::mqtt::wire::find_link(fd)).get();
+  reading.bytes = 0;
+  void* const packet = MQTTPacket_Factory(version, net, error);
+  reading.link = nullptr;
+  return packet;
+}
+
+int __wrap_WebSocket_getch(void* net, char* byte) {
+  const int result = WebSocket_getch(net, byte);
+  if (result != kComplete || reading.link == nullptr) return result;
+  const auto value = static_cast<std::uint8_t>(*byte);
+  if (reading.bytes++ == 0) {
+    reading.first = value;
+    reading.empty = true;
+    return reading.link->refuses_beginning(value) ? kError : result;
+  }
+  reading.empty = reading.empty && (value & 0x7fU) == 0;
+  const bool is_all = reading.empty && (value & 0x80U) == 0;  // nothing is behind its length
+  return is_all && reading.link->refuses(reading.first, {}) ? kError : result;
+}
+
+char* __wrap_WebSocket_getdata(void* net, std::size_t size, std::size_t* came) {
+  char* const data = WebSocket_getdata(net, size, came);
+  if (data == nullptr || size == 0 || *came != size || reading.link == nullptr) return data;
+  return reading.link->refuses(reading.first, {data, size}) ? nullptr : data;
+}
+
+}  // extern "C"
+
+// NOLINTEND(bugprone-reserved-identifier)
