@@ -30,6 +30,10 @@ struct Welcome {
   std::optional<std::uint16_t> receive_maximum = std::nullopt;
 };
 
+// The `code` of on_connect_failed() where the server has answered with what is refused: `why` is
+// all that there is to say.
+inline constexpr int kNotTaken = -1;
+
 // Called on the library's threads: must not block, and must not call the Client.
 class ClientEvents {
  public:

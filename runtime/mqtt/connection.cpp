@@ -304,6 +304,11 @@ void Connection::connect_failed(int code, const std::string& why) {
   if (library_ != Library::connecting) return;
   disarm();
   library_ = Library::idle;
+  if (code == kNotTaken) {
+    addresses_.clear();
+    address_failed(why);
+    return;
+  }
   if (code != 0) {
     addresses_.clear();  // the server has spoken: its other addresses would say the same
     address_failed("the server refused the connection: " + refusal_text(code, why));
@@ -420,7 +425,8 @@ void Connection::lost(const std::string& why, int code) {
     return;
   }
   const std::string request = unanswered_request();
-  const bool fewer = ask_for_fewer(code);
+  // Where it is we who have ended it, the server has said nothing of what was asked.
+  const bool fewer = (code >= 0 || why.empty()) && ask_for_fewer(code);
   end_of_session(request, fewer);
   if (code == kReasonSessionTakenOver) {
     client_id_taken("ended the connection: " + reason_text(code, why));

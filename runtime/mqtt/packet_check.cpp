@@ -37,7 +37,8 @@ constexpr std::array<const char*, 16> kNames = {
 
 template <class... Args>
 Wrong wrong(std::uint8_t reason, fmt::format_string<Args...> format, Args&&... args) {
-  return {fmt::format(format, std::forward<Args>(args)...), reason};
+  return {"the server sent what it may not: " + fmt::format(format, std::forward<Args>(args)...),
+          reason};
 }
 template <class... Args>
 Wrong malformed(fmt::format_string<Args...> format, Args&&... args) {
@@ -46,6 +47,10 @@ Wrong malformed(fmt::format_string<Args...> format, Args&&... args) {
 template <class... Args>
 Wrong not_allowed(fmt::format_string<Args...> format, Args&&... args) {
   return wrong(disconnect_reason::kProtocolError, format, std::forward<Args>(args)...);
+}
+
+Wrong no_server_for_us(std::string what) {
+  return {std::move(what), disconnect_reason::kProtocolError};
 }
 
 std::uint8_t byte_at(std::string_view bytes, std::size_t i) {
@@ -78,8 +83,10 @@ std::optional<Wrong> look_at_property(const char* name, const Property& property
                      (is_text(property.value) && is_text(property.name));
   if (!texts) return malformed("property 0x{:02x} of its {} is no text", property.id, name);
   switch (property.id) {
+    case property::kMaximumQos:  // 2 is what it means to be left out, and some say it
+      if (property.number <= 2) return std::nullopt;
+      break;
     case property::kPayloadFormat:
-    case property::kMaximumQos:
     case property::kRetainAvailable:
     case 0x28:
     case 0x29:
@@ -97,7 +104,7 @@ std::optional<Wrong> look_at_property(const char* name, const Property& property
   return not_allowed("property 0x{:02x} of its {} is {}", property.id, name, property.number);
 }
 
-// Takes them off the front. With `found`, the topic alias of a PUBLISH is put there.
+// Takes them off the front. `alias` gets the topic alias of a PUBLISH.
 std::optional<Wrong> take_properties(const char* name, std::string_view& body,
                                      std::initializer_list<std::uint32_t> allowed,
                                      std::optional<std::uint64_t>* alias = nullptr) {
@@ -127,22 +134,6 @@ std::optional<Wrong> look_at_topic(std::string_view topic) {
   if (is_text(topic) && topic.find_first_of("+#") == std::string_view::npos) return std::nullopt;
   return wrong(disconnect_reason::kTopicName, "the topic of its PUBLISH is no topic name: \"{}\"",
                printable(topic, 64));
-}
-
-// PUBACK, PUBREC, PUBREL and PUBCOMP; of MQTT 5 a reason and properties may be left out.
-std::optional<Wrong> look_at_ack(const char* name, bool v5, std::string_view body) {
-  const auto id = take_number(body);
-  if (!id) return malformed("its {} has no packet id", name);
-  if (*id == 0) return malformed("the packet id of its {} is 0", name);
-  if (body.empty()) return std::nullopt;
-  if (!v5) return malformed("its {} is too long", name);
-  body.remove_prefix(1);
-  if (body.empty()) return std::nullopt;
-  if (auto found = take_properties(name, body, {property::kReasonString, property::kUser})) {
-    return found;
-  }
-  if (!body.empty()) return malformed("its {} goes on behind its properties", name);
-  return std::nullopt;
 }
 
 std::optional<Wrong> look_at_disconnect(bool v5, std::string_view body) {
@@ -178,10 +169,17 @@ std::string first_bytes(std::uint8_t first, std::string_view body) {
     rest >>= 7;
     text += fmt::format(" {:02x}", digit | (rest > 0 ? 0x80U : 0U));
   } while (rest > 0);
-  for (const char byte : body.substr(0, kShown)) {
+  std::size_t shown = kShown;
+  if (first >> 4 == kPublish) {
+    std::string_view head = body;
+    const auto topic = take_text(head);
+    const std::size_t id = (first & 0x06U) != 0 ? 2 : 0;
+    shown = std::min(shown, topic ? 2 + topic->size() + id : 2);
+  }
+  for (const char byte : body.substr(0, shown)) {
     text += fmt::format(" {:02x}", static_cast<std::uint8_t>(byte));
   }
-  return text + (body.size() > kShown ? " ..." : "");
+  return text + (body.size() > shown ? " ..." : "");
 }
 
 bool PacketCheck::is_request(std::uint8_t first) {
@@ -220,19 +218,19 @@ void PacketCheck::sends(std::string_view packet) {
     if (type == kSubscribe && !packet.empty()) packet.remove_prefix(1);  // its options
   }
   const MutexLock lock(mutex_);
-  asked_[*id] = filters;
+  asked_[*id] = {type, filters};
 }
 
 std::optional<Wrong> PacketCheck::begins(std::uint8_t first, std::string_view came) const {
   const auto type = static_cast<std::uint8_t>(first >> 4);
   const auto flags = static_cast<std::uint8_t>(first & 0x0f);
   if (!connected_ && first != kConnack << 4) {
+    if (came.empty()) return not_allowed("its {} came before CONNACK", kNames[type]);
     const std::string_view protocol = protocol_of(came);
     const std::string what = protocol.empty() ? "is not an MQTT server"
                                               : fmt::format("speaks {} and not MQTT", protocol);
-    const std::string answer = came.empty() ? fmt::format("a packet of byte {:02x}", first)
-                                            : fmt::format("\"{}\"", printable(came, 64));
-    return not_allowed("it {}: it answered with {}", what, answer);
+    return no_server_for_us(
+        fmt::format("it {}: it answered with \"{}\"", what, printable(came, 64)));
   }
   const bool known = type == kConnack || type == kPublish || type == kPuback || type == kPubrec ||
                      type == kPubrel || type == kPubcomp || type == kSuback || type == kUnsuback ||
@@ -257,11 +255,10 @@ std::optional<Wrong> PacketCheck::look(std::uint8_t first, std::string_view body
     case kPubrec:
     case kPubrel:
     case kPubcomp:
-      return look_at_ack(kNames[type], v5_, body);
+      return look_at_ack(type, body);
     case kSuback:
-      return look_at_answer(kNames[type], true, body);
     case kUnsuback:
-      return look_at_answer(kNames[type], v5_, body);
+      return look_at_answer(type, body);
     case kPingresp:
       if (body.empty()) return std::nullopt;
       return malformed("its PINGRESP is too long");
@@ -279,17 +276,13 @@ std::optional<Wrong> PacketCheck::look_at_connack(std::string_view body) {
   const std::uint8_t code = byte_at(body, 1);
   body.remove_prefix(2);
   if (v5 && body.empty()) {
-    return not_allowed(
-        "its CONNACK is of MQTT 3.1.1, and not of 5, which was asked for: write protocol = "
-        "\"3.1.1\"");
+    return no_server_for_us(
+        fmt::format("it does not speak MQTT 5 (return code {}); write protocol = \"3.1.1\"", code));
   }
   if (!v5 && !body.empty()) return malformed("its CONNACK is too long");
   if (flags > 1) return malformed("the flags of its CONNACK are {:x}", flags);
   if (v5 ? code != 0 && code < kFirstError : code > kMostOfConnack) {
     return malformed("its CONNACK has return code {}, which there is not", code);
-  }
-  if (code != 0 && flags != 0) {
-    return not_allowed("its CONNACK refuses the connection, and says that there is a session");
   }
   if (v5) {
     if (auto found = take_properties("CONNACK", body,
@@ -343,9 +336,32 @@ std::optional<Wrong> PacketCheck::look_at_publish(std::uint8_t first, std::strin
                "it used topic alias {} without having given it on this connection", *alias);
 }
 
+// PUBACK, PUBREC, PUBREL and PUBCOMP; of MQTT 5 a reason and properties may be left out.
+std::optional<Wrong> PacketCheck::look_at_ack(std::uint8_t type, std::string_view body) {
+  const char* const name = kNames[type];
+  const auto id = take_number(body);
+  if (!id) return malformed("its {} has no packet id", name);
+  if (*id == 0) return malformed("the packet id of its {} is 0", name);
+  if (type != kPubrel) {  // whose ids are the server's
+    const MutexLock lock(mutex_);
+    if (asked_.count(*id) > 0) {
+      return not_allowed("its {} has the packet id of a request that it does not answer", name);
+    }
+  }
+  if (body.empty()) return std::nullopt;
+  if (!v5_) return malformed("its {} is too long", name);
+  body.remove_prefix(1);
+  if (body.empty()) return std::nullopt;
+  if (auto found = take_properties(name, body, {property::kReasonString, property::kUser})) {
+    return found;
+  }
+  if (!body.empty()) return malformed("its {} goes on behind its properties", name);
+  return std::nullopt;
+}
+
 // SUBACK and UNSUBACK.
-std::optional<Wrong> PacketCheck::look_at_answer(const char* name, bool has_codes,
-                                                 std::string_view body) {
+std::optional<Wrong> PacketCheck::look_at_answer(std::uint8_t type, std::string_view body) {
+  const char* const name = kNames[type];
   const bool v5 = v5_;
   const auto id = take_number(body);
   if (!id) return malformed("its {} has no packet id", name);
@@ -358,13 +374,13 @@ std::optional<Wrong> PacketCheck::look_at_answer(const char* name, bool has_code
   {
     const MutexLock lock(mutex_);
     const auto asked = asked_.find(*id);
-    if (asked == asked_.end()) {
+    if (asked == asked_.end() || asked->second.type + 1 != type) {
       return not_allowed("its {} has packet id {}, with which nothing was asked for", name, *id);
     }
-    filters = asked->second;
+    filters = asked->second.filters;
     asked_.erase(asked);
   }
-  if (!has_codes) {
+  if (type == kUnsuback && !v5) {
     if (body.empty()) return std::nullopt;
     return malformed("its {} is too long", name);
   }
@@ -374,8 +390,8 @@ std::optional<Wrong> PacketCheck::look_at_answer(const char* name, bool has_code
   }
   for (const char one : body) {
     const auto code = static_cast<std::uint8_t>(one);
-    const bool fits = code >= kFirstError ? v5 || code == kFirstError : code <= 2 || v5;
-    if (!fits) return malformed("its {} has code {:#04x}, which there is not", name, code);
+    if (code < kFirstError && code > 2 && !v5)
+      return malformed("its {} has code {:#04x}, which there is not", name, code);
   }
   return std::nullopt;
 }

@@ -29,7 +29,7 @@ inline constexpr std::uint8_t kTopicAlias = 0x94;
 class PacketCheck {
  public:
   struct Wrong {
-    std::string what;  // "its SUBACK has 1 code for 2 filters"
+    std::string what;  // "the server sent what it may not: its SUBACK has 1 code for 2 filters"
     std::uint8_t reason;
   };
 
@@ -39,7 +39,7 @@ class PacketCheck {
   // the answer depends on. [any]
   void sends(std::string_view packet);
   // The first byte of a packet: what is wrong already. `came` is the beginning of what the server
-  // has sent. [receive thread]
+  // has sent, or empty. [receive thread]
   std::optional<Wrong> begins(std::uint8_t first, std::string_view came) const;
   // A whole packet: `body` is all that comes behind its length. [receive thread]
   std::optional<Wrong> look(std::uint8_t first, std::string_view body);
@@ -49,7 +49,8 @@ class PacketCheck {
  private:
   std::optional<Wrong> look_at_connack(std::string_view body);
   std::optional<Wrong> look_at_publish(std::uint8_t first, std::string_view body);
-  std::optional<Wrong> look_at_answer(const char* name, bool has_codes, std::string_view body);
+  std::optional<Wrong> look_at_ack(std::uint8_t type, std::string_view body);
+  std::optional<Wrong> look_at_answer(std::uint8_t type, std::string_view body);
 
   std::atomic<bool> v5_{false};
   std::atomic<std::uint16_t> most_aliases_{0};
@@ -58,10 +59,15 @@ class PacketCheck {
   std::vector<bool> aliases_;  // that were given, by number
 
   Mutex mutex_;
-  std::map<std::uint16_t, std::size_t> asked_ TRIGGERD_GUARDED_BY(mutex_);
+  struct Asked {
+    std::uint8_t type;  // of the request
+    std::size_t filters;
+  };
+  std::map<std::uint16_t, Asked> asked_ TRIGGERD_GUARDED_BY(mutex_);
 };
 
-// The first bytes of a packet, for a log line: "90 04 00 01 00".
+// The first bytes of a packet, for a log line: "90 04 00 01 00". Of a message nothing behind its
+// topic and packet id.
 std::string first_bytes(std::uint8_t first, std::string_view body);
 
 }  // namespace triggerd::mqtt

@@ -68,9 +68,13 @@ void connect_failed5(void* context, MQTTAsync_failureData5* data) {
     const auto link = wire::current();
     why = link ? connack_reason(link->greeting()) : std::string();
   }
-  if (std::string fault = wire::current_fault(); !fault.empty()) why = std::move(fault);
+  const std::string fault = wire::refusal();
   call->hook.tell([&](ClientEvents& events) {
-    events.on_connect_failed(call->attempt, std::max(code, 0), why);
+    if (fault.empty()) {
+      events.on_connect_failed(call->attempt, std::max(code, 0), why);
+    } else {
+      events.on_connect_failed(call->attempt, kNotTaken, fault);
+    }
   });
 }
 

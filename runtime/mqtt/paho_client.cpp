@@ -95,8 +95,8 @@ int tls_failed(const char* text, std::size_t size, void* context) {
 
 void connect_failed(void* context, MQTTAsync_failureData* data) {
   const auto call = take_call(context);
-  const int code = data == nullptr ? 0 : std::max(0, data->code);
-  const std::string fault = wire::current_fault();
+  const std::string fault = wire::refusal();
+  const int code = !fault.empty() ? kNotTaken : data == nullptr ? 0 : std::max(0, data->code);
   const std::string why = fault.empty() ? call->hook.tls_failure().value_or(text_of(data)) : fault;
   call->hook.tell(
       [&](ClientEvents& events) { events.on_connect_failed(call->attempt, code, why); });

@@ -212,7 +212,9 @@ bool Link::refuses(std::uint8_t first, std::string_view body) {
 // The library closes the connection when it has been told so.
 void Link::end_because(const PacketCheck::Wrong& wrong, const std::string& packet) {
   MutexLock lock(mutex_);
-  fault_ = "the server sent what it may not: " + wrong.what + packet;
+  fault_ = wrong.what + packet;
+  // What the library still says, that all is well, does not leave.
+  ended_ = true;
   if (library_waits_ || !check_.may_say_why()) return;
   const std::string disconnect = {'\xe0', 1, static_cast<char>(wrong.reason)};
   // In a frame of WebSocket, with a mask that changes nothing.
@@ -346,6 +348,7 @@ bool Link::begins_publish(std::string_view bytes) const {
 ssize_t Link::write(const iovec* parts, int count) {
   std::size_t total = 0;
   for (int i = 0; i < count; ++i) total += parts[i].iov_len;
+  if (ended_) return static_cast<ssize_t>(total);
   if (!library_waits_ && total < kShort) {
     std::string bytes;
     for (int i = 0; i < count; ++i) {
@@ -384,6 +387,7 @@ ssize_t Link::write(const iovec* parts, int count) {
 
 int Link::write_tls(SSL* ssl, const void* from, int size, int& error) {
   error = SSL_ERROR_NONE;
+  if (ended_) return size;
   const std::string_view bytes(static_cast<const char*>(from), static_cast<std::size_t>(size));
   if (!library_waits_ && bytes.size() < kShort && note_ack(bytes)) {
     if (!Receiver::is_receive_thread()) flush();

@@ -61,6 +61,7 @@ class Link : public std::enable_shared_from_this<Link> {
   std::string fault() const;
   // Whether a packet from the server ends the connection: its first byte, and all of it, `body`
   // being what comes behind its length. [receive thread]
+  bool framed() const { return framed_; }
   bool refuses_beginning(std::uint8_t first);
   bool refuses(std::uint8_t first, std::string_view body);
   // The beginning of the first bytes that came, for an answer that the library keeps half of to
@@ -128,7 +129,6 @@ class Link : public std::enable_shared_from_this<Link> {
   std::string greeting_;
   std::uint8_t packet_type_ = 0;  // of the last two bytes that were read one by one
   std::uint8_t packet_size_ = 0;
-  PacketCheck check_;
   std::function<void()> batch_end_;
   std::function<void(std::uint16_t, Gate::Ticket)> repeated_pubrel_;
 
@@ -136,8 +136,11 @@ class Link : public std::enable_shared_from_this<Link> {
   std::atomic<bool> paused_{false};
   std::atomic<bool> library_waits_{false};
   std::atomic<bool> framed_{false};  // what the library writes is of WebSocket
+  std::atomic<bool> ended_{false};   // for what the server sent
   std::atomic<bool> we_wait_{false};
   std::atomic<std::size_t> packet_limit_{1 << 20};
+
+  PacketCheck check_;
 
   mutable Mutex mutex_;
   SSL* ssl_ TRIGGERD_GUARDED_BY(mutex_) = nullptr;

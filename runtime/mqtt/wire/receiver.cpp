@@ -115,6 +115,7 @@ int Receiver::poll(pollfd* fds, nfds_t count, int timeout_ms) {
   const bool for_reading =
       std::any_of(fds, fds + count, [](const pollfd& p) { return (p.events & POLLIN) != 0; });
   if (!for_reading) return answer_writable(fds, count);
+  forget_refusal();
   refresh(fds, count);
   if (const int ready = answer_buffered(fds, count); ready > 0) return ready;
   end_batch();

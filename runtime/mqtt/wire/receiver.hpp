@@ -8,6 +8,8 @@
 #include <poll.h>
 
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "mqtt/wire/link.hpp"
@@ -27,6 +29,12 @@ class Receiver {
   // The link whose bytes the library is handling; null before the first.
   const std::shared_ptr<Link>& current() const { return current_; }
   void reading(Link& link);
+
+  // Why the packet that the library reads is refused, until it reads the next one, or asks for
+  // more: it tells of that meanwhile.
+  void note_refusal(std::string why) { refusal_ = std::move(why); }
+  void forget_refusal() { refusal_.clear(); }
+  const std::string& refusal() const { return refusal_; }
 
   // As poll(2).
   int poll(pollfd* fds, nfds_t count, int timeout_ms);
@@ -48,7 +56,8 @@ class Receiver {
   std::vector<pollfd> polled_;                  // what the library asked for last
   std::vector<std::shared_ptr<Link>> links_;    // of polled_, in its order; null: not ours
   std::vector<pollfd> asked_;                   // what the system is asked
-  bool asks_again_ = false;                     // the last wait ended for what is new
+  std::string refusal_;
+  bool asks_again_ = false;  // the last wait ended for what is new
   std::vector<std::unique_ptr<char[]>> buffers_;
 };
 

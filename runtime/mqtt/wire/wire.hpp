@@ -9,7 +9,6 @@
 //   pins.hpp      which address a host name stands for
 //   table.hpp     which link a descriptor is
 //   wrap.cpp      the wrapped functions; wrap_inside.cpp: those between parts of the library;
-//                 wrap_packets.cpp: those with which it reads a packet, which is looked at first;
 //                 wrap_packets.cpp: those with which it reads a packet, to look at that first;
 //                 wrap_tls.cpp: those of OpenSSL that are about names
 #pragma once
@@ -23,8 +22,8 @@ namespace triggerd::mqtt::wire {
 
 // The connection whose packet is being handled. [receive thread, in a callback of the library]
 std::shared_ptr<Link> current();
-// Why this layer is ending that connection; empty where it is not. [receive thread]
-std::string current_fault();
+// Why a packet was refused just now, which the library is telling of; else empty. [any]
+std::string refusal();
 // Gets the library's own messages of level error and above. [before the first client]
 void report_errors_to(void (*report)(const std::string& text));
 

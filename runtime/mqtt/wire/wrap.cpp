@@ -71,9 +71,8 @@ std::shared_ptr<Link> current() {
   return Receiver::is_receive_thread() ? Receiver::of_this_thread().current() : nullptr;
 }
 
-std::string current_fault() {
-  const auto link = current();
-  return link ? link->fault() : std::string();
+std::string refusal() {
+  return Receiver::is_receive_thread() ? Receiver::of_this_thread().refusal() : std::string();
 }
 
 }  // namespace triggerd::mqtt::wire

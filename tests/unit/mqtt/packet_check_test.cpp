@@ -87,40 +87,41 @@ void expect_said(const PacketCheck::Wrong& said, const Case& one) {
 }
 
 TEST(PacketCheck, TheFirstPacketIsAConnackOfTheVersionThatWasAskedFor) {
-  for (const Case& one : std::vector<Case>{
-           {"20 02 00 00", ""},
-           {"20 02 01 00", ""},
-           {"20 02 00 05", ""},
-           {"20 02 00 06", "return code 6"},
-           {"20 02 02 00", "flags of its CONNACK are 2"},
-           {"20 02 01 05", "refuses the connection, and says that there is a session"},
-           {"20 00", "CONNACK is too short"},
-           {"20 01 00", "CONNACK is too short"},
-           {"20 03 00 00 00", "CONNACK is too long"},
-           {"21 02 00 00", "it is not an MQTT server"},
-           {"d0 00", "it is not an MQTT server"},
-           {"30 03 00 01 't'", "it is not an MQTT server"},
-           {"90 03 00 01 00", "it is not an MQTT server"},
-           {"'HTTP/1.1 400 Bad Request'", "it speaks HTTP and not MQTT"},
-           {"'SSH-2.0-OpenSSH_9.2'", "it speaks SSH and not MQTT"},
-           {"'AMQP' 00 00 09 01", "it speaks AMQP and not MQTT"},
-           {"15 03 01 00 02 02 28", "it speaks TLS and not MQTT"}}) {
+  for (const Case& one :
+       std::vector<Case>{{"20 02 00 00", ""},
+                         {"20 02 01 00", ""},
+                         {"20 02 00 05", ""},
+                         {"20 02 00 06", "return code 6"},
+                         {"20 02 02 00", "flags of its CONNACK are 2"},
+                         {"20 02 01 05", ""},  // the code is what matters
+                         {"20 00", "CONNACK is too short"},
+                         {"20 01 00", "CONNACK is too short"},
+                         {"20 03 00 00 00", "CONNACK is too long"},
+                         {"21 02 00 00", "it is not an MQTT server"},
+                         {"d0 00", "it is not an MQTT server"},
+                         {"30 03 00 01 't'", "it is not an MQTT server"},
+                         {"90 03 00 01 00", "it is not an MQTT server"},
+                         {"'HTTP/1.1 400 Bad Request'", "it speaks HTTP and not MQTT"},
+                         {"'SSH-2.0-OpenSSH_9.2'", "it speaks SSH and not MQTT"},
+                         {"'AMQP' 00 00 09 01", "it speaks AMQP and not MQTT"},
+                         {"15 03 01 00 02 02 28", "it speaks TLS and not MQTT"}}) {
     expect_said(Server(4).says(one.packet), one);
   }
   for (const Case& one : std::vector<Case>{
            {"20 03 00 00 00", ""},
            {"20 03 00 87 00", ""},
            {"20 06 00 00 03 21 00 0a", ""},
-           {"20 02 00 01", "is of MQTT 3.1.1, and not of 5", 0x82},
-           {"20 02 00 00", "is of MQTT 3.1.1, and not of 5"},
+           {"20 02 00 01", "it does not speak MQTT 5 (return code 1)"},
+           {"20 02 00 00", "it does not speak MQTT 5 (return code 0)"},
            {"20 00", "CONNACK is too short", 0x81},
            {"20 03 00 05 00", "return code 5"},
            {"20 03 02 00 00", "flags of its CONNACK are 2"},
-           {"20 03 01 87 00", "refuses the connection, and says that there is a session"},
+           {"20 03 01 87 00", ""},
+           {"20 05 00 00 02 24 02", ""},  // is to be left out, and some servers send it
            {"20 03 00 00 01", "ends within its properties"},
            {"20 04 00 00 00 00", "goes on behind its properties"},
            {"20 06 00 00 03 21 00 00", "property 0x21 of its CONNACK is 0"},
-           {"20 05 00 00 02 24 02", "property 0x24 of its CONNACK is 2"},
+           {"20 05 00 00 02 24 03", "property 0x24 of its CONNACK is 3"},
            {"20 09 00 00 06 21 00 01 21 00 02", "property 0x21 is twice"},
            {"20 06 00 00 03 23 00 01", "a CONNACK has no property 0x23"},
            {"20 05 00 00 02 7f 00", "0x7f is no property"},
@@ -196,7 +197,13 @@ TEST(PacketCheck, AnAnswerHasACodeForEachFilterAndIsToWhatWasAsked) {
            {"90 04 00 07 00 00", "SUBACK has packet id 7, with which nothing was asked for"},
            {"90 01 00", "SUBACK has no packet id"},
            {"90 04 00 01 00 03", "SUBACK has code 0x03"},
-           {"90 04 00 01 00 81", "SUBACK has code 0x81"},
+           {"90 04 00 01 00 87", ""},  // of MQTT 5, and refused all the same
+           {"90 02 00 02", "SUBACK has packet id 2"},
+           {"b0 02 00 01", "UNSUBACK has packet id 1"},
+           {"40 02 00 01", "PUBACK has the packet id of a request that it does not answer"},
+           {"50 02 00 02", "PUBREC has the packet id of a request that it does not answer"},
+           {"70 02 00 03", "PUBCOMP has the packet id of a request that it does not answer"},
+           {"62 02 00 01", ""},
            {"b0 02 00 02", ""},
            {"b0 03 00 02 00", "UNSUBACK is too long"},
            {"b0 02 00 09", "UNSUBACK has packet id 9, with which nothing was asked for"},
@@ -223,6 +230,12 @@ TEST(PacketCheck, AnAnswerHasACodeForEachFilterAndIsToWhatWasAsked) {
     server.subscribe();
     expect_said(server.says(one.packet), one);
   }
+}
+
+TEST(PacketCheck, WhereItIsNotKnownWhatElseCameThePacketIsNamed) {
+  const PacketCheck check;
+  EXPECT_EQ(check.begins(0x30, "")->what,
+            "the server sent what it may not: its PUBLISH came before CONNACK");
 }
 
 TEST(PacketCheck, AnAnswerComesOnce) {
@@ -314,7 +327,11 @@ TEST(PacketCheck, TheCorpusOfTheFuzzerBreaksNothing) {
 TEST(PacketCheck, FirstBytesAreThoseOnTheWire) {
   EXPECT_EQ(first_bytes(0x20, bytes_of("00 01")), "20 02 00 01");
   EXPECT_EQ(first_bytes(0xd0, ""), "d0 00");
-  EXPECT_EQ(first_bytes(0x30, std::string(200, 'x')).substr(0, 11), "30 c8 01 78");
+  EXPECT_EQ(first_bytes(0xe0, std::string(200, 'x')).substr(0, 11), "e0 c8 01 78");
+  // What is in a message is nobody's affair.
+  EXPECT_EQ(first_bytes(0x30, bytes_of("00 01 't' 'secret'")), "30 09 00 01 74 ...");
+  EXPECT_EQ(first_bytes(0x32, bytes_of("00 01 't' 00 07 'secret'")), "32 0b 00 01 74 00 07 ...");
+  EXPECT_EQ(first_bytes(0x30, bytes_of("ff ff 'secret'")), "30 08 ff ff ...");
 }
 
 }  // namespace
