@@ -50,7 +50,11 @@ StartWatch::StartWatch(const Signals& signals, std::function<void()> hurry)
       const int signal = signals.wait_for(kLook);
       const MutexLock lock(shared->mutex);
       if (shared->over) {
-        if (signal != 0) signals.hand_to_waiting(signal);
+        // The handler may have sent one here since.
+        for (int last = signal != 0 ? signal : signals.wait_for(Millis{0}); last != 0;
+             last = signals.wait_for(Millis{0})) {
+          signals.hand_to_waiting(last);
+        }
         return;
       }
       if (signal == 0) continue;

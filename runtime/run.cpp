@@ -62,10 +62,9 @@ int run_to_the_end(const std::string& file, config::Config config) {
   StartWatch watch(signals, [runtime] { runtime->hurry(); });
   const auto prepared = runtime->prepare();
   const bool is_to_end = watch.end();
-  if (!prepared && is_to_end) {
+  if (is_to_end) {
     log->info("runtime.stopped", {}, "it was told to end while it started");
-    delete runtime;
-    return kClean;
+    _exit(kClean);  // a plugin's call may still run
   }
   if (!prepared) {
     const int code =
@@ -112,7 +111,7 @@ int run(const std::string& file, config::Config config) {
     plugin::end_in_good_order();
     return code;
   } catch (const std::system_error& error) {
-    ::_exit(report(Error{fmt::format("cannot start a thread: {}", error.what())}));
+    ::_exit(report(Error{fmt::format("cannot start: {}", error.what())}));
   }
 }
 

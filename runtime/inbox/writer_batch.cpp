@@ -337,9 +337,10 @@ void Writer::make_room() {
 
 // Where the file is mostly free, and little is left beside it, that is given back to the volume.
 void Writer::shrink_file() {
-  // All of it goes through the WAL, which does not become smaller while somebody holds it.
-  if (wal_is_held_) return;
   if (space_.free <= space_.used || space_.used >= left_for_wal() / 2) return;
+  // All of it goes through the WAL, which does not become smaller while somebody holds it.
+  checkpoint();
+  if (wal_is_held_) return;
   (void)inbox_.database_->execute("PRAGMA temp_store = MEMORY; VACUUM");
   checkpoint();
 }

@@ -3,6 +3,7 @@
 #include <cassert>
 #include <utility>
 
+#include "base/passing.hpp"
 #include "config/config.hpp"
 #include "plugin/isolation/isolation.hpp"
 #include "plugin/isolation/link.hpp"
@@ -184,8 +185,9 @@ Result<> try_create(const Generation& generation, const config::Trigger& trigger
     if (loaded) (*link)->close(true);
   });
   if (loaded || loaded.error().code == Link::kRefused) return {};
-  return fail("{}; a service is made in one first, to see whether it can be",
-              loaded.error().message);
+  return tl::make_unexpected(
+      Error{loaded.error().message + "; a service is made in one first, to see whether it can be",
+            may_pass(loaded.error().code) ? loaded.error().code : 0});
 }
 
 Result<Description> describe(const Generation& generation, Log& log) {

@@ -253,7 +253,9 @@ Result<Loaded> Link::launch(bool again) {
   const auto said = order(ToWorker::setup, encode(options_.setup), options_.patience,
                           again ? Bound::impatient : Bound::usual);
   if (!said && said.error().code != kHung && !process_) {
-    return fail("plugin \"{}\": {}", options_.setup.plugin, said.error().message);
+    return tl::make_unexpected(
+        Error{fmt::format("plugin \"{}\": {}", options_.setup.plugin, said.error().message),
+              may_pass(said.error().code) ? said.error().code : 0});
   }
   if (!said) return tl::make_unexpected(said.error());
   auto loaded = decode_loaded(*said);
