@@ -130,8 +130,18 @@ std::optional<Wrong> take_properties(const char* name, std::string_view& body,
   return std::nullopt;
 }
 
+// Of every message: most topics are ASCII, and looked at once.
+bool is_topic_name(std::string_view topic) {
+  bool ascii = true;
+  for (const char c : topic) {
+    if (c == '\0' || c == '+' || c == '#') return false;
+    ascii = ascii && static_cast<unsigned char>(c) < 0x80;
+  }
+  return ascii || is_utf8(topic);
+}
+
 std::optional<Wrong> look_at_topic(std::string_view topic) {
-  if (is_text(topic) && topic.find_first_of("+#") == std::string_view::npos) return std::nullopt;
+  if (is_topic_name(topic)) return std::nullopt;
   return wrong(disconnect_reason::kTopicName, "the topic of its PUBLISH is no topic name: \"{}\"",
                printable(topic, 64));
 }
