@@ -146,8 +146,8 @@ std::optional<Wrong> look_at_topic(std::string_view topic) {
                printable(topic, 64));
 }
 
-std::optional<Wrong> look_at_disconnect(bool v5, std::string_view body) {
-  if (!v5) return not_allowed("DISCONNECT of a server is of MQTT 5");
+// Of MQTT 5: begins() has refused it of 3.1.1.
+std::optional<Wrong> look_at_disconnect(std::string_view body) {
   if (body.size() < 2) return std::nullopt;
   body.remove_prefix(1);
   if (auto found =
@@ -172,7 +172,6 @@ std::string_view protocol_of(std::string_view came) {
 std::string first_bytes(std::uint8_t first, std::string_view body) {
   constexpr std::size_t kShown = 16;
   std::string text = fmt::format("{:02x}", first);
-  std::string length;
   std::size_t rest = body.size();
   do {
     const std::size_t digit = rest & 0x7f;
@@ -273,7 +272,7 @@ std::optional<Wrong> PacketCheck::look(std::uint8_t first, std::string_view body
       if (body.empty()) return std::nullopt;
       return malformed("its PINGRESP is too long");
     case kDisconnect:
-      return look_at_disconnect(v5_, body);
+      return look_at_disconnect(body);
     default:
       return std::nullopt;  // begins() has said it
   }

@@ -323,9 +323,8 @@ void Link::note_publish(std::string_view bytes) {
 // A packet that asks for something, as a whole; `beginning` is the first of its parts.
 void Link::note_request(std::string_view beginning, const iovec* parts, int count) {
   if (beginning.starts_with(kUpgrade)) framed_ = true;
-  if (beginning.empty() || (framed_ && (beginning[0] & 0x0f) != kBinary)) return;
-  const std::size_t header =
-      framed_ && beginning.size() > 1 ? frame_header(static_cast<unsigned char>(beginning[1])) : 0;
+  if (beginning.size() < 2 || (framed_ && (beginning[0] & 0x0f) != kBinary)) return;
+  const std::size_t header = framed_ ? frame_header(static_cast<unsigned char>(beginning[1])) : 0;
   if (beginning.size() <= header) return;
   const auto first = static_cast<unsigned char>(framed_ ? beginning[header] ^ beginning[header - 4]
                                                         : beginning[0]);
