@@ -71,6 +71,15 @@ void Receiver::is_this_thread() {
   reads = true;
 }
 
+Link& link_to_read(int fd, std::shared_ptr<Link>& keep) {
+  if (Receiver::is_receive_thread()) {
+    const auto& last = Receiver::of_this_thread().current();
+    if (last && last->fd() == fd && !last->gone()) return *last;
+  }
+  keep = link_of(fd);
+  return *keep;
+}
+
 void Receiver::reading(Link& link) {
   reads = true;
   if (current_.get() != &link) current_ = link.shared_from_this();

@@ -61,4 +61,8 @@ class Receiver {
   std::vector<std::unique_ptr<char[]>> buffers_;
 };
 
+// The link that the library reads from, made where there is none. It reads packet after packet from
+// one connection, so mostly it is the one before, which the receiver keeps; else `keep` does. [any]
+Link& link_to_read(int fd, std::shared_ptr<Link>& keep);
+
 }  // namespace triggerd::mqtt::wire

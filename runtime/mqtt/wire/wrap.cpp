@@ -51,16 +51,6 @@ Link& link_of_tls(const SSL* ssl) {
   return *link;
 }
 
-// The library reads packet after packet from one connection: mostly it is the one before.
-Link& link_to_read(int fd, std::shared_ptr<Link>& keep) {
-  if (Receiver::is_receive_thread()) {
-    const auto& last = Receiver::of_this_thread().current();
-    if (last && last->fd() == fd && !last->gone()) return *last;
-  }
-  keep = link_of(fd);
-  return *keep;
-}
-
 }  // namespace
 
 void report_errors_to(void (*report)(const std::string& text)) {

@@ -8,7 +8,6 @@
 #include <string_view>
 
 #include "mqtt/wire/receiver.hpp"
-#include "mqtt/wire/table.hpp"
 
 // NOLINTBEGIN(bugprone-reserved-identifier): the linker chose the prefix.
 
@@ -46,7 +45,6 @@ extern "C" {
 
 using triggerd::mqtt::wire::kComplete;
 using triggerd::mqtt::wire::kError;
-using triggerd::mqtt::wire::Link;
 using triggerd::mqtt::wire::reading;
 using triggerd::mqtt::wire::Receiver;
 
@@ -77,11 +75,7 @@ using triggerd::mqtt::wire::drain;
 void* __wrap_MQTTPacket_Factory(int version, void* net, int* error) {
   const int fd = *static_cast<const int*>(net);
   std::shared_ptr<Link> keep;
-  // Mostly it is the one before, which the receiver keeps.
-  Link* const last =
-      Receiver::is_receive_thread() ? Receiver::of_this_thread().current().get() : nullptr;
-  const bool again = last != nullptr && last->fd() == fd && !last->gone();
-  reading.link = again ? last : (keep = triggerd::mqtt::wire::find_link(fd)).get();
+  reading.link = &triggerd::mqtt::wire::link_to_read(fd, keep);
   reading.bytes = 0;
   Receiver::of_this_thread().forget_refusal();
   void* const packet = MQTTPacket_Factory(version, net, error);
