@@ -72,10 +72,6 @@ std::optional<std::string_view> take_text(std::string_view& bytes) {
   return text;
 }
 
-bool is_text(std::string_view text) {
-  return text.find('\0') == std::string_view::npos && is_utf8(text);
-}
-
 // What one has to be beside well written; the ids that may be there are `allowed`.
 std::optional<Wrong> look_at_property(const char* name, const Property& property) {
   const auto type = property_type(property.id);

@@ -73,10 +73,6 @@ class Reader {
   bool good_ = true;
 };
 
-bool is_text(std::string_view text) {
-  return text.size() <= kLongestText && text.find('\0') == std::string_view::npos && is_utf8(text);
-}
-
 Result<> check_one(const Property& property) {
   switch (property.id) {
     case property::kPayloadFormat:
@@ -109,6 +105,10 @@ Result<> check_one(const Property& property) {
 }
 
 }  // namespace
+
+bool is_text(std::string_view text) {
+  return text.size() <= kLongestText && text.find('\0') == std::string_view::npos && is_utf8(text);
+}
 
 std::optional<PropertyType> property_type(std::uint32_t id) {
   switch (id) {

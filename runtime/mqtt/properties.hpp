@@ -38,6 +38,8 @@ inline constexpr std::uint32_t kMaximumPacketSize = 0x27;
 
 // How the value of a property is written.
 enum class PropertyType { byte, two_bytes, four_bytes, variable, binary, text, text_pair };
+// Whether it is what the standard calls a UTF-8 string: short enough, and without NUL.
+bool is_text(std::string_view text);
 // nullopt: MQTT 5 has no such property.
 std::optional<PropertyType> property_type(std::uint32_t id);
 
