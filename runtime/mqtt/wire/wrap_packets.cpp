@@ -45,6 +45,7 @@ extern "C" {
 
 using triggerd::mqtt::wire::kComplete;
 using triggerd::mqtt::wire::kError;
+using triggerd::mqtt::wire::Link;
 using triggerd::mqtt::wire::reading;
 using triggerd::mqtt::wire::Receiver;
 
