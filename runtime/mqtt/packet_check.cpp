@@ -155,15 +155,16 @@ std::optional<Wrong> look_at_disconnect(std::string_view body) {
   return std::nullopt;
 }
 
+}  // namespace
+
 std::string_view protocol_of(std::string_view came) {
   if (came.starts_with("HTTP/")) return "HTTP";
   if (came.starts_with("SSH-")) return "SSH";
   if (came.starts_with("AMQP")) return "AMQP";
-  if (came.starts_with(std::string_view("\x15\x03", 2))) return "TLS";
+  if (came.starts_with("\x15\x03")) return "TLS";
+  if (came.starts_with("\x20\x02") || came.starts_with("\x20\x03")) return "MQTT";
   return "";
 }
-
-}  // namespace
 
 std::string first_bytes(std::uint8_t first, std::string_view body) {
   constexpr std::size_t kShown = 16;

@@ -70,4 +70,7 @@ class PacketCheck {
 // topic and packet id.
 std::string first_bytes(std::uint8_t first, std::string_view body);
 
+// What these first bytes of an answer are of, such as "SSH"; empty where that is not known.
+std::string_view protocol_of(std::string_view came);
+
 }  // namespace triggerd::mqtt
