@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <system_error>
@@ -10,6 +11,7 @@
 #include <variant>
 
 #include "admin/admin.hpp"
+#include "base/descriptors.hpp"
 #include "base/log.hpp"
 #include "base/service_manager.hpp"
 #include "base/state_dir.hpp"
@@ -32,7 +34,18 @@ void wait_for_end(const Signals& signals, trigger::Runtime& runtime,
   }
 }
 
+// Sockets have numbers from 256 up; an isolated trigger has pipes and rings besides. Twice as many,
+// for what is defined while it runs.
+unsigned descriptors_of(const config::Config& config) {
+  const auto isolated = std::count_if(
+      config.triggers.begin(), config.triggers.end(),
+      [](const config::Trigger& it) { return it.isolation == config::Isolation::process; });
+  return 512 + 2 * static_cast<unsigned>(config.aliases.size() + config.triggers.size() +
+                                         8 * static_cast<std::size_t>(isolated));
+}
+
 int run_to_the_end(const std::string& file, config::Config config) {
+  make_room_for_descriptors(descriptors_of(config));
   const Signals& signals = own_signals();
   // It stays for as long as a thread that nobody waits for may say something.
   static const std::unique_ptr<Log> kept =
