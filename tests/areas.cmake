@@ -6,7 +6,7 @@ set(area_delivery "^(inbox|trigger)_test |^integration_(acknowledge5?|batch|deli
 set(area_isolation "[Ii]solat")
 set(area_mqtt5 "[Mm]qtt5|acknowledge5|[.](Properties|Reason|TopicAliases)[.]")
 set(area_packages "[Pp]ackage")
-set(area_reload "[Rr]eload|Rotat|_rebuild_|ChildProbe|Difference|StagedCopy|Watcher")
+set(area_reload "[Rr]eload|Rotat|_rebuild_|ChildProbe|Difference|StagedCopy|Trial|Watcher")
 set(area_tls "[Tt]ls")
 set(area_triggerctl "triggerctl|_offline_run_|webmethods")
 

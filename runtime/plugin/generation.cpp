@@ -16,6 +16,7 @@
 #include "plugin/local_instance.hpp"
 #include "plugin/plugin.hpp"
 #include "plugin/thread.hpp"
+#include "plugin/trial_record.hpp"
 
 namespace triggerd::plugin {
 namespace {
@@ -178,6 +179,10 @@ std::vector<std::string> Generation::service_names() const {
   return names;
 }
 
+std::vector<std::filesystem::path> Generation::search_folders() const {
+  return library_ ? library_->search_folders() : std::vector<std::filesystem::path>();
+}
+
 Result<const trigger_service*> Generation::find_service(std::string_view service) const {
   std::vector<std::string_view> names;
   for (const trigger_service& candidate : table_->services) {
@@ -202,33 +207,39 @@ Result<std::unique_ptr<Instance>> Generation::create(const config::Trigger& trig
   if (trigger.isolation == config::Isolation::process) {
     return isolation::create(shared_from_this(), trigger, host, used);
   }
-  if (auto possible = try_once(trigger, host); !possible) {
-    return tl::make_unexpected(possible.error());
-  }
+  const auto tried = try_once(trigger, host);
+  if (!tried) return tl::make_unexpected(tried.error());
   if (!library_) {
     if (auto loaded = load_here(); !loaded) {
       return fail("plugin \"{}\": {} {}", name(), source_.file.string(), loaded.error().message);
     }
   }
-  return create_here(trigger, host, used, aside);
+  auto made = create_here(trigger, host, used, aside);
+  if (made && source_.trials) source_.trials->add(*tried);
+  return made;
 }
 
 // In a worker: the constructor of a service may end its process as well as that of a library. Once
 // for each service is enough to see a build that does, and costs a thousand triggers no more; later
 // it is settings that are new.
-Result<> Generation::try_once(const config::Trigger& trigger, InstanceHost& host) {
+Result<std::string> Generation::try_once(const config::Trigger& trigger, InstanceHost& host) {
   if (source_.worker_program.empty()) return {};
   {
     const MutexLock lock(tried_mutex_);
     const bool is_new = tried_.insert(trigger.service).second;
     if (!is_new && !in_service_) return {};
   }
+  std::string trial = source_.trials ? source_.trials->service(sha256_, trigger) : std::string();
+  if (source_.trials && source_.trials->knows(trial)) return trial;
+  log_.debug("plugin.trial", {{"plugin", name()}, {"trigger", trigger.name}},
+             "a service is made in a process of its own first");
   auto tried = isolation::try_create(*this, trigger, host);
   if (!tried) {
     const MutexLock lock(tried_mutex_);
     tried_.erase(trigger.service);
+    return tl::make_unexpected(tried.error());
   }
-  return tried;
+  return trial;
 }
 
 Result<std::unique_ptr<Instance>> Generation::create_here(const config::Trigger& trigger,

@@ -6,6 +6,7 @@
 #define BOOST_DLL_USE_STD_FS
 #include <boost/dll/shared_library.hpp>
 #include <cerrno>
+#include <cstddef>
 #include <string_view>
 #include <utility>
 
@@ -83,6 +84,24 @@ Library::Library(StagedCopy copy, std::unique_ptr<dll::shared_library> library,
     : copy_(std::move(copy)), library_(std::move(library)), entry_(entry) {}
 
 Library::~Library() = default;
+
+std::vector<std::filesystem::path> Library::search_folders() const {
+  std::vector<std::filesystem::path> folders;
+  Dl_serinfo size{};
+  void* const handle = library_->native();
+  if (::dlinfo(handle, RTLD_DI_SERINFOSIZE, &size) != 0) return folders;
+  std::vector<std::max_align_t> memory(size.dls_size / sizeof(std::max_align_t) + 1);
+  auto* const info = reinterpret_cast<Dl_serinfo*>(memory.data());
+  info->dls_size = size.dls_size;
+  info->dls_cnt = size.dls_cnt;
+  if (::dlinfo(handle, RTLD_DI_SERINFO, info) != 0) return folders;
+  for (unsigned i = 0; i < info->dls_cnt; ++i) {
+    if (info->dls_serpath[i].dls_name != nullptr) {
+      folders.emplace_back(info->dls_serpath[i].dls_name);
+    }
+  }
+  return folders;
+}
 
 bool Library::unload() {
   const UnblockedSignals unblocked;  // for its destructors

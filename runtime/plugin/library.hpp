@@ -3,8 +3,10 @@
 
 #include <trigger/plugin.h>
 
+#include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/result.hpp"
 #include "plugin/staged_copy.hpp"
@@ -33,6 +35,9 @@ class Library {
   trigger_plugin_entry entry() const { return entry_; }
   const std::string& sha256() const { return copy_.sha256(); }
   const std::filesystem::path& path() const { return copy_.path(); }
+
+  // Where the loader looks for the libraries that it needs.
+  std::vector<std::filesystem::path> search_folders() const;
 
   // None of its code runs, or will. False: it stays mapped all the same.
   [[nodiscard]] bool unload();

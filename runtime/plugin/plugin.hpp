@@ -20,6 +20,7 @@
 //   life_call.hpp    calls of create, start, stop and so on, which may hang
 //   guarded_call.hpp calls into a plugin, from which no exception comes back
 //   child_probe.hpp  loads it in a child process first
+//   trial_record.hpp what an earlier start has tried so
 //   watcher.hpp      which plugins were built anew
 //   leak.hpp         leaking on purpose
 //
@@ -64,6 +65,7 @@ class Library;
 class LifeThread;
 class Patience;
 class StagedCopy;
+class TrialRecord;
 class WorkerPool;
 struct PluginTable;
 
@@ -166,6 +168,8 @@ class Generation : public std::enable_shared_from_this<Generation> {
     // False: no instance is to be in this process, so the library is not loaded here unless one is
     // made here all the same.
     bool in_process = true;
+    // What earlier starts have tried, and this one need not; may be null: it tries.
+    std::shared_ptr<TrialRecord> trials{};
     // Counts the generations that stay in memory for ever. May be null.
     std::shared_ptr<std::atomic<unsigned>> leaked{};
   };
@@ -186,6 +190,8 @@ class Generation : public std::enable_shared_from_this<Generation> {
   const std::filesystem::path& file() const { return source_.file; }
   // The private copy, as long as this lives.
   const std::filesystem::path& copy() const { return path_; }
+  // Where the loader looks for the plugin's libraries; empty where it is not loaded here.
+  std::vector<std::filesystem::path> search_folders() const;
   const Description& description() const { return description_; }
   std::vector<std::string> service_names() const;
 
@@ -194,11 +200,10 @@ class Generation : public std::enable_shared_from_this<Generation> {
   Result<const trigger_service*> find_service(std::string_view service) const;
 
   // Calls the service's create with the trigger's settings, after it was tried in a worker process
-  // where the source names a program for one. The instance keeps this generation
-  // alive. `host` outlives the instance.
-  // `log` takes what it logs instead of the generation's, and outlives the instance too.
-  // `aside` is for an instance beside the one that serves the trigger: a name of its own, so that
-  // neither is charged with the other's threads.
+  // where the source names a program for one, by this start or before. The instance keeps this
+  // generation alive. `host` outlives the instance. `log` takes what it logs instead of the
+  // generation's, and outlives the instance too. `aside` is for an instance beside the one that
+  // serves the trigger: a name of its own, so that neither is charged with the other's threads.
   Result<std::unique_ptr<Instance>> create(const config::Trigger& trigger, InstanceHost& host,
                                            Log* log = nullptr, const std::string& aside = {});
 
@@ -215,7 +220,8 @@ class Generation : public std::enable_shared_from_this<Generation> {
 
   Result<> load_here();
   Result<> load_in_worker();
-  Result<> try_once(const config::Trigger& trigger, InstanceHost& host);
+  // The digest of what was tried; empty where that was another trigger of the service.
+  Result<std::string> try_once(const config::Trigger& trigger, InstanceHost& host);
   Result<std::unique_ptr<Instance>> create_here(const config::Trigger& trigger, InstanceHost& host,
                                                 Log& log, const std::string& aside);
 

@@ -80,6 +80,7 @@ void Deaths::read(const std::string& text) {
       if (!key) return;  // not ours, or cut: nothing in it can be known again
       key_ = *key;
     } else if (auto crash = plugin::read_crash(line)) {
+      last_run_crashed_ = true;
       // Messages of one call are told of once.
       if (!last || last->messages < 2 || last->when != crash->when) tell(*crash);
       count(*crash);

@@ -32,6 +32,8 @@ class Deaths {
   // Open to append, for a signal handler; -1: there is none. Its number stays.
   int record() const { return fd_.get(); }
   const plugin::IdentityKey& key() const { return key_; }
+  // Whether the last run was ended by a crash.
+  bool last_run_crashed() const { return last_run_crashed_; }
 
   // What is known of it: it is set aside, or nothing is handled beside it. [before it is accepted]
   void mark(Delivery& delivery, const std::string& trigger, std::uint32_t max_attempts) const;
@@ -56,6 +58,7 @@ class Deaths {
   const std::filesystem::path file_;
   Log& log_;
   plugin::IdentityKey key_{};
+  bool last_run_crashed_ = false;
   UniqueFd fd_;
 
   Mutex file_mutex_;  // taken before mutex_, which nobody holds while the file is written

@@ -8,6 +8,7 @@
 #include "base/passing.hpp"
 #include "plugin/child_probe.hpp"
 #include "plugin/staged_copy.hpp"
+#include "plugin/trial_record.hpp"
 #include "plugin/work.hpp"
 #include "trigger/monitor.hpp"
 
@@ -67,13 +68,47 @@ Result<std::shared_ptr<plugin::Generation>> PluginSet::load(const std::string& p
              .generation = {}});
   if (is_new) {
     at->second.last_number = last_numbers_[at->first];
-    at->second.generation =
-        load_file(at->second, *file, [this](const plugin::StagedCopy& copy) -> Result<> {
-          if (program_.empty()) return {};
-          return plugin::probe_in_child(program_, copy.path(), kProbeTimeout);
+    std::string trial;
+    at->second.generation = load_file(
+        at->second, *file, [this, &trial, &loaded = at->second](const plugin::StagedCopy& copy) {
+          return try_to_load(loaded, copy).map([&](std::string tried) {
+            trial = std::move(tried);
+          });
         });
+    if (at->second.generation && trials_) trials_->add(trial);
   }
   return at->second.generation;
+}
+
+Result<std::string> PluginSet::try_to_load(const Loaded& loaded,
+                                           const plugin::StagedCopy& copy) const {
+  if (program_.empty()) return {};
+  std::string trial = trials_ ? trials_->library(copy.sha256(), in_process(loaded)) : std::string();
+  if (trials_ && trials_->knows(trial)) return trial;
+  log_.debug("plugin.trial", {{"plugin", loaded.plugin}},
+             "it is loaded in a process of its own first");
+  return plugin::probe_in_child(program_, copy.path(), kProbeTimeout).map([&] { return trial; });
+}
+
+void PluginSet::remember_trials(std::filesystem::path file, bool trusted) {
+  trials_ = std::make_shared<plugin::TrialRecord>(std::move(file), trusted);
+}
+
+void PluginSet::keep_trials() {
+  if (!trials_) return;
+  plugin::TrialRecord::Plugins plugins;
+  for (const auto& [name, loaded] : loaded_) {
+    if (!loaded.generation) continue;
+    const plugin::Generation& generation = **loaded.generation;
+    plugins.copies.push_back(generation.copy());
+    for (std::filesystem::path& folder : generation.search_folders()) {
+      plugins.folders.push_back(std::move(folder));
+    }
+  }
+  if (auto kept = trials_->keep(plugins); !kept) {
+    log_.debug("plugin.trial", {}, "the next start tries everything again: {}",
+               kept.error().message);
+  }
 }
 
 // Whether a trigger that is not isolated names it. One of that name in another package counts too:
@@ -126,6 +161,7 @@ Result<std::shared_ptr<plugin::Generation>> PluginSet::load_by(
                                    .verify = verify,
                                    .worker_program = program_,
                                    .in_process = in_process(loaded),
+                                   .trials = trials_,
                                    .leaked = leaked_},
                                   log_);
 }

@@ -34,6 +34,12 @@ class PluginSet {
   Result<std::shared_ptr<plugin::Generation>> load(const std::string& plugin,
                                                    const std::string& package);
 
+  // `file` has what earlier starts have tried in processes of their own; what it says is not tried
+  // again until keep_trials(), where it is `trusted`. Before the first load(). [control]
+  void remember_trials(std::filesystem::path file, bool trusted);
+  // Everything was loaded, made and started: writes the file for the next start. [control]
+  void keep_trials();
+
   // Of calls into all that is loaded from now on. [control]
   void bound_calls(std::shared_ptr<const plugin::Patience> patience) {
     patience_ = std::move(patience);
@@ -81,6 +87,8 @@ class PluginSet {
                                                       const Verify& verify) const;
   Result<std::filesystem::path> make_temporary();
   bool in_process(const Loaded& loaded) const;
+  // Loads a copy in a child process, unless an earlier start has; the digest of that trial.
+  Result<std::string> try_to_load(const Loaded& loaded, const plugin::StagedCopy& copy) const;
   const config::Package* carrier_of(const std::filesystem::path& file) const;
 
   std::shared_ptr<const config::Config> config_;
@@ -89,6 +97,7 @@ class PluginSet {
   Log& log_;
   const std::filesystem::path program_;
   std::shared_ptr<const plugin::Patience> patience_;
+  std::shared_ptr<plugin::TrialRecord> trials_;  // null: everything is tried
   std::map<std::string, Loaded> loaded_;
   std::map<std::string, unsigned> last_numbers_;  // of plugins that were dropped
   const std::shared_ptr<std::atomic<unsigned>> leaked_ = std::make_shared<std::atomic<unsigned>>(0);

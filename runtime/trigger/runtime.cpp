@@ -8,12 +8,14 @@
 #include "base/units.hpp"
 #include "trigger/alias_connection.hpp"
 #include "trigger/close_all.hpp"
+#include "trigger/deaths.hpp"
 #include "trigger/grace.hpp"
 
 namespace triggerd::trigger {
 namespace {
 
 constexpr Millis kBeat{1'000};
+constexpr Millis kTrialsKept{1'000};  // after the start
 
 }  // namespace
 
@@ -110,6 +112,8 @@ tl::expected<void, Runtime::Problem> Runtime::prepare() {
   // Copies that a runtime which was killed has left behind; nobody else uses this folder.
   std::error_code ignored;
   std::filesystem::remove_all(state_dir_ / "plugins", ignored);
+  plugins_.remember_trials(state_dir_ / "trials",
+                           options_.deaths == nullptr || !options_.deaths->last_run_crashed());
   auto inbox = inbox::Inbox::open(
       state_dir_ / "inbox.db",
       {.vfs = {}, .set_aside = [this](const std::filesystem::path& aside, const std::string& why) {
@@ -326,6 +330,8 @@ void Runtime::start_services() {
   log_.info("runtime.started", {}, "{} with {} alias{} and {} trigger{}", config()->runtime.name,
             aliases_.size(), aliases_.size() == 1 ? "" : "es", triggers_.size(),
             triggers_.size() == 1 ? "" : "s");
+  // While it connects it has better things to do.
+  control_.after(kTrialsKept, [this] { plugins_.keep_trials(); });
 }
 
 // [control]
@@ -420,6 +426,7 @@ bool Runtime::stop() {
   if (control_thread_.joinable()) control_thread_.join();
   control_.run_due();  // somebody may wait for what was posted last
   watcher_.reset();    // it was the control thread's
+  plugins_.keep_trials();
   patience_->end_by(quiet_by);
   tell_endings_left();
   for (const auto& trigger : triggers_) trigger->stop_receiving();

@@ -133,6 +133,14 @@ TEST_F(DeathsTest, WhatNobodyWillHandleIsForgotten) {
   }
 }
 
+TEST_F(DeathsTest, ARunKnowsWhetherTheOneBeforeCrashed) {
+  EXPECT_FALSE(Deaths(file(), log_).last_run_crashed());
+  crash("a");
+  EXPECT_TRUE(Deaths(file(), log_).last_run_crashed());
+  EXPECT_FALSE(Deaths(file(), log_).last_run_crashed())
+      << "the message is known, the crash is over";
+}
+
 TEST_F(DeathsTest, TheFileIsItsOwnersAndOneThatIsNoRecordIsReplaced) {
   std::ofstream(file()) << "something else\ncrash\ndeath 1 2 3\n";
   {

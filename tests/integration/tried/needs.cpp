@@ -1,0 +1,4 @@
+// The library that tried.cpp needs.
+extern "C" int tried_needs() {
+  return 1;
+}
