@@ -51,6 +51,7 @@ class RunningAdmin final : public Admin, private Application {
   }
 
   void serve() override {
+    workers_.emplace();
     server_->start();
     if (options_.listen) {
       config::ListenAddress address = *options_.listen;
@@ -70,7 +71,7 @@ class RunningAdmin final : public Admin, private Application {
     hub_.stop();
     server_->stop();
     socket_.reset();
-    return workers_.stop(system_clock().now() + Millis(1'000));
+    return !workers_ || workers_->stop(system_clock().now() + Millis(1'000));
   }
 
  private:
@@ -98,7 +99,7 @@ class RunningAdmin final : public Admin, private Application {
   void answer(Request request, Done done) override {
     const auto found = router_.find(request);
     const Route& route = *std::get<const Route*>(found);
-    const bool accepted = workers_.run(
+    const bool accepted = workers_->run(
         route.lane,
         [this, &route, done, request = std::move(request)] { done(run(route, request)); });
     if (!accepted) done(hardened(problem(503, "too many requests wait already; ask again later")));
@@ -136,7 +137,7 @@ class RunningAdmin final : public Admin, private Application {
   const AdminOptions options_;
   const Access access_;
   Router router_;
-  Workers workers_;
+  std::optional<Workers> workers_;  // once it serves: a start has better things to do before
   EventHub hub_;
   std::optional<UnixListener> socket_;
   std::unique_ptr<Server> server_;
