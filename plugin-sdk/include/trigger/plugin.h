@@ -26,7 +26,8 @@
  *   control      the host's control thread of this plugin. One call at a time, over all plugins. A
  *                host may give up a call that does not return, and then has another such thread.
  *   worker       a thread of the host that runs this instance. Never two at once, unless the
- *                service is TRIGGER_SERVICE_CONCURRENT. It never serves another instance.
+ *                service is TRIGGER_SERVICE_CONCURRENT. It never serves another instance, unless
+ *                the service is TRIGGER_SERVICE_BRIEF.
  *   completions  one thread of the host for each plugin, for publish results.
  *   any          any thread, the plugin's own included.
  *
@@ -260,6 +261,14 @@ typedef int32_t (*trigger_state_sink)(void* sink, trigger_bytes piece);
 
 /* handle and handle_batch may be called by several workers at once. */
 #define TRIGGER_SERVICE_CONCURRENT 1u
+/* handle is brief: it computes for microseconds, and waits for nothing - no file, no network, no
+ * lock that others hold for longer, no publish - whatever the message. So the host may call it on
+ * the thread that has read the message, which saves the wake of a worker, and on which every other
+ * trigger's messages wait meanwhile. That thread serves other instances, too, and lives longer than
+ * the library: no thread_local of the plugin's is used there, and no thread or program started. A
+ * service that took longer than a few milliseconds once is told of, and called by workers from then
+ * on. Never two calls at once still holds. Since: 1.1; a host of ABI 1.0 does not look at it. */
+#define TRIGGER_SERVICE_BRIEF 2u
 
 /* One service. Made by the plugin, constant, valid until the library is unloaded. Functions marked
  * * are optional: NULL where the service has none. */

@@ -38,6 +38,8 @@
 //   const void* extension(const char* id)                                              [control]
 //   static constexpr bool concurrent = true;       handle and handle_batch may be called by several
 //                                                  workers at once
+//   static constexpr bool brief = true;            handle computes for microseconds and waits for
+//                                                  nothing: see TRIGGER_SERVICE_BRIEF
 //   static constexpr std::uint32_t state_version;  of what save() writes; needed with save()
 //
 // A std::exception that leaves handle is a retry with its text as the reason; one that leaves

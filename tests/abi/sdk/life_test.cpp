@@ -44,6 +44,7 @@ TEST(SdkLife, LeavesOutWhatAClassLacks) {
 // Everything a class may have.
 struct Full {
   static constexpr bool concurrent = true;
+  static constexpr bool brief = true;
   static constexpr std::uint32_t state_version = 7;
   static inline std::vector<std::string> calls;
 
@@ -79,7 +80,7 @@ TEST(SdkLife, OffersWhatAClassHas) {
   options.concurrency = 8;
   {
     auto instance = plugin_of<Full>().create("service", {}, options);
-    EXPECT_EQ(instance.service().flags, TRIGGER_SERVICE_CONCURRENT);
+    EXPECT_EQ(instance.service().flags, TRIGGER_SERVICE_CONCURRENT | TRIGGER_SERVICE_BRIEF);
     EXPECT_EQ(instance.service().state_version, 7u);
     EXPECT_NE(instance.service().handle_batch, nullptr);
 

@@ -335,7 +335,8 @@ static const void* extension(void* instance, const char* id) {
 
 static const trigger_service single = SERVICE("counter", 0);
 static const trigger_service crowd = SERVICE("crowd", TRIGGER_SERVICE_CONCURRENT);
-static const trigger_service* const services[] = {&single, &crowd};
+static const trigger_service quick = SERVICE("quick", TRIGGER_SERVICE_BRIEF);
+static const trigger_service* const services[] = {&single, &crowd, &quick};
 
 static const trigger_plugin plugin = {
     sizeof(trigger_plugin),

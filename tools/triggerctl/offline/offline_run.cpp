@@ -29,6 +29,7 @@ int failed(Events& events, const std::string& message) {
 Json service_json(const trigger_service& service) {
   return {{"name", std::string(service.name.ptr, service.name.len)},
           {"concurrent", (service.flags & TRIGGER_SERVICE_CONCURRENT) != 0},
+          {"brief", (service.flags & TRIGGER_SERVICE_BRIEF) != 0},
           {"handle_batch", service.handle_batch != nullptr},
           {"probe", service.probe != nullptr},
           {"save", service.save != nullptr},

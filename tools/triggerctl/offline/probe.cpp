@@ -20,10 +20,10 @@ std::string yes(const Json& service, const char* what) {
 
 void print(const Json& plugin) {
   fmt::print("{} {}\n", plugin.value("plugin", ""), plugin.value("version", ""));
-  Table table({"SERVICE", "CONCURRENT", "BATCH", "PROBE", "STATE"});
+  Table table({"SERVICE", "CONCURRENT", "BRIEF", "BATCH", "PROBE", "STATE"});
   for (const Json& service : plugin.at("services")) {
-    table.add({service.value("name", ""), yes(service, "concurrent"), yes(service, "handle_batch"),
-               yes(service, "probe"),
+    table.add({service.value("name", ""), yes(service, "concurrent"), yes(service, "brief"),
+               yes(service, "handle_batch"), yes(service, "probe"),
                service.value("save", false)
                    ? fmt::format("version {}", service.value("state_version", 0))
                    : "-"});

@@ -107,6 +107,8 @@ using ExtensionOf = decltype(std::declval<S&>().extension(std::declval<const cha
 template <class S>
 using ConcurrentOf = decltype(S::concurrent);
 template <class S>
+using BriefOf = decltype(S::brief);
+template <class S>
 using StateVersionOf = decltype(S::state_version);
 
 constexpr bool is_service_name(std::string_view name) {
@@ -275,6 +277,9 @@ constexpr trigger_service service(std::string_view name) {
   row.destroy = &Functions::destroy;
   if constexpr (detail::Has<detail::ConcurrentOf, Service>::value) {
     row.flags = Service::concurrent ? TRIGGER_SERVICE_CONCURRENT : 0;
+  }
+  if constexpr (detail::Has<detail::BriefOf, Service>::value) {
+    row.flags |= Service::brief ? TRIGGER_SERVICE_BRIEF : 0;
   }
   if constexpr (detail::Has<detail::BatchOf, Service>::value) {
     row.handle_batch = &Functions::handle_batch;

@@ -153,6 +153,7 @@ pub struct InstanceConfig {
 pub type StateSink = unsafe extern "C" fn(sink: *mut c_void, piece: Bytes) -> i32;
 
 pub const SERVICE_CONCURRENT: u32 = 1;
+pub const SERVICE_BRIEF: u32 = 2;
 
 pub type Create =
     unsafe extern "C" fn(*const Host, *const InstanceConfig, *mut *mut c_void, *mut Result) -> i32;

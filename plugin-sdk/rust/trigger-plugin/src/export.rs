@@ -41,7 +41,8 @@ impl<S: Extension> Offer<S> {
 pub const fn service_row<S: Service>(name: &'static str) -> abi::Service {
     abi::Service {
         struct_size: size_of::<abi::Service>() as u32,
-        flags: if S::CONCURRENT { abi::SERVICE_CONCURRENT } else { 0 },
+        flags: if S::CONCURRENT { abi::SERVICE_CONCURRENT } else { 0 }
+            | if S::BRIEF { abi::SERVICE_BRIEF } else { 0 },
         name: abi::Str::of(name),
         state_version: 0,
         reserved: 0,

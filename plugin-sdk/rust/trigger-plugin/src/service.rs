@@ -13,6 +13,12 @@ pub trait Service: Sized + Send + Sync + 'static {
     /// `handle` and `handle_batch` may be called by several workers at once.
     const CONCURRENT: bool = false;
 
+    /// `handle` computes for microseconds and waits for nothing: no file, no network, no publish, no
+    /// lock that others hold for longer; it uses no `thread_local!`, and starts no thread and no
+    /// program. Then the runtime may call it on the thread that has read the message, on which the
+    /// messages of all other triggers wait meanwhile.
+    const BRIEF: bool = false;
+
     /// Reads and checks the settings. No threads and no network: this also runs when a
     /// configuration is only checked. [control]
     fn create(context: Context) -> Result<Self, Error>;

@@ -111,7 +111,8 @@ fn is_that_of_the_golden_file() {
         LOG_ERROR,
         METRIC_COUNTER,
         METRIC_GAUGE,
-        SERVICE_CONCURRENT
+        SERVICE_CONCURRENT,
+        SERVICE_BRIEF
     );
     rows.add(format!("text TRIGGER_ENTRY_NAME {}", abi::ENTRY_NAME));
 

@@ -136,6 +136,7 @@ struct Full {
 
 impl Service for Full {
     const CONCURRENT: bool = true;
+    const BRIEF: bool = true;
     fn create(context: Context) -> Result<Self, Error> {
         let line = format!("{} {} {}", context.trigger(), context.alias(), context.concurrency());
         context.info(&line);
@@ -229,7 +230,8 @@ fn the_table_has_what_a_type_implements() {
     assert!(plain.handle_batch.is_none() && plain.probe.is_none() && plain.extension.is_none());
     assert!(plain.save.is_none() && plain.restore.is_none());
     let full = plugin.service("full");
-    assert_eq!((full.flags, full.state_version), (abi::SERVICE_CONCURRENT, 7));
+    assert_eq!(full.flags, abi::SERVICE_CONCURRENT | abi::SERVICE_BRIEF);
+    assert_eq!(full.state_version, 7);
     assert!(full.handle_batch.is_some() && full.probe.is_some() && full.extension.is_some());
     assert!(full.save.is_some() && full.restore.is_some());
 }
