@@ -9,6 +9,7 @@
 #include <chrono>
 #include <utility>
 
+#include "base/deferred.hpp"
 #include "mqtt/wire/table.hpp"
 
 namespace triggerd::mqtt::wire {
@@ -100,11 +101,13 @@ void Receiver::give_buffer(std::unique_ptr<char[]> buffer) {
 }
 
 void Receiver::end_batch() {
+  Deferred deferred;  // what is left for when all are handed over, and no lock is held
   for (const std::shared_ptr<Link>& link : touched_) {
     link->end_batch();
     link->shed();
   }
   touched_.clear();
+  deferred.run();
 }
 
 // The library copies its descriptors for each poll; who they are is looked up when they change.

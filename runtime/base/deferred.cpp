@@ -1,0 +1,19 @@
+#include "base/deferred.hpp"
+
+namespace triggerd {
+
+constinit thread_local Deferred* Deferred::current_ = nullptr;
+
+void Deferred::run(Millis budget) {
+  current_ = nullptr;
+  if (work_.empty()) return;
+  const Monotonic until = std::chrono::steady_clock::now() + budget;
+  bool in_time = true;
+  for (const std::shared_ptr<Work>& work : work_) {
+    work->run(in_time);
+    in_time = in_time && std::chrono::steady_clock::now() < until;
+  }
+  work_.clear();
+}
+
+}  // namespace triggerd
