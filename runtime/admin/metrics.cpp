@@ -100,6 +100,11 @@ void add_triggers(std::vector<MetricFamily>& all,
   Family dead = gauge("triggerd_dead_letters", "Dead letters that are kept.");
   Family unavailable = gauge("triggerd_service_unavailable",
                              "1 while what the service needs is away, and its messages wait.");
+  Family inline_calls =
+      counter("triggerd_brief_calls_total",
+              "Calls of a brief service by the thread that had read the message.");
+  Family not_brief = counter("triggerd_brief_calls_too_long_total",
+                             "Of these, those that took too long; there are no more then.");
   Family paused = counter("triggerd_paused_seconds_total", "Time in which receiving paused.");
   Family state = gauge("triggerd_trigger_state", "1 for the state that the trigger is in.");
   for (const trigger::TriggerStatus& trigger : triggers) {
@@ -131,6 +136,8 @@ void add_triggers(std::vector<MetricFamily>& all,
     retries.add(labels, number(counts.retried));
     dead.add(labels, number(trigger.dead_letters));
     unavailable.add(labels, trigger.unavailable_since ? 1 : 0);
+    inline_calls.add(labels, number(counts.inline_calls));
+    not_brief.add(labels, number(counts.not_brief));
     paused.add(labels, trigger.paused_seconds);
     using State = trigger::TriggerStatus::State;
     for (const State each : {State::enabled, State::disabled, State::suspended}) {
@@ -138,8 +145,9 @@ void add_triggers(std::vector<MetricFamily>& all,
       state.add(with("state", name.c_str()), trigger.state == each ? 1 : 0);
     }
   }
-  for (Family* family : {&received, &handled, &handle, &delivery, &in_flight, &queued, &inbox,
-                         &oldest, &retries, &dead, &unavailable, &paused, &state}) {
+  for (Family* family :
+       {&received, &handled, &handle, &delivery, &in_flight, &queued, &inbox, &oldest, &retries,
+        &dead, &unavailable, &inline_calls, &not_brief, &paused, &state}) {
     all.push_back(family->take());
   }
 }

@@ -247,6 +247,9 @@ struct Trigger {
   Place service_place;
   std::uint32_t concurrency = 1;
   Place concurrency_place;
+  // Whether its service is brief enough for the thread that has read a message; as the service
+  // says.
+  std::optional<bool> brief;
   Order order;
   std::uint32_t queue_capacity = 1000;
   Acknowledge acknowledge = Acknowledge::durable;

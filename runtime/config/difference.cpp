@@ -164,7 +164,7 @@ bool runs_the_same(const Alias& a, const Alias& b) {
 
 bool runs_the_same(const Trigger& a, const Trigger& b) {
   const auto& [name, package, place, description, enabled, alias, topics, shared_group, plugin,
-               service, service_place, concurrency, concurrency_place, order, queue_capacity,
+               service, service_place, concurrency, concurrency_place, brief, order, queue_capacity,
                acknowledge, timeout, retained, retry, on_exhausted, dead_letter_topic,
                monitor_plugin, monitor_service, monitor_place, monitor_interval, isolation,
                isolation_memory, isolation_place, log_level, settings, written] = a;
@@ -180,7 +180,7 @@ bool runs_the_same(const Trigger& a, const Trigger& b) {
   return name == b.name && package == b.package && enabled == b.enabled && alias == b.alias &&
          all_same(topics, b.topics, kSame) && shared_group == b.shared_group &&
          plugin == b.plugin && service == b.service && concurrency == b.concurrency &&
-         kSame(order, b.order) && queue_capacity == b.queue_capacity &&
+         brief == b.brief && kSame(order, b.order) && queue_capacity == b.queue_capacity &&
          acknowledge == b.acknowledge && timeout == b.timeout && retained == b.retained &&
          max_attempts == b.retry.max_attempts && kSame(backoff, b.retry.backoff) &&
          on_exhausted == b.on_exhausted && dead_letter_topic == b.dead_letter_topic &&

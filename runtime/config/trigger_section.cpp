@@ -113,6 +113,17 @@ void read_isolation(TableReader& reader, Trigger& trigger) {
   }
 }
 
+void read_brief(TableReader& reader, Trigger& trigger) {
+  bool brief = false;
+  if (!reader.boolean("brief", brief)) return;
+  trigger.brief = brief;
+  if (brief && trigger.isolation == Isolation::process) {
+    reader.file().error(reader.spot_of("brief"),
+                        "brief = true has no effect with isolation = \"process\", where the thread "
+                        "that receives cannot call the service");
+  }
+}
+
 void read_trigger_log_level(TableReader& reader, Trigger& trigger) {
   LogLevel level = LogLevel::info;
   if (read_log_level(reader, "log_level", level)) trigger.log_level = level;
@@ -175,6 +186,7 @@ void read_trigger(const SourceFile& file, const Node& table, Sections& sections)
   reader.duration("monitor_interval", trigger.monitor_interval, Millis(100), kLongestCall);
   read_trigger_log_level(reader, trigger);
   read_isolation(reader, trigger);
+  read_brief(reader, trigger);
   read_trigger_settings(reader, trigger);
   reader.report_unknown_keys();
   sections.triggers.push_back(std::move(draft));

@@ -278,9 +278,19 @@ Result<std::unique_ptr<Instance>> Generation::create_here(const config::Trigger&
     return fail("service \"{}:{}\" cannot be made: {}", name(), name_of(service),
                 made.error().message);
   }
-  return std::unique_ptr<Instance>(new LocalInstance(shared_from_this(), service, trigger.name,
-                                                     aside, trigger.timeout,
-                                                     std::move(creation->table), creation->handle));
+  return std::unique_ptr<Instance>(
+      new LocalInstance(shared_from_this(), service, trigger.name, aside, trigger.timeout,
+                        brief_for(trigger, service), std::move(creation->table), creation->handle));
+}
+
+// Null: the trigger's service is not called inline.
+std::shared_ptr<std::atomic<bool>> Generation::brief_for(const config::Trigger& trigger,
+                                                         const trigger_service& service) {
+  if (!trigger.brief.value_or((service.flags & TRIGGER_SERVICE_BRIEF) != 0)) return nullptr;
+  const MutexLock lock(brief_mutex_);
+  std::shared_ptr<std::atomic<bool>>& brief = brief_[std::string(name_of(service))];
+  if (!brief) brief = std::make_shared<std::atomic<bool>>(true);
+  return brief;
 }
 
 bool Generation::life_call(const std::string& thread, std::function<void()> call,

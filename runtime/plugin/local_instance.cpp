@@ -47,6 +47,7 @@ std::size_t left_threads(const std::string& threads) {
 
 LocalInstance::LocalInstance(std::shared_ptr<Generation> generation, const trigger_service& service,
                              std::string trigger, const std::string& aside, Millis timeout,
+                             std::shared_ptr<std::atomic<bool>> brief,
                              std::unique_ptr<HostTable> host, void* handle)
     : generation_(std::move(generation)),
       service_(service),
@@ -56,6 +57,7 @@ LocalInstance::LocalInstance(std::shared_ptr<Generation> generation, const trigg
       site_(std::make_shared<const CallSite>(
           CallSite{generation_->name(), std::string(service_name()), trigger_})),
       timeout_(timeout),
+      brief_(std::move(brief)),
       host_(std::move(host)),
       handle_(handle) {}
 
@@ -139,9 +141,9 @@ Result<> LocalInstance::run_workers(WorkSource& source, unsigned count) {
                 service_name());
   }
   assert(state_ == State::started && !workers_ && count > 0);
-  auto workers =
-      WorkerPool::start({service_.handle, handle_, service_.probe, service_.handle_batch, site_},
-                        source, count, worker_name(threads_));
+  auto workers = WorkerPool::start(
+      {service_.handle, handle_, service_.probe, service_.handle_batch, site_, brief_}, source,
+      count, worker_name(threads_));
   if (!workers) return tl::make_unexpected(workers.error());
   workers_ = std::move(*workers);
   return {};

@@ -1,6 +1,7 @@
 // An instance whose service runs in this process.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -16,10 +17,11 @@ struct CallSite;
 class LocalInstance final : public Instance {
  public:
   // `service` is the generation's; `handle` is what its create has made; `aside` is as in
-  // Generation::create, and `timeout` the trigger's.
+  // Generation::create, and `timeout` the trigger's. `brief` is as in WorkerPool::Service.
   LocalInstance(std::shared_ptr<Generation> generation, const trigger_service& service,
                 std::string trigger, const std::string& aside, Millis timeout,
-                std::unique_ptr<HostTable> host, void* handle);
+                std::shared_ptr<std::atomic<bool>> brief, std::unique_ptr<HostTable> host,
+                void* handle);
   ~LocalInstance() override;
 
   Result<> start() override;
@@ -54,6 +56,7 @@ class LocalInstance final : public Instance {
   const std::string_view in_what_;              // said before what is wrong with it
   const std::shared_ptr<const CallSite> site_;  // for what is said when the process ends in it
   const Millis timeout_;
+  const std::shared_ptr<std::atomic<bool>> brief_;
   std::unique_ptr<HostTable> host_;
   void* const handle_;
   std::unique_ptr<WorkerPool> workers_;

@@ -12,6 +12,7 @@
 //   publishes.hpp    publishes whose result a service is still to be told
 //   completions.hpp  the thread on which publish results are told
 //   worker_pool.hpp  threads that call handle()
+//   brief_worker.hpp  calls handle() on the thread that has read the message
 //   metrics.hpp      what services count
 //   trace_context.hpp  which message a thread is at, and the trace it belongs to
 //   thread.hpp       named threads, joined with a bound
@@ -41,6 +42,7 @@
 #include <atomic>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -225,6 +227,9 @@ class Generation : public std::enable_shared_from_this<Generation> {
   Result<std::unique_ptr<Instance>> create_here(const config::Trigger& trigger, InstanceHost& host,
                                                 Log& log, const std::string& aside);
 
+  std::shared_ptr<std::atomic<bool>> brief_for(const config::Trigger& trigger,
+                                               const trigger_service& service);
+
   // Runs a call into the plugin that may hang. False: it has not returned.
   bool life_call(const std::string& thread, std::function<void()> call, Millis at_least) const;
   void abandon();
@@ -243,6 +248,10 @@ class Generation : public std::enable_shared_from_this<Generation> {
   Description description_;
   Mutex tried_mutex_;
   std::set<std::string> tried_ TRIGGERD_GUARDED_BY(tried_mutex_);  // services
+  Mutex brief_mutex_;
+  // By service, of those that are said to be brief: whether they have been so far.
+  std::map<std::string, std::shared_ptr<std::atomic<bool>>> brief_
+      TRIGGERD_GUARDED_BY(brief_mutex_);
   std::atomic<bool> in_service_{false};
   std::atomic<bool> abandoned_{false};
 };

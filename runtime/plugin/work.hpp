@@ -6,12 +6,16 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/clock.hpp"
+#include "base/deferred.hpp"
 #include "base/result.hpp"
 
 namespace triggerd::plugin {
@@ -26,6 +30,19 @@ struct Answer {
 
 // The most messages of one call of handle_batch.
 inline constexpr std::size_t kMaxBatch = 256;
+
+// A worker without a thread of its own: for a service that is brief it calls handle() on the thread
+// that runs it, which has just read the message. It is of one instance, and ends with the workers
+// of that: from then on run() does nothing, whoever still has it.
+class InlineWorker : public Deferred::Work {
+ public:
+  // Whether it would call the service now. It would not once the service was not brief, nor for a
+  // while after a call that took its time. [any]
+  virtual bool willing() const = 0;
+  // The service is not brief: it is called by workers alone, for all of its triggers, until its
+  // plugin is loaded anew. False: that was known. [any]
+  virtual bool give_up() = 0;
+};
 
 // Where workers get their messages.
 class WorkSource {
@@ -46,6 +63,21 @@ class WorkSource {
   virtual void batch_answered(std::span<const trigger_message* const> batch,
                               std::vector<Answer> answers) {
     for (std::size_t i = 0; i < batch.size(); ++i) answered(*batch[i], std::move(answers[i]));
+  }
+
+  // ---- For a service that is brief ----
+
+  // Who may be run where a message was read; null: nobody, as there is none or it ends. A source
+  // that has no use for it runs it never. [control]
+  virtual void set_inline_worker(std::shared_ptr<InlineWorker> worker) {
+    static_cast<void>(std::exchange(worker, nullptr));
+  }
+  // As take(), and does not wait; null: nothing more for this thread. [InlineWorker::run]
+  virtual const trigger_message* take_inline() { return nullptr; }
+  // At the end of every run, whether or not anything was taken. `too_long`: how long a call took
+  // that was not brief. [InlineWorker::run]
+  virtual void inline_over(std::optional<Monotonic::duration> too_long) {
+    static_cast<void>(too_long);
   }
 
   // ---- For who has more to wait for than messages, and so cannot wait in take(). One caller. ----

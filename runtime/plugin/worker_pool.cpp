@@ -1,12 +1,12 @@
 #include "plugin/worker_pool.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <utility>
 
-#include "base/mutex.hpp"
+#include "plugin/brief_worker.hpp"
 #include "plugin/guarded_call.hpp"
 #include "plugin/trace_context.hpp"
+#include "plugin/work_phase.hpp"
 
 namespace triggerd::plugin {
 namespace {
@@ -56,33 +56,8 @@ class WorkerPool::Worker {
     enter(Phase::gone);
   }
 
-  // Nobody takes a message before every thread of the pool is there.
-  void release() {
-    const MutexLock lock(mutex_);
-    phase_ = Phase::released;
-    changed_.notify_all();
-  }
-
-  // Waits until `deadline` for the end of run(), and without a bound for a source that was asked to
-  // stop. False: the service has not returned, and is cut off.
-  bool come_back(Monotonic deadline) {
-    const MutexLock lock(mutex_);
-    watched_ = true;
-    for (;;) {
-      Phase phase = phase_;
-      if (phase == Phase::gone) return true;
-      const bool late = std::chrono::steady_clock::now() >= deadline;
-      if (late && phase == Phase::in_service) {
-        if (phase_.compare_exchange_strong(phase, Phase::cut)) return false;
-        continue;
-      }
-      if (late) {
-        changed_.wait(mutex_);
-      } else {
-        changed_.wait_until(mutex_, deadline);
-      }
-    }
-  }
+  void release() { phase_.release(); }
+  bool come_back(Monotonic deadline) { return phase_.come_back(deadline); }
 
  private:
   // With all that may go with it. False: cut off.
@@ -102,41 +77,20 @@ class WorkerPool::Worker {
     return true;
   }
 
-  enum class Phase { waiting, released, in_source, in_service, gone, cut };
-
-  // False: cut off; neither the source nor this pool's owner may be there any more. Twice for each
-  // message, so without a lock where nobody watches.
-  bool enter(Phase phase) {
-    Phase before = phase_;
-    if (before == Phase::waiting) {
-      const MutexLock lock(mutex_);
-      while (phase_ == Phase::waiting) changed_.wait(mutex_);
-      before = phase_;
-    }
-    do {
-      if (before == Phase::cut) return false;
-    } while (!phase_.compare_exchange_weak(before, phase));
-    if (watched_) {
-      const MutexLock lock(mutex_);
-      changed_.notify_all();
-    }
-    return true;
-  }
+  using Phase = WorkPhase::Phase;
+  bool enter(Phase phase) { return phase_.enter(phase); }
 
   const Service service_;
   WorkSource& source_;
   const std::stop_token stop_;
   std::vector<const trigger_message*> batch_;  // kept for its memory
-  Mutex mutex_;
-  CondVar changed_;
-  std::atomic<Phase> phase_{Phase::waiting};
-  std::atomic<bool> watched_{false};  // somebody waits in come_back()
+  WorkPhase phase_{Phase::waiting};
 };
 
 Result<std::unique_ptr<WorkerPool>> WorkerPool::start(const Service& service, WorkSource& source,
                                                       unsigned count,
                                                       const std::string& thread_name) {
-  std::unique_ptr<WorkerPool> pool(new WorkerPool());
+  std::unique_ptr<WorkerPool> pool(new WorkerPool(source));
   Result<> failure;
   for (unsigned i = 0; i < count && failure; ++i) {
     auto worker = std::make_shared<Worker>(service, source, pool->stop_.get_token());
@@ -150,7 +104,13 @@ Result<std::unique_ptr<WorkerPool>> WorkerPool::start(const Service& service, Wo
   // Where one is missing, the others find the stop before a message.
   if (!failure) pool->stop_.request_stop();
   for (const Running& running : pool->running_) running.worker->release();
-  if (failure) return pool;
+  if (failure) {
+    if (service.brief && *service.brief) {
+      pool->inline_ = std::make_shared<BriefWorker>(service, source, pool->stop_.get_token());
+      source.set_inline_worker(pool->inline_);
+    }
+    return pool;
+  }
   static_cast<void>(pool->join(std::chrono::steady_clock::now()));
   return tl::make_unexpected(failure.error());
 }
@@ -162,6 +122,10 @@ WorkerPool::~WorkerPool() {
 bool WorkerPool::join(Monotonic deadline) {
   stop_.request_stop();
   bool all = true;
+  if (const auto brief = std::exchange(inline_, nullptr)) {
+    source_.set_inline_worker(nullptr);
+    all = brief->come_back(deadline);
+  }
   for (Running& running : running_) {
     const bool back = running.worker->come_back(deadline) &&
                       running.thread.join(std::chrono::steady_clock::now() + kEndGrace);

@@ -4,10 +4,13 @@
 // the service has handle_batch, it takes what may go with it too; one that is alone goes to handle.
 // One that does not come back from the service is cut off: it may go on for ever, but it does not
 // touch the source again, so the source may go.
+//
+// For a service that is brief there is one worker more, without a thread: see brief_worker.hpp.
 #pragma once
 
 #include <trigger/plugin.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -23,6 +26,8 @@
 
 namespace triggerd::plugin {
 
+class BriefWorker;
+
 // [control]
 class WorkerPool {
  public:
@@ -33,6 +38,8 @@ class WorkerPool {
     void (*handle_batch)(void*, const trigger_message* const*, trigger_result* const*,
                          std::size_t) = nullptr;  // may be missing
     std::shared_ptr<const CallSite> site{};       // may be missing
+    // Whether it may be called inline, shared by all triggers of the service; null: never.
+    std::shared_ptr<std::atomic<bool>> brief{};
   };
   // `source` outlives join(). After an error no worker has taken anything.
   static Result<std::unique_ptr<WorkerPool>> start(const Service& service, WorkSource& source,
@@ -55,10 +62,12 @@ class WorkerPool {
     Thread thread;
   };
 
-  WorkerPool() = default;
+  explicit WorkerPool(WorkSource& source) : source_(source) {}
 
+  WorkSource& source_;
   std::stop_source stop_;
   std::vector<Running> running_;
+  std::shared_ptr<BriefWorker> inline_;  // null: there is none
 };
 
 // What a call of handle() comes to. An exception through the C ABI, which is the service's bug,

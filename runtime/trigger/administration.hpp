@@ -151,6 +151,8 @@ struct TriggerCounters {
   std::uint64_t unavailable = 0;  // verdicts that are no attempt: what the service needs is away
   std::uint64_t expired = 0;
   std::uint64_t discarded = 0;
+  std::uint64_t inline_calls = 0;  // of a brief service, by the thread that had read the message
+  std::uint64_t not_brief = 0;     // of these, those that took too long
   std::uint64_t dead_letters_made = 0;  // since the start
 };
 

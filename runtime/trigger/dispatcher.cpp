@@ -53,10 +53,11 @@ void Dispatcher::accept(std::vector<DeliveryPtr> deliveries) {
   const Wall wall = timer_.clock().wall();
   Report report;
   std::size_t wake = 0;
+  const std::size_t count = deliveries.size();
   {
     MutexLock lock(mutex_);
-    batches_.add(deliveries.size());
-    for (std::size_t i = 0; i < deliveries.size(); ++i) {
+    batches_.add(count);
+    for (std::size_t i = 0; i < count; ++i) {
       Delivery& delivery = *deliveries[i];
       delivery.place = ++counts_.received;
       delivery.arrived = now - std::chrono::duration_cast<Monotonic::duration>(
@@ -64,7 +65,7 @@ void Dispatcher::accept(std::vector<DeliveryPtr> deliveries) {
       ++counts_.received_qos[static_cast<unsigned>(delivery.message.qos) % 3];
       lanes_.push(std::move(deliveries[i]), keys[i]);
     }
-    if (may_take()) {
+    if (may_take() && !defer_inline(count)) {
       wake = std::min(waiting_, calls_that_may_begin());
       wake_link();
     }

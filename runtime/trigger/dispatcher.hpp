@@ -3,9 +3,10 @@
 // because the user chose that, expired because its sender did, or left over at shutdown.
 //
 // Threads. accept() comes from Paho's receive thread, a batch at a time, and only locks, queues and
-// notifies. take() and answered() come from workers; complete() and extend() from any thread of a
-// plugin; deadlines and retries from the timer (an EventLoop). One mutex protects all states.
-// DeliverySink is called without it.
+// notifies. take() and answered() come from workers, and from the receive thread where that calls a
+// brief service (dispatcher_inline.cpp); complete() and extend() from any thread of a plugin;
+// deadlines and retries from the timer (an EventLoop). One mutex protects all states. DeliverySink
+// is called without it.
 //
 // A token names an attempt. An attempt is over when its verdict is in, or when its deadline has
 // passed: then it counts as a retry, and a later answer is refused. What a late attempt may still
@@ -24,6 +25,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/event_loop.hpp"
@@ -71,8 +73,12 @@ class DeliverySink {
   virtual void probe_ended(const Result<>& outcome) = 0;
   // With a trial under way: its one message was handled, or failed and waits on.
   virtual void trial_ended(bool handled) = 0;
-  // A worker found nothing more to do, for now: what was put off for company goes. [worker]
+  // A worker found nothing more to do, for now: what was put off for company goes. [worker, receive
+  // thread]
   virtual void idle() = 0;
+  // A call of the service, which is said to be brief, has kept the receive thread for `kept`, or
+  // does so still where it has not `returned`. It is called by workers from now on. Once.
+  virtual void not_brief(Monotonic::duration kept, bool returned) = 0;
   // full() has changed. Two changes may be told in either order: ask.
   virtual void room_changed() = 0;
 };
@@ -95,7 +101,8 @@ class Dispatcher final : public plugin::WorkSource {
   Dispatcher(DispatcherOptions options, DeliverySink& sink, EventLoop& timer, Random random);
   ~Dispatcher() override;
 
-  // In this order. [Paho receive thread, control]
+  // In this order. Where there is a Deferred, its thread may be the one that calls the service
+  // then. [Paho receive thread, supervisor]
   void accept(std::vector<DeliveryPtr> deliveries);
 
   // What take() would return at once; null where it would wait. [worker]
@@ -108,6 +115,10 @@ class Dispatcher final : public plugin::WorkSource {
   void batch_answered(std::span<const trigger_message* const> batch,
                       std::vector<plugin::Answer> answers) override;
   void probed(const Result<>& outcome) override;
+  // WorkSource: see dispatcher_inline.cpp
+  void set_inline_worker(std::shared_ptr<plugin::InlineWorker> worker) override;
+  const trigger_message* take_inline() override;
+  void inline_over(std::optional<Monotonic::duration> too_long) override;
   // WorkSource [link of a worker process]
   Taken poll(std::size_t ahead) override;
   void listen(std::function<void()> waker) override;
@@ -144,6 +155,11 @@ class Dispatcher final : public plugin::WorkSource {
   };
   std::optional<Outage> outage() const;
 
+  // Whether the calling thread handles messages inline: then idle() comes soon. [any]
+  bool is_inline_here() const;
+  // Since when the receive thread has been in a call of the service, where it is in one. [any]
+  std::optional<Monotonic> inline_since() const;
+
   // Whether there are queue_capacity messages inside; until half of them are gone. [any]
   bool full() const;
 
@@ -177,8 +193,10 @@ class Dispatcher final : public plugin::WorkSource {
     std::uint64_t late_answers = 0;
     std::uint64_t unavailable = 0;
     std::uint64_t expired = 0;
-    std::uint64_t discarded = 0;  // out of attempts
-    std::size_t queued = 0;       // waiting for a worker
+    std::uint64_t discarded = 0;     // out of attempts
+    std::uint64_t inline_calls = 0;  // of the service, by the receive thread
+    std::uint64_t not_brief = 0;     // of these, those that ended it
+    std::size_t queued = 0;          // waiting for a worker
     std::size_t in_flight = 0;
     std::size_t delayed = 0;  // waiting for their retry, or to be kept as dead letters
     std::size_t late = 0;
@@ -203,6 +221,14 @@ class Dispatcher final : public plugin::WorkSource {
       TRIGGERD_EXCLUDES(mutex_);
   const trigger_message* begin_wanted_probe() TRIGGERD_REQUIRES(mutex_);
   bool probe_is_overdue() const TRIGGERD_REQUIRES(mutex_);
+  bool may_run_inline() const TRIGGERD_REQUIRES(mutex_);
+  // Whether the messages that came just now, and are all there are, are left to this thread.
+  bool defer_inline(std::size_t messages) TRIGGERD_REQUIRES(mutex_);
+  void watch_inline_from(Monotonic now) TRIGGERD_REQUIRES(mutex_);
+  // Returns when it is to be called next.
+  std::optional<Monotonic> watch_inline(Monotonic now, Report& report) TRIGGERD_REQUIRES(mutex_);
+  void end_inline(Monotonic::duration kept, bool returned, Report& report)
+      TRIGGERD_REQUIRES(mutex_);
   void lose_probe(const Loss& loss, Report& report) TRIGGERD_REQUIRES(mutex_);
   const trigger_message* begin_next(Report& report) TRIGGERD_REQUIRES(mutex_);
   const trigger_message* begin_attempt(DeliveryPtr delivery) TRIGGERD_REQUIRES(mutex_);
@@ -245,6 +271,7 @@ class Dispatcher final : public plugin::WorkSource {
   std::size_t calls_that_may_begin() const TRIGGERD_REQUIRES(mutex_);
   bool nothing_left_before(Monotonic deadline) const TRIGGERD_REQUIRES(mutex_);
   void on_timer();
+  void bury_on_timer(Report& report) TRIGGERD_EXCLUDES(mutex_);
   // Tells the sink, and ends the burials that the report asks for.
   void tell(Report& report) TRIGGERD_EXCLUDES(mutex_);
 
@@ -265,7 +292,12 @@ class Dispatcher final : public plugin::WorkSource {
   std::uint32_t last_begun_ TRIGGERD_GUARDED_BY(mutex_) = 0;     // the slot
   std::deque<std::uint32_t> ahead_ TRIGGERD_GUARDED_BY(mutex_);  // slots, in their order
   std::function<void()> waker_ TRIGGERD_GUARDED_BY(mutex_);
-  bool listening_ TRIGGERD_GUARDED_BY(mutex_) = false;   // poll() had nothing
+  bool listening_ TRIGGERD_GUARDED_BY(mutex_) = false;  // poll() had nothing
+  std::shared_ptr<plugin::InlineWorker> inline_ TRIGGERD_GUARDED_BY(mutex_);
+  // When the call began that the receive thread is in; it is in none.
+  std::optional<Monotonic> inline_began_ TRIGGERD_GUARDED_BY(mutex_);
+  std::optional<Monotonic> inline_watch_ TRIGGERD_GUARDED_BY(mutex_);  // it is looked at then
+  std::atomic<std::thread::id> inline_thread_{};
   std::atomic<std::size_t> overdue_{0};                  // written under the lock
   std::size_t waiting_ TRIGGERD_GUARDED_BY(mutex_) = 0;  // workers that wait for a message
   std::size_t max_batch_ TRIGGERD_GUARDED_BY(mutex_) = 1;

@@ -49,6 +49,7 @@ bool Dispatcher::drain(Monotonic deadline, Monotonic pause) {
       }
     }
     if (way_.state == Way::State::closed) try_way();
+    if (may_take()) wake_workers();  // for what was left to the receive thread
   }
   const Monotonic until = std::min(deadline, pause);
   while (!nothing_left_before(deadline) && timer_.clock().now() < until) {

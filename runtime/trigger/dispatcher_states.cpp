@@ -7,7 +7,7 @@
 namespace triggerd::trigger {
 
 bool Dispatcher::may_take() const {
-  return !gate_closed_ && !one_runs_alone() &&
+  return !gate_closed_ && !inline_began_ && !one_runs_alone() &&
          (way_.state == Way::State::open || way_.state == Way::State::due) &&
          (!held_ || (trial_ == Trial::wanted && in_flight_ == 0)) && in_flight_ < places_ &&
          late_ < options_.queue_capacity && lanes_.has_ready();
@@ -68,7 +68,7 @@ void Dispatcher::begin_probe() {
 }
 
 const trigger_message* Dispatcher::begin_wanted_probe() {
-  if (!std::exchange(probe_wanted_, false)) return nullptr;
+  if (inline_began_ || !std::exchange(probe_wanted_, false)) return nullptr;
   probe_deadline_ = timer_.clock().now() + options_.timeout;
   probe_out_ = true;
   return &kProbe;

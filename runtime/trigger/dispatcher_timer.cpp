@@ -61,6 +61,7 @@ void Dispatcher::on_timer() {
     if (!delayed_.empty()) next = std::min(next, delayed_.begin()->first);
     if (way_.state == Way::State::closed && way_.next <= now) try_way();
     if (way_.state == Way::State::closed) next = std::min(next, way_.next);
+    if (const auto watch = watch_inline(now, report)) next = std::min(next, *watch);
     if (next != Monotonic::max()) arm(next);
     note_room(report);
     quiet_.notify_all();
@@ -91,6 +92,10 @@ void Dispatcher::tell(Report& report) {
   if (report.finished) sink_.finished(*report.finished);
   for (const auto& other : report.others) other(sink_);
   if (report.burials.empty()) return;
+  if (is_inline_here()) {
+    bury_on_timer(report);
+    return;
+  }
   Report after;
   for (auto& [delivery, reason] : report.burials) {
     const bool buried = sink_.bury(*delivery, reason);
@@ -116,6 +121,18 @@ void Dispatcher::tell(Report& report) {
     quiet_.notify_all();
   }
   for (const auto& other : after.others) other(sink_);
+}
+
+// The receive thread waits for no disk.
+void Dispatcher::bury_on_timer(Report& report) {
+  MutexLock lock(mutex_);
+  const Monotonic now = timer_.clock().now();
+  for (auto& [delivery, reason] : report.burials) {
+    --burying_;
+    delivery->burial = std::move(reason);
+    delayed_.emplace(now, std::move(delivery));
+  }
+  arm(now);
 }
 
 void Dispatcher::note_room(Report& report) {

@@ -376,7 +376,7 @@ void Runtime::beat(EventLoop& loop, std::atomic<std::int64_t>& last) {
 void Runtime::beat(Millis interval, const std::function<void()>& tell) {
   timer_.after(interval, [this, interval, tell] {
     supervisor_->post([this, interval, tell] {
-      tell();
+      if (!stuck_receiver()) tell();
       beat(interval, tell);
     });
   });

@@ -109,7 +109,8 @@ class Runtime final : public Administration {
   Result<> start();
 
   // From now on calls `tell` about once each `interval`, for as long as the supervisor and the
-  // timer turn: one that is stuck is not told of. Once started.
+  // timer turn, and no service keeps the thread that receives: what is stuck is not told of. Once
+  // started.
   void beat(Millis interval, const std::function<void()>& tell);
 
   // Takes nothing more, lets what is in flight finish, ends services, says goodbye to the servers.
@@ -218,7 +219,9 @@ class Runtime final : public Administration {
   AliasPtr running_alias(std::string_view name) const;      // [any]
   ConfigPtr config() const;                                 // [any]
   std::vector<TriggerPtr> all_triggers() const;             // [any]
-  std::vector<AliasPtr> all_aliases() const;                // [any]
+  // Why, where it is. [any]
+  std::optional<std::string> stuck_receiver() const;
+  std::vector<AliasPtr> all_aliases() const;  // [any]
 
   // ---- runtime_sessions.cpp [control; main while nothing runs] ----
 

@@ -152,8 +152,22 @@ RuntimeStatus Runtime::runtime() const {
   if (is_stuck(timer_beat_)) {
     status.not_healthy.emplace_back("the timer thread is stuck: no retry and no deadline comes");
   }
+  if (const auto stuck = stuck_receiver()) status.not_healthy.push_back(*stuck);
   status.healthy = status.not_healthy.empty();
   return status;
+}
+
+// The thread that receives, in a call of a service that is said to be brief: nobody else can do its
+// work meanwhile.
+std::optional<std::string> Runtime::stuck_receiver() const {
+  const Monotonic now = std::chrono::steady_clock::now();
+  for (const TriggerPtr& trigger : all_triggers()) {
+    const auto since = trigger->keeps_receiver_since();
+    if (!since || now - *since <= kStuck) continue;
+    return fmt::format("the thread that receives is stuck in the service of trigger \"{}\"",
+                       trigger->name());
+  }
+  return std::nullopt;
 }
 
 bool Runtime::package_is_broken(const std::string& name) const {

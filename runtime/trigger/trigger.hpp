@@ -6,8 +6,9 @@
 //   intake.hpp            from received messages to deliveries, and to the inbox
 //                         (intake5.cpp: QoS 2 on MQTT 5)
 //   dispatcher.hpp        from message to verdict: lanes, attempts, retries, deadlines
-//                         (_link: worker processes, _outage: what a service needs is away, _states:
-//                         held and gated, _timer: what is due, _end: the stop)
+//                         (_inline: on the receive thread, _link: worker processes, _outage: what
+//                         a service needs is away, _states: held and gated, _timer: what is due,
+//                         _end: the stop)
 //   lanes.hpp             which message may go next
 //   order_key.hpp         which lane a message belongs to
 //   delivery.hpp          one message on its way, over all attempts
@@ -170,6 +171,8 @@ class Trigger final : private mqtt::ConnectionListener,
   // Connected, every filter granted, not suspended. [any]
   bool running() const { return running_; }
   Dispatcher::Stats stats() const { return dispatcher_.stats(); }
+  // As Dispatcher::inline_since().
+  std::optional<Monotonic> keeps_receiver_since() const { return dispatcher_.inline_since(); }
   const config::Trigger& config() const { return config_; }
   // Once there is one. [any]
   ConnectionView connection_view() const { return watch_.view(connection_->options()); }
@@ -207,6 +210,7 @@ class Trigger final : private mqtt::ConnectionListener,
   void probe_ended(const Result<>& outcome) override;
   void trial_ended(bool handled) override;
   void idle() override;
+  void not_brief(Monotonic::duration kept, bool returned) override;
   void stalled(std::size_t late_attempts) override;
   void room_changed() override;
 

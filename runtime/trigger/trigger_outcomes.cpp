@@ -23,7 +23,7 @@ void Trigger::acknowledge(Delivery& delivery) {
   if (!holds_ || delivery.message.qos == 0) return;
   if (++unflushed_ >= kFlushAfter) {
     flush_acknowledgements();
-  } else if (!flush_armed_.exchange(true)) {
+  } else if (!dispatcher_.is_inline_here() && !flush_armed_.exchange(true)) {
     services_.timer.after(kFlushWithin, tasks_([this] {
                             flush_armed_ = false;
                             flush_acknowledgements();
@@ -37,6 +37,23 @@ void Trigger::flush_acknowledgements() {
 
 void Trigger::idle() {
   flush_acknowledgements();
+}
+
+void Trigger::not_brief(Monotonic::duration kept, bool returned) {
+  flush_acknowledgements();  // of what was finished before it
+  const auto ms = std::chrono::floor<Millis>(kept);
+  const std::vector<LogField> fields{{"trigger", config_.name}, {"plugin", config_.plugin}};
+  if (returned) {
+    log_.warn("trigger.not_brief", fields,
+              "{}:{} is said to be brief, and a call of it has kept everything that is received "
+              "waiting for {}; its workers call it from now on, until its plugin is loaded anew",
+              config_.plugin, service_name(), format_duration(ms));
+  } else {
+    log_.error("trigger.not_brief", fields,
+               "{}:{} is said to be brief, and a call of it has not returned for {}: nothing is "
+               "received until it does",
+               config_.plugin, service_name(), format_duration(ms));
+  }
 }
 
 void Trigger::finished(Delivery& delivery) {
@@ -173,6 +190,11 @@ void Trigger::discarded(Delivery& delivery, const std::string& reason) {
 
 void Trigger::suspended(const Delivery& delivery, const std::string& reason) {
   using State = inbox::TriggerState;
+  if (dispatcher_.is_inline_here()) {  // which is not to wait for the disk
+    services_.timer.post(
+        tasks_([this, kept = delivery.shared_from_this(), reason] { suspended(*kept, reason); }));
+    return;
+  }
   suspended_ = true;
   if (const auto number = delivery.number()) services_.writer.note_attempts(*number, 0);
   log_.error("trigger.suspended", constant_fields(delivery),

@@ -61,6 +61,8 @@ void Trigger::fill_in(TriggerStatus& status) const {
   counters.late_answers = stats.late_answers;
   counters.expired = stats.expired;
   counters.discarded = stats.discarded;
+  counters.inline_calls = stats.inline_calls;
+  counters.not_brief = stats.not_brief;
   counters.dead_letters_made = dead_letters_;
   status.queued = stats.queued;
   status.in_flight = stats.in_flight;

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <thread>
@@ -122,6 +123,27 @@ TEST_P(FrozenPlugin, IsConcurrentWhereItSaysSo) {
   EXPECT_FALSE(generation_->create(crowded, host_));
   crowded.service = "crowd";
   EXPECT_TRUE(create(crowded));
+}
+
+// The flag came with ABI 1.1.
+TEST_P(FrozenPlugin, IsCalledWhereItsMessageWasReadIfTheTriggerSaysSo) {
+  for (const std::optional<bool> brief : {std::optional<bool>(), std::optional(true)}) {
+    config::Trigger said = trigger();
+    said.brief = brief;
+    auto instance = create(said);
+    ASSERT_TRUE(instance->start());
+    FakeSource messages;
+    ASSERT_TRUE(instance->run_workers(messages, 1));
+    ASSERT_EQ(messages.inline_worker() != nullptr, brief.has_value());
+    if (const auto worker = messages.inline_worker()) {
+      messages.push_inline("retry");
+      worker->run(true);
+      ASSERT_EQ(messages.answers(1).size(), 1u);
+      EXPECT_EQ(messages.answers(1)[0].answer.reason, "later");
+    }
+    EXPECT_TRUE(instance->join_workers(std::chrono::steady_clock::now() + test::kPatience));
+    instance->stop();
+  }
 }
 
 TEST_P(FrozenPlugin, PublishesAndHearsWhatBecameOfIt) {

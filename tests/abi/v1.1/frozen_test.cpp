@@ -3,6 +3,7 @@
 // it, is the library as it was built then.
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <ostream>
 #include <string>
 #include <thread>
@@ -63,6 +64,39 @@ TEST_P(FrozenPlugin, SaysThatWhatItNeedsIsAway) {
   (*instance)->stop();
   EXPECT_EQ(log.texts("plugin.log"), (Texts{"entry 1 1 1 1", "create north plant 1 {}", "start 0",
                                             "extend 0", "complete 0", "stop 3"}));
+}
+
+TEST_P(FrozenPlugin, SaysThatAServiceIsBrief) {
+  std::thread([] {}).join();  // see HostileTest
+  const test::TempDir dir;
+  RememberingLog log;
+  RecordingHost host;
+  auto generation = Generation::load({.name = "frozen",
+                                      .file = GetParam().file,
+                                      .stage_dir = dir.path(),
+                                      .done_timeout = test::kPatience},
+                                     log);
+  ASSERT_TRUE(generation) << generation.error().message;
+  struct Case {
+    const char* service;
+    std::optional<bool> said;  // by the trigger
+    bool is_brief;
+  };
+  for (const Case& c : {Case{"counter", {}, false}, Case{"counter", true, true},
+                        Case{"quick", {}, true}, Case{"quick", false, false}}) {
+    config::Trigger trigger;
+    trigger.name = "north";
+    trigger.service = c.service;
+    trigger.brief = c.said;
+    auto instance = (*generation)->create(trigger, host);
+    ASSERT_TRUE(instance) << instance.error().message;
+    ASSERT_TRUE((*instance)->start());
+    FakeSource messages;
+    ASSERT_TRUE((*instance)->run_workers(messages, 1));
+    EXPECT_EQ(messages.inline_worker() != nullptr, c.is_brief) << c.service;
+    EXPECT_TRUE((*instance)->join_workers(std::chrono::steady_clock::now() + test::kPatience));
+    (*instance)->stop();
+  }
 }
 
 constexpr Build kBuilds[] = {

@@ -70,8 +70,8 @@ TEST_F(DifferenceTest, EachKeyOfATriggerCounts) {
         "acknowledge = \"finished\"", "timeout = \"1s\"", "retained = \"skip\"",
         "retry = { max_attempts = 2 }", "retry = { interval = \"3s\" }",
         "on_exhausted = \"discard\"", "dead_letter_topic = \"d\"", "monitor = \"m\"",
-        "monitor_interval = \"1s\"", "enabled = false", "settings = { a = 1 }",
-        "isolation = \"process\"", "log_level = \"debug\"",
+        "monitor_interval = \"1s\"", "enabled = false", "settings = { a = 1 }", "brief = true",
+        "brief = false", "isolation = \"process\"", "log_level = \"debug\"",
         "isolation = \"process\"\nisolation_memory = \"1GiB\""}) {
     const Difference found = after("name = \"one\"", std::string("name = \"one\"\n") + key);
     EXPECT_EQ(found.triggers.changed, Names{"one"}) << key;

@@ -247,6 +247,35 @@ service = "other"
   EXPECT_EQ(config.triggers[2].log_level, std::nullopt);
 }
 
+TEST_F(LoadTest, ATriggerSaysThatItsServiceIsBriefOrNotOrNothing) {
+  folder_.write("triggers.toml", R"(
+[aliases.a]
+host = "tcp://h"
+[[triggers]]
+name = "yes"
+alias = "a"
+topics = ["t"]
+service = "s"
+brief = true
+[[triggers]]
+name = "no"
+alias = "a"
+topics = ["t"]
+service = "s"
+brief = false
+[[triggers]]
+name = "nothing"
+alias = "a"
+topics = ["t"]
+service = "s"
+)");
+  const Config config = good();
+  ASSERT_EQ(config.triggers.size(), 3U);
+  EXPECT_EQ(config.triggers[0].brief, true);
+  EXPECT_EQ(config.triggers[1].brief, false);
+  EXPECT_EQ(config.triggers[2].brief, std::nullopt);
+}
+
 TEST_F(LoadTest, NoLimitIsWrittenAsZero) {
   for (const char* zero : {"0", "\"0s\"", "\"0ms\""}) {
     folder_.write("triggers.toml",

@@ -7,7 +7,9 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -148,13 +150,13 @@ class FakeSource final : public WorkSource {
   // A message of which only topic and token mean something.
   void push(const std::string& topic) {
     const std::lock_guard lock(mutex_);
-    Held& held = held_.emplace_back();
-    held.topic = topic;
-    held.message.struct_size = sizeof held.message;
-    held.message.token = held_.size();
-    held.message.topic = {held.topic.c_str(), held.topic.size()};
-    waiting_.push_back(&held.message);
+    waiting_.push_back(hold(topic));
     changed_.notify_all();
+  }
+  // The same, for whoever asks for it with take_inline().
+  void push_inline(const std::string& topic) {
+    const std::lock_guard lock(mutex_);
+    waiting_inline_.push_back(hold(topic));
   }
   const trigger_message* take(std::stop_token stop) override {
     std::unique_lock lock(mutex_);
@@ -182,6 +184,33 @@ class FakeSource final : public WorkSource {
     changed_.notify_all();
   }
 
+  void set_inline_worker(std::shared_ptr<InlineWorker> worker) override {
+    const std::lock_guard lock(mutex_);
+    inline_worker_ = std::move(worker);
+  }
+  const trigger_message* take_inline() override {
+    const std::lock_guard lock(mutex_);
+    if (waiting_inline_.empty()) return nullptr;
+    const trigger_message* message = waiting_inline_.front();
+    waiting_inline_.pop_front();
+    ++taken_;
+    changed_.notify_all();
+    return message;
+  }
+  void inline_over(std::optional<Monotonic::duration> too_long) override {
+    const std::lock_guard lock(mutex_);
+    runs_.push_back(too_long);
+  }
+  std::shared_ptr<InlineWorker> inline_worker() const {
+    const std::lock_guard lock(mutex_);
+    return inline_worker_;
+  }
+  // What inline_over() was told.
+  std::vector<std::optional<Monotonic::duration>> runs() const {
+    const std::lock_guard lock(mutex_);
+    return runs_;
+  }
+
   // Waits until there are `count`, and returns them.
   std::vector<Answered> answers(std::size_t count) {
     std::unique_lock lock(mutex_);
@@ -204,10 +233,22 @@ class FakeSource final : public WorkSource {
     trigger_message message{};
   };
 
+  const trigger_message* hold(const std::string& topic) {
+    Held& held = held_.emplace_back();
+    held.topic = topic;
+    held.message.struct_size = sizeof held.message;
+    held.message.token = held_.size();
+    held.message.topic = {held.topic.c_str(), held.topic.size()};
+    return &held.message;
+  }
+
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
   std::deque<Held> held_;  // a deque: messages stay where they are
   std::deque<const trigger_message*> waiting_;
+  std::deque<const trigger_message*> waiting_inline_;
+  std::shared_ptr<InlineWorker> inline_worker_;
+  std::vector<std::optional<Monotonic::duration>> runs_;
   std::vector<Answered> answered_;
   bool gives_batches_ = false;
   std::size_t taken_ = 0;

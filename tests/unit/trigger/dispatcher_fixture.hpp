@@ -50,6 +50,10 @@ class RecordingSink final : public DeliverySink {
     told.push_back(outcome ? "probe ok" : "probe failed: " + outcome.error().message);
   }
   void idle() override {}
+  void not_brief(Monotonic::duration kept, bool returned) override {
+    told.push_back(fmt::format("not brief {}{}", std::chrono::duration_cast<Millis>(kept).count(),
+                               returned ? "" : " so far"));
+  }
   void room_changed() override { told.emplace_back("room"); }
 
   std::vector<std::string> told;

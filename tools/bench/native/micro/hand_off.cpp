@@ -38,6 +38,7 @@ class CountingSink final : public trigger::DeliverySink {
   void trial_ended(bool) override { ++wrong_; }
   void idle() override { idle_.fetch_add(1, std::memory_order_release); }
   void room_changed() override {}
+  void not_brief(Monotonic::duration, bool) override { ++wrong_; }
 
   // Sleeps until there are `count`.
   void wait_finished(std::uint64_t count) const {
