@@ -62,7 +62,7 @@ static void destroy(void* instance) {
 
 static const trigger_service service = {
     sizeof(trigger_service),
-    TRIGGER_SERVICE_CONCURRENT,
+    TRIGGER_SERVICE_CONCURRENT | TRIGGER_SERVICE_BRIEF,
     TEXT("discard"),
     0, /* state_version */
     0, /* reserved */

@@ -30,7 +30,7 @@ TEST(Discard, RefusesSettingsByName) {
 
 TEST(Discard, RunsOnSeveralWorkers) {
   const Plugin plugin(PLUGIN_FILE);
-  ASSERT_EQ(plugin.service().flags, TRIGGER_SERVICE_CONCURRENT);
+  ASSERT_EQ(plugin.service().flags, TRIGGER_SERVICE_CONCURRENT | TRIGGER_SERVICE_BRIEF);
   auto instance = plugin.run();
   std::vector<std::thread> workers;
   workers.reserve(4);
