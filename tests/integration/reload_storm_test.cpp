@@ -46,6 +46,7 @@ class ReloadStormTest : public testing::Test {
     ASSERT_TRUE(runtime_->start());
     ASSERT_TRUE(eventually([&] { return !log_.lines("runtime.ready").empty(); }));
   }
+  void reload_under_traffic(int reloads, int at_once);
   void TearDown() override {
     if (runtime_) {
       EXPECT_TRUE(runtime_->stop());
@@ -75,22 +76,21 @@ TEST_F(ReloadStormTest, AGoodBuildIsJustReloadedForTheTimeOfItsProbationOnly) {
   }));
 }
 
-TEST_F(ReloadStormTest, FiveHundredReloadsUnderTrafficLoseNothingAndLeaveNothing) {
-  constexpr int kReloads = 500;
-  start();
+// `at_once` messages come together.
+void ReloadStormTest::reload_under_traffic(int reloads, int at_once) {
   const std::size_t descriptors = entries("/proc/self/fd");
   std::atomic<bool> stop{false};
   std::uint64_t sent = 0;
   std::thread traffic([&] {
     TestClient client(server_.port());
     while (!stop) {
-      for (int i = 0; i < 20; ++i) client.publish_later("x", std::to_string(++sent), 1);
+      for (int i = 0; i < at_once; ++i) client.publish_later("x", std::to_string(++sent), 1);
       ASSERT_TRUE(client.wait_published());
     }
   });
   ASSERT_TRUE(plugin_.wait_for(100));
   std::vector<double> pauses;
-  for (int i = 0; i < kReloads; ++i) {
+  for (int i = 0; i < reloads; ++i) {
     plugin_.replace(i % 2 == 0 ? kSecond : kFirst);
     const auto report = runtime_->reload_plugin("revised");
     ASSERT_TRUE(report) << report.error().message;
@@ -114,10 +114,25 @@ TEST_F(ReloadStormTest, FiveHundredReloadsUnderTrafficLoseNothingAndLeaveNothing
   EXPECT_EQ(entries("/proc/self/fd"), descriptors);
   EXPECT_LE(entries(dir_ / "state" / "plugins"), 2U) << "the copy in service, and the one before";
   std::sort(pauses.begin(), pauses.end());
-  RecordProperty("pause_p50_ms", fmt::format("{:.2f}", pauses[kReloads / 2]));
-  RecordProperty("pause_p99_ms", fmt::format("{:.2f}", pauses[kReloads * 99 / 100]));
+  const double p50 = pauses[pauses.size() / 2];
+  const double p99 = pauses[pauses.size() * 99 / 100];
+  RecordProperty("pause_p50_ms", fmt::format("{:.2f}", p50));
+  RecordProperty("pause_p99_ms", fmt::format("{:.2f}", p99));
   fmt::print("{} reloads, {} messages: pause p50 {:.2f} ms, p99 {:.2f} ms, longest {:.2f} ms\n",
-             kReloads, sent, pauses[kReloads / 2], pauses[kReloads * 99 / 100], pauses.back());
+             reloads, sent, p50, p99, pauses.back());
+}
+
+TEST_F(ReloadStormTest, FiveHundredReloadsUnderTrafficLoseNothingAndLeaveNothing) {
+  start();
+  reload_under_traffic(500, 20);
+}
+
+TEST_F(ReloadStormTest, NorDoTheyWhereTheThreadThatReceivesCallsTheService) {
+  start({}, "brief = true\n");
+  reload_under_traffic(200, 2);
+  const auto triggers = runtime_->triggers();
+  ASSERT_EQ(triggers.size(), 1U);
+  EXPECT_GT(triggers[0].counters.inline_calls, 0U);
 }
 
 TEST_F(ReloadStormTest, TheSameBuildIsNotReloaded) {
