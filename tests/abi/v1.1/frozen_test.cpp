@@ -3,6 +3,8 @@
 // it, is the library as it was built then.
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <memory>
 #include <optional>
 #include <ostream>
 #include <string>
@@ -66,37 +68,72 @@ TEST_P(FrozenPlugin, SaysThatWhatItNeedsIsAway) {
                                             "extend 0", "complete 0", "stop 3"}));
 }
 
-TEST_P(FrozenPlugin, SaysThatAServiceIsBrief) {
-  std::thread([] {}).join();  // see HostileTest
-  const test::TempDir dir;
-  RememberingLog log;
-  RecordingHost host;
-  auto generation = Generation::load({.name = "frozen",
-                                      .file = GetParam().file,
-                                      .stage_dir = dir.path(),
-                                      .done_timeout = test::kPatience},
-                                     log);
-  ASSERT_TRUE(generation) << generation.error().message;
-  struct Case {
-    const char* service;
-    std::optional<bool> said;  // by the trigger
-    bool is_brief;
-  };
-  for (const Case& c : {Case{"counter", {}, false}, Case{"counter", true, true},
-                        Case{"quick", {}, true}, Case{"quick", false, false}}) {
+class BriefFrozenPlugin : public FrozenPlugin {
+ protected:
+  BriefFrozenPlugin() {
+    std::thread([] {}).join();
+  }  // see HostileTest
+  std::shared_ptr<Generation> load() {
+    auto generation = Generation::load({.name = "frozen",
+                                        .file = GetParam().file,
+                                        .stage_dir = dir_.path(),
+                                        .number = ++loaded_,
+                                        .done_timeout = test::kPatience},
+                                       log_);
+    EXPECT_TRUE(generation) << generation.error().message;
+    return generation ? *generation : nullptr;
+  }
+  // Runs an instance, and hands its inline worker, which may be null, to `look`.
+  void run(Generation& generation, const std::string& service, std::optional<bool> said,
+           const std::function<void(InlineWorker*)>& look) {
     config::Trigger trigger;
     trigger.name = "north";
-    trigger.service = c.service;
-    trigger.brief = c.said;
-    auto instance = (*generation)->create(trigger, host);
+    trigger.service = service;
+    trigger.brief = said;
+    auto instance = generation.create(trigger, host_);
     ASSERT_TRUE(instance) << instance.error().message;
     ASSERT_TRUE((*instance)->start());
     FakeSource messages;
     ASSERT_TRUE((*instance)->run_workers(messages, 1));
-    EXPECT_EQ(messages.inline_worker() != nullptr, c.is_brief) << c.service;
+    look(messages.inline_worker().get());
     EXPECT_TRUE((*instance)->join_workers(std::chrono::steady_clock::now() + test::kPatience));
     (*instance)->stop();
   }
+  bool is_brief(Generation& generation, const std::string& service,
+                std::optional<bool> said = std::nullopt) {
+    bool there = false;
+    run(generation, service, said, [&there](InlineWorker* worker) { there = worker != nullptr; });
+    return there;
+  }
+
+  test::TempDir dir_;
+  RememberingLog log_;
+  RecordingHost host_;
+  unsigned loaded_ = 0;
+};
+
+TEST_P(BriefFrozenPlugin, AServiceSaysThatItIsBriefAndATriggerMaySayOtherwise) {
+  const auto generation = load();
+  ASSERT_TRUE(generation);
+  EXPECT_FALSE(is_brief(*generation, "counter"));
+  EXPECT_TRUE(is_brief(*generation, "counter", true));
+  EXPECT_TRUE(is_brief(*generation, "quick"));
+  EXPECT_FALSE(is_brief(*generation, "quick", false));
+}
+
+TEST_P(BriefFrozenPlugin, OneThatWasNotIsNoMoreUntilItsPluginIsLoadedAnew) {
+  const auto generation = load();
+  ASSERT_TRUE(generation);
+  run(*generation, "quick", {}, [](InlineWorker* worker) {
+    ASSERT_NE(worker, nullptr);
+    EXPECT_TRUE(worker->give_up());
+  });
+  EXPECT_FALSE(is_brief(*generation, "quick"));
+  EXPECT_FALSE(is_brief(*generation, "quick", true)) << "whatever its trigger says";
+  EXPECT_TRUE(is_brief(*generation, "counter", true)) << "another service";
+  const auto next = load();
+  ASSERT_TRUE(next);
+  EXPECT_TRUE(is_brief(*next, "quick"));
 }
 
 constexpr Build kBuilds[] = {
@@ -105,8 +142,9 @@ constexpr Build kBuilds[] = {
 #endif
     {"Rebuilt", FROZEN_REBUILT},
 };
-INSTANTIATE_TEST_SUITE_P(V1, FrozenPlugin, testing::ValuesIn(kBuilds),
-                         [](const auto& info) { return std::string(info.param.name); });
+constexpr auto kName = [](const auto& info) { return std::string(info.param.name); };
+INSTANTIATE_TEST_SUITE_P(V1, FrozenPlugin, testing::ValuesIn(kBuilds), kName);
+INSTANTIATE_TEST_SUITE_P(V1, BriefFrozenPlugin, testing::ValuesIn(kBuilds), kName);
 
 }  // namespace
 }  // namespace triggerd::plugin
