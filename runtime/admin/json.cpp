@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/base64.hpp"
 #include "base/text.hpp"
 
 namespace triggerd::admin {
@@ -69,24 +70,6 @@ std::string time_text(Wall at) {
 
 std::string dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-std::string base64(std::string_view bytes) {
-  static constexpr char kDigits[] =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const std::size_t left = bytes.size() - i;
-    unsigned bits = static_cast<unsigned char>(bytes[i]) << 16;
-    if (left > 1) bits |= static_cast<unsigned char>(bytes[i + 1]) << 8;
-    if (left > 2) bits |= static_cast<unsigned char>(bytes[i + 2]);
-    text += kDigits[bits >> 18];
-    text += kDigits[bits >> 12 & 63];
-    text += left > 1 ? kDigits[bits >> 6 & 63] : '=';
-    text += left > 2 ? kDigits[bits & 63] : '=';
-  }
-  return text;
 }
 
 void put_payload(Json& json, std::string_view payload, bool cut) {

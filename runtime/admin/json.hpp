@@ -20,7 +20,6 @@ std::string dump(const Json& json);
 // `payload` where it is UTF-8, else `payload_base64`. Of a payload that was cut, a character that
 // was cut with it is left out.
 void put_payload(Json& json, std::string_view payload, bool cut = false);
-std::string base64(std::string_view bytes);
 
 // `detail`: with the definition, where one is asked for.
 Json to_json(const trigger::AliasStatus& alias, bool detail);

@@ -12,6 +12,7 @@
 //   backoff.hpp    jittered exponential delays
 //   file.hpp       bounded file reading
 //   state_dir.hpp  the folder the runtime keeps, locked against a second runtime
+//   base64.hpp     bytes as text
 //   text.hpp       "did you mean", printable topics
 //
 // Threads: everything here may be used from any thread unless its header says otherwise; nothing

@@ -8,6 +8,7 @@
 #include "admin/body.hpp"
 #include "admin/json.hpp"
 #include "admin/router.hpp"
+#include "base/base64.hpp"
 #include "base/file.hpp"
 #include "support/temp_dir.hpp"
 #include "unit/admin/any_request.hpp"
