@@ -199,6 +199,7 @@ void read_alias(const SourceFile& file, const Member& member, Sections& sections
   read_session(reader, alias);
   read_reconnect(reader, alias);
   read_credentials(reader, alias);
+  read_proxy(reader, alias);
   read_last_will(reader, alias);
   read_alias_tls(reader, draft);
   reader.report_unknown_keys();

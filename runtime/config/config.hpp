@@ -105,6 +105,21 @@ struct Server {
 // "tcp://host:1883", IPv6 in brackets: what log lines say and Paho takes.
 std::string to_string(const Server& server);
 
+// What stands between us and the servers of an alias; it looks their names up. Scheme http is
+// CONNECT (default port 8080), socks5 is SOCKS5 (1080).
+struct Proxy {
+  enum class Scheme { http, socks5 };
+  Scheme scheme = Scheme::http;
+  std::string host;  // as a server's
+  std::uint16_t port = 8080;
+  std::string user_name;  // empty: it is not told who we are
+  Secret password;
+  // Where `password` came from, if it did: it is read again for each connect.
+  std::filesystem::path password_file;
+};
+// "http://host:8080", IPv6 in brackets: without user name and password.
+std::string to_string(const Proxy& proxy);
+
 // Whom to trust: the certificates that a server's own has to lead to.
 struct Truststore {
   std::string name;
@@ -164,6 +179,7 @@ struct Alias {
   Secret password;
   // Where `password` came from, if it did: it is read again for each connect.
   std::filesystem::path password_file;
+  std::optional<Proxy> proxy;  // nullopt: straight to the servers
   std::optional<LastWill> last_will;
   std::string truststore;  // empty: none of the servers has TLS
   Place truststore_place;

@@ -24,6 +24,19 @@ auto of(const Server& server) {
   return std::tie(scheme, host, port, path);
 }
 
+// What is in a file is read by whoever uses it, when it is used.
+bool same_password(const Secret& a, const std::filesystem::path& a_file, const Secret& b,
+                   const std::filesystem::path& b_file) {
+  return a_file == b_file && (!a_file.empty() || a.reveal() == b.reveal());
+}
+
+bool same_proxy(const std::optional<Proxy>& a, const std::optional<Proxy>& b) {
+  if (!a || !b) return a.has_value() == b.has_value();
+  const auto& [scheme, host, port, user_name, password, password_file] = *a;
+  return scheme == b->scheme && host == b->host && port == b->port && user_name == b->user_name &&
+         same_password(password, password_file, b->password, b->password_file);
+}
+
 auto of(const LastWill& will) {
   const auto& [enabled, topic, qos, retained, payload, on_connect, on_disconnect] = will;
   return std::tie(enabled, topic, qos, retained, payload, on_connect, on_disconnect);
@@ -66,8 +79,8 @@ bool same_store(const Keystore* a, const Keystore* b) {
   (void)file_place;
   (void)key_place;
   return name == b->name && file == b->file && certificate == b->certificate &&
-         private_key == b->private_key && password_file == b->password_file &&
-         (!password_file.empty() || password.reveal() == b->password.reveal());
+         private_key == b->private_key &&
+         same_password(password, password_file, b->password, b->password_file);
 }
 
 template <class T, class Same>
@@ -139,17 +152,14 @@ bool runs_the_same(const Alias& a, const Alias& b) {
   const auto& [name, package, place, description, enabled, servers, client_id, protocol, clean,
                session_expiry, receive_maximum, topic_aliases, max_inflight, filters_per_packet,
                connection_timeout, keep_alive, reconnect, max_packet_size, user_name, password,
-               password_file, last_will, truststore, truststore_place, keystore, keystore_place,
-               key_alias, key_alias_place, alpn, written] = a;
+               password_file, proxy, last_will, truststore, truststore_place, keystore,
+               keystore_place, key_alias, key_alias_place, alpn, written] = a;
   (void)place;
   (void)description;
   (void)truststore_place;
   (void)keystore_place;
   (void)key_alias_place;
   (void)written;
-  // What is in a file is read by whoever uses it, when it is used.
-  const bool same_password = password_file == b.password_file &&
-                             (!password_file.empty() || password.reveal() == b.password.reveal());
   return name == b.name && package == b.package && enabled == b.enabled &&
          all_same(servers, b.servers, kSame) && client_id == b.client_id &&
          protocol == b.protocol && clean == b.clean_session && session_expiry == b.session_expiry &&
@@ -157,7 +167,9 @@ bool runs_the_same(const Alias& a, const Alias& b) {
          max_inflight == b.max_inflight && filters_per_packet == b.filters_per_packet &&
          connection_timeout == b.connection_timeout && keep_alive == b.keep_alive &&
          kSame(reconnect, b.reconnect) && max_packet_size == b.max_packet_size &&
-         user_name == b.user_name && same_password && same_will(last_will, b.last_will) &&
+         user_name == b.user_name &&
+         same_password(password, password_file, b.password, b.password_file) &&
+         same_proxy(proxy, b.proxy) && same_will(last_will, b.last_will) &&
          truststore == b.truststore && keystore == b.keystore && key_alias == b.key_alias &&
          alpn == b.alpn;
 }

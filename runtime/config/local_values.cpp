@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "config/proxy_address.hpp"
 #include "config/server_address.hpp"
 #include "config/table_reader.hpp"
 
@@ -34,6 +35,11 @@ LocalAlias read_alias_values(const SourceFile& file, const Member& member) {
         file.error(text->spot, "host: {}", server.error().message);
       }
     }
+    if (key == "proxy" && !text->value.empty()) {
+      if (const auto proxy = parse_proxy(text->value); !proxy) {
+        file.error(text->spot, "proxy: {}", proxy.error().message);
+      }
+    }
     alias.values.emplace(key, *reader.get(key)->as<std::string>());
   }
   if (reader.get("password") != nullptr && reader.get("password_file") != nullptr) {
@@ -50,6 +56,7 @@ std::string_view excluded_by(std::string_view key) {
   if (key == "host") return "hosts";
   if (key == "password") return "password_file";
   if (key == "password_file") return "password";
+  if (key == "proxy") return "proxy_password_file";  // the file belongs to the proxy of before
   return {};
 }
 

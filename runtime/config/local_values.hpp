@@ -3,8 +3,8 @@
 //   [aliases.plant]
 //   host = "tcp://broker.example:1883"
 //
-// Five keys of an alias may be there: host, client_id, user_name, password, password_file. Each
-// takes the place of the package's own value, or is added to it.
+// These keys of an alias may be there. Each takes the place of the package's own value, or is added
+// to it.
 #pragma once
 
 #include <array>
@@ -17,8 +17,8 @@
 
 namespace triggerd::config {
 
-inline constexpr std::array<std::string_view, 5> kLocalKeys{"host", "client_id", "user_name",
-                                                            "password", "password_file"};
+inline constexpr std::array<std::string_view, 7> kLocalKeys{
+    "host", "client_id", "user_name", "password", "password_file", "proxy", "proxy_password_file"};
 
 // As they are written: variables are not expanded yet.
 struct LocalAlias {
@@ -34,7 +34,8 @@ LocalValues read_local_values(const SourceFile& file, const Node& root);
 // it replaces. An alias that is not there is reported in `file`, which the values came from.
 void apply_local_values(const SourceFile& file, const LocalValues& local, Node& root);
 
-// What takes the place of what: a host that of hosts, a password that of password_file.
+// What takes the place of what: a host that of hosts, a password that of password_file, a proxy
+// that of proxy_password_file.
 std::string_view excluded_by(std::string_view key);
 
 }  // namespace triggerd::config

@@ -39,7 +39,7 @@ std::string_view last_key(std::string_view path) {
 // By their names, as the services that ship have them: "password_file", "ca_file", "file".
 bool names_file(Defined kind, std::string_view path) {
   const std::string name = lower_case(last_key(path));
-  if (kind == Defined::alias) return path == "password_file";
+  if (kind == Defined::alias) return path == "password_file" || path == "proxy_password_file";
   if (!path.starts_with("settings.")) return false;
   for (const std::string_view word : {"file", "dir", "folder", "directory", "socket"}) {
     if (name == word || name.ends_with(fmt::format("_{}", word))) return true;
@@ -125,16 +125,27 @@ bool names_destination(std::string_view path) {
   });
 }
 
+// "http://user:password@host:8080" without the login.
+std::string without_login(std::string_view address) {
+  const std::size_t at = address.rfind('@');
+  if (at == std::string_view::npos) return std::string(address);
+  const std::string_view scheme = address.substr(0, std::min(address.find("://"), at));
+  return fmt::format("{}://{}", scheme, address.substr(at + 1));
+}
+
 using Destinations = std::map<std::string, std::string>;
 
 Destinations destinations_of(Defined kind, const Node& definition) {
   Destinations all;
+  // Whoever is between us and a server could be the server.
+  if (kind == Defined::alias) all["proxy"] = "";
   for_each_leaf(definition, "", [&](const std::string& path, const Node& leaf) {
     const auto* text = leaf.as<std::string>();
     if (kind == Defined::alias) {
       // Of several servers any one may be gone.
       if (text != nullptr && (path == "host" || path.starts_with("hosts."))) all[*text] = "server";
       if (text != nullptr && path == "truststore") all["truststore"] = *text;
+      if (text != nullptr && path == "proxy") all["proxy"] = without_login(*text);
       return;
     }
     const bool is_setting = path.starts_with("settings.");
@@ -147,11 +158,14 @@ Destinations destinations_of(Defined kind, const Node& definition) {
   return all;
 }
 
-// Whether all that `after` reaches was reached before.
-bool goes_elsewhere(Defined kind, const Node& before, const Node& after) {
+// Whether what is kept at `key` reaches somebody whom it did not reach before.
+bool goes_elsewhere(Defined kind, std::string_view key, const Node& before, const Node& after) {
   const Destinations were = destinations_of(kind, before);
   const Destinations are = destinations_of(kind, after);
   if (kind == Defined::trigger) return were != are;
+  // What a proxy is told goes to no server. Its address is kept as a whole.
+  if (key == "proxy") return false;
+  if (key == "proxy_password_file") return were.at("proxy") != are.at("proxy");
   return std::any_of(are.begin(), are.end(), [&were](const auto& one) {
     const auto found = were.find(one.first);
     return found == were.end() || found->second != one.second;
@@ -160,8 +174,8 @@ bool goes_elsewhere(Defined kind, const Node& before, const Node& after) {
 
 std::string_view goes_nowhere_else(Defined kind) {
   constexpr std::string_view kAlias =
-      "goes only to the servers that it was stored for, and others are named now; write it again, "
-      "or \"\" for none";
+      "goes only to the servers that it was stored for, and others, or another proxy, are named "
+      "now; write it again, or \"\" for none";
   constexpr std::string_view kTrigger =
       "goes only where the service sent to when it was stored, and that has changed; write it "
       "again, or \"\" for none";
@@ -227,10 +241,9 @@ std::vector<AgainstRules> take_definition(Defined kind, const Node* before, Node
                                          rules.files_below.string())});
     }
   });
-  if (!kept.empty() && goes_elsewhere(kind, *before, next)) {
-    for (const std::string& key : kept) {
-      found.push_back({key, std::string(goes_nowhere_else(kind))});
-    }
+  for (const std::string& key : kept) {
+    if (!goes_elsewhere(kind, key, *before, next)) continue;
+    found.push_back({key, std::string(goes_nowhere_else(kind))});
   }
   return found;
 }

@@ -361,6 +361,8 @@ Kept keep_secrets(const Node& before, Node& next) {
                                member_of(*table, "password_file") != nullptr)) {
       continue;
     }
+    // A proxy is shown: who leaves it out wants none.
+    if (path == "proxy" && member_of(*table, "proxy") == nullptr) continue;
     const Node* value = at_path(before, path);
     // Inside of arrays there is no telling which element is which.
     if (value != nullptr && put_path(before, next, path, *value)) kept.keys.push_back(path);

@@ -81,6 +81,8 @@ bool is_first(TableReader& table, std::string_view key, Sections& sections);
 void read_alias_tls(TableReader& reader, AliasDraft& draft);
 // The keys of an alias that depend on its protocol; clean_session was read. (protocol.cpp)
 void read_protocol(TableReader& reader, Alias& alias);
+// The proxy of an alias. (proxy_section.cpp)
+void read_proxy(TableReader& reader, Alias& alias);
 // Whether callers from other machines have to show a token. (admin_section.cpp)
 void validate_admin(const Sections& sections, Diagnostics& diagnostics);
 // topics and shared_group of a trigger. (topics.cpp)

@@ -39,41 +39,6 @@ Result<std::uint16_t> parse_port(std::string_view text) {
   return port;
 }
 
-// HOST, HOST:PORT, [IPV6] or [IPV6]:PORT.
-Result<> parse_authority(std::string_view text, Server& server) {
-  std::string_view port;
-  bool has_port = false;
-  if (text.starts_with('[')) {
-    const std::size_t close = text.find(']');
-    const std::string_view rest =
-        close == std::string_view::npos ? std::string_view() : text.substr(close + 1);
-    const std::string_view address =
-        text.substr(1, close == std::string_view::npos ? close : close - 1);
-    if (close == std::string_view::npos || !is_ipv6(address) || (!rest.empty() && rest[0] != ':')) {
-      return fail("what stands in brackets must be an IPv6 address, as in tcp://[::1]:1883");
-    }
-    server.host = lower_case(address);
-    has_port = !rest.empty();
-    if (has_port) port = rest.substr(1);
-  } else {
-    const std::size_t colon = text.find(':');
-    if (colon != std::string_view::npos && text.find(':', colon + 1) != std::string_view::npos) {
-      return fail("an IPv6 address stands in brackets, as in tcp://[::1]:1883");
-    }
-    server.host = lower_case(text.substr(0, colon));
-    if (!is_host_text(server.host)) {
-      return fail("the host name must be letters, digits, \"-\", \".\" and \"_\"");
-    }
-    has_port = colon != std::string_view::npos;
-    if (has_port) port = text.substr(colon + 1);
-  }
-  if (!has_port) return {};
-  const auto number = parse_port(port);
-  if (!number) return tl::make_unexpected(number.error());
-  server.port = *number;
-  return {};
-}
-
 Result<> parse_scheme(std::string_view text, Server& server) {
   const std::string scheme = lower_case(text);
   if (scheme == "ws" || scheme == "wss") {
@@ -121,6 +86,41 @@ std::string_view name_of(Server::Scheme scheme) {
 
 }  // namespace
 
+Result<> parse_host_and_port(std::string_view text, std::string_view example, std::string& host,
+                             std::uint16_t& port) {
+  std::string_view behind;
+  bool has_port = false;
+  if (text.starts_with('[')) {
+    const std::size_t close = text.find(']');
+    const std::string_view rest =
+        close == std::string_view::npos ? std::string_view() : text.substr(close + 1);
+    const std::string_view address =
+        text.substr(1, close == std::string_view::npos ? close : close - 1);
+    if (close == std::string_view::npos || !is_ipv6(address) || (!rest.empty() && rest[0] != ':')) {
+      return fail("what stands in brackets must be an IPv6 address, as in {}", example);
+    }
+    host = lower_case(address);
+    has_port = !rest.empty();
+    if (has_port) behind = rest.substr(1);
+  } else {
+    const std::size_t colon = text.find(':');
+    if (colon != std::string_view::npos && text.find(':', colon + 1) != std::string_view::npos) {
+      return fail("an IPv6 address stands in brackets, as in {}", example);
+    }
+    host = lower_case(text.substr(0, colon));
+    if (!is_host_text(host)) {
+      return fail("the host name must be letters, digits, \"-\", \".\" and \"_\"");
+    }
+    has_port = colon != std::string_view::npos;
+    if (has_port) behind = text.substr(colon + 1);
+  }
+  if (!has_port) return {};
+  const auto number = parse_port(behind);
+  if (!number) return tl::make_unexpected(number.error());
+  port = *number;
+  return {};
+}
+
 Result<Server> parse_server(std::string_view text) {
   const std::size_t separator = text.find("://");
   const std::size_t start = separator == std::string_view::npos ? 0 : separator + 3;
@@ -140,7 +140,8 @@ Result<Server> parse_server(std::string_view text) {
   if (auto done = parse_scheme(text.substr(0, separator), server); !done) {
     return tl::make_unexpected(done.error());
   }
-  if (auto done = parse_authority(authority, server); !done) {
+  if (auto done = parse_host_and_port(authority, "tcp://[::1]:1883", server.host, server.port);
+      !done) {
     return tl::make_unexpected(done.error());
   }
   const std::string_view path =

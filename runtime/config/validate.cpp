@@ -76,18 +76,24 @@ class ClientIds {
              const Place& place) {
     for (const Server& server : alias.servers) {
       const auto [first, inserted] =
-          taken_.emplace(to_string(server) + '\n' + client_id, Claim{who, place});
+          taken_.emplace(where(alias, server) + '\n' + client_id, Claim{who, place});
       if (inserted || first->second.who == who) continue;
       diagnostics_.add(
-          place,
-          fmt::format("{} would connect to {} with the same client id as {} ({}); write "
-                      "another client_id",
-                      who, to_string(server), first->second.who, to_string(first->second.place)));
+          place, fmt::format("{} would connect to {} with the same client id as {} ({}); write "
+                             "another client_id",
+                             who, where(alias, server), first->second.who,
+                             to_string(first->second.place)));
       return;
     }
   }
 
  private:
+  // Behind two proxies, one name may be two servers: "localhost", for one.
+  static std::string where(const Alias& alias, const Server& server) {
+    return alias.proxy ? fmt::format("{} through {}", to_string(server), to_string(*alias.proxy))
+                       : to_string(server);
+  }
+
   struct Claim {
     std::string who;
     Place place;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/file.hpp"
 #include "base/text.hpp"
@@ -14,11 +15,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::array<std::string_view, 2> kFileKeys{"password_file", "proxy_password_file"};
+
 void make_absolute(config::LocalAlias& alias, const fs::path& folder) {
-  const auto file = alias.values.find("password_file");
-  // What begins with a variable may be absolute: its value says so, later.
-  if (file == alias.values.end() || file->second.starts_with("${")) return;
-  file->second = (fs::absolute(folder) / file->second).lexically_normal().string();
+  for (const std::string_view key : kFileKeys) {
+    const auto file = alias.values.find(key);
+    // What begins with a variable may be absolute: its value says so, later.
+    if (file == alias.values.end() || file->second.starts_with("${")) continue;
+    file->second = (fs::absolute(folder) / file->second).lexically_normal().string();
+  }
 }
 
 }  // namespace
@@ -67,7 +72,7 @@ Result<> add_value(std::string_view assignment, config::LocalValues& values) {
   if (!is_utf8(value)) return fail("the value of {} is not UTF-8 text", printable(left));
   config::LocalAlias& alias = values[std::string(left.substr(0, dot))];
   alias.values.insert_or_assign(std::string(key), std::string(value));
-  if (key == "password_file") make_absolute(alias, fs::current_path());
+  if (key.ends_with("password_file")) make_absolute(alias, fs::current_path());
   return {};
 }
 

@@ -11,9 +11,9 @@
 
 namespace triggerd::package {
 
-// A file with the same content as local.toml. A relative password_file is made absolute, as it is
-// relative to this file and not to the one that the values will be kept in. Errors are the lines of
-// a configuration's errors.
+// A file with the same content as local.toml. A relative path of a password is made absolute, as it
+// is relative to this file and not to the one that the values will be kept in. Errors are the lines
+// of a configuration's errors.
 Result<config::LocalValues> read_values(const std::filesystem::path& file,
                                         const config::Environment& environment);
 

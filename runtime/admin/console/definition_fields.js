@@ -31,6 +31,10 @@ export const aliasGroups = [
     line('key_alias', 'Key', 'which key of the keystore'),
     {key: 'alpn', label: 'ALPN', type: 'lines', hint: 'protocols, one a line'},
   ]},
+  {title: 'Proxy', open: false, fields: [
+    line('proxy', 'Proxy', 'http:// or socks5://USER@HOST:PORT, on the way to all addresses', {wide: true}),
+    line('proxy_password_file', 'Password file of the proxy', 'on the machine of triggerd'),
+  ]},
   {title: 'Last will', open: false, fields: [
     {key: 'last_will.enabled', label: 'The server tells when the runtime is gone', type: 'flag', preset: true},
     line('last_will.topic', 'Topic'),

@@ -88,10 +88,23 @@ TEST_F(DifferenceTest, EachKeyOfAnAliasCounts) {
         "connection_timeout = \"1s\"", "keep_alive = \"7s\"", "reconnect = { min = \"2s\" }",
         "max_packet_size = 1000", "user_name = \"u\"", "user_name = \"u\"\npassword = \"p\"",
         "last_will = { topic = \"w\" }", "last_will = { topic = \"w\", enabled = false }",
-        "max_inflight = 5", "filters_per_packet = 8", "enabled = false"}) {
+        "max_inflight = 5", "filters_per_packet = 8", "enabled = false", "proxy = \"http://p\""}) {
     const Difference found = after("[aliases.a]", std::string("[aliases.a]\n") + key);
     EXPECT_EQ(found.aliases.changed, Names{"a"}) << key;
     EXPECT_TRUE(found.triggers.changed.empty()) << key;
+  }
+}
+
+TEST_F(DifferenceTest, EachPartOfAProxyCounts) {
+  const auto with = [this](const std::string& proxy) {
+    return load_text("[aliases.a]\nhost = \"tcp://h\"\nproxy = \"" + proxy + "\"\n");
+  };
+  const Config before = with("http://u:p@h:8080");
+  EXPECT_TRUE(difference(before, with("http://u:%70@h")).aliases.changed.empty());
+  for (const char* other : {"", "socks5://u:p@h:8080", "http://v:p@h", "http://u:q@h", "http://u@h",
+                            "http://u:p@i", "http://u:p@h:1"}) {
+    EXPECT_EQ(difference(before, with(other)).aliases.changed, Names{"a"}) << other;
+    EXPECT_EQ(difference(with(other), before).aliases.changed, Names{"a"}) << other;
   }
 }
 
@@ -104,6 +117,14 @@ TEST_F(DifferenceTest, WhatIsInAPasswordFileIsNoDifference) {
   other.aliases[0].password = Secret("two");
   EXPECT_TRUE(difference(before, other).aliases.changed.empty());
   other.aliases[0].password_file = "another";
+  EXPECT_EQ(difference(before, other).aliases.changed.size(), 1U);
+  other = before;
+  for (Config* config : {&before, &other}) {
+    config->aliases[0].proxy = Proxy{.host = "p", .user_name = "u", .password_file = "password"};
+  }
+  other.aliases[0].proxy->password = Secret("two");
+  EXPECT_TRUE(difference(before, other).aliases.changed.empty());
+  other.aliases[0].proxy->password_file = "another";
   EXPECT_EQ(difference(before, other).aliases.changed.size(), 1U);
 }
 

@@ -123,6 +123,7 @@ max_inflight = 7
 filters_per_packet = 8
 user_name = "edge"
 password_file = "secrets/mqtt"
+proxy = "socks5://edge:p%40ss@proxy"
 [aliases.plant.last_will]
 enabled = false
 topic = "state"
@@ -176,6 +177,9 @@ settings = { a = 1 }
   EXPECT_EQ(alias->filters_per_packet, 8u);
   EXPECT_EQ(alias->user_name, "edge");
   EXPECT_EQ(alias->password.reveal(), "hunter2");
+  ASSERT_TRUE(alias->proxy);
+  EXPECT_EQ(to_string(*alias->proxy), "socks5://proxy:1080");
+  EXPECT_EQ(alias->proxy->password.reveal(), "p@ss");
   ASSERT_TRUE(alias->last_will);
   EXPECT_FALSE(alias->last_will->enabled);
   EXPECT_EQ(alias->last_will->topic, "state");
@@ -187,7 +191,7 @@ settings = { a = 1 }
 
   const Trigger* trigger = config.find_trigger("t.1");
   ASSERT_NE(trigger, nullptr);
-  EXPECT_EQ(trigger->place.line, 34u);
+  EXPECT_EQ(trigger->place.line, 35u);
   EXPECT_EQ(trigger->description, "a trigger");
   EXPECT_FALSE(trigger->enabled);
   EXPECT_EQ(trigger->alias, "plant");
@@ -198,9 +202,9 @@ settings = { a = 1 }
   EXPECT_EQ(trigger->topics[2].filter, "c");
   EXPECT_EQ(trigger->plugin, "thermostat");
   EXPECT_EQ(trigger->service, "high");
-  EXPECT_EQ(trigger->service_place.line, 40u);
+  EXPECT_EQ(trigger->service_place.line, 41u);
   EXPECT_EQ(trigger->concurrency, 8u);
-  EXPECT_EQ(trigger->concurrency_place.line, 41u);
+  EXPECT_EQ(trigger->concurrency_place.line, 42u);
   EXPECT_EQ(trigger->order.by, Order::By::topic_level);
   EXPECT_EQ(trigger->order.level, 2u);
   EXPECT_EQ(trigger->queue_capacity, 7u);

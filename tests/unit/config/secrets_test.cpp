@@ -44,6 +44,22 @@ TEST(SecretsTest, ANewPasswordReplacesTheOldOneAndNoUserNameNeedsNone) {
   EXPECT_EQ(to_json(next), R"({"user_name":"u","password_file":"f"})");
 }
 
+// It is shown, so that who leaves it out means that; a password alone is not.
+TEST(SecretsTest, AProxyThatIsLeftOutIsGoneAndOneThatComesBackKeepsItsPassword) {
+  const Node before = parsed("host = 'tcp://x'\nproxy = 'http://u:hunter2@p'");
+  const Shown shown = without_secrets(before);
+  EXPECT_EQ(shown.secrets, std::vector<std::string>{"proxy"});
+  EXPECT_EQ(to_json(shown.table), R"({"host":"tcp://x","proxy":"http://u:***@p"})");
+  Node next = shown.table;
+  EXPECT_TRUE(keep_secrets(before, next).unknown.empty());
+  EXPECT_EQ(to_json(next), R"({"host":"tcp://x","proxy":"http://u:hunter2@p"})");
+  next = parsed("host = 'tcp://x'");
+  keep_secrets(before, next);
+  EXPECT_EQ(to_json(next), R"({"host":"tcp://x"})");
+  next = parsed("host = 'tcp://x'\nproxy = 'http://u:***@other'");
+  EXPECT_EQ(keep_secrets(before, next).unknown, std::vector<std::string>{"proxy"});
+}
+
 TEST(SecretsTest, TheNamesOfSettingsThatAreSecret) {
   for (const char* key :
        {"password", "X-Api-Key", "x_api_key", "apiKey", "Cookie", "Set-Cookie", "Authorization",
@@ -175,6 +191,8 @@ TEST_F(RulesTest, FilesAreNamedBelowTheFolderThatTheConfigurationAllows) {
     return against(Defined::trigger, "[settings]\n" + key + " = '" + file.string() + "'");
   };
   EXPECT_EQ(alias(dir_ / "allowed/inside/f"), "password_file") << "no folder is allowed";
+  EXPECT_EQ(against(Defined::alias, "host = 'tcp://x'\nproxy_password_file = '/etc/shadow'"),
+            "proxy_password_file");
   EXPECT_EQ(trigger("ca_file", dir_ / "allowed/f"), "settings.ca_file");
   rules_.files_below = dir_ / "allowed";
   EXPECT_EQ(alias(dir_ / "allowed/inside/f"), "");
@@ -233,6 +251,41 @@ TEST_F(RulesTest, AStoredPasswordGoesOnlyToItsServers) {
   EXPECT_EQ(against(Defined::alias,
                     "host = 'tcp://b'\nuser_name = 'u'\npassword_file = '/run/secrets/x'", by_hand),
             "password_file");
+}
+
+// A proxy could be the server: it sees what the server is told.
+TEST_F(RulesTest, AStoredPasswordGoesThroughNoOtherProxy) {
+  const std::string alias = "host = 'tcp://a'\nuser_name = 'u'\n";
+  const std::string before = alias + "password = 'hunter2'\nproxy = 'http://u:secret@p:1'";
+  EXPECT_EQ(against(Defined::alias, alias + "proxy = 'http://u:***@p:1'", before), "");
+  EXPECT_NE(taken_.find("hunter2"), std::string::npos);
+  EXPECT_NE(taken_.find("http://u:secret@p:1"), std::string::npos);
+  EXPECT_EQ(against(Defined::alias, alias + "proxy = 'http://v:new@p:1'", before), "")
+      << "another login at the same proxy";
+  for (const char* other : {"http://evil:1", "http://p:2", "socks5://p:1", "http://u:x@evil:1"}) {
+    EXPECT_EQ(against(Defined::alias, alias + "proxy = '" + other + "'", before), "password")
+        << other;
+    EXPECT_EQ(against(Defined::alias, alias + "password = 'x'\nproxy = '" + other + "'", before),
+              "");
+  }
+  EXPECT_EQ(against(Defined::alias, alias, before), "password") << "without one";
+  EXPECT_EQ(against(Defined::alias, alias + "proxy = 'http://p'", alias + "password = 'hunter2'"),
+            "password");
+}
+
+TEST_F(RulesTest, AStoredPasswordOfAProxyGoesToNoOtherProxy) {
+  const std::string before = "host = 'tcp://a'\nproxy = 'http://u:secret@p'";
+  EXPECT_EQ(against(Defined::alias, "host = 'tcp://b'\nproxy = 'http://u:***@p'", before), "")
+      << "the server is not told";
+  EXPECT_EQ(against(Defined::alias, "host = 'tcp://a'\nproxy = 'http://u:***@evil'", before),
+            "proxy");
+  EXPECT_EQ(taken_.find("secret"), std::string::npos);
+  // What the owner of the file wrote there.
+  const std::string file = "proxy_password_file = '/run/secrets/x'\n";
+  const std::string by_hand = file + "host = 'tcp://a'\nproxy = 'http://u@p'";
+  EXPECT_EQ(against(Defined::alias, file + "host = 'tcp://b'\nproxy = 'http://u@p'", by_hand), "");
+  EXPECT_EQ(against(Defined::alias, file + "host = 'tcp://a'\nproxy = 'http://u@evil'", by_hand),
+            "proxy_password_file");
 }
 
 TEST_F(RulesTest, AStoredSecretOfASettingGoesOnlyWhereItWent) {

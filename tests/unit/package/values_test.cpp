@@ -48,12 +48,25 @@ TEST_F(ValuesTest, NewerOnesReplaceWhatTheyExclude) {
   merge_values(newer, values);
   EXPECT_EQ(values.at("a").values.size(), 2U);
   EXPECT_EQ(of(values, "a", "password_file"), "/run/secret");
+  ASSERT_TRUE(add_value("b.proxy=http://u@old", values));
+  ASSERT_TRUE(add_value("b.proxy_password_file=/run/old", values));
+  config::LocalValues proxy;
+  ASSERT_TRUE(add_value("b.proxy=http://new", proxy));
+  merge_values(proxy, values);
+  EXPECT_EQ(values.at("b").values.size(), 1U) << "the file was the old proxy's";
+  ASSERT_TRUE(add_value("b.proxy_password_file=/run/new", proxy));
+  merge_values(proxy, values);
+  EXPECT_EQ(of(values, "b", "proxy_password_file"), "/run/new");
+  EXPECT_EQ(of(values, "b", "proxy"), "http://new");
 }
 
 TEST_F(ValuesTest, ARelativePasswordFileIsTheValuesFiles) {
   const auto file =
-      dir_.write("deploy/values.toml", "[aliases.a]\npassword_file = \"../secret\"\n");
-  EXPECT_EQ(of(read_values(file, no_variable).value(), "a", "password_file"), dir_ / "secret");
+      dir_.write("deploy/values.toml",
+                 "[aliases.a]\npassword_file = \"../secret\"\nproxy_password_file = \"p\"\n");
+  const auto values = read_values(file, no_variable).value();
+  EXPECT_EQ(of(values, "a", "password_file"), dir_ / "secret");
+  EXPECT_EQ(of(values, "a", "proxy_password_file"), dir_ / "deploy/p");
 }
 
 TEST_F(ValuesTest, AFileThatIsWrongIsToldWithItsPlaces) {

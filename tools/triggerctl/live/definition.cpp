@@ -25,11 +25,17 @@ namespace config = triggerd::config;
 
 constexpr std::size_t kLargestFile = 1 << 20;
 // Texts, whatever they look like; and lists, of which --set may give one element.
-constexpr std::array<std::string_view, 10> kTexts{
-    "name",      "description",     "client_id",
-    "user_name", "password",        "last_will.payload",
-    "host",      "last_will.topic", "last_will.on_connect_payload",
-    "protocol"};
+constexpr std::array<std::string_view, 11> kTexts{"name",
+                                                  "description",
+                                                  "client_id",
+                                                  "user_name",
+                                                  "password",
+                                                  "last_will.payload",
+                                                  "host",
+                                                  "last_will.topic",
+                                                  "last_will.on_connect_payload",
+                                                  "protocol",
+                                                  "proxy"};
 constexpr std::array<std::string_view, 3> kLists{"topics", "hosts", "alpn"};
 
 template <class... Args>
