@@ -7,6 +7,7 @@
 //   gate.hpp      held acknowledgements, in arrival order
 //   receiver.hpp  the receive thread between two packets: poll(2), and the end of a batch
 //   pins.hpp      which address a host name stands for
+//   proxy.hpp     what is said to a proxy before the server is reached
 //   table.hpp     which link a descriptor is
 //   wrap.cpp      the wrapped functions; wrap_inside.cpp: those between parts of the library;
 //                 wrap_packets.cpp: those with which it reads a packet, to look at that first;
