@@ -62,6 +62,10 @@ struct ConnectRequest {
   // Where `uri` says a name: the name, and the address it stands for.
   std::string host = {};
   std::string address = {};
+  // With one, `uri`, `host` and `port` are the server's, and `address` is the proxy's: that is
+  // where to connect to, at its own port. What is said to it first is wire/proxy.hpp's.
+  std::optional<config::Proxy> proxy = std::nullopt;
+  std::uint16_t port = 0;
   tls::MaterialPtr tls = {};  // with "ssl://" and "wss://"
   bool clean_session = true;
   std::chrono::seconds session_expiry{0};  // MQTT 5

@@ -19,18 +19,20 @@ constexpr Millis kLibraryMargin{10'000};
 constexpr Millis kGoodbyeLimit{1'000};
 constexpr Millis kDisconnectLimit{1'000};
 
-// TLS verifies the name, and a WebSocket handshake says it: the library has to get it.
-bool needs_name(const config::Server& server) {
-  return server.has_tls() || server.is_websocket();
+// TLS verifies the name, a WebSocket handshake says it, and a proxy looks it up: the library has to
+// get it.
+bool needs_name(const config::Server& server, bool has_proxy) {
+  return server.has_tls() || server.is_websocket() || has_proxy;
 }
 
+// `address`: empty where the library gets the name.
 std::string uri_of(const config::Server& server, const std::string& address) {
   // The library compares a certificate with what stands here, and with brackets nothing is equal.
   if (server.scheme == config::Server::Scheme::ssl) {
     return fmt::format("ssl://{}:{}", tls::plain_host(server.host), server.port);
   }
   config::Server target = server;
-  target.host = needs_name(server) ? std::string(tls::plain_host(server.host)) : address;
+  target.host = address.empty() ? std::string(tls::plain_host(server.host)) : address;
   return config::to_string(target);
 }
 
@@ -43,6 +45,10 @@ std::string_view connack_text(int code) {
                                                    "not authorized"};
   const auto index = static_cast<std::size_t>(code);
   return index < kTexts.size() ? kTexts[index] : "unknown return code";
+}
+
+std::string look_of(const std::filesystem::path& file) {
+  return file.empty() ? std::string() : look_of_file(file);
 }
 
 std::vector<LogField> fields_of(const ConnectionOptions& options) {
@@ -83,10 +89,13 @@ Connection::Connection(const ConnectionServices& services, ConnectionOptions opt
       listener_(listener),
       log_(services_.log),
       fields_(fields_of(options_)),
-      password_(options_.password),
-      password_look_(options_.password_file.empty() ? "" : look_of_file(options_.password_file)),
+      password_{options_.password_file, options_.password, look_of(options_.password_file), {}},
       keep_alive_(options_.keep_alive),
-      filters_per_packet_(options_.filters_per_packet) {}
+      filters_per_packet_(options_.filters_per_packet) {
+  if (!options_.proxy) return;
+  const config::Proxy& proxy = *options_.proxy;
+  proxy_password_ = {proxy.password_file, proxy.password, look_of(proxy.password_file), {}};
+}
 
 Connection::~Connection() {
   client_.reset();
@@ -206,6 +215,12 @@ void Connection::on_disconnected(Attempt attempt) {
 
 // ---- Connecting ----
 
+std::string Connection::where() const {
+  return options_.proxy
+             ? fmt::format("{} through {}", status_.server, config::to_string(*options_.proxy))
+             : status_.server;
+}
+
 void Connection::apply_wish() {
   if (library_ == Library::disconnecting) return;  // disconnected() comes back here
   if (should_connect()) {
@@ -236,14 +251,14 @@ void Connection::next_server() {
   enter(State::connecting, "");
   const Attempt attempt = ++attempt_;
   services_.resolver.resolve(
-      server_->host, [weak = weak_from_this(), supervisor = services_.supervisor,
-                      attempt](const Result<Resolver::Addresses>& found) {
+      options_.proxy ? options_.proxy->host : server_->host,
+      [weak = weak_from_this(), supervisor = services_.supervisor,
+       attempt](const Result<Resolver::Addresses>& found) {
         supervisor->post([weak, attempt, found] {
           const auto self = weak.lock();
           if (!self || self->attempt_ != attempt) return;
           if (!found) {
-            self->failures_.push_back(
-                fmt::format("{}: {}", self->status_.server, found.error().message));
+            self->failures_.push_back(fmt::format("{}: {}", self->where(), found.error().message));
             self->next_server();
             return;
           }
@@ -264,19 +279,23 @@ void Connection::next_address() {
 }
 
 void Connection::connect() {
-  const bool named = needs_name(*server_);
+  const bool named = needs_name(*server_, options_.proxy.has_value());
   const bool has_will = options_.last_will && options_.last_will->enabled;
   material_ = options_.tls ? options_.tls->get() : nullptr;
-  const ConnectRequest request{.uri = uri_of(*server_, address_),
+  proxy_ = options_.proxy;
+  if (proxy_) proxy_->password = read_again(proxy_password_);
+  const ConnectRequest request{.uri = uri_of(*server_, named ? "" : address_),
                                .host = std::string(named ? tls::plain_host(server_->host) : ""),
                                .address = named ? address_ : "",
+                               .proxy = proxy_,
+                               .port = server_->port,
                                .tls = material_,
                                .clean_session = options_.clean_session,
                                .session_expiry = options_.session_expiry,
                                .timeout = options_.connection_timeout,
                                .keep_alive = keep_alive_,
                                .user_name = options_.user_name,
-                               .password = password(),
+                               .password = read_again(password_),
                                .last_will = has_will ? options_.last_will : std::nullopt};
   ++attempt_;
   connect_began_ = services_.supervisor->clock().now();
@@ -324,8 +343,9 @@ void Connection::connect_failed(int code, const std::string& why) {
                 : fmt::format("the server closed the connection before CONNACK ({})", why);
   const Attempt attempt = attempt_;
   services_.resolver.explain(
-      {address_, *server_, material_}, [weak = weak_from_this(), supervisor = services_.supervisor,
-                                        attempt, fallback](const std::string& reason) {
+      {address_, *server_, material_, proxy_},
+      [weak = weak_from_this(), supervisor = services_.supervisor, attempt,
+       fallback](const std::string& reason) {
         supervisor->post([weak, attempt, fallback, reason] {
           const auto self = weak.lock();
           if (self && self->attempt_ == attempt && self->library_ == Library::idle) {
@@ -346,7 +366,7 @@ std::string Connection::refusal_text(int code, const std::string& why) const {
 
 void Connection::address_failed(const std::string& why) {
   if (status_.state != State::connecting) return;
-  failures_.push_back(fmt::format("{}: {}", status_.server, why));
+  failures_.push_back(fmt::format("{}: {}", where(), why));
   next_address();
 }
 
@@ -362,10 +382,10 @@ void Connection::connected(const Welcome& welcome) {
   library_ = Library::connected;
   last_failure_.clear();
   connected_since_ = services_.supervisor->clock().now();
-  services_.losses->connected(status_.server);
+  services_.losses->connected(where());
   publishes_.set_window(window(welcome));
   can_publish_ = true;
-  log_.info("connection.up", fields_, "connected to {}{}", status_.server,
+  log_.info("connection.up", fields_, "connected to {}{}", where(),
             welcome.session_present ? ", session resumed" : "");
   if (!keeps_alive_as(welcome)) return;
   if (welcome.session_expiry && *welcome.session_expiry < options_.session_expiry) {
@@ -416,8 +436,8 @@ void Connection::lost(const std::string& why, int code) {
   disarm();
   library_ = Library::idle;
   can_publish_ = false;
-  last_loss_ = services_.losses->lost(status_.server, options_.client_id,
-                                      services_.supervisor->clock().now());
+  last_loss_ =
+      services_.losses->lost(where(), options_.client_id, services_.supervisor->clock().now());
   publishes_.fail_all("the connection was lost before the server confirmed it");
   if (leaving_) {
     enter(State::off, "the connection was lost");
@@ -457,7 +477,7 @@ void Connection::begin_disconnect() {
   disarm();
   const bool was_connected = library_ == Library::connected;
   const bool was_idle = library_ == Library::idle;
-  if (was_connected) services_.losses->disconnected(status_.server);
+  if (was_connected) services_.losses->disconnected(where());
   if (was_idle) ++attempt_;  // a lookup under way is of no interest any more
   library_ = Library::disconnecting;
   enter(State::off, paused_ ? pause_reason_ : "");

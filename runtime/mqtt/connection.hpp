@@ -106,6 +106,9 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void post_for(Attempt attempt, std::function<void(Connection&)> task);
   void post(std::function<void(Connection&)> task);
 
+  // Which server, and through which proxy.
+  std::string where() const;
+
   // The rest runs on the supervisor.
   bool should_connect() const { return wanted_ && !paused_ && !closing_ && !leaving_; }
   void apply_wish();
@@ -143,8 +146,9 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void renew_after(Millis delay, Monotonic latest);
   void renew_now(Monotonic latest);
   void wait_and_retry(const std::string& why, Millis delay);
-  const config::Secret& password();
-  void look_at_password();
+  struct KeptPassword;
+  const config::Secret& read_again(KeptPassword& password);
+  void look_at_passwords();
   void begin_disconnect();
   void say_goodbye();
   void disconnect_library();
@@ -189,10 +193,16 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   std::vector<std::string> addresses_;  // of *server_, still to be tried
   std::string address_;                 // the one being tried
   tls::MaterialPtr material_;           // of the current attempt
+  std::optional<config::Proxy> proxy_;  // of the current attempt, with what its file holds
   std::vector<std::string> failures_;   // of this round, one line each
-  config::Secret password_;             // the last that could be read
-  std::string password_look_;           // of its file, when that was read
-  std::string password_problem_;        // why it could not be read again
+  struct KeptPassword {
+    std::filesystem::path file;  // empty: it is in no file
+    config::Secret value;        // the last that could be read
+    std::string look;            // of its file, when that was read
+    std::string problem;         // why it could not be read again
+  };
+  KeptPassword password_;
+  KeptPassword proxy_password_;
   EventLoop::TimerId password_timer_{};
   std::uint32_t failed_rounds_ = 0;
   std::uint32_t short_sessions_ = 0;  // in a row, each ended soon after it began, by itself

@@ -36,42 +36,47 @@ void Connection::wait_and_retry(const std::string& why, Millis delay) {
       "{}; next attempt in {}{}", why, format_duration(delay),
       lasted.count() < 1 ? "" : fmt::format("; not connected for {}", format_duration(lasted)));
   arm(delay, [](Connection& self) { self.begin_round(); });
-  look_at_password();
+  look_at_passwords();
 }
 
-// ---- A password that is in a file ----
+// ---- Passwords that are in files ----
 
 // The file may be in the middle of being replaced: then the password before may still do.
-const config::Secret& Connection::password() {
-  if (options_.password_file.empty()) return password_;
-  password_look_ = look_of_file(options_.password_file);
-  auto read = config::read_password_file(options_.password_file);
+const config::Secret& Connection::read_again(KeptPassword& password) {
+  if (password.file.empty()) return password.value;
+  password.look = look_of_file(password.file);
+  auto read = config::read_password_file(password.file);
   if (read) {
-    password_ = config::Secret(*std::move(read));
-    password_problem_.clear();
-  } else if (password_problem_ != read.error().message) {
-    password_problem_ = read.error().message;
+    password.value = config::Secret(*std::move(read));
+    password.problem.clear();
+  } else if (password.problem != read.error().message) {
+    password.problem = read.error().message;
     log_.warn("password.unreadable", fields_, "the password that was read before stays in use: {}",
-              password_problem_);
+              password.problem);
   }
-  return password_;
+  return password.value;
 }
 
 // One that waits because its password was refused, or for whatever else, does not wait any longer
 // once there is another one.
-void Connection::look_at_password() {
+void Connection::look_at_passwords() {
   services_.supervisor->cancel(std::exchange(password_timer_, {}));
-  if (status_.state != State::waiting || options_.password_file.empty()) return;
-  const std::string look = look_of_file(options_.password_file);
-  if (std::exchange(password_look_, look) != look) {
+  if (status_.state != State::waiting) return;
+  bool in_a_file = false;
+  for (KeptPassword* password : {&password_, &proxy_password_}) {
+    if (password->file.empty()) continue;
+    in_a_file = true;
+    const std::string look = look_of_file(password->file);
+    if (std::exchange(password->look, look) == look) continue;
     log_.info("password.changed", fields_, "{} has changed: connecting with what it holds now",
-              options_.password_file.string());
+              password->file.string());
     // Not at once: a file that changes all the time must not make us hammer the server.
     arm(options_.reconnect.min, [](Connection& self) { self.begin_round(); });
     return;
   }
+  if (!in_a_file) return;
   password_timer_ = services_.supervisor->after(kLookAtPassword, [weak = weak_from_this()] {
-    if (const auto self = weak.lock()) self->look_at_password();
+    if (const auto self = weak.lock()) self->look_at_passwords();
   });
 }
 

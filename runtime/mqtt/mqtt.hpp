@@ -79,6 +79,7 @@ struct ConnectionOptions {
   std::string user_name;
   config::Secret password;
   std::filesystem::path password_file;        // it is in there, and read for each connect
+  std::optional<config::Proxy> proxy;         // nullopt: straight to the servers
   std::shared_ptr<tls::Current> tls;          // where the servers have TLS
   std::optional<config::LastWill> last_will;  // with its on-connect and on-disconnect payloads
   // Subscribed to on every connect; a shared one with its $share/GROUP/ in front.

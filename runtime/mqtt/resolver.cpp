@@ -15,6 +15,7 @@
 #include "base/file.hpp"
 #include "base/mutex.hpp"
 #include "mqtt/tls/handshake.hpp"
+#include "mqtt/wire/proxy.hpp"
 
 namespace triggerd::mqtt {
 namespace {
@@ -76,11 +77,61 @@ std::string why_unreachable(const std::string& address, std::uint16_t port, Uniq
   return error == 0 ? std::string() : errno_text(error);
 }
 
+// Whether `fd` is ready for `events` in time.
+bool is_ready(int fd, short events, Monotonic deadline) {
+  const auto left = std::chrono::ceil<Millis>(deadline - std::chrono::steady_clock::now()).count();
+  pollfd waiting{fd, events, 0};
+  return left > 0 && ::poll(&waiting, 1, static_cast<int>(left)) == 1;
+}
+
+// Leaves what the server sends first where it is.
+void take_answer(int fd, wire::ProxyHandshake& handshake) {
+  char bytes[1024];
+  const ssize_t came = ::recv(fd, bytes, sizeof bytes, MSG_PEEK);
+  if (came < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (came <= 0) {
+    handshake.ended();
+    return;
+  }
+  const std::size_t taken = handshake.receive({bytes, static_cast<std::size_t>(came)});
+  (void)::recv(fd, bytes, taken, 0);
+}
+
+// Why there is no way through the proxy at the other end of `fd`; empty where there is one now.
+std::string why_no_way(int fd, const config::Proxy& proxy, const config::Server& server) {
+  const Monotonic deadline = std::chrono::steady_clock::now() + kExplainLimit;
+  wire::ProxyHandshake handshake(proxy, {server.host, server.port});
+  std::string output;
+  while (!handshake.done() && handshake.fault().empty()) {
+    output += handshake.take_output();
+    if (!is_ready(fd, output.empty() ? POLLIN : POLLOUT, deadline)) {
+      return "the proxy did not answer in time";
+    }
+    if (output.empty()) {
+      take_answer(fd, handshake);
+      continue;
+    }
+    const ssize_t sent = ::send(fd, output.data(), output.size(), MSG_NOSIGNAL);
+    if (sent > 0) {
+      output.erase(0, static_cast<std::size_t>(sent));
+    } else if (errno != EAGAIN && errno != EINTR) {
+      handshake.ended();
+    }
+  }
+  return handshake.fault();
+}
+
 std::string why_failed(const Resolver::Failed& failed) {
   const config::Server& server = failed.server;
+  const std::uint16_t port = failed.proxy ? failed.proxy->port : server.port;
   UniqueFd fd;
-  std::string why = why_unreachable(failed.address, server.port, fd);
-  if (!why.empty() || !fd) return why;
+  std::string why = why_unreachable(failed.address, port, fd);
+  if (!why.empty()) return failed.proxy ? "the proxy cannot be reached: " + why : why;
+  if (!fd) return {};
+  if (failed.proxy) {
+    why = why_no_way(fd.get(), *failed.proxy, server);
+    if (!why.empty()) return why;
+  }
   if (failed.tls) {
     return tls::why_handshake_fails(fd.get(), server.host, *failed.tls, kExplainLimit);
   }

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,8 +31,10 @@ class Resolver {
     std::string address;
     config::Server server;
     tls::MaterialPtr tls;
+    std::optional<config::Proxy> proxy;  // whose `address` is, then
   };
-  // Tries a TCP connection, and a TLS handshake on it, and tells in words why they fail
+  // Tries a TCP connection, the way through the proxy, and a TLS handshake on it, and tells in
+  // words why they fail
   // ("connection refused"); empty where they do not. For messages only: the MQTT library keeps the
   // reason to itself.
   virtual void explain(const Failed& failed, std::function<void(std::string)> done) = 0;

@@ -89,6 +89,7 @@ mqtt::ConnectionOptions Runtime::options_of(const config::Alias& alias, std::str
   options.user_name = alias.user_name;
   options.password = alias.password;
   options.password_file = alias.password_file;
+  options.proxy = alias.proxy;
   options.tls = certificates.of(alias.name);
   return options;
 }

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -87,12 +88,14 @@ class FakeResolver final : public Resolver {
   }
   void explain(const Failed& failed, std::function<void(std::string)> done) override {
     explained.push_back(failed.address);
+    explained_proxy = failed.proxy;
     done(reason);
   }
 
   std::map<std::string, Addresses> addresses;
   std::string reason = "Connection refused";
   std::vector<std::string> explained;
+  std::optional<config::Proxy> explained_proxy;  // of the last
 };
 
 class FakeSessions final : public SessionMemory {
