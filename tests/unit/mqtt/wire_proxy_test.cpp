@@ -1,11 +1,15 @@
 // The client's side of a handshake with a proxy: every exchange in every cut, every fault by name.
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "mqtt/wire/proxy.hpp"
+#include "unit/mqtt/any_proxy_answers.hpp"
 
 namespace triggerd::mqtt::wire {
 namespace {
@@ -496,6 +500,17 @@ TEST(ProxyHandshakeTest, InterimAnswersComeToAnEnd) {
   ProxyHandshake handshake(proxy_of(Proxy::Scheme::http), {"broker", kPort});
   for (int i = 0; i < 1000 && handshake.fault().empty(); ++i) handshake.receive(interim);
   EXPECT_EQ(handshake.fault(), "the proxy refused the connection (status 102)");
+}
+
+// What libFuzzer begins with, and what it has found.
+TEST(ProxyHandshakeTest, TheCorpusOfTheFuzzerHolds) {
+  std::size_t files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(PROXY_CORPUS)) {
+    std::ifstream in(entry.path(), std::ios::binary);
+    answer_as_any_proxy(std::string(std::istreambuf_iterator<char>(in), {}));
+    ++files;
+  }
+  EXPECT_GE(files, 9U);
 }
 
 TEST(ProxyHandshakeTest, WhatCannotBeAskedForIsNotAskedFor) {
