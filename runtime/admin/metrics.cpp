@@ -105,6 +105,8 @@ void add_triggers(std::vector<MetricFamily>& all,
               "Calls of a brief service by the thread that had read the message.");
   Family not_brief = counter("triggerd_brief_calls_too_long_total",
                              "Of these, those that took too long; there are no more then.");
+  Family refused = counter("triggerd_messages_refused_total",
+                           "Messages over max_packet_size: acknowledged, and not handled or kept.");
   Family paused = counter("triggerd_paused_seconds_total", "Time in which receiving paused.");
   Family state = gauge("triggerd_trigger_state", "1 for the state that the trigger is in.");
   for (const trigger::TriggerStatus& trigger : triggers) {
@@ -138,6 +140,7 @@ void add_triggers(std::vector<MetricFamily>& all,
     unavailable.add(labels, trigger.unavailable_since ? 1 : 0);
     inline_calls.add(labels, number(counts.inline_calls));
     not_brief.add(labels, number(counts.not_brief));
+    refused.add(labels, number(counts.refused));
     paused.add(labels, trigger.paused_seconds);
     using State = trigger::TriggerStatus::State;
     for (const State each : {State::enabled, State::disabled, State::suspended}) {
@@ -147,7 +150,7 @@ void add_triggers(std::vector<MetricFamily>& all,
   }
   for (Family* family :
        {&received, &handled, &handle, &delivery, &in_flight, &queued, &inbox, &oldest, &retries,
-        &dead, &unavailable, &inline_calls, &not_brief, &paused, &state}) {
+        &dead, &unavailable, &inline_calls, &not_brief, &refused, &paused, &state}) {
     all.push_back(family->take());
   }
 }

@@ -6,6 +6,7 @@ namespace triggerd::config {
 struct Alias;
 struct Config;
 struct Keystore;
+struct Proxy;
 struct Trigger;
 struct Truststore;
 

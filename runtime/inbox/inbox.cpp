@@ -159,8 +159,11 @@ Result<> Inbox::forget_session(std::string_view client_id) {
   MutexLock lock(mutex_);
   auto transaction = Transaction::begin(*database_, Transaction::Sync::disk);
   if (!transaction) return tl::make_unexpected(transaction.error());
-  Statement clear(*database_, "DELETE FROM session WHERE client_id = ?");
-  if (auto done = clear.bind(client_id).finish("write"); !done) return done;
+  for (const char* sql : {"DELETE FROM session WHERE client_id = ?",
+                          "DELETE FROM awaiting_pubrel WHERE client_id = ?"}) {
+    Statement clear(*database_, sql);
+    if (auto done = clear.bind(client_id).finish("write"); !done) return done;
+  }
   return transaction->commit();
 }
 

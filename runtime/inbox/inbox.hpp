@@ -72,10 +72,17 @@ struct StoredMessage {
   std::optional<Monotonic> expires{};
 };
 
+// A QoS 2 message of MQTT 3.1.1 that an older version has kept between PUBREC and PUBREL.
 struct StagedMessage {
-  std::string key;  // the MQTT library's
+  std::string key;  // "r-ID", with the packet id
   std::string message_id;
-  std::string packet;  // empty where the message itself was accepted
+  std::string packet;  // the PUBLISH, header included
+};
+
+// A QoS 2 message that was accepted and whose PUBREL has not come.
+struct AwaitingPubrel {
+  std::uint16_t packet_id = 0;
+  std::string message_id;
 };
 
 // A persistent session that a server keeps for us.
@@ -136,6 +143,7 @@ class Inbox {
   Result<> remember_session(std::string_view client_id, const std::vector<std::string>& filters);
   // Notes who has it, where there is such a session; returns what was noted before.
   Result<std::optional<Session>> place_session(const Session& session);
+  // The server has it no more: its packet ids go with it.
   Result<> forget_session(std::string_view client_id);
   // All of them, by client id.
   Result<std::vector<Session>> sessions();
@@ -145,7 +153,13 @@ class Inbox {
                                               std::size_t limit);
   // How many there are, by trigger.
   Result<std::vector<std::pair<std::string, std::int64_t>>> message_counts();
+  Result<std::vector<AwaitingPubrel>> awaiting_pubrel(std::string_view client_id);
+  // What an older version has left, in the order of its arrival; and makes `message` of one, in one
+  // transaction, which need not be on disk when this returns: it is there either before or after.
+  // Its packet id is kept until PUBREL.
   Result<std::vector<StagedMessage>> staged(std::string_view client_id);
+  Result<> accept_staged(std::string_view client_id, const StagedMessage& staged,
+                         const StoredMessage& message);
 
   // Adds it and removes the message `number`, in one transaction that is on disk when this returns;
   // `row` is asked for the number inside of it, where no message is being written.

@@ -54,10 +54,51 @@ Result<std::vector<std::pair<std::string, std::int64_t>>> Inbox::message_counts(
 
 Result<std::vector<StagedMessage>> Inbox::staged(std::string_view client_id) {
   MutexLock lock(mutex_);
-  Statement query(*database_, "SELECT key, message_id, packet FROM staged WHERE client_id = ?");
+  // Ids of one run ascend (message_id.hpp).
+  Statement query(*database_,
+                  "SELECT key, message_id, packet FROM staged WHERE client_id = ?"
+                  " ORDER BY message_id");
   query.bind(client_id);
   std::vector<StagedMessage> found;
   while (query.step()) found.push_back({query.text(0), query.text(1), query.text(2)});
+  if (auto read = query.finish("read"); !read) return tl::make_unexpected(read.error());
+  return found;
+}
+
+Result<> Inbox::accept_staged(std::string_view client_id, const StagedMessage& staged,
+                              const StoredMessage& message) {
+  MutexLock lock(mutex_);
+  // Before and after a power cut it is in one of the two tables, so there is nothing to wait for;
+  // there may be tens of thousands.
+  auto transaction = Transaction::begin(*database_, Transaction::Sync::process);
+  if (!transaction) return tl::make_unexpected(transaction.error());
+  Statement insert(*database_,
+                   "INSERT INTO message (trigger_name, message_id, topic, payload, qos, retained,"
+                   " packet_id, attempts, received_ms) VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)");
+  insert.bind(message.trigger).bind(staged.message_id).bind(message.topic);
+  insert.bind_blob(message.payload).bind(std::int64_t{message.qos});
+  insert.bind(std::int64_t{message.retained}).bind(std::int64_t{message.packet_id});
+  insert.bind(to_ms(message.received));
+  if (auto done = insert.finish("write"); !done) return done;
+  Statement keep(*database_,
+                 "INSERT OR REPLACE INTO awaiting_pubrel (client_id, packet_id, message_id)"
+                 " VALUES (?, ?, ?)");
+  keep.bind(client_id).bind(std::int64_t{message.packet_id}).bind(staged.message_id);
+  if (auto done = keep.finish("write"); !done) return done;
+  Statement remove(*database_, "DELETE FROM staged WHERE client_id = ? AND key = ?");
+  if (auto done = remove.bind(client_id).bind(staged.key).finish("write"); !done) return done;
+  return transaction->commit();
+}
+
+Result<std::vector<AwaitingPubrel>> Inbox::awaiting_pubrel(std::string_view client_id) {
+  MutexLock lock(mutex_);
+  Statement query(*database_,
+                  "SELECT packet_id, message_id FROM awaiting_pubrel WHERE client_id = ?");
+  query.bind(client_id);
+  std::vector<AwaitingPubrel> found;
+  while (query.step()) {
+    found.push_back({static_cast<std::uint16_t>(query.number(0)), query.text(1)});
+  }
   if (auto read = query.finish("read"); !read) return tl::make_unexpected(read.error());
   return found;
 }

@@ -8,7 +8,7 @@ namespace triggerd::inbox {
 namespace {
 
 // Step N brings version N to N + 1. A step that was released never changes; a change is a new step.
-constexpr std::array<const char*, 5> kSteps{R"sql(
+constexpr std::array<const char*, 6> kSteps{R"sql(
 CREATE TABLE client_id (           -- generated once for an alias that names none
   alias     TEXT PRIMARY KEY,
   client_id TEXT NOT NULL
@@ -91,6 +91,20 @@ CREATE INDEX dead_letter_listed ON dead_letter (number, died_ms, trigger_name, m
   retained, reason, attempts, received_ms, properties);
 -- Those whose times follow the clock when it is set.
 CREATE INDEX message_expiring ON message (number) WHERE expires_ms IS NOT NULL;
+)sql",
+                                            R"sql(
+-- Both versions of MQTT alike: a QoS 2 message is accepted with its PUBLISH, and its packet id is
+-- kept until PUBREL. What `staged` has of 3.1.1 is a message each; it becomes one when its trigger
+-- is made (Inbox::accept_staged), and nothing is added to that table any more.
+CREATE TABLE awaiting_pubrel (     -- packet ids of QoS 2 messages that the server may send again
+  client_id    TEXT NOT NULL,
+  packet_id    INTEGER NOT NULL,
+  message_id   TEXT NOT NULL,
+  PRIMARY KEY (client_id, packet_id)
+) STRICT, WITHOUT ROWID;
+INSERT INTO awaiting_pubrel SELECT client_id, CAST(substr(key, 4) AS INTEGER), message_id
+  FROM staged WHERE substr(key, 1, 3) = 'r5-';
+DELETE FROM staged WHERE substr(key, 1, 3) = 'r5-';
 )sql"};
 
 }  // namespace

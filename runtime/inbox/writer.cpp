@@ -66,7 +66,7 @@ void Writer::queue(Operation operation) {
 
 void Writer::accept(std::vector<EntryPtr> entries) {
   MutexLock lock(mutex_);
-  for (EntryPtr& entry : entries) next_.operations.push_back(Accept{std::move(entry), {}, false});
+  for (EntryPtr& entry : entries) next_.operations.push_back(Accept{std::move(entry), {}});
   if (next_.operations.size() >= sweep_at_) sweep();
   write_within(options_.grace);
 }
@@ -76,30 +76,24 @@ void Writer::accept(std::vector<EntryPtr> entries) {
 void Writer::sweep() {
   stats_.finished += std::erase_if(next_.operations, [](const Operation& operation) {
     const auto* const accept = std::get_if<Accept>(&operation);
-    return accept != nullptr && !accept->staged && !accept->entry->wants_writing();
+    return accept != nullptr && !accept->key && !accept->entry->wants_writing();
   });
   sweep_at_ = std::max(kSweep, 2 * next_.operations.size());
 }
 
-void Writer::accept_staged(StagedKey staged, EntryPtr entry) {
+void Writer::accept(PacketKey key, EntryPtr entry) {
   MutexLock lock(mutex_);
-  queue(Accept{std::move(entry), std::move(staged), false});
+  queue(Accept{std::move(entry), std::move(key)});
 }
 
-void Writer::accept_and_stage(StagedKey staged, EntryPtr entry) {
+void Writer::keep_id(PacketKey key, std::string message_id, std::function<void()> done) {
   MutexLock lock(mutex_);
-  queue(Accept{std::move(entry), std::move(staged), true});
+  queue(KeepId{std::move(key), std::move(message_id), std::move(done)});
 }
 
-void Writer::stage(StagedKey staged, std::string message_id, std::string packet,
-                   std::function<void()> done) {
+void Writer::forget_id(PacketKey key, std::function<void()> done) {
   MutexLock lock(mutex_);
-  queue(Stage{std::move(staged), std::move(message_id), std::move(packet), std::move(done)});
-}
-
-void Writer::unstage(StagedKey staged, std::function<void()> done) {
-  MutexLock lock(mutex_);
-  queue(Unstage{std::move(staged), std::move(done)});
+  queue(ForgetId{std::move(key), std::move(done)});
 }
 
 void Writer::hurry() {

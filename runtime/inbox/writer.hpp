@@ -67,10 +67,10 @@ class Entry {
 };
 using EntryPtr = std::shared_ptr<Entry>;
 
-// The QoS 2 message that `client_id` keeps under `key`.
-struct StagedKey {
+// The QoS 2 message that the server knows by its packet id, in the session of `client_id`.
+struct PacketKey {
   std::string client_id;
-  std::string key;
+  std::uint16_t packet_id;
 };
 
 class Writer {
@@ -99,16 +99,13 @@ class Writer {
   // ---- Any thread; these only queue ----
 
   void accept(std::vector<EntryPtr> entries);
-  // A QoS 2 message whose PUBREL has come: out of the staged ones, and accepted, at once.
-  void accept_staged(StagedKey staged, EntryPtr entry);
-  // A QoS 2 message whose PUBREL is still to come (MQTT 5): its key is kept, so that it is known
-  // when it comes again, and it is accepted, at once. Where it is finished, the key alone is kept.
-  void accept_and_stage(StagedKey staged, EntryPtr entry);
-  // Keeps `packet`, in the place of one with the same key; then calls `done`.
-  void stage(StagedKey staged, std::string message_id, std::string packet,
-             std::function<void()> done);
-  // Forgets a staged message; then calls `done`.
-  void unstage(StagedKey staged, std::function<void()> done);
+  // A QoS 2 message: it is accepted, and its packet id kept until PUBREL, so that it is known when
+  // it comes again; at once. Where it is finished, the packet id alone is kept.
+  void accept(PacketKey key, EntryPtr entry);
+  // Keeps a packet id, in the place of the same one; then calls `done`.
+  void keep_id(PacketKey key, std::string message_id, std::function<void()> done);
+  // Forgets a packet id; then calls `done`.
+  void forget_id(PacketKey key, std::function<void()> done);
   // Writes now what is queued, instead of after its grace: nothing but the disk is waited for.
   void hurry();
   // A written message is finished. Not urgent: a message that is removed late is handled twice.
@@ -136,24 +133,22 @@ class Writer {
  private:
   struct Accept {
     EntryPtr entry;
-    std::optional<StagedKey> staged;  // its key
-    bool stage = false;               // which is kept from now on, instead of forgotten
+    std::optional<PacketKey> key;  // to be kept with it
   };
-  struct Stage {
-    StagedKey staged;
+  struct KeepId {
+    PacketKey key;
     std::string message_id;
-    std::string packet;
     std::function<void()> done;
   };
-  struct Unstage {
-    StagedKey staged;
+  struct ForgetId {
+    PacketKey key;
     std::function<void()> done;
   };
   // The WAL is given back above so many portions.
   static constexpr std::uint64_t kUntrimmed = 4;
   // Operations that wait; above it, those that came to nothing meanwhile are looked for.
   static constexpr std::size_t kSweep = 4'096;
-  using Operation = std::variant<Accept, Stage, Unstage>;
+  using Operation = std::variant<Accept, KeepId, ForgetId>;
   struct Batch {
     std::vector<Operation> operations;
     std::size_t next = 0;  // of them; those before it are done

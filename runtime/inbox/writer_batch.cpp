@@ -38,14 +38,16 @@ std::uint64_t minus(std::uint64_t a, std::uint64_t b) {
   return a - std::min(a, b);
 }
 
-Result<> stage_row(Statement& statement, const StagedKey& staged, std::string_view message_id,
-                   std::string_view packet) {
-  statement.reset().bind_view(staged.client_id).bind_view(staged.key);
-  return statement.bind_view(message_id).bind_blob_view(packet).finish("write");
+Result<> write_id(Statement& statement, const PacketKey& key, std::string_view message_id) {
+  statement.reset().bind_view(key.client_id).bind(std::int64_t{key.packet_id});
+  return statement.bind_view(message_id).finish("write");
 }
 
-Result<> unstage_row(Statement& statement, const StagedKey& staged) {
-  return statement.reset().bind_view(staged.client_id).bind_view(staged.key).finish("write");
+Result<> remove_id(Statement& statement, const PacketKey& key) {
+  return statement.reset()
+      .bind_view(key.client_id)
+      .bind(std::int64_t{key.packet_id})
+      .finish("write");
 }
 
 }  // namespace
@@ -128,9 +130,9 @@ void Writer::add_operations(Batch& batch, Portion& portion) {
         more = bytes_of_row(view.topic.size() + view.payload.size() +
                             (view.properties ? view.properties->size() : 0));
       }
-      if (accept->stage) more += kBytesOfRow;
-    } else if (const auto* const stage = std::get_if<Stage>(&operation)) {
-      more = bytes_of_row(stage->packet.size());
+      if (accept->key) more += kBytesOfRow;
+    } else if (std::holds_alternative<KeepId>(operation)) {
+      more = kBytesOfRow;
     }
     const bool fits = more == 0 || (may_add(bytes + more) && (bytes == 0 || bytes + more <= limit));
     if (!fits) {
@@ -141,7 +143,7 @@ void Writer::add_operations(Batch& batch, Portion& portion) {
     if (accept != nullptr) {
       // The number is given by the insert; until then it only says that there will be one.
       portion.written.push_back({accept, wanted ? std::optional<std::int64_t>(0) : std::nullopt});
-      portion.writes_message = portion.writes_message || wanted || accept->staged;
+      portion.writes_message = portion.writes_message || wanted || accept->key;
     } else {
       portion.writes_message = true;
     }
@@ -165,10 +167,8 @@ Result<> Writer::transact(Batch& batch, Portion& portion) {
     Result<> done;
     if (auto* accept = std::get_if<Accept>(&operation)) {
       Written& w = *next_written++;
-      if (accept->stage) {
-        done = stage_row(sql.stage, *accept->staged, accept->entry->view().message_id, {});
-      } else if (accept->staged) {
-        done = unstage_row(sql.unstage, *accept->staged);
+      if (accept->key) {
+        done = write_id(sql.keep_id, *accept->key, accept->entry->view().message_id);
       }
       if (done && w.number) {
         const MessageView view = accept->entry->view();
@@ -182,10 +182,10 @@ Result<> Writer::transact(Batch& batch, Portion& portion) {
         done = sql.insert.finish("write");
         w.number = database.last_row();
       }
-    } else if (const auto* stage = std::get_if<Stage>(&operation)) {
-      done = stage_row(sql.stage, stage->staged, stage->message_id, stage->packet);
+    } else if (const auto* keep = std::get_if<KeepId>(&operation)) {
+      done = write_id(sql.keep_id, keep->key, keep->message_id);
     } else {
-      done = unstage_row(sql.unstage, std::get<Unstage>(operation).staged);
+      done = remove_id(sql.forget_id, std::get<ForgetId>(operation).key);
     }
     if (!done) return done;
   }
@@ -213,11 +213,11 @@ void Writer::end_portion(Batch& batch, const Portion& portion, std::chrono::nano
   for (const Written& w : portion.written) w.accept->entry->flush_acknowledgement();
   for (std::size_t i = batch.next; i < portion.operations; ++i) {
     Operation& operation = batch.operations[i];
-    if (auto* stage = std::get_if<Stage>(&operation); stage != nullptr && stage->done) {
-      stage->done();
-    } else if (auto* unstage = std::get_if<Unstage>(&operation);
-               unstage != nullptr && unstage->done) {
-      unstage->done();
+    if (auto* keep = std::get_if<KeepId>(&operation); keep != nullptr && keep->done) {
+      keep->done();
+    } else if (auto* forget = std::get_if<ForgetId>(&operation);
+               forget != nullptr && forget->done) {
+      forget->done();
     }
   }
   batch.next = portion.operations;

@@ -16,10 +16,10 @@ struct Writer::Statements {
                "INSERT INTO message (trigger_name, message_id, topic, payload, qos, retained,"
                " packet_id, attempts, received_ms, properties, expires_ms)"
                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
-        stage(database,
-              "INSERT OR REPLACE INTO staged (client_id, key, message_id, packet)"
-              " VALUES (?, ?, ?, ?)"),
-        unstage(database, "DELETE FROM staged WHERE client_id = ? AND key = ?"),
+        keep_id(database,
+                "INSERT OR REPLACE INTO awaiting_pubrel (client_id, packet_id, message_id)"
+                " VALUES (?, ?, ?)"),
+        forget_id(database, "DELETE FROM awaiting_pubrel WHERE client_id = ? AND packet_id = ?"),
         remove(database, "DELETE FROM message WHERE number = ?"),
         attempted(database, "UPDATE message SET attempts = ? WHERE number = ?"),
         retained(database,
@@ -27,8 +27,8 @@ struct Writer::Statements {
                  " VALUES (?, ?, ?)") {}
 
   Statement insert;
-  Statement stage;
-  Statement unstage;
+  Statement keep_id;
+  Statement forget_id;
   Statement remove;
   Statement attempted;
   Statement retained;

@@ -40,8 +40,12 @@ class ClientEvents {
   virtual ~ClientEvents() = default;
   virtual void on_message(Message message) = 0;
   virtual void on_batch_end() = 0;
-  // The server repeats a PUBREL whose message was handed over before; `receipt` is its PUBCOMP's.
-  virtual void on_repeated_pubrel(std::uint16_t packet_id, Receipt receipt) = 0;
+  // A message that is too large, without its payload; topic and payload have `bytes`.
+  virtual void on_too_large(Message message, std::uint64_t bytes) = 0;
+  // `receipt` is its PUBCOMP's.
+  virtual void on_pubrel(std::uint16_t packet_id, Receipt receipt) = 0;
+  // CONNACK says that there is no session; on_connected() comes next.
+  virtual void on_session_lost() = 0;
   virtual void on_connected(Attempt attempt, Welcome welcome) = 0;
   // `code` is the CONNACK return code (3.1.1: 1 to 5; 5: 0x80 and above), and `why` the reason that
   // the server gave, if it did; or 0 where no CONNACK came: then `why` says what did.
@@ -58,15 +62,10 @@ class ClientEvents {
 };
 
 struct ConnectRequest {
-  std::string uri;  // "tcp://127.0.0.1:1883", "ws://host:80/path", "ssl://host:8883"
-  // Where `uri` says a name: the name, and the address it stands for.
-  std::string host = {};
-  std::string address = {};
-  // With one, `uri`, `host` and `port` are the server's, and `address` is the proxy's: that is
-  // where to connect to, at its own port. What is said to it first is wire/proxy.hpp's.
+  config::Server server;
+  std::string address;  // numeric, of the server or, where there is one, of its proxy
   std::optional<config::Proxy> proxy = std::nullopt;
-  std::uint16_t port = 0;
-  tls::MaterialPtr tls = {};  // with "ssl://" and "wss://"
+  tls::MaterialPtr tls = {};  // where the server has TLS
   bool clean_session = true;
   std::chrono::seconds session_expiry{0};  // MQTT 5
   std::optional<Millis> timeout;
@@ -86,6 +85,8 @@ class Client {
   // Sends DISCONNECT where there is a connection, gives up a connect under way. on_disconnected
   // comes only where this returned ok.
   virtual Result<> disconnect(Attempt attempt) = 0;
+  // Ends the connect that is under way: on_connect_failed() comes, with code 0.
+  virtual void give_up_connect() = 0;
   // Stops and starts reading from the connection there is, which stays up meanwhile. [any thread]
   virtual void pause_reading() = 0;
   virtual void resume_reading() = 0;

@@ -19,23 +19,6 @@ constexpr Millis kLibraryMargin{10'000};
 constexpr Millis kGoodbyeLimit{1'000};
 constexpr Millis kDisconnectLimit{1'000};
 
-// TLS verifies the name, a WebSocket handshake says it, and a proxy looks it up: the library has to
-// get it.
-bool needs_name(const config::Server& server, bool has_proxy) {
-  return server.has_tls() || server.is_websocket() || has_proxy;
-}
-
-// `address`: empty where the library gets the name.
-std::string uri_of(const config::Server& server, const std::string& address) {
-  // The library compares a certificate with what stands here, and with brackets nothing is equal.
-  if (server.scheme == config::Server::Scheme::ssl) {
-    return fmt::format("ssl://{}:{}", tls::plain_host(server.host), server.port);
-  }
-  config::Server target = server;
-  target.host = address.empty() ? std::string(tls::plain_host(server.host)) : address;
-  return config::to_string(target);
-}
-
 std::string_view connack_text(int code) {
   constexpr std::array<std::string_view, 6> kTexts{"",
                                                    "it does not speak MQTT 3.1.1",
@@ -159,22 +142,11 @@ void Connection::close(std::function<void()> done) {
   });
 }
 
-void Connection::on_message(Message message) {
-  if (message.topic.empty()) {
-    log_.warn("message.refused", fields_,
-              "a message came without a topic: the server used a topic alias that it never gave");
-    listener_.on_refused(std::move(message));
-    return;
-  }
-  const std::uint64_t size = message.topic.size() + message.payload.size();
-  if (size > options_.max_packet_size) {
-    log_.warn("message.refused", fields_,
-              "message on \"{}\" has {} bytes, over max_packet_size ({}): refused", message.topic,
-              size, format_size(options_.max_packet_size));
-    listener_.on_refused(std::move(message));
-    return;
-  }
-  listener_.on_message(std::move(message));
+void Connection::on_too_large(Message message, std::uint64_t bytes) {
+  log_.warn("message.refused", fields_,
+            "message on \"{}\" has {} bytes, over max_packet_size ({}): refused", message.topic,
+            bytes, format_size(options_.max_packet_size));
+  listener_.on_refused(std::move(message));
 }
 
 void Connection::on_connected(Attempt attempt, Welcome welcome) {
@@ -279,16 +251,13 @@ void Connection::next_address() {
 }
 
 void Connection::connect() {
-  const bool named = needs_name(*server_, options_.proxy.has_value());
   const bool has_will = options_.last_will && options_.last_will->enabled;
   material_ = options_.tls ? options_.tls->get() : nullptr;
   proxy_ = options_.proxy;
   if (proxy_) proxy_->password = read_again(proxy_password_);
-  const ConnectRequest request{.uri = uri_of(*server_, named ? "" : address_),
-                               .host = std::string(named ? tls::plain_host(server_->host) : ""),
-                               .address = named ? address_ : "",
+  const ConnectRequest request{.server = *server_,
+                               .address = address_,
                                .proxy = proxy_,
-                               .port = server_->port,
                                .tls = material_,
                                .clean_session = options_.clean_session,
                                .session_expiry = options_.session_expiry,
@@ -301,11 +270,9 @@ void Connection::connect() {
   connect_began_ = services_.supervisor->clock().now();
   library_ = Library::connecting;
   if (options_.connection_timeout) {
-    arm(*options_.connection_timeout + kLibraryMargin, [](Connection& self) {
-      self.log_.error("connection.library_silent", self.fields_,
-                      "the MQTT library did not answer a connect; trying again");
-      (void)self.client_->disconnect(self.attempt_);
-      self.connect_failed(0, "no answer");
+    arm(*options_.connection_timeout, [](Connection& self) {
+      self.client_->give_up_connect();
+      self.arm(kLibraryMargin, [](Connection& late) { late.library_is_silent(); });
     });
   }
   if (auto begun = client_->connect(attempt_, request); !begun) {
@@ -313,6 +280,13 @@ void Connection::connect() {
     library_ = Library::idle;
     address_failed(begun.error().message);
   }
+}
+
+void Connection::library_is_silent() {
+  log_.error("connection.library_silent", fields_,
+             "the MQTT library did not answer a connect; trying again");
+  (void)client_->disconnect(attempt_);
+  connect_failed(0, "no answer");
 }
 
 void Connection::connect_failed(int code, const std::string& why) {
@@ -341,6 +315,10 @@ void Connection::connect_failed(int code, const std::string& why) {
       timed_out ? fmt::format("no CONNACK within connection_timeout ({})",
                               format_duration(*options_.connection_timeout))
                 : fmt::format("the server closed the connection before CONNACK ({})", why);
+  if (timed_out && !addresses_.empty()) {
+    address_failed(fallback);  // the next one does not wait for an explanation
+    return;
+  }
   const Attempt attempt = attempt_;
   services_.resolver.explain(
       {address_, *server_, material_, proxy_},

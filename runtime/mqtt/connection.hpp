@@ -90,11 +90,13 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
              ConnectionListener& listener);
 
   // ClientEvents: on the library's threads; everything but messages is posted to the supervisor.
-  void on_message(Message message) override;
+  void on_message(Message message) override { listener_.on_message(std::move(message)); }
+  void on_too_large(Message message, std::uint64_t bytes) override;
   void on_batch_end() override { listener_.on_batch_end(); }
-  void on_repeated_pubrel(std::uint16_t packet_id, Receipt receipt) override {
-    listener_.on_repeated_pubrel(packet_id, std::move(receipt));
+  void on_pubrel(std::uint16_t packet_id, Receipt receipt) override {
+    listener_.on_pubrel(packet_id, std::move(receipt));
   }
+  void on_session_lost() override { listener_.on_session_lost(); }
   void on_connected(Attempt attempt, Welcome welcome) override;
   void on_connect_failed(Attempt attempt, int code, std::string why) override;
   void on_lost(Attempt attempt, std::string why, int code) override;
@@ -116,6 +118,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void next_server();
   void next_address();
   void connect();
+  void library_is_silent();
   void connect_failed(int code, const std::string& why);
   void address_failed(const std::string& why);
   std::string refusal_text(int code, const std::string& why) const;

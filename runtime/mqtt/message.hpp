@@ -29,8 +29,9 @@ class Buffers {
     std::swap(release_, other.release_);
     return *this;
   }
-  // Puts `first` in the place of the first piece, which `free` frees.
-  void replace_first(void* first, void (*free)(void*)) { free(std::exchange(first_, first)); }
+  // Without, what a message shows lies in memory that is used again: it is valid during the call
+  // that brings the message, and copied by whoever keeps it.
+  explicit operator bool() const { return release_ != nullptr; }
   ~Buffers() {
     if (release_ != nullptr) release_(first_, second_);
   }
@@ -41,8 +42,8 @@ class Buffers {
   Release release_ = nullptr;
 };
 
-// `topic` and `payload` point into `buffers`, so a message goes from socket to service without a
-// copy. `topic` has a NUL behind it.
+// `topic` and `payload` point into `buffers`, where there are any: then a message goes from socket
+// to service without a copy, and `topic` has a NUL behind it.
 struct Message {
   Buffers buffers;
   std::string_view topic;

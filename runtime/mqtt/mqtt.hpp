@@ -40,25 +40,6 @@
 
 namespace triggerd::mqtt {
 
-// Where QoS 2 messages are kept between PUBLISH and PUBREL, so that one which the server has PUBREC
-// for survives this process. Keys are the library's. [Paho's threads, with its lock held: must not
-// block]
-class StagedMessages {
- public:
-  virtual ~StagedMessages() = default;
-  // What is kept: at first what an earlier process has kept.
-  virtual std::vector<std::string> keys() = 0;
-  virtual std::optional<std::string> get(const std::string& key) = 0;
-  // A PUBLISH came; `receipt` is its PUBREC's. The keys are "r-7" for packet id 7 on 3.1.1, and
-  // "r5-7" on 5. On 3.1.1 `packet`, the PUBLISH as it came, is kept in the place of one with the
-  // same key, and handed over with its PUBREL. On 5 the message is handed over at once, with the
-  // same receipt, unless its key is known: then the server repeats it. Its key is free again with
-  // its PUBREL, see on_repeated_pubrel().
-  virtual void put(const std::string& key, std::string packet, Receipt receipt) = 0;
-  // The server has lost the session: no PUBREL will come for what is staged.
-  virtual void session_lost() = 0;
-};
-
 struct ConnectionOptions {
   std::string alias;      // for messages
   std::string trigger;    // for messages; empty for the alias's own connection
@@ -87,7 +68,6 @@ struct ConnectionOptions {
   std::size_t filters_per_packet = 100;  // of one SUBSCRIBE or UNSUBSCRIBE, at most
   // Acknowledgements of QoS 1 and 2 wait for Receipt::release().
   bool hold_acknowledgements = false;
-  StagedMessages* staged = nullptr;  // outlives the connection; null: QoS 2 is kept in memory only
 };
 
 // What the server made of one filter.
@@ -122,17 +102,20 @@ class ConnectionListener {
   virtual ~ConnectionListener() = default;
   // [Paho receive thread]: must not block, publish, or call anything that waits for another thread.
   virtual void on_message(Message message) = 0;
-  // A message over max_packet_size, instead of on_message(). [Paho receive thread]
+  // A message over max_packet_size, instead of on_message(): without its payload. [Paho receive
+  // thread]
   virtual void on_refused(Message message) { message.receipt.release(); }
   // After the last message of those that came together. [Paho receive thread]
   virtual void on_batch_end() {}
-  // A PUBREL whose QoS 2 message was handed over before: on 3.1.1 the server repeats it, on 5 it
-  // may be the first one. `receipt` is the PUBCOMP's, which waits until it is released. [Paho
-  // receive thread]
-  virtual void on_repeated_pubrel(std::uint16_t packet_id, Receipt receipt) {
+  // The server forgets a QoS 2 message, with PUBREL: its packet id may be another message's next.
+  // `receipt` is the PUBCOMP's, which waits until it is released. [Paho receive thread]
+  virtual void on_pubrel(std::uint16_t packet_id, Receipt receipt) {
     (void)packet_id;
     receipt.release();
   }
+  // The server has no session of ours: packet ids of before mean nothing. Before the first message
+  // of the new one. [Paho receive thread]
+  virtual void on_session_lost() {}
   // After every change. [supervisor]
   virtual void on_status(const ConnectionStatus& status) = 0;
 };

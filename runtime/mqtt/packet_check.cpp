@@ -7,6 +7,7 @@
 #include <initializer_list>
 
 #include "base/text.hpp"
+#include "mqtt/packet_type.hpp"
 #include "mqtt/properties.hpp"
 
 namespace triggerd::mqtt {
@@ -14,19 +15,8 @@ namespace {
 
 using Wrong = PacketCheck::Wrong;
 
-constexpr std::uint8_t kConnect = 1;
-constexpr std::uint8_t kConnack = 2;
-constexpr std::uint8_t kPublish = 3;
-constexpr std::uint8_t kPuback = 4;
-constexpr std::uint8_t kPubrec = 5;
-constexpr std::uint8_t kPubrel = 6;
-constexpr std::uint8_t kPubcomp = 7;
-constexpr std::uint8_t kSubscribe = 8;
-constexpr std::uint8_t kSuback = 9;
-constexpr std::uint8_t kUnsubscribe = 10;
-constexpr std::uint8_t kUnsuback = 11;
-constexpr std::uint8_t kPingresp = 13;
-constexpr std::uint8_t kDisconnect = 14;
+using namespace packet_type;
+
 constexpr std::uint8_t kFirstError = 0x80;
 constexpr std::uint8_t kMostOfConnack = 5;  // 3.1.1 has no other return codes
 

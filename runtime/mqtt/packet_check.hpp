@@ -23,6 +23,7 @@ namespace disconnect_reason {
 inline constexpr std::uint8_t kMalformed = 0x81;
 inline constexpr std::uint8_t kProtocolError = 0x82;
 inline constexpr std::uint8_t kTopicName = 0x90;
+inline constexpr std::uint8_t kReceiveMaximum = 0x93;
 inline constexpr std::uint8_t kTopicAlias = 0x94;
 }  // namespace disconnect_reason
 
@@ -43,6 +44,8 @@ class PacketCheck {
   std::optional<Wrong> begins(std::uint8_t first, std::string_view came) const;
   // A whole packet: `body` is all that comes behind its length. [receive thread]
   std::optional<Wrong> look(std::uint8_t first, std::string_view body);
+  // CONNACK has come. [receive thread]
+  bool connected() const { return connected_; }
   // Of MQTT 5, and CONNACK has come: a client that ends it says why. [receive thread]
   bool may_say_why() const { return connected_ && v5_; }
 

@@ -36,6 +36,7 @@ std::vector<int> codes_of(const Call& call, const List& list, int only) {
 
 void connect_succeeded5(void* context, MQTTAsync_successData5* data) {
   const auto call = take_call(context);
+  if (!call) return;
   const MQTTProperties& properties = data->properties;
   Welcome welcome{.session_present = data->alt.connect.sessionPresent != 0};
   if (const auto seconds = number_of(properties, property::kSessionExpiry)) {
@@ -48,7 +49,6 @@ void connect_succeeded5(void* context, MQTTAsync_successData5* data) {
     welcome.receive_maximum = static_cast<std::uint16_t>(*most);
   }
   Hook& hook = call->hook;
-  hook.aliases.clear();
   {
     MutexLock lock(hook.link_mutex);
     hook.limits = {
@@ -61,14 +61,15 @@ void connect_succeeded5(void* context, MQTTAsync_successData5* data) {
 
 void connect_failed5(void* context, MQTTAsync_failureData5* data) {
   const auto call = take_call(context);
+  if (!call) return;
   const int code = data->reasonCode != 0 ? static_cast<int>(data->reasonCode) : data->code;
   std::string why = call->hook.tls_failure().value_or(library_text(*data));
   if (code > 0) {
     // A CONNACK has just been read, and the library does not hand its reason string on.
-    const auto link = wire::current();
+    const auto link = call->hook.dialled_link();
     why = link ? connack_reason(link->greeting()) : std::string();
   }
-  const std::string fault = wire::refusal();
+  const std::string fault = call->hook.fault();
   call->hook.tell([&](ClientEvents& events) {
     if (fault.empty()) {
       events.on_connect_failed(call->attempt, std::max(code, 0), why);
@@ -94,6 +95,7 @@ void server_disconnects(void* context, MQTTProperties* properties, MQTTReasonCod
 
 void subscribe_succeeded5(void* context, MQTTAsync_successData5* data) {
   const auto call = take_call(context);
+  if (!call) return;
   const std::vector<int> codes = codes_of(*call, data->alt.sub, data->reasonCode);
   call->hook.tell([&](ClientEvents& events) {
     events.on_subscribed(call->attempt, codes, said(data->properties));
@@ -102,6 +104,7 @@ void subscribe_succeeded5(void* context, MQTTAsync_successData5* data) {
 
 void subscribe_failed5(void* context, MQTTAsync_failureData5* data) {
   const auto call = take_call(context);
+  if (!call) return;
   std::vector<int> codes;
   std::string why = said(data->properties);
   if (data->reasonCode >= kReasonFailure) {
@@ -115,6 +118,7 @@ void subscribe_failed5(void* context, MQTTAsync_failureData5* data) {
 
 void unsubscribe_succeeded5(void* context, MQTTAsync_successData5* data) {
   const auto call = take_call(context);
+  if (!call) return;
   const std::vector<int> codes = codes_of(*call, data->alt.unsub, data->reasonCode);
   call->hook.tell([&](ClientEvents& events) {
     events.on_unsubscribed(call->attempt, codes, said(data->properties));
@@ -123,6 +127,7 @@ void unsubscribe_succeeded5(void* context, MQTTAsync_successData5* data) {
 
 void unsubscribe_failed5(void* context, MQTTAsync_failureData5* data) {
   const auto call = take_call(context);
+  if (!call) return;
   std::vector<int> codes;
   if (data->reasonCode >= kReasonFailure) codes.assign(call->filters, data->reasonCode);
   call->hook.tell([&](ClientEvents& events) {
@@ -132,6 +137,7 @@ void unsubscribe_failed5(void* context, MQTTAsync_failureData5* data) {
 
 void disconnect_succeeded5(void* context, MQTTAsync_successData5*) {
   const auto call = take_call(context);
+  if (!call) return;
   call->hook.tell([&](ClientEvents& events) { events.on_disconnected(call->attempt); });
 }
 
@@ -140,53 +146,18 @@ void disconnect_failed5(void* context, MQTTAsync_failureData5*) {
 }
 
 void publish_succeeded5(void* context, MQTTAsync_successData5*) {
-  take_call(context)->done({});
+  if (const auto call = take_call(context)) call->done({});
 }
 
 void publish_failed5(void* context, MQTTAsync_failureData5* data) {
   const auto call = take_call(context);
+  if (!call) return;
   if (data->reasonCode < kReasonFailure) {
     call->done(fail("{}", library_text(*data)));
     return;
   }
   const int code = data->reasonCode;
   call->done(tl::make_unexpected(Error{reason_text(code, said(data->properties)), code}));
-}
-
-// ---- Messages ----
-
-bool complete_message5(Hook& hook, MQTTAsync_message& from, Message& message) {
-  // One that 3.1.1 has staged under this client id comes with its PUBREL, and not as others do.
-  std::optional<Receipt> pubrec;
-  if (hook.persistence && message.qos == 2) {
-    pubrec = hook.persistence->take_arriving(message.packet_id);
-    if (!pubrec) return true;
-    message.receipt = *std::move(pubrec);
-  }
-  message.mqtt5 = true;
-  if (from.properties.count == 0) return !message.topic.empty();
-  if (const auto alias = number_of(from.properties, property::kTopicAlias)) {
-    const auto topic = hook.aliases.resolve(*alias, message.topic);
-    if (!topic) {
-      message.topic = {};
-      return false;
-    }
-    if (message.topic.empty()) {
-      auto* copy = static_cast<char*>(MQTTAsync_malloc(topic->size() + 1));
-      if (copy == nullptr) return false;
-      std::memcpy(copy, topic->data(), topic->size());
-      copy[topic->size()] = '\0';
-      message.buffers.replace_first(copy, [](void* old) { MQTTAsync_free(old); });
-      message.topic = {copy, topic->size()};
-    }
-  }
-  if (const auto seconds = number_of(from.properties, property::kMessageExpiry)) {
-    // A server rounds what is left down to seconds; so 0 is not over yet.
-    message.expires =
-        system_clock().now() + std::chrono::seconds(std::max<std::uint64_t>(*seconds, 1));
-  }
-  message.properties = encode(from.properties);
-  return !message.topic.empty();
 }
 
 }  // namespace triggerd::mqtt

@@ -14,8 +14,9 @@
 #include "mqtt/paho_properties.hpp"
 #include "mqtt/publishes.hpp"
 #include "mqtt/reason.hpp"
+#include "mqtt/tls/names.hpp"
 #include "mqtt/tls/ssl_options.hpp"
-#include "mqtt/wire/pins.hpp"
+#include "mqtt/wire/dial.hpp"
 
 namespace triggerd::mqtt {
 namespace {
@@ -24,11 +25,6 @@ namespace {
 constexpr int kNoTimeoutSeconds = 2'000'000;
 constexpr int kBadSubscribe = 0x80;
 
-// A packet that is larger is not read, whatever max_packet_size says: it ends the connection. Up to
-// it, a message over max_packet_size is read, refused and acknowledged, so that it does not come
-// again.
-constexpr std::size_t kReadableBytes = 16 << 20;
-
 std::string text_of(const MQTTAsync_failureData* data) {
   if (data != nullptr && data->message != nullptr) return data->message;
   return data == nullptr ? "" : MQTTAsync_strerror(data->code);
@@ -36,52 +32,22 @@ std::string text_of(const MQTTAsync_failureData* data) {
 
 // ---- Callbacks. Paho's threads, most of them with Paho's mutex held. ----
 
-void release(void* topic, void* message) {
+// Messages are taken before Paho sees them (wire/link.hpp), but Paho wants to be told where to.
+int message_arrived(void*, char* topic, int, MQTTAsync_message* message) {
   MQTTAsync_free(topic);
-  auto* paho_message = static_cast<MQTTAsync_message*>(message);
-  MQTTAsync_freeMessage(&paho_message);
-}
-
-int message_arrived(void* context, char* topic, int topic_length, MQTTAsync_message* message) {
-  const auto length =
-      topic_length > 0 ? static_cast<std::size_t>(topic_length) : std::string_view(topic).size();
-  Message received{.buffers = Buffers(topic, message, &release),
-                   .topic = {topic, length},
-                   .payload = {static_cast<const std::uint8_t*>(message->payload),
-                               static_cast<std::size_t>(message->payloadlen)},
-                   .qos = message->qos,
-                   .retained = message->retained != 0,
-                   .dup = message->dup != 0,
-                   .packet_id = static_cast<std::uint16_t>(message->msgid),
-                   .received = {},
-                   .receipt = {}};
-  auto& hook = *static_cast<Hook*>(context);
-  // What came together was received at one time.
-  if (hook.batch_time == Wall{}) hook.batch_time = std::chrono::system_clock::now();
-  received.received = hook.batch_time;
-  const bool complete = !hook.v5 || complete_message5(hook, *message, received);
-  const std::shared_ptr<wire::Link> link = message->qos > 0 ? wire::current() : nullptr;
-  const bool has_pubrec = received.mqtt5 && received.qos == 2;
-  if (hook.hold && link && !has_pubrec) {
-    // QoS 2 of 3.1.1 arrives here with its PUBREL.
-    const auto kind = received.qos == 1 ? wire::AckKind::puback : wire::AckKind::pubcomp;
-    received.receipt = Receipt(link, kind, link->hold({kind, received.packet_id}));
-  }
-  if (!complete) received.topic = {};
-  hook.tell([&received](ClientEvents& events) { events.on_message(std::move(received)); });
-  // Anything else would be acknowledged all the same, and block the messages behind it.
+  MQTTAsync_freeMessage(&message);
   return 1;
 }
 
 void connection_lost(void* context, char*) {
   auto& hook = *static_cast<Hook*>(context);
-  const auto link = hook.current_link();
-  const std::string why = link ? link->fault() : std::string();
+  const std::string why = hook.fault();
   hook.tell([&](ClientEvents& events) { events.on_lost(hook.attempt, why, -1); });
 }
 
 void connect_succeeded(void* context, MQTTAsync_successData* data) {
   const auto call = take_call(context);
+  if (!call) return;
   tell_connected(*call,
                  {.session_present = data != nullptr && data->alt.connect.sessionPresent != 0});
 }
@@ -95,7 +61,8 @@ int tls_failed(const char* text, std::size_t size, void* context) {
 
 void connect_failed(void* context, MQTTAsync_failureData* data) {
   const auto call = take_call(context);
-  const std::string fault = wire::refusal();
+  if (!call) return;
+  const std::string fault = call->hook.fault();
   const int code = !fault.empty() ? kNotTaken : data == nullptr ? 0 : std::max(0, data->code);
   const std::string why = fault.empty() ? call->hook.tls_failure().value_or(text_of(data)) : fault;
   call->hook.tell(
@@ -104,6 +71,7 @@ void connect_failed(void* context, MQTTAsync_failureData* data) {
 
 void subscribe_succeeded(void* context, MQTTAsync_successData* data) {
   const auto call = take_call(context);
+  if (!call) return;
   std::vector<int> codes;
   if (call->filters == 1) {
     codes.push_back(data->alt.qos);
@@ -115,6 +83,7 @@ void subscribe_succeeded(void* context, MQTTAsync_successData* data) {
 
 void subscribe_failed(void* context, MQTTAsync_failureData* data) {
   const auto call = take_call(context);
+  if (!call) return;
   std::vector<int> codes;
   if (data != nullptr && data->code == kBadSubscribe) codes.assign(call->filters, kBadSubscribe);
   call->hook.tell([&](ClientEvents& events) { events.on_subscribed(call->attempt, codes, ""); });
@@ -124,27 +93,27 @@ void unsubscribe_ended(const Call& call) {
   call.hook.tell([&](ClientEvents& events) { events.on_unsubscribed(call.attempt, {}, ""); });
 }
 void unsubscribe_succeeded(void* context, MQTTAsync_successData*) {
-  unsubscribe_ended(*take_call(context));
+  if (const auto call = take_call(context)) unsubscribe_ended(*call);
 }
 void unsubscribe_failed(void* context, MQTTAsync_failureData*) {
-  unsubscribe_ended(*take_call(context));
+  if (const auto call = take_call(context)) unsubscribe_ended(*call);
 }
 
 void disconnect_ended(const Call& call) {
   call.hook.tell([&](ClientEvents& events) { events.on_disconnected(call.attempt); });
 }
 void disconnect_succeeded(void* context, MQTTAsync_successData*) {
-  disconnect_ended(*take_call(context));
+  if (const auto call = take_call(context)) disconnect_ended(*call);
 }
 void disconnect_failed(void* context, MQTTAsync_failureData*) {
-  disconnect_ended(*take_call(context));
+  if (const auto call = take_call(context)) disconnect_ended(*call);
 }
 
 void publish_succeeded(void* context, MQTTAsync_successData*) {
-  take_call(context)->done({});
+  if (const auto call = take_call(context)) call->done({});
 }
 void publish_failed(void* context, MQTTAsync_failureData* data) {
-  take_call(context)->done(fail("{}", text_of(data)));
+  if (const auto call = take_call(context)) call->done(fail("{}", text_of(data)));
 }
 
 // Of a PUBLISH with MQTT 5 (section 3.3).
@@ -167,7 +136,7 @@ class PahoClient final : public Client {
         shared_hook_(std::move(hook)),
         hook_(*shared_hook_),
         receive_maximum_(options.receive_maximum),
-        topic_aliases_(options.topic_aliases),
+        topic_aliases_(options.topics.empty() ? std::uint16_t{0} : options.topic_aliases),
         max_inflight_(options.max_inflight),
         max_packet_size_(options.max_packet_size) {}
 
@@ -176,15 +145,15 @@ class PahoClient final : public Client {
       MutexLock lock(hook_.mutex);
       hook_.events = nullptr;
     }
-    if (hook_.persistence) hook_.persistence->detach();
     paho_handles::give_up(handle_, shared_hook_);
   }
 
   Result<> connect(Attempt attempt, const ConnectRequest& request) override {
     hook_.attempt = attempt;
+    const std::string uri = dial(request);
     MQTTAsync_connectOptions options = MQTTAsync_connectOptions_initializer;
     MQTTAsync_willOptions will = MQTTAsync_willOptions_initializer;
-    char* uris[] = {const_cast<char*>(request.uri.c_str())};
+    char* uris[] = {const_cast<char*>(uri.c_str())};
     options.serverURIs = uris;
     options.serverURIcount = 1;
     options.MQTTVersion = MQTTVERSION_3_1_1;  // the default would fall back to 3.1
@@ -219,7 +188,6 @@ class PahoClient final : public Client {
       hook_.material = request.tls;
       hook_.tls_error.clear();
     }
-    if (!request.host.empty()) wire::pin_address(request.host, request.address);
     PahoProperties properties;
     if (hook_.v5) {
       options.MQTTVersion = MQTTVERSION_5;
@@ -233,7 +201,11 @@ class PahoClient final : public Client {
       options.onSuccess = &connect_succeeded;
       options.onFailure = &connect_failed;
     }
-    return begin(new Call(hook_, attempt, Call::Kind::connect), [&](Call* call) {
+    // Paho writes down whom to call back before it has its lock. Where it is still telling of the
+    // connection before, it would tell that one's end to this connect, and forget it. So it has to
+    // be done with that: this waits for its lock.
+    (void)MQTTAsync_isConnected(handle_);
+    return begin(std::make_unique<Call>(hook_, attempt, Call::Kind::connect), [&](void* call) {
       options.context = call;
       return MQTTAsync_connect(handle_, &options);
     });
@@ -264,11 +236,12 @@ class PahoClient final : public Client {
       options.onSuccess = &subscribe_succeeded;
       options.onFailure = &subscribe_failed;
     }
-    return begin(new Call(hook_, attempt, Call::Kind::other, topics.size()), [&](Call* call) {
-      options.context = call;
-      return MQTTAsync_subscribeMany(handle_, static_cast<int>(filters.size()), filters.data(),
-                                     qos.data(), &options);
-    });
+    return begin(std::make_unique<Call>(hook_, attempt, Call::Kind::other, topics.size()),
+                 [&](void* call) {
+                   options.context = call;
+                   return MQTTAsync_subscribeMany(handle_, static_cast<int>(filters.size()),
+                                                  filters.data(), qos.data(), &options);
+                 });
   }
 
   Result<> unsubscribe(Attempt attempt, const std::vector<std::string>& filters) override {
@@ -283,11 +256,12 @@ class PahoClient final : public Client {
       options.onSuccess = &unsubscribe_succeeded;
       options.onFailure = &unsubscribe_failed;
     }
-    return begin(new Call(hook_, attempt, Call::Kind::other, filters.size()), [&](Call* call) {
-      options.context = call;
-      return MQTTAsync_unsubscribeMany(handle_, static_cast<int>(pointers.size()), pointers.data(),
-                                       &options);
-    });
+    return begin(std::make_unique<Call>(hook_, attempt, Call::Kind::other, filters.size()),
+                 [&](void* call) {
+                   options.context = call;
+                   return MQTTAsync_unsubscribeMany(handle_, static_cast<int>(pointers.size()),
+                                                    pointers.data(), &options);
+                 });
   }
 
   Result<> disconnect(Attempt attempt) override {
@@ -301,7 +275,7 @@ class PahoClient final : public Client {
       options.onFailure = &disconnect_failed;
     }
     options.timeout = 0;
-    return begin(new Call(hook_, attempt, Call::Kind::other), [&](Call* call) {
+    return begin(std::make_unique<Call>(hook_, attempt, Call::Kind::other), [&](void* call) {
       options.context = call;
       return MQTTAsync_disconnect(handle_, &options);
     });
@@ -325,11 +299,16 @@ class PahoClient final : public Client {
       options.onSuccess = &publish_succeeded;
       options.onFailure = &publish_failed;
     }
-    return begin(new Call(hook_, hook_.attempt, Call::Kind::other, 0, std::move(done)),
-                 [&](Call* call) {
-                   options.context = call;
-                   return MQTTAsync_sendMessage(handle_, topic.c_str(), &message, &options);
-                 });
+    return begin(
+        std::make_unique<Call>(hook_, hook_.attempt, Call::Kind::other, 0, std::move(done)),
+        [&](void* call) {
+          options.context = call;
+          return MQTTAsync_sendMessage(handle_, topic.c_str(), &message, &options);
+        });
+  }
+
+  void give_up_connect() override {
+    if (const auto link = hook_.dialled_link()) link->end({});
   }
 
   void pause_reading() override {
@@ -345,6 +324,40 @@ class PahoClient final : public Client {
   }
 
  private:
+  // What is connected to, for Paho, whose next socket it is.
+  std::string dial(const ConnectRequest& request) {
+    const config::Server& server = request.server;
+    const std::string host(tls::plain_host(server.host));
+    auto dial = std::make_shared<wire::Dial>();
+    dial->host = host;
+    dial->address = request.address;
+    dial->tls = server.has_tls();
+    dial->v5 = hook_.v5;
+    if (server.is_websocket()) {
+      dial->websocket = {.host = host_and_port(host, server.port), .path = server.path};
+    }
+    dial->proxy = request.proxy;
+    dial->target = {.host = host, .port = server.port};
+    dial->max_message = max_packet_size_;
+    dial->receive_maximum = hook_.v5 ? receive_maximum_ : 0;
+    dial->hold = hook_.hold;
+    dial->keep_alive = request.keep_alive;
+    dial->sink = shared_hook_;
+    std::shared_ptr<wire::Link> before;
+    {
+      MutexLock lock(hook_.link_mutex);
+      before.swap(hook_.dialled);
+    }
+    dial_ = wire::DialName(std::move(dial));
+    return fmt::format("{}://{}:{}", server.has_tls() ? "ssl" : "tcp", dial_.text(),
+                       request.proxy ? request.proxy->port : server.port);
+  }
+
+  static std::string host_and_port(const std::string& host, std::uint16_t port) {
+    const bool brackets = host.find(':') != std::string::npos;
+    return fmt::format("{}{}{}:{}", brackets ? "[" : "", host, brackets ? "]" : "", port);
+  }
+
   static int timeout_seconds(std::optional<Millis> timeout) {
     if (!timeout) return kNoTimeoutSeconds;
     const auto seconds = std::chrono::ceil<std::chrono::seconds>(*timeout).count();
@@ -361,8 +374,7 @@ class PahoClient final : public Client {
     if (max_packet_size_ > 0) {
       properties.add({.id = property::kMaximumPacketSize, .number = max_packet_size_});
     }
-    // Without persistence some repetitions are never seen, and an alias may be in them.
-    if (hook_.persistence && topic_aliases_ > 0) {
+    if (topic_aliases_ > 0) {
       properties.add({.id = property::kTopicAliasMaximum, .number = topic_aliases_});
     }
   }
@@ -405,11 +417,12 @@ class PahoClient final : public Client {
 
   // Hands `call` to Paho with the operation; takes it back where Paho refused the operation.
   template <class Operation>
-  Result<> begin(Call* call, Operation operation) {
+  Result<> begin(std::unique_ptr<Call> call, Operation operation) {
     MutexLock lock(api_mutex_);
-    const int code = operation(call);
+    void* const context = begin_call(std::move(call));
+    const int code = operation(context);
     if (code == MQTTASYNC_SUCCESS) return {};
-    delete call;
+    (void)take_call(context);
     return fail("the MQTT library refused: {}", MQTTAsync_strerror(code));
   }
 
@@ -420,6 +433,7 @@ class PahoClient final : public Client {
   const std::uint16_t topic_aliases_;
   const std::optional<std::uint16_t> max_inflight_;
   const std::uint64_t max_packet_size_;
+  wire::DialName dial_;  // of the last connect
   Mutex api_mutex_;
 };
 
@@ -449,14 +463,11 @@ Result<std::unique_ptr<Client>> make_client(const ConnectionOptions& connection,
   auto hook = std::make_shared<Hook>();
   hook->v5 = v5;
   hook->hold = connection.hold_acknowledgements;
-  hook->packet_limit = std::max<std::size_t>(connection.max_packet_size, kReadableBytes);
-  if (connection.staged != nullptr) hook->persistence.emplace(*connection.staged, hook->aliases);
   MQTTAsync handle = nullptr;
   // The address is replaced by the one of each connect.
-  const int created = MQTTAsync_createWithOptions(
-      &handle, "tcp://localhost:1883", client_id.c_str(),
-      hook->persistence ? MQTTCLIENT_PERSISTENCE_USER : MQTTCLIENT_PERSISTENCE_NONE,
-      hook->persistence ? hook->persistence->interface() : nullptr, &options);
+  const int created =
+      MQTTAsync_createWithOptions(&handle, "tcp://localhost:1883", client_id.c_str(),
+                                  MQTTCLIENT_PERSISTENCE_NONE, nullptr, &options);
   handle_broken_pipes();
   if (created != MQTTASYNC_SUCCESS) {
     if (handle != nullptr) paho_handles::give_up(handle, std::move(hook));
@@ -496,27 +507,14 @@ void report_error(const std::string& text) {
 
 void tell_connected(Call& call, const Welcome& welcome) {
   Hook& hook = call.hook;
-  // Paho forgets what it had, but does not always say so to its persistence.
-  if (!welcome.session_present && hook.persistence) hook.persistence->session_lost();
-  if (const auto link = wire::current()) {
-    link->limit_packets(hook.packet_limit);
-    // They are called on the receive thread, and the link may outlive the client.
-    const std::shared_ptr<Hook> shared = hook.shared_from_this();
-    link->on_batch_end([shared] {
-      shared->batch_time = {};
-      shared->tell([](ClientEvents& events) { events.on_batch_end(); });
-    });
-    if (hook.hold) {
-      // Owned by the link itself, so it keeps no share of it.
-      link->on_repeated_pubrel([shared, raw = link.get()](std::uint16_t id, wire::Gate::Ticket t) {
-        Receipt receipt(raw->shared_from_this(), wire::AckKind::pubcomp, t);
-        shared->tell(
-            [&](ClientEvents& events) { events.on_repeated_pubrel(id, std::move(receipt)); });
-      });
-    }
+  hook.aliases.clear();
+  {
     MutexLock lock(hook.link_mutex);
-    hook.link = link;
+    hook.link = hook.dialled;
   }
+  hook.tell([&](ClientEvents& events) {
+    if (!welcome.session_present) events.on_session_lost();
+  });
   hook.tell([&](ClientEvents& events) { events.on_connected(call.attempt, welcome); });
 }
 

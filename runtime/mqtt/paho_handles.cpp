@@ -1,6 +1,8 @@
 #include "mqtt/paho_handles.hpp"
 
+#include <atomic>
 #include <chrono>
+#include <unordered_map>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -35,21 +37,10 @@ All& all() {
 // What a connection that is still being set up has told the hook of it.
 void let_go_of_link(Hook& hook) {
   std::shared_ptr<wire::Link> link;
+  std::shared_ptr<wire::Link> dialled;
   MutexLock lock(hook.link_mutex);
   link.swap(hook.link);
-}
-
-// Those that Paho has forgotten.
-void free_calls(Hook& hook) {
-  for (;;) {
-    Call* left = nullptr;
-    {
-      MutexLock lock(hook.calls_mutex);
-      left = hook.last_call;
-    }
-    if (left == nullptr) return;
-    delete left;
-  }
+  dialled.swap(hook.dialled);
 }
 
 }  // namespace
@@ -108,8 +99,33 @@ std::size_t resting() {
 
 namespace triggerd::mqtt {
 
-Call::Call(Hook& of, Attempt number, Kind is, std::size_t filter_count, PublishDone told)
-    : hook(of), attempt(number), kind(is), filters(filter_count), done(std::move(told)) {
+namespace {
+
+struct Calls {
+  Mutex mutex;
+  std::unordered_map<std::uintptr_t, std::unique_ptr<Call>> under_way TRIGGERD_GUARDED_BY(mutex);
+};
+
+// Never destroyed: Paho's threads may outlive main().
+Calls& calls() {
+  static auto* const made = new Calls;
+  return *made;
+}
+
+std::uintptr_t next_number() {
+  static std::atomic<std::uintptr_t> last{0};
+  return ++last;
+}
+
+}  // namespace
+
+Call::Call(Hook& of, Attempt at, Kind is, std::size_t filter_count, PublishDone told)
+    : hook(of),
+      attempt(at),
+      kind(is),
+      filters(filter_count),
+      done(std::move(told)),
+      number(next_number()) {
   if (kind == Kind::connect) ++hook.connects;
   MutexLock lock(hook.calls_mutex);
   before_ = hook.last_call;
@@ -125,6 +141,36 @@ Call::~Call() {
     if (hook.last_call == this) hook.last_call = before_;
   }
   if (kind == Kind::connect) --hook.connects;
+}
+
+void* begin_call(std::unique_ptr<Call> call) {
+  const std::uintptr_t number = call->number;
+  MutexLock lock(calls().mutex);
+  calls().under_way.emplace(number, std::move(call));
+  return reinterpret_cast<void*>(number);  // NOLINT(performance-no-int-to-ptr): never followed
+}
+
+std::unique_ptr<Call> take_call(void* context) {
+  MutexLock lock(calls().mutex);
+  const auto found = calls().under_way.find(reinterpret_cast<std::uintptr_t>(context));
+  if (found == calls().under_way.end()) return nullptr;
+  std::unique_ptr<Call> call = std::move(found->second);
+  calls().under_way.erase(found);
+  return call;
+}
+
+void free_calls(Hook& hook) {
+  std::vector<std::uintptr_t> left;
+  {
+    MutexLock lock(hook.calls_mutex);
+    for (const Call* call = hook.last_call; call != nullptr; call = call->before_) {
+      left.push_back(call->number);
+    }
+  }
+  for (const std::uintptr_t number : left) {
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): never followed
+    take_call(reinterpret_cast<void*>(number));
+  }
 }
 
 }  // namespace triggerd::mqtt

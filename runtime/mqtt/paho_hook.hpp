@@ -4,13 +4,14 @@
 #include <MQTTAsync.h>
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "base/mutex.hpp"
 #include "mqtt/client.hpp"
-#include "mqtt/paho_persistence.hpp"
 #include "mqtt/tls/tls_fwd.hpp"
 #include "mqtt/topic_aliases.hpp"
 #include "mqtt/wire/wire.hpp"
@@ -21,7 +22,7 @@ struct Call;
 
 // Where callbacks find their client. It outlives the client until Paho has nothing more to do with
 // the client's handle: see paho_handles.hpp.
-struct Hook : std::enable_shared_from_this<Hook> {
+struct Hook final : wire::PacketSink, std::enable_shared_from_this<Hook> {
   // What a server of MQTT 5 takes from us.
   struct Limits {
     int qos = 2;
@@ -32,23 +33,22 @@ struct Hook : std::enable_shared_from_this<Hook> {
   // How many there are, of clients and of handles whose client is gone.
   static inline std::atomic<std::size_t> alive{0};
   Hook() { ++alive; }
-  ~Hook() { --alive; }
+  ~Hook() override { --alive; }
   Hook(const Hook&) = delete;
   Hook& operator=(const Hook&) = delete;
 
   Mutex mutex;
   ClientEvents* events TRIGGERD_GUARDED_BY(mutex) = nullptr;
   std::atomic<Attempt> attempt{0};
-  bool v5 = false;                             // constant once made
-  bool hold = false;                           // constant once made
-  std::size_t packet_limit = 0;                // constant once made
-  std::optional<PahoPersistence> persistence;  // constant once made
-  std::atomic<std::size_t> connects{0};        // under way
+  bool v5 = false;                       // constant once made
+  bool hold = false;                     // constant once made
+  std::atomic<std::size_t> connects{0};  // under way
   Mutex calls_mutex;
   Call* last_call TRIGGERD_GUARDED_BY(calls_mutex) = nullptr;  // of those under way
   Wall batch_time{};     // the receive thread's: when the batch began
   TopicAliases aliases;  // the receive thread's
   Mutex link_mutex;
+  std::shared_ptr<wire::Link> dialled TRIGGERD_GUARDED_BY(link_mutex);  // of the last connect
   std::shared_ptr<wire::Link> link TRIGGERD_GUARDED_BY(link_mutex);  // of the connection there is
   Limits limits TRIGGERD_GUARDED_BY(link_mutex);
 
@@ -69,6 +69,21 @@ struct Hook : std::enable_shared_from_this<Hook> {
     return link;
   }
 
+  std::shared_ptr<wire::Link> dialled_link() {
+    MutexLock lock(link_mutex);
+    return dialled;
+  }
+  // Why our side has ended the last connection; empty where it has not.
+  std::string fault() {
+    const auto of = dialled_link();
+    return of ? of->fault() : std::string();
+  }
+
+  // wire::PacketSink (paho_packets.cpp)
+  void on_link(const std::shared_ptr<wire::Link>& made) override;
+  void on_packets(wire::Link& from, std::span<const wire::Taken> packets) override;
+  void on_batch_end() override;
+
   template <class Tell>
   void tell(Tell tell) {
     MutexLock lock(mutex);
@@ -76,12 +91,12 @@ struct Hook : std::enable_shared_from_this<Hook> {
   }
 };
 
-// One operation under way; freed by the callback that ends it. Paho does not call each: a
-// DISCONNECT for a connection that has just been lost ends without a word. Those are freed with the
-// handle.
+// One operation under way. Paho's context is its number and not its address: Paho does not call
+// each back (a DISCONNECT for a connection that has just been lost ends without a word), and some
+// twice. Those that it has forgotten are freed with the handle.
 struct Call {
   enum class Kind { connect, other };
-  Call(Hook& of, Attempt number, Kind is, std::size_t filter_count = 0, PublishDone told = {});
+  Call(Hook& of, Attempt at, Kind is, std::size_t filter_count = 0, PublishDone told = {});
   ~Call();
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
@@ -91,16 +106,21 @@ struct Call {
   const Kind kind;
   const std::size_t filters;
   const PublishDone done;
+  const std::uintptr_t number;
 
  private:
+  friend void free_calls(Hook& hook);
   // Neighbours among those under way, in the hook's list.
   Call* before_ = nullptr;
   Call* after_ = nullptr;
 };
 
-inline std::unique_ptr<Call> take_call(void* context) {
-  return std::unique_ptr<Call>(static_cast<Call*>(context));
-}
+// From now on the operation is under way. What Paho gets as its context.
+void* begin_call(std::unique_ptr<Call> call);
+// Ends it; null where it has ended before.
+std::unique_ptr<Call> take_call(void* context);
+// Those that Paho has forgotten.
+void free_calls(Hook& hook);
 
 // CONNACK was good: sets the connection's link up, and tells. (paho_client.cpp)
 void tell_connected(Call& call, const Welcome& welcome);
@@ -118,8 +138,5 @@ void publish_succeeded5(void* context, MQTTAsync_successData5* data);
 void publish_failed5(void* context, MQTTAsync_failureData5* data);
 // The server says DISCONNECT. `context` is the Hook.
 void server_disconnects(void* context, MQTTProperties* properties, MQTTReasonCodes code);
-// Fills what MQTT 5 has of a received message, which `hook` got as `from`. False: its topic is not
-// known, since the server uses a topic alias that it never gave.
-bool complete_message5(Hook& hook, MQTTAsync_message& from, Message& message);
 
 }  // namespace triggerd::mqtt

@@ -20,8 +20,6 @@ class TopicAliases {
   // What a PUBLISH with this alias is about; its own topic is empty where the alias was given
   // earlier. nullopt: it was not, or the alias is out of range.
   std::optional<std::string_view> resolve(std::uint64_t alias, std::string_view topic);
-  // Learns from a PUBLISH of QoS 1 or 2 that the library may not hand over, since it knows it.
-  void learn(std::string_view packet);
 
  private:
   std::map<std::uint64_t, std::string> topics_;

@@ -154,6 +154,7 @@ struct TriggerCounters {
   std::uint64_t inline_calls = 0;  // of a brief service, by the thread that had read the message
   std::uint64_t not_brief = 0;     // of these, those that took too long
   std::uint64_t dead_letters_made = 0;  // since the start
+  std::uint64_t refused = 0;  // over max_packet_size: acknowledged, and not among those received
 };
 
 struct TriggerStatus {

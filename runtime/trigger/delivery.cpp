@@ -1,6 +1,8 @@
 #include "trigger/delivery.hpp"
 
+#include <cstdlib>
 #include <cstring>
+#include <new>
 
 namespace triggerd::trigger {
 
@@ -10,19 +12,25 @@ void Delivery::stored_as(std::int64_t number) {
   number_ = number;
   storing_ = Storing::stored;
   MutexLock lock(receipt_mutex_);
-  released_ = true;
+  released_ = may_have_left_ = true;
 }
 
 void Delivery::take_in() {
+  if (message.buffers) return;
   const std::size_t topic = message.topic.size();
   const std::size_t payload = message.payload.size();
-  if (topic + 1 + payload > small_.size()) return;
-  std::memcpy(small_.data(), message.topic.data(), topic);
-  small_[topic] = '\0';
-  if (payload > 0) std::memcpy(small_.data() + topic + 1, message.payload.data(), payload);
-  message.topic = {small_.data(), topic};
-  message.payload = {reinterpret_cast<const std::uint8_t*>(small_.data()) + topic + 1, payload};
-  message.buffers = {};
+  const std::size_t size = topic + 1 + payload;
+  char* memory = small_.data();
+  if (size > small_.size()) {
+    memory = static_cast<char*>(std::malloc(size));
+    if (memory == nullptr) throw std::bad_alloc();
+    message.buffers = mqtt::Buffers(memory, nullptr, [](void* first, void*) { std::free(first); });
+  }
+  std::memcpy(memory, message.topic.data(), topic);
+  memory[topic] = '\0';
+  if (payload > 0) std::memcpy(memory + topic + 1, message.payload.data(), payload);
+  message.topic = {memory, topic};
+  message.payload = {reinterpret_cast<const std::uint8_t*>(memory) + topic + 1, payload};
 }
 
 bool Delivery::goes_to_inbox() const {
@@ -41,52 +49,48 @@ void Delivery::finish() {
   if (before == Storing::finished) return;
   if (before == Storing::stored) {
     home_->writer->remove(number_);
-  } else if (!staged_key.empty()) {
-    if (home_->acknowledge == Acknowledge::finished) release_with_key();
+  } else if (keeps_id) {
+    if (home_->acknowledge == Acknowledge::finished) release_with_id();
     return;  // durable: written() comes
   }
   release();
 }
 
-void Delivery::release_with_key() {
+void Delivery::release_with_id() {
   std::function<void()> done = [self = shared_from_this()] {
+    --self->home_->ids_queued;
     self->release();
     self->flush_acknowledgement();
   };
-  const inbox::StagedKey key{home_->client_id, staged_key};
-  if (!keeps_key()) {
-    // PUBCOMP may leave once the staged copy is gone for good: else it would come back one day.
-    home_->writer->unstage(key, std::move(done));
-    return;
-  }
   {
-    // PUBREC may leave once the key is there for good: else it would be handled again one day. But
-    // not in a session that has gone meanwhile, where the id means another message.
+    // PUBREC may leave once the packet id is there for good: else it would be handled again one
+    // day. But not in a session that has gone meanwhile, where the id means another message.
     MutexLock lock(receipt_mutex_);
-    if (!key_forgotten_) {
-      home_->writer->stage(key, id, {}, std::move(done));
+    if (!id_forgotten_) {
+      ++home_->ids_queued;
+      home_->writer->keep_id({home_->client_id, message.packet_id}, id, std::move(done));
       return;
     }
   }
   release();
 }
 
-void Delivery::forget_key() {
+void Delivery::forget_id() {
   MutexLock lock(receipt_mutex_);
-  key_forgotten_ = true;
+  id_forgotten_ = true;
 }
 
-bool Delivery::key_forgotten() const {
+bool Delivery::id_forgotten() const {
   MutexLock lock(receipt_mutex_);
-  return key_forgotten_;
+  return id_forgotten_;
 }
 
 void Delivery::release() {
   if (message.qos == 0) return;
   MutexLock lock(receipt_mutex_);
   released_ = true;
+  may_have_left_ = may_have_left_ || message.receipt.open();
   message.receipt.release();
-  for (mqtt::Receipt& receipt : earlier_) receipt.release();
 }
 
 void Delivery::flush_acknowledgement() {
@@ -102,17 +106,24 @@ void Delivery::flush_acknowledgement() {
 void Delivery::attach(mqtt::Receipt receipt) {
   MutexLock lock(receipt_mutex_);
   if (message.receipt && message.receipt.same_connection(receipt)) {
-    earlier_.push_back(message.receipt);
-  } else {
-    earlier_.clear();  // their connection is gone
+    // It leaves behind the one that is here, as they came: that one waits for both.
+    receipt.release();
+    return;
   }
   message.receipt = std::move(receipt);
-  if (released_) message.receipt.release();
+  if (!released_) return;
+  may_have_left_ = true;
+  message.receipt.release();
 }
 
 bool Delivery::acknowledged() const {
   MutexLock lock(receipt_mutex_);
   return released_;
+}
+
+bool Delivery::acknowledgement_may_have_left() const {
+  MutexLock lock(receipt_mutex_);
+  return may_have_left_;
 }
 
 bool Delivery::arrived_with(const mqtt::Receipt& receipt) const {
@@ -145,6 +156,10 @@ inbox::MessageView Delivery::view() const {
 }
 
 void Delivery::written(std::optional<std::int64_t> number) {
+  if (id_queued > 0) {
+    --id_queued;
+    --home_->ids_queued;
+  }
   if (number) {
     number_ = *number;
     Storing expected = Storing::writing;

@@ -26,16 +26,14 @@ namespace triggerd::trigger {
 
 struct Lane;
 
-// How the keys of QoS 2 messages of MQTT 5 begin; see mqtt::StagedMessages.
-inline constexpr std::string_view kKey5 = "r5-";
-
 // What the deliveries of one trigger have in common. Outlives them.
 struct DeliveryHome {
   std::string trigger;
   std::string client_id;
   config::Acknowledge acknowledge = config::Acknowledge::received;
-  bool mqtt5 = false;
   inbox::Writer* writer = nullptr;  // null: nothing is ever written (tests)
+  // What the writer has of packet ids to keep and to forget. [any]
+  mutable std::atomic<std::size_t> ids_queued = 0;
 };
 
 struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
@@ -50,7 +48,10 @@ struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
   mqtt::Message message;
   std::string id;                                       // see message_id.hpp
   std::unique_ptr<const MessageProperties> properties;  // null where there are none
-  std::string staged_key;  // QoS 2 that is staged in the inbox; else empty
+  // QoS 2: its packet id is to stand in the inbox from when it is safe until its PUBREL.
+  bool keeps_id = false;
+  // How often the writer has it with its packet id: see DeliveryHome::ids_queued.
+  std::atomic<std::uint32_t> id_queued = 0;
 
   // Set when it is accepted: about when it came from the socket, and how many there were by then.
   Monotonic arrived{};
@@ -72,19 +73,16 @@ struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
   std::optional<std::string>
       burial;  // a dead letter that could not be written yet, and why it died
 
-  // QoS 2 on MQTT 5: its key is to stand in the inbox from when it is safe until its PUBREL; on
-  // 3.1.1 it stands there until the message is safe.
-  bool keeps_key() const { return staged_key.starts_with(kKey5); }
-  // Nobody will repeat it any more. [any]
-  void forget_key();
-  bool key_forgotten() const;
+  // Its PUBREL has come, or the session is gone, or the server uses its packet id for another
+  // message: the packet id is not this one's any more. [any]
+  void forget_id();
+  bool id_forgotten() const;
 
   // It comes from the inbox, where it is message `number`. [before it is accepted]
   void stored_as(std::int64_t number);
   // Whether the inbox is to have it: QoS 1 and 2 with acknowledge = "durable".
   bool goes_to_inbox() const;
-  // Moves a small message into the delivery's own memory, so that the library's is freed where it
-  // was allocated. [before it is accepted]
+  // Copies a message that lies in memory which is used again. [before it is accepted]
   void take_in();
   // Its message in the inbox, where there is one. [any]
   std::optional<std::int64_t> number() const;
@@ -96,13 +94,13 @@ struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
   void attach(mqtt::Receipt receipt);
   // Its acknowledgement was released at some time. [any]
   bool acknowledged() const;
+  // And its connection still stood then, so that it may have arrived. [any]
+  bool acknowledgement_may_have_left() const;
   // The server sent it on this connection. [any]
   bool arrived_with(const mqtt::Receipt& receipt) const;
 
   // inbox::Entry [the writer's thread]
-  bool wants_writing() const override {
-    return storing_ != Storing::finished || !staged_key.empty();
-  }
+  bool wants_writing() const override { return storing_ != Storing::finished || keeps_id; }
   bool begin_write() override;
   inbox::MessageView view() const override;
   void written(std::optional<std::int64_t> number) override;
@@ -112,7 +110,7 @@ struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
   enum class Storing : std::uint8_t { no, writing, stored, finished };
 
   void release();
-  void release_with_key();
+  void release_with_id();
 
   static constexpr std::size_t kSmall = 192;
 
@@ -120,10 +118,9 @@ struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
   std::atomic<Storing> storing_{Storing::no};
   std::int64_t number_ = 0;      // constant once stored
   mutable Mutex receipt_mutex_;  // message.receipt too, which is not constant
-  // Of the same connection, where the server has asked twice.
-  std::vector<mqtt::Receipt> earlier_ TRIGGERD_GUARDED_BY(receipt_mutex_);
   bool released_ TRIGGERD_GUARDED_BY(receipt_mutex_) = false;
-  bool key_forgotten_ TRIGGERD_GUARDED_BY(receipt_mutex_) = false;
+  bool may_have_left_ TRIGGERD_GUARDED_BY(receipt_mutex_) = false;
+  bool id_forgotten_ TRIGGERD_GUARDED_BY(receipt_mutex_) = false;
   std::array<char, kSmall> small_;
 };
 using DeliveryPtr = std::shared_ptr<Delivery>;

@@ -21,8 +21,13 @@ mqtt::Message message_of(const std::string& topic, const std::string& payload) {
   return message;
 }
 
-std::string key_of(std::uint16_t packet_id) {
-  return fmt::format("r-{}", packet_id);
+std::function<void()> release_and_flush(const DeliveryHome& home, mqtt::Receipt receipt) {
+  ++home.ids_queued;
+  return [&home, receipt = std::move(receipt)]() mutable {
+    --home.ids_queued;
+    receipt.release();
+    receipt.flush();
+  };
 }
 
 bool same_content(const mqtt::Message& a, const mqtt::Message& b) {
@@ -44,20 +49,38 @@ Intake::Intake(const DeliveryHome& home, Dispatcher& dispatcher, inbox::Inbox& i
 // ---- From earlier processes ----
 
 Result<> Intake::load() {
+  if (auto accepted = accept_staged(); !accepted) return accepted;
+  auto found = inbox_.awaiting_pubrel(home_.client_id);
+  if (!found) return tl::make_unexpected(found.error());
+  for (inbox::AwaitingPubrel& one : *found) {
+    known_[one.packet_id] = {std::move(one.message_id), {}};
+    // "received" writes nothing of PUBREL: what stays would mean another message one day.
+    if (!keeps_ids()) forget_id(one.packet_id, {});
+  }
+  return {};
+}
+
+// Older versions have handed a QoS 2 message of 3.1.1 on with its PUBREL. The server may have been
+// told that it is ours, and may not: either way it is a message, and its packet id is known.
+Result<> Intake::accept_staged() {
   auto found = inbox_.staged(home_.client_id);
   if (!found) return tl::make_unexpected(found.error());
-  MutexLock lock(mutex_);
-  for (inbox::StagedMessage& staged : *found) {
-    if (const auto id = id_of_key5(staged.key)) {
-      if (home_.mqtt5) {
-        known_[*id] = {std::move(staged.message_id), {}};
-      } else {
-        // The alias speaks 3.1.1 now, where the library has no use for it.
-        writer_.unstage({home_.client_id, staged.key}, {});
-      }
+  for (const inbox::StagedMessage& staged : *found) {
+    const auto head = mqtt::read_publish_head(staged.packet);
+    if (!head) {
+      log_.error("inbox.staged", {{"trigger", home_.trigger}, {"message", staged.message_id}},
+                 "a staged message cannot be read: it is no whole PUBLISH of QoS 1 or 2");
       continue;
     }
-    staged_[staged.key] = {std::move(staged.message_id), std::move(staged.packet)};
+    inbox::StoredMessage message;
+    message.trigger = home_.trigger;
+    message.topic = head->topic;
+    message.payload = staged.packet.substr(head->size);
+    message.qos = 2;
+    message.retained = head->retained;
+    message.packet_id = head->packet_id;
+    message.received = std::chrono::system_clock::now();
+    if (auto done = inbox_.accept_staged(home_.client_id, staged, message); !done) return done;
   }
   return {};
 }
@@ -100,61 +123,49 @@ void Intake::take_stored(const inbox::StoredMessage& message) {
 // ---- Messages ----
 
 void Intake::take(mqtt::Message message) {
-  if (message.qos == 1 && is_redelivery(message)) return;
-  const std::uint16_t packet_id = message.packet_id;
+  if (is_here(message)) return;
   const bool qos2 = message.qos == 2;
-  const bool with_publish = message.mqtt5;  // else QoS 2 comes with its PUBREL
-  std::string id;
-  std::string key;
-  if (qos2 && home_.acknowledge != config::Acknowledge::received) {
-    MutexLock lock(mutex_);
-    key = with_publish ? key5_of(packet_id) : key_of(packet_id);
-    id = staged_id(key);
-    staged_.erase(key);
-  }
-  auto delivery = pool_.make(home_, std::move(message), id.empty() ? ids_.next() : std::move(id));
+  const std::uint16_t packet_id = message.packet_id;
+  auto delivery = pool_.make(home_, std::move(message), ids_.next());
   delivery->take_in();
-  if (!key.empty()) {
-    delivery->staged_key = std::move(key);
-    MutexLock lock(mutex_);
-    if (with_publish) {
-      known_[packet_id] = {delivery->id, delivery};
-    } else {
-      handed_over_[packet_id] = delivery;
-    }
-    if (handed_over_.size() >= sweep_at_) {
-      std::erase_if(handed_over_, [](const auto& entry) { return entry.second.expired(); });
-      sweep_at_ = kSweep + 2 * handed_over_.size();
-    }
+  if (qos2) {
+    delivery->keeps_id = keeps_ids();
+    known_[packet_id] = {delivery->id, delivery};
   }
   batch_.push_back(std::move(delivery));
 }
 
+// The server sends it again, and the first one gets its acknowledgement.
+bool Intake::is_here(const mqtt::Message& message) {
+  if (message.qos == 1) return is_redelivery(message);
+  return message.qos == 2 && is_known(message);
+}
+
 // A message that the server sends again because its acknowledgement did not arrive. Where the first
-// one is still here, that one gets the acknowledgement, and no second is made.
+// one is still here, and it is certain that it is the same, that one gets the acknowledgement, and
+// no second is made.
 bool Intake::is_redelivery(const mqtt::Message& message) {
-  if (home_.acknowledge == config::Acknowledge::received) return false;
+  if (!keeps_ids()) return false;
   if (!message.dup) {
     redelivered_.reset();  // servers repeat first what they repeat
-    const int step = message.packet_id - last_packet_id_;
-    if (step <= 0 && step > -0x8000) ids_come_back_early_ = last_packet_id_ != 0;
-    last_packet_id_ = message.packet_id;
     return false;
   }
-  if (!redelivered_) {
+  if (!redelivered_ || !redelivered_on_.same_connection(message.receipt)) {
     redelivered_.emplace();
+    redelivered_on_ = message.receipt;
     dispatcher_.for_each_unfinished([&](const DeliveryPtr& delivery) {
       if (delivery->message.qos != 1 || delivery->arrived_with(message.receipt)) return;
+      if (delivery->id_forgotten()) return;
+      // Its acknowledgement may have arrived, and the packet id be another message's by now, of the
+      // same content even. See docs/decisions.
+      if (delivery->acknowledgement_may_have_left()) return;
       redelivered_->emplace(delivery->message.packet_id, delivery);
     });
   }
   const auto [begin, end] = redelivered_->equal_range(message.packet_id);
   for (auto it = begin; it != end; ++it) {
     const DeliveryPtr& first = it->second;
-    if (!same_content(first->message, message)) continue;
-    // Its acknowledgement may have arrived, and the packet id be another message's by now, where
-    // the server gives out the lowest free one instead of the next. See docs/decisions.
-    if (ids_come_back_early_ && first->acknowledged()) continue;
+    if (first->acknowledgement_may_have_left() || !same_content(first->message, message)) continue;
     first->attach(message.receipt);
     redelivered_->erase(it);
     return true;
@@ -162,30 +173,41 @@ bool Intake::is_redelivery(const mqtt::Message& message) {
   return false;
 }
 
-void Intake::keep(const DeliveryPtr& delivery) {
-  if (delivery->staged_key.empty() || delivery->key_forgotten()) {
-    writer_.accept({delivery});
-  } else if (delivery->keeps_key()) {
-    writer_.accept_and_stage({home_.client_id, delivery->staged_key}, delivery);
+// A QoS 2 message that the server sends again before its PUBREL: the same as before, whatever its
+// content (MQTT 5.0, section 4.3.3). Without DUP it is sent for the first time (section 3.3.1.1):
+// the server has forgotten the one before, such as one that has expired, and has used its packet id
+// for another message.
+bool Intake::is_known(const mqtt::Message& message) {
+  const auto known = known_.find(message.packet_id);
+  if (known == known_.end()) return false;
+  if (!message.dup) {
+    if (const DeliveryPtr before = known->second.delivery.lock()) before->forget_id();
+    known_.erase(known);
+    return false;
+  }
+  if (!keeps_ids()) return true;
+  if (const DeliveryPtr first = known->second.delivery.lock()) {
+    first->attach(message.receipt);
   } else {
-    writer_.accept_staged({home_.client_id, delivery->staged_key}, delivery);
+    // It is safe, or will be with what is queued already.
+    keep_id(message.packet_id, known->second.message_id, message.receipt);
+  }
+  return true;
+}
+
+void Intake::keep(const DeliveryPtr& delivery) {
+  if (!delivery->keeps_id || delivery->id_forgotten()) {
+    writer_.accept({delivery});
+  } else {
+    ++delivery->id_queued;
+    ++home_.ids_queued;
+    writer_.accept({home_.client_id, delivery->message.packet_id}, delivery);
   }
 }
 
+// It may have been wanted when it came first, and not be safe yet.
 void Intake::refuse(mqtt::Message& message) {
-  if (message.qos < 2 || message.mqtt5 || home_.acknowledge == config::Acknowledge::received) {
-    message.receipt.release();
-    return;
-  }
-  const std::string key = key_of(message.packet_id);
-  {
-    MutexLock lock(mutex_);
-    staged_.erase(key);
-  }
-  writer_.unstage({home_.client_id, key}, [receipt = message.receipt]() mutable {
-    receipt.release();
-    receipt.flush();
-  });
+  if (!is_here(message)) message.receipt.release();
 }
 
 void Intake::end_batch() {
@@ -199,7 +221,7 @@ void Intake::hand_over_batch() {
   std::vector<inbox::EntryPtr> to_inbox;
   for (const DeliveryPtr& delivery : batch_) {
     if (!delivery->goes_to_inbox()) continue;
-    if (delivery->staged_key.empty()) {
+    if (!delivery->keeps_id) {
       to_inbox.push_back(delivery);
     } else {
       if (!to_inbox.empty()) writer_.accept(std::exchange(to_inbox, {}));  // in their order
@@ -213,99 +235,44 @@ void Intake::hand_over_batch() {
 
 // ---- QoS 2 ----
 
-void Intake::repeated_pubrel(std::uint16_t packet_id, mqtt::Receipt receipt) {
-  if (pubrel5(packet_id, receipt)) return;
-  DeliveryPtr delivery;
-  {
-    MutexLock lock(mutex_);
-    const auto found = handed_over_.find(packet_id);
-    if (found != handed_over_.end()) {
-      delivery = found->second.lock();
-      if (!delivery) handed_over_.erase(found);
-    }
-  }
-  if (delivery) {
-    delivery->attach(std::move(receipt));
-    return;
-  }
-  // Its transaction may not be on disk yet; this one comes after it.
-  writer_.unstage({home_.client_id, key_of(packet_id)}, [receipt]() mutable {
-    receipt.release();
-    receipt.flush();
-  });
-}
-
-std::string Intake::staged_id(const std::string& key) {
-  const auto found = staged_.find(key);
-  return found == staged_.end() ? std::string() : found->second.message_id;
-}
-
-std::vector<std::string> Intake::keys() {
-  MutexLock lock(mutex_);
-  std::vector<std::string> keys;
-  for (const auto& [key, staged] : staged_) keys.push_back(key);
-  for (const auto& [id, known] : known_) keys.push_back(key5_of(id));
-  return keys;
-}
-
-std::optional<std::string> Intake::get(const std::string& key) {
-  MutexLock lock(mutex_);
-  if (const auto id = id_of_key5(key); id && known_.contains(*id)) return packet5_of(*id);
-  const auto found = staged_.find(key);
-  if (found == staged_.end()) return std::nullopt;
-  return found->second.packet;
-}
-
-void Intake::put(const std::string& key, std::string packet, mqtt::Receipt receipt) {
-  if (const auto packet_id = id_of_key5(key)) {
-    put5(*packet_id, std::move(receipt));
-    return;
-  }
-  std::string id;
-  {
-    MutexLock lock(mutex_);
-    // Sent again before PUBREL it is the same message, with the same id.
-    const auto head = mqtt::read_publish_head(packet);
-    if (head && head->duplicate) id = staged_id(key);
-    if (id.empty()) id = ids_.next();
-    staged_[key] = {id, packet};
-  }
+void Intake::keep_id(std::uint16_t packet_id, const std::string& message_id,
+                     mqtt::Receipt receipt) {
+  writer_.keep_id({home_.client_id, packet_id}, message_id,
+                  release_and_flush(home_, std::move(receipt)));
   disk_is_awaited_ = true;
-  writer_.stage({home_.client_id, key}, std::move(id), std::move(packet), [receipt]() mutable {
-    receipt.release();
-    receipt.flush();
-  });
 }
 
-// The server took responsibility off itself with our PUBREC, and has forgotten: so these are ours.
+void Intake::forget_id(std::uint16_t packet_id, mqtt::Receipt receipt) {
+  writer_.forget_id({home_.client_id, packet_id}, release_and_flush(home_, std::move(receipt)));
+  disk_is_awaited_ = true;
+}
+
+// The packet id is the server's again once PUBCOMP is there: by then no row may be left that would
+// take its next message for a repetition. One that is not known may have been forgotten in a
+// transaction that is not on disk yet: this one comes after it.
+void Intake::pubrel(std::uint16_t packet_id, mqtt::Receipt receipt) {
+  const auto known = known_.find(packet_id);
+  if (known != known_.end()) {
+    if (const DeliveryPtr delivery = known->second.delivery.lock()) delivery->forget_id();
+    known_.erase(known);
+  }
+  if (!keeps_ids()) {
+    receipt.release();
+    return;
+  }
+  forget_id(packet_id, std::move(receipt));
+}
+
+// The server has forgotten what it sent, and its packet ids mean other messages from now on. The
+// messages themselves were accepted.
 void Intake::session_lost() {
-  session_lost5();
-  std::map<std::string, Staged> orphans;
-  {
-    MutexLock lock(mutex_);
-    orphans = std::exchange(staged_, {});
-    handed_over_.clear();
-  }
-  for (auto& [key, staged] : orphans) {
-    const auto head = mqtt::read_publish_head(staged.packet);
-    if (!head) {
-      log_.error("inbox.staged", {{"trigger", home_.trigger}, {"message", staged.message_id}},
-                 "a staged message cannot be read: it is no whole PUBLISH of QoS 1 or 2");
-      continue;
-    }
-    mqtt::Message message = message_of(std::string(head->topic), staged.packet.substr(head->size));
-    message.qos = 2;
-    message.retained = head->retained;
-    message.received = std::chrono::system_clock::now();
-    auto delivery =
-        std::make_shared<Delivery>(home_, std::move(message), std::move(staged.message_id));
-    delivery->staged_key = key;
-    batch_.push_back(std::move(delivery));
-  }
-  if (!orphans.empty()) {
-    log_.warn("inbox.adopted", {{"trigger", home_.trigger}},
-              "{} QoS 2 message{} of a session that the server has lost {} accepted all the same",
-              orphans.size(), orphans.size() == 1 ? "" : "s", orphans.size() == 1 ? "is" : "are");
+  redelivered_.reset();
+  const auto forget = [](const DeliveryPtr& delivery) { delivery->forget_id(); };
+  dispatcher_.for_each_unfinished(forget);
+  std::for_each(batch_.begin(), batch_.end(), forget);
+  for (const auto& [packet_id, known] : std::exchange(known_, {})) {
+    if (const DeliveryPtr delivery = known.delivery.lock()) delivery->forget_id();
+    if (keeps_ids()) forget_id(packet_id, {});
   }
 }
 

@@ -171,7 +171,6 @@ void Runtime::end_session(mqtt::ConnectionOptions options, const inbox::Session&
   }
   options.clean_session = true;
   options.topics.clear();
-  options.staged = nullptr;
   options.hold_acknowledgements = false;
   const auto self = std::make_shared<std::weak_ptr<AliasConnection>>();
   const auto ended = std::make_shared<std::atomic<bool>>(false);

@@ -84,12 +84,8 @@ Result<> Trigger::make_connection(mqtt::ConnectionOptions options) {
     for (auto& [topic, digest] : *handled) retained_seen_[topic] = std::move(digest);
   }
   home_.client_id = options.client_id;
-  home_.mqtt5 = options.protocol == config::Protocol::v5;
   options.hold_acknowledgements = holds_;
-  if (holds_) {
-    if (auto loaded = intake_.load(); !loaded) return loaded;
-    options.staged = &intake_;
-  }
+  if (auto loaded = intake_.load(); !loaded) return loaded;
   auto state = services_.inbox.trigger_state(config_.name);
   if (!state) return tl::make_unexpected(state.error());
   if (*state) {
@@ -270,8 +266,8 @@ bool Trigger::destroy_service() {
   return !instance_->abandoned() && !(asked && asked->abandoned());
 }
 
-// The server has what it has no acknowledgement for, the inbox what it has a row of. The rest gets
-// one now, and is handled after the next start.
+// The server has what it has no acknowledgement for, unless it has lost the session; the inbox what
+// it has a row of. The rest gets one now, and is handled after the next start.
 void Trigger::keep_leftovers() {
   for (const DeliveryPtr& delivery : dispatcher_.take_leftovers()) {
     if (const auto number = delivery->number()) {
@@ -279,7 +275,7 @@ void Trigger::keep_leftovers() {
       continue;
     }
     const bool server_has_it = holds_ && delivery->message.qos > 0 && !delivery->acknowledged() &&
-                               !connection_->options().clean_session;
+                               !delivery->id_forgotten() && !connection_->options().clean_session;
     if (server_has_it) continue;
     leftovers_.push_back(delivery);
     intake_.keep(delivery);
@@ -315,16 +311,21 @@ void Trigger::on_message(mqtt::Message message) {
 }
 
 void Trigger::on_refused(mqtt::Message message) {
+  refused_.fetch_add(1, std::memory_order_relaxed);
   intake_.refuse(message);
 }
 
 void Trigger::on_batch_end() {
   intake_.end_batch();
-  if (dispatcher_.full()) update_reading();
+  if (dispatcher_.full() || intake_.overrun()) update_reading();
 }
 
-void Trigger::on_repeated_pubrel(std::uint16_t packet_id, mqtt::Receipt receipt) {
-  intake_.repeated_pubrel(packet_id, std::move(receipt));
+void Trigger::on_pubrel(std::uint16_t packet_id, mqtt::Receipt receipt) {
+  intake_.pubrel(packet_id, std::move(receipt));
+}
+
+void Trigger::on_session_lost() {
+  intake_.session_lost();
 }
 
 void Trigger::on_status(const mqtt::ConnectionStatus& status) {

@@ -4,7 +4,6 @@
 //   monitor.hpp           the service that says when a suspended trigger may go on
 //   draining.hpp          triggers that stop together
 //   intake.hpp            from received messages to deliveries, and to the inbox
-//                         (intake5.cpp: QoS 2 on MQTT 5)
 //   dispatcher.hpp        from message to verdict: lanes, attempts, retries, deadlines
 //                         (_inline: on the receive thread, _link: worker processes, _outage: what
 //                         a service needs is away, _states: held and gated, _timer: what is due,
@@ -189,7 +188,8 @@ class Trigger final : private mqtt::ConnectionListener,
   void on_message(mqtt::Message message) override;
   void on_batch_end() override;
   void on_refused(mqtt::Message message) override;
-  void on_repeated_pubrel(std::uint16_t packet_id, mqtt::Receipt receipt) override;
+  void on_pubrel(std::uint16_t packet_id, mqtt::Receipt receipt) override;
+  void on_session_lost() override;
   void on_status(const mqtt::ConnectionStatus& status) override;
   // plugin::InstanceHost
   std::int32_t complete(std::uint64_t token, plugin::Answer answer) override;
@@ -297,6 +297,7 @@ class Trigger final : private mqtt::ConnectionListener,
   std::atomic<bool> left_{false};
   std::atomic<std::size_t> replaying_{0};  // given to replay(), and not in the dispatcher yet
   std::atomic<std::uint64_t> arrived_{0};  // one thread counts
+  std::atomic<std::uint64_t> refused_{0};  // over max_packet_size
   std::atomic<unsigned> unflushed_{0};  // finished messages whose acknowledgement waits for company
   std::atomic<bool> flush_armed_{false};
   bool may_load_ = false;            // [supervisor] the service has started

@@ -180,6 +180,7 @@ std::string Trigger::pause_reason() const {
   if (dispatcher_.full()) {
     return fmt::format("queue_capacity ({}) is reached", config_.queue_capacity);
   }
+  if (intake_.overrun()) return "the server sends QoS 2 without waiting for its answers";
   return inbox_trouble_.empty() ? "" : "the inbox takes no messages: " + inbox_trouble_;
 }
 
@@ -207,12 +208,13 @@ void Trigger::update_reading() {
 
 // While a pause lasts, from time to time. [supervisor]
 void Trigger::check_pause() {
+  update_reading();  // nobody says when what overran us is written
+  apply_pause();
   {
     MutexLock lock(pause_mutex_);
     check_armed_ = reading_paused_;
     if (!check_armed_) return;
   }
-  apply_pause();
   services_.connections.supervisor->after(kPauseCheck, tasks_([this] { check_pause(); }));
 }
 

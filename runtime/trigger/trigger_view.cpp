@@ -64,6 +64,7 @@ void Trigger::fill_in(TriggerStatus& status) const {
   counters.inline_calls = stats.inline_calls;
   counters.not_brief = stats.not_brief;
   counters.dead_letters_made = dead_letters_;
+  counters.refused = refused_.load(std::memory_order_relaxed);
   status.queued = stats.queued;
   status.in_flight = stats.in_flight;
   status.delayed = stats.delayed;

@@ -16,6 +16,9 @@
 
 namespace triggerd::test {
 
+// Settings of a service that does not come back.
+inline constexpr const char* kHangs = "service = \"recorder:misbehave\"\ntimeout = \"1h\"\n";
+
 inline packet::Publish publish(std::uint16_t id, std::uint8_t qos, const std::string& payload,
                                bool dup = false) {
   packet::Publish made;
@@ -46,27 +49,33 @@ class AcknowledgeFixture : public testing::Test {
  protected:
   std::filesystem::path file() const { return dir_ / "records"; }
 
+  std::string config(const std::string& more, const std::string& settings = {}) const {
+    return runtime_table("drain_timeout = \"200ms\"") +
+           alias_table("a", broker_.port(), "keep_alive = \"60s\"\n" + alias_keys_) +
+           trigger_table("t", "a", "{ filter = \"x\", qos = 2 }", file(), more, settings);
+  }
   // A trigger on "x" at QoS 2 of `broker_`; `more` stands in its table.
   void start(const std::string& more, const std::string& settings = {}) {
-    triggerd_.emplace(
-        runtime_table("drain_timeout = \"200ms\"") +
-        alias_table("a", broker_.port(), "keep_alive = \"60s\"\n" + alias_keys_) +
-        trigger_table("t", "a", "{ filter = \"x\", qos = 2 }", file(), more, settings));
+    triggerd_.emplace(config(more, settings));
     triggerd_->start();
     // PUBREL is the test's to send.
     broker_.on(packet::Type::pubrec, [](const Received&) { return Reply(); });
     wait_for_subscription();
   }
-  // Kills the runtime and starts it again; the server has its session.
-  void kill_and_restart() {
+  // Kills the runtime and starts it again; the server has its session, or has lost it.
+  void kill_and_restart(bool session_present = true) {
     triggerd_->kill();
-    broker_.on(packet::Type::connect, connack(true));
+    restart(session_present);
+  }
+  // Of a runtime that has ended.
+  void restart(bool session_present = true) {
+    broker_.on(packet::Type::connect, connack(session_present));
     from_ = broker_.packets().size();
     triggerd_->start();
     wait_for_subscription();
   }
-  void drop_connection() {
-    broker_.on(packet::Type::connect, connack(true));
+  void drop_connection(bool session_present = true) {
+    broker_.on(packet::Type::connect, connack(session_present));
     from_ = broker_.packets().size();
     broker_.send(connection_, Reply().close());
     wait_for_subscription();
@@ -84,6 +93,18 @@ class AcknowledgeFixture : public testing::Test {
         .wait_for<Ack>([id](const Ack& ack) { return ack.packet_id == id; }, from_, timeout)
         .has_value();
   }
+  // What was answered until now does not count.
+  void forget_answers() { from_ = broker_.packets().size(); }
+  // The packet ids of all acknowledgements of a kind on this connection, in their order.
+  template <class Ack>
+  std::vector<std::uint16_t> acknowledged() const {
+    std::vector<std::uint16_t> ids;
+    for (const Received& received : broker_.packets()) {
+      const auto* const ack = std::get_if<Ack>(&received.packet);
+      if (ack != nullptr && received.connection == connection_) ids.push_back(ack->packet_id);
+    }
+    return ids;
+  }
   // The ids of all messages that were handed to the service.
   std::vector<std::string> message_ids() const {
     std::vector<std::string> ids;
@@ -91,6 +112,9 @@ class AcknowledgeFixture : public testing::Test {
     std::sort(ids.begin(), ids.end());
     ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
     return ids;
+  }
+  bool rows_become(const std::string& table, int count) const {
+    return eventually([&] { return rows(*triggerd_, table) == count; });
   }
 
   void TearDown() override {
@@ -103,6 +127,27 @@ class AcknowledgeFixture : public testing::Test {
   std::optional<TriggerdProcess> triggerd_;
   std::size_t connection_ = 0;
   std::size_t from_ = 0;
+};
+
+// ---- Both versions of MQTT ----
+
+inline std::string keys_of(std::uint8_t level) {
+  return level == packet::k5 ? "protocol = \"5\"\n" : "protocol = \"3.1.1\"\n";
+}
+inline std::string name_of(std::uint8_t level) {
+  return level == packet::k5 ? "Mqtt5" : "Mqtt311";
+}
+
+class BothVersions : public AcknowledgeFixture, public testing::WithParamInterface<std::uint8_t> {
+ protected:
+  BothVersions() { alias_keys_ = keys_of(GetParam()); }
+  bool v5() const { return GetParam() == packet::k5; }
+
+ public:
+  static auto versions() { return testing::Values(packet::k311, packet::k5); }
+  static std::string version_name(const testing::TestParamInfo<std::uint8_t>& of) {
+    return name_of(of.param);
+  }
 };
 
 }  // namespace triggerd::test

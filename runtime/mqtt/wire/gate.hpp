@@ -1,5 +1,5 @@
-// The acknowledgement gate of one connection: what the library has acknowledged, and what may
-// leave.
+// The acknowledgement gate of one connection: what is owed to the server for the packets that came,
+// and what of it may leave.
 //
 // PUBACK, PUBREC and PUBCOMP each leave in the order in which their packets arrived [MQTT-4.6.0],
 // and none before release() was called for it. A plain data structure: the link's lock is around
@@ -9,9 +9,8 @@
 #include <array>
 #include <cstdint>
 #include <deque>
-#include <optional>
 #include <string>
-#include <string_view>
+#include <vector>
 
 namespace triggerd::mqtt::wire {
 
@@ -22,31 +21,32 @@ struct Ack {
   std::uint16_t packet_id;
 };
 
-// The acknowledgement that `bytes`, one write of the library, are; nullopt for everything else.
-// Knows plain MQTT and a masked WebSocket frame around it (RFC 6455, section 5.2).
-std::optional<Ack> parse_ack(std::string_view bytes);
-
 class Gate {
  public:
   // Names one held acknowledgement of its kind.
   using Ticket = std::uint64_t;
 
-  // The acknowledgement that the library is about to write for `ack` stays here until release().
-  Ticket hold(Ack ack);
+  // The acknowledgement stays here until release(); with `released` it leaves with its turn.
+  Ticket hold(Ack ack, bool released = false);
   void release(AckKind kind, Ticket ticket);
-  // The library has written it. One that nobody holds leaves as soon as its turn comes; with
-  // `hold_unclaimed` it is held too, and the result names it.
-  std::optional<Ticket> written(Ack ack, std::string_view bytes, bool hold_unclaimed = false);
-  // Appends to `out` what may leave; how many acknowledgements that is.
+  // Appends to `out` what may leave, packet by packet; how many acknowledgements that is.
   std::size_t take(std::string& out);
   // Held or waiting for their turn.
   std::size_t size() const;
+  // Messages of QoS 1 and 2 that came and are not confirmed to the server: their PUBACK or PUBCOMP
+  // has not left (MQTT 5.0, section 4.9).
+  std::size_t unconfirmed() const;
+  // A message of QoS 2 came: it is unconfirmed until its PUBCOMP has left.
+  void begin_exactly_once(std::uint16_t packet_id);
+  // Whether such a message is unconfirmed: one that is repeated is no other message.
+  bool has_begun(std::uint16_t packet_id) const {
+    return packet_id < exactly_once_.size() && exactly_once_[packet_id];
+  }
 
  private:
   struct Entry {
     std::uint16_t packet_id = 0;
     bool released = false;
-    std::string bytes;  // empty until the library has written it
   };
   struct Queue {
     std::deque<Entry> entries;
@@ -55,6 +55,8 @@ class Gate {
   Queue& queue(AckKind kind) { return queues_[static_cast<std::size_t>(kind)]; }
 
   std::array<Queue, 3> queues_;
+  std::vector<bool> exactly_once_;  // by packet id: those that began on this connection
+  std::size_t exactly_once_count_ = 0;
 };
 
 }  // namespace triggerd::mqtt::wire

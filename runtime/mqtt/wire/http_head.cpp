@@ -10,7 +10,7 @@ namespace triggerd::mqtt::wire {
 namespace {
 
 constexpr std::string_view kBegins = "HTTP/1.";
-constexpr std::size_t kShown = 64;
+constexpr std::size_t kShownOfHead = 64;
 constexpr int kSwitchingProtocols = 101;
 constexpr int kFirstFinal = 200;
 
@@ -75,7 +75,7 @@ std::size_t HttpHead::take(std::string_view bytes) {
     // Said at once: whatever speaks something else may never send a line.
     const std::size_t compared = std::min(line_.size(), kBegins.size());
     if (status_ == 0 && line_.compare(0, compared, kBegins.substr(0, compared)) != 0) {
-      refuse(line_.substr(0, before).append(rest.substr(0, kShown)));
+      refuse(line_.substr(0, before).append(rest.substr(0, kShownOfHead)));
     } else if (ends) {
       end_line();
     }
@@ -85,7 +85,7 @@ std::size_t HttpHead::take(std::string_view bytes) {
 
 void HttpHead::refuse(std::string_view came) {
   fault_ = Fault::not_http;
-  came_ = came.substr(0, kShown);
+  came_ = came.substr(0, kShownOfHead);
 }
 
 void HttpHead::end_line() {
@@ -127,14 +127,15 @@ void HttpHead::take_field_line() {
   const bool is_field =
       folded ? !fields_.empty()
              : is_token(line.substr(0, line.find(':'))) && line.find(':') != line.npos;
-  if (malformed_.empty() && (!is_field || has_controls(line))) malformed_ = printable(line, kShown);
+  if (malformed_.empty() && (!is_field || has_controls(line)))
+    malformed_ = printable(line, kShownOfHead);
   if (folded && !fields_.empty()) fields_.back() = ' ';
   fields_.append(folded ? trimmed(line) : line).append("\n");
 }
 
 std::string HttpHead::status_text() const {
   if (phrase_.empty()) return fmt::format("{}", status_);
-  return fmt::format("{} {}", status_, printable(phrase_, 2 * kShown));
+  return fmt::format("{} {}", status_, printable(phrase_, 2 * kShownOfHead));
 }
 
 std::optional<std::string> HttpHead::field(std::string_view name) const {

@@ -9,424 +9,426 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <optional>
+#include <span>
 #include <utility>
 
-#include "mqtt/publish_head.hpp"
+#include "base/units.hpp"
+#include "mqtt/packet_type.hpp"
+#include "mqtt/properties.hpp"
 #include "mqtt/wire/receiver.hpp"
 
 namespace triggerd::mqtt::wire {
 namespace {
 
-constexpr std::size_t kAhead = 65'536;
-// After a packet of kLarge bytes the next one is taken for large, too: to copy it would cost more
-// than another call to the system, so only kLittle bytes are read ahead of it.
-constexpr std::size_t kLarge = 16'384;
-constexpr std::size_t kLittle = 2'048;
-// The library reads it in pieces before it asks for the rest of a packet at once.
-constexpr std::size_t kFixedHeader = 5;
-// No acknowledgement is longer, so longer writes are not looked at.
-constexpr std::size_t kShort = 128;
+using namespace packet_type;
+
+constexpr std::string_view kPing("\xc0\x00", 2);
 constexpr std::size_t kGreeting = 1'024;
-constexpr std::uint8_t kPuback = 0x40;
-// Of a packet: has the packet id of every PUBLISH.
-constexpr std::size_t kBeginning = 5 + 2 + 65'535 + 2;
+// Of a WebSocket, bytes that wait for room.
+constexpr std::size_t kMostAnswers = 65'536;
+// Packets that are handed over at once: room for them stays with the connection.
+constexpr std::size_t kMostTaken = 128;
+// How long a ping may be without an answer, of the keep-alive.
+constexpr int kPingShare = 2;
 
-// What MQTT is in, of the frames of WebSocket.
-constexpr int kBinary = 2;
-// How the request begins with which the library asks for WebSocket.
-constexpr std::string_view kUpgrade = "GET ";
-
-// A frame's header is 2 bytes, of more for a longer payload, and a mask (RFC 6455, section 5.2).
-std::size_t frame_header(unsigned char size) {
-  constexpr std::size_t kMask = 4;
-  const unsigned length = size & 0x7fU;
-  return 2 + (length == 126 ? 2 : length == 127 ? 8 : 0) + kMask;
+std::uint16_t number_at(std::string_view bytes, std::size_t at) {
+  return static_cast<std::uint16_t>(static_cast<std::uint8_t>(bytes[at]) << 8 |
+                                    static_cast<std::uint8_t>(bytes[at + 1]));
 }
 
-// Of QoS 1 or 2: QoS 0 has none.
-bool is_publish_with_id(std::string_view bytes, bool framed) {
-  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
-  if (bytes.size() < 2) return false;
-  unsigned first = at(0);
-  if (framed) {
-    const std::size_t header = frame_header(at(1));
-    if (bytes.size() <= header) return false;
-    first = at(header) ^ at(header - 4);
-  }
-  return (first & 0xf0U) == 0x30 && (first & 0x06U) != 0;
-}
-
-// The library frees a message of QoS 1 or 2 twice where it cannot be written, once with its command
-// and once with what is in flight (its issues 1532 and 1621). So it is told that it was written, as
-// if the connection had been lost a moment later, and the connection is: who reads it sees its end.
-void end_after_failed_publish(int fd) {
-  ::shutdown(fd, SHUT_RDWR);
+std::shared_ptr<const Dial> no_dial() {
+  static const auto none = std::make_shared<const Dial>();
+  return none;
 }
 
 }  // namespace
 
+Link::Link(int fd)
+    : fd_(fd),
+      dial_(no_dial()),
+      inbound_({.take = [] { return Receiver::of_this_thread().take_buffer(Inbound::kAhead); },
+                .give =
+                    [](std::unique_ptr<char[]> buffer) {
+                      Receiver::of_this_thread().give_buffer(std::move(buffer));
+                    }}) {}
+
 Link::~Link() = default;
+
+void Link::carry(std::shared_ptr<const Dial> dial) {
+  dial_ = std::move(dial);
+  inbound_.limit_messages(dial_->max_message);
+  inbound_.expect_properties(dial_->v5);
+  if (dial_->websocket) websocket_ = std::make_unique<WebSocket>(*dial_->websocket);
+  MutexLock lock(mutex_);
+  if (dial_->proxy) proxy_ = std::make_unique<ProxyHandshake>(*dial_->proxy, dial_->target);
+}
 
 // ---- Reading ----
 
-std::size_t Link::serve(void* to, std::size_t size) {
-  const std::size_t served = std::min(size, end_ - at_);
-  std::memcpy(to, ahead_.get() + at_, served);
-  if (!established_) greeting_.assign(ahead_.get() + at_, std::min(end_ - at_, kGreeting));
-  if (size == 1) {
-    packet_type_ = std::exchange(packet_size_, static_cast<std::uint8_t>(ahead_[at_]));
+void Link::receive() {
+  if (library_has() || gone_) return;
+  const Inbound::Room room = inbound_.room();
+  std::size_t got = 0;
+  {
+    MutexLock reading(reading_);
+    if (gone_) return;
+    got = dial_->tls ? read_secured(room) : read_plain(room);
   }
-  at_ += served;
-  came();
-  return served;
+  if (got > 0 && !leaving_) arrived(room.at, got);
+  if (over_) end_of_opening();
+  take();
 }
 
-void Link::came() {
-  established_ = true;
-  Receiver::of_this_thread().reading(*this);
-}
-
-// The library asks for the whole rest of a packet at once, so what it asks for is a packet's
-// length.
-bool Link::too_long(std::size_t size) {
-  if (size <= packet_limit_) return false;
+// The server, or the proxy, has closed it: in the midst of what comes before MQTT that is worth
+// more words.
+void Link::end_of_opening() {
   MutexLock lock(mutex_);
-  fault_ = fmt::format("the server announced a packet of {} bytes, over the limit of {}", size,
-                       packet_limit_.load());
-  return true;
+  if (opening_ == Opening::proxy && proxy_) {
+    proxy_->ended();
+    if (!proxy_->fault().empty()) end_locked(proxy_->fault());
+  } else if (opening_ == Opening::websocket) {
+    websocket_->end();
+    if (!websocket_->fault().empty()) end_locked(websocket_->fault());
+  }
+}
+
+std::size_t Link::read_plain(const Inbound::Room& room) {
+  const ssize_t got = ::recv(fd_, room.at, room.size, MSG_DONTWAIT);
+  if (got > 0) return static_cast<std::size_t>(got);
+  const bool nothing = got < 0 && (errno == EAGAIN || errno == EINTR);
+  over_ = !nothing;
+  error_ = got < 0 && !nothing ? errno : 0;
+  return 0;
+}
+
+std::size_t Link::read_secured(const Inbound::Room& room) {
+  MutexLock lock(mutex_);
+  if (ssl_ == nullptr) return 0;
+  ERR_clear_error();
+  // One record at a time; what is in the socket already belongs to the same batch.
+  // A large packet is not read to its end as long as it comes: there are other connections.
+  const std::size_t most = std::min(room.size, Inbound::kAhead);
+  std::size_t filled = 0;
+  int got = 0;
+  while (filled < most &&
+         (got = SSL_read(ssl_, room.at + filled, static_cast<int>(most - filled))) > 0) {
+    filled += static_cast<std::size_t>(got);
+  }
+  const bool full = filled == most;
+  const int error = full ? SSL_ERROR_NONE : SSL_get_error(ssl_, got);
+  const bool waits = error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE;
+  // An end behind what was read here is in no socket any more, for poll(2) to see.
+  more_ = full ? SSL_pending(ssl_) > 0 : filled > 0 && !waits;
+  if (filled == 0) {
+    error_ = error;
+    over_ = !waits;
+    tls_error_ = ERR_peek_last_error();
+  }
+  // What ended the loop comes up again with the next read.
+  ERR_clear_error();
+  return filled;
+}
+
+// What is MQTT in it goes to the front of where it lies.
+void Link::arrived(char* bytes, std::size_t size) {
+  established_ = true;
+  came_ = now();
+  pinged_ = Monotonic{};
+  if (!dial_->tls) size = pass_proxy(bytes, size);
+  if (websocket_) size = pass_websocket(bytes, size);
+  if (greeting_.size() < kGreeting && !check_.connected()) {
+    greeting_.append(bytes, std::min(size, kGreeting - greeting_.size()));
+  }
+  inbound_.came(size);
+}
+
+std::size_t Link::pass_proxy(char* bytes, std::size_t size) {
+  MutexLock lock(mutex_);
+  if (opening_ != Opening::proxy) return size;
+  const std::size_t used = proxy_->receive({bytes, size});
+  out_ += proxy_->take_output();
+  if (!proxy_->fault().empty()) {
+    end_locked(proxy_->fault());
+    return 0;
+  }
+  if (proxy_->done()) go_on_opening();
+  (void)send_out();
+  std::memmove(bytes, bytes + used, size - used);
+  return size - used;
+}
+
+std::size_t Link::pass_websocket(char* bytes, std::size_t size) {
+  if (size == 0) return 0;
+  const std::size_t left = websocket_->receive(bytes, size);
+  std::string answer = websocket_->take_output();
+  const bool opens = websocket_->open();
+  MutexLock lock(mutex_);
+  const bool goes_on = websocket_->fault().empty() && !websocket_->closed();
+  // A server that asks and does not read gets no more answers than it has room for.
+  if (!goes_on || out_.size() < kMostAnswers) out_ += answer;
+  if (opening_ == Opening::websocket && opens) go_on_opening();
+  if (!out_.empty()) (void)send_out();
+  if (!websocket_->fault().empty()) {
+    ending_ = websocket_->fault();
+  } else if (websocket_->closed()) {
+    ending_ = "the server " + websocket_->close_reason();
+  }
+  return left;
+}
+
+// ---- Packets ----
+
+void Link::take() {
+  while (!library_front_ && !ended_ && !gone_ && !leaving_) {
+    const auto first = inbound_.first_byte();
+    if (!first) break;
+    if (!std::exchange(began_, true)) {
+      const std::string_view came = check_.connected() ? std::string_view() : greeting_;
+      if (const auto wrong = check_.begins(*first, came)) {
+        hand_over();  // what came before it is in order
+        refused(wrong, {});
+        break;
+      }
+    }
+    const Packet* const packet = inbound_.front();
+    if (packet == nullptr) {
+      if (inbound_.wrong().empty()) break;
+      hand_over();
+      refused(PacketCheck::Wrong{"the server sent what it may not: " + inbound_.wrong(),
+                                 disconnect_reason::kMalformed},
+              {});
+      break;
+    }
+    auto wrong = look_at(*packet);
+    if (!wrong) wrong = wrong_ack(*packet);
+    if (wrong) {
+      hand_over();
+      refused(wrong, "; the packet begins with " + first_bytes(packet->first, packet->body));
+      break;
+    }
+    began_ = false;
+    const auto type = static_cast<std::uint8_t>(packet->first >> 4);
+    if (dial_->sink && (type == kPublish || type == kPubrel)) {
+      take_packet(*packet);
+    } else if (packet->skipped) {
+      inbound_.pop();  // the library would wait for the rest of it
+    } else {
+      library_front_ = true;
+    }
+  }
+  hand_over();
+  if (library_front_ || ending_.empty()) return;
+  MutexLock lock(mutex_);
+  end_locked(ending_);
+}
+
+// Of a message whose properties were not all kept, its topic and its packet id.
+std::optional<PacketCheck::Wrong> Link::look_at(const Packet& packet) {
+  if (!packet.cut) return check_.look(packet.first, packet.body);
+  const std::size_t topic = number_at(packet.body, 0);
+  if (topic == 0) return std::nullopt;  // its alias may be what was not kept
+  const std::size_t id = (packet.first & 0x06U) != 0 ? 2 : 0;
+  std::string beginning(packet.body.substr(0, 2 + topic + id));
+  beginning += '\0';  // no properties
+  return check_.look(packet.first, beginning);
+}
+
+void Link::take_packet(const Packet& packet) {
+  if (packet.first >> 4 == kPubrel) {
+    taken_.push_back({.kind = Taken::Kind::pubrel, .packet_id = number_at(packet.body, 0)});
+  } else {
+    take_message(packet);
+  }
+  inbound_.pop();
+  if (taken_.size() >= kMostTaken) hand_over();
+}
+
+// A PUBLISH that was checked.
+void Link::take_message(const Packet& packet) {
+  Taken message{.qos = static_cast<std::uint8_t>(packet.first >> 1 & 0x03),
+                .dup = (packet.first & 0x08U) != 0,
+                .retained = (packet.first & 0x01U) != 0};
+  std::string_view rest = packet.body;
+  const std::size_t topic = number_at(rest, 0);
+  message.topic = rest.substr(2, topic);
+  rest.remove_prefix(std::min(2 + topic, rest.size()));
+  if (message.qos > 0 && rest.size() >= 2) {
+    message.packet_id = number_at(rest, 0);
+    rest.remove_prefix(2);
+  }
+  if (dial_->v5 && !packet.cut) {
+    const std::size_t length = take_variable(rest).value_or(0);
+    message.properties = rest.substr(0, length);
+    rest.remove_prefix(std::min(length, rest.size()));
+  }
+  const std::size_t head = packet.body.size() - rest.size();
+  message.payload = rest;
+  message.size = topic + packet.size - head;
+  if (packet.skipped || message.size > dial_->max_message) {
+    message.kind = Taken::Kind::too_large;
+    message.payload = {};
+    taken_.push_back(message);
+    hand_over();  // its beginning lies in memory that goes with it
+    return;
+  }
+  message.memory = inbound_.take_memory();
+  if (message.memory != nullptr) {
+    // The topic moves to where its length was, so that there is room for a NUL.
+    auto* const from = const_cast<char*>(message.topic.data());
+    std::memmove(from - 1, from, topic);
+    from[topic - 1] = '\0';
+    message.topic = {from - 1, topic};
+  }
+  taken_.push_back(message);
+}
+
+void Link::hand_over() {
+  if (taken_.empty()) return;
+  std::optional<PacketCheck::Wrong> wrong;
+  {
+    MutexLock lock(mutex_);
+    wrong = give_tickets();
+  }
+  if (!taken_.empty()) {
+    in_batch_ = true;
+    dial_->sink->on_packets(*this, taken_);
+  }
+  taken_.clear();
+  refused(wrong, {});
+}
+
+// Each that owes an acknowledgement gets its place. More than may be unconfirmed: the rest is not
+// taken.
+std::optional<PacketCheck::Wrong> Link::give_tickets() {
+  for (std::size_t i = 0; i < taken_.size(); ++i) {
+    Taken& one = taken_[i];
+    const bool pubrel = one.kind == Taken::Kind::pubrel;
+    if (!pubrel && one.qos == 0) continue;
+    const bool another = !pubrel && !(one.qos == 2 && gate_.has_begun(one.packet_id));
+    if (another && dial_->receive_maximum > 0 && gate_.unconfirmed() >= dial_->receive_maximum) {
+      for (std::size_t left = i; left < taken_.size(); ++left) std::free(taken_[left].memory);
+      taken_.resize(i);
+      return PacketCheck::Wrong{
+          fmt::format("the server sent what it may not: more than receive_maximum, {}, messages "
+                      "that are not confirmed",
+                      dial_->receive_maximum),
+          disconnect_reason::kReceiveMaximum};
+    }
+    const AckKind kind = pubrel         ? AckKind::pubcomp
+                         : one.qos == 1 ? AckKind::puback
+                                        : AckKind::pubrec;
+    if (kind == AckKind::pubrec) gate_.begin_exactly_once(one.packet_id);
+    one.ticket = gate_.hold({kind, one.packet_id}, !dial_->hold);
+  }
+  return std::nullopt;
 }
 
 // The library would tell the publisher that all is well, free the message, and free it again when
 // the connection ends.
-bool Link::wrong_ack(std::size_t size) {
-  if (packet_type_ != kPuback || size != packet_size_ || size < 2 || buffered() < 2) return false;
-  const auto high = static_cast<std::uint8_t>(ahead_[at_]);
-  const auto low = static_cast<std::uint8_t>(ahead_[at_ + 1]);
+std::optional<PacketCheck::Wrong> Link::wrong_ack(const Packet& packet) {
+  if (packet.first >> 4 != kPuback) return std::nullopt;
   MutexLock lock(mutex_);
-  if (exactly_once_.count(static_cast<std::uint16_t>(high << 8 | low)) == 0) return false;
-  fault_ =
+  if (exactly_once_.count(number_at(packet.body, 0)) == 0) return std::nullopt;
+  return PacketCheck::Wrong{
       "the server answered a message that was published with QoS 2 as if it were QoS 1; publish "
-      "with QoS 1";
+      "with QoS 1",
+      disconnect_reason::kProtocolError};
+}
+
+bool Link::refused(const std::optional<PacketCheck::Wrong>& wrong, const std::string& packet) {
+  if (!wrong) return false;
+  const bool may_say = check_.may_say_why();
+  MutexLock lock(mutex_);
+  if (ended_) return true;
+  if (may_say && !library_waits_ && opening_ == Opening::open) {
+    add_packet({std::string{'\xe0', 1, static_cast<char>(wrong->reason)}});
+    (void)send_out();
+  }
+  end_locked(wrong->what + packet);
   return true;
-}
-
-ssize_t Link::read(void* to, std::size_t size) {
-  if (too_long(size)) {
-    errno = EMSGSIZE;
-    return -1;
-  }
-  if (wrong_ack(size)) {
-    errno = EPROTO;
-    return -1;
-  }
-  if (size > kFixedHeader) large_ = size >= kLarge;
-  if (large_ && size > kFixedHeader) return read_large(static_cast<char*>(to), size);
-  if (buffered() > 0) return static_cast<ssize_t>(serve(to, size));
-  if (!ahead_) ahead_ = Receiver::of_this_thread().take_buffer(kAhead);
-  const ssize_t got = ::recv(fd_, ahead_.get(), large_ ? kLittle : kAhead, 0);
-  if (got <= 0) return got;
-  at_ = 0;
-  end_ = static_cast<std::size_t>(got);
-  return static_cast<ssize_t>(serve(to, size));
-}
-
-// Most of a large packet goes where the library wants it, and only what comes behind it is read
-// ahead.
-ssize_t Link::read_large(char* to, std::size_t size) {
-  const std::size_t served = buffered() > 0 ? serve(to, size) : 0;
-  if (served == size) return static_cast<ssize_t>(served);
-  if (!ahead_) ahead_ = Receiver::of_this_thread().take_buffer(kAhead);
-  const iovec parts[] = {{.iov_base = to + served, .iov_len = size - served},
-                         {.iov_base = ahead_.get(), .iov_len = kLittle}};
-  const ssize_t got = ::readv(fd_, parts, 2);
-  // What ended it comes up again with the next read.
-  if (got <= 0) return served > 0 ? static_cast<ssize_t>(served) : got;
-  came();
-  const auto rest = static_cast<std::size_t>(got);
-  at_ = 0;
-  end_ = rest - std::min(rest, size - served);
-  return static_cast<ssize_t>(served + rest - end_);
-}
-
-int Link::read_tls(SSL* ssl, void* to, int size, int& error) {
-  error = SSL_ERROR_NONE;
-  const auto wanted = static_cast<std::size_t>(std::max(size, 0));
-  if (too_long(wanted) || wrong_ack(wanted)) {
-    error = SSL_ERROR_SYSCALL;
-    return -1;
-  }
-  if (buffered() > 0) return static_cast<int>(serve(to, wanted));
-  if (!ahead_) ahead_ = Receiver::of_this_thread().take_buffer(kAhead);
-  {
-    MutexLock lock(mutex_);
-    ssl_ = ssl;
-    ERR_clear_error();
-    // One record at a time; what is in the socket already belongs to the same batch.
-    std::size_t filled = 0;
-    int got = 0;
-    while (filled < kAhead &&
-           (got = SSL_read(ssl, ahead_.get() + filled, static_cast<int>(kAhead - filled))) > 0) {
-      filled += static_cast<std::size_t>(got);
-    }
-    if (filled == 0) {
-      error = SSL_get_error(ssl, got);
-      return got;
-    }
-    // What ended the loop comes up again with the next read; nobody asks about this one.
-    ERR_clear_error();
-    at_ = 0;
-    end_ = filled;
-  }
-  return static_cast<int>(serve(to, wanted));
-}
-
-int Link::pending_tls(SSL* ssl) const {
-  return static_cast<int>(buffered()) + SSL_pending(ssl);
-}
-
-void Link::shed() {
-  if (buffered() == 0 && ahead_) Receiver::of_this_thread().give_buffer(std::move(ahead_));
 }
 
 void Link::end_batch() {
-  if (batch_end_) batch_end_();
+  if (std::exchange(in_batch_, false)) dial_->sink->on_batch_end();
   flush();
+  inbound_.shed();
 }
 
-// ---- What the server may not send ----
+// ---- What the library reads ----
 
-bool Link::refuses_beginning(std::uint8_t first) {
-  // The first bytes of WebSocket are those of its upgrade.
-  const auto wrong = check_.begins(first, framed_ ? std::string_view() : greeting_);
-  if (wrong) end_because(*wrong, {});
-  return wrong.has_value();
-}
-
-bool Link::refuses(std::uint8_t first, std::string_view body) {
-  const auto wrong = check_.look(first, body);
-  if (wrong) end_because(*wrong, "; the packet begins with " + first_bytes(first, body));
-  return wrong.has_value();
-}
-
-// The library closes the connection when it has been told so.
-void Link::end_because(const PacketCheck::Wrong& wrong, const std::string& packet) {
-  MutexLock lock(mutex_);
-  fault_ = wrong.what + packet;
-  // What the library still says, that all is well, does not leave.
-  ended_ = true;
-  if (library_waits_ || !check_.may_say_why()) return;
-  const std::string disconnect = {'\xe0', 1, static_cast<char>(wrong.reason)};
-  // In a frame of WebSocket, with a mask that changes nothing.
-  if (framed_) out_ += std::string("\x82\x83\0\0\0\0", 6);
-  out_ += disconnect;
-  (void)send_out();
-}
-
-// ---- The gate ----
-
-Gate::Ticket Link::hold(Ack ack) {
-  MutexLock lock(mutex_);
-  return gate_.hold(ack);
-}
-
-void Link::release(AckKind kind, Gate::Ticket ticket) {
-  MutexLock lock(mutex_);
-  gate_.release(kind, ticket);
-}
-
-std::size_t Link::held() const {
-  MutexLock lock(mutex_);
-  return gate_.size();
-}
-
-std::string Link::fault() const {
-  MutexLock lock(mutex_);
-  return fault_;
-}
-
-void Link::resume() {
-  paused_ = false;
-  wake_receiver();
-}
-
-void Link::flush() {
-  MutexLock lock(mutex_);
-  if (ssl_ != nullptr && !Receiver::is_receive_thread()) {
-    // One thread at a time may use an SSL object together with its error state.
-    we_wait_ = true;
-    wake_receiver();
-    return;
+std::size_t Link::serve(void* to, std::size_t size) {
+  const std::string_view left = inbound_.front_bytes().substr(served_);
+  const std::size_t some = std::min(size, left.size());
+  std::memcpy(to, left.data(), some);
+  served_ += some;
+  if (some == left.size()) {
+    served_ = 0;
+    library_front_ = false;
+    inbound_.pop();
+    inbound_.shed();
   }
-  flush_locked();
+  return some;
 }
 
-void Link::flush_locked() {
-  if (gone_ || library_waits_) return;
-  gate_.take(out_);
-  if (!send_out() && !Receiver::is_receive_thread()) wake_receiver();
+ssize_t Link::read(void* to, std::size_t size) {
+  if (library_front_) return static_cast<ssize_t>(serve(to, size));
+  if (over_ && error_ == 0 && !ended_) return 0;
+  errno = ended_ ? EPROTO : over_ ? error_ : EAGAIN;
+  return -1;
 }
 
-// False: the socket has no room; it is tried again when poll(2) sees some.
-bool Link::send_out() {
-  while (!out_.empty() || !retry_.empty()) {
-    ssize_t sent = 0;
-    if (ssl_ == nullptr) {
-      sent = ::send(fd_, out_.data(), out_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-      if (sent < 0 && errno == EINTR) continue;
-    } else {
-      if (retry_.empty()) retry_.swap(out_);
-      ERR_clear_error();
-      sent = SSL_write(ssl_, retry_.data(), static_cast<int>(retry_.size()));
-      if (sent > 0) {
-        retry_.clear();
-        continue;
-      }
-    }
-    if (sent <= 0) {
-      // Full, or broken: then the library finds out when it reads.
-      we_wait_ = true;
-      return false;
-    }
-    out_.erase(0, static_cast<std::size_t>(sent));
-  }
-  we_wait_ = false;
-  return true;
-}
-
-// ---- The library writes ----
-
-// Whether `bytes` are an acknowledgement; then they are the gate's.
-bool Link::note_ack(std::string_view bytes) {
-  const auto ack = parse_ack(bytes);
-  if (!ack) return false;
-  const bool hold_unclaimed = repeated_pubrel_ && ack->kind == AckKind::pubcomp;
-  std::optional<Gate::Ticket> unclaimed;
-  {
-    MutexLock lock(mutex_);
-    unclaimed = gate_.written(*ack, bytes, hold_unclaimed);
-  }
-  if (unclaimed) repeated_pubrel_(ack->packet_id, *unclaimed);
-  return true;
-}
-
-void Link::note_publish(std::string_view bytes) {
-  const auto published = read_publish_head(bytes);
-  if (!published) return;
-  if (published->qos == 2) {
-    exactly_once_.insert(published->packet_id);
-  } else {
-    exactly_once_.erase(published->packet_id);
-  }
-}
-
-// A packet that asks for something, as a whole; `beginning` is the first of its parts.
-void Link::note_request(std::string_view beginning, const iovec* parts, int count) {
-  if (beginning.starts_with(kUpgrade)) framed_ = true;
-  if (beginning.size() < 2 || (framed_ && (beginning[0] & 0x0f) != kBinary)) return;
-  const std::size_t header = framed_ ? frame_header(static_cast<unsigned char>(beginning[1])) : 0;
-  if (beginning.size() <= header) return;
-  const auto first = static_cast<unsigned char>(framed_ ? beginning[header] ^ beginning[header - 4]
-                                                        : beginning[0]);
-  if (!PacketCheck::is_request(first)) return;
-  std::string whole;
-  for (int i = 0; i < count; ++i) {
-    whole.append(static_cast<const char*>(parts[i].iov_base), parts[i].iov_len);
-  }
-  for (std::size_t i = 0; framed_ && header + i < whole.size(); ++i) {
-    whole[header + i] = static_cast<char>(whole[header + i] ^ whole[header - 4 + i % 4]);
-  }
-  check_.sends(std::string_view(whole).substr(header));
-}
-
-// The library writes a packet's fixed header together with the frame's.
-bool Link::begins_publish(std::string_view bytes) const {
-  return is_publish_with_id(bytes, framed_);
-}
-
-ssize_t Link::write(const iovec* parts, int count) {
-  std::size_t total = 0;
-  for (int i = 0; i < count; ++i) total += parts[i].iov_len;
-  if (ended_) return static_cast<ssize_t>(total);
-  if (!library_waits_ && total < kShort) {
-    std::string bytes;
-    for (int i = 0; i < count; ++i) {
-      bytes.append(static_cast<const char*>(parts[i].iov_base), parts[i].iov_len);
-    }
-    if (note_ack(bytes)) {
-      if (!Receiver::is_receive_thread()) flush();
-      return static_cast<ssize_t>(total);
-    }
-  }
-  if (!library_waits_ && count > 0) {
-    note_request({static_cast<const char*>(parts[0].iov_base), parts[0].iov_len}, parts, count);
-  }
-  std::string beginning;
-  const bool noted =
-      count > 0 && begins_publish({static_cast<const char*>(parts[0].iov_base), parts[0].iov_len});
-  for (int i = 0; noted && i < count && beginning.size() < kBeginning; ++i) {
-    beginning.append(static_cast<const char*>(parts[i].iov_base),
-                     std::min(parts[i].iov_len, kBeginning - beginning.size()));
-  }
-  MutexLock lock(mutex_);
-  if (!library_waits_ && !send_out()) {
-    errno = EAGAIN;
-    return -1;
-  }
-  if (!library_waits_) note_publish(beginning);
-  const ssize_t sent = ::writev(fd_, parts, count);
-  if (sent < 0 && noted && !library_waits_ && errno != EAGAIN && errno != EINTR) {
-    end_after_failed_publish(fd_);
-    return static_cast<ssize_t>(total);
-  }
-  if (sent >= 0) library_waits_ = static_cast<std::size_t>(sent) < total;
-  if (!library_waits_ && sent >= 0) flush_locked();
-  return sent;
-}
-
-int Link::write_tls(SSL* ssl, const void* from, int size, int& error) {
+int Link::read_tls(void* to, int size, int& error) {
   error = SSL_ERROR_NONE;
-  if (ended_) return size;
-  const std::string_view bytes(static_cast<const char*>(from), static_cast<std::size_t>(size));
-  if (!library_waits_ && bytes.size() < kShort && note_ack(bytes)) {
-    if (!Receiver::is_receive_thread()) flush();
-    return size;
-  }
-  if (!library_waits_) {
-    const iovec part{.iov_base = const_cast<void*>(from), .iov_len = bytes.size()};
-    note_request(bytes, &part, 1);
-  }
-  MutexLock lock(mutex_);
-  ssl_ = ssl;
-  if (!library_waits_ && !send_out()) {
-    error = SSL_ERROR_WANT_WRITE;
-    return -1;
-  }
+  if (library_front_) return static_cast<int>(serve(to, static_cast<std::size_t>(size)));
   ERR_clear_error();
-  if (!library_waits_) note_publish(bytes);
-  const bool noted = !library_waits_ && begins_publish(bytes);
-  const int sent = SSL_write(ssl, from, size);
-  error = SSL_get_error(ssl, sent);
-  if (noted && sent <= 0 && error != SSL_ERROR_WANT_WRITE && error != SSL_ERROR_WANT_READ) {
-    ERR_clear_error();
-    end_after_failed_publish(SSL_get_fd(ssl));
-    error = SSL_ERROR_NONE;
-    return size;
-  }
-  library_waits_ = sent <= 0 && (error == SSL_ERROR_WANT_WRITE || error == SSL_ERROR_WANT_READ);
-  if (sent > 0) flush_locked();
-  return sent;
+  error = ended_ ? SSL_ERROR_SYSCALL : over_ ? error_ : SSL_ERROR_WANT_READ;
+  if (over_ && tls_error_ != 0) ERR_raise(ERR_GET_LIB(tls_error_), ERR_GET_REASON(tls_error_));
+  return error == SSL_ERROR_ZERO_RETURN ? 0 : -1;
 }
 
-void Link::die() {
+// ---- Keep-alive ----
+
+Monotonic Link::look(Monotonic now) {
+  const Monotonic::duration keep_alive = dial_->keep_alive;
+  if (keep_alive <= Monotonic::duration::zero() || ended_ || gone_ || leaving_) {
+    return Monotonic::max();
+  }
+  if (!check_.connected()) return now + keep_alive;  // what comes after CONNACK is due later
+  if (paused_) {
+    // What has come is not read, so nothing is known of the server.
+    came_ = now;
+    pinged_ = Monotonic{};
+    return now + keep_alive;
+  }
+  if (library_waits_) {
+    // A ping cannot leave in the midst of a packet; whoever takes of that is there.
+    const Monotonic::duration patience = keep_alive / kPingShare;
+    if (now < std::max(sent_.load(), came_) + keep_alive + patience) return now + patience;
+    end_silent(now, "takes nothing of what is sent to it");
+    return Monotonic::max();
+  }
+  const Monotonic pinged = pinged_;
+  if (pinged != Monotonic{}) {
+    const Monotonic overdue = pinged + keep_alive / kPingShare;
+    if (now < overdue) return overdue;
+    end_silent(now, "has not answered a ping");
+    return Monotonic::max();
+  }
+  const Monotonic due = std::min(sent_.load(), came_) + keep_alive;
+  if (now < due) return due;
   MutexLock lock(mutex_);
-  gone_ = true;
-  ssl_ = nullptr;
-  gate_ = Gate();
-  out_.clear();
-  retry_.clear();
-  we_wait_ = false;
-  library_waits_ = false;
+  if (!gone_ && !library_waits_ && opening_ == Opening::open) {
+    add_packet(kPing);
+    (void)send_out();
+  }
+  pinged_ = now;
+  return now + keep_alive / kPingShare;
+}
+
+void Link::end_silent(Monotonic now, std::string_view what) {
+  end(fmt::format("the server has been silent for {}, and {}; keep_alive is {}",
+                  format_duration(std::chrono::floor<Millis>(now - came_)), what,
+                  format_duration(dial_->keep_alive)));
 }
 
 }  // namespace triggerd::mqtt::wire

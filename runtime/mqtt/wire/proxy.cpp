@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t kMaxHead = 64 << 10;
 constexpr std::size_t kMaxLine = 1024;  // that is kept: what is looked at stands in front
 constexpr unsigned kMaxInterim = 16;
-constexpr std::size_t kShown = 32;
+constexpr std::size_t kShownOfProxy = 32;
 constexpr std::size_t kMaxSocksField = 255;
 // So much of a login makes it known. Shorter parts are in every text.
 constexpr std::size_t kTelling = 4;
@@ -113,13 +113,14 @@ void ProxyHandshake::fail_with(std::string why) {
 }
 
 void ProxyHandshake::speaks_otherwise(std::string_view protocol) {
-  const std::string shown = (came_ + std::string(behind_.substr(0, kShown))).substr(0, kShown);
+  const std::string shown =
+      (came_ + std::string(behind_.substr(0, kShownOfProxy))).substr(0, kShownOfProxy);
   fail_with(could_tell_login(shown)
                 ? fmt::format("the proxy does not speak {}: what it answered with is not shown, as "
                               "it could tell the password",
                               protocol)
                 : fmt::format("the proxy does not speak {}: it answered with \"{}\"", protocol,
-                              printable(shown, kShown * 4)));
+                              printable(shown, kShownOfProxy * 4)));
 }
 
 // Something that sends back what it gets, for one.

@@ -32,6 +32,7 @@ class Waker {
     [[maybe_unused]] const ssize_t got = ::read(fd_, &count, sizeof count);
     pending_ = false;
   }
+  std::atomic<bool> for_library{false};
 
  private:
   const int fd_;
@@ -59,6 +60,11 @@ void wake_receiver() {
   waker().wake();
 }
 
+void wake_library() {
+  waker().for_library = true;
+  waker().wake();
+}
+
 Receiver& Receiver::of_this_thread() {
   thread_local Receiver receiver;
   return receiver;
@@ -72,23 +78,6 @@ void Receiver::is_this_thread() {
   reads = true;
 }
 
-Link& link_to_read(int fd, std::shared_ptr<Link>& keep) {
-  if (Receiver::is_receive_thread()) {
-    const auto& last = Receiver::of_this_thread().current();
-    if (last && last->fd() == fd && !last->gone()) return *last;
-  }
-  keep = link_of(fd);
-  return *keep;
-}
-
-void Receiver::reading(Link& link) {
-  reads = true;
-  if (current_.get() != &link) current_ = link.shared_from_this();
-  if (!touched_.empty() && touched_.back().get() == &link) return;
-  const auto known = std::find(touched_.begin(), touched_.end(), current_);
-  if (known == touched_.end()) touched_.push_back(current_);
-}
-
 std::unique_ptr<char[]> Receiver::take_buffer(std::size_t size) {
   if (buffers_.empty()) return std::unique_ptr<char[]>(new char[size]);
   std::unique_ptr<char[]> buffer = std::move(buffers_.back());
@@ -98,16 +87,6 @@ std::unique_ptr<char[]> Receiver::take_buffer(std::size_t size) {
 
 void Receiver::give_buffer(std::unique_ptr<char[]> buffer) {
   if (buffers_.size() < kSpareBuffers) buffers_.push_back(std::move(buffer));
-}
-
-void Receiver::end_batch() {
-  Deferred deferred;  // what is left for when all are handed over, and no lock is held
-  for (const std::shared_ptr<Link>& link : touched_) {
-    link->end_batch();
-    link->shed();
-  }
-  touched_.clear();
-  deferred.run();
 }
 
 // The library copies its descriptors for each poll; who they are is looked up when they change.
@@ -120,6 +99,7 @@ void Receiver::refresh(const pollfd* fds, nfds_t count) {
   if (same) return;
   links_.clear();
   for (nfds_t i = 0; i < count; ++i) links_.push_back(find_link(fds[i].fd));
+  next_look_ = {};
 }
 
 int Receiver::poll(pollfd* fds, nfds_t count, int timeout_ms) {
@@ -127,10 +107,9 @@ int Receiver::poll(pollfd* fds, nfds_t count, int timeout_ms) {
   const bool for_reading =
       std::any_of(fds, fds + count, [](const pollfd& p) { return (p.events & POLLIN) != 0; });
   if (!for_reading) return answer_writable(fds, count);
-  forget_refusal();
   refresh(fds, count);
-  if (const int ready = answer_buffered(fds, count); ready > 0) return ready;
-  end_batch();
+  take_what_is_here();
+  if (const int ready = answer_library(fds, count); ready > 0) return ready;
   return wait(fds, count, timeout_ms);
 }
 
@@ -143,64 +122,136 @@ int Receiver::answer_writable(pollfd* fds, nfds_t count) {
     known = link != nullptr && !link->gone() && link->fd() == fds[i].fd && link->established() &&
             !link->library_waits();
   }
-  if (!known) return ::poll(fds, count, 0);
+  if (!known) {
+    const int got = ::poll(fds, count, 0);
+    for (nfds_t i = 0; i < count; ++i) {
+      if (!find_link(fds[i].fd)) fds[i].revents = 0;  // not connecting yet
+    }
+    return got;
+  }
   for (nfds_t i = 0; i < count; ++i) fds[i].revents = POLLOUT;
   return static_cast<int>(count);
 }
 
-int Receiver::answer_buffered(pollfd* fds, nfds_t count) const {
+// What was behind a packet that the library has read by now.
+void Receiver::take_what_is_here() {
+  Deferred deferred;  // what is left for when all are handed over, and no lock is held
+  for (const std::shared_ptr<Link>& link : links_) {
+    if (!link || link->paused() || link->library_has()) continue;
+    link->take();
+    if (link->has_batch()) link->end_batch();
+  }
+  deferred.run();
+}
+
+int Receiver::answer_library(pollfd* fds, nfds_t count) const {
   int ready = 0;
   for (nfds_t i = 0; i < count; ++i) {
     const Link* link = links_[i].get();
-    const bool has = link != nullptr && link->buffered() > 0 && !link->paused();
-    fds[i].revents = has ? POLLIN : 0;
+    const bool has = link != nullptr && link->library_has() && (!link->paused() || link->ended());
+    // It looks at an end whatever it waits for.
+    fds[i].revents = static_cast<short>(!has ? 0 : link->ended() ? POLLIN | POLLHUP : POLLIN);
     ready += has ? 1 : 0;
   }
   return ready;
 }
 
+void Receiver::look_at_links(Monotonic now) {
+  if (now < next_look_) return;
+  next_look_ = Monotonic::max();
+  for (const std::shared_ptr<Link>& link : links_) {
+    if (link) next_look_ = std::min(next_look_, link->look(now));
+  }
+}
+
+int Receiver::time_to_wait(Monotonic until) const {
+  for (const std::shared_ptr<Link>& link : links_) {
+    if (link && link->more_without_poll() && !link->paused()) return 0;
+  }
+  return left_ms(std::min(until, next_look_));
+}
+
+// Takes what has come; what the library is told beside what it has to read.
+short Receiver::serve(Link& link, int events, int wanted, bool woken) {
+  const bool readable = (events & POLLIN) != 0 || link.more_without_poll();
+  if (!link.can_receive()) {
+    return static_cast<short>(events & (wanted | POLLERR | POLLHUP | POLLNVAL));
+  }
+  if (readable) {
+    link.receive();
+    // A batch is what one read has brought, so that whoever is full can say so.
+    link.end_batch();
+  } else if (woken) {
+    link.take();  // it may have been resumed with packets here
+    if (link.has_batch()) link.end_batch();
+  }
+  // Writability is for us; what the library has not asked for it is not told. What has come before
+  // an end is taken first.
+  const int end = readable ? 0 : POLLERR | POLLHUP;
+  return static_cast<short>(events & ((wanted & ~POLLIN) | POLLNVAL | end));
+}
+
 int Receiver::wait(pollfd* fds, nfds_t count, int timeout_ms) {
   const Clock::time_point until = Clock::now() + std::chrono::milliseconds(std::max(timeout_ms, 0));
   for (;;) {
+    look_at_links(Clock::now());
     asked_.assign(fds, fds + count);
     for (nfds_t i = 0; i < count; ++i) {
       const Link* link = links_[i].get();
-      if (link == nullptr) continue;
-      if (link->paused()) asked_[i].events = 0;
+      if (link == nullptr) {
+        // Made, and not connecting yet: poll(2) would call it closed. Its connect wakes us.
+        asked_[i].fd = -1;
+        continue;
+      }
+      if (link->paused() || link->clogged()) asked_[i].events = 0;
       // Room is for the library first, where it has begun a packet; ours leave after that.
       if (link->we_wait() && !link->library_waits()) asked_[i].events |= POLLOUT;
       if (link->connect_may_be_unseen()) asked_[i].events |= POLLOUT;
       if (asked_[i].events == 0) asked_[i].fd = -1;
     }
     asked_.push_back({.fd = waker().fd(), .events = POLLIN, .revents = 0});
-    const int got = ::poll(asked_.data(), asked_.size(), timeout_ms <= 0 ? 0 : left_ms(until));
+    const int got = ::poll(asked_.data(), asked_.size(), time_to_wait(until));
     if (got < 0) return got;
     const bool woken = asked_.back().revents != 0;
     if (woken) waker().clear();
-    int ready = 0;
-    bool connected = false;
+    bool shown = false;
+    bool gone = false;
+    Deferred deferred;
     for (nfds_t i = 0; i < count; ++i) {
       const auto events = static_cast<short>(asked_[i].fd < 0 ? 0 : asked_[i].revents);
       Link* const link = links_[i].get();
-      if (link != nullptr && link->we_wait() && ((events & POLLOUT) != 0 || woken)) link->flush();
-      if (link != nullptr && (events & POLLOUT) != 0 && link->connect_may_be_unseen()) {
+      fds[i].revents = 0;
+      if (link == nullptr) continue;
+      gone = gone || link->gone();
+      if (link->we_wait() && ((events & POLLOUT) != 0 || woken)) link->flush();
+      if ((events & POLLOUT) != 0 && link->connect_may_be_unseen()) {
         link->connect_was_shown();
-        connected = true;
+        shown = true;
       }
-      // Writability is for us; what the library has not asked for it is not told.
-      fds[i].revents = static_cast<short>(events & (fds[i].events | POLLERR | POLLHUP | POLLNVAL));
+      if (!link->paused() || link->ended()) {
+        fds[i].revents = serve(*link, events, fds[i].events, woken);
+      }
+    }
+    deferred.run();
+    int ready = 0;
+    for (nfds_t i = 0; i < count; ++i) {
+      const Link* const link = links_[i].get();
+      if (link != nullptr && link->library_has() && (!link->paused() || link->ended())) {
+        const int has = link->ended() ? POLLIN | POLLHUP : POLLIN;
+        fds[i].revents = static_cast<short>(fds[i].revents | has);
+      }
       ready += fds[i].revents != 0 ? 1 : 0;
     }
-    // A link that was resumed may have bytes here already.
-    if (ready == 0 && woken) ready = answer_buffered(fds, count);
     // New connections are for the library to add, and to find connected: it asks again with them.
-    asks_again_ = ready == 0 && woken;
-    if (ready > 0 || woken || connected || timeout_ms <= 0 || Clock::now() >= until) return ready;
+    const bool asked = woken && waker().for_library.exchange(false);
+    asks_again_ = ready == 0 && asked;
+    if (ready > 0 || asked || shown || gone || timeout_ms <= 0 || Clock::now() >= until) {
+      return ready;
+    }
   }
 }
 
 void Receiver::sleep(int timeout_ms) {
-  end_batch();
   // The library sleeps after each poll that found nothing; of a new connection it would not know.
   if (std::exchange(asks_again_, false)) return;
   std::vector<pollfd> fds = polled_;
@@ -209,7 +260,8 @@ void Receiver::sleep(int timeout_ms) {
   const Clock::time_point until = Clock::now() + std::chrono::milliseconds(timeout_ms);
   std::erase_if(fds, [](const pollfd& p) { return find_link(p.fd) == nullptr; });
   refresh(fds.data(), fds.size());
-  if (answer_buffered(fds.data(), fds.size()) > 0) return;
+  take_what_is_here();
+  if (answer_library(fds.data(), fds.size()) > 0) return;
   const int ready = wait(fds.data(), fds.size(), timeout_ms);
   const bool broken = std::any_of(fds.begin(), fds.end(),
                                   [](const pollfd& p) { return (p.revents & POLLNVAL) != 0; });

@@ -35,6 +35,13 @@ std::shared_ptr<Link> link_of(int fd) {
   return link;
 }
 
+void add_link(std::shared_ptr<Link> link) {
+  Table& t = table();
+  MutexLock lock(t.mutex);
+  const int fd = link->fd();
+  t.links[fd] = std::move(link);
+}
+
 void forget_link(int fd) {
   std::shared_ptr<Link> gone;
   {

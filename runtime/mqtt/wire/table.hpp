@@ -12,6 +12,9 @@ namespace triggerd::mqtt::wire {
 std::shared_ptr<Link> find_link(int fd);
 // The same, made where there is none. [Paho's threads]
 std::shared_ptr<Link> link_of(int fd);
+// From now on it is found: what it is for has been said, since others may look at once. [Paho's
+// threads]
+void add_link(std::shared_ptr<Link> link);
 // Ends the link, so that whoever gets the same number next finds nothing of it. [Paho's threads]
 void forget_link(int fd);
 

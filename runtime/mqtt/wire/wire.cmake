@@ -7,8 +7,7 @@ set(WRAPPED_CALLS socket connect getaddrinfo recv writev poll close usleep SSL_c
                   SSL_get_error SSL_shutdown ERR_clear_error SSL_CTX_new SSL_ctrl X509_check_host X509_check_ip_asc)
 set(WRAPPED_TRACING StackTrace_entry StackTrace_exit Log SSL_CTX_set_msg_callback mymalloc myrealloc myfree)
 # Functions between parts of the library; where a version has no such function, its wrap is idle.
-set(WRAPPED_INSIDE Thread_set_name MQTTProtocol_retry ListFindItem MQTTPacket_Factory WebSocket_getch
-                   WebSocket_getdata)
+set(WRAPPED_INSIDE Thread_set_name MQTTProtocol_retry ListFindItem)
 
 set(PAHO_HOW_TO "install libpaho-mqtt-dev (Debian, Ubuntu), or build Paho from its source with PAHO_BUILD_STATIC=TRUE \
 and PAHO_WITH_SSL=TRUE and name its prefix in CMAKE_PREFIX_PATH or the archive in PAHO_STATIC, as docs/installing.md \

@@ -14,8 +14,11 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <memory>
+#include <string_view>
+#include <utility>
 
-#include "mqtt/wire/pins.hpp"
+#include "mqtt/wire/dial.hpp"
 #include "mqtt/wire/receiver.hpp"
 #include "mqtt/wire/table.hpp"
 #include "mqtt/wire/wire.hpp"
@@ -57,13 +60,8 @@ void report_errors_to(void (*report)(const std::string& text)) {
   error_report = report;
 }
 
-std::shared_ptr<Link> current() {
-  return Receiver::is_receive_thread() ? Receiver::of_this_thread().current() : nullptr;
-}
-
-std::string refusal() {
-  return Receiver::is_receive_thread() ? Receiver::of_this_thread().refusal() : std::string();
-}
+// The library looks a name up and then makes the socket, on one thread.
+thread_local std::shared_ptr<const Dial> looked_up;
 
 }  // namespace triggerd::mqtt::wire
 
@@ -74,6 +72,7 @@ using triggerd::mqtt::wire::last_tls;
 using triggerd::mqtt::wire::Link;
 using triggerd::mqtt::wire::link_of;
 using triggerd::mqtt::wire::link_of_tls;
+using triggerd::mqtt::wire::looked_up;
 using triggerd::mqtt::wire::Receiver;
 
 // The library notes that a socket has failed under its number, and looks for the connection with
@@ -92,25 +91,33 @@ int __wrap_socket(int domain, int type, int protocol) {
 }
 
 int __wrap_connect(int fd, const sockaddr* address, socklen_t length) {
-  link_of(fd);
+  if (auto dial = std::exchange(looked_up, nullptr)) {
+    const auto link = std::make_shared<Link>(fd);
+    link->carry(dial);
+    if (dial->sink) dial->sink->on_link(link);
+    triggerd::mqtt::wire::add_link(link);
+  } else {
+    link_of(fd);
+  }
   const int result = ::connect(fd, address, length);
   const int error = errno;
   // The receive thread may be asleep over the connections there were before.
-  triggerd::mqtt::wire::wake_receiver();
+  triggerd::mqtt::wire::wake_library();
   errno = error;
   return result;
 }
 
 int __wrap_getaddrinfo(const char* host, const char* service, const addrinfo* hints,
                        addrinfo** found) {
-  const auto address = triggerd::mqtt::wire::pinned_address(host == nullptr ? "" : host);
-  return ::getaddrinfo(address ? address->c_str() : host, service, hints, found);
+  const std::string_view name = host == nullptr ? "" : host;
+  looked_up = triggerd::mqtt::wire::find_dial(name);
+  if (!looked_up && triggerd::mqtt::wire::is_dial_name(name)) return EAI_NONAME;  // given up
+  return ::getaddrinfo(looked_up ? looked_up->address.c_str() : host, service, hints, found);
 }
 
 ssize_t __wrap_recv(int fd, void* to, size_t size, int flags) {
   if (size == 0 || flags != 0) return ::recv(fd, to, size, flags);
-  std::shared_ptr<Link> keep;
-  return triggerd::mqtt::wire::link_to_read(fd, keep).read(to, size);
+  return link_of(fd)->read(to, size);
 }
 
 ssize_t __wrap_writev(int fd, const iovec* parts, int count) {
@@ -141,13 +148,14 @@ int __wrap_usleep(useconds_t time) {
 void __wrap_ERR_clear_error() {}
 
 int __wrap_SSL_connect(SSL* ssl) {
-  ERR_clear_error();
-  return SSL_connect(ssl);
+  last_tls.ssl = ssl;
+  last_tls.result = link_of_tls(ssl).connect_tls(ssl, last_tls.error);
+  return last_tls.result;
 }
 
 int __wrap_SSL_read(SSL* ssl, void* to, int size) {
   last_tls.ssl = ssl;
-  last_tls.result = link_of_tls(ssl).read_tls(ssl, to, size, last_tls.error);
+  last_tls.result = link_of_tls(ssl).read_tls(to, size, last_tls.error);
   return last_tls.result;
 }
 
@@ -157,8 +165,9 @@ int __wrap_SSL_write(SSL* ssl, const void* from, int size) {
   return last_tls.result;
 }
 
-int __wrap_SSL_pending(const SSL* ssl) {
-  return link_of_tls(ssl).pending_tls(const_cast<SSL*>(ssl));
+// poll(2) tells the library, once it has something to read.
+int __wrap_SSL_pending(const SSL*) {
+  return 0;
 }
 
 int __wrap_SSL_get_error(const SSL* ssl, int result) {

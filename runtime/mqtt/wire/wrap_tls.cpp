@@ -8,6 +8,7 @@
 
 #include "mqtt/tls/names.hpp"
 #include "mqtt/tls/openssl.hpp"
+#include "mqtt/wire/dial.hpp"
 
 // NOLINTBEGIN(bugprone-reserved-identifier): the linker chose the prefix.
 
@@ -26,7 +27,7 @@ SSL_CTX* __wrap_SSL_CTX_new(const SSL_METHOD* method) {
 // is made out to an address of that text. An address is no name.
 int __wrap_X509_check_host(X509* certificate, const char* name, std::size_t length, unsigned flags,
                            char** found) {
-  const std::string_view host(name, length);
+  const std::string host = triggerd::mqtt::wire::dialled_host({name, length});
   if (tls::is_address(host)) return 0;
   const std::string_view plain = tls::plain_host(host);
   const int result =
@@ -35,14 +36,15 @@ int __wrap_X509_check_host(X509* certificate, const char* name, std::size_t leng
 }
 
 int __wrap_X509_check_ip_asc(X509* certificate, const char* address, unsigned flags) {
-  const std::string plain(tls::plain_host(address));
+  const std::string host = triggerd::mqtt::wire::dialled_host(address);
+  const std::string plain(tls::plain_host(host));
   return X509_check_ip_asc(certificate, plain.c_str(), flags) == 1 ? 1 : 0;
 }
 
 // SNI has names in it, and no addresses (RFC 6066, section 3).
 long __wrap_SSL_ctrl(SSL* ssl, int command, long number, void* argument) {
   if (command == SSL_CTRL_SET_TLSEXT_HOSTNAME && argument != nullptr) {
-    const std::string_view host = static_cast<const char*>(argument);
+    const std::string host = triggerd::mqtt::wire::dialled_host(static_cast<const char*>(argument));
     if (tls::is_address(host)) return 1;
     std::string plain(tls::plain_host(host));
     return SSL_ctrl(ssl, command, number, plain.data());

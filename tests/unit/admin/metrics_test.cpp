@@ -88,6 +88,7 @@ const std::map<std::string, std::string>& promised() {
       {"triggerd_retries_total", "trigger"},
       {"triggerd_dead_letters", "trigger"},
       {"triggerd_service_unavailable", "trigger"},
+      {"triggerd_messages_refused_total", "trigger"},
       {"triggerd_brief_calls_total", "trigger"},
       {"triggerd_brief_calls_too_long_total", "trigger"},
       {"triggerd_trigger_state", "trigger,state"},

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "inbox/writer.hpp"
+#include "support/eventually.hpp"
 #include "support/sqlite_connection.hpp"
 #include "support/temp_dir.hpp"
 
@@ -51,6 +52,20 @@ TEST_F(InboxTest, RememberingReplacesTheFiltersOfThatClientIdOnly) {
   EXPECT_EQ(*inbox->session("other").value(), (std::vector<std::string>{"x"}));
   ASSERT_TRUE(inbox->forget_session("edge"));
   EXPECT_FALSE(inbox->session("edge").value().has_value());
+}
+
+TEST_F(InboxTest, ASessionThatHasEndedLeavesNoPacketIds) {
+  auto inbox = open();
+  ASSERT_TRUE(inbox->remember_session("edge.t", {"a"}));
+  {
+    Writer writer(*inbox, {}, [](const std::optional<std::string>&) {});
+    writer.keep_id({"edge.t", 7}, "id-1", {});
+    writer.keep_id({"edge.u", 7}, "id-2", {});
+    ASSERT_TRUE(writer.flush(std::chrono::steady_clock::now() + test::kPatience));
+  }
+  ASSERT_TRUE(inbox->forget_session("edge.t"));
+  EXPECT_TRUE(inbox->awaiting_pubrel("edge.t").value().empty());
+  EXPECT_EQ(inbox->awaiting_pubrel("edge.u").value().size(), 1U);
 }
 
 TEST_F(InboxTest, WhoHasASessionIsKeptWithItAndSaidWhenItMoves) {

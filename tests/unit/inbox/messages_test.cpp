@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include "inbox/inbox.hpp"
+#include "support/inbox_version_5.hpp"
 #include "support/temp_dir.hpp"
 
 namespace triggerd::inbox {
@@ -205,7 +206,7 @@ TEST(Migration, AFileOfVersion2KeepsItsMessages) {
   EXPECT_EQ(
       sqlite3_exec(raw,
                    "DROP INDEX dead_letter_listed; DROP INDEX dead_letter_by_trigger;"
-                   "DROP INDEX message_expiring;"
+                   "DROP INDEX message_expiring; DROP TABLE awaiting_pubrel;"
                    "CREATE INDEX dead_letter_by_trigger ON dead_letter (trigger_name, number);"
                    "ALTER TABLE message DROP COLUMN properties;"
                    "ALTER TABLE message DROP COLUMN expires_ms;"
@@ -239,6 +240,43 @@ TEST(Migration, AFileOfVersion2KeepsItsMessages) {
   EXPECT_EQ(sessions[0].client_id, "edge.alarms");
   EXPECT_EQ(sessions[0].alias, "");
   EXPECT_EQ(sessions[0].server, "");
+}
+
+TEST(Migration, KeysOfVersion5ArePacketIdsAndItsPacketsAreAcceptedOneByOne) {
+  test::TempDir dir;
+  const std::filesystem::path file = dir / "inbox.db";
+  ASSERT_TRUE(test::make_inbox_of_version_5(
+      file,
+      "INSERT INTO staged VALUES ('edge.alarms', 'r-7', 'a', x'3407000174000768'),"
+      " ('edge.alarms', 'r5-8', 'b', x''), ('edge.other', 'r5-65535', 'c', x''),"
+      " ('edge.other', 'r-8', 'd', x'3407000174000868');"
+      "INSERT INTO message (trigger_name, message_id, topic, payload, qos, retained, packet_id,"
+      " attempts, received_ms, properties)"
+      " VALUES ('alarms', 'b', 't', x'00ff', 2, 0, 8, 2, 1700000000000, x'');"));
+
+  const auto inbox = Inbox::open(file);
+  ASSERT_TRUE(inbox) << inbox.error().message;
+  const auto ids = (*inbox)->awaiting_pubrel("edge.alarms").value();
+  ASSERT_EQ(ids.size(), 1U);
+  EXPECT_EQ(ids[0].packet_id, 8);
+  EXPECT_EQ(ids[0].message_id, "b");
+  EXPECT_EQ((*inbox)->awaiting_pubrel("edge.other").value().at(0).packet_id, 65'535);
+  const auto staged = (*inbox)->staged("edge.alarms").value();
+  ASSERT_EQ(staged.size(), 1U);
+  EXPECT_EQ(staged[0].key, "r-7");
+
+  const StoredMessage message{
+      .trigger = "alarms", .topic = "t", .payload = "h", .qos = 2, .packet_id = 7};
+  ASSERT_TRUE((*inbox)->accept_staged("edge.alarms", staged[0], message));
+  EXPECT_TRUE((*inbox)->staged("edge.alarms").value().empty());
+  EXPECT_EQ((*inbox)->staged("edge.other").value().size(), 1U) << "another trigger's";
+  EXPECT_EQ((*inbox)->awaiting_pubrel("edge.alarms").value().size(), 2U);
+  const auto messages = (*inbox)->messages("alarms", 0, kAll).value();
+  ASSERT_EQ(messages.size(), 2U);
+  EXPECT_EQ(messages[0].message_id, "b");
+  EXPECT_EQ(messages[1].message_id, "a") << "the id that it was given with its PUBLISH";
+  EXPECT_EQ(messages[1].packet_id, 7);
+  EXPECT_EQ(messages[1].attempts, 0U);
 }
 
 }  // namespace

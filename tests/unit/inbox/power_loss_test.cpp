@@ -40,9 +40,6 @@ std::string topic_of(int n) {
 std::string payload_of(int n) {
   return std::string(static_cast<std::size_t>(n * 977 % 6000), static_cast<char>('a' + n % 26));
 }
-std::string packet_of(int n) {
-  return "packet " + payload_of(n);
-}
 
 // Wakes the workload for an acknowledgement, and for trouble.
 class Bell {
@@ -120,7 +117,6 @@ class Message : public Entry {
   std::size_t accepted_at = kNever;
   unsigned settled = 0;  // places known since a look or a call; 0: the operations say it
   unsigned perhaps = 0;  // of a call that failed
-  bool was_staged = false;
   bool removal_asked = false;
   std::uint32_t least_attempts = 0;
   std::uint32_t most_attempts = 0;
@@ -138,8 +134,8 @@ class Message : public Entry {
 using MessagePtr = std::shared_ptr<Message>;
 
 struct Operation {
-  std::string key;    // empty: none
-  MessagePtr staged;  // under the key from here on; nullptr: nothing is
+  std::uint16_t packet_id = 0;  // 0: none
+  int kept = 0;                 // the message that it stands for from here on; 0: none
   MessagePtr accepted;
   std::atomic<bool> called{false};
 
@@ -154,8 +150,8 @@ struct Found {
     std::uint32_t attempts = 0;
   };
   std::map<int, Where> messages;
-  std::map<std::string, int> staged;  // by key
-  bool sound = true;                  // no content that nobody wrote, nothing twice
+  std::map<std::uint16_t, int> ids;  // whose PUBREL is awaited
+  bool sound = true;                 // no content that nobody wrote, nothing twice
 };
 
 Found look(Inbox& inbox) {
@@ -174,12 +170,8 @@ Found look(Inbox& inbox) {
   }
   const auto letters = inbox.dead_letters("", kEverything).value();
   for (const auto& letter : letters) add(letter, kLetter);
-  const auto all_staged = inbox.staged(kClient).value();
-  for (const auto& staged : all_staged) {
-    const int n = std::stoi(staged.message_id);
-    found.sound = found.sound && staged.packet == packet_of(n);
-    found.staged[staged.key] = n;
-  }
+  const auto ids = inbox.awaiting_pubrel(kClient).value();
+  for (const auto& id : ids) found.ids[id.packet_id] = std::stoi(id.message_id);
   return found;
 }
 
@@ -219,8 +211,8 @@ class Ordeal {
   void begin_disk() {
     vfs_.emplace("power-loss");
     known_.clear();
-    staged_.clear();
-    staged_before_.clear();
+    ids_.clear();
+    ids_before_.clear();
     operations_.clear();
     promised_ = 0;
     damaged_ = false;
@@ -263,15 +255,15 @@ class Ordeal {
                             operations_.begin() + static_cast<std::ptrdiff_t>(acknowledged),
                             [](auto& o) { return o.done(); }));
     std::set<std::size_t> matching;
-    std::map<std::string, int> staged = staged_before_;
+    std::map<std::uint16_t, int> ids = ids_before_;
     for (std::size_t done = 0;; ++done) {
-      if (done >= promised_ && staged == found.staged && allowed(found, done)) {
+      if (done >= promised_ && ids == found.ids && allowed(found, done)) {
         matching.insert(done);
       }
       if (done == operations_.size()) break;
       const Operation& next = operations_[done];
-      if (next.staged != nullptr) staged[next.key] = next.staged->n;
-      if (next.staged == nullptr) staged.erase(next.key);
+      if (next.kept != 0) ids[next.packet_id] = next.kept;
+      if (next.kept == 0) ids.erase(next.packet_id);
     }
     if (matching.empty() || !found.sound) {
       ++outcome_.damages;
@@ -300,17 +292,13 @@ class Ordeal {
     operations_.clear();
     promised_ = 0;
     known_.clear();
-    staged_.clear();
-    staged_before_ = found.staged;
+    ids_ = ids_before_ = found.ids;
     for (const auto& [n, where] : found.messages) {
       const MessagePtr message = known_[n] = std::make_shared<Message>(n, bell_);
       message->settled = where.place;
       if (where.place == kLetter) message->letter = where.number;
       if (where.place == kRow) message->stored(where.number);
       message->least_attempts = message->most_attempts = where.attempts;
-    }
-    for (const auto& [key, n] : found.staged) {
-      staged_[key] = known_[n] = std::make_shared<Message>(n, bell_);
     }
   }
 
@@ -370,7 +358,7 @@ class Ordeal {
     if (what < 35) {
       accept(writer);
     } else if (what < 60) {
-      ask_for_staged(writer, what);
+      ask_for_exactly_once(writer, what);
     } else if (what < 75) {
       for (std::size_t left = 1 + below(6); left > 0; --left) {
         if (const MessagePtr message = pick(is_row)) {
@@ -405,34 +393,27 @@ class Ordeal {
     writer.accept(std::move(entries));
   }
 
-  void ask_for_staged(Writer& writer, std::size_t what) {
-    const std::string key = "r-" + std::to_string(below(8));
-    const auto at = staged_.find(key);
-    if (what < 47) {
-      Operation& operation = operations_.emplace_back();
-      operation.key = key;
-      operation.staged = staged_[key] = new_message();
-      writer.stage({kClient, key}, operation.staged->id, packet_of(operation.staged->n),
-                   [this, &operation] {
-                     operation.called = true;
-                     bell_.ring();
-                   });
-    } else if (what < 50) {
-      Operation& operation = operations_.emplace_back();
-      operation.key = key;
-      staged_.erase(key);
-      writer.unstage({kClient, key}, [this, &operation] {
-        operation.called = true;
-        bell_.ring();
-      });
-    } else if (at != staged_.end()) {
-      at->second->accepted_at = operations_.size();
-      at->second->was_staged = true;
-      Operation& operation = operations_.emplace_back();
-      operation.key = key;
-      operation.accepted = at->second;
-      staged_.erase(at);
-      writer.accept_staged({kClient, key}, operation.accepted);
+  // A QoS 2 message, its PUBREL, or its repetition. The packet id may be another one's already: the
+  // later one has it.
+  void ask_for_exactly_once(Writer& writer, std::size_t what) {
+    const auto packet_id = static_cast<std::uint16_t>(1 + below(8));
+    Operation& operation = operations_.emplace_back();
+    operation.packet_id = packet_id;
+    const auto called = [this, &operation] {
+      operation.called = true;
+      bell_.ring();
+    };
+    if (what < 50) {
+      operation.accepted = new_message();
+      operation.accepted->accepted_at = operations_.size() - 1;
+      operation.kept = ids_[packet_id] = operation.accepted->n;
+      writer.accept({kClient, packet_id}, operation.accepted);
+    } else if (const auto at = ids_.find(packet_id); what < 53 && at != ids_.end()) {
+      operation.kept = at->second;
+      writer.keep_id({kClient, packet_id}, std::to_string(at->second), called);
+    } else {
+      ids_.erase(packet_id);
+      writer.forget_id({kClient, packet_id}, called);
     }
   }
 
@@ -467,12 +448,10 @@ class Ordeal {
     return done;
   }
 
-  // Of a row, of a message that may be about to be written, or of one that was never accepted. A
-  // staged one could be found as both: it stays staged until its operation is done.
+  // Of a row, of a message that may be about to be written, or of one that was never accepted.
   bool add_dead_letter(Inbox& inbox) {
     MessagePtr message = pick([](auto& m) {
-      return is_row(m) ||
-             (m.accepted_at != kNever && !m.was_staged && !m.acknowledged && m.settled == 0);
+      return is_row(m) || (m.accepted_at != kNever && !m.acknowledged && m.settled == 0);
     });
     if (message == nullptr || below(6) == 0) message = new_message();
     const auto number = inbox.add_dead_letter({.message_id = message->id,
@@ -494,11 +473,11 @@ class Ordeal {
   bool damaged_ = false;
   int latest_ = 0;
 
-  std::map<int, MessagePtr> known_;           // that may be found
-  std::map<std::string, MessagePtr> staged_;  // when all operations are done
-  std::map<std::string, int> staged_before_;  // when none is
-  std::deque<Operation> operations_;          // of the writer, since the latest look
-  std::size_t promised_ = 0;                  // so many of them, even without sync_to_disk
+  std::map<int, MessagePtr> known_;          // that may be found
+  std::map<std::uint16_t, int> ids_;         // when all operations are done
+  std::map<std::uint16_t, int> ids_before_;  // when none is
+  std::deque<Operation> operations_;         // of the writer, since the latest look
+  std::size_t promised_ = 0;                 // so many of them, even without sync_to_disk
 };
 
 Outcome endure(bool sync_to_disk, int cuts) {

@@ -98,9 +98,9 @@ class WriterTest : public testing::Test {
     return test::eventually([&] { return troubles_.lines().size() >= troubles; });
   }
   std::vector<StoredMessage> messages() { return inbox_->messages("alarms", 0, kUpTo).value(); }
-  std::vector<StagedMessage> staged() { return inbox_->staged("edge").value(); }
-  void stage(const std::string& key, const std::string& id, const std::string& packet) {
-    writer_->stage({"edge", key}, id, packet, [this, id] { journal_.add(id + " staged"); });
+  std::vector<AwaitingPubrel> kept() { return inbox_->awaiting_pubrel("edge").value(); }
+  void keep_id(std::uint16_t packet_id, const std::string& id) {
+    writer_->keep_id({"edge", packet_id}, id, [this, id] { journal_.add(id + " kept"); });
   }
 
   using Lines = std::vector<std::string>;
@@ -196,7 +196,7 @@ TEST_F(WriterTest, AFullDiskIsToldOnceAndTriedAgainUntilItIsWritten) {
   start({.retry = kShortRetry});
   vfs_.fail_writes(SQLITE_FULL);
   const FakePtr first = accept("a");
-  stage("r-1", "b", "packet");
+  keep_id(1, "b");
   ASSERT_TRUE(test::eventually([&] { return first->failures >= 3; }));
   const FakePtr second = accept("c");
   EXPECT_EQ(troubles_.lines().size(), 1U);
@@ -207,11 +207,11 @@ TEST_F(WriterTest, AFullDiskIsToldOnceAndTriedAgainUntilItIsWritten) {
 
   vfs_.fail_writes(SQLITE_OK);
   ASSERT_TRUE(flush());
-  EXPECT_EQ(journal_.lines(), (Lines{"a written", "b staged", "c written"}));
+  EXPECT_EQ(journal_.lines(), (Lines{"a written", "b kept", "c written"}));
   ASSERT_EQ(troubles_.lines().size(), 2U);
   EXPECT_EQ(troubles_.lines().at(1), "");
   EXPECT_EQ(messages().size(), 2U);
-  EXPECT_EQ(staged().size(), 1U);
+  EXPECT_EQ(kept().size(), 1U);
 }
 
 TEST_F(WriterTest, WhatIsFinishedWhileTheDiskIsFullIsNotWritten) {
@@ -316,28 +316,32 @@ TEST_F(WriterTest, RetainedMessagesAreNotedTogether) {
   EXPECT_EQ(inbox_->handled_retained("alarms").value().size(), kMessages);
 }
 
-TEST_F(WriterTest, StagingReplacesTheSameKeyOnly) {
-  stage("r-1", "old", "old packet");
-  stage("r-2", "other", "other packet");
-  stage("r-1", "new", std::string("\0\xff", 2));
-  writer_->stage({"another client", "r-1"}, "x", "y", {});
+TEST_F(WriterTest, AKeptIdReplacesTheSameOneOnly) {
+  keep_id(1, "old");
+  keep_id(2, "other");
+  keep_id(1, "new");
+  writer_->keep_id({"another client", 1}, "x", {});
   ASSERT_TRUE(flush());
-  EXPECT_EQ(journal_.lines(), (Lines{"old staged", "other staged", "new staged"}));
-  const auto found = staged();
+  EXPECT_EQ(journal_.lines(), (Lines{"old kept", "other kept", "new kept"}));
+  const auto found = kept();
   ASSERT_EQ(found.size(), 2U);
-  EXPECT_EQ(found[0].key, "r-1");
+  EXPECT_EQ(found[0].packet_id, 1);
   EXPECT_EQ(found[0].message_id, "new");
-  EXPECT_EQ(found[0].packet, std::string("\0\xff", 2));
+  EXPECT_EQ(found[1].packet_id, 2);
   EXPECT_EQ(found[1].message_id, "other");
+  EXPECT_EQ(inbox_->awaiting_pubrel("another client").value().size(), 1U);
 }
 
-TEST_F(WriterTest, UnstagingForgetsAndTells) {
-  stage("r-1", "a", "packet");
-  writer_->unstage({"edge", "r-1"}, [this] { journal_.add("a unstaged"); });
-  writer_->unstage({"edge", "none"}, [this] { journal_.add("nothing unstaged"); });
+TEST_F(WriterTest, AForgottenIdIsGoneWhenThatIsTold) {
+  keep_id(1, "a");
+  keep_id(65'535, "b");
+  writer_->forget_id({"edge", 1}, [this] { journal_.add("a forgotten"); });
+  writer_->forget_id({"edge", 77}, [this] { journal_.add("nothing forgotten"); });
+  writer_->forget_id({"another client", 65'535}, {});
   ASSERT_TRUE(flush());
-  EXPECT_EQ(journal_.lines(), (Lines{"a staged", "a unstaged", "nothing unstaged"}));
-  EXPECT_TRUE(staged().empty());
+  EXPECT_EQ(journal_.lines(), (Lines{"a kept", "b kept", "a forgotten", "nothing forgotten"}));
+  ASSERT_EQ(kept().size(), 1U);
+  EXPECT_EQ(kept()[0].packet_id, 65'535);
 }
 
 TEST_F(WriterTest, WritesWhatMqtt5HasOfAMessage) {
@@ -355,36 +359,48 @@ TEST_F(WriterTest, WritesWhatMqtt5HasOfAMessage) {
   EXPECT_EQ(all[1].expires, rich->expires);
 }
 
-TEST_F(WriterTest, AMessageAndItsKeyAreWrittenTogether) {
+TEST_F(WriterTest, AMessageAndItsPacketIdAreWrittenTogether) {
   const FakePtr whole = entry("id-1");
   const FakePtr finished = entry("id-2");
   finished->finished = true;
-  writer_->accept_and_stage({"edge", "r5-7"}, whole);
-  writer_->accept_and_stage({"edge", "r5-8"}, finished);
+  writer_->accept({"edge", 7}, whole);
+  writer_->accept({"edge", 8}, finished);
   ASSERT_TRUE(flush());
   EXPECT_EQ(journal_.lines(), (Lines{"id-1 written", "id-2 not needed"}));
   ASSERT_EQ(messages().size(), 1U);
-  ASSERT_EQ(staged().size(), 2U) << "a key is kept whether or not its message is finished";
-  EXPECT_EQ(staged()[0].key, "r5-7");
-  EXPECT_EQ(staged()[0].message_id, "id-1");
-  EXPECT_EQ(staged()[0].packet, "");
-  EXPECT_EQ(staged()[1].message_id, "id-2");
+  EXPECT_EQ(messages()[0].message_id, "id-1");
+  ASSERT_EQ(kept().size(), 2U) << "an id is kept whether or not its message is finished";
+  EXPECT_EQ(kept()[0].packet_id, 7);
+  EXPECT_EQ(kept()[0].message_id, "id-1");
+  EXPECT_EQ(kept()[1].packet_id, 8);
+  EXPECT_EQ(kept()[1].message_id, "id-2");
+  EXPECT_EQ(whole->flushes + finished->flushes, 2);
 }
 
-TEST_F(WriterTest, AcceptingAStagedMessageMovesIt) {
-  stage("r-1", "a", "packet");
-  stage("r-2", "b", "packet");
+TEST_F(WriterTest, NeitherAMessageNorItsPacketIdIsThereWhereTheTransactionFailed) {
+  start({.retry = kShortRetry});
+  vfs_.fail_writes(SQLITE_FULL);
+  const FakePtr accepted = entry("id-1");
+  writer_->accept({"edge", 7}, accepted);
+  ASSERT_TRUE(test::eventually([&] { return accepted->failures >= 2; }));
+  EXPECT_TRUE(messages().empty());
+  EXPECT_TRUE(kept().empty());
+  EXPECT_TRUE(journal_.lines().empty());
+  vfs_.fail_writes(SQLITE_OK);
   ASSERT_TRUE(flush());
-  writer_->accept_staged({"edge", "r-1"}, entry("a"));
-  const FakePtr finished = entry("b");
-  finished->finished = true;
-  writer_->accept_staged({"edge", "r-2"}, finished);
+  EXPECT_EQ(messages().size(), 1U);
+  EXPECT_EQ(kept().size(), 1U);
+}
+
+TEST_F(WriterTest, AnIdThatIsForgottenInTheSameBatchIsForgotten) {
+  writer_->accept({"edge", 7}, entry("id-1"));
+  writer_->forget_id({"edge", 7}, {});
+  writer_->accept({"edge", 7}, entry("id-2"));
+  writer_->forget_id({"edge", 8}, {});
   ASSERT_TRUE(flush());
-  EXPECT_TRUE(staged().empty());
-  const auto found = messages();
-  ASSERT_EQ(found.size(), 1U);
-  EXPECT_EQ(found[0].message_id, "a");
-  EXPECT_EQ(journal_.lines(), (Lines{"a staged", "b staged", "a written", "b not needed"}));
+  EXPECT_EQ(messages().size(), 2U);
+  ASSERT_EQ(kept().size(), 1U);
+  EXPECT_EQ(kept()[0].message_id, "id-2");
 }
 
 }  // namespace

@@ -64,7 +64,7 @@ class FakedConnection : public ::testing::Test {
     loop_->run_due();
   }
   const ConnectRequest& request() const { return asked_.connects.back().request; }
-  const std::string& uri() const { return request().uri; }
+  const std::string& address() const { return request().address; }
 
   triggerd::test::FakeClock clock_;
   const std::shared_ptr<EventLoop> loop_ = std::make_shared<EventLoop>(clock_);

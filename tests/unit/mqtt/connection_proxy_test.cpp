@@ -23,27 +23,19 @@ class ConnectionProxyTest : public test::FakedConnection {
 };
 
 TEST_F(ConnectionProxyTest, TheLibraryGetsTheServerAndTheAddressOfTheProxy) {
-  const std::tuple<config::Server, const char*, const char*> cases[] = {
-      {{.host = "one", .port = 1883}, "tcp://one:1883", "one"},
-      {{.scheme = Scheme::ws, .host = "one", .port = 80, .path = "/mqtt"},
-       "ws://one:80/mqtt",
-       "one"},
-      {{.scheme = Scheme::ssl, .host = "one", .port = 8883}, "ssl://one:8883", "one"},
-      {{.scheme = Scheme::wss, .host = "one", .port = 443, .path = "/x"}, "wss://one:443/x", "one"},
-      {{.host = "10.1.2.3", .port = 1}, "tcp://10.1.2.3:1", "10.1.2.3"},
-      {{.host = "::1", .port = 1}, "tcp://[::1]:1", "::1"},
-      {{.host = "one.", .port = 1}, "tcp://one:1", "one"},
-  };
-  for (const auto& [server, uri, host] : cases) {
+  for (const config::Server& server : std::initializer_list<config::Server>{
+           {.host = "one", .port = 1883},
+           {.scheme = Scheme::ws, .host = "one", .port = 80, .path = "/mqtt"},
+           {.scheme = Scheme::ssl, .host = "one", .port = 8883},
+           {.host = "::1", .port = 1}}) {
     options_.servers = {server};
     open();
-    EXPECT_EQ(request().uri, uri);
-    EXPECT_EQ(request().host, host);
-    EXPECT_EQ(request().port, server.port);
+    EXPECT_EQ(config::to_string(request().server), config::to_string(server));
     EXPECT_EQ(request().address, "10.0.0.8");
     ASSERT_TRUE(request().proxy);
     EXPECT_EQ(config::to_string(*request().proxy), "socks5://proxy:1080");
     EXPECT_EQ(request().proxy->password.reveal(), "hunter2");
+    EXPECT_EQ(resolver_.resolved.back(), "proxy") << "the server's name is the proxy's to look up";
     connection_.reset();
   }
 }
@@ -52,8 +44,8 @@ TEST_F(ConnectionProxyTest, WithoutOneNothingIsSaidOfIt) {
   options_.proxy.reset();
   resolver_.addresses = {{"one", {"10.0.0.1"}}};
   open();
+  EXPECT_EQ(request().address, "10.0.0.1");
   EXPECT_FALSE(request().proxy);
-  EXPECT_EQ(request().uri, "tcp://10.0.0.1:1883");
   connect_failed();
   EXPECT_FALSE(resolver_.explained_proxy);
   EXPECT_EQ(listener_.status().reason, "tcp://one:1883: Connection refused");

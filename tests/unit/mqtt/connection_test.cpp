@@ -10,8 +10,11 @@ using test::ConnectionTest;
 
 TEST_F(ConnectionTest, ComesUpOnceEveryFilterIsGranted) {
   open();
-  EXPECT_EQ(uri(), "tcp://10.0.0.1:1883");
-  EXPECT_FALSE(asked_.connects[0].request.clean_session);
+  EXPECT_EQ(address(), "10.0.0.1");
+  EXPECT_EQ(request().server.host, "one");
+  EXPECT_EQ(request().server.port, 1883);
+  EXPECT_FALSE(request().proxy);
+  EXPECT_FALSE(request().clean_session);
   connected();
   ASSERT_EQ(asked_.subscribes.size(), 1U);
   EXPECT_EQ(asked_.subscribes[0].size(), 2U);
@@ -25,9 +28,9 @@ TEST_F(ConnectionTest, ComesUpOnceEveryFilterIsGranted) {
 TEST_F(ConnectionTest, TriesEveryAddressOfEveryServerThenWaitsAndBeginsAtTheFirst) {
   open();
   connect_failed();
-  EXPECT_EQ(uri(), "tcp://[::1]:1883");
+  EXPECT_EQ(address(), "::1");
   connect_failed();
-  EXPECT_EQ(uri(), "tcp://10.0.0.2:1884");
+  EXPECT_EQ(address(), "10.0.0.2");
   connect_failed();
   EXPECT_EQ(asked_.connects.size(), 3U);
   EXPECT_EQ(resolver_.explained, (std::vector<std::string>{"10.0.0.1", "::1", "10.0.0.2"}));
@@ -40,7 +43,7 @@ TEST_F(ConnectionTest, TriesEveryAddressOfEveryServerThenWaitsAndBeginsAtTheFirs
   EXPECT_EQ(asked_.connects.size(), 3U);
   advance(Millis(1));
   ASSERT_EQ(asked_.connects.size(), 4U);
-  EXPECT_EQ(uri(), "tcp://10.0.0.1:1883");
+  EXPECT_EQ(address(), "10.0.0.1");
 }
 
 TEST_F(ConnectionTest, WaitsLongerAfterEveryFailedRoundUpToTheMaximum) {
@@ -61,7 +64,7 @@ TEST_F(ConnectionTest, WaitsLongerAfterEveryFailedRoundUpToTheMaximum) {
 TEST_F(ConnectionTest, ARefusalNamesItsReasonAndSkipsTheOtherAddresses) {
   open();
   connect_failed(4);
-  EXPECT_EQ(uri(), "tcp://10.0.0.2:1884");
+  EXPECT_EQ(address(), "10.0.0.2");
   connect_failed(5);
   EXPECT_NE(listener_.status().reason.find("bad user name or password"), std::string::npos);
   EXPECT_NE(listener_.status().reason.find("not authorized"), std::string::npos);
@@ -90,7 +93,33 @@ TEST_F(ConnectionTest, TheSameFailureIsNewsOnce) {
 
 TEST_F(ConnectionTest, AConnectThatIsNeverAnsweredIsGivenUp) {
   open();
-  advance(Millis(40'000));
+  advance(Millis(29'999));
+  EXPECT_EQ(asked_.given_up, 0U);
+  advance(Millis(1));
+  EXPECT_EQ(asked_.given_up, 1U);
+  connect_failed();  // what the library says of it
+  EXPECT_EQ(address(), "::1");
+  EXPECT_TRUE(resolver_.explained.empty()) << "the next address does not wait for words";
+  for (int i = 0; i < 2; ++i) {
+    advance(Millis(30'000));
+    connect_failed();
+  }
+  EXPECT_EQ(asked_.given_up, 3U);
+  EXPECT_EQ(resolver_.explained, (std::vector<std::string>{"::1", "10.0.0.2"}))
+      << "the last of its server";
+  EXPECT_TRUE(asked_.disconnects.empty());
+  EXPECT_NE(listener_.status().reason.find("no CONNACK within connection_timeout (30s)"),
+            std::string::npos)
+      << listener_.status().reason;
+}
+
+TEST_F(ConnectionTest, ALibraryThatDoesNotGiveAConnectUpIsLeftBehind) {
+  open();
+  advance(Millis(30'000));
+  EXPECT_EQ(asked_.given_up, 1U);
+  EXPECT_EQ(asked_.connects.size(), 1U);
+  advance(Millis(10'000));
+  EXPECT_EQ(log_.lines("connection.library_silent").size(), 1U);
   EXPECT_EQ(asked_.disconnects.size(), 1U);
   EXPECT_EQ(asked_.connects.size(), 2U);
 }
@@ -392,13 +421,10 @@ TEST_F(PresenceTest, APublishTheLibraryRefusesIsNotTold) {
 
 TEST_F(ConnectionTest, AMessageOverTheSizeLimitIsRefusedAndNamed) {
   up();
-  const std::string payload(200, 'x');
-  Message small{.topic = "small"};
-  Message large{.topic = "large",
-                .payload = {reinterpret_cast<const std::uint8_t*>(payload.data()), payload.size()}};
-  asked_.events->on_message(std::move(small));
-  asked_.events->on_message(std::move(large));
+  asked_.events->on_message(Message{.topic = "small"});
+  asked_.events->on_too_large(Message{.topic = "large"}, 205);
   EXPECT_EQ(listener_.topics, std::vector<std::string>{"small"});
+  EXPECT_EQ(listener_.refused, std::vector<std::string>{"large"});
   EXPECT_NE(log_.last("message.refused").find("\"large\" has 205 bytes"), std::string::npos);
 }
 
@@ -409,7 +435,7 @@ TEST_F(ConnectionTest, ARefusalOfMqtt5IsToldWithItsReason) {
   open();
   asked_.events->on_connect_failed(asked_.attempt(), 0x87, "ask the plant's office");
   loop_->run_due();
-  EXPECT_EQ(uri(), "tcp://10.0.0.2:1884") << "the server has spoken: the next one";
+  EXPECT_EQ(address(), "10.0.0.2") << "the server has spoken: the next one";
   asked_.events->on_connect_failed(asked_.attempt(), 1, "");
   loop_->run_due();
   const std::string& reason = listener_.status().reason;
@@ -515,12 +541,12 @@ TEST_F(ConnectionTest, FiltersWithDifferentIdentifiersAreAskedForInPacketsOfThei
   EXPECT_TRUE(listener_.status().running());
 }
 
-TEST_F(ConnectionTest, AMessageWithoutATopicIsRefused) {
-  options_.protocol = config::Protocol::v5;
-  up();
-  asked_.events->on_message(Message{.mqtt5 = true});
-  EXPECT_TRUE(listener_.topics.empty());
-  EXPECT_NE(log_.last("message.refused").find("topic alias"), std::string::npos);
+TEST_F(ConnectionTest, WhatBecomesOfQos2AndOfTheSessionIsPassedOnAtOnce) {
+  open();
+  asked_.events->on_session_lost();
+  EXPECT_EQ(listener_.sessions_lost, 1) << "before the first message, on the thread that brings it";
+  asked_.events->on_pubrel(7, {});
+  EXPECT_EQ(listener_.pubrels, std::vector<std::uint16_t>{7});
 }
 
 }  // namespace

@@ -32,12 +32,13 @@ class ConnectionTlsTest : public test::FakedConnection {
 
 TEST_F(ConnectionTlsTest, TheLibraryGetsTheNameAndBesideItEachAddress) {
   open();
-  EXPECT_EQ(request().uri, "ssl://one:8883");
-  EXPECT_EQ(request().host, "one");
+  EXPECT_TRUE(request().server.has_tls());
+  EXPECT_EQ(request().server.host, "one");
+  EXPECT_EQ(request().server.port, 8883);
   EXPECT_EQ(request().address, "10.0.0.1");
   EXPECT_EQ(request().tls, current_->get());
   connect_failed();
-  EXPECT_EQ(request().uri, "ssl://one:8883");
+  EXPECT_EQ(request().server.host, "one");
   EXPECT_EQ(request().address, "10.0.0.2");
   EXPECT_EQ(resolver_.explained, (std::vector<std::string>{"10.0.0.1"}));
 }
@@ -45,23 +46,24 @@ TEST_F(ConnectionTlsTest, TheLibraryGetsTheNameAndBesideItEachAddress) {
 TEST_F(ConnectionTlsTest, AnIpv6AddressStandsWithoutBrackets) {
   options_.servers[0].host = "::1";
   open();
-  EXPECT_EQ(request().uri, "ssl://::1:8883");
+  EXPECT_EQ(request().server.host, "::1");
+  EXPECT_EQ(request().address, "::1");
   EXPECT_EQ(listener_.status().server, "ssl://[::1]:8883");
 }
 
-TEST_F(ConnectionTlsTest, ADotAtTheEndOfANameIsForTheLookupAlone) {
+TEST_F(ConnectionTlsTest, ADotAtTheEndOfANameIsForTheLookup) {
   options_.servers[0].host = "one.";
   resolver_.addresses["one."] = {"10.0.0.1"};
   open();
-  EXPECT_EQ(request().uri, "ssl://one:8883");
-  EXPECT_EQ(request().host, "one");
+  EXPECT_EQ(resolver_.resolved, std::vector<std::string>{"one."});
   EXPECT_EQ(request().address, "10.0.0.1");
 }
 
 TEST_F(ConnectionTlsTest, AWebSocketHasItsPath) {
   options_.servers = {{.scheme = Scheme::wss, .host = "one", .port = 443, .path = "/mqtt"}};
   open();
-  EXPECT_EQ(request().uri, "wss://one:443/mqtt");
+  EXPECT_EQ(request().server.scheme, Scheme::wss);
+  EXPECT_EQ(request().server.path, "/mqtt");
   EXPECT_EQ(request().address, "10.0.0.1");
 }
 

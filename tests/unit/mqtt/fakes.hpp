@@ -22,6 +22,7 @@ struct Asked {
   std::vector<std::vector<config::Topic>> subscribes;
   std::vector<std::vector<std::string>> unsubscribes;
   std::vector<Attempt> disconnects;
+  std::size_t given_up = 0;
   struct Publish {
     std::string topic;
     std::string payload;
@@ -58,6 +59,7 @@ class FakeClient final : public Client {
     asked_.disconnects.push_back(attempt);
     return {};
   }
+  void give_up_connect() override { ++asked_.given_up; }
   void pause_reading() override {}
   void resume_reading() override {}
   void flush_acknowledgements() override {}
@@ -79,6 +81,7 @@ class FakeClient final : public Client {
 class FakeResolver final : public Resolver {
  public:
   void resolve(const std::string& host, Done done) override {
+    resolved.push_back(host);
     const auto found = addresses.find(host);
     if (found == addresses.end()) {
       done(fail("cannot look up host \"{}\": no such host", host));
@@ -94,6 +97,7 @@ class FakeResolver final : public Resolver {
 
   std::map<std::string, Addresses> addresses;
   std::string reason = "Connection refused";
+  std::vector<std::string> resolved;
   std::vector<std::string> explained;
   std::optional<config::Proxy> explained_proxy;  // of the last
 };
@@ -116,10 +120,16 @@ class FakeSessions final : public SessionMemory {
 class FakeListener final : public ConnectionListener {
  public:
   void on_message(Message message) override { topics.emplace_back(message.topic); }
+  void on_refused(Message message) override { refused.emplace_back(message.topic); }
+  void on_pubrel(std::uint16_t packet_id, Receipt) override { pubrels.push_back(packet_id); }
+  void on_session_lost() override { ++sessions_lost; }
   void on_status(const ConnectionStatus& status) override { statuses.push_back(status); }
   const ConnectionStatus& status() const { return statuses.back(); }
 
   std::vector<std::string> topics;
+  std::vector<std::string> refused;
+  std::vector<std::uint16_t> pubrels;
+  int sessions_lost = 0;
   std::vector<ConnectionStatus> statuses;
 };
 

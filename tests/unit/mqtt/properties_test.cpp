@@ -123,18 +123,5 @@ TEST(TopicAliases, AnAliasStandsForTheTopicItWasGivenWith) {
   EXPECT_EQ(aliases.resolve(2, ""), std::nullopt) << "another connection";
 }
 
-TEST(TopicAliases, LearnsFromAPacket) {
-  const packet::Publish publish{"plant/1", "21", 2, false, true, 7, packet::u16_property(0x23, 3)};
-  const std::string whole = packet::encode(publish, packet::k5);
-  TopicAliases aliases;
-  aliases.learn(whole);
-  EXPECT_EQ(aliases.resolve(3, ""), "plant/1");
-  TopicAliases others;
-  for (std::size_t size = 0; size + publish.payload.size() < whole.size(); ++size) {
-    others.learn(whole.substr(0, size));
-  }
-  EXPECT_EQ(others.resolve(3, ""), std::nullopt) << "a packet that ends before them";
-}
-
 }  // namespace
 }  // namespace triggerd::mqtt

@@ -5,7 +5,6 @@
 
 #include "mqtt/tls/handshake.hpp"
 #include "mqtt/tls/reasons.hpp"
-#include "mqtt/wire/pins.hpp"
 #include "support/certificate_authority.hpp"
 #include "support/port.hpp"
 #include "support/temp_dir.hpp"
@@ -124,13 +123,6 @@ TEST_F(TlsHandshakeTest, WhetherAServerAnswersInTls) {
   const TlsServer silent(
       {.identity = authority_.issue(), .handshake = TlsServerOptions::Handshake::silent});
   EXPECT_FALSE(answers_in_tls(connect_to(silent).get(), kLimit));
-}
-
-TEST(WirePins, ANameIsWhatWasPinnedLast) {
-  EXPECT_FALSE(wire::pinned_address("nobody.example"));
-  wire::pin_address("somebody.example", "10.0.0.1");
-  wire::pin_address("somebody.example", "10.0.0.2");
-  EXPECT_EQ(wire::pinned_address("somebody.example"), "10.0.0.2");
 }
 
 }  // namespace

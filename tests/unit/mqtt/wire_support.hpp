@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <ctime>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -30,6 +31,7 @@ int __wrap_poll(pollfd* fds, nfds_t count, int timeout_ms);
 int __wrap_close(int fd);
 int __wrap_usleep(useconds_t time);
 void __wrap_Thread_set_name(const char* name);
+int __wrap_SSL_connect(SSL* ssl);
 int __wrap_SSL_read(SSL* ssl, void* to, int size);
 int __wrap_SSL_write(SSL* ssl, const void* from, int size);
 int __wrap_SSL_pending(const SSL* ssl);
@@ -159,6 +161,10 @@ inline std::string puback(std::uint16_t id) {
   return ack_bytes(AckKind::puback, id);
 }
 
+// PINGREQ and PINGRESP.
+inline const std::string kPingRequest("\xc0\x00", 2);
+inline const std::string kPingAnswer("\xd0\x00", 2);
+
 inline ssize_t library_writes(int fd, std::string_view bytes) {
   const iovec part{.iov_base = const_cast<char*>(bytes.data()), .iov_len = bytes.size()};
   return __wrap_writev(fd, &part, 1);
@@ -188,6 +194,18 @@ bool polls_until(int fd, Done done) {
 inline void forget_wakes() {
   pollfd none{.fd = -1, .events = POLLIN, .revents = 0};
   __wrap_poll(&none, 1, 0);
+}
+// Whether waiting costs hardly any processor time.
+inline bool sleeps_in_poll(int fd) {
+  const auto used = [] {
+    timespec now{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+  };
+  const auto before = used();
+  const auto began = Clock::now();
+  for (int i = 0; i < 3; ++i) library_polls(fd, 100);
+  return (used() - before) * 4 < Clock::now() - began;
 }
 
 }  // namespace triggerd::mqtt::wire::test
