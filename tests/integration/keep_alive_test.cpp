@@ -1,0 +1,128 @@
+// How long a server may be silent, and how fast a connection may come and go.
+#include <gtest/gtest.h>
+
+#include <atomic>
+
+#include "integration/recorded.hpp"
+#include "support/mqtt_client.hpp"
+#include "support/scripted_broker.hpp"
+#include "support/triggerd_process.hpp"
+
+namespace triggerd::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+class KeepAliveTest : public testing::TestWithParam<const char*> {
+ protected:
+  std::string keys(const std::string& more) const {
+    return fmt::format("protocol = \"{}\"\n{}", GetParam(), more);
+  }
+  std::string config(const std::string& alias_keys) const {
+    return runtime_table() + alias_table("a", broker_.port(), keys(alias_keys)) +
+           trigger_table("t", "a", "\"x\"", dir_ / "records");
+  }
+
+  // Comes back at once.
+  std::string restless(const std::string& alias_keys = {}) const {
+    return runtime_table() +
+           fmt::format(
+               "[aliases.a]\nhost = \"tcp://127.0.0.1:{}\"\nclient_id = \"client-a\"\n"
+               "reconnect = {{ min = \"1ms\", max = \"1ms\" }}\n{}",
+               broker_.port(), keys(alias_keys)) +
+           trigger_table("t", "a", "\"x\"", dir_ / "records");
+  }
+
+  TempDir dir_;
+  ScriptedBroker broker_;
+};
+
+// Of the trigger: the last that subscribed.
+std::size_t subscribed(ScriptedBroker& broker) {
+  const auto found = broker.wait_for<packet::Subscribe>();
+  return found ? found->connection : 0;
+}
+
+TEST_P(KeepAliveTest, ASilentServerIsNoticedAndNamed) {
+  broker_.on(packet::Type::pingreq, [](const Received&) { return Reply(); });
+  TriggerdProcess triggerd(config("keep_alive = \"2s\""));
+  triggerd.start();
+  ASSERT_TRUE(triggerd.wait_until_running()) << triggerd.output();
+  const std::size_t connection = subscribed(broker_);
+  ASSERT_TRUE(broker_.wait_for_end(connection)) << triggerd.output();
+  const Monotonic ended = std::chrono::steady_clock::now();
+  Monotonic last{};
+  const auto chunks = broker_.connections().at(connection).chunks;
+  for (const auto& chunk : chunks) {
+    if (!chunk.from_client) last = std::max(last, chunk.at);
+  }
+  // 1.5 x keep_alive is promised; a server gives a client up after as long.
+  EXPECT_LT(ended - last, 2 * 2s);
+  EXPECT_TRUE(triggerd.wait_for_event(
+      "connection.failed", {"the server has been silent for", "keep_alive is 2s", "trigger=t"}))
+      << triggerd.output();
+}
+
+TEST_P(KeepAliveTest, PingsKeepTheirTimeWhateverOtherConnectionsWant) {
+  ScriptedBroker other;
+  TriggerdProcess triggerd(config("keep_alive = \"2s\"") +
+                           alias_table("b", other.port(), keys("keep_alive = \"60s\"")) +
+                           trigger_table("u", "b", "\"x\"", dir_ / "other"));
+  triggerd.start();
+  ASSERT_TRUE(triggerd.wait_until_running()) << triggerd.output();
+  const std::size_t connection = subscribed(broker_);
+  std::size_t pings = 0;
+  std::size_t from = 0;
+  while (pings < 4) {
+    const auto ping = broker_.wait_for<packet::PingReq>(from);
+    ASSERT_TRUE(ping) << triggerd.output();
+    from = ping->index + 1;
+    if (ping->connection == connection) ++pings;
+  }
+  std::vector<Monotonic> sent;
+  const auto chunks = broker_.connections().at(connection).chunks;
+  for (const auto& chunk : chunks) {
+    if (chunk.from_client) sent.push_back(chunk.at);
+  }
+  for (std::size_t i = 1; i < sent.size(); ++i) {
+    EXPECT_LT(sent[i] - sent[i - 1], 3s) << "the server would have given us up, at " << i;
+  }
+}
+
+TEST_P(KeepAliveTest, AConnectionTimeoutBelowASecondIsKept) {
+  broker_.on(packet::Type::connect, [](const Received&) { return Reply(); });
+  TriggerdProcess triggerd(restless("connection_timeout = \"100ms\"\n"));
+  triggerd.start();
+  // Whole seconds would make twelve of it.
+  const auto began = std::chrono::steady_clock::now();
+  ASSERT_TRUE(broker_.wait_for_packet([](const Received& got) { return got.connection >= 12; }))
+      << triggerd.output();
+  EXPECT_LT(std::chrono::steady_clock::now() - began, 6s);
+  EXPECT_TRUE(triggerd.wait_for_event("connection.failed",
+                                      {"no CONNACK within connection_timeout (100ms)"}))
+      << triggerd.output();
+}
+
+// A call of the library was taken twice.
+TEST_P(KeepAliveTest, AStormOfReconnectsIsSurvived) {
+  std::atomic<bool> storm = true;
+  broker_.on(packet::Type::subscribe, [&](const Received& got) {
+    Reply reply = willing(got.packet);
+    if (storm) reply.close();
+    return reply;
+  });
+  TriggerdProcess triggerd(restless());
+  triggerd.start();
+  ASSERT_TRUE(broker_.wait_for_packet([](const Received& got) { return got.connection >= 400; }))
+      << triggerd.output();
+  storm = false;
+  ASSERT_TRUE(triggerd.wait_until_running()) << triggerd.output();
+  EXPECT_EQ(triggerd.stop(), Exit{}) << triggerd.output();
+}
+
+INSTANTIATE_TEST_SUITE_P(, KeepAliveTest, testing::Values("3.1.1", "5"), [](const auto& version) {
+  return version.param[0] == '3' ? "V311" : "V5";
+});
+
+}  // namespace
+}  // namespace triggerd::test
