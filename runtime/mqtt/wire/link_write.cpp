@@ -257,7 +257,8 @@ void Link::note(const iovec* parts, int count) {
   } else if (is_publish_with_id(first)) {
     note_publish(beginning_of(parts, count, kBeginning));
   } else if (first >> 4 == kPingreq) {
-    pinged_ = now();
+    Monotonic not_yet{};  // one that waits for its answer is the one that counts
+    pinged_.compare_exchange_strong(not_yet, now());
   } else if (first >> 4 == kDisconnect) {
     leaving_ = true;
   }

@@ -110,6 +110,23 @@ TEST(WireAlive, APingOfTheLibraryCounts) {
   });
 }
 
+// The library pings by a clock of its own, up to five seconds late: the first ping is the one that
+// has to be answered in time.
+TEST(WireAlive, ASecondPingGivesTheServerNoMoreTime) {
+  on_own_thread([] {
+    Alive alive;
+    alive.dialled.writes(kPingRequest);
+    const Monotonic overdue = alive.look(Millis(0));
+    std::this_thread::sleep_for(20ms);
+    alive.dialled.writes(kPingRequest);
+    EXPECT_EQ(alive.look(Millis(0)), overdue);
+    alive.dialled.server_sends(kPingAnswer);
+    EXPECT_EQ(alive.dialled.library_takes(), kPingAnswer);
+    alive.dialled.writes(kPingRequest);
+    EXPECT_GT(alive.look(Millis(0)), overdue) << "after an answer it is another one";
+  });
+}
+
 TEST(WireAlive, NothingIsJudgedWhileItIsPaused) {
   on_own_thread([] {
     Alive alive;
