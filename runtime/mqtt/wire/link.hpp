@@ -141,10 +141,16 @@ class Link : public std::enable_shared_from_this<Link> {
 
   void begin_opening() TRIGGERD_REQUIRES(mutex_);
   void go_on_opening() TRIGGERD_REQUIRES(mutex_);
+  // What becomes of bytes that the library writes.
+  enum class Writing : std::uint8_t {
+    full,     // nothing: ours wait for room
+    taken,    // they leave in frames, or once MQTT may be spoken
+    straight  // they go to the socket as they are
+  };
+  Writing begin_write(const iovec* parts, int count) TRIGGERD_REQUIRES(mutex_);
   void note(const iovec* parts, int count) TRIGGERD_REQUIRES(mutex_);
   void note_publish(std::string_view beginning) TRIGGERD_REQUIRES(mutex_);
   void add_packet(std::string_view packet) TRIGGERD_REQUIRES(mutex_);
-  void send_or_leave_to_receiver() TRIGGERD_REQUIRES(mutex_);
   void flush_locked() TRIGGERD_REQUIRES(mutex_);
   bool send_out() TRIGGERD_REQUIRES(mutex_);
   void end_locked(std::string why) TRIGGERD_REQUIRES(mutex_);

@@ -264,6 +264,22 @@ void Link::note(const iovec* parts, int count) {
   }
 }
 
+Link::Writing Link::begin_write(const iovec* parts, int count) {
+  begin_opening();
+  if (library_waits_) return Writing::straight;  // the rest of a packet
+  if (!send_out()) return Writing::full;
+  note(parts, count);
+  if (opening_ != Opening::open) {
+    unsent_ += beginning_of(parts, count, size_of(parts, count));
+    (void)send_out();
+    return Writing::taken;
+  }
+  if (!websocket_) return Writing::straight;
+  websocket_->wrap({parts, static_cast<std::size_t>(count)}, out_);
+  flush_locked();
+  return Writing::taken;
+}
+
 ssize_t Link::write(const iovec* parts, int count) {
   const std::size_t total = size_of(parts, count);
   MutexLock lock(mutex_);
@@ -272,26 +288,19 @@ ssize_t Link::write(const iovec* parts, int count) {
     errno = EPIPE;
     return -1;
   }
-  begin_opening();
-  if (!library_waits_ && !send_out()) {
-    errno = EAGAIN;
-    return -1;
+  switch (begin_write(parts, count)) {
+    case Writing::full:
+      errno = EAGAIN;
+      return -1;
+    case Writing::taken:
+      return static_cast<ssize_t>(total);
+    case Writing::straight:
+      break;
   }
-  if (!library_waits_) note(parts, count);
-  if (opening_ != Opening::open) {
-    unsent_ += beginning_of(parts, count, total);
-    (void)send_out();
-    return static_cast<ssize_t>(total);
-  }
-  if (websocket_) {
-    websocket_->wrap({parts, static_cast<std::size_t>(count)}, out_);
-    flush_locked();
-    return static_cast<ssize_t>(total);
-  }
-  const bool noted = is_publish_with_id(first_of(parts, count));
+  const bool noted = !library_waits_ && is_publish_with_id(first_of(parts, count));
   const ssize_t sent = ::writev(fd_, parts, count);
   if (sent > 0) sent_ = now();
-  if (sent < 0 && noted && !library_waits_ && errno != EAGAIN && errno != EINTR) {
+  if (sent < 0 && noted && errno != EAGAIN && errno != EINTR) {
     end_after_failed_publish(fd_);
     return static_cast<ssize_t>(total);
   }
@@ -305,21 +314,14 @@ int Link::write_tls(SSL* ssl, const void* from, int size, int& error) {
   const iovec part{.iov_base = const_cast<void*>(from), .iov_len = static_cast<std::size_t>(size)};
   MutexLock lock(mutex_);
   if (ended_) return size;
-  begin_opening();
-  if (!library_waits_ && !send_out()) {
-    error = SSL_ERROR_WANT_WRITE;
-    return -1;
-  }
-  if (!library_waits_) note(&part, 1);
-  if (opening_ != Opening::open) {
-    unsent_.append(static_cast<const char*>(from), static_cast<std::size_t>(size));
-    (void)send_out();
-    return size;
-  }
-  if (websocket_) {
-    websocket_->wrap({&part, 1}, out_);
-    flush_locked();
-    return size;
+  switch (begin_write(&part, 1)) {
+    case Writing::full:
+      error = SSL_ERROR_WANT_WRITE;
+      return -1;
+    case Writing::taken:
+      return size;
+    case Writing::straight:
+      break;
   }
   const bool noted = !library_waits_ && is_publish_with_id(first_of(&part, 1));
   ERR_clear_error();
