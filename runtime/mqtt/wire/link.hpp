@@ -87,6 +87,9 @@ class Link : public std::enable_shared_from_this<Link> {
   bool can_receive() const { return dial_->tls ? secured_.load() : begun_.load(); }
   // Reads what is there, once, and takes it. [receive thread]
   void receive();
+  // Something is here for take(): bytes that were read, if only part of a packet, or an end that
+  // comes behind them. [receive thread]
+  bool may_take() const { return !inbound_.empty() || !ending_.empty(); }
   // Takes what has been read already. [receive thread]
   void take();
   // The library has something to read, or has to see that it is over. [receive thread]

@@ -47,6 +47,13 @@ Waker& waker() {
 
 thread_local bool reads = false;
 
+// What the library is told, as revents: that it has something to read. It looks at an end whatever
+// it waits for.
+short for_library(const Link& link) {
+  if (link.ended()) return POLLIN | POLLHUP;
+  return link.library_has() && !link.paused() ? POLLIN : 0;
+}
+
 using Clock = std::chrono::steady_clock;
 
 int left_ms(Clock::time_point until) {
@@ -137,7 +144,7 @@ int Receiver::answer_writable(pollfd* fds, nfds_t count) {
 void Receiver::take_what_is_here() {
   Deferred deferred;  // what is left for when all are handed over, and no lock is held
   for (const std::shared_ptr<Link>& link : links_) {
-    if (!link || link->paused() || link->library_has()) continue;
+    if (!link || !link->may_take() || link->paused() || link->library_has()) continue;
     link->take();
     if (link->has_batch()) link->end_batch();
   }
@@ -147,11 +154,8 @@ void Receiver::take_what_is_here() {
 int Receiver::answer_library(pollfd* fds, nfds_t count) const {
   int ready = 0;
   for (nfds_t i = 0; i < count; ++i) {
-    const Link* link = links_[i].get();
-    const bool has = link != nullptr && link->library_has() && (!link->paused() || link->ended());
-    // It looks at an end whatever it waits for.
-    fds[i].revents = static_cast<short>(!has ? 0 : link->ended() ? POLLIN | POLLHUP : POLLIN);
-    ready += has ? 1 : 0;
+    fds[i].revents = links_[i] ? for_library(*links_[i]) : 0;
+    ready += fds[i].revents != 0 ? 1 : 0;
   }
   return ready;
 }
@@ -181,7 +185,7 @@ short Receiver::serve(Link& link, int events, int wanted, bool woken) {
     link.receive();
     // A batch is what one read has brought, so that whoever is full can say so.
     link.end_batch();
-  } else if (woken) {
+  } else if (woken && link.may_take()) {
     link.take();  // it may have been resumed with packets here
     if (link.has_batch()) link.end_batch();
   }
@@ -235,11 +239,7 @@ int Receiver::wait(pollfd* fds, nfds_t count, int timeout_ms) {
     deferred.run();
     int ready = 0;
     for (nfds_t i = 0; i < count; ++i) {
-      const Link* const link = links_[i].get();
-      if (link != nullptr && link->library_has() && (!link->paused() || link->ended())) {
-        const int has = link->ended() ? POLLIN | POLLHUP : POLLIN;
-        fds[i].revents = static_cast<short>(fds[i].revents | has);
-      }
+      if (links_[i]) fds[i].revents = static_cast<short>(fds[i].revents | for_library(*links_[i]));
       ready += fds[i].revents != 0 ? 1 : 0;
     }
     // New connections are for the library to add, and to find connected: it asks again with them.
