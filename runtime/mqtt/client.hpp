@@ -87,7 +87,8 @@ class Client {
   virtual Result<> disconnect(Attempt attempt) = 0;
   // Ends the connect that is under way: on_connect_failed() comes, with code 0.
   virtual void give_up_connect() = 0;
-  // Stops and starts reading from the connection there is, which stays up meanwhile. [any thread]
+  // Stops and starts reading from the connection there is, which stays up meanwhile, and from those
+  // that come after it. What is asked of the server is answered all the same. [any thread]
   virtual void pause_reading() = 0;
   virtual void resume_reading() = 0;
   // Writes the acknowledgements that have been released. [any thread]

@@ -183,6 +183,11 @@ bool PacketCheck::is_request(std::uint8_t first) {
   return type == kConnect || type == kSubscribe || type == kUnsubscribe;
 }
 
+bool PacketCheck::is_answer(std::uint8_t first) {
+  const auto type = static_cast<std::uint8_t>(first >> 4);
+  return type == kConnack || type == kSuback || type == kUnsuback;
+}
+
 void PacketCheck::sends(std::string_view packet) {
   if (packet.empty() || !is_request(byte_at(packet, 0))) return;
   const auto type = static_cast<std::uint8_t>(byte_at(packet, 0) >> 4);
@@ -215,6 +220,7 @@ void PacketCheck::sends(std::string_view packet) {
   }
   const MutexLock lock(mutex_);
   asked_[*id] = {type, filters};
+  awaited_ = asked_.size();
 }
 
 std::optional<Wrong> PacketCheck::begins(std::uint8_t first, std::string_view came) const {
@@ -375,6 +381,7 @@ std::optional<Wrong> PacketCheck::look_at_answer(std::uint8_t type, std::string_
     }
     filters = asked->second.filters;
     asked_.erase(asked);
+    awaited_ = asked_.size();
   }
   if (type == kUnsuback && !v5) {
     if (body.empty()) return std::nullopt;

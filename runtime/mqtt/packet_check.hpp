@@ -36,6 +36,8 @@ class PacketCheck {
 
   // Whether sends() has something to remember of a packet with this first byte. Pure.
   static bool is_request(std::uint8_t first);
+  // Whether a packet with this first byte answers one of those. Pure.
+  static bool is_answer(std::uint8_t first);
   // What is about to leave, a whole packet: of CONNECT, SUBSCRIBE and UNSUBSCRIBE it remembers what
   // the answer depends on. [any]
   void sends(std::string_view packet);
@@ -46,6 +48,8 @@ class PacketCheck {
   std::optional<Wrong> look(std::uint8_t first, std::string_view body);
   // CONNACK has come. [receive thread]
   bool connected() const { return connected_; }
+  // SUBSCRIBE or UNSUBSCRIBE is under way: the answer may be behind messages. [any]
+  bool awaits_answer() const { return awaited_ > 0; }
   // Of MQTT 5, and CONNACK has come: a client that ends it says why. [receive thread]
   bool may_say_why() const { return connected_ && v5_; }
 
@@ -67,6 +71,7 @@ class PacketCheck {
     std::size_t filters;
   };
   std::map<std::uint16_t, Asked> asked_ TRIGGERD_GUARDED_BY(mutex_);
+  std::atomic<std::size_t> awaited_{0};  // of asked_, how many
 };
 
 // The first bytes of a packet, for a log line: "90 04 00 01 00". Of a message nothing behind its

@@ -66,7 +66,7 @@ void connect_failed5(void* context, MQTTAsync_failureData5* data) {
   std::string why = call->hook.tls_failure().value_or(library_text(*data));
   if (code > 0) {
     // A CONNACK has just been read, and the library does not hand its reason string on.
-    const auto link = call->hook.dialled_link();
+    const auto link = call->hook.current_link();
     why = link ? connack_reason(link->greeting()) : std::string();
   }
   const std::string fault = call->hook.fault();

@@ -308,22 +308,29 @@ class PahoClient final : public Client {
   }
 
   void give_up_connect() override {
-    if (const auto link = hook_.dialled_link()) link->end({});
+    if (const auto link = hook_.current_link()) link->end({});
   }
 
-  void pause_reading() override {
-    if (const auto link = hook_.current_link()) link->pause();
-  }
+  void pause_reading() override { set_paused(true); }
 
-  void resume_reading() override {
-    if (const auto link = hook_.current_link()) link->resume();
-  }
+  void resume_reading() override { set_paused(false); }
 
   void flush_acknowledgements() override {
     if (const auto link = hook_.current_link()) link->flush();
   }
 
  private:
+  void set_paused(bool paused) {
+    MutexLock lock(hook_.link_mutex);
+    hook_.reading_paused = paused;
+    if (!hook_.link) return;
+    if (paused) {
+      hook_.link->pause();
+    } else {
+      hook_.link->resume();
+    }
+  }
+
   // What is connected to, for Paho, whose next socket it is.
   std::string dial(const ConnectRequest& request) {
     const config::Server& server = request.server;
@@ -346,7 +353,7 @@ class PahoClient final : public Client {
     std::shared_ptr<wire::Link> before;
     {
       MutexLock lock(hook_.link_mutex);
-      before.swap(hook_.dialled);
+      before.swap(hook_.link);
     }
     dial_ = wire::DialName(std::move(dial));
     return fmt::format("{}://{}:{}", server.has_tls() ? "ssl" : "tcp", dial_.text(),
@@ -508,10 +515,6 @@ void report_error(const std::string& text) {
 void tell_connected(Call& call, const Welcome& welcome) {
   Hook& hook = call.hook;
   hook.aliases.clear();
-  {
-    MutexLock lock(hook.link_mutex);
-    hook.link = hook.dialled;
-  }
   hook.tell([&](ClientEvents& events) {
     if (!welcome.session_present) events.on_session_lost();
   });

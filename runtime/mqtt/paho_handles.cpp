@@ -37,10 +37,8 @@ All& all() {
 // What a connection that is still being set up has told the hook of it.
 void let_go_of_link(Hook& hook) {
   std::shared_ptr<wire::Link> link;
-  std::shared_ptr<wire::Link> dialled;
   MutexLock lock(hook.link_mutex);
   link.swap(hook.link);
-  dialled.swap(hook.dialled);
 }
 
 }  // namespace

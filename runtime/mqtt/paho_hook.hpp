@@ -48,8 +48,8 @@ struct Hook final : wire::PacketSink, std::enable_shared_from_this<Hook> {
   Wall batch_time{};     // the receive thread's: when the batch began
   TopicAliases aliases;  // the receive thread's
   Mutex link_mutex;
-  std::shared_ptr<wire::Link> dialled TRIGGERD_GUARDED_BY(link_mutex);  // of the last connect
-  std::shared_ptr<wire::Link> link TRIGGERD_GUARDED_BY(link_mutex);  // of the connection there is
+  std::shared_ptr<wire::Link> link TRIGGERD_GUARDED_BY(link_mutex);  // of the last connect
+  bool reading_paused TRIGGERD_GUARDED_BY(link_mutex) = false;       // of this one and later ones
   Limits limits TRIGGERD_GUARDED_BY(link_mutex);
 
   Mutex tls_mutex;
@@ -69,13 +69,9 @@ struct Hook final : wire::PacketSink, std::enable_shared_from_this<Hook> {
     return link;
   }
 
-  std::shared_ptr<wire::Link> dialled_link() {
-    MutexLock lock(link_mutex);
-    return dialled;
-  }
   // Why our side has ended the last connection; empty where it has not.
   std::string fault() {
-    const auto of = dialled_link();
+    const auto of = current_link();
     return of ? of->fault() : std::string();
   }
 
@@ -122,7 +118,7 @@ std::unique_ptr<Call> take_call(void* context);
 // Those that Paho has forgotten.
 void free_calls(Hook& hook);
 
-// CONNACK was good: sets the connection's link up, and tells. (paho_client.cpp)
+// CONNACK was good: tells. (paho_client.cpp)
 void tell_connected(Call& call, const Welcome& welcome);
 
 // The callbacks of MQTT 5. (paho_callbacks5.cpp)

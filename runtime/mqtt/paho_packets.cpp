@@ -75,7 +75,8 @@ Message message_of(Hook& hook, wire::Link& link, const wire::Taken& from) {
 void Hook::on_link(const std::shared_ptr<wire::Link>& made) {
   std::shared_ptr<wire::Link> before;
   MutexLock lock(link_mutex);
-  before = std::exchange(dialled, made);
+  before = std::exchange(link, made);
+  if (reading_paused) made->pause();
 }
 
 void Hook::on_packets(wire::Link& from, std::span<const wire::Taken> packets) {

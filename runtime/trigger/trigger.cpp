@@ -330,12 +330,6 @@ void Trigger::on_session_lost() {
 
 void Trigger::on_status(const mqtt::ConnectionStatus& status) {
   watch_.note(status);
-  {
-    // A new connection reads until it is told not to, and has to until its SUBACK is there.
-    MutexLock lock(pause_mutex_);
-    up_ = status.state == mqtt::ConnectionStatus::State::up;
-    if (up_ && reading_paused_) connection_->pause_reading();
-  }
   status_ = status;
   tell_running();
 }

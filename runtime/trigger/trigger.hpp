@@ -308,7 +308,6 @@ class Trigger final : private mqtt::ConnectionListener,
   mqtt::ConnectionStatus status_;    // [supervisor] as it was told last
 
   std::string inbox_trouble_ TRIGGERD_GUARDED_BY(pause_mutex_);
-  bool up_ TRIGGERD_GUARDED_BY(pause_mutex_) = false;
   bool reading_paused_ TRIGGERD_GUARDED_BY(pause_mutex_) = false;
   Monotonic paused_since_ TRIGGERD_GUARDED_BY(pause_mutex_){};
   Monotonic::duration paused_before_ TRIGGERD_GUARDED_BY(pause_mutex_){};  // all earlier pauses

@@ -199,7 +199,7 @@ void Trigger::update_reading() {
     if (!pause && reading_paused_) connection_->resume_reading();
     reading_paused_ = pause;
     if (pause) {
-      if (up_) connection_->pause_reading();
+      connection_->pause_reading();
       arm = !std::exchange(check_armed_, true);
     }
   }

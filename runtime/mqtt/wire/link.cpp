@@ -394,7 +394,7 @@ Monotonic Link::look(Monotonic now) {
     return Monotonic::max();
   }
   if (!check_.connected()) return now + keep_alive;  // what comes after CONNACK is due later
-  if (paused_) {
+  if (paused()) {
     // What has come is not read, so nothing is known of the server.
     came_ = now;
     pinged_ = Monotonic{};

@@ -51,10 +51,10 @@ class Link : public std::enable_shared_from_this<Link> {
   void release(AckKind kind, Gate::Ticket ticket);
   // Writes what may leave, in one write. [any]
   void flush();
-  // Stops reading: TCP flow control does the rest. [any]
-  void pause() { paused_ = true; }
+  // Stops reading: TCP flow control does the rest. Not before CONNACK, and not while an answer to
+  // SUBSCRIBE or UNSUBSCRIBE may be behind what has come. [any]
+  void pause() { pause_ = true; }
   void resume();
-  bool paused() const { return paused_; }
   // Ends it, for a reason that fault() says from now on, unless it has ended already. The library
   // then finds it closed. [any]
   void end(std::string why);
@@ -82,6 +82,10 @@ class Link : public std::enable_shared_from_this<Link> {
 
   // ---- For the receiver ----
 
+  // Nothing is read. [receive thread]
+  bool paused() const {
+    return pause_ && check_.connected() && !check_.awaits_answer() && !answer_is_at_front();
+  }
   // Bytes may be read here; else the library is connecting, or in the midst of a TLS handshake, and
   // looks at the socket itself. [receive thread]
   bool can_receive() const { return dial_->tls ? secured_.load() : begun_.load(); }
@@ -127,6 +131,10 @@ class Link : public std::enable_shared_from_this<Link> {
   // What has to be said before MQTT.
   enum class Opening : std::uint8_t { not_begun, proxy, websocket, open };
 
+  // Which the library has not read yet.
+  bool answer_is_at_front() const {
+    return library_front_ && PacketCheck::is_answer(inbound_.first_byte().value_or(0));
+  }
   std::size_t read_plain(const Inbound::Room& room);
   std::size_t read_secured(const Inbound::Room& room);
   void arrived(char* bytes, std::size_t size);
@@ -182,7 +190,7 @@ class Link : public std::enable_shared_from_this<Link> {
   Monotonic came_{};    // the last bytes
 
   std::atomic<bool> gone_{false};
-  std::atomic<bool> paused_{false};
+  std::atomic<bool> pause_{false};
   std::atomic<bool> begun_{false};  // the library has written: it knows that it is connected
   std::atomic<bool> secured_{false};
   std::atomic<bool> leaving_{false};  // DISCONNECT was written

@@ -79,7 +79,7 @@ std::string Link::fault() const {
 }
 
 void Link::resume() {
-  paused_ = false;
+  pause_ = false;
   wake_receiver();
 }
 
@@ -254,6 +254,7 @@ void Link::note(const iovec* parts, int count) {
   const std::uint8_t first = first_of(parts, count);
   if (PacketCheck::is_request(first)) {
     check_.sends(beginning_of(parts, count, size_of(parts, count)));
+    if (pause_) wake_receiver();  // it reads on until the answer is here
   } else if (is_publish_with_id(first)) {
     note_publish(beginning_of(parts, count, kBeginning));
   } else if (first >> 4 == kPingreq) {

@@ -322,6 +322,28 @@ TEST(WireTaking, APauseKeepsWhatWasReadAndResumeGoesOnWithIt) {
   });
 }
 
+// The answer to what was asked stands behind messages: it is read up to there, and no further.
+TEST(WireTaking, APauseWaitsForTheAnswerOfTheServer) {
+  on_own_thread([] {
+    Dialled dialled;
+    dialled.connect();
+    dialled.link->pause();
+    ASSERT_TRUE(dialled.link->paused());
+    dialled.writes(std::string("\x82\x06\0\x01\0\x01x\x01", 8));
+    EXPECT_FALSE(dialled.link->paused());
+    const std::string answer("\x90\x03\0\x01\x01", 5);
+    dialled.server_sends(publish("before") + answer + publish("behind"));
+    EXPECT_EQ(dialled.sink->topics(), std::vector<std::string>{"before"});
+    EXPECT_EQ(dialled.library_takes(), answer);
+    EXPECT_TRUE(dialled.link->paused());
+    EXPECT_FALSE(dialled.turn());
+    EXPECT_EQ(dialled.sink->topics(), std::vector<std::string>{"before"});
+    dialled.link->resume();
+    EXPECT_FALSE(dialled.turn());
+    EXPECT_EQ(dialled.sink->topics(), (std::vector<std::string>{"before", "behind"}));
+  });
+}
+
 // ---- What may not come ----
 
 TEST(WireTaking, WhatCameBeforeAWrongPacketIsHandedOver) {
