@@ -7,6 +7,7 @@
 #include <initializer_list>
 
 #include "base/text.hpp"
+#include "mqtt/packet_bytes.hpp"
 #include "mqtt/packet_type.hpp"
 #include "mqtt/properties.hpp"
 
@@ -27,8 +28,7 @@ constexpr std::array<const char*, 16> kNames = {
 
 template <class... Args>
 Wrong wrong(std::uint8_t reason, fmt::format_string<Args...> format, Args&&... args) {
-  return {"the server sent what it may not: " + fmt::format(format, std::forward<Args>(args)...),
-          reason};
+  return PacketCheck::refusal(reason, fmt::format(format, std::forward<Args>(args)...));
 }
 template <class... Args>
 Wrong malformed(fmt::format_string<Args...> format, Args&&... args) {
@@ -43,14 +43,10 @@ Wrong no_server_for_us(std::string what) {
   return {std::move(what), disconnect_reason::kProtocolError};
 }
 
-std::uint8_t byte_at(std::string_view bytes, std::size_t i) {
-  return static_cast<std::uint8_t>(bytes[i]);
-}
-
 // Off the front; nullopt where it is not all there.
 std::optional<std::uint16_t> take_number(std::string_view& bytes) {
   if (bytes.size() < 2) return std::nullopt;
-  const auto number = static_cast<std::uint16_t>(byte_at(bytes, 0) << 8 | byte_at(bytes, 1));
+  const std::uint16_t number = number_at(bytes, 0);
   bytes.remove_prefix(2);
   return number;
 }
@@ -176,6 +172,10 @@ std::string first_bytes(std::uint8_t first, std::string_view body) {
     text += fmt::format(" {:02x}", static_cast<std::uint8_t>(byte));
   }
   return text + (body.size() > shown ? " ..." : "");
+}
+
+PacketCheck::Wrong PacketCheck::refusal(std::uint8_t reason, std::string_view what) {
+  return {fmt::format("the server sent what it may not: {}", what), reason};
 }
 
 bool PacketCheck::is_request(std::uint8_t first) {

@@ -33,6 +33,8 @@ class PacketCheck {
     std::string what;  // "the server sent what it may not: its SUBACK has 1 code for 2 filters"
     std::uint8_t reason;
   };
+  // That it sent what it may not: `what`.
+  static Wrong refusal(std::uint8_t reason, std::string_view what);
 
   // Whether sends() has something to remember of a packet with this first byte. Pure.
   static bool is_request(std::uint8_t first);

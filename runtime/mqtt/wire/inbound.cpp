@@ -7,6 +7,7 @@
 #include <new>
 #include <utility>
 
+#include "mqtt/packet_bytes.hpp"
 #include "mqtt/packet_type.hpp"
 
 namespace triggerd::mqtt::wire {
@@ -17,10 +18,6 @@ constexpr std::size_t kMostLengthBytes = 4;
 constexpr std::size_t kMostHead = 1 + kMostLengthBytes + 2 + 65'535 + 2 + kMostLengthBytes;
 // Of the properties of a message that is too large: more are not kept.
 constexpr std::size_t kMostProperties = 1 << 20;
-
-std::uint8_t byte_at(std::string_view bytes, std::size_t i) {
-  return static_cast<std::uint8_t>(bytes[i]);
-}
 
 struct Variable {
   enum class State { whole, part, wrong } state;
@@ -47,7 +44,7 @@ std::optional<std::size_t> head_of_message(std::string_view bytes, bool v5) {
   if (length.state != Variable::State::whole) return std::nullopt;
   std::size_t at = 1 + length.size;
   if (bytes.size() < at + 2) return std::nullopt;
-  at += 2 + (std::size_t{byte_at(bytes, at)} << 8 | byte_at(bytes, at + 1));
+  at += 2 + std::size_t{number_at(bytes, at)};
   if ((byte_at(bytes, 0) & 0x06U) != 0) at += 2;
   if (!v5) return at;
   const Variable properties = variable_at(bytes, at);

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/units.hpp"
+#include "mqtt/packet_bytes.hpp"
 #include "mqtt/packet_type.hpp"
 #include "mqtt/properties.hpp"
 #include "mqtt/wire/receiver.hpp"
@@ -30,11 +31,6 @@ constexpr std::size_t kMostAnswers = 65'536;
 constexpr std::size_t kMostTaken = 128;
 // How long a ping may be without an answer, of the keep-alive.
 constexpr int kPingShare = 2;
-
-std::uint16_t number_at(std::string_view bytes, std::size_t at) {
-  return static_cast<std::uint16_t>(static_cast<std::uint8_t>(bytes[at]) << 8 |
-                                    static_cast<std::uint8_t>(bytes[at + 1]));
-}
 
 std::shared_ptr<const Dial> no_dial() {
   static const auto none = std::make_shared<const Dial>();
@@ -194,9 +190,7 @@ void Link::take() {
     if (packet == nullptr) {
       if (inbound_.wrong().empty()) break;
       hand_over();
-      refused(PacketCheck::Wrong{"the server sent what it may not: " + inbound_.wrong(),
-                                 disconnect_reason::kMalformed},
-              {});
+      refused(PacketCheck::refusal(disconnect_reason::kMalformed, inbound_.wrong()), {});
       break;
     }
     auto wrong = look_at(*packet);
@@ -308,11 +302,10 @@ std::optional<PacketCheck::Wrong> Link::give_tickets() {
     if (another && dial_->receive_maximum > 0 && gate_.unconfirmed() >= dial_->receive_maximum) {
       for (std::size_t left = i; left < taken_.size(); ++left) std::free(taken_[left].memory);
       taken_.resize(i);
-      return PacketCheck::Wrong{
-          fmt::format("the server sent what it may not: more than receive_maximum, {}, messages "
-                      "that are not confirmed",
-                      dial_->receive_maximum),
-          disconnect_reason::kReceiveMaximum};
+      return PacketCheck::refusal(
+          disconnect_reason::kReceiveMaximum,
+          fmt::format("more than receive_maximum, {}, messages that are not confirmed",
+                      dial_->receive_maximum));
     }
     const AckKind kind = pubrel         ? AckKind::pubcomp
                          : one.qos == 1 ? AckKind::puback
