@@ -86,10 +86,10 @@ std::optional<Wrong> look_at_property(const char* name, const Property& property
   return not_allowed("property 0x{:02x} of its {} is {}", property.id, name, property.number);
 }
 
-// Takes them off the front. `alias` gets the topic alias of a PUBLISH.
+// Takes them off the front. `facts` gets what those of a PUBLISH say.
 std::optional<Wrong> take_properties(const char* name, std::string_view& body,
                                      std::initializer_list<std::uint32_t> allowed,
-                                     std::optional<std::uint64_t>* alias = nullptr) {
+                                     PacketCheck::PublishFacts* facts = nullptr) {
   const auto length = take_variable(body);
   if (!length || *length > body.size()) return malformed("its {} ends within its properties", name);
   const auto properties = decode_properties(body.substr(0, *length));
@@ -107,7 +107,9 @@ std::optional<Wrong> take_properties(const char* name, std::string_view& body,
                                 [&](const Property& other) { return other.id == one->id; })) {
       return not_allowed("property 0x{:02x} is twice in its {}", one->id, name);
     }
-    if (alias != nullptr && one->id == property::kTopicAlias) *alias = one->number;
+    if (facts == nullptr) continue;
+    if (one->id == property::kTopicAlias) facts->topic_alias = one->number;
+    if (one->id == property::kMessageExpiry) facts->expiry = one->number;
   }
   return std::nullopt;
 }
@@ -307,17 +309,18 @@ std::optional<Wrong> PacketCheck::look_at_publish(std::uint8_t first, std::strin
     if (!id) return malformed("its PUBLISH has no packet id");
     if (*id == 0) return malformed("the packet id of its PUBLISH is 0");
   }
-  std::optional<std::uint64_t> alias;
+  publish_ = {};
   if (v5_) {
     if (auto found = take_properties(
             "PUBLISH", body,
             {property::kPayloadFormat, property::kMessageExpiry, property::kContentType,
              property::kResponseTopic, property::kCorrelationData, property::kSubscriptionId,
              property::kTopicAlias, property::kUser},
-            &alias)) {
+            &publish_)) {
       return found;
     }
   }
+  const std::optional<std::uint64_t>& alias = publish_.topic_alias;
   if (alias && (*alias == 0 || *alias > most_aliases_)) {
     return wrong(disconnect_reason::kTopicAlias,
                  "topic alias {} of its PUBLISH is not between 1 and {}", *alias,

@@ -36,6 +36,12 @@ class PacketCheck {
   // That it sent what it may not: `what`.
   static Wrong refusal(std::uint8_t reason, std::string_view what);
 
+  // What the properties of a PUBLISH of MQTT 5 say that has to be known of every message.
+  struct PublishFacts {
+    std::optional<std::uint64_t> topic_alias = std::nullopt;
+    std::optional<std::uint64_t> expiry = std::nullopt;  // seconds
+  };
+
   // Whether sends() has something to remember of a packet with this first byte. Pure.
   static bool is_request(std::uint8_t first);
   // Whether a packet with this first byte answers one of those. Pure.
@@ -48,6 +54,8 @@ class PacketCheck {
   std::optional<Wrong> begins(std::uint8_t first, std::string_view came) const;
   // A whole packet: `body` is all that comes behind its length. [receive thread]
   std::optional<Wrong> look(std::uint8_t first, std::string_view body);
+  // Of the PUBLISH that was looked at last. [receive thread]
+  const PublishFacts& publish() const { return publish_; }
   // CONNACK has come. [receive thread]
   bool connected() const { return connected_; }
   // SUBSCRIBE or UNSUBSCRIBE is under way: the answer may be behind messages. [any]
@@ -66,6 +74,7 @@ class PacketCheck {
   // The receive thread's.
   bool connected_ = false;
   std::vector<bool> aliases_;  // that were given, by number
+  PublishFacts publish_;
 
   Mutex mutex_;
   struct Asked {

@@ -25,24 +25,24 @@ std::string_view keep_topic(std::string_view topic, void*& memory) {
   return {copy, topic.size()};
 }
 
-// Takes the topic alias out, as it means nothing elsewhere, and finds what it stands for.
+// The topic alias is taken out, as it means nothing elsewhere, and what it stands for is found.
 void take_properties(TopicAliases& aliases, const wire::Taken& from, Message& message) {
-  const auto properties = decode_properties(from.properties);
-  if (!properties) return;  // it was checked
-  if (const Property* expiry = find_property(*properties, property::kMessageExpiry)) {
+  if (from.facts.expiry) {
     // A server rounds what is left down to seconds; so 0 is not over yet.
     message.expires =
-        system_clock().now() + std::chrono::seconds(std::max<std::uint64_t>(expiry->number, 1));
+        system_clock().now() + std::chrono::seconds(std::max<std::uint64_t>(*from.facts.expiry, 1));
   }
-  const Property* const alias = find_property(*properties, property::kTopicAlias);
-  if (alias == nullptr) {
+  if (!from.facts.topic_alias) {
     message.properties = from.properties;
     return;
   }
+  const auto properties = decode_properties(from.properties);
+  if (!properties) return;  // it was checked
   for (const Property& one : *properties) {
     if (one.id != property::kTopicAlias) encode_property(message.properties, one);
   }
-  if (const auto topic = aliases.resolve(alias->number, message.topic)) message.topic = *topic;
+  const auto topic = aliases.resolve(*from.facts.topic_alias, message.topic);
+  if (topic) message.topic = *topic;
 }
 
 Message message_of(Hook& hook, wire::Link& link, const wire::Taken& from) {

@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "base/clock.hpp"
+#include "mqtt/packet_check.hpp"
 #include "mqtt/wire/gate.hpp"
 #include "mqtt/wire/proxy.hpp"
 #include "mqtt/wire/websocket.hpp"
@@ -33,9 +34,10 @@ struct Taken {
   std::uint8_t qos = 0;
   bool dup = false;
   bool retained = false;
-  std::uint16_t packet_id = 0;  // QoS 1, QoS 2, PUBREL
-  std::string_view topic;       // empty: its topic alias says it (MQTT 5)
-  std::string_view properties;  // MQTT 5, without their length
+  std::uint16_t packet_id = 0;           // QoS 1, QoS 2, PUBREL
+  std::string_view topic;                // empty: its topic alias says it (MQTT 5)
+  std::string_view properties;           // MQTT 5, without their length
+  PacketCheck::PublishFacts facts = {};  // of these
   std::string_view payload;
   std::uint64_t size = 0;  // of topic and payload, in bytes
   // Of what is owed for it: PUBACK, PUBREC, or PUBCOMP; nothing for QoS 0.

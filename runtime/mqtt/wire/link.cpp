@@ -253,6 +253,7 @@ void Link::take_message(const Packet& packet) {
   if (dial_->v5 && !packet.cut) {
     const std::size_t length = take_variable(rest).value_or(0);
     message.properties = rest.substr(0, length);
+    message.facts = check_.publish();
     rest.remove_prefix(std::min(length, rest.size()));
   }
   const std::size_t head = packet.body.size() - rest.size();
