@@ -42,6 +42,23 @@ Result<> write_all(int fd, std::string_view bytes, const std::filesystem::path& 
   return {};
 }
 
+Result<UniqueFd> replace_private_file(const std::filesystem::path& path, std::string_view bytes) {
+  const std::string temporary = path.string() + ".new";
+  ::unlink(temporary.c_str());
+  UniqueFd fd(::open(temporary.c_str(),
+                     O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!fd || ::fchmod(fd.get(), 0600) != 0) {
+    return fail("cannot make {}: {}", temporary, errno_text(errno));
+  }
+  Result<> done = write_all(fd.get(), bytes, temporary);
+  if (done && ::rename(temporary.c_str(), path.c_str()) != 0) {
+    done = fail("cannot rename {} to {}: {}", temporary, path.string(), errno_text(errno));
+  }
+  if (done) return fd;
+  ::unlink(temporary.c_str());
+  return tl::make_unexpected(done.error());
+}
+
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t limit) {
   // O_NONBLOCK: opening a FIFO must not wait for a writer.
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));

@@ -54,6 +54,10 @@ std::string look_of_file(const std::filesystem::path& path);
 // Writes all of `bytes` to `fd`; `path` is what the error calls it.
 Result<> write_all(int fd, std::string_view bytes, const std::filesystem::path& path);
 
+// Puts a new file with `bytes` in the place of `path`, which is there whole or as before; for its
+// owner alone, whatever the umask and whatever was left beside it. It is not brought to the disk.
+// The descriptor of the new file, to be appended to.
+Result<UniqueFd> replace_private_file(const std::filesystem::path& path, std::string_view bytes);
 // Reads a regular file of at most `limit` bytes, whole.
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t limit);
 

@@ -267,7 +267,8 @@ Result<> TrialRecord::keep(const Plugins& plugins) {
   }
   auto text = text_for({paths->begin(), paths->end()});
   if (!text) return tl::make_unexpected(text.error());
-  return write(*text);
+  // It need not outlive a power cut: the next start then tries everything.
+  return replace_private_file(file_, *text).map([](const UniqueFd&) {});
 }
 
 Result<std::string> TrialRecord::text_for(const std::vector<std::string>& paths) const {
@@ -286,24 +287,6 @@ Result<std::string> TrialRecord::text_for(const std::vector<std::string>& paths)
   text += fmt::format("end {}\n", end);
   if (text.size() > kMaxFile) return fail("it would have {} bytes", text.size());
   return text;
-}
-
-// As a new file that is renamed; for its owner alone, whatever the umask. It need not outlive a
-// power cut: the next start then tries everything.
-Result<> TrialRecord::write(const std::string& text) const {
-  const std::string temporary = file_.string() + ".new";
-  ::unlink(temporary.c_str());
-  const UniqueFd fd(
-      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!fd || ::fchmod(fd.get(), 0600) != 0) {
-    return fail("cannot make {}: {}", temporary, errno_text(errno));
-  }
-  Result<> done = write_all(fd.get(), text, temporary);
-  if (done && ::rename(temporary.c_str(), file_.c_str()) != 0) {
-    done = fail("cannot rename {} to {}: {}", temporary, file_.string(), errno_text(errno));
-  }
-  if (!done) ::unlink(temporary.c_str());
-  return done;
 }
 
 }  // namespace triggerd::plugin

@@ -64,7 +64,6 @@ class TrialRecord {
   std::string digest(std::string_view bytes) const;
   Result<std::string> text_for(const std::vector<std::string>& paths) const
       TRIGGERD_REQUIRES(mutex_);
-  Result<> write(const std::string& text) const;
 
   const std::filesystem::path file_;
   const std::int64_t began_;       // in nanoseconds of Unix time

@@ -130,7 +130,6 @@ void Deaths::drop_old() {
   }
 }
 
-// A new file beside the old one, which it then replaces; for its owner alone, whatever the umask.
 Result<> Deaths::write() {
   const MutexLock one_at_a_time(file_mutex_);
   std::string text = plugin::first_line(key_);
@@ -138,25 +137,12 @@ Result<> Deaths::write() {
     const MutexLock lock(mutex_);
     for (const auto& [identity, death] : entries_) text += plugin::line_of(death);
   }
-  const std::string temporary = file_.string() + ".new";
-  ::unlink(temporary.c_str());
-  UniqueFd fd(::open(temporary.c_str(),
-                     O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!fd || ::fchmod(fd.get(), 0600) != 0) {
-    return fail("cannot make {}: {}", temporary, errno_text(errno));
-  }
-  Result<> done = write_all(fd.get(), text, temporary);
-  if (done && ::rename(temporary.c_str(), file_.c_str()) != 0) {
-    done = fail("cannot rename {} to {}: {}", temporary, file_.string(), errno_text(errno));
-  }
-  if (!done) {
-    ::unlink(temporary.c_str());
-    return done;
-  }
+  auto fd = replace_private_file(file_, text);
+  if (!fd) return tl::make_unexpected(fd.error());
   // The handler has the number of the first one.
   if (!fd_) {
-    fd_ = std::move(fd);
-  } else if (::dup3(fd.get(), fd_.get(), O_CLOEXEC) < 0) {
+    fd_ = *std::move(fd);
+  } else if (::dup3(fd->get(), fd_.get(), O_CLOEXEC) < 0) {
     return fail("cannot replace {}: {}", file_.string(), errno_text(errno));
   }
   return {};
