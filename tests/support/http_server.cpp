@@ -20,21 +20,6 @@ namespace {
   throw std::system_error(errno, std::generic_category(), what);
 }
 
-UniqueFd listen_on_port(std::uint16_t port) {
-  UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  const int on = 1;
-  if (!fd || ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
-      ::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
-      ::listen(fd.get(), 64) != 0) {
-    fail_with_errno("cannot listen on a loopback port");
-  }
-  return fd;
-}
-
 UniqueFd listen_on_path(const std::filesystem::path& path) {
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_un address{};
@@ -144,7 +129,7 @@ void ScriptedHttpServer::answer(HttpHandler handler) {
 
 void ScriptedHttpServer::start() {
   stopping_ = false;
-  listener_ = unix_socket_.empty() ? listen_on_port(port()) : listen_on_path(unix_socket_);
+  listener_ = unix_socket_.empty() ? listen_on_loopback(port()) : listen_on_path(unix_socket_);
   acceptor_ = std::thread([this] { accept_all(); });
 }
 

@@ -26,6 +26,8 @@ class ReservedPort {
   std::uint16_t number_ = 0;
 };
 
+// Listens on 127.0.0.1. Throws std::system_error.
+UniqueFd listen_on_loopback(std::uint16_t port);
 // A blocking connection to 127.0.0.1 whose reads and writes give up after `timeout`. Empty where
 // nobody listens.
 UniqueFd connect_loopback(std::uint16_t port, Millis timeout = kPatience);

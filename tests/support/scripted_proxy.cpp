@@ -17,21 +17,6 @@ namespace {
 
 using namespace std::string_literals;
 
-UniqueFd listen_on(std::uint16_t port) {
-  UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  const int on = 1;
-  if (!fd || ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
-      ::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
-      ::listen(fd.get(), 64) != 0) {
-    throw std::system_error(errno, std::generic_category(), "cannot listen on a loopback port");
-  }
-  return fd;
-}
-
 bool send_all(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t sent = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -131,7 +116,7 @@ std::vector<ScriptedProxy::Asked> ScriptedProxy::asked() const {
 
 void ScriptedProxy::start() {
   stopping_ = false;
-  listener_ = listen_on(port());
+  listener_ = listen_on_loopback(port());
   acceptor_ = std::thread([this] { accept_all(); });
 }
 
