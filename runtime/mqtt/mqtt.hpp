@@ -12,15 +12,15 @@
 //   message.hpp         a received message, with its receipt.hpp
 //   tls/                truststores, keystores, and why a handshake fails
 //   properties.hpp      the properties of MQTT 5, and reason.hpp its reason codes
-//   packet_check.hpp    what a server may not send
-//   wire/               under the library: reading ahead, held acknowledgements, pausing
+//   packet_check.hpp    what a server may not send; packet_type.hpp, packet_bytes.hpp: of packets
+//   wire/               under the library: what comes is taken there, and proxies, WebSocket, pings
 //
 // Threads. One supervisor for all connections: an EventLoop on a thread that main starts. Every
 // state of a Connection belongs to it, so those states need no lock. Paho's two threads come in
 // through Client's callbacks: messages go straight to the listener, everything else is posted to
-// the supervisor. Paho's receive thread holds Paho's lock during a callback; so a listener's
-// on_message must not block, and nobody who may wait for a callback calls into Paho with a lock
-// that a callback takes.
+// the supervisor. Messages come on Paho's receive thread without Paho's lock, but under the
+// client's, and all connections share that thread; so on_message must not block. Other callbacks
+// have Paho's lock: nobody who may wait for one calls into Paho with a lock that a callback takes.
 #pragma once
 
 #include <cstdint>
