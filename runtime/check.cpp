@@ -46,7 +46,7 @@ int check(const std::string& file, const config::Config& config) {
   const auto log = make_log(LogLevel::warn, config.log.format, config.runtime.name);
   const auto certificates = mqtt::tls::Stores::load(config);
   if (!certificates) return report(certificates.error());
-  for (const auto& remark : certificates->remarks(std::chrono::system_clock::now())) {
+  for (const auto& remark : certificates->remarks(system_clock().wall())) {
     fmt::print("{}\n", mqtt::tls::to_string(remark));
   }
   for (const std::string& exposed : exposed_files(config)) fmt::print("warning: {}\n", exposed);

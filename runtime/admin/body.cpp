@@ -71,7 +71,7 @@ std::optional<Wall> parse_moment(std::string_view text, Wall now) {
     }
   }
   if (std::string_view(rest) != "Z") return std::nullopt;
-  return std::chrono::system_clock::from_time_t(::timegm(&parts)) + fraction;
+  return wall_of(parts) + fraction;
 }
 
 Body::Body(const Request& request, bool required) : json_(std::make_unique<json>(json::object())) {

@@ -63,9 +63,7 @@ Json properties_of(const std::vector<std::pair<std::string, std::string>>& prope
 std::string time_text(Wall at) {
   const auto millis = std::chrono::floor<Millis>(at);
   const auto seconds = std::chrono::floor<std::chrono::seconds>(millis);
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z",
-                     fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)),
-                     (millis - seconds).count());
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", utc_of(at), (millis - seconds).count());
 }
 
 std::string dump(const Json& json) {

@@ -6,7 +6,9 @@ namespace {
 class SystemClock final : public Clock {
  public:
   Monotonic now() const override { return std::chrono::steady_clock::now(); }
-  Wall wall() const override { return std::chrono::system_clock::now(); }
+  Wall wall() const override {
+    return std::chrono::floor<Wall::duration>(std::chrono::system_clock::now());
+  }
 };
 
 }  // namespace
@@ -14,6 +16,18 @@ class SystemClock final : public Clock {
 const Clock& system_clock() {
   static const SystemClock clock;
   return clock;
+}
+
+Wall wall_of(std::tm utc) {
+  return Wall(std::chrono::seconds(::timegm(&utc)));
+}
+
+std::tm utc_of(Wall wall) {
+  const std::time_t seconds =
+      std::chrono::floor<std::chrono::seconds>(wall.time_since_epoch()).count();
+  std::tm utc{};
+  ::gmtime_r(&seconds, &utc);
+  return utc;
 }
 
 }  // namespace triggerd

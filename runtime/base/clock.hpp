@@ -2,12 +2,15 @@
 #pragma once
 
 #include <chrono>
+#include <ctime>
 
 namespace triggerd {
 
 using Monotonic = std::chrono::steady_clock::time_point;
-using Wall = std::chrono::system_clock::time_point;
 using Millis = std::chrono::milliseconds;
+// Microseconds, because the nanoseconds of std::chrono::system_clock end in the year 2262: a
+// certificate without an end says 9999, and a request may ask for any year.
+using Wall = std::chrono::sys_time<std::chrono::microseconds>;
 
 class Clock {
  public:
@@ -18,5 +21,9 @@ class Clock {
 
 // The operating system's clocks. Monotonic is CLOCK_MONOTONIC, which a plugin reads too.
 const Clock& system_clock();
+
+// Between Wall and what the C library has for dates. All of it is UTC.
+Wall wall_of(std::tm utc);
+std::tm utc_of(Wall wall);
 
 }  // namespace triggerd

@@ -32,12 +32,9 @@ spdlog::level::level_enum to_spdlog(LogLevel level) {
 }
 
 std::string timestamp() {
-  const auto now = std::chrono::system_clock::now();
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
-  const auto millis =
-      std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() % 1000;
-  std::tm utc{};
-  gmtime_r(&seconds, &utc);
+  const Wall now = system_clock().wall();
+  const auto millis = std::chrono::floor<Millis>(now.time_since_epoch()).count() % 1000;
+  const std::tm utc = utc_of(now);
   char text[32];
   const std::size_t length = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
   return fmt::format("{}.{:03}Z", std::string_view(text, length), millis);

@@ -81,7 +81,7 @@ void Hook::on_link(const std::shared_ptr<wire::Link>& made) {
 
 void Hook::on_packets(wire::Link& from, std::span<const wire::Taken> packets) {
   // What came together was received at one time.
-  if (batch_time == Wall{}) batch_time = std::chrono::system_clock::now();
+  if (batch_time == Wall{}) batch_time = system_clock().wall();
   MutexLock lock(mutex);
   for (const wire::Taken& packet : packets) {
     if (packet.kind == wire::Taken::Kind::pubrel) {

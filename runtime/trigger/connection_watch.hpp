@@ -21,7 +21,7 @@ class ConnectionWatch {
     const auto tries = [](State state) { return state != State::up && state != State::off; };
     const bool goes_on =
         status.state == status_.state || (tries(status.state) && tries(status_.state));
-    if (!goes_on || since_ == Wall{}) since_ = std::chrono::system_clock::now();
+    if (!goes_on || since_ == Wall{}) since_ = system_clock().wall();
     if (status.state == State::up && status_.state != State::up) ++ups_;
     status_ = status;
   }

@@ -23,8 +23,7 @@ constexpr std::size_t kMaxEntries = 1'000;
 constexpr std::int64_t kMaxAge = std::int64_t{30} * 86'400;
 
 std::int64_t seconds_now() {
-  return std::chrono::duration_cast<std::chrono::seconds>(
-             std::chrono::system_clock::now().time_since_epoch())
+  return std::chrono::duration_cast<std::chrono::seconds>(system_clock().wall().time_since_epoch())
       .count();
 }
 

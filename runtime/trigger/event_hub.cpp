@@ -96,7 +96,7 @@ std::unique_ptr<Subscription> EventHub::subscribe(const EventFilter& filter, std
 void EventHub::tell(AdminEvent event) {
   MutexLock lock(mutex_);
   event.number = ++last_number_;
-  if (event.when == Wall{}) event.when = std::chrono::system_clock::now();
+  if (event.when == Wall{}) event.when = system_clock().wall();
   for (const auto& queue : queues_) queue->put(event);
 }
 

@@ -79,7 +79,7 @@ Result<> Intake::accept_staged() {
     message.qos = 2;
     message.retained = head->retained;
     message.packet_id = head->packet_id;
-    message.received = std::chrono::system_clock::now();
+    message.received = system_clock().wall();
     if (auto done = inbox_.accept_staged(home_.client_id, staged, message); !done) return done;
   }
   return {};

@@ -78,7 +78,7 @@ Runtime::Runtime(config::Config config, std::filesystem::path state_dir, Log& lo
     : state_dir_(std::move(state_dir)),
       options_(std::move(options)),
       patience_(std::make_shared<plugin::Patience>()),
-      started_at_(std::chrono::system_clock::now()),
+      started_at_(system_clock().wall()),
       log_(log, events_),
       config_(std::make_shared<const config::Config>(std::move(config))),
       supervisor_(std::make_shared<EventLoop>(system_clock())),

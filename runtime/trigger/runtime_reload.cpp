@@ -374,7 +374,7 @@ Outcome<ReloadReport> Runtime::reload_now(const std::optional<std::string>& mana
   ReloadReport report = apply(*std::move(planned));
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   MutexLock lock(reload_mutex_);
-  reloaded_ = std::chrono::system_clock::now();
+  reloaded_ = system_clock().wall();
   reload_failure_.clear();
   needs_restart_ = report.needs_restart;
   return report;

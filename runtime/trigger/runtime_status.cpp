@@ -340,7 +340,7 @@ void Runtime::note_plugins() {
     auto& [number, since] = in_service_[name];
     if (number != generation->number()) {
       number = generation->number();
-      since = std::chrono::system_clock::now();
+      since = system_clock().wall();
     }
     PluginStatus status;
     status.name = name;
@@ -424,7 +424,7 @@ std::vector<PackageStatus> Runtime::packages() const {
 std::vector<StoreStatus> Runtime::stores() const {
   const ConfigPtr all = config();
   inventory_.keep_only(*all);
-  const Wall now = std::chrono::system_clock::now();
+  const Wall now = system_clock().wall();
   std::vector<StoreStatus> statuses;
   const auto add = [&](StoreStatus::Kind kind, const auto& section, std::string file,
                        std::string config::Alias::*used) {

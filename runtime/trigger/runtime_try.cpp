@@ -78,7 +78,7 @@ class Trial final : public plugin::WorkSource, public plugin::InstanceHost {
     view_.payload = {reinterpret_cast<const std::uint8_t*>(message_.payload.data()),
                      message_.payload.size()};
     view_.received_unix_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                 std::chrono::system_clock::now().time_since_epoch())
+                                 system_clock().wall().time_since_epoch())
                                  .count();
     view_.deadline_mono_ns = static_cast<std::uint64_t>(
         std::chrono::duration_cast<std::chrono::nanoseconds>(

@@ -127,7 +127,7 @@ Outcome<> Runtime::set_alias_state(std::string_view name,
         state_key(name), inbox::TriggerState{.state = inbox::TriggerState::State::disabled,
                                              .changed_by = "the runtime",
                                              .reason = "it could not be enabled",
-                                             .since = std::chrono::system_clock::now()});
+                                             .since = system_clock().wall()});
     return tl::make_unexpected(report.error());
   }
   if (!report->failures.empty()) return tl::make_unexpected(failed({report->failures.front()}));
@@ -151,7 +151,7 @@ Outcome<> Runtime::disable_alias(std::string_view name, const By& by, const std:
         set_alias_state(name, inbox::TriggerState{.state = inbox::TriggerState::State::disabled,
                                                   .changed_by = by,
                                                   .reason = reason,
-                                                  .since = std::chrono::system_clock::now()});
+                                                  .since = system_clock().wall()});
     if (done) {
       log_.warn("alias.disabled", {{"alias", std::string(name)}}, "disabled by {}: {}", by, reason);
     }

@@ -122,7 +122,7 @@ bool Trigger::bury(Delivery& delivery, const std::string& reason) {
        .reason = reason,
        .attempts = delivery.attempts,
        .received = message.received,
-       .died = std::chrono::system_clock::now(),
+       .died = system_clock().wall(),
        .properties = message.mqtt5 ? std::optional(message.properties) : std::nullopt},
       [&delivery] { return delivery.number(); });
   if (!number) {
@@ -203,7 +203,7 @@ void Trigger::suspended(const Delivery& delivery, const std::string& reason) {
   if (auto kept = set_state(State{.state = State::State::suspended,
                                   .changed_by = "on_exhausted",
                                   .reason = reason,
-                                  .since = std::chrono::system_clock::now()});
+                                  .since = system_clock().wall()});
       !kept) {
     log_.error("inbox.error", {{"trigger", config_.name}}, "{}; a restart will not know of it",
                kept.error().message);

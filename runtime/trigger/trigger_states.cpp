@@ -31,7 +31,7 @@ Result<> Trigger::disable(const std::string& by, const std::string& reason, Mill
   if (auto kept = set_state(State{.state = State::State::disabled,
                                   .changed_by = by,
                                   .reason = reason,
-                                  .since = std::chrono::system_clock::now()});
+                                  .since = system_clock().wall()});
       !kept) {
     return kept;
   }
@@ -62,7 +62,7 @@ Result<> Trigger::suspend(const std::string& by, const std::string& reason) {
   if (auto kept = set_state(State{.state = State::State::suspended,
                                   .changed_by = by,
                                   .reason = reason,
-                                  .since = std::chrono::system_clock::now()});
+                                  .since = system_clock().wall()});
       !kept) {
     return kept;
   }

@@ -19,10 +19,10 @@ std::string name_text(const X509_NAME* name) {
   return text.empty() ? "(no name)" : text;
 }
 
-Wall wall_of(const ASN1_TIME* time) {
+Wall date_of(const ASN1_TIME* time) {
   std::tm parts{};
   if (ASN1_TIME_to_tm(time, &parts) != 1) return {};
-  return std::chrono::system_clock::from_time_t(::timegm(&parts));
+  return wall_of(parts);
 }
 
 }  // namespace
@@ -55,7 +55,7 @@ std::string issuer_of(X509* certificate) {
 }
 
 Validity validity_of(X509* certificate) {
-  return {wall_of(X509_get0_notBefore(certificate)), wall_of(X509_get0_notAfter(certificate))};
+  return {date_of(X509_get0_notBefore(certificate)), date_of(X509_get0_notAfter(certificate))};
 }
 
 bool is_root(X509* certificate) {

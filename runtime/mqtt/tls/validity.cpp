@@ -7,9 +7,7 @@
 namespace triggerd::mqtt::tls {
 
 std::string date_text(Wall when) {
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(when);
-  std::tm utc{};
-  gmtime_r(&seconds, &utc);
+  const std::tm utc = utc_of(when);
   char text[40];
   const std::size_t length = std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", &utc);
   return {text, length};

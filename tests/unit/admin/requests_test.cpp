@@ -255,6 +255,18 @@ TEST(Moment, IsADurationBackOrATime) {
   EXPECT_FALSE(parse_moment("2025-11-25", now));
 }
 
+TEST(Moment, OfAnyYear) {
+  for (const char* text :
+       {"0000-01-01T00:00:00.000Z", "0026-01-31T12:00:00.500Z", "1676-12-31T23:59:59.999Z",
+        "2262-12-31T00:00:00.000Z", "9999-12-31T23:59:59.999Z"}) {
+    const auto at = parse_moment(text, Wall{});
+    ASSERT_TRUE(at) << text;
+    EXPECT_EQ(time_text(*at), text);
+  }
+  EXPECT_LT(*parse_moment("0026-01-31T12:00:00Z", Wall{}), Wall{});
+  EXPECT_GT(*parse_moment("9999-12-31T23:59:59Z", Wall{}), system_clock().wall());
+}
+
 TEST(Payload, IsTextWhereItCanBe) {
   Json json;
   put_payload(json, "\xff");

@@ -101,7 +101,7 @@ TEST_F(TlsMaterialTest, SaysWhoWeAreAndUntilWhen) {
   const MaterialPtr material = load();
   EXPECT_EQ(material->key_name(), "keystore \"edge\" (CN=edge-1)");
   ASSERT_TRUE(material->not_after());
-  const auto left = *material->not_after() - std::chrono::system_clock::now();
+  const auto left = *material->not_after() - system_clock().wall();
   EXPECT_GT(left, 364 * kDay);
   EXPECT_LE(left, 365 * kDay);
   config_.aliases[0].keystore.clear();
@@ -111,7 +111,7 @@ TEST_F(TlsMaterialTest, SaysWhoWeAreAndUntilWhen) {
 
 TEST_F(TlsMaterialTest, RemarksOnExpiry) {
   const MaterialPtr material = load();
-  const Wall now = std::chrono::system_clock::now();
+  const Wall now = system_clock().wall();
   const auto at = [&](Wall when) {
     std::string text;
     for (const Remark& remark : material->remarks(when)) text += to_string(remark) + '\n';
@@ -131,6 +131,20 @@ TEST_F(TlsMaterialTest, RemarksOnExpiry) {
       << at(now + 340 * kDay);
   EXPECT_NE(at(now + 366 * kDay).find("has expired on "), std::string::npos);
   EXPECT_NE(at(now - 2 * kDay).find("is not valid before "), std::string::npos);
+}
+
+// RFC 5280, section 4.1.2.5, has one without an end say 9999.
+TEST_F(TlsMaterialTest, ACertificateWithoutAnEndIsGood) {
+  constexpr std::chrono::seconds kChristmas9999{253'401'652'800};
+  const Wall now = system_clock().wall();
+  write_key(authority_.issue(
+      {.name = "edge-1",
+       .to = kChristmas9999 - std::chrono::floor<std::chrono::seconds>(now.time_since_epoch())}));
+  const auto remarks = load()->remarks(now);
+  ASSERT_EQ(remarks.size(), 1U);
+  EXPECT_EQ(remarks[0].level, LogLevel::info) << remarks[0].text;
+  EXPECT_NE(remarks[0].text.find("is valid until 9999-12-24 12:00:"), std::string::npos)
+      << remarks[0].text;
 }
 
 TEST_F(TlsMaterialTest, AFolderIsTakenWhole) {
@@ -159,7 +173,7 @@ TEST_F(TlsMaterialTest, TruststoresThatHoldNothing) {
 TEST_F(TlsMaterialTest, ATruststoreWithoutARootIsRemarkedUpon) {
   const CertificateAuthority middle(authority_, "Middle CA");
   dir_.write("ca.pem", middle.pem());
-  const auto remarks = load()->remarks(std::chrono::system_clock::now());
+  const auto remarks = load()->remarks(system_clock().wall());
   ASSERT_FALSE(remarks.empty());
   EXPECT_EQ(remarks[0].level, LogLevel::warn);
   EXPECT_NE(remarks[0].text.find("holds no root certificate"), std::string::npos);
@@ -220,8 +234,7 @@ class TlsRotationTest : public TlsMaterialTest {
  protected:
   TlsRotationTest() : stores_(Stores::load(config_).value()) {
     // The certificates are of today.
-    clock_.advance(
-        std::chrono::duration_cast<Millis>(std::chrono::system_clock::now() - clock_.wall()));
+    clock_.advance(std::chrono::duration_cast<Millis>(system_clock().wall() - clock_.wall()));
     current_ = stores_.of("plant");
     current_->on_change(owner_, [this] { ++changes_; });
     rotation_.emplace(config_, stores_, clock_, log_);

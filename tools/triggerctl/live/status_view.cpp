@@ -8,12 +8,15 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/clock.hpp"
 #include "client/api.hpp"
 
 namespace triggerctl {
 namespace {
 
 constexpr std::size_t kPictureColumns = 20;
+// What comes from a socket may say any number.
+constexpr double kLongestUptimeSeconds = 1e10;
 
 Colour colour_of(const std::string& state) {
   if (state == "up" || state == "running" || state == "enabled") return Colour::green;
@@ -34,13 +37,14 @@ Cell worry_cell(std::uint64_t count) {
 std::optional<double> unix_seconds(const std::string& time) {
   std::tm parts{};
   double seconds = 0;
-  if (std::sscanf(time.c_str(), "%d-%d-%dT%d:%d:%lf", &parts.tm_year, &parts.tm_mon, &parts.tm_mday,
-                  &parts.tm_hour, &parts.tm_min, &seconds) != 6) {
+  if (std::sscanf(time.c_str(), "%4d-%2d-%2dT%2d:%2d:%6lf", &parts.tm_year, &parts.tm_mon,
+                  &parts.tm_mday, &parts.tm_hour, &parts.tm_min, &seconds) != 6) {
     return std::nullopt;
   }
   parts.tm_year -= 1900;
   parts.tm_mon -= 1;
-  return static_cast<double>(::timegm(&parts)) + seconds;
+  return std::chrono::duration<double>(triggerd::wall_of(parts).time_since_epoch()).count() +
+         seconds;
 }
 
 // `now` is triggerd's own clock: this machine's may differ.
@@ -65,10 +69,10 @@ std::string joined(const Json& list) {
 std::string now_of(const Json& status) {
   const auto started = unix_seconds(text_of(status, "started"));
   if (!started) return "";
-  const double now = *started + number_of(status, "uptime_seconds");
+  const double now =
+      *started + std::clamp(number_of(status, "uptime_seconds"), 0.0, kLongestUptimeSeconds);
   const auto whole = static_cast<std::time_t>(now);
-  std::tm parts{};
-  ::gmtime_r(&whole, &parts);
+  const std::tm parts = triggerd::utc_of(triggerd::Wall(std::chrono::seconds(whole)));
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:06.3f}Z", parts.tm_year + 1900,
                      parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min,
                      parts.tm_sec + (now - static_cast<double>(whole)));
