@@ -38,10 +38,10 @@ inline constexpr int kNotTaken = -1;
 class ClientEvents {
  public:
   virtual ~ClientEvents() = default;
-  virtual void on_message(Message message) = 0;
+  virtual void on_message(Message&& message) = 0;
   virtual void on_batch_end() = 0;
   // A message that is too large, without its payload; topic and payload have `bytes`.
-  virtual void on_too_large(Message message, std::uint64_t bytes) = 0;
+  virtual void on_too_large(Message&& message, std::uint64_t bytes) = 0;
   // `receipt` is its PUBCOMP's.
   virtual void on_pubrel(std::uint16_t packet_id, Receipt receipt) = 0;
   // CONNACK says that there is no session; on_connected() comes next.

@@ -142,7 +142,7 @@ void Connection::close(std::function<void()> done) {
   });
 }
 
-void Connection::on_too_large(Message message, std::uint64_t bytes) {
+void Connection::on_too_large(Message&& message, std::uint64_t bytes) {
   log_.warn("message.refused", fields_,
             "message on \"{}\" has {} bytes, over max_packet_size ({}): refused", message.topic,
             bytes, format_size(options_.max_packet_size));

@@ -90,8 +90,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
              ConnectionListener& listener);
 
   // ClientEvents: on the library's threads; everything but messages is posted to the supervisor.
-  void on_message(Message message) override { listener_.on_message(std::move(message)); }
-  void on_too_large(Message message, std::uint64_t bytes) override;
+  void on_message(Message&& message) override { listener_.on_message(std::move(message)); }
+  void on_too_large(Message&& message, std::uint64_t bytes) override;
   void on_batch_end() override { listener_.on_batch_end(); }
   void on_pubrel(std::uint16_t packet_id, Receipt receipt) override {
     listener_.on_pubrel(packet_id, std::move(receipt));

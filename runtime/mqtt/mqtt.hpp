@@ -101,10 +101,10 @@ class ConnectionListener {
  public:
   virtual ~ConnectionListener() = default;
   // [Paho receive thread]: must not block, publish, or call anything that waits for another thread.
-  virtual void on_message(Message message) = 0;
+  virtual void on_message(Message&& message) = 0;
   // A message over max_packet_size, instead of on_message(): without its payload. [Paho receive
   // thread]
-  virtual void on_refused(Message message) { message.receipt.release(); }
+  virtual void on_refused(Message&& message) { message.receipt.release(); }
   // After the last message of those that came together. [Paho receive thread]
   virtual void on_batch_end() {}
   // The server forgets a QoS 2 message, with PUBREL: its packet id may be another message's next.

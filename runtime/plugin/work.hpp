@@ -54,6 +54,12 @@ class WorkSource {
   virtual const trigger_message* take(std::stop_token stop) = 0;
   // handle() has returned this for it. [worker]
   virtual void answered(const trigger_message& message, Answer answer) = 0;
+  // Both: answered() for a message, and take() for the next one. [worker]
+  virtual const trigger_message* exchange(const trigger_message& message, Answer answer,
+                                          std::stop_token stop) {
+    answered(message, std::move(answer));
+    return take(std::move(stop));
+  }
 
   // For a service with handle_batch, after take() has returned a message: adds those that may go
   // into the same call, each of another lane. Does not wait; a source that has no use for batches

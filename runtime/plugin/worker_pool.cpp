@@ -37,9 +37,11 @@ class WorkerPool::Worker {
 
   void run() {
     if (!enter(Phase::in_source)) return;
-    while (const trigger_message* message = source_.take(stop_)) {
+    const trigger_message* message = source_.take(stop_);
+    while (message != nullptr) {
       if (service_.handle_batch != nullptr && message != &WorkSource::kProbe) {
         if (!handle_batch(*message)) return;
+        message = source_.take(stop_);
         continue;
       }
       if (!enter(Phase::in_service)) return;
@@ -47,11 +49,12 @@ class WorkerPool::Worker {
         const Result<> outcome = call_probe(service_);
         if (!enter(Phase::in_source)) return;
         source_.probed(outcome);
+        message = source_.take(stop_);
         continue;
       }
       Answer answer = call_handle(service_, *message);
       if (!enter(Phase::in_source)) return;
-      source_.answered(*message, std::move(answer));
+      message = source_.exchange(*message, std::move(answer), stop_);
     }
     enter(Phase::gone);
   }

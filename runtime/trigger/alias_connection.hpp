@@ -28,7 +28,7 @@ class AliasConnection final : private mqtt::ConnectionListener {
   ConnectionView view() const { return watch_.view(connection_->options()); }  // [any]
 
  private:
-  void on_message(mqtt::Message) override {}
+  void on_message(mqtt::Message&&) override {}
   void on_status(const mqtt::ConnectionStatus& status) override {
     watch_.note(status);
     if (up_.exchange(status.running()) != status.running()) changed_();

@@ -38,7 +38,7 @@ struct DeliveryHome {
 
 struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
   Delivery() = default;
-  Delivery(const DeliveryHome& home, mqtt::Message received, std::string message_id)
+  Delivery(const DeliveryHome& home, mqtt::Message&& received, std::string message_id)
       : message(std::move(received)),
         id(std::move(message_id)),
         properties(MessageProperties::of(message.properties)),
@@ -62,9 +62,10 @@ struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
   // Of these, what the inbox is to count: one under way is counted once it has failed, since a
   // process that is killed says nothing of the message.
   std::atomic<std::uint32_t> failed = 0;
-  std::string last_reason;     // of the attempt that failed last
-  Monotonic::duration took{};  // of the last attempt, in the service
-  Lane* lane = nullptr;
+  std::string last_reason;           // of the attempt that failed last
+  Monotonic::duration took{};        // of the last attempt, in the service
+  Lane* lane = nullptr;              // that it was popped from
+  std::shared_ptr<Delivery> behind;  // in the queue where it waits
   // It may have ended the worker process, or the runtime: nothing is handled beside it.
   bool runs_alone = false;
   std::uint64_t identity = 0;            // what it is known by to Deaths; 0: it is not
@@ -129,7 +130,7 @@ using DeliveryPtr = std::shared_ptr<Delivery>;
 class DeliveryPool {
  public:
   // [one thread at a time]
-  DeliveryPtr make(const DeliveryHome& home, mqtt::Message message, std::string message_id) {
+  DeliveryPtr make(const DeliveryHome& home, mqtt::Message&& message, std::string message_id) {
     return std::allocate_shared<Delivery>(PoolAllocator<Delivery>(memory_), home,
                                           std::move(message), std::move(message_id));
   }

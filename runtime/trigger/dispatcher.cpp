@@ -38,33 +38,32 @@ Dispatcher::~Dispatcher() = default;
 
 // ---- In ----
 
+// The lock is held for as short as can be: a worker takes it for each message.
 void Dispatcher::accept(std::vector<DeliveryPtr> deliveries) {
-  // Keys of JSON are read from the payload, which is nothing to hold a lock for.
-  std::vector<std::optional<std::string>> keys;
-  keys.reserve(deliveries.size());
-  for (const DeliveryPtr& d : deliveries) keys.push_back(order_key(options_.order, d->message));
-  if (options_.deaths != nullptr) {
-    for (const DeliveryPtr& d : deliveries) {
-      options_.deaths->mark(*d, options_.trigger, options_.retry.max_attempts);
-    }
-  }
+  const std::size_t count = deliveries.size();
   // Once for all of them: what messages say of their arrival is on the other clock.
   const Monotonic now = timer_.clock().now();
   const Wall wall = timer_.clock().wall();
+  std::uint64_t place = last_place_.fetch_add(count, std::memory_order_relaxed);
+  std::array<std::uint64_t, 3> qos{};
+  for (const DeliveryPtr& delivery : deliveries) {
+    delivery->place = ++place;
+    delivery->arrived = now - std::chrono::duration_cast<Monotonic::duration>(
+                                  std::max(wall - delivery->message.received, Wall::duration(0)));
+    ++qos[static_cast<unsigned>(delivery->message.qos) % 3];
+    if (options_.deaths != nullptr) {
+      options_.deaths->mark(*delivery, options_.trigger, options_.retry.max_attempts);
+    }
+  }
+  std::vector<Run> runs = runs_of(std::move(deliveries));
   Report report;
   std::size_t wake = 0;
-  const std::size_t count = deliveries.size();
   {
     MutexLock lock(mutex_);
     batches_.add(count);
-    for (std::size_t i = 0; i < count; ++i) {
-      Delivery& delivery = *deliveries[i];
-      delivery.place = ++counts_.received;
-      delivery.arrived = now - std::chrono::duration_cast<Monotonic::duration>(
-                                   std::max(wall - delivery.message.received, Wall::duration(0)));
-      ++counts_.received_qos[static_cast<unsigned>(delivery.message.qos) % 3];
-      lanes_.push(std::move(deliveries[i]), keys[i]);
-    }
+    counts_.received += count;
+    for (std::size_t i = 0; i < qos.size(); ++i) counts_.received_qos[i] += qos[i];
+    for (Run& run : runs) lanes_.push_all(std::move(run.deliveries), run.count, run.key);
     if (may_take() && !defer_inline(count)) {
       wake = std::min(waiting_, calls_that_may_begin());
       wake_link();
@@ -78,6 +77,23 @@ void Dispatcher::accept(std::vector<DeliveryPtr> deliveries) {
     work_.notify_one();
   }
   tell(report);
+}
+
+std::vector<Dispatcher::Run> Dispatcher::runs_of(std::vector<DeliveryPtr> deliveries) const {
+  std::vector<Run> runs;
+  for (DeliveryPtr& delivery : deliveries) {
+    if (runs.empty() || keys_differ()) {
+      runs.emplace_back().key = order_key(options_.order, delivery->message);
+    }
+    runs.back().deliveries.push_back(std::move(delivery));
+    ++runs.back().count;
+  }
+  return runs;
+}
+
+bool Dispatcher::keys_differ() const {
+  return options_.order.by != config::Order::By::trigger &&
+         options_.order.by != config::Order::By::none;
 }
 
 // ---- Out, and back ----
@@ -108,8 +124,8 @@ const trigger_message* Dispatcher::begin_next(Report& report) {
       return nullptr;
     }
     const Monotonic expires = delivery->message.expires;
-    if (expires == Monotonic::max() || timer_.clock().now() < expires) {
-      return begin_attempt(std::move(delivery));
+    if (expires == Monotonic::max() || time_of(report) < expires) {
+      return begin_attempt(std::move(delivery), report);
     }
     ++counts_.expired;
     lanes_.release(*delivery);
@@ -151,10 +167,30 @@ std::optional<const trigger_message*> Dispatcher::take_now(const std::stop_token
       ++waiting_;
       work_.wait(mutex_);
       --waiting_;
+      report.now.reset();
     }
   }
   tell(report);
   return taken;
+}
+
+// Most messages come to TRIGGER_OK with more behind them: one lock and one look at the clock do for
+// the end of one attempt and the beginning of the next.
+const trigger_message* Dispatcher::exchange(const trigger_message& message, plugin::Answer answer,
+                                            std::stop_token stop) {
+  Report report;
+  const trigger_message* next = nullptr;
+  {
+    MutexLock lock(mutex_);
+    if (take_answer(message, std::move(answer), report)) {
+      const bool nothing_else = report.others.empty() && report.burials.empty();
+      if (nothing_else && !probe_wanted_ && !stop.stop_requested()) next = begin_next(report);
+      note_room(report);
+      quiet_.notify_all();
+    }
+  }
+  tell(report);
+  return next != nullptr ? next : take(std::move(stop));
 }
 
 void Dispatcher::take_more(std::vector<const trigger_message*>& batch) {
@@ -181,9 +217,9 @@ void Dispatcher::wake_workers() {
   }
 }
 
-const trigger_message* Dispatcher::begin_attempt(DeliveryPtr delivery) {
+const trigger_message* Dispatcher::begin_attempt(DeliveryPtr delivery, Report& report) {
   Attempt& attempt = new_attempt(std::move(delivery));
-  begin(attempt);
+  begin(attempt, time_of(report));
   if (held_ && trial_ == Trial::wanted) trial_ = Trial::running;
   if (way_.state == Way::State::due) {
     attempt.tries = true;
@@ -193,10 +229,16 @@ const trigger_message* Dispatcher::begin_attempt(DeliveryPtr delivery) {
   return &attempt.message;
 }
 
+// Read once for as long as the lock is held.
+Monotonic Dispatcher::time_of(Report& report) const {
+  if (!report.now) report.now = timer_.clock().now();
+  return *report.now;
+}
+
 // It counts, and its time runs, from now on.
-void Dispatcher::begin(Attempt& attempt) {
+void Dispatcher::begin(Attempt& attempt, Monotonic now) {
   attempt.state = Attempt::State::running;
-  attempt.began = timer_.clock().now();
+  attempt.began = now;
   attempt.deadline = attempt.began + options_.timeout;
   attempt.message.deadline_mono_ns =
       static_cast<std::uint64_t>(nanoseconds(attempt.deadline.time_since_epoch()));
@@ -374,11 +416,10 @@ std::int32_t Dispatcher::extend(std::uint64_t token, std::uint32_t ms) {
 
 void Dispatcher::settle(Attempt& attempt, plugin::Answer answer, Report& report) {
   DeliveryPtr delivery = std::move(attempt.delivery);
-  const Monotonic now = timer_.clock().now();
-  delivery->took = now - attempt.began;
+  delivery->took = time_of(report) - attempt.began;
   handle_times_.add(nanoseconds_of(delivery->took));
   if (answer.code == TRIGGER_OK || answer.code == TRIGGER_REJECT) {
-    delivery_times_.add(nanoseconds_of(now - delivery->arrived));
+    delivery_times_.add(nanoseconds_of(time_of(report) - delivery->arrived));
   }
   const bool tries = attempt.tries;
   if (answer.code == TRIGGER_REJECT) try_again(attempt);  // it may not have gone that far

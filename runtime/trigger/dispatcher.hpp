@@ -111,6 +111,8 @@ class Dispatcher final : public plugin::WorkSource {
   // WorkSource [worker]
   const trigger_message* take(std::stop_token stop) override;
   void answered(const trigger_message& message, plugin::Answer answer) override;
+  const trigger_message* exchange(const trigger_message& message, plugin::Answer answer,
+                                  std::stop_token stop) override;
   void take_more(std::vector<const trigger_message*>& batch) override;
   void batch_answered(std::span<const trigger_message* const> batch,
                       std::vector<plugin::Answer> answers) override;
@@ -217,6 +219,15 @@ class Dispatcher final : public plugin::WorkSource {
   // What to tell the sink once the lock is released.
   struct Report;
 
+  // Messages one behind another that go to the same lane.
+  struct Run {
+    std::optional<std::string> key;
+    DeliveryQueue deliveries{};
+    std::size_t count = 0;
+  };
+  std::vector<Run> runs_of(std::vector<DeliveryPtr> deliveries) const;
+  bool keys_differ() const;
+
   std::optional<const trigger_message*> take_now(const std::stop_token& stop, bool wait)
       TRIGGERD_EXCLUDES(mutex_);
   const trigger_message* begin_wanted_probe() TRIGGERD_REQUIRES(mutex_);
@@ -231,9 +242,11 @@ class Dispatcher final : public plugin::WorkSource {
       TRIGGERD_REQUIRES(mutex_);
   void lose_probe(const Loss& loss, Report& report) TRIGGERD_REQUIRES(mutex_);
   const trigger_message* begin_next(Report& report) TRIGGERD_REQUIRES(mutex_);
-  const trigger_message* begin_attempt(DeliveryPtr delivery) TRIGGERD_REQUIRES(mutex_);
+  Monotonic time_of(Report& report) const TRIGGERD_REQUIRES(mutex_);
+  const trigger_message* begin_attempt(DeliveryPtr delivery, Report& report)
+      TRIGGERD_REQUIRES(mutex_);
   Attempt& new_attempt(DeliveryPtr delivery) TRIGGERD_REQUIRES(mutex_);
-  void begin(Attempt& attempt) TRIGGERD_REQUIRES(mutex_);
+  void begin(Attempt& attempt, Monotonic now) TRIGGERD_REQUIRES(mutex_);
   const trigger_message* hand_ahead(std::size_t ahead) TRIGGERD_REQUIRES(mutex_);
   void go_on_behind(bool ok) TRIGGERD_REQUIRES(mutex_);
   void give_back(Attempt& attempt, Report& report) TRIGGERD_REQUIRES(mutex_);
@@ -279,6 +292,8 @@ class Dispatcher final : public plugin::WorkSource {
   DeliverySink& sink_;
   EventLoop& timer_;
   const Random random_;
+
+  std::atomic<std::uint64_t> last_place_{0};
 
   mutable Mutex mutex_;
   CondVar work_;   // something may be taken, or a worker is to stop

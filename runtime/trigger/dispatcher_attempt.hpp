@@ -30,7 +30,9 @@ struct Dispatcher::Attempt {
   trigger_message message{};
 };
 
+// Of one hold of the lock.
 struct Dispatcher::Report {
+  std::optional<Monotonic> now;
   DeliveryPtr finished;
   std::vector<std::pair<DeliveryPtr, std::string>> burials;
   std::vector<std::function<void(DeliverySink&)>> others;

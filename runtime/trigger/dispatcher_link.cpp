@@ -76,7 +76,7 @@ const trigger_message* Dispatcher::hand_ahead(std::size_t ahead) {
 // TRIGGER_OK, and has let go of all of them where it was not.
 void Dispatcher::go_on_behind(bool ok) {
   if (ok) {
-    begin(*attempts_[ahead_.front()]);
+    begin(*attempts_[ahead_.front()], timer_.clock().now());
     ahead_.pop_front();
     return;
   }

@@ -122,7 +122,7 @@ void Intake::take_stored(const inbox::StoredMessage& message) {
 
 // ---- Messages ----
 
-void Intake::take(mqtt::Message message) {
+void Intake::take(mqtt::Message&& message) {
   if (is_here(message)) return;
   const bool qos2 = message.qos == 2;
   const std::uint16_t packet_id = message.packet_id;

@@ -38,7 +38,7 @@ class Intake {
   // A message that is in the inbox already. [any]
   void take_stored(const inbox::StoredMessage& message);
 
-  void take(mqtt::Message message);
+  void take(mqtt::Message&& message);
   // A message that nobody wants: acknowledged, unless it came before and was wanted then.
   void refuse(mqtt::Message& message);
   void end_batch();

@@ -5,30 +5,43 @@
 namespace triggerd::trigger {
 
 void Lanes::push(DeliveryPtr delivery, const std::optional<std::string>& key) {
-  ++size_;
+  DeliveryQueue one;
+  one.push_back(std::move(delivery));
+  push_all(std::move(one), 1, key);
+}
+
+void Lanes::push_all(DeliveryQueue deliveries, std::size_t count,
+                     const std::optional<std::string>& key) {
+  if (count == 0) return;
+  size_ += count;
   if (!key) {
-    laneless_.push_back(std::move(delivery));
+    laneless_.append(std::move(deliveries));
     return;
   }
-  const auto [position, made] = lanes_.try_emplace(*key);
-  Lane& lane = position->second;
-  if (made) lane.key = *key;
+  Lane* lane = &nameless_;
+  if (!key->empty()) {
+    const auto [position, made] = lanes_.try_emplace(*key);
+    lane = &position->second;
+    if (made) lane->key = *key;
+  }
+  if (lane->held == 0 && lane->waiting.empty()) ready_.push_back(lane);
+  lane->waiting.append(std::move(deliveries));
+}
+
+DeliveryPtr Lanes::pop_of(Lane& lane) {
+  DeliveryPtr delivery = lane.waiting.pop_front();
   delivery->lane = &lane;
-  lane.waiting.push_back(std::move(delivery));
-  if (lane.held == 0 && lane.waiting.size() == 1) ready_.push_back(&lane);
+  ++lane.held;
+  return delivery;
 }
 
 DeliveryPtr Lanes::pop() {
   DeliveryPtr delivery;
   if (!ready_.empty()) {
-    Lane& lane = *ready_.front();
+    delivery = pop_of(*ready_.front());
     ready_.pop_front();
-    delivery = std::move(lane.waiting.front());
-    lane.waiting.pop_front();
-    lane.held = 1;
   } else if (!laneless_.empty()) {
-    delivery = std::move(laneless_.front());
-    laneless_.pop_front();
+    delivery = laneless_.pop_front();
   } else {
     return nullptr;
   }
@@ -39,11 +52,8 @@ DeliveryPtr Lanes::pop() {
 DeliveryPtr Lanes::pop_behind(const Delivery& last) {
   if (has_ready()) return pop();
   if (last.lane == nullptr || last.lane->waiting.empty()) return nullptr;
-  DeliveryPtr delivery = std::move(last.lane->waiting.front());
-  last.lane->waiting.pop_front();
-  ++last.lane->held;
   --size_;
-  return delivery;
+  return pop_of(*last.lane);
 }
 
 void Lanes::release(Delivery& delivery) {
@@ -52,7 +62,7 @@ void Lanes::release(Delivery& delivery) {
   if (--lane->held > 0) return;
   if (!lane->waiting.empty()) {
     ready_.push_back(lane);
-  } else {
+  } else if (lane != &nameless_) {
     lanes_.erase(std::string(lane->key));
   }
 }
@@ -69,23 +79,21 @@ void Lanes::put_back(DeliveryPtr delivery) {
 }
 
 void Lanes::for_each(const std::function<void(const DeliveryPtr&)>& visit) const {
-  for (const auto& [key, lane] : lanes_) {
-    for (const DeliveryPtr& delivery : lane.waiting) visit(delivery);
-  }
-  for (const DeliveryPtr& delivery : laneless_) visit(delivery);
+  nameless_.waiting.for_each(visit);
+  for (const auto& [key, lane] : lanes_) lane.waiting.for_each(visit);
+  laneless_.for_each(visit);
 }
 
 std::vector<DeliveryPtr> Lanes::take_all() {
   std::vector<DeliveryPtr> all;
-  for (auto& [key, lane] : lanes_) {
-    for (DeliveryPtr& delivery : lane.waiting) {
-      delivery->lane = nullptr;
-      all.push_back(std::move(delivery));
-    }
-    lane.waiting.clear();
-  }
-  for (DeliveryPtr& delivery : laneless_) all.push_back(std::move(delivery));
-  laneless_.clear();
+  all.reserve(size_);
+  const auto take = [&](DeliveryQueue& queue) {
+    while (!queue.empty()) all.push_back(queue.pop_front());
+  };
+  take(nameless_.waiting);
+  for (auto& [key, lane] : lanes_) take(lane.waiting);
+  take(laneless_);
+  for (const DeliveryPtr& delivery : all) delivery->lane = nullptr;
   ready_.clear();
   size_ = 0;
   std::erase_if(lanes_, [](const auto& entry) { return entry.second.held == 0; });

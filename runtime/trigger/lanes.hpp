@@ -10,13 +10,13 @@
 #include <unordered_map>
 #include <vector>
 
-#include "trigger/delivery.hpp"
+#include "trigger/delivery_queue.hpp"
 
 namespace triggerd::trigger {
 
 struct Lane {
   std::string key;
-  std::deque<DeliveryPtr> waiting;
+  DeliveryQueue waiting;
   // How many of its messages are being handled, or handed over to be, or wait for their retry: more
   // than one only where they were taken with pop_behind().
   std::size_t held = 0;
@@ -26,6 +26,8 @@ class Lanes {
  public:
   // To the end of the lane `key`; nullopt: of no lane.
   void push(DeliveryPtr delivery, const std::optional<std::string>& key);
+  // `count` messages that have the same key, at once however many they are.
+  void push_all(DeliveryQueue deliveries, std::size_t count, const std::optional<std::string>& key);
   // The next message of the lane that has waited longest; its lane is held until release() or
   // put_back(). Null where there is none.
   DeliveryPtr pop();
@@ -45,9 +47,12 @@ class Lanes {
   std::vector<DeliveryPtr> take_all();
 
  private:
+  static DeliveryPtr pop_of(Lane& lane);
+
   std::unordered_map<std::string, Lane> lanes_;  // those with messages waiting or held
+  Lane nameless_;                                // of the empty key: it is always there
   std::deque<Lane*> ready_;                      // not held, something waiting
-  std::deque<DeliveryPtr> laneless_;
+  DeliveryQueue laneless_;
   std::size_t size_ = 0;
 };
 

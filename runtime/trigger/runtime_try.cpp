@@ -19,7 +19,7 @@ double seconds_since(Monotonic began) {
 // Says once how a first attempt to connect ended.
 class Attempt final : public mqtt::ConnectionListener {
  public:
-  void on_message(mqtt::Message) override {}
+  void on_message(mqtt::Message&&) override {}
   void on_status(const mqtt::ConnectionStatus& status) override {
     using State = mqtt::ConnectionStatus::State;
     if (told_ || (status.state != State::up && status.state != State::waiting)) return;

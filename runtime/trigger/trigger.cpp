@@ -301,7 +301,7 @@ void Trigger::tell_leftovers(bool written) {
 
 // ---- From the connection ----
 
-void Trigger::on_message(mqtt::Message message) {
+void Trigger::on_message(mqtt::Message&& message) {
   arrived_.store(arrived() + 1, std::memory_order_relaxed);
   if (message.retained && !retained_is_wanted(message)) {
     intake_.refuse(message);
@@ -310,7 +310,7 @@ void Trigger::on_message(mqtt::Message message) {
   intake_.take(std::move(message));
 }
 
-void Trigger::on_refused(mqtt::Message message) {
+void Trigger::on_refused(mqtt::Message&& message) {
   refused_.fetch_add(1, std::memory_order_relaxed);
   intake_.refuse(message);
 }

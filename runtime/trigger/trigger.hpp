@@ -185,9 +185,9 @@ class Trigger final : private mqtt::ConnectionListener,
 
  private:
   // mqtt::ConnectionListener
-  void on_message(mqtt::Message message) override;
+  void on_message(mqtt::Message&& message) override;
   void on_batch_end() override;
-  void on_refused(mqtt::Message message) override;
+  void on_refused(mqtt::Message&& message) override;
   void on_pubrel(std::uint16_t packet_id, mqtt::Receipt receipt) override;
   void on_session_lost() override;
   void on_status(const mqtt::ConnectionStatus& status) override;

@@ -119,8 +119,8 @@ class FakeSessions final : public SessionMemory {
 
 class FakeListener final : public ConnectionListener {
  public:
-  void on_message(Message message) override { topics.emplace_back(message.topic); }
-  void on_refused(Message message) override { refused.emplace_back(message.topic); }
+  void on_message(Message&& message) override { topics.emplace_back(message.topic); }
+  void on_refused(Message&& message) override { refused.emplace_back(message.topic); }
   void on_pubrel(std::uint16_t packet_id, Receipt) override { pubrels.push_back(packet_id); }
   void on_session_lost() override { ++sessions_lost; }
   void on_status(const ConnectionStatus& status) override { statuses.push_back(status); }
