@@ -10,6 +10,7 @@
 #include <new>
 #include <vector>
 
+#include "base/cache.hpp"
 #include "base/mutex.hpp"
 
 namespace triggerd::trigger {
@@ -34,6 +35,7 @@ class MemoryPool {
     if (ready_.empty()) return ::operator new(size);
     void* block = ready_.back();
     ready_.pop_back();
+    if (!ready_.empty()) fetch_to_write(ready_.back(), size);
     return block;
   }
   void deallocate(void* block) {
@@ -43,7 +45,8 @@ class MemoryPool {
 
  private:
   std::vector<void*> ready_;  // the maker's
-  Mutex mutex_;
+  // On a cache line of its own: it is written for each message, by other threads.
+  alignas(kCacheLine) Mutex mutex_;
   std::vector<void*> returned_ TRIGGERD_GUARDED_BY(mutex_);
 };
 
