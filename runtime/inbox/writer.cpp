@@ -86,14 +86,14 @@ void Writer::accept(PacketKey key, EntryPtr entry) {
   queue(Accept{std::move(entry), std::move(key)});
 }
 
-void Writer::keep_id(PacketKey key, std::string message_id, std::function<void()> done) {
+void Writer::keep_id(PacketKey key, std::string message_id, PacketIdWaiterPtr waiter) {
   MutexLock lock(mutex_);
-  queue(KeepId{std::move(key), std::move(message_id), std::move(done)});
+  queue(KeepId{std::move(key), std::move(message_id), std::move(waiter)});
 }
 
-void Writer::forget_id(PacketKey key, std::function<void()> done) {
+void Writer::forget_id(PacketKey key, PacketIdWaiterPtr waiter) {
   MutexLock lock(mutex_);
-  queue(ForgetId{std::move(key), std::move(done)});
+  queue(ForgetId{std::move(key), std::move(waiter)});
 }
 
 void Writer::hurry() {

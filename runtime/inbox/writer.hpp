@@ -73,6 +73,17 @@ struct PacketKey {
   std::uint16_t packet_id;
 };
 
+// Who waits until a packet id is kept, or forgotten. [the writer's thread]
+class PacketIdWaiter {
+ public:
+  virtual ~PacketIdWaiter() = default;
+  // It is.
+  virtual void done() = 0;
+  // After done() was called for all of a transaction, so that what that allows leaves together.
+  virtual void flush_acknowledgement() = 0;
+};
+using PacketIdWaiterPtr = std::unique_ptr<PacketIdWaiter>;  // null: nobody
+
 class Writer {
  public:
   struct Options {
@@ -102,10 +113,9 @@ class Writer {
   // A QoS 2 message: it is accepted, and its packet id kept until PUBREL, so that it is known when
   // it comes again; at once. Where it is finished, the packet id alone is kept.
   void accept(PacketKey key, EntryPtr entry);
-  // Keeps a packet id, in the place of the same one; then calls `done`.
-  void keep_id(PacketKey key, std::string message_id, std::function<void()> done);
-  // Forgets a packet id; then calls `done`.
-  void forget_id(PacketKey key, std::function<void()> done);
+  // Keeps a packet id, in the place of the same one.
+  void keep_id(PacketKey key, std::string message_id, PacketIdWaiterPtr waiter);
+  void forget_id(PacketKey key, PacketIdWaiterPtr waiter);
   // Writes now what is queued, instead of after its grace: nothing but the disk is waited for.
   void hurry();
   // A written message is finished. Not urgent: a message that is removed late is handled twice.
@@ -138,11 +148,11 @@ class Writer {
   struct KeepId {
     PacketKey key;
     std::string message_id;
-    std::function<void()> done;
+    PacketIdWaiterPtr waiter;
   };
   struct ForgetId {
     PacketKey key;
-    std::function<void()> done;
+    PacketIdWaiterPtr waiter;
   };
   // The WAL is given back above so many portions.
   static constexpr std::uint64_t kUntrimmed = 4;
@@ -214,6 +224,7 @@ class Writer {
   void trim_wal(std::uint64_t allowed) TRIGGERD_NO_ANALYSIS;
   Verdict find_trouble() TRIGGERD_NO_ANALYSIS;
 
+  static PacketIdWaiter* waiter_of(const Operation& operation);
   void end_portion(Batch& batch, const Portion& portion, std::chrono::nanoseconds took);
   std::uint64_t bytes_at_once() const;
   std::uint64_t left_for_wal() const;

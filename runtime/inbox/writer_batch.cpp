@@ -1,6 +1,7 @@
 // The writer: one batch after another, portion by portion, and what room there is for them.
 #include <algorithm>
 #include <chrono>
+#include <span>
 
 #include "base/units.hpp"
 #include "inbox/database.hpp"
@@ -209,16 +210,21 @@ Result<> Writer::write_notes(const Batch& batch, const Portion& portion) {
   return {};
 }
 
+PacketIdWaiter* Writer::waiter_of(const Operation& operation) {
+  if (const auto* const keep = std::get_if<KeepId>(&operation)) return keep->waiter.get();
+  if (const auto* const forget = std::get_if<ForgetId>(&operation)) return forget->waiter.get();
+  return nullptr;
+}
+
 void Writer::end_portion(Batch& batch, const Portion& portion, std::chrono::nanoseconds took) {
+  const std::span operations(batch.operations.begin() + static_cast<std::ptrdiff_t>(batch.next),
+                             portion.operations - batch.next);
+  for (const Operation& operation : operations) {
+    if (PacketIdWaiter* const waiter = waiter_of(operation)) waiter->done();
+  }
   for (const Written& w : portion.written) w.accept->entry->flush_acknowledgement();
-  for (std::size_t i = batch.next; i < portion.operations; ++i) {
-    Operation& operation = batch.operations[i];
-    if (auto* keep = std::get_if<KeepId>(&operation); keep != nullptr && keep->done) {
-      keep->done();
-    } else if (auto* forget = std::get_if<ForgetId>(&operation);
-               forget != nullptr && forget->done) {
-      forget->done();
-    }
+  for (const Operation& operation : operations) {
+    if (PacketIdWaiter* const waiter = waiter_of(operation)) waiter->flush_acknowledgement();
   }
   batch.next = portion.operations;
   batch.removals.resize(batch.removals.size() - portion.removals);

@@ -56,19 +56,30 @@ void Delivery::finish() {
   release();
 }
 
+// PUBREC may leave once the packet id is there for good.
+class Delivery::WaitsForId final : public inbox::PacketIdWaiter {
+ public:
+  explicit WaitsForId(std::shared_ptr<Delivery> delivery) : delivery_(std::move(delivery)) {
+    ++delivery_->home_->ids_queued;
+  }
+  void done() override {
+    --delivery_->home_->ids_queued;
+    delivery_->release();
+  }
+  void flush_acknowledgement() override { delivery_->flush_acknowledgement(); }
+
+ private:
+  const std::shared_ptr<Delivery> delivery_;
+};
+
 void Delivery::release_with_id() {
-  std::function<void()> done = [self = shared_from_this()] {
-    --self->home_->ids_queued;
-    self->release();
-    self->flush_acknowledgement();
-  };
   {
     // PUBREC may leave once the packet id is there for good: else it would be handled again one
     // day. But not in a session that has gone meanwhile, where the id means another message.
     MutexLock lock(receipt_mutex_);
     if (!id_forgotten_) {
-      ++home_->ids_queued;
-      home_->writer->keep_id({home_->client_id, message.packet_id}, id, std::move(done));
+      home_->writer->keep_id({home_->client_id, message.packet_id}, id,
+                             std::make_unique<WaitsForId>(shared_from_this()));
       return;
     }
   }

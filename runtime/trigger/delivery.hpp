@@ -109,6 +109,7 @@ struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
 
  private:
   enum class Storing : std::uint8_t { no, writing, stored, finished };
+  class WaitsForId;
 
   void release();
   void release_with_id();

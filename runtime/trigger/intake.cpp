@@ -21,14 +21,23 @@ mqtt::Message message_of(const std::string& topic, const std::string& payload) {
   return message;
 }
 
-std::function<void()> release_and_flush(const DeliveryHome& home, mqtt::Receipt receipt) {
-  ++home.ids_queued;
-  return [&home, receipt = std::move(receipt)]() mutable {
-    --home.ids_queued;
-    receipt.release();
-    receipt.flush();
-  };
-}
+// The acknowledgement that waits for a packet id to be kept or forgotten.
+class WaitingReceipt final : public inbox::PacketIdWaiter {
+ public:
+  WaitingReceipt(const DeliveryHome& home, mqtt::Receipt receipt)
+      : home_(home), receipt_(std::move(receipt)) {
+    ++home_.ids_queued;
+  }
+  void done() override {
+    --home_.ids_queued;
+    receipt_.release();
+  }
+  void flush_acknowledgement() override { receipt_.flush(); }
+
+ private:
+  const DeliveryHome& home_;
+  mqtt::Receipt receipt_;
+};
 
 bool same_content(const mqtt::Message& a, const mqtt::Message& b) {
   return a.topic == b.topic &&
@@ -238,12 +247,13 @@ void Intake::hand_over_batch() {
 void Intake::keep_id(std::uint16_t packet_id, const std::string& message_id,
                      mqtt::Receipt receipt) {
   writer_.keep_id({home_.client_id, packet_id}, message_id,
-                  release_and_flush(home_, std::move(receipt)));
+                  std::make_unique<WaitingReceipt>(home_, std::move(receipt)));
   disk_is_awaited_ = true;
 }
 
 void Intake::forget_id(std::uint16_t packet_id, mqtt::Receipt receipt) {
-  writer_.forget_id({home_.client_id, packet_id}, release_and_flush(home_, std::move(receipt)));
+  writer_.forget_id({home_.client_id, packet_id},
+                    std::make_unique<WaitingReceipt>(home_, std::move(receipt)));
   disk_is_awaited_ = true;
 }
 

@@ -18,6 +18,7 @@
 #include "support/eventually.hpp"
 #include "support/lossy_vfs.hpp"
 #include "support/sqlite_connection.hpp"
+#include "unit/inbox/calling_waiter.hpp"
 
 namespace triggerd::inbox {
 namespace {
@@ -410,10 +411,11 @@ class Ordeal {
       writer.accept({kClient, packet_id}, operation.accepted);
     } else if (const auto at = ids_.find(packet_id); what < 53 && at != ids_.end()) {
       operation.kept = at->second;
-      writer.keep_id({kClient, packet_id}, std::to_string(at->second), called);
+      writer.keep_id({kClient, packet_id}, std::to_string(at->second),
+                     std::make_unique<CallingWaiter>(called));
     } else {
       ids_.erase(packet_id);
-      writer.forget_id({kClient, packet_id}, called);
+      writer.forget_id({kClient, packet_id}, std::make_unique<CallingWaiter>(called));
     }
   }
 

@@ -7,6 +7,7 @@
 
 #include "support/eventually.hpp"
 #include "support/lossy_vfs.hpp"
+#include "unit/inbox/calling_waiter.hpp"
 
 namespace triggerd::inbox {
 namespace {
@@ -25,6 +26,7 @@ class Journal {
     const MutexLock lock(mutex_);
     return lines_;
   }
+  std::size_t size() const { return lines().size(); }
 
  private:
   mutable Mutex mutex_;
@@ -99,12 +101,18 @@ class WriterTest : public testing::Test {
   }
   std::vector<StoredMessage> messages() { return inbox_->messages("alarms", 0, kUpTo).value(); }
   std::vector<AwaitingPubrel> kept() { return inbox_->awaiting_pubrel("edge").value(); }
+  PacketIdWaiterPtr waiter(const std::string& line) {
+    return std::make_unique<CallingWaiter>(
+        [this, line] { journal_.add(line); },
+        [this] { flushes_.add(std::to_string(journal_.size())); });
+  }
   void keep_id(std::uint16_t packet_id, const std::string& id) {
-    writer_->keep_id({"edge", packet_id}, id, [this, id] { journal_.add(id + " kept"); });
+    writer_->keep_id({"edge", packet_id}, id, waiter(id + " kept"));
   }
 
   using Lines = std::vector<std::string>;
   Journal journal_;
+  Journal flushes_;   // of waiters, each with how many lines the journal had
   Journal troubles_;  // "": it is over
   test::LossyVfs vfs_{"writer"};
   std::unique_ptr<Inbox> inbox_;
@@ -335,13 +343,24 @@ TEST_F(WriterTest, AKeptIdReplacesTheSameOneOnly) {
 TEST_F(WriterTest, AForgottenIdIsGoneWhenThatIsTold) {
   keep_id(1, "a");
   keep_id(65'535, "b");
-  writer_->forget_id({"edge", 1}, [this] { journal_.add("a forgotten"); });
-  writer_->forget_id({"edge", 77}, [this] { journal_.add("nothing forgotten"); });
+  writer_->forget_id({"edge", 1}, waiter("a forgotten"));
+  writer_->forget_id({"edge", 77}, waiter("nothing forgotten"));
   writer_->forget_id({"another client", 65'535}, {});
   ASSERT_TRUE(flush());
   EXPECT_EQ(journal_.lines(), (Lines{"a kept", "b kept", "a forgotten", "nothing forgotten"}));
   ASSERT_EQ(kept().size(), 1U);
   EXPECT_EQ(kept()[0].packet_id, 65'535);
+}
+
+// What may leave then leaves in one write.
+TEST_F(WriterTest, WhatWasKeptAndForgottenTogetherIsFlushedTogether) {
+  start({.grace = test::kPatience});
+  keep_id(1, "a");
+  writer_->forget_id({"edge", 2}, waiter("b forgotten"));
+  keep_id(3, "c");
+  ASSERT_TRUE(flush());
+  EXPECT_EQ(journal_.lines(), (Lines{"a kept", "b forgotten", "c kept"}));
+  EXPECT_EQ(flushes_.lines(), (Lines{"3", "3", "3"}));
 }
 
 TEST_F(WriterTest, WritesWhatMqtt5HasOfAMessage) {
