@@ -8,6 +8,8 @@ COLOURS = {
     'mosquitto': '#3b6fb6', 'paho': '#d9822b', 'mqttjs': '#a8479a', 'node-red': '#c23b3b',
     'mosquitto_sub': '#7a7a7a', 'triggerd-durable-disk': OURS, 'triggerd-durable-process':
     '#2f9e8a', 'triggerd-finished': '#67b99a', 'triggerd-received': '#a3d5bd',
+    'triggerd-durable-disk-brief': '#5a4fcf', 'triggerd-finished-brief': '#8d85e0',
+    'triggerd-received-brief': '#bdb8ee',
 }
 INK = '#24292f'
 

@@ -143,8 +143,8 @@ def run(chosen, setting):
         'versions': machine.versions(ROOT, setting.rivals),
         'default': setting.default.name,
         'contenders': [{'name': each.name, 'title': each.title, 'guarantee': each.guarantee}
-                       for each in [*setting.everybody, isolation.contender(setting),
-                                    setting.ceiling]],
+                       for each in [*setting.everybody, *end_to_end.brief(setting),
+                                    isolation.contender(setting), setting.ceiling]],
         'scenarios': results,
         'pieces': pieces,
         'ahead': report.ahead(results),

@@ -10,13 +10,14 @@ READY_WITHIN = 60.0  # seconds; a thousand triggers or a million messages take s
 
 class Triggerd(Contender):
     def __init__(self, name, title, guarantee, program, plugins, acknowledge='durable',
-                 sync='disk', isolated=False):
+                 sync='disk', isolated=False, brief=False):
         super().__init__(name, title, guarantee, ours=True)
         self._program = program
         self._plugins = plugins
         self.acknowledge = acknowledge
         self.sync = sync
         self._isolated = isolated
+        self._brief = brief
         # With "finished" all that is acknowledged is handled.
         self.drains = acknowledge != 'finished'
 
@@ -92,6 +93,8 @@ class Triggerd(Contender):
         ]
         if self._isolated:
             text += ['isolation = "process"']
+        if self._brief:
+            text += ['brief = true']
         if job.concurrency > 1:
             text += ['order = "none"', f'concurrency = {job.concurrency}']
         if job.queue_capacity:
@@ -108,6 +111,12 @@ def isolated(mode, paths):
     """The default mode, with its services in processes of their own."""
     return Triggerd(f'{mode.name}-isolated', f'{mode.title}, isolated', mode.guarantee,
                     mode.file(), paths.programs, mode.acknowledge, mode.sync, isolated=True)
+
+
+def brief(mode, paths):
+    """The same mode, with a service that says that it never takes long."""
+    return Triggerd(f'{mode.name}-brief', f'{mode.title}, a brief service', mode.guarantee,
+                    mode.file(), paths.programs, mode.acknowledge, mode.sync, brief=True)
 
 
 def modes(paths):

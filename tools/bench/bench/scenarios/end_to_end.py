@@ -2,6 +2,7 @@
 
 import time
 
+from bench import triggerd
 from bench.contenders import Job
 from bench.measuring import Cell, Metric, Scenario
 from bench.processes import Failure
@@ -81,11 +82,20 @@ def measure_rate(setting, contender, folder, **publishing):
     return {'rate': received / seconds, 'cpu': cpu / received * 1e6}
 
 
+def brief(setting):
+    modes = ['triggerd-durable-disk', 'triggerd-finished']
+    if setting.profile == 'full':
+        modes.append('triggerd-received')
+    return [triggerd.brief(mode, setting.paths) for mode in setting.named(*modes)]
+
+
 def scenario(setting):
     everybody = setting.everybody
     if setting.profile != 'full':
         everybody = setting.named('triggerd-durable-disk', 'triggerd-finished', 'mosquitto',
                                   'paho', 'mqttjs')
+    # As the service that counts is: called by the thread that has read its message.
+    everybody = everybody + brief(setting)
     few = setting.named('triggerd-durable-disk', 'mosquitto', 'paho', 'mqttjs')
     latencies = [P50, P99, P999, P90, MAX, CPU, BEHIND, COUNT]
     cells = []
