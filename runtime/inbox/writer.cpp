@@ -43,7 +43,7 @@ Writer::~Writer() {
   {
     MutexLock lock(mutex_);
     stop_ = true;
-    work_.notify_all();
+    alarm_.set(now());
   }
   thread_.join();
   MutexLock lock(inbox_.mutex_);  // others may be using the database
@@ -56,11 +56,12 @@ void Writer::write_within(Millis grace) {
   const Monotonic due = now() + grace;
   if (due >= due_) return;
   due_ = due;
-  work_.notify_one();
+  alarm_.set(due);
 }
 
 void Writer::queue(Operation operation) {
   next_.operations.push_back(std::move(operation));
+  queued_ = next_.operations.size();
   write_within(options_.grace);
 }
 
@@ -68,7 +69,20 @@ void Writer::accept(std::vector<EntryPtr> entries) {
   MutexLock lock(mutex_);
   for (EntryPtr& entry : entries) next_.operations.push_back(Accept{std::move(entry), {}});
   if (next_.operations.size() >= sweep_at_) sweep();
+  queued_ = next_.operations.size();
   write_within(options_.grace);
+}
+
+// For a few, which are what a quick service has had in its hands. More are worth a transaction.
+void Writer::reconsider() {
+  const std::size_t queued = queued_;
+  if (queued == 0 || queued > kFew) return;
+  MutexLock lock(mutex_);
+  sweep();
+  if (!next_.changes_nothing_now()) return;
+  due_ = Monotonic::max();
+  alarm_.set(look_due_);
+  idle_.notify_all();
 }
 
 // While the writer's thread does not get its turn, on a busy machine or a slow disk, messages that
@@ -79,6 +93,7 @@ void Writer::sweep() {
     return accept != nullptr && !accept->key && !accept->entry->wants_writing();
   });
   sweep_at_ = std::max(kSweep, 2 * next_.operations.size());
+  queued_ = next_.operations.size();
 }
 
 void Writer::accept(PacketKey key, EntryPtr entry) {
@@ -123,7 +138,7 @@ void Writer::note_retained(std::string_view trigger, std::string_view topic, std
 bool Writer::flush(Monotonic deadline) {
   MutexLock lock(mutex_);
   urgent_ = true;
-  work_.notify_one();
+  alarm_.set(now());
   while (writing_ || due_ != Monotonic::max()) {
     if (idle_.wait_until(mutex_, deadline) == std::cv_status::timeout) {
       return !writing_ && due_ == Monotonic::max();
@@ -141,18 +156,16 @@ Writer::Stats Writer::stats() const {
 
 // False: it is to end, and nothing is left to write.
 bool Writer::wait_for_batch() {
+  look_due_ = now() + (told_ == Kind::none ? options_.look : options_.retry);
   while (due_ == Monotonic::max() || (due_ > now() && !urgent_ && !stop_)) {
     if (due_ == Monotonic::max()) {
       urgent_ = false;
       idle_.notify_all();
       if (stop_) return false;
-      const Millis pause = told_ == Kind::none ? options_.look : options_.retry;
-      if (work_.wait_until(mutex_, now() + pause) == std::cv_status::timeout) {
-        return true;  // an empty batch, and another look
-      }
-    } else {
-      work_.wait_until(mutex_, due_);
+      if (look_due_ <= now()) return true;  // an empty batch, and another look
     }
+    alarm_.set(due_ == Monotonic::max() ? look_due_ : due_);
+    alarm_.wait(mutex_);
   }
   return true;
 }
@@ -166,6 +179,7 @@ void Writer::run() {
       writing_ = false;
       if (!wait_for_batch()) return;
       batch = std::exchange(next_, {});
+      queued_ = 0;
       sweep_at_ = kSweep;
       due_ = Monotonic::max();
       writing_ = true;
@@ -179,7 +193,9 @@ void Writer::run() {
       tell_trouble(std::move(verdict));
       MutexLock lock(mutex_);
       const Monotonic again = now() + options_.retry;
-      while (!stop_ && work_.wait_until(mutex_, again) != std::cv_status::timeout) {
+      while (!stop_ && now() < again) {
+        alarm_.set(again);
+        alarm_.wait(mutex_);
       }
       if (stop_) break;  // what is not written was never acknowledged: the server has it
       take_notes(batch);

@@ -24,6 +24,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/alarm.hpp"
 #include "base/clock.hpp"
 #include "base/histogram.hpp"
 #include "base/mutex.hpp"
@@ -116,6 +117,9 @@ class Writer {
   // Keeps a packet id, in the place of the same one.
   void keep_id(PacketKey key, std::string message_id, PacketIdWaiterPtr waiter);
   void forget_id(PacketKey key, PacketIdWaiterPtr waiter);
+  // Some of what was accepted may be finished by now: what is needs no writing, and where that was
+  // all, the thread is not woken for it.
+  void reconsider();
   // Writes now what is queued, instead of after its grace: nothing but the disk is waited for.
   void hurry();
   // A written message is finished. Not urgent: a message that is removed late is handled twice.
@@ -156,6 +160,8 @@ class Writer {
   };
   // The WAL is given back above so many portions.
   static constexpr std::uint64_t kUntrimmed = 4;
+  // What is finished of so many is worth a look at each.
+  static constexpr std::size_t kFew = 16;
   // Operations that wait; above it, those that came to nothing meanwhile are looked for.
   static constexpr std::size_t kSweep = 4'096;
   using Operation = std::variant<Accept, KeepId, ForgetId>;
@@ -242,11 +248,13 @@ class Writer {
   const Trouble trouble_;
 
   mutable Mutex mutex_;
-  CondVar work_;
+  Alarm alarm_;  // when the thread is to look at this again
   CondVar idle_;
   Batch next_ TRIGGERD_GUARDED_BY(mutex_);
   std::size_t sweep_at_ TRIGGERD_GUARDED_BY(mutex_) = kSweep;
+  std::atomic<std::size_t> queued_ = 0;  // operations of `next_`; written under the lock
   Monotonic due_ TRIGGERD_GUARDED_BY(mutex_) = Monotonic::max();
+  Monotonic look_due_ TRIGGERD_GUARDED_BY(mutex_) = Monotonic::max();  // where nothing is
   bool writing_ TRIGGERD_GUARDED_BY(mutex_) = false;
   bool urgent_ TRIGGERD_GUARDED_BY(mutex_) = false;
   bool stop_ TRIGGERD_GUARDED_BY(mutex_) = false;

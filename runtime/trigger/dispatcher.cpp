@@ -188,9 +188,12 @@ const trigger_message* Dispatcher::exchange(const trigger_message& message, plug
       note_room(report);
       quiet_.notify_all();
     }
+    report.idle_next = next == nullptr;
   }
   tell(report);
-  return next != nullptr ? next : take(std::move(stop));
+  if (next != nullptr) return next;
+  sink_.idle();
+  return take(std::move(stop));
 }
 
 void Dispatcher::take_more(std::vector<const trigger_message*>& batch) {
@@ -325,7 +328,7 @@ void Dispatcher::batch_answered(std::span<const trigger_message* const> batch,
     note_room(report);
     quiet_.notify_all();
   }
-  for (const DeliveryPtr& delivery : finished) sink_.finished(*delivery);
+  for (const DeliveryPtr& delivery : finished) sink_.finished(*delivery, false);
   tell(report);
 }
 

@@ -47,7 +47,8 @@ class Deaths;
 class DeliverySink {
  public:
   virtual ~DeliverySink() = default;
-  virtual void finished(Delivery& delivery) = 0;
+  // `idle_next`: idle() comes at once.
+  virtual void finished(Delivery& delivery, bool idle_next) = 0;
   virtual void will_retry(const Delivery& delivery, std::uint32_t attempts, Millis delay,
                           const std::string& reason) = 0;
   // TRIGGER_UNAVAILABLE: nothing is wrong with it, and it goes on before all others of its lane.

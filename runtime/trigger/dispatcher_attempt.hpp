@@ -34,6 +34,7 @@ struct Dispatcher::Attempt {
 struct Dispatcher::Report {
   std::optional<Monotonic> now;
   DeliveryPtr finished;
+  bool idle_next = false;
   std::vector<std::pair<DeliveryPtr, std::string>> burials;
   std::vector<std::function<void(DeliverySink&)>> others;
 };

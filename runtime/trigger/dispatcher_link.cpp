@@ -153,7 +153,7 @@ void Dispatcher::lost(const Loss& loss) {
       }
       if (report.finished) {
         report.others.emplace_back([done = std::exchange(report.finished, nullptr)](
-                                       DeliverySink& sink) { sink.finished(*done); });
+                                       DeliverySink& sink) { sink.finished(*done, false); });
       }
     }
     // The last one first: each goes before those that are there.

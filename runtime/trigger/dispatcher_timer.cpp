@@ -89,7 +89,7 @@ void Dispatcher::arm(Monotonic when) {
 // ---- Telling ----
 
 void Dispatcher::tell(Report& report) {
-  if (report.finished) sink_.finished(*report.finished);
+  if (report.finished) sink_.finished(*report.finished, report.idle_next);
   for (const auto& other : report.others) other(sink_);
   if (report.burials.empty()) return;
   if (is_inline_here()) {

@@ -196,7 +196,7 @@ class Trigger final : private mqtt::ConnectionListener,
   std::int32_t extend(std::uint64_t token, std::uint32_t ms) override;
   std::int32_t publish(const trigger_publish& request, plugin::PublishDone done) override;
   // DeliverySink
-  void finished(Delivery& delivery) override;
+  void finished(Delivery& delivery, bool idle_next) override;
   void will_retry(const Delivery& delivery, std::uint32_t attempts, Millis delay,
                   const std::string& reason) override;
   void put_off(const Delivery& delivery, std::uint32_t attempt, const std::string& reason) override;
@@ -219,7 +219,7 @@ class Trigger final : private mqtt::ConnectionListener,
   void publish_dead_letter(const Delivery& delivery);
   mutable Mutex pause_mutex_;
 
-  void acknowledge(Delivery& delivery);
+  void acknowledge(Delivery& delivery, bool idle_next);
   void begin_leaving();
   // Suspended, it receives all the same: its server keeps nothing for it, and nobody else gets what
   // it does not take.

@@ -18,12 +18,12 @@ constexpr Millis kOutageToldAgain{300'000};
 // ---- From the dispatcher ----
 
 // Acknowledgements of messages that finish one after another leave together, soon.
-void Trigger::acknowledge(Delivery& delivery) {
+void Trigger::acknowledge(Delivery& delivery, bool idle_next) {
   delivery.finish();
   if (!holds_ || delivery.message.qos == 0) return;
   if (++unflushed_ >= kFlushAfter) {
     flush_acknowledgements();
-  } else if (!dispatcher_.is_inline_here() && !flush_armed_.exchange(true)) {
+  } else if (!idle_next && !dispatcher_.is_inline_here() && !flush_armed_.exchange(true)) {
     services_.timer.after(kFlushWithin, tasks_([this] {
                             flush_armed_ = false;
                             flush_acknowledgements();
@@ -37,6 +37,7 @@ void Trigger::flush_acknowledgements() {
 
 void Trigger::idle() {
   flush_acknowledgements();
+  services_.writer.reconsider();
 }
 
 void Trigger::not_brief(Monotonic::duration kept, bool returned) {
@@ -56,8 +57,8 @@ void Trigger::not_brief(Monotonic::duration kept, bool returned) {
   }
 }
 
-void Trigger::finished(Delivery& delivery) {
-  acknowledge(delivery);
+void Trigger::finished(Delivery& delivery, bool idle_next) {
+  acknowledge(delivery, idle_next);
   remember_retained(delivery);
   if (services_.events.wants_messages())
     tell_message(delivery, "ok", "", delivery.attempts, delivery.took);
@@ -136,7 +137,7 @@ bool Trigger::bury(Delivery& delivery, const std::string& reason) {
   if (services_.events.wants_messages()) {
     tell_message(delivery, "reject", reason, delivery.attempts, delivery.took);
   }
-  acknowledge(delivery);
+  acknowledge(delivery, false);
   remember_retained(delivery);
   publish_dead_letter(delivery);
   return true;
@@ -171,7 +172,7 @@ void Trigger::publish_dead_letter(const Delivery& delivery) {
 }
 
 void Trigger::expired(Delivery& delivery) {
-  acknowledge(delivery);
+  acknowledge(delivery, false);
   if (services_.events.wants_messages()) tell_message(delivery, "expired", "", delivery.attempts);
   log_.info("message.expired", fields(delivery),
             "\"{}\" is past its message expiry: dropped without the service",
@@ -179,7 +180,7 @@ void Trigger::expired(Delivery& delivery) {
 }
 
 void Trigger::discarded(Delivery& delivery, const std::string& reason) {
-  acknowledge(delivery);
+  acknowledge(delivery, false);
   if (services_.events.wants_messages()) {
     tell_message(delivery, "discarded", reason, delivery.attempts, delivery.took);
   }

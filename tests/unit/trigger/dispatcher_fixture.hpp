@@ -17,7 +17,7 @@ namespace triggerd::trigger {
 // Writes down what it is told.
 class RecordingSink final : public DeliverySink {
  public:
-  void finished(Delivery& d) override { told.push_back("finished " + topic(d)); }
+  void finished(Delivery& d, bool) override { told.push_back("finished " + topic(d)); }
   void will_retry(const Delivery& d, std::uint32_t attempts, Millis delay,
                   const std::string& reason) override {
     told.push_back(fmt::format("retry {} {} {} {}", topic(d), attempts, delay.count(), reason));

@@ -19,7 +19,7 @@ using trigger::DeliveryPtr;
 // Finishes what is ok, as a trigger does, and counts. Nothing else is to happen.
 class CountingSink final : public trigger::DeliverySink {
  public:
-  void finished(Delivery& delivery) override {
+  void finished(Delivery& delivery, bool) override {
     delivery.finish();
     finished_.fetch_add(1, std::memory_order_release);
     finished_.notify_all();
