@@ -158,7 +158,7 @@ void Deaths::mark(Delivery& delivery, const std::string& trigger,
   });
   any_ = !entries_.empty() || !aside_.empty();
   if (const auto aside = aside_.find(identity); aside != aside_.end()) {
-    delivery.condemned = aside->second.reason;
+    delivery.condemned = std::make_unique<const std::string>(aside->second.reason);
     return;
   }
   const auto found = entries_.find(identity);
@@ -167,7 +167,7 @@ void Deaths::mark(Delivery& delivery, const std::string& trigger,
   delivery.identity = identity;
   delivery.runs_alone = true;
   if (death.deaths >= std::min(kMost, std::max(max_attempts, 1U))) {
-    delivery.condemned = reason_of(death);
+    delivery.condemned = std::make_unique<const std::string>(reason_of(death));
   }
 }
 

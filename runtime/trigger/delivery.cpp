@@ -33,6 +33,19 @@ void Delivery::take_in() {
   message.payload = {reinterpret_cast<const std::uint8_t*>(memory) + topic + 1, payload};
 }
 
+const std::string& Delivery::last_reason() const {
+  static const std::string none;
+  return last_reason_ == nullptr ? none : *last_reason_;
+}
+
+void Delivery::set_last_reason(std::string reason) {
+  if (reason.empty()) {
+    last_reason_.reset();
+  } else {
+    last_reason_ = std::make_unique<const std::string>(std::move(reason));
+  }
+}
+
 bool Delivery::goes_to_inbox() const {
   return message.qos > 0 && home_ != nullptr && home_->acknowledge == Acknowledge::durable &&
          storing_ == Storing::no;

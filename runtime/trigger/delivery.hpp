@@ -37,6 +37,7 @@ struct DeliveryHome {
 };
 
 struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
+  static constexpr std::size_t kSmall = 192;
   Delivery() = default;
   Delivery(const DeliveryHome& home, mqtt::Message&& received, std::string message_id)
       : message(std::move(received)),
@@ -62,17 +63,20 @@ struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
   // Of these, what the inbox is to count: one under way is counted once it has failed, since a
   // process that is killed says nothing of the message.
   std::atomic<std::uint32_t> failed = 0;
-  std::string last_reason;           // of the attempt that failed last
   Monotonic::duration took{};        // of the last attempt, in the service
   Lane* lane = nullptr;              // that it was popped from
   std::shared_ptr<Delivery> behind;  // in the queue where it waits
   // It may have ended the worker process, or the runtime: nothing is handled beside it.
   bool runs_alone = false;
-  std::uint64_t identity = 0;            // what it is known by to Deaths; 0: it is not
-  std::optional<std::string> condemned;  // no service sees it: it has ended the runtime too often
-  bool exhausted = false;                // it dies for want of attempts
-  std::optional<std::string>
-      burial;  // a dead letter that could not be written yet, and why it died
+  std::uint64_t identity = 0;  // what it is known by to Deaths; 0: it is not
+  bool exhausted = false;      // it dies for want of attempts
+  // What few messages have. No service sees it: it has ended the runtime too often.
+  std::unique_ptr<const std::string> condemned;
+  // A dead letter that could not be written yet, and why it died.
+  std::unique_ptr<const std::string> burial;
+  // Of the attempt that failed last; empty where none has, or gave none.
+  const std::string& last_reason() const;
+  void set_last_reason(std::string reason);
 
   // Its PUBREL has come, or the session is gone, or the server uses its packet id for another
   // message: the packet id is not this one's any more. [any]
@@ -100,6 +104,9 @@ struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
   // The server sent it on this connection. [any]
   bool arrived_with(const mqtt::Receipt& receipt) const;
 
+  // Of its memory, what is looked at whatever the service does.
+  static const std::size_t kWithoutContent;
+
   // inbox::Entry [the writer's thread]
   bool wants_writing() const override { return storing_ != Storing::finished || keeps_id; }
   bool begin_write() override;
@@ -114,8 +121,7 @@ struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
   void release();
   void release_with_id();
 
-  static constexpr std::size_t kSmall = 192;
-
+  std::unique_ptr<const std::string> last_reason_;
   const DeliveryHome* home_ = nullptr;
   std::atomic<Storing> storing_{Storing::no};
   std::int64_t number_ = 0;      // constant once stored
@@ -123,8 +129,9 @@ struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
   bool released_ TRIGGERD_GUARDED_BY(receipt_mutex_) = false;
   bool may_have_left_ TRIGGERD_GUARDED_BY(receipt_mutex_) = false;
   bool id_forgotten_ TRIGGERD_GUARDED_BY(receipt_mutex_) = false;
-  std::array<char, kSmall> small_;
+  std::array<char, kSmall> small_;  // topic and payload, where they have room there: see take_in()
 };
+inline constexpr std::size_t Delivery::kWithoutContent = sizeof(Delivery) - kSmall;
 using DeliveryPtr = std::shared_ptr<Delivery>;
 
 // Makes deliveries in memory that is used again and again. It outlives them.

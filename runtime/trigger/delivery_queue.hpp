@@ -45,7 +45,8 @@ class DeliveryQueue {
     if (first_ == nullptr) {
       last_ = nullptr;
     } else {
-      fetch_to_write(first_.get(), sizeof(Delivery));  // it comes next, and another thread made it
+      // It comes next, and another thread made it.
+      fetch_to_write(first_.get(), Delivery::kWithoutContent);
     }
     return taken;
   }

@@ -428,7 +428,7 @@ void Dispatcher::settle(Attempt& attempt, plugin::Answer answer, Report& report)
   if (answer.code == TRIGGER_REJECT) try_again(attempt);  // it may not have gone that far
   end_attempt(attempt);
   --in_flight_;
-  delivery->last_reason = std::move(answer.reason);
+  delivery->set_last_reason(std::move(answer.reason));
   const bool ran_alone = std::exchange(delivery->runs_alone, false);
   switch (answer.code) {
     case TRIGGER_OK:
@@ -441,9 +441,9 @@ void Dispatcher::settle(Attempt& attempt, plugin::Answer answer, Report& report)
       return;
     case TRIGGER_REJECT:
       ++burying_;
-      if (delivery->last_reason.empty()) delivery->last_reason = "rejected without a reason";
+      if (delivery->last_reason().empty()) delivery->set_last_reason("rejected without a reason");
       end_trial(true, report);  // it is this message that is refused
-      report.burials.emplace_back(delivery, delivery->last_reason);
+      report.burials.emplace_back(delivery, delivery->last_reason());
       if (tries && may_take()) wake_workers();
       return;
     case TRIGGER_UNAVAILABLE:
@@ -454,8 +454,8 @@ void Dispatcher::settle(Attempt& attempt, plugin::Answer answer, Report& report)
       break;
     default:
       ++counts_.invalid_verdicts;
-      delivery->last_reason =
-          fmt::format("the service returned {}, which is no verdict", answer.code);
+      delivery->set_last_reason(
+          fmt::format("the service returned {}, which is no verdict", answer.code));
       answer.retry_after_ms = 0;
   }
   if (tries) open_way(report);  // it got through, and failed over this message
@@ -492,7 +492,7 @@ void Dispatcher::retry_or_exhaust(DeliveryPtr delivery, std::uint32_t retry_afte
                             ? Millis(retry_after_ms)
                             : options_.retry.backoff.delay(delivery->attempts, random_());
     report.others.emplace_back([delivery, attempts = delivery->attempts.load(), wait,
-                                reason = delivery->last_reason](DeliverySink& sink) {
+                                reason = delivery->last_reason()](DeliverySink& sink) {
       sink.will_retry(*delivery, attempts, wait, reason);
     });
     delay(std::move(delivery), wait);
@@ -500,7 +500,7 @@ void Dispatcher::retry_or_exhaust(DeliveryPtr delivery, std::uint32_t retry_afte
   }
   std::string reason = fmt::format(
       "out of attempts ({}): {}", delivery->attempts.load(),
-      delivery->last_reason.empty() ? "the service gave no reason" : delivery->last_reason);
+      delivery->last_reason().empty() ? "the service gave no reason" : delivery->last_reason());
   switch (options_.on_exhausted) {
     case config::OnExhausted::dead_letter:
       ++burying_;
@@ -540,8 +540,8 @@ void Dispatcher::time_out(Attempt& attempt, Report& report) {
   --in_flight_;
   --overdue_;
   ++counts_.timed_out;
-  delivery->last_reason = no_verdict();
-  if (tries) close_way(tries, delivery->last_reason, 0, report);
+  delivery->set_last_reason(no_verdict());
+  if (tries) close_way(tries, delivery->last_reason(), 0, report);
   retry_or_exhaust(std::move(delivery), 0, report);
 }
 
@@ -553,8 +553,8 @@ void Dispatcher::make_late(Attempt& attempt, Report& report) {
   ++late_;
   ++counts_.timed_out;
   const DeliveryPtr delivery = attempt.delivery;
-  delivery->last_reason = no_verdict();
-  if (std::exchange(attempt.tries, false)) close_way(true, delivery->last_reason, 0, report);
+  delivery->set_last_reason(no_verdict());
+  if (std::exchange(attempt.tries, false)) close_way(true, delivery->last_reason(), 0, report);
   retry_or_exhaust(delivery, 0, report);
   note_stall(report);
 }

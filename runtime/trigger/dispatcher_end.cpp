@@ -67,7 +67,7 @@ void Dispatcher::revoke_pending() {
     --in_flight_;
     ++late_;
     --attempt->delivery->attempts;  // that one was taken back, whatever would have come of it
-    attempt->delivery->last_reason = "the instance was stopped before the service completed it";
+    attempt->delivery->set_last_reason("the instance was stopped before the service completed it");
     delayed_.emplace(timer_.clock().now(), attempt->delivery);
     arm(timer_.clock().now());
   }
@@ -81,7 +81,7 @@ std::vector<DeliveryPtr> Dispatcher::take_leftovers() {
     const bool in_hands = attempt->in_use && (attempt->state == Attempt::State::running ||
                                               attempt->state == Attempt::State::overdue);
     if (!in_hands) continue;
-    attempt->delivery->last_reason = "the service had not returned";
+    attempt->delivery->set_last_reason("the service had not returned");
     attempt->delivery->failed = attempt->delivery->attempts.load();
     all.push_back(attempt->delivery);
   }

@@ -22,7 +22,7 @@ void Dispatcher::put_off(DeliveryPtr delivery, bool tries, std::uint32_t retry_a
   ++counts_.unavailable;
   const std::uint32_t attempt = delivery->attempts--;
   const std::string reason =
-      delivery->last_reason.empty() ? "the service gave no reason" : delivery->last_reason;
+      delivery->last_reason().empty() ? "the service gave no reason" : delivery->last_reason();
   report.others.emplace_back([delivery, attempt, reason](DeliverySink& sink) {
     sink.put_off(*delivery, attempt, reason);
   });

@@ -72,7 +72,7 @@ void Dispatcher::on_timer() {
 void Dispatcher::go_again(DeliveryPtr delivery, Report& report) {
   if (delivery->burial) {
     ++burying_;
-    std::string reason = *std::exchange(delivery->burial, std::nullopt);
+    std::string reason = *std::exchange(delivery->burial, nullptr);
     report.burials.emplace_back(std::move(delivery), std::move(reason));
     return;
   }
@@ -112,7 +112,7 @@ void Dispatcher::tell(Report& report) {
       ++(delivery->exhausted || delivery->condemned ? counts_.exhausted : counts_.rejected);
       lanes_.release(*delivery);
     } else {
-      delivery->burial = std::move(reason);
+      delivery->burial = std::make_unique<const std::string>(std::move(reason));
       delayed_.emplace(timer_.clock().now() + kBurialRetry, delivery);
       arm(timer_.clock().now() + kBurialRetry);
     }
@@ -129,7 +129,7 @@ void Dispatcher::bury_on_timer(Report& report) {
   const Monotonic now = timer_.clock().now();
   for (auto& [delivery, reason] : report.burials) {
     --burying_;
-    delivery->burial = std::move(reason);
+    delivery->burial = std::make_unique<const std::string>(std::move(reason));
     delayed_.emplace(now, std::move(delivery));
   }
   arm(now);

@@ -60,7 +60,7 @@ TEST_F(DeathsTest, AMessageIsKnownByWhatItIsAndSetAsideTheThirdTime) {
     EXPECT_FALSE(marked(deaths, "bad")->condemned);
     EXPECT_TRUE(marked(deaths, "bad")->runs_alone);
     EXPECT_FALSE(marked(deaths, "good")->runs_alone);
-    EXPECT_EQ(marked(deaths, "bad", 1, 2)->condemned, "ended the runtime 2 times, by SIGSEGV")
+    EXPECT_EQ(*marked(deaths, "bad", 1, 2)->condemned, "ended the runtime 2 times, by SIGSEGV")
         << "its trigger gives it two attempts";
     EXPECT_FALSE(marked(deaths, "bad", 0)->runs_alone) << "that one does not come again";
   }
@@ -68,7 +68,7 @@ TEST_F(DeathsTest, AMessageIsKnownByWhatItIsAndSetAsideTheThirdTime) {
   const std::size_t told = log_.lines("runtime.crashed_before").size();
   const Deaths deaths(file(), log_);
   EXPECT_EQ(log_.lines("runtime.crashed_before").size(), told + 1) << "earlier ones were told";
-  EXPECT_EQ(marked(deaths, "bad")->condemned, "ended the runtime 3 times, by SIGSEGV");
+  EXPECT_EQ(*marked(deaths, "bad")->condemned, "ended the runtime 3 times, by SIGSEGV");
 }
 
 TEST_F(DeathsTest, OfSeveralNoneIsCountedAndEachGoesAlone) {
@@ -103,7 +103,7 @@ TEST_F(DeathsTest, TheDispatcherBuriesItWithItsCopiesAndForgetsWhatIsHandledAfte
   EXPECT_EQ(sink_.told,
             (Told{"buried topic ended the runtime 3 times, by SIGSEGV",
                   "buried topic ended the runtime 3 times, by SIGSEGV", "finished topic"}));
-  EXPECT_EQ(marked(deaths, "bad")->condemned, "ended the runtime 3 times, by SIGSEGV")
+  EXPECT_EQ(*marked(deaths, "bad")->condemned, "ended the runtime 3 times, by SIGSEGV")
       << "a copy that its server sends again";
   const Deaths after(file(), log_);
   EXPECT_FALSE(marked(after, "bad")->runs_alone);
