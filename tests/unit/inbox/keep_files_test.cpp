@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <atomic>
+#include <thread>
 
 #include "base/state_dir.hpp"
 #include "inbox/writer.hpp"
@@ -20,7 +21,7 @@ class TimedEntry : public Entry {
  public:
   TimedEntry(std::string id, std::optional<Monotonic> expires, Wall received)
       : id_(std::move(id)), expires_(expires), received_(received) {}
-  bool wants_writing() const override { return true; }
+  bool wants_writing() const override { return !is_finished; }
   bool begin_write() override { return true; }
   MessageView view() const override {
     return {.trigger = "t",
@@ -35,6 +36,7 @@ class TimedEntry : public Entry {
   void not_written() override {}
   void flush_acknowledgement() override {}
   std::atomic<bool> is_written{false};
+  std::atomic<bool> is_finished{false};
 
  private:
   const std::string id_;
@@ -52,12 +54,13 @@ class KeepFilesTest : public testing::Test {
   std::filesystem::path file(const char* part = "") const {
     return folder() / (std::string("inbox.db") + part);
   }
-  void open() {
+  void open(Millis grace = Millis(1)) {
     writer_.reset();
     inbox_.reset();
     inbox_ = Inbox::open(file(), {.vfs = {}, .set_aside = {}, .clock = &clock_}).value();
     writer_ = std::make_unique<Writer>(*inbox_,
-                                       Writer::Options{.retry = Millis(10),
+                                       Writer::Options{.grace = grace,
+                                                       .retry = Millis(10),
                                                        .look = Millis(10),
                                                        .mended =
                                                            [this](const std::string& what) {
@@ -113,6 +116,20 @@ class KeepFilesTest : public testing::Test {
   std::unique_ptr<Inbox> inbox_;
   std::unique_ptr<Writer> writer_;
 };
+
+// The thread that was to write it goes on to look after its files.
+TEST_F(KeepFilesTest, AFileThatIsDeletedIsMissedAfterABatchThatCameToNothing) {
+  keep("a");
+  open(test::kPatience);
+  for (int i = 0; i < 20; ++i) {
+    accept("b")->is_finished = true;
+    writer_->reconsider();
+    std::this_thread::sleep_for(Millis(2));  // some of the times the thread sleeps
+  }
+  std::filesystem::remove(file());
+  EXPECT_TRUE(test::eventually([&] { return !mended().empty(); }));
+  EXPECT_EQ(ids_at_name(), Ids{"a"});
+}
 
 TEST_F(KeepFilesTest, AFileThatIsDeletedIsWrittenAgain) {
   keep("a");

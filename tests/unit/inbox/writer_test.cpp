@@ -363,6 +363,26 @@ TEST_F(WriterTest, WhatWasKeptAndForgottenTogetherIsFlushedTogether) {
   EXPECT_EQ(flushes_.lines(), (Lines{"3", "3", "3"}));
 }
 
+TEST_F(WriterTest, WhatIsFinishedWithinItsGraceNeedsNoTransaction) {
+  start({.grace = test::kPatience});
+  const FakePtr first = accept("a");
+  const FakePtr second = accept("b");
+  first->finished = true;
+  writer_->reconsider();
+  EXPECT_EQ(first.use_count(), 1) << "the writer has forgotten it";
+  EXPECT_GT(second.use_count(), 1);
+  ASSERT_TRUE(flush());
+  EXPECT_EQ(journal_.lines(), Lines{"b written"});
+  EXPECT_EQ(writer_->stats().finished, 1U);
+
+  const FakePtr third = accept("c");
+  third->finished = true;
+  writer_->reconsider();
+  ASSERT_TRUE(flush()) << "there is nothing to wait for";
+  EXPECT_EQ(third.use_count(), 1);
+  EXPECT_EQ(writer_->stats().batches, 1U);
+}
+
 TEST_F(WriterTest, WritesWhatMqtt5HasOfAMessage) {
   const FakePtr plain = accept("id-1");
   const FakePtr rich = entry("id-2");

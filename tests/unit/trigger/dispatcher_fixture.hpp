@@ -17,7 +17,10 @@ namespace triggerd::trigger {
 // Writes down what it is told.
 class RecordingSink final : public DeliverySink {
  public:
-  void finished(Delivery& d, bool) override { told.push_back("finished " + topic(d)); }
+  void finished(Delivery& d, bool idle_next) override {
+    told.push_back("finished " + topic(d));
+    said_idle_next = idle_next;
+  }
   void will_retry(const Delivery& d, std::uint32_t attempts, Millis delay,
                   const std::string& reason) override {
     told.push_back(fmt::format("retry {} {} {} {}", topic(d), attempts, delay.count(), reason));
@@ -31,6 +34,7 @@ class RecordingSink final : public DeliverySink {
                                std::chrono::duration_cast<Millis>(lasted).count()));
   }
   bool bury(Delivery& d, const std::string& reason) override {
+    if (while_burying) while_burying();
     told.push_back(fmt::format("{} {} {}", can_bury ? "buried" : "not buried", topic(d), reason));
     return can_bury;
   }
@@ -49,7 +53,7 @@ class RecordingSink final : public DeliverySink {
   void probe_ended(const Result<>& outcome) override {
     told.push_back(outcome ? "probe ok" : "probe failed: " + outcome.error().message);
   }
-  void idle() override {}
+  void idle() override { ++idles; }
   void not_brief(Monotonic::duration kept, bool returned) override {
     told.push_back(fmt::format("not brief {}{}", std::chrono::duration_cast<Millis>(kept).count(),
                                returned ? "" : " so far"));
@@ -58,6 +62,9 @@ class RecordingSink final : public DeliverySink {
 
   std::vector<std::string> told;
   bool can_bury = true;
+  std::function<void()> while_burying;
+  bool said_idle_next = false;  // with the message that was finished last
+  int idles = 0;
 
  private:
   static std::string topic(const Delivery& d) { return std::string(d.message.topic); }

@@ -1,0 +1,123 @@
+// exchange(): the end of one attempt and the beginning of the next, as a worker asks for both.
+#include <gtest/gtest.h>
+
+#include <stop_token>
+
+#include "unit/trigger/dispatcher_fixture.hpp"
+
+namespace triggerd::trigger {
+namespace {
+
+class DispatcherExchangeTest : public DispatcherTest {
+ protected:
+  // Where it has something at once; else the test would wait for ever.
+  const trigger_message& exchange(const trigger_message& taken, std::int32_t code) {
+    return *dispatcher().exchange(taken, {.code = code}, {});
+  }
+  // Where there is nothing: a worker that is to stop waits for nothing.
+  void exchange_last(const trigger_message& taken, std::int32_t code) {
+    std::stop_source stop;
+    stop.request_stop();
+    EXPECT_EQ(dispatcher().exchange(taken, {.code = code}, stop.get_token()), nullptr);
+  }
+};
+
+TEST_F(DispatcherExchangeTest, FinishesOneAndBeginsTheNext) {
+  accept("a");
+  accept("b");
+  const trigger_message& first = take();
+  clock_.advance(Millis(5));
+  const trigger_message& second = exchange(first, TRIGGER_OK);
+  EXPECT_EQ(topic(second), "b");
+  EXPECT_EQ(second.attempt, 1U);
+  EXPECT_EQ(second.deadline_mono_ns, 2'005'000'000U) << "its time begins now";
+  EXPECT_EQ(sink_.told, Told{"finished a"});
+  EXPECT_EQ(sink_.idles, 0);
+  EXPECT_FALSE(sink_.said_idle_next);
+  exchange_last(second, TRIGGER_OK);
+  EXPECT_EQ(sink_.told, (Told{"finished a", "finished b"}));
+  EXPECT_EQ(dispatcher().stats().ok, 2U);
+}
+
+// What was put off for company is not left lying.
+TEST_F(DispatcherExchangeTest, IsIdleAfterTheLastOne) {
+  accept("a");
+  exchange_last(take(), TRIGGER_OK);
+  EXPECT_TRUE(sink_.said_idle_next);
+  EXPECT_GE(sink_.idles, 1);
+}
+
+TEST_F(DispatcherExchangeTest, TheNextOfALaneGoesOnceTheOneBeforeIsFinished) {
+  accept("a");
+  accept("a");
+  EXPECT_EQ(topic(exchange(take(), TRIGGER_OK)), "a");
+  EXPECT_TRUE(nothing_to_take());
+}
+
+TEST_F(DispatcherExchangeTest, WhatFailsIsToldBeforeTheNextBegins) {
+  accept("a");
+  accept("b");
+  EXPECT_EQ(topic(exchange(take(), TRIGGER_RETRY)), "b");
+  EXPECT_EQ(sink_.told, Told{"retry a 1 100 "});
+  advance(Millis(100));
+  EXPECT_EQ(dispatcher().stats().in_flight, 1U);
+}
+
+// That writes to the disk, which is no time of the next one.
+TEST_F(DispatcherExchangeTest, ADeadLetterIsBuriedBeforeTheNextBegins) {
+  accept("a");
+  accept("b");
+  sink_.while_burying = [this] { clock_.advance(Millis(500)); };
+  const trigger_message& next = exchange(take(), TRIGGER_REJECT);
+  EXPECT_EQ(topic(next), "b");
+  EXPECT_EQ(next.deadline_mono_ns, 2'500'000'000U);
+  EXPECT_EQ(sink_.told, Told{"buried a rejected without a reason"});
+}
+
+TEST_F(DispatcherExchangeTest, AStopBeginsNothing) {
+  accept("a");
+  accept("b");
+  exchange_last(take(), TRIGGER_OK);
+  EXPECT_EQ(dispatcher().stats().in_flight, 0U);
+  EXPECT_EQ(dispatcher().stats().queued, 1U);
+}
+
+TEST_F(DispatcherExchangeTest, AClosedGateBeginsNothing) {
+  accept("a");
+  accept("b");
+  const trigger_message& first = take();
+  EXPECT_FALSE(dispatcher().close_gate(clock_.now()));
+  exchange_last(first, TRIGGER_OK);
+  EXPECT_EQ(dispatcher().stats().in_flight, 0U);
+}
+
+TEST_F(DispatcherExchangeTest, AProbeThatIsWantedComesFirst) {
+  accept("a");
+  accept("b");
+  const trigger_message& first = take();
+  dispatcher().begin_probe();
+  EXPECT_EQ(&exchange(first, TRIGGER_OK), &plugin::WorkSource::kProbe);
+}
+
+// An attempt that is over says nothing more, and whoever asked goes on.
+TEST_F(DispatcherExchangeTest, AnAnswerThatCountsForNothing) {
+  accept("a");
+  accept("b");
+  const trigger_message& first = take();
+  EXPECT_EQ(dispatcher().complete(first.token, {.code = TRIGGER_OK}), TRIGGER_OK);
+  const trigger_message& second = exchange(first, TRIGGER_PENDING);
+  EXPECT_EQ(topic(second), "b");
+  EXPECT_EQ(sink_.told, Told{"finished a"});
+}
+
+TEST_F(DispatcherExchangeTest, RoomIsToldOf) {
+  for (const char* topic : {"a", "b", "c", "d"}) accept(topic);
+  EXPECT_TRUE(dispatcher().full());
+  const trigger_message* taken = &take();
+  for (int i = 0; i < 2; ++i) taken = &exchange(*taken, TRIGGER_OK);
+  EXPECT_FALSE(dispatcher().full());
+  EXPECT_EQ(sink_.told, (Told{"room", "finished a", "finished b", "room"}));
+}
+
+}  // namespace
+}  // namespace triggerd::trigger
