@@ -37,7 +37,6 @@ struct DeliveryHome {
 };
 
 struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
-  static constexpr std::size_t kSmall = 192;
   Delivery() = default;
   Delivery(const DeliveryHome& home, mqtt::Message&& received, std::string message_id)
       : message(std::move(received)),
@@ -120,6 +119,8 @@ struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
 
   void release();
   void release_with_id();
+
+  static constexpr std::size_t kSmall = 192;
 
   std::unique_ptr<const std::string> last_reason_;
   const DeliveryHome* home_ = nullptr;
