@@ -107,6 +107,7 @@ test('a wrong trigger is explained field by field, and a right one runs', async 
   await page.keyboard.press('Delete');
   await field('Connection alias *').selectOption('plant');
   await field('Filter *').fill('plant/+/temperature');
+  await field('Calls are brief').selectOption('yes');
   await page.getByText('Settings of the service').click();
   await field('Settings, as JSON').fill('{"limit_celsius": ');
   await button('Check').click();
@@ -117,6 +118,8 @@ test('a wrong trigger is explained field by field, and a right one runs', async 
   await button('Create').click();
   await heading('high-temperature');
   await page.locator('main .state', {hasText: 'running'}).first().waitFor();
+  const made = await page.evaluate(async () => (await fetch('/api/v1/triggers/high-temperature')).json());
+  assert.equal(made.definition.brief, true);
 });
 
 test('a message that is published in the console goes where match says, and is seen in the tail', async () => {

@@ -38,7 +38,7 @@ export const aliasGroups = [
   {title: 'Last will', open: false, fields: [
     {key: 'last_will.enabled', label: 'The server tells when the runtime is gone', type: 'flag', preset: true},
     line('last_will.topic', 'Topic'),
-    {key: 'last_will.qos', label: 'QoS', type: 'choice', choices: [['', '1, at least once'], ['0', '0, at most once'], ['2', '2, exactly once']], numbers: true},
+    {key: 'last_will.qos', label: 'QoS', type: 'choice', choices: [['', '1, at least once'], ['0', '0, at most once'], ['2', '2, exactly once']], typed: true},
     {key: 'last_will.retained', label: 'Retained', type: 'flag', preset: false},
     line('last_will.payload', 'Payload, sent by the server'),
     line('last_will.on_connect_payload', 'Payload once connected'),
@@ -75,6 +75,7 @@ export const triggerGroups = [
     choice('acknowledge', 'Acknowledge', [['', 'durable: finished or in the inbox'], ['finished', 'finished'], ['received', 'received: at once']]),
     integer('queue_capacity', 'Queue capacity', '1000', 'messages in memory before receiving pauses'),
     choice('retained', 'Retained messages', [['', 'process'], ['skip', 'skip'], ['once', 'once']]),
+    {...choice('brief', 'Calls are brief', [['', 'as the service says'], ['true', 'yes'], ['false', 'no']], 'made by the thread that has received the message'), typed: true},
     line('shared_group', 'Shared group', 'share the messages with other runtimes'),
   ]},
   {title: 'When it does not work', open: false, fields: [

@@ -6,6 +6,7 @@ import {topicsField} from './topics_field.js';
 
 // A number where it is one, else the text: "30s", "${LIMIT}", or what the server has to complain of.
 const amount = (text) => (/^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text);
+const typed = (text) => (text === 'true' || text === 'false' ? text === 'true' : amount(text));
 const textOf = (value) => (value === undefined ? '' : String(value));
 const linesOf = (text) => text.split('\n').map((line) => line.trim()).filter((line) => line !== '');
 
@@ -74,7 +75,7 @@ const makers = {
     const words = spec.choices.some(([word]) => word === was) ? spec.choices : [...spec.choices, [was, was]];
     const control = el('select', {}, words.map(([word, label]) => el('option', {value: word, selected: word === was}, label)));
     return field(spec, control, (into) =>
-      put(into, spec.key, control.value === '' ? undefined : spec.numbers ? amount(control.value) : control.value));
+      put(into, spec.key, control.value === '' ? undefined : spec.typed ? typed(control.value) : control.value));
   },
   lines(spec, {definition}) {
     const control = area(spec, (at(definition, spec.key) ?? []).join('\n'), 2);
