@@ -20,17 +20,20 @@ class Aedes final : public StandaloneServer {
     start();
   }
 
+  std::optional<std::uint16_t> websocket_port() const override { return websocket_.number(); }
+
  private:
   std::unique_ptr<Process> launch() override {
     return std::make_unique<Process>(
         std::vector<std::string>{NODE_PROGRAM, AEDES_SOURCE_DIR "/server.js",
                                  std::to_string(port()), std::to_string(tls_port()),
-                                 std::to_string(mutual_port()), certificates_.dir.path().string(),
-                                 kUser, kPassword},
+                                 std::to_string(mutual_port()), std::to_string(websocket_.number()),
+                                 certificates_.dir.path().string(), kUser, kPassword},
         ProcessOptions{dir_.path(), {{"NODE_PATH", AEDES_INSTALL_DIR "/node_modules"}}});
   }
 
   const Certificates& certificates_;
+  ReservedPort websocket_;
 };
 
 }  // namespace

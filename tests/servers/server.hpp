@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "support/certificate_authority.hpp"
@@ -34,6 +35,8 @@ class Server {
   virtual std::uint16_t port() const = 0;   // TCP
   virtual std::uint16_t tls_port() const = 0;
   virtual std::uint16_t mutual_port() const = 0;
+  // Where it has WebSockets that are tested here.
+  virtual std::optional<std::uint16_t> websocket_port() const { return std::nullopt; }
   // Ends it in good order and starts it again, where it was and with what it has kept.
   virtual void restart() = 0;
   virtual std::string output() const = 0;

@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "integration/recorded.hpp"
@@ -418,6 +419,47 @@ TEST_P(ServerTest, Mqtt5) {
   saw_whether("mqtt5", works);
 }
 
+// Beside the table: with mosquitto there is an integration test, and with aedes it depends on the
+// program around it.
+class WebSocketTest : public ServerTest {};
+
+TEST_P(WebSocketTest, ThreeBusyTriggersGetAllOfTheirsAndNothingElse) {
+  const std::string host = fmt::format("ws://127.0.0.1:{}", server_.websocket_port().value());
+  const std::vector<std::string> names{"one", "two", "three"};
+  std::string config = alias(std::string(kLogin) + "max_packet_size = \"2MiB\"\n", host);
+  for (const std::string& name : names) config += trigger(name, name + "/#");
+  start(config);
+
+  std::map<std::string, std::multiset<std::string>> sent;
+  {
+    TestClient client(server_.port(), login());
+    std::size_t number = 0;
+    for (const std::size_t size : {60U, 125U, 126U, 1'000U, 8'000U, 65'535U, 65'536U, 1U << 20}) {
+      for (int i = 0; i < (size < 100'000 ? 20 : 2); ++i) {
+        for (const std::string& name : names) {
+          std::string payload = fmt::format("{} {} ", name, ++number);
+          payload.resize(size, static_cast<char>('a' + number % 26));
+          client.publish_later(topic(name + "/x"), payload);
+          sent[name].insert(fnv1a(payload));
+        }
+      }
+    }
+    ASSERT_TRUE(client.wait_published());
+  }
+  for (const std::string& name : names) {
+    ASSERT_TRUE(wait_for_records(file(name), sent[name].size())) << name;
+    std::multiset<std::string> came;
+    for (const Record& record : records(file(name), "end")) {
+      EXPECT_EQ(record.topic, topic(name + "/x"));
+      came.insert(record.hash);
+    }
+    EXPECT_EQ(came, sent[name]) << name;
+  }
+}
+
+constexpr Kind kWithWebSockets[] = {{"aedes", "aedes", start_aedes}};
+
+INSTANTIATE_TEST_SUITE_P(With, WebSocketTest, testing::ValuesIn(kWithWebSockets), key_of);
 INSTANTIATE_TEST_SUITE_P(With, ServerTest, testing::ValuesIn(kKinds), key_of);
 INSTANTIATE_TEST_SUITE_P(With, SharedTest, testing::ValuesIn(kKinds), key_of);
 

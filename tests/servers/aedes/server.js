@@ -1,18 +1,21 @@
-// aedes as a server of its own: a TCP listener, one with TLS, and one that wants a certificate.
+// aedes as a server of its own: a TCP listener, one with TLS, one that wants a certificate, and one
+// for WebSockets.
 //
-//   node server.js PORT TLS_PORT MUTUAL_PORT FOLDER USER PASSWORD
+//   node server.js PORT TLS_PORT MUTUAL_PORT WEBSOCKET_PORT FOLDER USER PASSWORD
 //
 // FOLDER has server.pem, server.key and ca.pem. NODE_PATH says where aedes is. Says "ready" with its
 // version once it listens; SIGTERM ends it in good order.
 'use strict'
 
 const fs = require('fs')
+const http = require('http')
 const net = require('net')
 const path = require('path')
 const tls = require('tls')
 const makeAedes = require('aedes')
+const { WebSocketServer, createWebSocketStream } = require('ws')
 
-const [port, tlsPort, mutualPort, folder, user, password] = process.argv.slice(2)
+const [port, tlsPort, mutualPort, webSocketPort, folder, user, password] = process.argv.slice(2)
 const read = (name) => fs.readFileSync(path.join(folder, name))
 
 const aedes = makeAedes({
@@ -27,12 +30,18 @@ for (const event of ['clientError', 'connectionError']) {
   aedes.on(event, (client, error) => console.log(event, client ? client.id : '', error.message))
 }
 
+const overHttp = http.createServer()
+new WebSocketServer({ server: overHttp }).on('connection', (socket, request) => {
+  aedes.handle(createWebSocketStream(socket), request)
+})
+
 const secret = { cert: read('server.pem'), key: read('server.key'), ca: read('ca.pem') }
 const listeners = [
   [net.createServer(aedes.handle), port],
   [tls.createServer(secret, aedes.handle), tlsPort],
   [tls.createServer({ ...secret, requestCert: true, rejectUnauthorized: true }, aedes.handle),
-    mutualPort]
+    mutualPort],
+  [overHttp, webSocketPort]
 ]
 let waiting = listeners.length
 for (const [server, where] of listeners) {
