@@ -4,9 +4,13 @@
 #include <fmt/ranges.h>
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <memory>
 #include <sstream>
 #include <stdexcept>
+
+#include "support/sqlite_connection.hpp"
+#include "support/temp_dir.hpp"
 
 namespace triggerd::soak {
 namespace {
@@ -56,7 +60,7 @@ void Ledger::read_line(const std::string& line) {
   }
   message.number = static_cast<unsigned>(std::stoul(number));
   Entry& entry = entries_[key_of(message)];
-  entry.ids.insert(id);
+  add_id(entry, id);
   if (verdict == "ok;") ++entry.oks;
   if (verdict == "exception;") ++totals_.exceptions;
   if (verdict == "retry;") ++totals_.retries;
@@ -84,7 +88,7 @@ void Ledger::read_dead_letters(const std::filesystem::path& inbox) {
     }
     Entry& entry = entries_[key_of(*message)];
     entry.dead = true;
-    entry.ids.insert(blob(prepared, 1));
+    add_id(entry, blob(prepared, 1));
     ++totals_.dead_letters;
     if (!is_to_be_rejected(*message)) ++totals_.unexpected_dead_letters;
   }
@@ -105,11 +109,46 @@ std::vector<Numbered> Ledger::missing(const std::vector<Numbered>& messages) con
   return found;
 }
 
+// What was killed may have written last what is still in its WAL, which nobody else is to change.
+void Ledger::read_accepted(const std::filesystem::path& inbox) {
+  const test::TempDir copy;
+  const auto options = std::filesystem::copy_options::overwrite_existing;
+  for (const char* part : {"", "-wal"}) {
+    const std::filesystem::path from = inbox.string() + part;
+    if (std::filesystem::exists(from)) {
+      std::filesystem::copy_file(from, (copy / "inbox.db").string() + part, options);
+    }
+  }
+  const test::SqliteConnection database((copy / "inbox.db").string());
+  const auto ids = database.rows(
+      "SELECT message_id FROM awaiting_pubrel UNION SELECT message_id FROM message WHERE qos = 2");
+  if (!ids) throw std::runtime_error("cannot read what the inbox has accepted");
+  accepted_.insert(ids->begin(), ids->end());
+}
+
+void Ledger::add_id(Entry& entry, const std::string& id) {
+  if (std::find(entry.ids.begin(), entry.ids.end(), id) == entry.ids.end()) {
+    entry.ids.push_back(id);
+  }
+}
+
+// A message goes to the service at once, and the inbox has it a moment later: one that is killed in
+// between has accepted nothing, and the server sends the message to the next one.
+bool Ledger::is_accepted_twice(const Entry& entry) const {
+  std::set<std::string> runs;
+  for (std::size_t i = 0; i < entry.ids.size(); ++i) {
+    constexpr std::size_t kOfTheRun = 9;  // see trigger/message_id.hpp
+    if (!runs.insert(entry.ids[i].substr(0, kOfTheRun)).second) return true;
+    if (i + 1 < entry.ids.size() && accepted_.count(entry.ids[i]) > 0) return true;
+  }
+  return false;
+}
+
 std::vector<std::string> Ledger::accepted_twice() const {
   std::vector<std::string> found;
   for (const auto& [key, entry] : entries_) {
     const auto [qos, stream, number] = key;
-    if (qos != 2 || entry.ids.size() < 2) continue;
+    if (qos != 2 || !is_accepted_twice(entry)) continue;
     found.push_back(fmt::format("{} number {}, as {}", topic_of({qos, stream, number}), number,
                                 fmt::join(entry.ids, " and ")));
   }
@@ -120,6 +159,7 @@ Totals Ledger::totals() const {
   Totals totals = totals_;
   for (const auto& [key, entry] : entries_) {
     if (entry.oks > 1) ++totals.handled_again[std::get<0>(key)];
+    if (std::get<0>(key) == 2 && entry.ids.size() > 1) ++totals.taken_again;
   }
   return totals;
 }

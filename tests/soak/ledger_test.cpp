@@ -7,6 +7,7 @@
 
 #include <fstream>
 
+#include "support/sqlite_connection.hpp"
 #include "support/temp_dir.hpp"
 
 namespace triggerd::soak {
@@ -32,6 +33,17 @@ class LedgerTest : public testing::Test {
         id, topic_of(m), hex);
     EXPECT_EQ(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK);
     sqlite3_close(database);
+  }
+  void accepted(const std::string& table, const std::string& id) const {
+    const test::SqliteConnection database((dir_ / "inbox.db").string());
+    for (const char* name : {"message", "awaiting_pubrel"}) {
+      ASSERT_EQ(
+          database.run(fmt::format(
+              "CREATE TABLE IF NOT EXISTS {} (message_id TEXT, qos INTEGER DEFAULT 2)", name)),
+          SQLITE_OK);
+    }
+    ASSERT_EQ(database.run(fmt::format("INSERT INTO {} (message_id) VALUES ('{}')", table, id)),
+              SQLITE_OK);
   }
   std::size_t missing(const Numbered& message) { return ledger_.missing({message}).size(); }
 
@@ -66,19 +78,43 @@ TEST_F(LedgerTest, ALineThatAKillCutOffIsNotACall) {
   EXPECT_EQ(ledger_.totals().torn_lines, 1U);
 }
 
-TEST_F(LedgerTest, Qos2UnderTwoMessageIdsIsAcceptedTwice) {
-  call(kOne, "a", "ok");
-  call(kOne, "b", "ok");
-  call(kTwo, "c", "retry");
-  call(kTwo, "c", "ok");
-  call(kTwo, "c", "ok");
+TEST_F(LedgerTest, TwoMessageIdsOfOneProcessAreAcceptedTwice) {
+  call(kOne, "run-A----1", "ok");
+  call(kOne, "run-A----2", "ok");
+  call(kTwo, "run-A----3", "retry");
+  call(kTwo, "run-A----3", "ok");
+  call(kTwo, "run-A----3", "ok");
   ledger_.read_records();
   EXPECT_EQ(ledger_.accepted_twice().size(), 0U);
   EXPECT_EQ(ledger_.totals().handled_again[1], 1U);
   EXPECT_EQ(ledger_.totals().handled_again[2], 1U);
-  dead_letter(kTwo, "d", payload_of(kTwo));
+  dead_letter(kTwo, "run-A----4", payload_of(kTwo));
   ledger_.read_dead_letters(dir_ / "inbox.db");
   EXPECT_EQ(ledger_.accepted_twice().size(), 1U);
+}
+
+TEST_F(LedgerTest, WhatTheInboxHadWhenItsProcessWasKilledIsNotTakenAgain) {
+  const Numbered written{2, 3, 8};
+  const Numbered kept{2, 3, 9};
+  call(kTwo, "run-A----1", "ok");
+  call(written, "run-A----2", "ok");
+  call(kept, "run-A----3", "ok");
+  accepted("awaiting_pubrel", "run-A----2");
+  accepted("message", "run-A----3");
+  ledger_.read_accepted(dir_ / "inbox.db");
+  call(kTwo, "run-B----1", "ok");
+  call(written, "run-A----2", "ok");
+  call(kept, "run-A----3", "ok");
+  ledger_.read_records();
+  EXPECT_EQ(ledger_.accepted_twice().size(), 0U) << "the first one was not written yet";
+  EXPECT_EQ(ledger_.totals().taken_again, 1U);
+
+  call(written, "run-B----2", "ok");
+  ledger_.read_records();
+  EXPECT_EQ(ledger_.accepted_twice().size(), 1U);
+  call(kept, "run-C----1", "ok");
+  ledger_.read_records();
+  EXPECT_EQ(ledger_.accepted_twice().size(), 2U);
 }
 
 TEST_F(LedgerTest, AChangedPayloadIsSeen) {
@@ -94,6 +130,7 @@ TEST_F(LedgerTest, AChangedPayloadIsSeen) {
 
 TEST_F(LedgerTest, AnInboxThatCannotBeReadIsAnError) {
   EXPECT_THROW(ledger_.read_dead_letters(dir_ / "none.db"), std::runtime_error);
+  EXPECT_THROW(ledger_.read_accepted(dir_ / "none.db"), std::runtime_error);
 }
 
 }  // namespace

@@ -150,6 +150,7 @@ void print_table(const Publisher& publisher, const std::vector<Numbered>& lost, 
   row("lost at QoS 1", of_qos(lost, 1));
   row("lost at QoS 2", of_qos(lost, 2));
   row("QoS 2 accepted twice", twice);
+  row("QoS 2 taken, killed, taken again", totals.taken_again);
   row("handled more than once at QoS 1", totals.handled_again[1]);
   row("handled more than once at QoS 2", totals.handled_again[2]);
   row("kills", counts.kills, fmt::format("{} before it was ready", counts.kills_starting));
@@ -172,7 +173,7 @@ TEST(Soak, NothingAcknowledgedIsLostAndNothingOfQos2AcceptedTwice) {
     FAIL() << "the soak test needs root: it makes a network namespace and mounts a tmpfs";
   }
   enter_private_mounts();
-  const StormOptions options{.seed = seed()};
+  StormOptions options{.seed = seed()};
   std::cout << fmt::format("{} form, TRIGGERD_SOAK_SEED={}", form->name, options.seed) << std::endl;
 
   Stage stage;
@@ -185,10 +186,11 @@ TEST(Soak, NothingAcknowledgedIsLostAndNothingOfQos2AcceptedTwice) {
                        .qos1 = form->qos1,
                        .qos2 = form->qos2,
                        .span = options.between_kills * form->kills});
+  Ledger ledger(stage.records());
+  options.after_kill = [&] { ledger.read_accepted(stage.inbox()); };
   Storm storm(options, stage.runtime, stage.server, stage.network, stage.disk);
   const bool stormed = run_storm(storm, publisher);
   storm.heal();
-  Ledger ledger(stage.records());
   wait_until_handled(stage, publisher, ledger);
 
   // The last one may have been started this moment, and has to know the signal.

@@ -10,7 +10,7 @@ namespace triggerd::soak {
 
 Storm::Storm(const StormOptions& options, test::TriggerdProcess& runtime,
              test::MosquittoServer& server, CutNetwork& network, SmallDisk& disk)
-    : runtime_(runtime), random_(options.seed) {
+    : runtime_(runtime), after_kill_(options.after_kill), random_(options.seed) {
   killed_ = {.between = options.between_kills,
              .shortest = Millis(0),
              .longest = Millis(500),
@@ -81,6 +81,7 @@ void Storm::kill() {
   if (runtime_.process().wait() == test::Exit{0, SIGKILL}) {
     ++counts_.kills;
     if (!ready) ++counts_.kills_starting;
+    after_kill_();
   }
   take_log();
 }

@@ -23,6 +23,8 @@ struct StormOptions {
   Millis between_restarts{20'000};
   Millis between_cuts{8'000};
   Millis between_disk_fulls{15'000};
+  // The runtime was killed, and is not started again yet.
+  std::function<void()> after_kill = [] {};
 };
 
 struct StormCounts {
@@ -71,6 +73,7 @@ class Storm {
   Millis between(Millis least, Millis most);
 
   test::TriggerdProcess& runtime_;
+  const std::function<void()> after_kill_;
   std::mt19937_64 random_;
   Fault killed_, stopped_, cut_, full_;
   bool was_full_ = false;  // since the runtime's last start
