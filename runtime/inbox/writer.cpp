@@ -56,7 +56,7 @@ void Writer::write_within(Millis grace) {
   const Monotonic due = now() + grace;
   if (due >= due_) return;
   due_ = due;
-  alarm_.set(due);
+  if (!writing_) alarm_.set(due);  // else the thread is not waiting, or for its next try
 }
 
 void Writer::queue(Operation operation) {
@@ -66,9 +66,10 @@ void Writer::queue(Operation operation) {
 }
 
 void Writer::accept(std::vector<EntryPtr> entries) {
+  std::vector<Operation> finished;
   MutexLock lock(mutex_);
   for (EntryPtr& entry : entries) next_.operations.push_back(Accept{std::move(entry), {}});
-  if (next_.operations.size() >= sweep_at_) sweep();
+  if (next_.operations.size() >= sweep_at_) finished = sweep();
   queued_ = next_.operations.size();
   write_within(options_.grace);
 }
@@ -77,23 +78,32 @@ void Writer::accept(std::vector<EntryPtr> entries) {
 void Writer::reconsider() {
   const std::size_t queued = queued_;
   if (queued == 0 || queued > kFew) return;
+  std::vector<Operation> finished;
   MutexLock lock(mutex_);
-  sweep();
+  finished = sweep();
   if (!next_.changes_nothing_now()) return;
   due_ = Monotonic::max();
-  alarm_.set(look_due_);
+  if (!writing_) alarm_.set(look_due_);
   idle_.notify_all();
 }
 
 // While the writer's thread does not get its turn, on a busy machine or a slow disk, messages that
-// are finished would gather here with all their memory.
-void Writer::sweep() {
-  stats_.finished += std::erase_if(next_.operations, [](const Operation& operation) {
+// are finished would gather here with all their memory. They are the caller's, who gives that
+// memory back without the lock.
+std::vector<Writer::Operation> Writer::sweep() {
+  const auto wanted = [](const Operation& operation) {
     const auto* const accept = std::get_if<Accept>(&operation);
-    return accept != nullptr && !accept->key && !accept->entry->wants_writing();
-  });
+    return accept == nullptr || accept->key || accept->entry->wants_writing();
+  };
+  auto& queued = next_.operations;
+  const auto end = std::stable_partition(queued.begin(), queued.end(), wanted);
+  std::vector<Operation> finished(std::make_move_iterator(end),
+                                  std::make_move_iterator(queued.end()));
+  queued.erase(end, queued.end());
+  stats_.finished += finished.size();
   sweep_at_ = std::max(kSweep, 2 * next_.operations.size());
-  queued_ = next_.operations.size();
+  queued_ = queued.size();
+  return finished;
 }
 
 void Writer::accept(PacketKey key, EntryPtr entry) {

@@ -240,7 +240,7 @@ class Writer {
   void look();
   void tell_trouble(Verdict verdict);
   void queue(Operation operation) TRIGGERD_REQUIRES(mutex_);
-  void sweep() TRIGGERD_REQUIRES(mutex_);
+  std::vector<Operation> sweep() TRIGGERD_REQUIRES(mutex_);
   void write_within(Millis grace) TRIGGERD_REQUIRES(mutex_);
 
   Inbox& inbox_;

@@ -178,19 +178,21 @@ std::optional<const trigger_message*> Dispatcher::take_now(const std::stop_token
 // the end of one attempt and the beginning of the next.
 const trigger_message* Dispatcher::exchange(const trigger_message& message, plugin::Answer answer,
                                             std::stop_token stop) {
-  Report report;
   const trigger_message* next = nullptr;
   {
-    MutexLock lock(mutex_);
-    if (take_answer(message, std::move(answer), report)) {
-      const bool nothing_else = report.others.empty() && report.burials.empty();
-      if (nothing_else && !probe_wanted_ && !stop.stop_requested()) next = begin_next(report);
-      note_room(report);
-      quiet_.notify_all();
+    Report report;  // not kept while this waits, nor what is in it
+    const auto nothing_else = [&] { return report.others.empty() && report.burials.empty(); };
+    {
+      MutexLock lock(mutex_);
+      if (take_answer(message, std::move(answer), report)) {
+        if (nothing_else() && !probe_wanted_ && !stop.stop_requested()) next = begin_next(report);
+        note_room(report);
+        quiet_.notify_all();
+      }
+      report.idle_next = next == nullptr && nothing_else();
     }
-    report.idle_next = next == nullptr;
+    tell(report);
   }
-  tell(report);
   if (next != nullptr) return next;
   sink_.idle();
   return take(std::move(stop));
@@ -438,6 +440,7 @@ void Dispatcher::settle(Attempt& attempt, plugin::Answer answer, Report& report)
       if (tries) open_way(report);
       forget_death(*delivery, report);
       report.finished = std::move(delivery);
+      if (ran_alone && may_take()) wake_workers();
       return;
     case TRIGGER_REJECT:
       ++burying_;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
 
 namespace triggerd {
@@ -41,21 +42,57 @@ TEST_F(AlarmTest, RingsAtOnceForWhatHasPassed) {
 
 TEST_F(AlarmTest, TheLastTimeCounts) {
   alarm_.set(now() + kSoon);
-  alarm_.set(Monotonic::max());
   const Monotonic when = now() + kLater;
   alarm_.set(when);
   wait();
   EXPECT_GE(now(), when);
 }
 
-TEST_F(AlarmTest, AnEarlierTimeReachesWhoWaits) {
-  alarm_.set(now() + kNeverHere);
-  std::thread waits([this] { wait(); });
-  {
-    const MutexLock lock(mutex_);  // it is free while somebody waits
+// A thread that waits, for as long as nobody has set the alarm.
+class AlarmOfAThreadTest : public AlarmTest {
+ protected:
+  ~AlarmOfAThreadTest() override {
+    alarm_.set(now());
+    if (waits_.joinable()) waits_.join();
   }
+  // Returns once it waits: it gives the mutex back then.
+  void begin_waiting() {
+    waits_ = std::thread([this] {
+      const MutexLock lock(mutex_);
+      waiting_ = true;
+      alarm_.wait(mutex_);
+      rang_ = true;
+    });
+    while (!waiting_) std::this_thread::yield();
+    const MutexLock lock(mutex_);
+  }
+  std::thread waits_;
+  std::atomic<bool> waiting_ = false;
+  std::atomic<bool> rang_ = false;
+};
+
+TEST_F(AlarmOfAThreadTest, NeverIsNever) {
+  alarm_.set(now() + kSoon);
+  alarm_.set(Monotonic::max());
+  begin_waiting();
+  std::this_thread::sleep_for(kLater);
+  EXPECT_FALSE(rang_);
+}
+
+TEST_F(AlarmOfAThreadTest, MayBeSetBackWhileItIsWaitedFor) {
+  alarm_.set(now() + kLater);
+  begin_waiting();
+  alarm_.set(Monotonic::max());
+  std::this_thread::sleep_for(2 * kLater);
+  EXPECT_FALSE(rang_);
+}
+
+TEST_F(AlarmOfAThreadTest, AnEarlierTimeReachesWhoWaits) {
+  alarm_.set(now() + kNeverHere);
+  begin_waiting();
   alarm_.set(now());
-  waits.join();
+  waits_.join();
+  EXPECT_TRUE(rang_);
 }
 
 }  // namespace

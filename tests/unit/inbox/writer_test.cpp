@@ -354,7 +354,7 @@ TEST_F(WriterTest, AForgottenIdIsGoneWhenThatIsTold) {
 
 // What may leave then leaves in one write.
 TEST_F(WriterTest, WhatWasKeptAndForgottenTogetherIsFlushedTogether) {
-  start({.grace = test::kPatience});
+  start({.grace = std::chrono::hours(1)});
   keep_id(1, "a");
   writer_->forget_id({"edge", 2}, waiter("b forgotten"));
   keep_id(3, "c");
@@ -364,7 +364,7 @@ TEST_F(WriterTest, WhatWasKeptAndForgottenTogetherIsFlushedTogether) {
 }
 
 TEST_F(WriterTest, WhatIsFinishedWithinItsGraceNeedsNoTransaction) {
-  start({.grace = test::kPatience});
+  start({.grace = std::chrono::hours(1)});
   const FakePtr first = accept("a");
   const FakePtr second = accept("b");
   first->finished = true;

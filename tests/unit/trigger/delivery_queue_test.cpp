@@ -61,7 +61,7 @@ TEST(DeliveryQueue, WhatWasMovedFromIsEmpty) {
 
 // One that holds the next, and so on, would take the stack.
 TEST(DeliveryQueue, ALongOneEndsOneByOne) {
-  constexpr int kMany = 300'000;
+  constexpr int kMany = 100'000;
   std::weak_ptr<Delivery> last;
   {
     DeliveryQueue queue;

@@ -1,8 +1,11 @@
 // exchange(): the end of one attempt and the beginning of the next, as a worker asks for both.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <stop_token>
+#include <thread>
 
+#include "support/eventually.hpp"
 #include "unit/trigger/dispatcher_fixture.hpp"
 
 namespace triggerd::trigger {
@@ -14,12 +17,17 @@ class DispatcherExchangeTest : public DispatcherTest {
   const trigger_message& exchange(const trigger_message& taken, std::int32_t code) {
     return *dispatcher().exchange(taken, {.code = code}, {});
   }
-  // Where there is nothing: a worker that is to stop waits for nothing.
+  // Where there is nothing: it is stopped when it says that it is idle, so that it does not wait.
   void exchange_last(const trigger_message& taken, std::int32_t code) {
     std::stop_source stop;
-    stop.request_stop();
+    sink_.while_idle = [&] {
+      if (while_idle_) while_idle_();
+      stop.request_stop();
+    };
     EXPECT_EQ(dispatcher().exchange(taken, {.code = code}, stop.get_token()), nullptr);
+    sink_.while_idle = {};
   }
+  std::function<void()> while_idle_;
 };
 
 TEST_F(DispatcherExchangeTest, FinishesOneAndBeginsTheNext) {
@@ -47,6 +55,70 @@ TEST_F(DispatcherExchangeTest, IsIdleAfterTheLastOne) {
   EXPECT_GE(sink_.idles, 1);
 }
 
+// A worker may wait for long, and the message was large.
+TEST_F(DispatcherExchangeTest, KeepsNothingOfTheLastOne) {
+  DeliveryPtr delivery = test::delivery("a");
+  const std::weak_ptr<Delivery> kept = delivery;
+  dispatcher().accept({std::move(delivery)});
+  const trigger_message& taken = take();
+  while_idle_ = [&] { EXPECT_TRUE(kept.expired()); };
+  exchange_last(taken, TRIGGER_OK);
+  EXPECT_TRUE(kept.expired());
+}
+
+// Its acknowledgement does not wait for a disk.
+TEST_F(DispatcherExchangeTest, IsNotIdleAtOnceWhereAnotherOneIsBuriedFirst) {
+  accept("a");
+  DeliveryPtr condemned = test::delivery("b");
+  condemned->condemned = std::make_unique<const std::string>("ended the runtime");
+  dispatcher().accept({std::move(condemned)});
+  exchange_last(take(), TRIGGER_OK);
+  EXPECT_EQ(sink_.told, (Told{"finished a", "buried b ended the runtime"}));
+  EXPECT_FALSE(sink_.said_idle_next);
+}
+
+TEST_F(DispatcherExchangeTest, PassesWhatHasExpired) {
+  accept("a");
+  mqtt::Message message = test::message("b");
+  message.expires = clock_.now() + Millis(10);
+  dispatcher().accept({test::delivery(std::move(message))});
+  accept("c");
+  const trigger_message& first = take();
+  clock_.advance(Millis(10));
+  EXPECT_EQ(topic(exchange(first, TRIGGER_OK)), "c");
+  EXPECT_EQ(sink_.told, (Told{"finished a", "expired b"}));
+}
+
+TEST_F(DispatcherExchangeTest, ATrialIsOneMessage) {
+  accept("a");
+  accept("b");
+  dispatcher().hold();
+  dispatcher().begin_trial();
+  exchange_last(take(), TRIGGER_OK);
+  EXPECT_EQ(sink_.told, (Told{"finished a", "trial handled"}));
+  EXPECT_EQ(dispatcher().stats().queued, 1U);
+}
+
+// What stands beside it waits until it is known how that one ends, and then goes, all of it.
+TEST_F(DispatcherExchangeTest, OthersGoOnOnceOneThatRanAloneHasEnded) {
+  options_.concurrency = 2;
+  DeliveryPtr alone = test::delivery("alone");
+  alone->runs_alone = true;
+  dispatcher().accept({std::move(alone)});
+  const trigger_message& first = take();
+  std::stop_source stop;
+  std::atomic<const trigger_message*> got = nullptr;
+  std::thread other([&] { got = dispatcher().take(stop.get_token()); });
+  ASSERT_TRUE(triggerd::test::eventually([&] { return sink_.idles > 0; }));
+  std::this_thread::sleep_for(Millis(20));  // it sleeps by now
+  accept("b");
+  accept("c");
+  EXPECT_EQ(topic(exchange(first, TRIGGER_OK)), "b");
+  EXPECT_TRUE(triggerd::test::eventually([&] { return got != nullptr; }, Millis(5'000)));
+  stop.request_stop();
+  other.join();
+}
+
 TEST_F(DispatcherExchangeTest, TheNextOfALaneGoesOnceTheOneBeforeIsFinished) {
   accept("a");
   accept("a");
@@ -57,10 +129,11 @@ TEST_F(DispatcherExchangeTest, TheNextOfALaneGoesOnceTheOneBeforeIsFinished) {
 TEST_F(DispatcherExchangeTest, WhatFailsIsToldBeforeTheNextBegins) {
   accept("a");
   accept("b");
-  EXPECT_EQ(topic(exchange(take(), TRIGGER_RETRY)), "b");
+  sink_.while_telling_a_retry = [this] { clock_.advance(Millis(500)); };
+  const trigger_message& next = exchange(take(), TRIGGER_RETRY);
+  EXPECT_EQ(topic(next), "b");
+  EXPECT_EQ(next.deadline_mono_ns, 2'500'000'000U);
   EXPECT_EQ(sink_.told, Told{"retry a 1 100 "});
-  advance(Millis(100));
-  EXPECT_EQ(dispatcher().stats().in_flight, 1U);
 }
 
 // That writes to the disk, which is no time of the next one.
@@ -77,7 +150,9 @@ TEST_F(DispatcherExchangeTest, ADeadLetterIsBuriedBeforeTheNextBegins) {
 TEST_F(DispatcherExchangeTest, AStopBeginsNothing) {
   accept("a");
   accept("b");
-  exchange_last(take(), TRIGGER_OK);
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_EQ(dispatcher().exchange(take(), {.code = TRIGGER_OK}, stop.get_token()), nullptr);
   EXPECT_EQ(dispatcher().stats().in_flight, 0U);
   EXPECT_EQ(dispatcher().stats().queued, 1U);
 }
@@ -104,10 +179,11 @@ TEST_F(DispatcherExchangeTest, AnAnswerThatCountsForNothing) {
   accept("a");
   accept("b");
   const trigger_message& first = take();
+  answer(first, TRIGGER_PENDING);
   EXPECT_EQ(dispatcher().complete(first.token, {.code = TRIGGER_OK}), TRIGGER_OK);
-  const trigger_message& second = exchange(first, TRIGGER_PENDING);
-  EXPECT_EQ(topic(second), "b");
+  EXPECT_EQ(topic(exchange(first, TRIGGER_OK)), "b");
   EXPECT_EQ(sink_.told, Told{"finished a"});
+  EXPECT_EQ(dispatcher().stats().ok, 1U);
 }
 
 TEST_F(DispatcherExchangeTest, RoomIsToldOf) {

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,6 +25,7 @@ class RecordingSink final : public DeliverySink {
   }
   void will_retry(const Delivery& d, std::uint32_t attempts, Millis delay,
                   const std::string& reason) override {
+    if (while_telling_a_retry) while_telling_a_retry();
     told.push_back(fmt::format("retry {} {} {} {}", topic(d), attempts, delay.count(), reason));
   }
   void put_off(const Delivery&, std::uint32_t, const std::string&) override {}
@@ -53,7 +56,10 @@ class RecordingSink final : public DeliverySink {
   void probe_ended(const Result<>& outcome) override {
     told.push_back(outcome ? "probe ok" : "probe failed: " + outcome.error().message);
   }
-  void idle() override { ++idles; }
+  void idle() override {
+    ++idles;
+    if (while_idle) while_idle();
+  }
   void not_brief(Monotonic::duration kept, bool returned) override {
     told.push_back(fmt::format("not brief {}{}", std::chrono::duration_cast<Millis>(kept).count(),
                                returned ? "" : " so far"));
@@ -62,9 +68,9 @@ class RecordingSink final : public DeliverySink {
 
   std::vector<std::string> told;
   bool can_bury = true;
-  std::function<void()> while_burying;
+  std::function<void()> while_burying, while_telling_a_retry, while_idle;
   bool said_idle_next = false;  // with the message that was finished last
-  int idles = 0;
+  std::atomic<int> idles = 0;
 
  private:
   static std::string topic(const Delivery& d) { return std::string(d.message.topic); }
