@@ -154,7 +154,7 @@ void Receiver::take_what_is_here() {
 int Receiver::answer_library(pollfd* fds, nfds_t count) const {
   int ready = 0;
   for (nfds_t i = 0; i < count; ++i) {
-    fds[i].revents = links_[i] ? for_library(*links_[i]) : 0;
+    fds[i].revents = links_[i] ? for_library(*links_[i]) : short{0};
     ready += fds[i].revents != 0 ? 1 : 0;
   }
   return ready;
