@@ -14,13 +14,13 @@ Alarm::Alarm() : timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC)) {
 
 void Alarm::set(Monotonic when) const {
   itimerspec time{};
-  if (when != Monotonic::max()) {
+  if (when <= Monotonic{}) {
+    time.it_value.tv_nsec = 1;  // all zero would be never
+  } else if (when != Monotonic::max()) {
     const auto since_boot = when.time_since_epoch();
     const auto seconds = std::chrono::floor<std::chrono::seconds>(since_boot);
     time.it_value.tv_sec = seconds.count();
     time.it_value.tv_nsec = std::chrono::nanoseconds(since_boot - seconds).count();
-    // All zero would be never.
-    if (when <= Monotonic{}) time.it_value = {.tv_sec = 0, .tv_nsec = 1};
   }
   ::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &time, nullptr);
 }
