@@ -126,25 +126,23 @@ TEST_F(DispatcherExchangeTest, TheNextOfALaneGoesOnceTheOneBeforeIsFinished) {
   EXPECT_TRUE(nothing_to_take());
 }
 
-TEST_F(DispatcherExchangeTest, WhatFailsIsToldBeforeTheNextBegins) {
-  accept("a");
-  accept("b");
-  sink_.while_telling_a_retry = [this] { clock_.advance(Millis(500)); };
-  const trigger_message& next = exchange(take(), TRIGGER_RETRY);
-  EXPECT_EQ(topic(next), "b");
-  EXPECT_EQ(next.deadline_mono_ns, 2'500'000'000U);
-  EXPECT_EQ(sink_.told, Told{"retry a 1 100 "});
-}
-
-// That writes to the disk, which is no time of the next one.
-TEST_F(DispatcherExchangeTest, ADeadLetterIsBuriedBeforeTheNextBegins) {
-  accept("a");
-  accept("b");
-  sink_.while_burying = [this] { clock_.advance(Millis(500)); };
-  const trigger_message& next = exchange(take(), TRIGGER_REJECT);
-  EXPECT_EQ(topic(next), "b");
-  EXPECT_EQ(next.deadline_mono_ns, 2'500'000'000U);
-  EXPECT_EQ(sink_.told, Told{"buried a rejected without a reason"});
+// To tell takes its time, a write to the disk even, which is no time of the next one.
+TEST_F(DispatcherExchangeTest, WhatIsToldOfOneIsToldBeforeTheNextBegins) {
+  sink_.while_telling = [this] { clock_.advance(Millis(500)); };
+  const auto begins_after = [this](std::int32_t code, const std::string& told) {
+    accept("a");
+    accept("b");
+    const trigger_message& first = take();
+    const auto began = first.deadline_mono_ns;
+    const trigger_message& next = exchange(first, code);
+    EXPECT_EQ(topic(next), "b");
+    EXPECT_EQ(next.deadline_mono_ns, began + 500'000'000U);
+    answer(next, TRIGGER_OK);
+    EXPECT_EQ(sink_.told, (Told{told, "finished b"}));
+    sink_.told.clear();
+  };
+  begins_after(TRIGGER_REJECT, "buried a rejected without a reason");
+  begins_after(TRIGGER_RETRY, "retry a 1 100 ");
 }
 
 TEST_F(DispatcherExchangeTest, AStopBeginsNothing) {

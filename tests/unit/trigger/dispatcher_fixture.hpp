@@ -25,7 +25,7 @@ class RecordingSink final : public DeliverySink {
   }
   void will_retry(const Delivery& d, std::uint32_t attempts, Millis delay,
                   const std::string& reason) override {
-    if (while_telling_a_retry) while_telling_a_retry();
+    if (while_telling) while_telling();
     told.push_back(fmt::format("retry {} {} {} {}", topic(d), attempts, delay.count(), reason));
   }
   void put_off(const Delivery&, std::uint32_t, const std::string&) override {}
@@ -37,7 +37,7 @@ class RecordingSink final : public DeliverySink {
                                std::chrono::duration_cast<Millis>(lasted).count()));
   }
   bool bury(Delivery& d, const std::string& reason) override {
-    if (while_burying) while_burying();
+    if (while_telling) while_telling();
     told.push_back(fmt::format("{} {} {}", can_bury ? "buried" : "not buried", topic(d), reason));
     return can_bury;
   }
@@ -68,8 +68,8 @@ class RecordingSink final : public DeliverySink {
 
   std::vector<std::string> told;
   bool can_bury = true;
-  std::function<void()> while_burying, while_telling_a_retry, while_idle;
-  bool said_idle_next = false;  // with the message that was finished last
+  std::function<void()> while_telling, while_idle;  // a retry or a dead letter; that it is idle
+  bool said_idle_next = false;                      // with the message that was finished last
   std::atomic<int> idles = 0;
 
  private:
