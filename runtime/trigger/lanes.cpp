@@ -4,12 +4,6 @@
 
 namespace triggerd::trigger {
 
-void Lanes::push(DeliveryPtr delivery, const std::optional<std::string>& key) {
-  DeliveryQueue one;
-  one.push_back(std::move(delivery));
-  push_all(std::move(one), 1, key);
-}
-
 void Lanes::push_all(DeliveryQueue deliveries, std::size_t count,
                      const std::optional<std::string>& key) {
   if (count == 0) return;

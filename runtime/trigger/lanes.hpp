@@ -24,9 +24,8 @@ struct Lane {
 
 class Lanes {
  public:
-  // To the end of the lane `key`; nullopt: of no lane.
-  void push(DeliveryPtr delivery, const std::optional<std::string>& key);
-  // `count` messages that have the same key, at once however many they are.
+  // `count` messages to the end of the lane `key`, at once however many they are; nullopt: of no
+  // lane.
   void push_all(DeliveryQueue deliveries, std::size_t count, const std::optional<std::string>& key);
   // The next message of the lane that has waited longest; its lane is held until release() or
   // put_back(). Null where there is none.

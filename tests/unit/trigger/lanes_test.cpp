@@ -11,10 +11,16 @@ DeliveryPtr delivery(const std::string& id) {
   return made;
 }
 
+void push(Lanes& lanes, DeliveryPtr delivery, const std::optional<std::string>& key) {
+  DeliveryQueue one;
+  one.push_back(std::move(delivery));
+  lanes.push_all(std::move(one), 1, key);
+}
+
 TEST(Lanes, OneLaneGivesOneAtATimeInOrder) {
   Lanes lanes;
-  lanes.push(delivery("1"), "k");
-  lanes.push(delivery("2"), "k");
+  push(lanes, delivery("1"), "k");
+  push(lanes, delivery("2"), "k");
   const DeliveryPtr first = lanes.pop();
   EXPECT_EQ(first->id, "1");
   EXPECT_FALSE(lanes.has_ready());
@@ -26,9 +32,9 @@ TEST(Lanes, OneLaneGivesOneAtATimeInOrder) {
 
 TEST(Lanes, LanesDoNotWaitForEachOther) {
   Lanes lanes;
-  lanes.push(delivery("a1"), "a");
-  lanes.push(delivery("a2"), "a");
-  lanes.push(delivery("b1"), "b");
+  push(lanes, delivery("a1"), "a");
+  push(lanes, delivery("a2"), "a");
+  push(lanes, delivery("b1"), "b");
   EXPECT_EQ(lanes.pop()->id, "a1");
   EXPECT_EQ(lanes.pop()->id, "b1");
   EXPECT_EQ(lanes.pop(), nullptr);
@@ -36,9 +42,9 @@ TEST(Lanes, LanesDoNotWaitForEachOther) {
 
 TEST(Lanes, TheLaneThatWaitedLongestGoesFirst) {
   Lanes lanes;
-  lanes.push(delivery("a1"), "a");
-  lanes.push(delivery("a2"), "a");
-  lanes.push(delivery("b1"), "b");
+  push(lanes, delivery("a1"), "a");
+  push(lanes, delivery("a2"), "a");
+  push(lanes, delivery("b1"), "b");
   const DeliveryPtr first = lanes.pop();
   lanes.release(*first);
   EXPECT_EQ(lanes.pop()->id, "b1");
@@ -47,8 +53,8 @@ TEST(Lanes, TheLaneThatWaitedLongestGoesFirst) {
 
 TEST(Lanes, WhatIsPutBackGoesBeforeAllOthersOfItsLane) {
   Lanes lanes;
-  lanes.push(delivery("1"), "k");
-  lanes.push(delivery("2"), "k");
+  push(lanes, delivery("1"), "k");
+  push(lanes, delivery("2"), "k");
   lanes.put_back(lanes.pop());
   EXPECT_EQ(lanes.size(), 2U);
   EXPECT_EQ(lanes.pop()->id, "1");
@@ -56,7 +62,7 @@ TEST(Lanes, WhatIsPutBackGoesBeforeAllOthersOfItsLane) {
 
 TEST(Lanes, LanelessMessagesNeverWait) {
   Lanes lanes;
-  for (const char* id : {"1", "2", "3"}) lanes.push(delivery(id), std::nullopt);
+  for (const char* id : {"1", "2", "3"}) push(lanes, delivery(id), std::nullopt);
   EXPECT_EQ(lanes.pop()->id, "1");
   const DeliveryPtr second = lanes.pop();
   EXPECT_EQ(second->id, "2");
@@ -68,20 +74,20 @@ TEST(Lanes, LanelessMessagesNeverWait) {
 
 TEST(Lanes, AReleasedLaneTakesNewMessages) {
   Lanes lanes;
-  lanes.push(delivery("1"), "k");
+  push(lanes, delivery("1"), "k");
   const DeliveryPtr first = lanes.pop();
   lanes.release(*first);
   lanes.release(*first);  // a second release finds nothing to release
-  lanes.push(delivery("2"), "k");
+  push(lanes, delivery("2"), "k");
   EXPECT_EQ(lanes.pop()->id, "2");
 }
 
 TEST(Lanes, TakeAllLeavesNothingButTheHeldLanes) {
   Lanes lanes;
-  lanes.push(delivery("a1"), "a");
-  lanes.push(delivery("a2"), "a");
-  lanes.push(delivery("b1"), "b");
-  lanes.push(delivery("free"), std::nullopt);
+  push(lanes, delivery("a1"), "a");
+  push(lanes, delivery("a2"), "a");
+  push(lanes, delivery("b1"), "b");
+  push(lanes, delivery("free"), std::nullopt);
   const DeliveryPtr held = lanes.pop();
   EXPECT_EQ(lanes.take_all().size(), 3U);
   EXPECT_EQ(lanes.size(), 0U);
