@@ -7,7 +7,6 @@
 // Threads: the library's receive thread, but for what says otherwise.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
