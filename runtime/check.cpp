@@ -7,9 +7,9 @@
 #include <filesystem>
 
 #include "base/log.hpp"
+#include "control/plugin_set.hpp"
 #include "exposure.hpp"
 #include "mqtt/tls/stores.hpp"
-#include "trigger/plugin_set.hpp"
 
 namespace triggerd {
 
@@ -57,7 +57,7 @@ int check(const std::string& file, const config::Config& config) {
   const auto folder = make_folder(config.runtime.state_dir);
   if (!folder) return report(folder.error());
   const std::string& name = *folder;
-  const auto probed = trigger::probe_plugins(config, name, *log, "/proc/self/exe");
+  const auto probed = control::probe_plugins(config, name, *log, "/proc/self/exe");
   diagnostics.insert(diagnostics.end(), probed.begin(), probed.end());
   std::error_code error;
   std::filesystem::remove_all(name, error);
@@ -72,7 +72,7 @@ int check(const std::string& file, const config::Config& config) {
 
 int probe(const std::string& file, bool is_private) {
   const auto log = make_log(LogLevel::error, LogFormat::text, "probe");
-  const auto said = trigger::probe_plugin(file, is_private, *log);
+  const auto said = control::probe_plugin(file, is_private, *log);
   if (!said) return report(said.error());
   fmt::print("{}: ok: {}\n", file, *said);
   return kClean;

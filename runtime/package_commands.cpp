@@ -135,7 +135,7 @@ Result<> PackageCommands::install() const {
   return {};
 }
 
-trigger::RuntimeOptions::Packages package_changes(const std::string& config_file) {
+control::RuntimeOptions::Packages package_changes(const std::string& config_file) {
   using Confirm = package::Packages::Confirm;
   return {
       .enable =

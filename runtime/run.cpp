@@ -16,17 +16,17 @@
 #include "base/service_manager.hpp"
 #include "base/state_dir.hpp"
 #include "check.hpp"
+#include "control/runtime.hpp"
+#include "dispatch/deaths.hpp"
 #include "ending.hpp"
 #include "exposure.hpp"
-#include "plugin/sudden_end.hpp"
+#include "plugin/process/sudden_end.hpp"
 #include "runtime_options.hpp"
-#include "trigger/deaths.hpp"
-#include "trigger/runtime.hpp"
 
 namespace triggerd {
 namespace {
 
-void wait_for_end(const Signals& signals, trigger::Runtime& runtime,
+void wait_for_end(const Signals& signals, control::Runtime& runtime,
                   const ServiceManager& manager) {
   while (signals.wait() == SIGHUP) {
     manager.reloading();
@@ -59,7 +59,7 @@ int run_to_the_end(const std::string& file, config::Config config) {
     return report(Error{state.error().message});
   }
   // Both stay for as long as a plugin's thread may run.
-  auto* const deaths = new trigger::Deaths(state->path() / "crashes", *log);
+  auto* const deaths = new dispatch::Deaths(state->path() / "crashes", *log);
   plugin::watch_for_sudden_end({.json = config.log.format == LogFormat::json,
                                 .runtime = config.runtime.name,
                                 .failure = kRuntimeFailure,
@@ -69,9 +69,9 @@ int run_to_the_end(const std::string& file, config::Config config) {
     log->warn("runtime.exposed", {}, "{}", exposed);
   }
   const admin::AdminOptions options = admin_options(config.admin, state->path());
-  trigger::RuntimeOptions given = runtime_options(file);
+  control::RuntimeOptions given = runtime_options(file);
   given.deaths = deaths;
-  auto* runtime = new trigger::Runtime(std::move(config), state->path(), *log, std::move(given));
+  auto* runtime = new control::Runtime(std::move(config), state->path(), *log, std::move(given));
   StartWatch watch(signals, [runtime] { runtime->hurry(); });
   const auto prepared = runtime->prepare();
   const bool is_to_end = watch.end();

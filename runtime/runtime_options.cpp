@@ -7,9 +7,9 @@
 
 namespace triggerd {
 
-trigger::RuntimeOptions runtime_options(const std::string& file) {
+control::RuntimeOptions runtime_options(const std::string& file) {
   const config::Environment environment = config::process_environment();
-  trigger::RuntimeOptions options;
+  control::RuntimeOptions options;
   options.probe_program = "/proc/self/exe";
   options.version = kVersion;
   options.config_file = file;

@@ -6,12 +6,12 @@
 
 #include "admin/admin.hpp"
 #include "config/config.hpp"
-#include "trigger/runtime.hpp"
+#include "control/runtime.hpp"
 
 namespace triggerd {
 
 // `file` is kept relative to where the runtime was started, as the file's own messages have it.
-trigger::RuntimeOptions runtime_options(const std::string& file);
+control::RuntimeOptions runtime_options(const std::string& file);
 admin::AdminOptions admin_options(const config::AdminSection& section,
                                   const std::filesystem::path& state_dir);
 

@@ -16,7 +16,7 @@ namespace {
 
 class RunningAdmin final : public Admin, private Application {
  public:
-  RunningAdmin(const AdminOptions& options, trigger::Administration& runtime, Log& log)
+  RunningAdmin(const AdminOptions& options, management::Administration& runtime, Log& log)
       : log_(log),
         options_(options),
         access_({options.token, options.token_file}, {options.read_token, options.read_token_file},
@@ -146,7 +146,7 @@ class RunningAdmin final : public Admin, private Application {
 }  // namespace
 
 Result<std::unique_ptr<Admin>> Admin::open(const AdminOptions& options,
-                                           trigger::Administration& administration, Log& log) {
+                                           management::Administration& administration, Log& log) {
   auto admin = std::make_unique<RunningAdmin>(options, administration, log);
   if (auto listens = admin->listen(); !listens) {
     return tl::make_unexpected(listens.error());
@@ -155,13 +155,13 @@ Result<std::unique_ptr<Admin>> Admin::open(const AdminOptions& options,
 }
 
 Result<std::unique_ptr<Admin>> Admin::start(const AdminOptions& options,
-                                            trigger::Administration& administration, Log& log) {
+                                            management::Administration& administration, Log& log) {
   auto admin = open(options, administration, log);
   if (admin) (*admin)->serve();
   return admin;
 }
 
-void add_all_routes(Router& router, trigger::Administration& runtime, EventHub& hub) {
+void add_all_routes(Router& router, management::Administration& runtime, EventHub& hub) {
   add_status_routes(router, runtime);
   add_definition_routes(router, runtime);
   add_try_routes(router, runtime);

@@ -1,5 +1,5 @@
 // admin/: the HTTP side of the administrator. It sees the runtime through
-// trigger/administration.hpp and nothing else of it.
+// management/administration.hpp and nothing else of it.
 //
 //   admin.hpp         all of it, started and stopped
 //   http.hpp          a request and a reply, as plain values
@@ -34,7 +34,7 @@
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "config/config.hpp"
-#include "trigger/administration.hpp"
+#include "management/administration.hpp"
 
 namespace triggerd::admin {
 
@@ -53,10 +53,10 @@ class Admin {
   // Has its port and its socket from here on, and answers nobody yet. The error says what to
   // change. `administration` and `log` outlive it.
   static Result<std::unique_ptr<Admin>> open(const AdminOptions& options,
-                                             trigger::Administration& administration, Log& log);
+                                             management::Administration& administration, Log& log);
   // open() and serve().
   static Result<std::unique_ptr<Admin>> start(const AdminOptions& options,
-                                              trigger::Administration& administration, Log& log);
+                                              management::Administration& administration, Log& log);
   virtual ~Admin() = default;
   // Answers, those too who have come meanwhile. Once.
   virtual void serve() = 0;

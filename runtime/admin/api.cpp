@@ -10,13 +10,13 @@
 
 namespace triggerd::admin {
 
-trigger::By who(const Request& request) {
+management::By who(const Request& request) {
   const std::string_view said = request.header("x-triggerd-by");
   return fmt::format("{} ({})", said.empty() ? "http" : printable(said, 64), request.peer);
 }
 
-trigger::DefinitionText definition_of(const Request& request, std::string json) {
-  return {.format = trigger::DefinitionText::Format::json,
+management::DefinitionText definition_of(const Request& request, std::string json) {
+  return {.format = management::DefinitionText::Format::json,
           .text = std::move(json),
           .confined = request.via != Via::unix_socket};
 }

@@ -8,7 +8,7 @@
 #include "admin/json.hpp"
 #include "admin/problem.hpp"
 #include "admin/router.hpp"
-#include "trigger/administration.hpp"
+#include "management/administration.hpp"
 
 namespace triggerd::admin {
 
@@ -21,23 +21,23 @@ inline constexpr Millis kPortion{2'000};
 inline constexpr std::size_t kPageBytes = std::size_t{4} << 20;
 
 // All of them, /metrics too.
-void add_all_routes(Router& router, trigger::Administration& runtime, EventHub& hub);
+void add_all_routes(Router& router, management::Administration& runtime, EventHub& hub);
 
-void add_status_routes(Router& router, trigger::Administration& runtime);
-void add_definition_routes(Router& router, trigger::Administration& runtime);
-void add_try_routes(Router& router, trigger::Administration& runtime);
-void add_plugin_routes(Router& router, trigger::Administration& runtime);
-void add_dead_letter_routes(Router& router, trigger::Administration& runtime);
+void add_status_routes(Router& router, management::Administration& runtime);
+void add_definition_routes(Router& router, management::Administration& runtime);
+void add_try_routes(Router& router, management::Administration& runtime);
+void add_plugin_routes(Router& router, management::Administration& runtime);
+void add_dead_letter_routes(Router& router, management::Administration& runtime);
 void add_event_routes(Router& router, EventHub& hub);
 // The console's files and openapi.yaml.
 void add_file_routes(Router& router);
 
 // Who asks, for the record: what X-Triggerd-By says, and from where.
-trigger::By who(const Request& request);
+management::By who(const Request& request);
 
 // The definition in the body of `request`. On the socket are those who may open whatever the
 // runtime may.
-trigger::DefinitionText definition_of(const Request& request, std::string json);
+management::DefinitionText definition_of(const Request& request, std::string json);
 
 Reply json_reply(const Json& json, int status = 200);
 Reply done();  // 204

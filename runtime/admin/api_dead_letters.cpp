@@ -12,8 +12,8 @@
 namespace triggerd::admin {
 namespace {
 
-using trigger::Administration;
-using trigger::DeadLetterFilter;
+using management::Administration;
+using management::DeadLetterFilter;
 
 std::optional<std::int64_t> number_of(const Request& request) {
   const std::string& text = request.names[0];
@@ -72,12 +72,12 @@ Reply edit(Administration& runtime, const Request& request, std::int64_t number)
   return edited ? show(runtime, number) : problem(edited.error());
 }
 
-Reply one(const trigger::Outcome<>& outcome) {
+Reply one(const management::Outcome<>& outcome) {
   return outcome ? done() : problem(outcome.error());
 }
 
-using Many = trigger::Outcome<trigger::DeadLettersDone> (Administration::*)(
-    const DeadLetterFilter&, const trigger::By&, const Administration::Progress&);
+using Many = management::Outcome<management::DeadLettersDone> (Administration::*)(
+    const DeadLetterFilter&, const management::By&, const Administration::Progress&);
 
 Reply many(Administration& runtime, const Request& request, Many verb) {
   Body body(request, true);

@@ -12,11 +12,12 @@
 namespace triggerd::admin {
 namespace {
 
-using trigger::Administration;
-using trigger::DefinitionChange;
-using trigger::DefinitionKind;
+using management::Administration;
+using management::DefinitionChange;
+using management::DefinitionKind;
 
-Reply report_reply(const trigger::Outcome<trigger::ReloadReport>& report, bool applied = true) {
+Reply report_reply(const management::Outcome<management::ReloadReport>& report,
+                   bool applied = true) {
   return report ? json_reply(to_json(*report, applied)) : problem(report.error());
 }
 
@@ -78,8 +79,8 @@ void add_kind(Router& router, Administration& runtime, const std::string& path,
 }
 
 // One change of state, answered with what it has become.
-using Change = trigger::Outcome<> (*)(Administration&, const std::string& name,
-                                      const trigger::By& by, const std::string& reason);
+using Change = management::Outcome<> (*)(Administration&, const std::string& name,
+                                         const management::By& by, const std::string& reason);
 
 // Nothing where it was changed.
 std::optional<Reply> refusal(Administration& runtime, const Request& request, Change change) {
@@ -117,19 +118,19 @@ void add_states(Router& router, Administration& runtime) {
                     return change_trigger(runtime, request, change);
                   });
   };
-  alias("enable", [](Administration& to, const std::string& name, const trigger::By& by,
+  alias("enable", [](Administration& to, const std::string& name, const management::By& by,
                      const std::string&) { return to.enable_alias(name, by); });
-  alias("disable", [](Administration& to, const std::string& name, const trigger::By& by,
+  alias("disable", [](Administration& to, const std::string& name, const management::By& by,
                       const std::string& reason) { return to.disable_alias(name, by, reason); });
-  trigger("enable", [](Administration& to, const std::string& name, const trigger::By& by,
+  trigger("enable", [](Administration& to, const std::string& name, const management::By& by,
                        const std::string&) { return to.enable_trigger(name, by); });
   trigger("disable",
-          [](Administration& to, const std::string& name, const trigger::By& by,
+          [](Administration& to, const std::string& name, const management::By& by,
              const std::string& reason) { return to.disable_trigger(name, by, reason); });
   trigger("suspend",
-          [](Administration& to, const std::string& name, const trigger::By& by,
+          [](Administration& to, const std::string& name, const management::By& by,
              const std::string& reason) { return to.suspend_trigger(name, by, reason); });
-  trigger("resume", [](Administration& to, const std::string& name, const trigger::By& by,
+  trigger("resume", [](Administration& to, const std::string& name, const management::By& by,
                        const std::string&) { return to.resume_trigger(name, by); });
 }
 

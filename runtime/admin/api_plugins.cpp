@@ -7,15 +7,15 @@
 namespace triggerd::admin {
 namespace {
 
-using trigger::Administration;
+using management::Administration;
 
-Reply report_reply(const trigger::Outcome<trigger::ReloadReport>& report) {
+Reply report_reply(const management::Outcome<management::ReloadReport>& report) {
   return report ? json_reply(to_json(*report, true)) : problem(report.error());
 }
 
 Reply reload_plugin(Administration& runtime, const Request& request) {
   std::vector<FieldError> errors;
-  trigger::PluginReloadOptions how;
+  management::PluginReloadOptions how;
   how.force = flag_parameter(request, "force", errors);
   how.drop_state = flag_parameter(request, "drop_state", errors);
   if (!errors.empty()) return bad_parameters(errors);

@@ -21,20 +21,20 @@ Json array_of(const std::vector<T>& items, ToJson&& to) {
   return json;
 }
 
-Json brief(const trigger::AliasStatus& alias) {
+Json brief(const management::AliasStatus& alias) {
   return to_json(alias, false);
 }
-Json plugin_json(const trigger::PluginStatus& plugin) {
+Json plugin_json(const management::PluginStatus& plugin) {
   return to_json(plugin);
 }
-Json package_json(const trigger::PackageStatus& package) {
+Json package_json(const management::PackageStatus& package) {
   return to_json(package);
 }
-Json store_json(const trigger::StoreStatus& store) {
+Json store_json(const management::StoreStatus& store) {
   return to_json(store);
 }
 auto brief_triggers() {
-  return [now = system_clock().wall()](const trigger::TriggerStatus& trigger) {
+  return [now = system_clock().wall()](const management::TriggerStatus& trigger) {
     return to_json(trigger, now, false);
   };
 }
@@ -49,9 +49,9 @@ Json may_of(const Request& request, bool manage) {
   return may;
 }
 
-Json status_json(const trigger::Administration& runtime, const Request& request) {
+Json status_json(const management::Administration& runtime, const Request& request) {
   const Wall now = system_clock().wall();
-  const trigger::RuntimeStatus status = runtime.runtime();
+  const management::RuntimeStatus status = runtime.runtime();
   const std::chrono::duration<double> uptime = now - status.started;
   Json json = {{"name", status.name},
                {"version", status.version},
@@ -103,7 +103,7 @@ Reply state_reply(bool good, const char* yes, const char* no,
 
 }  // namespace
 
-void add_status_routes(Router& router, trigger::Administration& runtime) {
+void add_status_routes(Router& router, management::Administration& runtime) {
   router.add({"GET", "/healthz", Lane::health,
               [&runtime](const Request& request) {
                 const auto status = runtime.runtime();

@@ -8,9 +8,9 @@
 namespace triggerd::admin {
 namespace {
 
-using trigger::Administration;
+using management::Administration;
 
-Reply alias_test_reply(const trigger::Outcome<trigger::AliasTest>& test) {
+Reply alias_test_reply(const management::Outcome<management::AliasTest>& test) {
   return test ? json_reply(to_json(*test)) : problem(test.error());
 }
 
@@ -25,7 +25,7 @@ Reply test_new_alias(Administration& runtime, const Request& request) {
 
 Reply test_trigger(Administration& runtime, const Request& request) {
   Body body(request, true);
-  trigger::TriggerTestMessage message;
+  management::TriggerTestMessage message;
   message.topic = body.text("topic", true);
   message.payload = body.payload().value_or("");
   message.qos = body.qos("qos");
@@ -36,7 +36,7 @@ Reply test_trigger(Administration& runtime, const Request& request) {
   const auto test = runtime.test_trigger(name, message, kTestTimeout);
   if (!test) return problem(test.error());
   Json json = {{"matches", false}};
-  for (const trigger::TopicMatch& match : runtime.match(message.topic)) {
+  for (const management::TopicMatch& match : runtime.match(message.topic)) {
     if (match.trigger != name || match.filter.empty()) continue;
     json["matches"] = true;
     json["filter"] = match.filter;
@@ -47,7 +47,7 @@ Reply test_trigger(Administration& runtime, const Request& request) {
 
 Reply publish(Administration& runtime, const Request& request) {
   Body body(request, true);
-  trigger::PublishMessage message;
+  management::PublishMessage message;
   message.alias = body.text("alias", true);
   message.topic = body.text("topic", true);
   message.payload = body.payload().value_or("");
@@ -72,9 +72,9 @@ Reply match(const Administration& runtime, const Request& request) {
   }
   auto matches = runtime.match(topic);
   std::stable_partition(matches.begin(), matches.end(),
-                        [](const trigger::TopicMatch& one) { return one.gets_it; });
+                        [](const management::TopicMatch& one) { return one.gets_it; });
   Json json = {{"topic", topic}, {"triggers", Json::array()}};
-  for (const trigger::TopicMatch& one : matches) json["triggers"].push_back(to_json(one));
+  for (const management::TopicMatch& one : matches) json["triggers"].push_back(to_json(one));
   return json_reply(json);
 }
 

@@ -16,7 +16,7 @@ constexpr Millis kLook{25};
 
 }  // namespace
 
-EventHub::EventHub(trigger::Administration& administration)
+EventHub::EventHub(management::Administration& administration)
     : administration_(administration), thread_([this] { run(); }) {}
 
 EventHub::~EventHub() {
@@ -68,7 +68,7 @@ void EventHub::adapt() {
     subscription_.reset();
     former_.reset();
   } else if (!subscription_ || messages != has_messages_) {
-    trigger::EventFilter filter;
+    management::EventFilter filter;
     filter.messages = messages;
     auto next = administration_.subscribe(filter, kCapacity);
     // What the former one still has comes first; what both have is told once, by its number.
@@ -82,7 +82,7 @@ void EventHub::adapt() {
   adapted_.notify_all();
 }
 
-void EventHub::hand_out(const trigger::AdminEvent& event) {
+void EventHub::hand_out(const management::AdminEvent& event) {
   if (event.number <= last_number_) return;
   last_number_ = event.number;
   std::string text;

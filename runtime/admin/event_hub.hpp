@@ -11,7 +11,7 @@
 
 #include "admin/event_stream.hpp"
 #include "base/mutex.hpp"
-#include "trigger/administration.hpp"
+#include "management/administration.hpp"
 
 namespace triggerd::admin {
 
@@ -20,7 +20,7 @@ class EventHub {
   static constexpr std::size_t kStreams = 32;
   static constexpr std::size_t kCapacity = 4'096;  // events that may wait for the thread
 
-  explicit EventHub(trigger::Administration& administration);
+  explicit EventHub(management::Administration& administration);
   ~EventHub();
   EventHub(const EventHub&) = delete;
   EventHub& operator=(const EventHub&) = delete;
@@ -34,10 +34,10 @@ class EventHub {
   void run();
   // Makes the subscription suit those who listen; none: nobody does.
   void adapt();
-  void hand_out(const trigger::AdminEvent& event);
+  void hand_out(const management::AdminEvent& event);
   std::vector<std::shared_ptr<EventStream>> listeners();
 
-  trigger::Administration& administration_;
+  management::Administration& administration_;
 
   Mutex mutex_;
   CondVar wake_;
@@ -48,8 +48,8 @@ class EventHub {
   std::vector<std::shared_ptr<EventStream>> streams_ TRIGGERD_GUARDED_BY(mutex_);
 
   // Owned by the thread.
-  std::unique_ptr<trigger::Subscription> subscription_;
-  std::unique_ptr<trigger::Subscription> former_;  // until it is empty
+  std::unique_ptr<management::Subscription> subscription_;
+  std::unique_ptr<management::Subscription> former_;  // until it is empty
   bool has_messages_ = false;
   std::uint64_t last_number_ = 0;
   std::uint64_t dropped_ = 0;

@@ -9,7 +9,7 @@
 
 namespace triggerd::admin {
 
-bool EventChoice::wants(const trigger::AdminEvent& event) const {
+bool EventChoice::wants(const management::AdminEvent& event) const {
   if (!trigger.empty() && event.trigger != trigger) return false;
   return kinds.empty() || std::find(kinds.begin(), kinds.end(), event.kind) != kinds.end();
 }

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "base/mutex.hpp"
-#include "trigger/administration.hpp"
+#include "management/administration.hpp"
 
 namespace triggerd::admin {
 
@@ -17,7 +17,7 @@ struct EventChoice {
   std::string trigger;             // empty: all
   std::vector<std::string> kinds;  // empty: all
 
-  bool wants(const trigger::AdminEvent& event) const;
+  bool wants(const management::AdminEvent& event) const;
   bool wants_messages() const;
 };
 

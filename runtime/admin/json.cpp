@@ -25,7 +25,7 @@ void put_age(Json& json, const std::optional<Wall>& oldest, Wall now) {
   json["oldest_seconds"] = age.count() > 0 ? age.count() : 0.0;
 }
 
-Json origin_of(const trigger::Definition& definition) {
+Json origin_of(const management::Definition& definition) {
   Json origin = {{"kind", to_string(definition.origin)}};
   put_text(origin, "file", definition.file);
   if (definition.line > 0) origin["line"] = definition.line;
@@ -33,7 +33,7 @@ Json origin_of(const trigger::Definition& definition) {
   return origin;
 }
 
-void put_definition(Json& json, const trigger::Definition& definition) {
+void put_definition(Json& json, const management::Definition& definition) {
   // With its name, so that it can be sent back as it is.
   Json whole = {{"name", definition.name}};
   const Json keys = Json::parse(definition.json, nullptr, false);
@@ -82,8 +82,8 @@ void put_payload(Json& json, std::string_view payload, bool cut) {
   json["payload_base64"] = base64(payload);
 }
 
-Json to_json(const trigger::AliasStatus& alias, bool detail) {
-  const trigger::ConnectionView* own = nullptr;
+Json to_json(const management::AliasStatus& alias, bool detail) {
+  const management::ConnectionView* own = nullptr;
   for (const auto& connection : alias.connections) {
     if (connection.trigger.empty()) {
       own = &connection;
@@ -129,15 +129,15 @@ Json to_json(const trigger::AliasStatus& alias, bool detail) {
   return json;
 }
 
-std::string_view state_of(const trigger::TriggerStatus& trigger) {
-  if (trigger.state != trigger::TriggerStatus::State::enabled) return to_string(trigger.state);
+std::string_view state_of(const management::TriggerStatus& trigger) {
+  if (trigger.state != management::TriggerStatus::State::enabled) return to_string(trigger.state);
   if (!trigger.running) return "waiting";
   if (trigger.unavailable_since) return "unavailable";
   return trigger.paused ? "paused" : "running";
 }
 
-Json to_json(const trigger::TriggerStatus& trigger, Wall now, bool detail) {
-  using State = trigger::TriggerStatus::State;
+Json to_json(const management::TriggerStatus& trigger, Wall now, bool detail) {
+  using State = management::TriggerStatus::State;
   Json json = {{"name", trigger.definition.name},
                {"description", trigger.description},
                {"enabled", trigger.state != State::disabled},
@@ -189,7 +189,7 @@ Json to_json(const trigger::TriggerStatus& trigger, Wall now, bool detail) {
   return json;
 }
 
-Json to_json(const trigger::PluginStatus& plugin) {
+Json to_json(const management::PluginStatus& plugin) {
   Json json = {{"name", plugin.name},
                {"file", plugin.file},
                {"version", plugin.version},
@@ -215,7 +215,7 @@ Json to_json(const trigger::PluginStatus& plugin) {
   return json;
 }
 
-Json to_json(const trigger::PackageStatus& package) {
+Json to_json(const management::PackageStatus& package) {
   const char* state = !package.problems.empty() ? "broken" : "enabled";
   if (!package.enabled) state = "disabled";
   Json json = {{"name", package.name},
@@ -231,12 +231,12 @@ Json to_json(const trigger::PackageStatus& package) {
   return json;
 }
 
-Json to_json(const trigger::StoreStatus& store) {
-  using Age = trigger::CertificateStatus::Age;
+Json to_json(const management::StoreStatus& store) {
+  using Age = management::CertificateStatus::Age;
   Json certificates = Json::array();
   std::optional<Wall> ends;
   Age worst = Age::good;
-  for (const trigger::CertificateStatus& one : store.certificates) {
+  for (const management::CertificateStatus& one : store.certificates) {
     if (!ends || one.valid_until < *ends) ends = one.valid_until;
     const auto badness = [](Age age) {
       return age == Age::good ? 0 : age == Age::ends_soon ? 1 : age == Age::not_yet ? 2 : 3;
@@ -263,7 +263,7 @@ Json to_json(const trigger::StoreStatus& store) {
   return json;
 }
 
-Json to_json(const trigger::InboxStatus& inbox, Wall now) {
+Json to_json(const management::InboxStatus& inbox, Wall now) {
   Json json = {{"messages", inbox.messages},   {"bytes", inbox.bytes},
                {"max_bytes", inbox.max_bytes}, {"dead_letters", inbox.dead_letters},
                {"acks_held", inbox.acks_held}, {"leaked_generations", inbox.leaked_generations}};
@@ -272,7 +272,7 @@ Json to_json(const trigger::InboxStatus& inbox, Wall now) {
   return json;
 }
 
-Json to_json(const trigger::ReloadReport& report, bool applied) {
+Json to_json(const management::ReloadReport& report, bool applied) {
   return {{"applied", applied},
           {"added", report.added},
           {"removed", report.removed},
@@ -285,7 +285,7 @@ Json to_json(const trigger::ReloadReport& report, bool applied) {
           {"seconds", report.seconds}};
 }
 
-Json to_json(const trigger::AliasTest& test) {
+Json to_json(const management::AliasTest& test) {
   Json json = {{"ok", test.ok}};
   put_text(json, "server", test.server);
   json["seconds"] = test.seconds;
@@ -293,7 +293,7 @@ Json to_json(const trigger::AliasTest& test) {
   return json;
 }
 
-Json to_json(const trigger::TriggerTest& test) {
+Json to_json(const management::TriggerTest& test) {
   Json json = {{"verdict", test.verdict}};
   put_text(json, "reason", test.reason);
   if (test.retry_after_ms > 0) {
@@ -317,7 +317,7 @@ Json to_json(const trigger::TriggerTest& test) {
   return json;
 }
 
-Json to_json(const trigger::TopicMatch& match) {
+Json to_json(const management::TopicMatch& match) {
   Json json = {
       {"trigger", match.trigger}, {"matches", !match.filter.empty()}, {"gets", match.gets_it}};
   put_text(json, "filter", match.filter);
@@ -325,7 +325,7 @@ Json to_json(const trigger::TopicMatch& match) {
   return json;
 }
 
-Json to_json(const trigger::DeadLetterView& letter) {
+Json to_json(const management::DeadLetterView& letter) {
   Json json = {{"number", letter.number},
                {"message_id", letter.message_id},
                {"trigger", letter.trigger},
@@ -344,7 +344,7 @@ Json to_json(const trigger::DeadLetterView& letter) {
   return json;
 }
 
-Json to_json(const trigger::AdminEvent& event) {
+Json to_json(const management::AdminEvent& event) {
   Json json = {{"number", event.number}, {"kind", event.kind}, {"at", time_text(event.when)}};
   put_text(json, "trigger", event.trigger);
   put_text(json, "alias", event.alias);

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "trigger/administration.hpp"
+#include "management/administration.hpp"
 
 namespace triggerd::admin {
 
@@ -22,20 +22,20 @@ std::string dump(const Json& json);
 void put_payload(Json& json, std::string_view payload, bool cut = false);
 
 // `detail`: with the definition, where one is asked for.
-Json to_json(const trigger::AliasStatus& alias, bool detail);
-Json to_json(const trigger::TriggerStatus& trigger, Wall now, bool detail);
-Json to_json(const trigger::PluginStatus& plugin);
-Json to_json(const trigger::PackageStatus& package);
-Json to_json(const trigger::StoreStatus& store);
-Json to_json(const trigger::InboxStatus& inbox, Wall now);
-Json to_json(const trigger::ReloadReport& report, bool applied);
-Json to_json(const trigger::AliasTest& test);
-Json to_json(const trigger::TriggerTest& test);
-Json to_json(const trigger::TopicMatch& match);
-Json to_json(const trigger::DeadLetterView& letter);
-Json to_json(const trigger::AdminEvent& event);
+Json to_json(const management::AliasStatus& alias, bool detail);
+Json to_json(const management::TriggerStatus& trigger, Wall now, bool detail);
+Json to_json(const management::PluginStatus& plugin);
+Json to_json(const management::PackageStatus& package);
+Json to_json(const management::StoreStatus& store);
+Json to_json(const management::InboxStatus& inbox, Wall now);
+Json to_json(const management::ReloadReport& report, bool applied);
+Json to_json(const management::AliasTest& test);
+Json to_json(const management::TriggerTest& test);
+Json to_json(const management::TopicMatch& match);
+Json to_json(const management::DeadLetterView& letter);
+Json to_json(const management::AdminEvent& event);
 
 // The state of a trigger in one word.
-std::string_view state_of(const trigger::TriggerStatus& trigger);
+std::string_view state_of(const management::TriggerStatus& trigger);
 
 }  // namespace triggerd::admin

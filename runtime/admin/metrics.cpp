@@ -80,7 +80,7 @@ double number(std::uint64_t count) {
 }
 
 void add_triggers(std::vector<MetricFamily>& all,
-                  const std::vector<trigger::TriggerStatus>& triggers, Wall now) {
+                  const std::vector<management::TriggerStatus>& triggers, Wall now) {
   Family received = counter("triggerd_messages_received_total",
                             "Messages that were received, by the QoS they came with.");
   Family handled =
@@ -109,14 +109,14 @@ void add_triggers(std::vector<MetricFamily>& all,
                            "Messages over max_packet_size: acknowledged, and not handled or kept.");
   Family paused = counter("triggerd_paused_seconds_total", "Time in which receiving paused.");
   Family state = gauge("triggerd_trigger_state", "1 for the state that the trigger is in.");
-  for (const trigger::TriggerStatus& trigger : triggers) {
+  for (const management::TriggerStatus& trigger : triggers) {
     const Labels labels = {{"trigger", trigger.definition.name}};
     const auto with = [&](const char* name, const char* value) {
       Labels more = labels;
       more.push_back({name, value});
       return more;
     };
-    const trigger::TriggerCounters& counts = trigger.counters;
+    const management::TriggerCounters& counts = trigger.counters;
     received.add(with("qos", "0"), number(counts.received_qos[0]));
     received.add(with("qos", "1"), number(counts.received_qos[1]));
     received.add(with("qos", "2"), number(counts.received_qos[2]));
@@ -142,7 +142,7 @@ void add_triggers(std::vector<MetricFamily>& all,
     not_brief.add(labels, number(counts.not_brief));
     refused.add(labels, number(counts.refused));
     paused.add(labels, trigger.paused_seconds);
-    using State = trigger::TriggerStatus::State;
+    using State = management::TriggerStatus::State;
     for (const State each : {State::enabled, State::disabled, State::suspended}) {
       const std::string name(to_string(each));
       state.add(with("state", name.c_str()), trigger.state == each ? 1 : 0);
@@ -155,15 +155,15 @@ void add_triggers(std::vector<MetricFamily>& all,
   }
 }
 
-void add_inbox(std::vector<MetricFamily>& all, const trigger::InboxStatus& inbox,
-               const std::vector<trigger::TriggerStatus>& triggers) {
+void add_inbox(std::vector<MetricFamily>& all, const management::InboxStatus& inbox,
+               const std::vector<management::TriggerStatus>& triggers) {
   Family bytes = gauge("triggerd_inbox_bytes", "Size of the inbox's file.");
   bytes.add({}, number(inbox.bytes));
   Family commit =
       histogram("triggerd_inbox_commit_seconds", "One transaction of the inbox, with its sync.");
   commit.add({}, inbox.commit, kSecondBounds);
   HistogramSnapshot together;
-  for (const trigger::TriggerStatus& trigger : triggers) together.add(trigger.batch);
+  for (const management::TriggerStatus& trigger : triggers) together.add(trigger.batch);
   Family batch =
       histogram("triggerd_wire_batch_messages", "Messages that came with one read of a socket.");
   batch.add({}, together, kSizeBounds);
@@ -173,8 +173,8 @@ void add_inbox(std::vector<MetricFamily>& all, const trigger::InboxStatus& inbox
   for (Family* family : {&bytes, &commit, &batch, &held}) all.push_back(family->take());
 }
 
-void add_aliases(std::vector<MetricFamily>& all, const std::vector<trigger::AliasStatus>& aliases,
-                 Wall now) {
+void add_aliases(std::vector<MetricFamily>& all,
+                 const std::vector<management::AliasStatus>& aliases, Wall now) {
   Family up = gauge("triggerd_connection_up", "1 where connected, and every filter is granted.");
   Family wanted = gauge("triggerd_connection_wanted",
                         "0 where nobody wants it: its alias or trigger is disabled or suspended.");
@@ -184,9 +184,9 @@ void add_aliases(std::vector<MetricFamily>& all, const std::vector<trigger::Alia
   Family expiry = gauge("triggerd_certificate_expiry_seconds",
                         "Until the alias's own certificate ends; negative where it has.");
   Family published = counter("triggerd_published_total", "Messages that were published.");
-  for (const trigger::AliasStatus& alias : aliases) {
+  for (const management::AliasStatus& alias : aliases) {
     const std::string& name = alias.definition.name;
-    for (const trigger::ConnectionView& connection : alias.connections) {
+    for (const management::ConnectionView& connection : alias.connections) {
       const Labels labels = {{"alias", name}, {"client_id", connection.client_id}};
       up.add(labels, connection.up ? 1 : 0);
       wanted.add(labels, connection.state == "off" ? 0 : 1);
@@ -228,10 +228,10 @@ std::string one_line(std::string_view help) {
 // What services have registered. One bad metric would make Prometheus refuse all of them, so what
 // does not fit is left out: ours, no name at all, another type under a name that is there.
 void add_services(std::vector<MetricFamily>& all,
-                  const std::vector<trigger::PluginStatus>& plugins) {
+                  const std::vector<management::PluginStatus>& plugins) {
   std::map<std::string, Family> families;
-  for (const trigger::PluginStatus& plugin : plugins) {
-    for (const trigger::PluginMetric& metric : plugin.metrics) {
+  for (const management::PluginStatus& plugin : plugins) {
+    for (const management::PluginMetric& metric : plugin.metrics) {
       if (!is_metric_name(metric.name) || metric.name.starts_with("triggerd_")) continue;
       const MetricType type = metric.counter ? MetricType::Counter : MetricType::Gauge;
       const auto [found, fresh] =
@@ -244,12 +244,12 @@ void add_services(std::vector<MetricFamily>& all,
 }
 
 void add_plugins(std::vector<MetricFamily>& all,
-                 const std::vector<trigger::PluginStatus>& plugins) {
+                 const std::vector<management::PluginStatus>& plugins) {
   Family info = gauge("triggerd_plugin_info", "1 for each plugin, with what is in service.");
   Family reloads = counter("triggerd_plugin_reloads_total", "Reloads, by what became of them.");
   Family pause = gauge("triggerd_plugin_reload_pause_seconds",
                        "How long the last reload kept messages from the services.");
-  for (const trigger::PluginStatus& plugin : plugins) {
+  for (const management::PluginStatus& plugin : plugins) {
     info.add({{"plugin", plugin.name},
               {"version", plugin.version},
               {"generation", std::to_string(plugin.generation)},
@@ -269,7 +269,7 @@ void add_plugins(std::vector<MetricFamily>& all,
 
 }  // namespace
 
-std::string metrics_text(const trigger::Administration& runtime, Wall now) {
+std::string metrics_text(const management::Administration& runtime, Wall now) {
   std::vector<MetricFamily> all;
   const auto triggers = runtime.triggers();
   add_triggers(all, triggers, now);

@@ -38,19 +38,19 @@ const Name& name_of(int status) {
   return kNames[11];
 }
 
-int status_of(trigger::AdminError::Kind kind) {
+int status_of(management::AdminError::Kind kind) {
   switch (kind) {
-    case trigger::AdminError::Kind::invalid:
+    case management::AdminError::Kind::invalid:
       return 422;
-    case trigger::AdminError::Kind::not_found:
+    case management::AdminError::Kind::not_found:
       return 404;
-    case trigger::AdminError::Kind::conflict:
+    case management::AdminError::Kind::conflict:
       return 409;
-    case trigger::AdminError::Kind::refused:
+    case management::AdminError::Kind::refused:
       return 403;
-    case trigger::AdminError::Kind::unavailable:
+    case management::AdminError::Kind::unavailable:
       return 503;
-    case trigger::AdminError::Kind::failed:
+    case management::AdminError::Kind::failed:
       break;
   }
   return 500;
@@ -76,10 +76,10 @@ Reply problem(int status, const std::string& detail, const std::vector<FieldErro
   return reply;
 }
 
-Reply problem(const trigger::AdminError& error) {
+Reply problem(const management::AdminError& error) {
   std::vector<FieldError> fields;
   fields.reserve(error.problems.size());
-  for (const trigger::AdminProblem& at : error.problems) {
+  for (const management::AdminProblem& at : error.problems) {
     std::string place = at.file;
     if (!place.empty() && at.line > 0) place += fmt::format(":{}:{}", at.line, at.column);
     fields.push_back({at.key, at.message, std::move(place)});

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "admin/http.hpp"
-#include "trigger/administration.hpp"
+#include "management/administration.hpp"
 
 namespace triggerd::admin {
 
@@ -18,7 +18,7 @@ struct FieldError {
 
 // `status` has to be one that has a name here.
 Reply problem(int status, const std::string& detail, const std::vector<FieldError>& errors = {});
-Reply problem(const trigger::AdminError& error);
+Reply problem(const management::AdminError& error);
 
 // Where the request itself is at fault: each with what is wrong and what to send.
 Reply not_found(const Request& request);

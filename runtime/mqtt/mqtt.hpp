@@ -35,7 +35,7 @@
 #include "base/result.hpp"
 #include "config/config.hpp"
 #include "mqtt/message.hpp"
-#include "mqtt/properties.hpp"
+#include "mqtt/packet/properties.hpp"
 #include "mqtt/tls/tls_fwd.hpp"
 
 namespace triggerd::mqtt {

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
-#include "mqtt/properties.hpp"
+#include "mqtt/packet/properties.hpp"
 
 namespace triggerd::mqtt {
 namespace {

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "base/mutex.hpp"
-#include "mqtt/connection.hpp"
-#include "trigger/administration.hpp"
+#include "management/administration.hpp"
+#include "mqtt/session/connection.hpp"
 
 namespace triggerd::trigger {
 
@@ -25,7 +25,7 @@ class ConnectionWatch {
     if (status.state == State::up && status_.state != State::up) ++ups_;
     status_ = status;
   }
-  ConnectionView view(const mqtt::ConnectionOptions& options) const {
+  management::ConnectionView view(const mqtt::ConnectionOptions& options) const {
     MutexLock lock(mutex_);
     return {.client_id = options.client_id,
             .trigger = options.trigger,

@@ -5,13 +5,7 @@
 #include "base/units.hpp"
 
 namespace triggerd::trigger {
-namespace {
-
-Monotonic now() {
-  return std::chrono::steady_clock::now();
-}
-
-}  // namespace
+namespace {}  // namespace
 
 Result<std::unique_ptr<Monitor>> Monitor::make(
     const std::shared_ptr<plugin::Generation>& generation, const config::Trigger& trigger,
@@ -58,7 +52,7 @@ plugin::WorkSource::Taken Monitor::poll(std::size_t) {
 
 const trigger_message* Monitor::begin_probe() {
   wanted_ = false;
-  deadline_ = now() + timeout_;
+  deadline_ = system_clock().now() + timeout_;
   return &kProbe;
 }
 
@@ -72,7 +66,7 @@ void Monitor::probed(const Result<>& outcome) {
 
 bool Monitor::overdue() const {
   MutexLock lock(mutex_);
-  return deadline_ && *deadline_ <= now();
+  return deadline_ && *deadline_ <= system_clock().now();
 }
 
 void Monitor::lost(const Loss& loss) {
@@ -86,7 +80,7 @@ void Monitor::lost(const Loss& loss) {
       return;
     }
   }
-  if (*deadline <= now()) {
+  if (*deadline <= system_clock().now()) {
     answered_(fail("its probe has not returned within {}", format_duration(timeout_)));
   } else {
     answered_(fail("{}", loss.reason));

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "base/mutex.hpp"
-#include "mqtt/connection.hpp"
+#include "mqtt/session/connection.hpp"
 
 namespace triggerd::trigger {
 

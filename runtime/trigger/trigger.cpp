@@ -6,12 +6,12 @@
 
 #include "base/units.hpp"
 #include "mqtt/reason.hpp"
-#include "plugin/trace_context.hpp"
+#include "plugin/host/trace_context.hpp"
 
 namespace triggerd::trigger {
 namespace {
 
-DispatcherOptions options_of(const config::Trigger& config, Deaths* deaths) {
+dispatch::DispatcherOptions options_of(const config::Trigger& config, dispatch::Deaths* deaths) {
   return {.trigger = config.name,
           .concurrency = config.concurrency,
           .order = config.order,
@@ -269,7 +269,7 @@ bool Trigger::destroy_service() {
 // The server has what it has no acknowledgement for, unless it has lost the session; the inbox what
 // it has a row of. The rest gets one now, and is handled after the next start.
 void Trigger::keep_leftovers() {
-  for (const DeliveryPtr& delivery : dispatcher_.take_leftovers()) {
+  for (const dispatch::DeliveryPtr& delivery : dispatcher_.take_leftovers()) {
     if (const auto number = delivery->number()) {
       services_.writer.note_attempts(*number, delivery->failed);
       continue;
@@ -283,7 +283,7 @@ void Trigger::keep_leftovers() {
 }
 
 void Trigger::tell_leftovers(bool written) {
-  const std::vector<DeliveryPtr> kept = std::exchange(leftovers_, {});
+  const std::vector<dispatch::DeliveryPtr> kept = std::exchange(leftovers_, {});
   if (written) {
     if (!kept.empty()) {
       log_.info("trigger.leftovers", {{"trigger", config_.name}},
@@ -292,7 +292,7 @@ void Trigger::tell_leftovers(bool written) {
     }
     return;
   }
-  for (const DeliveryPtr& delivery : kept) {
+  for (const dispatch::DeliveryPtr& delivery : kept) {
     if (delivery->number()) continue;
     log_.error("message.lost", fields(*delivery), "message on \"{}\" is lost: {}",
                delivery->message.topic, "the runtime stopped, and the inbox could not be written");
@@ -373,7 +373,7 @@ bool Trigger::retained_is_wanted(const mqtt::Message& message) {
   return true;
 }
 
-void Trigger::remember_retained(const Delivery& delivery) {
+void Trigger::remember_retained(const dispatch::Delivery& delivery) {
   if (!delivery.message.retained || config_.retained != config::Retained::once) return;
   services_.writer.note_retained(config_.name, delivery.message.topic,
                                  sha256(delivery.message.payload));
@@ -390,7 +390,7 @@ std::int32_t Trigger::extend(std::uint64_t token, std::uint32_t ms) {
 }
 
 std::int32_t Trigger::publish(const trigger_publish& request, plugin::PublishDone done) {
-  auto properties = from_abi({request.properties, request.property_count});
+  auto properties = dispatch::from_abi({request.properties, request.property_count});
   const std::string_view alias = request.alias.len == 0
                                      ? std::string_view(config_.alias)
                                      : std::string_view(request.alias.ptr, request.alias.len);
@@ -399,7 +399,7 @@ std::int32_t Trigger::publish(const trigger_publish& request, plugin::PublishDon
       services_.publisher.speaks_mqtt5(alias)) {
     const auto trace =
         plugin::inherited_trace(*message, {request.properties, request.property_count});
-    for (const mqtt::Property& property : from_abi(trace)) properties.push_back(property);
+    for (const mqtt::Property& property : dispatch::from_abi(trace)) properties.push_back(property);
   }
   const mqtt::PublishRequest publish{.topic = {request.topic.ptr, request.topic.len},
                                      .payload = {request.payload.ptr, request.payload.len},

@@ -36,15 +36,15 @@
 #include "base/mutex.hpp"
 #include "base/task_guard.hpp"
 #include "config/config.hpp"
+#include "dispatch/dispatcher.hpp"
+#include "dispatch/intake.hpp"
+#include "dispatch/message_id.hpp"
 #include "inbox/inbox.hpp"
-#include "mqtt/connection.hpp"
+#include "management/administration.hpp"
+#include "management/event_hub.hpp"
+#include "mqtt/session/connection.hpp"
 #include "plugin/plugin.hpp"
-#include "trigger/administration.hpp"
 #include "trigger/connection_watch.hpp"
-#include "trigger/dispatcher.hpp"
-#include "trigger/event_hub.hpp"
-#include "trigger/intake.hpp"
-#include "trigger/message_id.hpp"
 #include "trigger/monitor.hpp"
 #include "trigger/publisher.hpp"
 
@@ -59,21 +59,21 @@ struct TriggerServices {
   inbox::Inbox& inbox;
   inbox::Writer& writer;
   Publisher& publisher;
-  MessageIds& ids;
+  dispatch::MessageIds& ids;
   Log& log;
-  EventHub& events;
+  management::EventHub& events;
   // Some trigger began or ceased to run. [supervisor]
   std::function<void()> running_changed;
   // Its service did not start: start_again() is to be called after this time. [control]
   std::function<void(Trigger&, Millis)> start_later;
   // The runtime stops: nothing may wait for long. [any]
   std::function<bool()> stopping;
-  Deaths* deaths = nullptr;  // null: nothing is known of earlier runs
+  dispatch::Deaths* deaths = nullptr;  // null: nothing is known of earlier runs
 };
 
 class Trigger final : private mqtt::ConnectionListener,
                       private plugin::InstanceHost,
-                      private DeliverySink {
+                      private dispatch::DeliverySink {
  public:
   Trigger(const config::Trigger& config, const TriggerServices& services);
   ~Trigger() override;
@@ -169,15 +169,15 @@ class Trigger final : private mqtt::ConnectionListener,
   const std::string& name() const { return config_.name; }
   // Connected, every filter granted, not suspended. [any]
   bool running() const { return running_; }
-  Dispatcher::Stats stats() const { return dispatcher_.stats(); }
+  dispatch::Dispatcher::Stats stats() const { return dispatcher_.stats(); }
   // As Dispatcher::inline_since().
   std::optional<Monotonic> keeps_receiver_since() const { return dispatcher_.inline_since(); }
   const config::Trigger& config() const { return config_; }
   // Once there is one. [any]
-  ConnectionView connection_view() const { return watch_.view(connection_->options()); }
+  management::ConnectionView connection_view() const { return watch_.view(connection_->options()); }
   const mqtt::ConnectionOptions& connection_options() const { return connection_->options(); }
   // All of its status that it knows itself: nothing of the inbox, and no definition. [any]
-  void fill_in(TriggerStatus& status) const;
+  void fill_in(management::TriggerStatus& status) const;
   // Acknowledgements that wait for the service or the disk. [any]
   std::size_t acks_held() const;
   // What its service counts. [any]
@@ -196,17 +196,18 @@ class Trigger final : private mqtt::ConnectionListener,
   std::int32_t extend(std::uint64_t token, std::uint32_t ms) override;
   std::int32_t publish(const trigger_publish& request, plugin::PublishDone done) override;
   // DeliverySink
-  void finished(Delivery& delivery, bool idle_next) override;
-  void will_retry(const Delivery& delivery, std::uint32_t attempts, Millis delay,
+  void finished(dispatch::Delivery& delivery, bool idle_next) override;
+  void will_retry(const dispatch::Delivery& delivery, std::uint32_t attempts, Millis delay,
                   const std::string& reason) override;
-  void put_off(const Delivery& delivery, std::uint32_t attempt, const std::string& reason) override;
+  void put_off(const dispatch::Delivery& delivery, std::uint32_t attempt,
+               const std::string& reason) override;
   void unavailable(const std::string& reason, std::uint32_t failures, Millis next) override;
   void available(std::uint32_t failures, Monotonic::duration lasted) override;
-  bool bury(Delivery& delivery, const std::string& reason) override;
-  void discarded(Delivery& delivery, const std::string& reason) override;
-  void expired(Delivery& delivery) override;
-  void suspended(const Delivery& delivery, const std::string& reason) override;
-  void overdue(const Delivery& delivery) override;
+  bool bury(dispatch::Delivery& delivery, const std::string& reason) override;
+  void discarded(dispatch::Delivery& delivery, const std::string& reason) override;
+  void expired(dispatch::Delivery& delivery) override;
+  void suspended(const dispatch::Delivery& delivery, const std::string& reason) override;
+  void overdue(const dispatch::Delivery& delivery) override;
   void probe_ended(const Result<>& outcome) override;
   void trial_ended(bool handled) override;
   void idle() override;
@@ -215,11 +216,11 @@ class Trigger final : private mqtt::ConnectionListener,
   void room_changed() override;
 
   bool retained_is_wanted(const mqtt::Message& message);
-  void remember_retained(const Delivery& delivery);
-  void publish_dead_letter(const Delivery& delivery);
+  void remember_retained(const dispatch::Delivery& delivery);
+  void publish_dead_letter(const dispatch::Delivery& delivery);
   mutable Mutex pause_mutex_;
 
-  void acknowledge(Delivery& delivery, bool idle_next);
+  void acknowledge(dispatch::Delivery& delivery, bool idle_next);
   void begin_leaving();
   // Suspended, it receives all the same: its server keeps nothing for it, and nobody else gets what
   // it does not take.
@@ -255,26 +256,27 @@ class Trigger final : private mqtt::ConnectionListener,
   bool ask_monitor();
   void arm_monitor();
   void begin_trial();
-  std::vector<LogField> fields(const Delivery& delivery) const;
+  std::vector<LogField> fields(const dispatch::Delivery& delivery) const;
   // What does not change while it goes on.
-  std::vector<LogField> constant_fields(const Delivery& delivery) const;
+  std::vector<LogField> constant_fields(const dispatch::Delivery& delivery) const;
 
-  void tell_message(const Delivery& delivery, const char* verdict, const std::string& reason,
-                    std::uint32_t attempt, std::optional<Monotonic::duration> took = std::nullopt);
+  void tell_message(const dispatch::Delivery& delivery, const char* verdict,
+                    const std::string& reason, std::uint32_t attempt,
+                    std::optional<Monotonic::duration> took = std::nullopt);
 
   const config::Trigger config_;
   const TriggerServices services_;
   Log& log_;
   const bool holds_;  // acknowledgements wait for the dispatcher or the inbox
-  DeliveryHome home_;
+  dispatch::DeliveryHome home_;
   // The intake's memory is what the dispatcher's messages live in.
-  Intake intake_;
-  Dispatcher dispatcher_;
-  std::unique_ptr<plugin::Instance> instance_;  // [control]
-  bool joined_ = true;                          // [control, main] its workers have come back
-  std::vector<DeliveryPtr> leftovers_;          // [control, main] what the writer got at the end
-  Serving successor_;                           // [control]
-  Serving predecessor_;                         // [control]
+  dispatch::Intake intake_;
+  dispatch::Dispatcher dispatcher_;
+  std::unique_ptr<plugin::Instance> instance_;    // [control]
+  bool joined_ = true;                            // [control, main] its workers have come back
+  std::vector<dispatch::DeliveryPtr> leftovers_;  // [control, main] what the writer got at the end
+  Serving successor_;                             // [control]
+  Serving predecessor_;                           // [control]
   std::atomic<bool> can_be_probed_{false};
   mutable Mutex monitor_mutex_;
   std::string service_name_ TRIGGERD_GUARDED_BY(monitor_mutex_);  // of what serves

@@ -1,7 +1,7 @@
 // Trigger: what the dispatcher says of its messages, and what follows - acknowledgements, log
 // lines, dead letters.
 #include "base/units.hpp"
-#include "plugin/trace_context.hpp"
+#include "plugin/host/trace_context.hpp"
 #include "trigger/trigger.hpp"
 
 namespace triggerd::trigger {
@@ -18,7 +18,7 @@ constexpr Millis kOutageToldAgain{300'000};
 // ---- From the dispatcher ----
 
 // Acknowledgements of messages that finish one after another leave together, soon.
-void Trigger::acknowledge(Delivery& delivery, bool idle_next) {
+void Trigger::acknowledge(dispatch::Delivery& delivery, bool idle_next) {
   delivery.finish();
   if (!holds_ || delivery.message.qos == 0) return;
   if (++unflushed_ >= kFlushAfter) {
@@ -57,7 +57,7 @@ void Trigger::not_brief(Monotonic::duration kept, bool returned) {
   }
 }
 
-void Trigger::finished(Delivery& delivery, bool idle_next) {
+void Trigger::finished(dispatch::Delivery& delivery, bool idle_next) {
   acknowledge(delivery, idle_next);
   remember_retained(delivery);
   if (services_.events.wants_messages())
@@ -67,7 +67,7 @@ void Trigger::finished(Delivery& delivery, bool idle_next) {
              delivery.message.topic);
 }
 
-void Trigger::will_retry(const Delivery& delivery, std::uint32_t attempts, Millis delay,
+void Trigger::will_retry(const dispatch::Delivery& delivery, std::uint32_t attempts, Millis delay,
                          const std::string& reason) {
   log_.warn("message.retry", constant_fields(delivery),
             "{}:{} will get \"{}\" again in {} (attempt {} of {} failed: {})", config_.plugin,
@@ -77,7 +77,8 @@ void Trigger::will_retry(const Delivery& delivery, std::uint32_t attempts, Milli
   if (services_.events.wants_messages()) tell_message(delivery, "retry", reason, attempts);
 }
 
-void Trigger::put_off(const Delivery& delivery, std::uint32_t attempt, const std::string& reason) {
+void Trigger::put_off(const dispatch::Delivery& delivery, std::uint32_t attempt,
+                      const std::string& reason) {
   if (services_.events.wants_messages()) tell_message(delivery, "unavailable", reason, attempt);
   if (!log_.enabled(LogLevel::debug)) return;
   log_.debug("message.put_off", constant_fields(delivery), "{}:{} cannot handle \"{}\" now: {}",
@@ -110,7 +111,7 @@ void Trigger::available(std::uint32_t failures, Monotonic::duration lasted) {
             format_duration(std::chrono::ceil<std::chrono::seconds>(lasted)), failures);
 }
 
-bool Trigger::bury(Delivery& delivery, const std::string& reason) {
+bool Trigger::bury(dispatch::Delivery& delivery, const std::string& reason) {
   const mqtt::Message& message = delivery.message;
   const auto number = services_.inbox.add_dead_letter(
       {.message_id = delivery.id,
@@ -143,7 +144,7 @@ bool Trigger::bury(Delivery& delivery, const std::string& reason) {
   return true;
 }
 
-void Trigger::publish_dead_letter(const Delivery& delivery) {
+void Trigger::publish_dead_letter(const dispatch::Delivery& delivery) {
   if (config_.dead_letter_topic.empty()) return;
   std::vector<mqtt::Property> properties;
   if (connection_->options().protocol == config::Protocol::v5) {
@@ -171,7 +172,7 @@ void Trigger::publish_dead_letter(const Delivery& delivery) {
   }
 }
 
-void Trigger::expired(Delivery& delivery) {
+void Trigger::expired(dispatch::Delivery& delivery) {
   acknowledge(delivery, false);
   if (services_.events.wants_messages()) tell_message(delivery, "expired", "", delivery.attempts);
   log_.info("message.expired", fields(delivery),
@@ -179,7 +180,7 @@ void Trigger::expired(Delivery& delivery) {
             delivery.message.topic);
 }
 
-void Trigger::discarded(Delivery& delivery, const std::string& reason) {
+void Trigger::discarded(dispatch::Delivery& delivery, const std::string& reason) {
   acknowledge(delivery, false);
   if (services_.events.wants_messages()) {
     tell_message(delivery, "discarded", reason, delivery.attempts, delivery.took);
@@ -189,7 +190,7 @@ void Trigger::discarded(Delivery& delivery, const std::string& reason) {
             delivery.message.topic, reason);
 }
 
-void Trigger::suspended(const Delivery& delivery, const std::string& reason) {
+void Trigger::suspended(const dispatch::Delivery& delivery, const std::string& reason) {
   using State = inbox::TriggerState;
   if (dispatcher_.is_inline_here()) {  // which is not to wait for the disk
     services_.timer.post(
@@ -213,7 +214,7 @@ void Trigger::suspended(const Delivery& delivery, const std::string& reason) {
   arm_monitor();
 }
 
-void Trigger::overdue(const Delivery& delivery) {
+void Trigger::overdue(const dispatch::Delivery& delivery) {
   if (const auto number = delivery.number()) {
     services_.writer.note_attempts(*number, delivery.failed);  // whether or not it ever returns
   }
@@ -230,13 +231,13 @@ void Trigger::stalled(std::size_t late_attempts) {
              config_.plugin, service_name(), late_attempts);
 }
 
-std::vector<LogField> Trigger::fields(const Delivery& delivery) const {
+std::vector<LogField> Trigger::fields(const dispatch::Delivery& delivery) const {
   std::vector<LogField> fields = constant_fields(delivery);
   fields.push_back({"attempts", std::to_string(delivery.attempts)});
   return fields;
 }
 
-std::vector<LogField> Trigger::constant_fields(const Delivery& delivery) const {
+std::vector<LogField> Trigger::constant_fields(const dispatch::Delivery& delivery) const {
   std::vector<LogField> fields{{"trigger", config_.name}, {"message", delivery.id}};
   if (delivery.properties) {
     const std::string_view trace = plugin::trace_id(delivery.properties->list());

@@ -137,7 +137,7 @@ void Trigger::probe_ended(const Result<>& outcome) {
 
 void Trigger::begin_trial() {
   log_.info("trigger.trial", {{"trigger", config_.name}}, "trying one message");
-  const Dispatcher::Stats stats = dispatcher_.stats();
+  const dispatch::Dispatcher::Stats stats = dispatcher_.stats();
   trial_needs_message_ = stats.queued + stats.delayed == 0;
   dispatcher_.begin_trial();
   room_changed();

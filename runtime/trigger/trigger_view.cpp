@@ -5,21 +5,21 @@
 
 namespace triggerd::trigger {
 
-void Trigger::fill_in(TriggerStatus& status) const {
+void Trigger::fill_in(management::TriggerStatus& status) const {
   status.alias = config_.alias;
   {
     MutexLock lock(state_mutex_);
     if (state_) {
       using State = inbox::TriggerState::State;
-      status.state = state_->state == State::disabled ? TriggerStatus::State::disabled
-                                                      : TriggerStatus::State::suspended;
+      status.state = state_->state == State::disabled ? management::TriggerStatus::State::disabled
+                                                      : management::TriggerStatus::State::suspended;
       status.state_by = state_->changed_by;
       status.state_reason = state_->reason;
       status.state_since = state_->since;
     }
     status.not_running_reason = start_failure_;
   }
-  const ConnectionView connection = connection_view();
+  const management::ConnectionView connection = connection_view();
   status.running = running_;
   if (status.running) {
     status.not_running_reason.clear();
@@ -47,8 +47,8 @@ void Trigger::fill_in(TriggerStatus& status) const {
           {.filter = topic.filter, .asked_qos = topic.qos, .granted_qos = {}, .refusal = {}});
     }
   }
-  const Dispatcher::Stats stats = dispatcher_.stats();
-  TriggerCounters& counters = status.counters;
+  const dispatch::Dispatcher::Stats stats = dispatcher_.stats();
+  management::TriggerCounters& counters = status.counters;
   std::copy(stats.received_qos.begin(), stats.received_qos.end(), counters.received_qos);
   counters.received = stats.received;
   counters.ok = stats.ok;
@@ -73,7 +73,7 @@ void Trigger::fill_in(TriggerStatus& status) const {
     status.unavailable_reason = outage->reason;
     status.unavailable_since = outage->since;
   }
-  Dispatcher::Times times = dispatcher_.times();
+  dispatch::Dispatcher::Times times = dispatcher_.times();
   status.handle = std::move(times.handle);
   status.delivery = std::move(times.delivery);
   status.batch = std::move(times.batch);
@@ -88,7 +88,7 @@ void Trigger::fill_in(TriggerStatus& status) const {
 std::size_t Trigger::acks_held() const {
   if (!holds_) return 0;
   std::size_t held = 0;
-  dispatcher_.for_each_unfinished([&held](const DeliveryPtr& delivery) {
+  dispatcher_.for_each_unfinished([&held](const dispatch::DeliveryPtr& delivery) {
     if (delivery->message.qos > 0 && !delivery->acknowledged()) ++held;
   });
   return held;
@@ -101,10 +101,11 @@ std::vector<plugin::Metric> Trigger::metrics() const {
 
 // For `tail`: only made where somebody listens. `took`: where the message does not go on, for what
 // does is somebody else's by now.
-void Trigger::tell_message(const Delivery& delivery, const char* verdict, const std::string& reason,
-                           std::uint32_t attempt, std::optional<Monotonic::duration> took) {
+void Trigger::tell_message(const dispatch::Delivery& delivery, const char* verdict,
+                           const std::string& reason, std::uint32_t attempt,
+                           std::optional<Monotonic::duration> took) {
   const mqtt::Message& message = delivery.message;
-  AdminEvent event;
+  management::AdminEvent event;
   event.kind = std::string_view(verdict) == "reject" ? "dead_letter" : "message";
   event.trigger = config_.name;
   event.alias = config_.alias;
@@ -113,7 +114,7 @@ void Trigger::tell_message(const Delivery& delivery, const char* verdict, const 
   event.message_id = delivery.id;
   event.topic = message.topic;
   event.payload.assign(reinterpret_cast<const char*>(message.payload.data()),
-                       std::min(message.payload.size(), kMaxEventPayload));
+                       std::min(message.payload.size(), management::kMaxEventPayload));
   event.payload_size = message.payload.size();
   event.qos = message.qos;
   event.verdict = verdict;

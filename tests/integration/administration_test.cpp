@@ -3,13 +3,13 @@
 #include <gtest/gtest.h>
 
 #include "config/load.hpp"
+#include "control/runtime.hpp"
 #include "integration/recorded.hpp"
-#include "mqtt/paho_handles.hpp"
+#include "mqtt/paho/paho_handles.hpp"
 #include "support/capture_log.hpp"
 #include "support/mosquitto.hpp"
 #include "support/mqtt_client.hpp"
 #include "support/scripted_broker.hpp"
-#include "trigger/runtime.hpp"
 
 namespace triggerd::test {
 namespace {
@@ -30,12 +30,12 @@ class AdministrationTest : public testing::Test {
     start_again();
   }
   void start_again() {
-    trigger::RuntimeOptions options;
+    control::RuntimeOptions options;
     options.config_file = dir_ / "triggers.toml";
     options.load = [file = dir_ / "triggers.toml"](const std::optional<std::string>& managed) {
       return config::load(file, config::process_environment(), {}, managed);
     };
-    runtime_ = std::make_unique<trigger::Runtime>(config_, dir_ / "state", log_, options);
+    runtime_ = std::make_unique<control::Runtime>(config_, dir_ / "state", log_, options);
     ASSERT_TRUE(runtime_->prepare());
     ASSERT_TRUE(runtime_->start());
   }
@@ -57,7 +57,7 @@ class AdministrationTest : public testing::Test {
   }
   CaptureLog& log_ = new_log();
   config::Config config_;
-  std::unique_ptr<trigger::Runtime> runtime_;
+  std::unique_ptr<control::Runtime> runtime_;
 };
 
 TEST_F(AdministrationTest, ADisabledTriggerHandlesNothingUntilItIsEnabled) {
@@ -134,15 +134,15 @@ class ManagedTest : public AdministrationTest {
     config_ = std::move(*loaded);
     start_again();
   }
-  trigger::Outcome<trigger::ReloadReport> change(trigger::DefinitionChange::Verb verb,
-                                                 const std::string& name, std::string json,
-                                                 trigger::DefinitionKind kind,
-                                                 bool check_only = false) {
+  management::Outcome<management::ReloadReport> change(management::DefinitionChange::Verb verb,
+                                                       const std::string& name, std::string json,
+                                                       management::DefinitionKind kind,
+                                                       bool check_only = false) {
     return runtime_->change_definition(
         {.verb = verb,
          .kind = kind,
          .name = name,
-         .text = {trigger::DefinitionText::Format::json, std::move(json)},
+         .text = {management::DefinitionText::Format::json, std::move(json)},
          .check_only = check_only},
         "somebody");
   }
@@ -151,8 +151,8 @@ class ManagedTest : public AdministrationTest {
         R"({{"alias":"a","topics":[{}],"service":"recorder:record","settings":{{"file":"{}"}}}})",
         topics, (dir_ / "managed-records").string());
   }
-  using Verb = trigger::DefinitionChange::Verb;
-  using Kind = trigger::DefinitionKind;
+  using Verb = management::DefinitionChange::Verb;
+  using Kind = management::DefinitionKind;
 };
 
 TEST_F(ManagedTest, ATriggerIsCreatedReplacedKeptOverARestartAndDeleted) {
@@ -160,14 +160,14 @@ TEST_F(ManagedTest, ATriggerIsCreatedReplacedKeptOverARestartAndDeleted) {
   ASSERT_TRUE(wait_for_log("runtime.ready"));
   ASSERT_TRUE(change(Verb::create, "m", trigger_json("\"y\""), Kind::trigger));
   ASSERT_TRUE(eventually([&] { return runtime_->trigger("m")->running; }));
-  EXPECT_EQ(runtime_->trigger("m")->definition.origin, trigger::Definition::Origin::managed);
+  EXPECT_EQ(runtime_->trigger("m")->definition.origin, management::Definition::Origin::managed);
   TestClient client(server_.port());
   ASSERT_TRUE(client.publish("y", "one", 1));
   ASSERT_TRUE(wait_for_records(dir_ / "managed-records", 1));
 
   const auto wrong = change(Verb::replace, "m", trigger_json("\"y\", \"z/#/z\""), Kind::trigger);
   ASSERT_FALSE(wrong);
-  EXPECT_EQ(wrong.error().kind, trigger::AdminError::Kind::invalid);
+  EXPECT_EQ(wrong.error().kind, management::AdminError::Kind::invalid);
   ASSERT_EQ(wrong.error().problems.size(), 1U);
   EXPECT_EQ(wrong.error().problems[0].key, "topics.1");
   EXPECT_TRUE(wrong.error().problems[0].file.empty());
@@ -189,18 +189,18 @@ TEST_F(ManagedTest, WhatAFileDefinesIsReadOnlyAndSaysWhere) {
   start_managed();
   const auto refused = change(Verb::replace, "t", trigger_json("\"y\""), Kind::trigger);
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().kind, trigger::AdminError::Kind::conflict);
+  EXPECT_EQ(refused.error().kind, management::AdminError::Kind::conflict);
   EXPECT_NE(refused.error().message.find("triggers.toml:"), std::string::npos);
   const auto twice = change(Verb::create, "t", trigger_json("\"y\""), Kind::trigger);
   ASSERT_FALSE(twice);
-  EXPECT_EQ(twice.error().kind, trigger::AdminError::Kind::conflict);
+  EXPECT_EQ(twice.error().kind, management::AdminError::Kind::conflict);
 }
 
 TEST_F(ManagedTest, WithoutManageNoDefinitionChanges) {
   start_managed("manage = false");
   const auto refused = change(Verb::create, "m", trigger_json("\"y\""), Kind::trigger);
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().kind, trigger::AdminError::Kind::refused);
+  EXPECT_EQ(refused.error().kind, management::AdminError::Kind::refused);
   EXPECT_FALSE(std::filesystem::exists(dir_ / "state" / "managed.toml"));
 }
 
@@ -223,7 +223,7 @@ TEST_F(ManagedTest, APasswordDoesNotComeBackAndIsKeptByAnEdit) {
              Kind::trigger));
   const auto used = change(Verb::remove, "b", "", Kind::alias);
   ASSERT_FALSE(used) << "a trigger uses it";
-  EXPECT_EQ(used.error().kind, trigger::AdminError::Kind::conflict);
+  EXPECT_EQ(used.error().kind, management::AdminError::Kind::conflict);
   EXPECT_NE(used.error().message.find(R"(cannot be deleted: trigger "m" uses it; )"),
             std::string::npos)
       << used.error().message;
@@ -283,7 +283,7 @@ TEST_F(ManagedTest, AnAliasAndATriggerAreTried) {
   ASSERT_TRUE(good);
   EXPECT_TRUE(good->ok) << good->reason;
   const auto bad = runtime_->test_alias(
-      "new", {trigger::DefinitionText::Format::toml, "host = \"tcp://127.0.0.1:1\""}, kPatience);
+      "new", {management::DefinitionText::Format::toml, "host = \"tcp://127.0.0.1:1\""}, kPatience);
   ASSERT_TRUE(bad);
   EXPECT_FALSE(bad->ok);
   EXPECT_NE(bad->reason.find("refused"), std::string::npos) << bad->reason;
@@ -304,16 +304,16 @@ TEST_F(ManagedTest, AStoredPasswordGoesToNoOtherServer) {
       fmt::format(R"({{"host":"tcp://127.0.0.1:{}","user_name":"u")", elsewhere.port());
   const auto expect_refused = [](const auto& refused) {
     ASSERT_FALSE(refused);
-    EXPECT_EQ(refused.error().kind, trigger::AdminError::Kind::invalid);
+    EXPECT_EQ(refused.error().kind, management::AdminError::Kind::invalid);
     ASSERT_EQ(refused.error().problems.size(), 1U);
     EXPECT_EQ(refused.error().problems[0].key, "password");
   };
-  expect_refused(
-      runtime_->test_alias("b", {trigger::DefinitionText::Format::json, other + "}"}, kPatience));
+  expect_refused(runtime_->test_alias("b", {management::DefinitionText::Format::json, other + "}"},
+                                      kPatience));
   expect_refused(change(Verb::replace, "b", other + "}", Kind::alias));
   EXPECT_TRUE(elsewhere.connections().empty());
   const auto own = runtime_->test_alias(
-      "b", {trigger::DefinitionText::Format::json, other + R"(,"password":"own"})"}, kPatience);
+      "b", {management::DefinitionText::Format::json, other + R"(,"password":"own"})"}, kPatience);
   ASSERT_TRUE(own) << own.error().message;
   EXPECT_TRUE(own->ok) << own->reason;
 }

@@ -6,11 +6,11 @@
 #include <thread>
 
 #include "config/load.hpp"
+#include "control/runtime.hpp"
 #include "integration/revised/revisions.hpp"
 #include "support/capture_log.hpp"
 #include "support/mosquitto.hpp"
 #include "support/mqtt_client.hpp"
-#include "trigger/runtime.hpp"
 
 namespace triggerd::test {
 namespace {
@@ -33,7 +33,7 @@ std::size_t entries(const std::filesystem::path& folder) {
 class ReloadStormTest : public testing::Test {
  protected:
   void start(const std::string& runtime = {}, const std::string& trigger = {},
-             trigger::RuntimeOptions options = {}) {
+             control::RuntimeOptions options = {}) {
     const std::filesystem::path toml = dir_ / "triggers.toml";
     std::ofstream(toml) << plugin_.config(server_.port(), runtime, trigger);
     auto loaded = config::load(toml, config::process_environment());
@@ -41,7 +41,7 @@ class ReloadStormTest : public testing::Test {
     config_ = std::move(*loaded);
     std::filesystem::create_directories(dir_ / "state");
     runtime_ =
-        std::make_unique<trigger::Runtime>(config_, dir_ / "state", log_, std::move(options));
+        std::make_unique<control::Runtime>(config_, dir_ / "state", log_, std::move(options));
     ASSERT_TRUE(runtime_->prepare());
     ASSERT_TRUE(runtime_->start());
     ASSERT_TRUE(eventually([&] { return !log_.lines("runtime.ready").empty(); }));
@@ -63,7 +63,7 @@ class ReloadStormTest : public testing::Test {
   }
   CaptureLog& log_ = new_log();
   config::Config config_;
-  std::unique_ptr<trigger::Runtime> runtime_;
+  std::unique_ptr<control::Runtime> runtime_;
 };
 
 TEST_F(ReloadStormTest, AGoodBuildIsJustReloadedForTheTimeOfItsProbationOnly) {
@@ -94,7 +94,7 @@ void ReloadStormTest::reload_under_traffic(int reloads, int at_once) {
     plugin_.replace(i % 2 == 0 ? kSecond : kFirst);
     const auto report = runtime_->reload_plugin("revised");
     ASSERT_TRUE(report) << report.error().message;
-    ASSERT_EQ(report->outcome, trigger::Reloader::Outcome::reloaded);
+    ASSERT_EQ(report->outcome, control::Reloader::Outcome::reloaded);
     pauses.push_back(static_cast<double>(report->pause.count()) / 1000);
   }
   stop = true;
@@ -139,7 +139,7 @@ TEST_F(ReloadStormTest, TheSameBuildIsNotReloaded) {
   start();
   const auto report = runtime_->reload_plugin("revised");
   ASSERT_TRUE(report) << report.error().message;
-  EXPECT_EQ(report->outcome, trigger::Reloader::Outcome::unchanged);
+  EXPECT_EQ(report->outcome, control::Reloader::Outcome::unchanged);
   EXPECT_EQ(report->generation, 1U);
   EXPECT_EQ(entries(dir_ / "state" / "plugins"), 1U) << "the copy in service, and no other";
   const auto unknown = runtime_->reload_plugin("nobody");
@@ -191,7 +191,7 @@ TEST_F(ReloadStormTest, AStateCanBeLeftBehind) {
   // The same file, whose state could be saved.
   const auto same = runtime_->reload_plugin("revised", {.drop_state = true});
   ASSERT_TRUE(same) << same.error().message;
-  EXPECT_EQ(same->outcome, trigger::Reloader::Outcome::reloaded);
+  EXPECT_EQ(same->outcome, control::Reloader::Outcome::reloaded);
   ASSERT_TRUE(client.publish("x", "third"));
   ASSERT_TRUE(plugin_.wait_for(3));
   EXPECT_EQ(plugin_.counted().back(), (Counted{2, 1, "third"}));
@@ -225,7 +225,7 @@ TEST_F(ReloadStormTest, DisablingFromAnotherThreadTakesTurnsWithReloading) {
 TEST_F(ReloadStormTest, GenerationsThatStayLoadedAreCountedAndBounded) {
   plugin_.replace(kStaysLoaded);
   start();
-  Result<trigger::Reloader::Report> report;
+  Result<control::Reloader::Report> report;
   int reloads = 0;
   while (report && reloads < 100) {
     plugin_.replace(++reloads % 2 == 0 ? kStaysLoaded : kStaysLoadedToo);

@@ -11,9 +11,9 @@
 
 #include "base/log.hpp"
 #include "config/load.hpp"
+#include "control/runtime.hpp"
 #include "integration/recorded.hpp"
 #include "support/mosquitto.hpp"
-#include "trigger/runtime.hpp"
 
 namespace triggerd::test {
 namespace {
@@ -54,12 +54,12 @@ class LeaksTest : public testing::Test {
     auto loaded = config::load(file(), config::process_environment());
     ASSERT_TRUE(loaded);
     std::filesystem::create_directories(dir_ / "state");
-    trigger::RuntimeOptions options;
+    control::RuntimeOptions options;
     options.config_file = file();
     options.load = [file = file()](const std::optional<std::string>& managed) {
       return config::load(file, config::process_environment(), {}, managed);
     };
-    runtime_ = std::make_unique<trigger::Runtime>(*loaded, dir_ / "state", log_, options);
+    runtime_ = std::make_unique<control::Runtime>(*loaded, dir_ / "state", log_, options);
     ASSERT_TRUE(runtime_->prepare());
     ASSERT_TRUE(runtime_->start());
   }
@@ -83,7 +83,7 @@ class LeaksTest : public testing::Test {
   MosquittoServer server_{{.extra_config = "log_type none\n"}};
   // Kept to the end of the process: the MQTT library's threads may still have something to say.
   NoLog& log_ = *new NoLog;
-  std::unique_ptr<trigger::Runtime> runtime_;
+  std::unique_ptr<control::Runtime> runtime_;
 };
 
 TEST_F(LeaksTest, TriggersThatAReloadReplaces) {

@@ -137,7 +137,7 @@ void Ledger::add_id(Entry& entry, const std::string& id) {
 bool Ledger::is_accepted_twice(const Entry& entry) const {
   std::set<std::string> runs;
   for (std::size_t i = 0; i < entry.ids.size(); ++i) {
-    constexpr std::size_t kOfTheRun = 9;  // see trigger/message_id.hpp
+    constexpr std::size_t kOfTheRun = 9;  // see dispatch/message_id.hpp
     if (!runs.insert(entry.ids[i].substr(0, kOfTheRun)).second) return true;
     if (i + 1 < entry.ids.size() && accepted_.count(entry.ids[i]) > 0) return true;
   }

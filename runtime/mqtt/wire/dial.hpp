@@ -14,7 +14,7 @@
 #include <string_view>
 
 #include "base/clock.hpp"
-#include "mqtt/packet_check.hpp"
+#include "mqtt/packet/packet_check.hpp"
 #include "mqtt/wire/gate.hpp"
 #include "mqtt/wire/proxy.hpp"
 #include "mqtt/wire/websocket.hpp"

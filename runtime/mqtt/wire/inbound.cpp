@@ -7,8 +7,8 @@
 #include <new>
 #include <utility>
 
-#include "mqtt/packet_bytes.hpp"
-#include "mqtt/packet_type.hpp"
+#include "mqtt/packet/packet_bytes.hpp"
+#include "mqtt/packet/packet_type.hpp"
 
 namespace triggerd::mqtt::wire {
 namespace {

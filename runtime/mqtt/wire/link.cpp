@@ -13,9 +13,9 @@
 #include <utility>
 
 #include "base/units.hpp"
-#include "mqtt/packet_bytes.hpp"
-#include "mqtt/packet_type.hpp"
-#include "mqtt/properties.hpp"
+#include "mqtt/packet/packet_bytes.hpp"
+#include "mqtt/packet/packet_type.hpp"
+#include "mqtt/packet/properties.hpp"
 #include "mqtt/wire/receiver.hpp"
 
 namespace triggerd::mqtt::wire {

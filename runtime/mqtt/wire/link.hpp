@@ -24,7 +24,7 @@
 
 #include "base/clock.hpp"
 #include "base/mutex.hpp"
-#include "mqtt/packet_check.hpp"
+#include "mqtt/packet/packet_check.hpp"
 #include "mqtt/wire/dial.hpp"
 #include "mqtt/wire/gate.hpp"
 #include "mqtt/wire/inbound.hpp"

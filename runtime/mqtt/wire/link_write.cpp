@@ -9,8 +9,8 @@
 #include <string>
 #include <utility>
 
-#include "mqtt/packet_type.hpp"
-#include "mqtt/publish_head.hpp"
+#include "mqtt/packet/packet_type.hpp"
+#include "mqtt/packet/publish_head.hpp"
 #include "mqtt/wire/link.hpp"
 #include "mqtt/wire/receiver.hpp"
 

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "base/text.hpp"
-#include "mqtt/packet_check.hpp"
+#include "mqtt/packet/packet_check.hpp"
 
 namespace triggerd::mqtt::wire {
 namespace {

@@ -23,17 +23,13 @@ constexpr Millis kLook{1'000};  // also when nothing wakes it
 constexpr Millis kSoon{1};      // while the worker may have something to say and does not wake us
 constexpr Millis kMetricsWait{200};
 constexpr unsigned kBusyTurns = 16;
-constexpr int kLastTurns = 1'000;   // for verdicts, of which there are a few
-constexpr Millis kEndGrace{2'000};  // for a worker that was told to end
+constexpr int kLastTurns = 1'000;         // for verdicts, of which there are a few
+constexpr Millis kWorkerEndGrace{2'000};  // for a worker that was told to end
 // How often a worker's memory is looked at, where it has a limit.
 constexpr Millis kMemoryLook{100};
 
 // How soon one that is waited for notices that the runtime stops.
 constexpr Millis kSlice{50};
-
-Monotonic now() {
-  return std::chrono::steady_clock::now();
-}
 
 // The function of the service that it comes to.
 std::string_view call_of(ToWorker order) {
@@ -85,7 +81,7 @@ Link::~Link() {
   }
   static_cast<void>(::eventfd_write(doorbell_.get(), 1));
   // The link thread waits for nothing without a bound.
-  while (!thread_.join(now() + kLook)) {
+  while (!thread_.join(system_clock().now() + kLook)) {
   }
   mailbox_->close();
 }
@@ -100,7 +96,8 @@ void Link::run() {
       if (ending_) break;
     }
     turn(kLook);
-    if (!process_ && stage_ != Stage::closed && now() >= start_again_at_) start_again();
+    if (!process_ && stage_ != Stage::closed && system_clock().now() >= start_again_at_)
+      start_again();
   }
   close(false);
 }
@@ -164,7 +161,8 @@ void Link::sleep(Millis at_most) {
     std::atomic_thread_fence(std::memory_order_seq_cst);
     check_again = !process_->to_host.empty();
   } else if (stage_ != Stage::closed && start_again_at_ != Monotonic::max()) {
-    at_most = std::clamp(std::chrono::ceil<Millis>(start_again_at_ - now()), Millis(0), at_most);
+    at_most = std::clamp(std::chrono::ceil<Millis>(start_again_at_ - system_clock().now()),
+                         Millis(0), at_most);
   }
   // A task that was queued has rung the doorbell.
   const int ready =
@@ -202,7 +200,7 @@ void Link::tend() {
   } else if (source_ != nullptr && source_->overdue()) {
     bury("a call of the service has not returned within the trigger's timeout");
   } else if (const auto since = process_->socket.unfinished_since();
-             since && now() > *since + options_.patience) {
+             since && system_clock().now() > *since + options_.patience) {
     bury("it has not finished what it began to write");
   } else {
     watch_memory();
@@ -212,8 +210,8 @@ void Link::tend() {
 // RLIMIT_DATA bounds what is its own alone; shared memory is seen only by looking.
 void Link::watch_memory() {
   const std::uint64_t limit = options_.setup.memory;
-  if (limit == 0 || now() < process_->memory_seen + kMemoryLook) return;
-  process_->memory_seen = now();
+  if (limit == 0 || system_clock().now() < process_->memory_seen + kMemoryLook) return;
+  process_->memory_seen = system_clock().now();
   const std::uint64_t has = memory_of(process_->child.pid());
   if (has <= limit) return;
   bury(fmt::format("it has {} KiB of memory, and isolation_memory is {} KiB", has >> 10,
@@ -277,13 +275,14 @@ Result<std::string> Link::order(ToWorker order, std::string bytes, Millis patien
   reply_.reset();
   quiet_end_ = true;
   process_->socket.send(static_cast<std::uint32_t>(order), std::move(bytes));
-  const Monotonic began = now();
+  const Monotonic began = system_clock().now();
   CallBound bound(how == Bound::deadline ? nullptr : options_.stopping.get(), patience);
   const auto goes_on = [&] {
-    return process_ && !reply_ && now() < bound.end() && !(how == Bound::impatient && has_tasks());
+    return process_ && !reply_ && system_clock().now() < bound.end() &&
+           !(how == Bound::impatient && has_tasks());
   };
   while (goes_on()) {
-    const auto left = std::chrono::ceil<Millis>(bound.end() - now());
+    const auto left = std::chrono::ceil<Millis>(bound.end() - system_clock().now());
     turn(std::clamp(left, Millis(0), kSlice));
   }
   quiet_end_ = false;
@@ -291,10 +290,11 @@ Result<std::string> Link::order(ToWorker order, std::string bytes, Millis patien
   if (!reply_ && !process_) return fail("its worker process was ended by {}", ended_by_);
   if (!reply_) {
     bury_quietly();
-    Error hung{fmt::format("{} of service \"{}:{}\" has not returned within {}", call_of(order),
-                           options_.setup.plugin, service_,
-                           format_duration(std::chrono::round<Millis>(now() - began))),
-               kHung};
+    Error hung{
+        fmt::format("{} of service \"{}:{}\" has not returned within {}", call_of(order),
+                    options_.setup.plugin, service_,
+                    format_duration(std::chrono::round<Millis>(system_clock().now() - began))),
+        kHung};
     // What is not made yet is an error of whoever makes it.
     if (order != ToWorker::setup && how != Bound::impatient) {
       log_.error("plugin.abandoned",
@@ -339,7 +339,8 @@ void Link::end_serving(Monotonic deadline) {
   if (process_) {
     process_->runs = false;
     process_->backlog.clear();
-    const auto left = std::max(Millis(0), std::chrono::ceil<Millis>(deadline - now()));
+    const auto left =
+        std::max(Millis(0), std::chrono::ceil<Millis>(deadline - system_clock().now()));
     std::string bytes;
     Encoder(bytes).number(std::int64_t{left.count()});
     const auto joined = order(ToWorker::join, std::move(bytes), left + kLook, Bound::deadline);
@@ -398,7 +399,8 @@ void Link::close(bool in_good_order) {
   if (in_good_order) {
     static_cast<void>(order(ToWorker::destroy, {}, options_.patience));
     if (process_) {
-      static_cast<void>(process_->child.wait(CallBound(options_.stopping.get(), kEndGrace).end()));
+      static_cast<void>(
+          process_->child.wait(CallBound(options_.stopping.get(), kWorkerEndGrace).end()));
     }
   }
   if (process_) bury_quietly();
@@ -425,7 +427,7 @@ void Link::bury(const std::string& why) {
   busy_ns_ = 0;
   failures_ = handled ? 1 : failures_ + 1;
   const Millis delay = options_.restarts.delay(failures_, options_.random());
-  start_again_at_ = now() + delay;
+  start_again_at_ = system_clock().now() + delay;
   if (source_ == nullptr && quiet_end_) return;
   log_.error(
       "worker.ended", {{"plugin", options_.setup.plugin}, {"trigger", options_.setup.trigger.name}},
@@ -456,12 +458,13 @@ void Link::start_again() {
   }
   if (process_) bury_quietly();
   if (start_again_at_ == Monotonic::max()) {
-    start_again_at_ = now() + options_.restarts.delay(++failures_, options_.random());
+    start_again_at_ =
+        system_clock().now() + options_.restarts.delay(++failures_, options_.random());
   }
   log_.error("worker.not_restarted",
              {{"plugin", options_.setup.plugin}, {"trigger", options_.setup.trigger.name}},
              "{}; the next try is in {} ms", done.error().message,
-             std::chrono::ceil<Millis>(start_again_at_ - now()).count());
+             std::chrono::ceil<Millis>(start_again_at_ - system_clock().now()).count());
 }
 
 // ---- Metrics ----
@@ -472,8 +475,8 @@ std::vector<Metric> Link::metrics() {
     const std::uint64_t told = metrics_told_;
     metrics_wanted_ = true;
     static_cast<void>(::eventfd_write(doorbell_.get(), 1));
-    const Monotonic deadline = now() + kMetricsWait;
-    while (metrics_told_ == told && has_worker_ && now() < deadline) {
+    const Monotonic deadline = system_clock().now() + kMetricsWait;
+    while (metrics_told_ == told && has_worker_ && system_clock().now() < deadline) {
       done_.wait_until(mutex_, deadline);
     }
   }

@@ -22,12 +22,12 @@
 #include "base/log.hpp"
 #include "base/mutex.hpp"
 #include "base/result.hpp"
+#include "plugin/instance/life_call.hpp"
 #include "plugin/isolation/child.hpp"
 #include "plugin/isolation/frames.hpp"
 #include "plugin/isolation/protocol.hpp"
 #include "plugin/isolation/shared_memory.hpp"
-#include "plugin/life_call.hpp"
-#include "plugin/thread.hpp"
+#include "plugin/process/thread.hpp"
 #include "plugin/work.hpp"
 
 namespace triggerd::plugin::isolation {

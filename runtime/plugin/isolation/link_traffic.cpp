@@ -4,7 +4,7 @@
 #include <limits>
 #include <utility>
 
-#include "plugin/host_table.hpp"
+#include "plugin/host/host_table.hpp"
 #include "plugin/isolation/link.hpp"
 #include "plugin/isolation/mailbox.hpp"
 #include "plugin/isolation/process.hpp"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "plugin/abi_text.hpp"
 #include "plugin/isolation/codec.hpp"
 
 namespace triggerd::plugin::isolation {
@@ -23,14 +24,6 @@ trigger_str str(std::string_view text) {
 
 trigger_bytes bytes_of(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
-}
-
-std::string_view view(trigger_str text) {
-  return {text.len == 0 ? "" : text.ptr, text.len};
-}
-
-std::string_view view(trigger_bytes bytes) {
-  return {bytes.len == 0 ? "" : reinterpret_cast<const char*>(bytes.ptr), bytes.len};
 }
 
 void put_properties(Encoder& out, const trigger_property* properties, std::size_t count) {

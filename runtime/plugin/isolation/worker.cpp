@@ -25,7 +25,7 @@
 #include "plugin/isolation/shared_memory.hpp"
 #include "plugin/isolation/worker_side.hpp"
 #include "plugin/plugin.hpp"
-#include "plugin/thread.hpp"
+#include "plugin/process/thread.hpp"
 
 namespace triggerd::plugin::isolation {
 namespace {

@@ -6,7 +6,7 @@
 #include <random>
 
 #include "hostile_fixture.hpp"
-#include "plugin/elf_check.hpp"
+#include "plugin/loader/elf_check.hpp"
 
 namespace triggerd::plugin {
 namespace {

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "config/config.hpp"
-#include "plugin/completions.hpp"
-#include "plugin/host_table.hpp"
+#include "plugin/host/completions.hpp"
+#include "plugin/host/host_table.hpp"
 #include "plugin/plugin.hpp"
 #include "support/temp_dir.hpp"
 #include "unit/plugin/fakes.hpp"

@@ -1,5 +1,5 @@
 // What a proxy answers.
-#include "unit/mqtt/any_proxy_answers.hpp"
+#include "unit/mqtt/wire/any_proxy_answers.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   triggerd::mqtt::answer_as_any_proxy({reinterpret_cast<const char*>(data), size});

@@ -236,7 +236,7 @@ TEST_F(Contract, EveryAnswerIsAsDescribed) {
 }
 
 TEST_F(Contract, EveryErrorIsAsDescribed) {
-  using Kind = trigger::AdminError::Kind;
+  using Kind = management::AdminError::Kind;
   for (const Kind kind : {Kind::invalid, Kind::not_found, Kind::conflict, Kind::refused,
                           Kind::unavailable, Kind::failed}) {
     runtime_.error = {kind, "because", {{"f.toml", 3, 4, "", "m"}, {"", 0, 0, "topics.0", "m"}}};
@@ -296,7 +296,7 @@ TEST_F(Contract, HealthAndReadinessSayWhyNot) {
 
 TEST_F(Contract, EveryEventIsAsDescribed) {
   const json schema = {{"$ref", "#/components/schemas/Event"}};
-  trigger::AdminEvent event;
+  management::AdminEvent event;
   event.number = 1;
   for (const char* kind : {"message", "dead_letter", "trigger", "alias", "connection", "plugin",
                            "package", "runtime", "inbox"}) {

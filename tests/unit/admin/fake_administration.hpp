@@ -10,19 +10,19 @@
 #include <vector>
 
 #include "base/mutex.hpp"
-#include "trigger/administration.hpp"
+#include "management/administration.hpp"
 
 namespace triggerd::test {
 
 // The events that a test offers; shared by all subscriptions.
 class FakeEvents {
   struct Queue {
-    trigger::EventFilter filter;
-    std::deque<trigger::AdminEvent> events;
+    management::EventFilter filter;
+    std::deque<management::AdminEvent> events;
   };
 
  public:
-  void offer(trigger::AdminEvent event) {
+  void offer(management::AdminEvent event) {
     const MutexLock lock(mutex_);
     event.number = ++last_;
     if (event.when == Wall{}) event.when = Wall{Millis(1'764'037'357'123)};
@@ -45,14 +45,14 @@ class FakeEvents {
   }
   std::atomic<std::uint64_t> dropped{0};
 
-  std::unique_ptr<trigger::Subscription> subscribe(const trigger::EventFilter& filter) {
+  std::unique_ptr<management::Subscription> subscribe(const management::EventFilter& filter) {
     const MutexLock lock(mutex_);
     queues_.push_back({filter, {}});
     return std::make_unique<Listener>(*this, &queues_.back());
   }
 
  private:
-  class Listener final : public trigger::Subscription {
+  class Listener final : public management::Subscription {
    public:
     Listener(FakeEvents& events, const Queue* queue) : events_(events), queue_(queue) {}
     ~Listener() override {
@@ -64,14 +64,14 @@ class FakeEvents {
         }
       }
     }
-    std::optional<trigger::AdminEvent> next(Monotonic deadline) override {
+    std::optional<management::AdminEvent> next(Monotonic deadline) override {
       const MutexLock lock(events_.mutex_);
       auto& queue = const_cast<Queue*>(queue_)->events;
       while (queue.empty()) {
         if (std::chrono::steady_clock::now() >= deadline) return std::nullopt;
         events_.changed_.wait_until(events_.mutex_, deadline);
       }
-      trigger::AdminEvent event = std::move(queue.front());
+      management::AdminEvent event = std::move(queue.front());
       queue.pop_front();
       return event;
     }
@@ -90,7 +90,7 @@ class FakeEvents {
 };
 
 // Set it up before others use it; what it remembers may be read at any time.
-class FakeAdministration final : public trigger::Administration {
+class FakeAdministration final : public management::Administration {
  public:
   FakeAdministration() {
     const Wall then{Millis(1'764'037'357'123)};
@@ -101,12 +101,12 @@ class FakeAdministration final : public trigger::Administration {
     status.ready = true;
     status.config_file = "/etc/triggerd/triggers.toml";
 
-    trigger::AliasStatus alias;
+    management::AliasStatus alias;
     alias.definition = {"plant",
                         "",
                         "triggers.toml",
                         12,
-                        trigger::Definition::Origin::file,
+                        management::Definition::Origin::file,
                         R"({"host":"tcp://localhost:1883","user_name":"edge"})",
                         "host = \"tcp://localhost:1883\"\n",
                         {"password"}};
@@ -122,18 +122,18 @@ class FakeAdministration final : public trigger::Administration {
         {"edge-1.see-all", "see-all", "waiting", false, "Connection refused", then, "", 3, 2}};
     alias_list.push_back(alias);
 
-    trigger::TriggerStatus trigger;
+    management::TriggerStatus trigger;
     trigger.definition = {"see-all",
                           "",
                           "triggers.toml",
                           20,
-                          trigger::Definition::Origin::file,
+                          management::Definition::Origin::file,
                           R"({"alias":"plant","topics":["plant/#"],"service":"log"})",
                           "alias = \"plant\"\n",
                           {}};
     trigger.alias = "plant";
     trigger.service = "log:log";
-    trigger.state = trigger::TriggerStatus::State::suspended;
+    trigger.state = management::TriggerStatus::State::suspended;
     trigger.state_by = "the runtime";
     trigger.state_reason = "the service asked to retry 5 times";
     trigger.state_since = then;
@@ -167,7 +167,7 @@ class FakeAdministration final : public trigger::Administration {
     trigger.delivery = times.snapshot(1e9);
     trigger_list.push_back(trigger);
 
-    trigger::PluginStatus plugin;
+    management::PluginStatus plugin;
     plugin.name = "log";
     plugin.version = "0.1.0";
     plugin.generation = 2;
@@ -180,7 +180,7 @@ class FakeAdministration final : public trigger::Administration {
     plugin.metrics = {{"see-all", "log_lines_total", "Lines that were written.", true, 17}};
     plugin_list.push_back(plugin);
 
-    trigger::PackageStatus package;
+    management::PackageStatus package;
     package.name = "boilers";
     package.version = "1.4.0";
     package.folder = "packages/boilers";
@@ -211,18 +211,18 @@ class FakeAdministration final : public trigger::Administration {
   }
 
   // Every verb fails with this, where there is one.
-  std::optional<trigger::AdminError> error;
+  std::optional<management::AdminError> error;
   // Called by publish(), before it returns.
   std::function<void()> while_publishing;
   // The same of a list of dead letters.
   std::function<void()> while_reading_letters;
-  trigger::RuntimeStatus status;
-  std::vector<trigger::AliasStatus> alias_list;
-  std::vector<trigger::TriggerStatus> trigger_list;
-  std::vector<trigger::PluginStatus> plugin_list;
-  std::vector<trigger::PackageStatus> package_list;
-  trigger::InboxStatus inbox;
-  trigger::DeadLetterView letter;
+  management::RuntimeStatus status;
+  std::vector<management::AliasStatus> alias_list;
+  std::vector<management::TriggerStatus> trigger_list;
+  std::vector<management::PluginStatus> plugin_list;
+  std::vector<management::PackageStatus> package_list;
+  management::InboxStatus inbox;
+  management::DeadLetterView letter;
   FakeEvents events;
 
   std::vector<std::string> calls() const {
@@ -230,106 +230,106 @@ class FakeAdministration final : public trigger::Administration {
     return calls_;
   }
 
-  trigger::RuntimeStatus runtime() const override { return status; }
-  std::vector<trigger::AliasStatus> aliases() const override { return alias_list; }
-  trigger::Outcome<trigger::AliasStatus> alias(std::string_view name) const override {
+  management::RuntimeStatus runtime() const override { return status; }
+  std::vector<management::AliasStatus> aliases() const override { return alias_list; }
+  management::Outcome<management::AliasStatus> alias(std::string_view name) const override {
     for (const auto& alias : alias_list) {
       if (alias.definition.name == name) return alias;
     }
     return missing("alias", name);
   }
-  std::vector<trigger::TriggerStatus> triggers() const override { return trigger_list; }
-  trigger::Outcome<trigger::TriggerStatus> trigger(std::string_view name) const override {
+  std::vector<management::TriggerStatus> triggers() const override { return trigger_list; }
+  management::Outcome<management::TriggerStatus> trigger(std::string_view name) const override {
     for (const auto& trigger : trigger_list) {
       if (trigger.definition.name == name) return trigger;
     }
     return missing("trigger", name);
   }
-  std::vector<trigger::PluginStatus> plugins() const override { return plugin_list; }
-  std::vector<trigger::PackageStatus> packages() const override { return package_list; }
-  std::vector<trigger::StoreStatus> stores() const override {
+  std::vector<management::PluginStatus> plugins() const override { return plugin_list; }
+  std::vector<management::PackageStatus> packages() const override { return package_list; }
+  std::vector<management::StoreStatus> stores() const override {
     const Wall then{Millis(1'764'037'357'123)};
-    trigger::StoreStatus trusted;
+    management::StoreStatus trusted;
     trusted.definition = {"plant-ca", "", "triggers.toml", 3, {}, {}, {}, {}};
     trusted.file = "certs/ca.pem";
     trusted.problem = "it is gone";
-    trigger::StoreStatus own;
-    own.kind = trigger::StoreStatus::Kind::keystore;
-    own.definition = {"edge", "boilers", "", 0, trigger::Definition::Origin::package, {}, {}, {}};
+    management::StoreStatus own;
+    own.kind = management::StoreStatus::Kind::keystore;
+    own.definition = {"edge", "boilers", "", 0, management::Definition::Origin::package,
+                      {},     {},        {}};
     own.file = "certs/edge.p12";
     own.aliases = {"plant"};
     own.certificates = {{"edge-1", "CN=edge-1", "CN=ca", then, then + std::chrono::hours(24),
-                         trigger::CertificateStatus::Age::ends_soon},
+                         management::CertificateStatus::Age::ends_soon},
                         {"", "CN=ca", "CN=ca", then, then + std::chrono::hours(9999),
-                         trigger::CertificateStatus::Age::good}};
+                         management::CertificateStatus::Age::good}};
     return {trusted, own};
   }
-  trigger::InboxStatus inbox_status() const override { return inbox; }
-  std::vector<trigger::TopicMatch> match(std::string_view) const override {
+  management::InboxStatus inbox_status() const override { return inbox; }
+  std::vector<management::TopicMatch> match(std::string_view) const override {
     return {{"alarms", false, "", "no filter matches"}, {"see-all", true, "plant/#", ""}};
   }
 
-  trigger::Outcome<> enable_trigger(std::string_view name, const trigger::By& by) override {
+  management::Outcome<> enable_trigger(std::string_view name, const management::By& by) override {
     return did("enable_trigger", name, by);
   }
-  trigger::Outcome<> disable_trigger(std::string_view name, const trigger::By& by,
-                                     const std::string& reason) override {
+  management::Outcome<> disable_trigger(std::string_view name, const management::By& by,
+                                        const std::string& reason) override {
     return did("disable_trigger", name, by + ": " + reason);
   }
-  trigger::Outcome<> suspend_trigger(std::string_view name, const trigger::By& by,
-                                     const std::string& reason) override {
+  management::Outcome<> suspend_trigger(std::string_view name, const management::By& by,
+                                        const std::string& reason) override {
     return did("suspend_trigger", name, by + ": " + reason);
   }
-  trigger::Outcome<> resume_trigger(std::string_view name, const trigger::By& by) override {
+  management::Outcome<> resume_trigger(std::string_view name, const management::By& by) override {
     return did("resume_trigger", name, by);
   }
-  trigger::Outcome<> enable_alias(std::string_view name, const trigger::By& by) override {
+  management::Outcome<> enable_alias(std::string_view name, const management::By& by) override {
     return did("enable_alias", name, by);
   }
-  trigger::Outcome<> disable_alias(std::string_view name, const trigger::By& by,
-                                   const std::string& reason) override {
+  management::Outcome<> disable_alias(std::string_view name, const management::By& by,
+                                      const std::string& reason) override {
     return did("disable_alias", name, by + ": " + reason);
   }
-  trigger::Outcome<trigger::ReloadReport> change_definition(const trigger::DefinitionChange& change,
-                                                            const trigger::By&) override {
+  management::Outcome<management::ReloadReport> change_definition(
+      const management::DefinitionChange& change, const management::By&) override {
     return reported(change.check_only ? "check" : "define", change.name, change.text.text);
   }
-  trigger::Outcome<trigger::ReloadReport> reload(const trigger::By& by) override {
+  management::Outcome<management::ReloadReport> reload(const management::By& by) override {
     return reported("reload", "", by);
   }
-  trigger::Outcome<trigger::AliasTest> test_alias(std::string_view name, Millis) override {
+  management::Outcome<management::AliasTest> test_alias(std::string_view name, Millis) override {
     if (auto failed = did("test_alias", name, ""); !failed) return unexpected(failed.error());
-    return trigger::AliasTest{false, "Connection refused", "tcp://localhost:1883", 0.004};
+    return management::AliasTest{false, "Connection refused", "tcp://localhost:1883", 0.004};
   }
-  trigger::Outcome<trigger::AliasTest> test_alias(const std::string& name,
-                                                  const trigger::DefinitionText& text,
-                                                  Millis) override {
+  management::Outcome<management::AliasTest> test_alias(const std::string& name,
+                                                        const management::DefinitionText& text,
+                                                        Millis) override {
     if (auto failed = did("test_alias", name, text.text); !failed) {
       return unexpected(failed.error());
     }
-    return trigger::AliasTest{true, "", "tcp://localhost:1883", 0.004};
+    return management::AliasTest{true, "", "tcp://localhost:1883", 0.004};
   }
-  trigger::Outcome<trigger::TriggerTest> test_trigger(std::string_view name,
-                                                      const trigger::TriggerTestMessage& message,
-                                                      Millis) override {
+  management::Outcome<management::TriggerTest> test_trigger(
+      std::string_view name, const management::TriggerTestMessage& message, Millis) override {
     if (auto failed = did("test_trigger", name, message.payload); !failed) {
       return unexpected(failed.error());
     }
-    return trigger::TriggerTest{"retry",
-                                "busy",
-                                1500,
-                                0.01,
-                                {{"warn", "over 80"}},
-                                {{"plant", "plant/alarm", std::string("\xff\x00", 2), 1, true}}};
+    return management::TriggerTest{"retry",
+                                   "busy",
+                                   1500,
+                                   0.01,
+                                   {{"warn", "over 80"}},
+                                   {{"plant", "plant/alarm", std::string("\xff\x00", 2), 1, true}}};
   }
-  trigger::Outcome<> publish(const trigger::PublishMessage& message, Millis) override {
+  management::Outcome<> publish(const management::PublishMessage& message, Millis) override {
     if (while_publishing) while_publishing();
     return did("publish", message.alias,
                message.topic + "=" + message.payload + "/" + std::to_string(message.qos));
   }
-  trigger::Outcome<PluginReload> reload_plugin(const std::string& plugin,
-                                               const trigger::PluginReloadOptions& how,
-                                               const trigger::By&) override {
+  management::Outcome<PluginReload> reload_plugin(const std::string& plugin,
+                                                  const management::PluginReloadOptions& how,
+                                                  const management::By&) override {
     const std::string detail =
         std::string(how.force ? "force" : "") + (how.drop_state ? "drop_state" : "");
     if (auto failed = did("reload_plugin", plugin, detail); !failed) {
@@ -337,89 +337,90 @@ class FakeAdministration final : public trigger::Administration {
     }
     return PluginReload{true, 3, "0.2.0", 0.003};
   }
-  trigger::Outcome<trigger::ReloadReport> enable_package(std::string_view name,
-                                                         const trigger::By&) override {
+  management::Outcome<management::ReloadReport> enable_package(std::string_view name,
+                                                               const management::By&) override {
     return reported("enable_package", name, "");
   }
-  trigger::Outcome<trigger::ReloadReport> disable_package(std::string_view name,
-                                                          const trigger::By&) override {
+  management::Outcome<management::ReloadReport> disable_package(std::string_view name,
+                                                                const management::By&) override {
     return reported("disable_package", name, "");
   }
-  trigger::Outcome<trigger::ReloadReport> install_package(const std::string& archive,
-                                                          const std::vector<std::string>& values,
-                                                          bool, const trigger::By&) override {
+  management::Outcome<management::ReloadReport> install_package(
+      const std::string& archive, const std::vector<std::string>& values, bool,
+      const management::By&) override {
     return reported("install_package", archive, std::to_string(values.size()));
   }
-  trigger::Outcome<trigger::ReloadReport> remove_package(std::string_view name,
-                                                         const trigger::By&) override {
+  management::Outcome<management::ReloadReport> remove_package(std::string_view name,
+                                                               const management::By&) override {
     return reported("remove_package", name, "");
   }
-  trigger::Outcome<trigger::DeadLetterPage> dead_letters(const trigger::DeadLetterFilter&,
-                                                         std::optional<std::int64_t>,
-                                                         std::size_t limit,
-                                                         std::size_t bytes) const override {
+  management::Outcome<management::DeadLetterPage> dead_letters(const management::DeadLetterFilter&,
+                                                               std::optional<std::int64_t>,
+                                                               std::size_t limit,
+                                                               std::size_t bytes) const override {
     if (while_reading_letters) while_reading_letters();
     if (error) return unexpected(*error);
     remember("dead_letters", std::to_string(limit), std::to_string(bytes));
-    return trigger::DeadLetterPage{{letter}, 17, 41};
+    return management::DeadLetterPage{{letter}, 17, 41};
   }
-  trigger::Outcome<trigger::DeadLetterView> dead_letter(std::int64_t number) const override {
+  management::Outcome<management::DeadLetterView> dead_letter(std::int64_t number) const override {
     if (error) return unexpected(*error);
     if (number != letter.number) return missing("dead letter", std::to_string(number));
     return letter;
   }
-  trigger::Outcome<> replay_dead_letter(std::int64_t number, const trigger::By&) override {
+  management::Outcome<> replay_dead_letter(std::int64_t number, const management::By&) override {
     return did("replay", std::to_string(number), "");
   }
-  trigger::Outcome<trigger::DeadLettersDone> replay_dead_letters(
-      const trigger::DeadLetterFilter& filter, const trigger::By&,
+  management::Outcome<management::DeadLettersDone> replay_dead_letters(
+      const management::DeadLetterFilter& filter, const management::By&,
       const Progress& progress) override {
     if (auto failed = did("replay_all", filter.trigger, ""); !failed) {
       return unexpected(failed.error());
     }
     progress(3, 10);
-    return trigger::DeadLettersDone{2, 1, "there is no trigger \"gone\""};
+    return management::DeadLettersDone{2, 1, "there is no trigger \"gone\""};
   }
-  trigger::Outcome<> edit_dead_letter(std::int64_t number, const std::optional<std::string>& topic,
-                                      const std::optional<std::string>& payload,
-                                      const trigger::By&) override {
+  management::Outcome<> edit_dead_letter(std::int64_t number,
+                                         const std::optional<std::string>& topic,
+                                         const std::optional<std::string>& payload,
+                                         const management::By&) override {
     return did("edit", std::to_string(number), topic.value_or("-") + "=" + payload.value_or("-"));
   }
-  trigger::Outcome<> drop_dead_letter(std::int64_t number, const trigger::By&) override {
+  management::Outcome<> drop_dead_letter(std::int64_t number, const management::By&) override {
     return did("drop", std::to_string(number), "");
   }
-  trigger::Outcome<trigger::DeadLettersDone> drop_dead_letters(
-      const trigger::DeadLetterFilter& filter, const trigger::By& by,
+  management::Outcome<management::DeadLettersDone> drop_dead_letters(
+      const management::DeadLetterFilter& filter, const management::By& by,
       const Progress& progress) override {
     return replay_dead_letters(filter, by, progress);
   }
-  std::unique_ptr<trigger::Subscription> subscribe(const trigger::EventFilter& filter,
-                                                   std::size_t) override {
+  std::unique_ptr<management::Subscription> subscribe(const management::EventFilter& filter,
+                                                      std::size_t) override {
     return events.subscribe(filter);
   }
 
  private:
-  static tl::unexpected<trigger::AdminError> unexpected(trigger::AdminError error) {
+  static tl::unexpected<management::AdminError> unexpected(management::AdminError error) {
     return tl::make_unexpected(std::move(error));
   }
-  static tl::unexpected<trigger::AdminError> missing(const std::string& what,
-                                                     std::string_view name) {
-    return unexpected({trigger::AdminError::Kind::not_found,
+  static tl::unexpected<management::AdminError> missing(const std::string& what,
+                                                        std::string_view name) {
+    return unexpected({management::AdminError::Kind::not_found,
                        "there is no " + what + " \"" + std::string(name) + "\""});
   }
   void remember(const char* verb, std::string_view what, std::string_view more) const {
     const MutexLock lock(mutex_);
     calls_.push_back(std::string(verb) + " " + std::string(what) + " " + std::string(more));
   }
-  trigger::Outcome<> did(const char* verb, std::string_view what, std::string_view more) {
+  management::Outcome<> did(const char* verb, std::string_view what, std::string_view more) {
     remember(verb, what, more);
     if (error) return unexpected(*error);
     return {};
   }
-  trigger::Outcome<trigger::ReloadReport> reported(const char* verb, std::string_view what,
-                                                   std::string_view more) {
+  management::Outcome<management::ReloadReport> reported(const char* verb, std::string_view what,
+                                                         std::string_view more) {
     if (auto failed = did(verb, what, more); !failed) return unexpected(failed.error());
-    trigger::ReloadReport report;
+    management::ReloadReport report;
     report.changed = {"trigger see-all"};
     return report;
   }

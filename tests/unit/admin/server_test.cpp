@@ -295,7 +295,7 @@ TEST_F(AdminTest, EventsAreStreamedToThoseWhoWantThem) {
   EXPECT_EQ(states.read_answer().status, 200);
   EXPECT_EQ(client().ask("GET", "/api/v1/events?kind=nonsense").status, 400);
 
-  trigger::AdminEvent event;
+  management::AdminEvent event;
   event.kind = "message";
   event.trigger = "a";
   event.payload = "81.5";
@@ -318,7 +318,7 @@ TEST_F(AdminTest, AReaderThatIsTooSlowIsToldWhatItMissed) {
   ::setsockopt(slow.fd(), SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
   slow.send("GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n");
   EXPECT_EQ(slow.read_answer().status, 200);
-  trigger::AdminEvent event;
+  management::AdminEvent event;
   event.kind = "message";
   event.payload = std::string(1000, 'x');
   event.payload_size = 1000;

@@ -8,16 +8,16 @@
 #include <utility>
 #include <vector>
 
-#include "trigger/dispatcher.hpp"
+#include "dispatch/dispatcher.hpp"
 
 namespace {
 
 using namespace triggerd;
-using trigger::Delivery;
-using trigger::DeliveryPtr;
+using dispatch::Delivery;
+using dispatch::DeliveryPtr;
 
 // Finishes what is ok, as a trigger does, and counts. Nothing else is to happen.
-class CountingSink final : public trigger::DeliverySink {
+class CountingSink final : public dispatch::DeliverySink {
  public:
   void finished(Delivery& delivery, bool) override {
     delivery.finish();
@@ -75,24 +75,24 @@ class HandOff {
   }
 
   CountingSink& sink() { return sink_; }
-  trigger::Dispatcher& dispatcher() { return dispatcher_; }
+  dispatch::Dispatcher& dispatcher() { return dispatcher_; }
 
  private:
-  static trigger::DispatcherOptions options() {
-    trigger::DispatcherOptions options;
+  static dispatch::DispatcherOptions options() {
+    dispatch::DispatcherOptions options;
     options.trigger = "bench";
     options.queue_capacity = 1'000'000;
     return options;
   }
 
-  trigger::DeliveryHome home_{.trigger = "bench", .client_id = "bench"};
-  trigger::DeliveryPool pool_;
+  dispatch::DeliveryHome home_{.trigger = "bench", .client_id = "bench"};
+  dispatch::DeliveryPool pool_;
   CountingSink sink_;
   EventLoop timer_{system_clock()};
-  trigger::Dispatcher dispatcher_;
+  dispatch::Dispatcher dispatcher_;
 };
 
-void answer_ok(trigger::Dispatcher& dispatcher, const trigger_message& message) {
+void answer_ok(dispatch::Dispatcher& dispatcher, const trigger_message& message) {
   dispatcher.answered(message, {.code = TRIGGER_OK, .retry_after_ms = 0, .reason = {}});
 }
 

@@ -1,0 +1,45 @@
+// Packages that turn out broken while the runtime is made: nothing of them runs, and nothing of
+// those that require them, and everything else does.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/log.hpp"
+#include "config/config.hpp"
+
+namespace triggerd::control {
+
+// Used by one thread at a time.
+class PackageFailures {
+ public:
+  explicit PackageFailures(std::shared_ptr<const config::Config> config)
+      : config_(std::move(config)) {}
+
+  void add(const std::string& package, config::Diagnostic diagnostic);
+  // Once all are added: packages that require a broken one are broken too.
+  void spread();
+  // One line for each package, and one for each thing that is wrong with it.
+  void report(Log& log) const;
+  // Those of the lines above that are errors.
+  void report_broken(Log& log) const;
+
+  // What is wrong with it; with what was wrong when it was read.
+  std::vector<std::string> problems_of(const config::Package& package) const;
+  // What was added for it.
+  const std::vector<config::Diagnostic>& of(const std::string& package) const;
+  // Whether any package that is enabled does not run.
+  bool any() const;
+  // Whether what this package carries stays out. False for the empty name.
+  bool contains(const std::string& package) const { return found_.count(package) > 0; }
+  // The same of a trigger: with its own package, or with that of its alias.
+  bool takes_out(const std::string& trigger) const;
+
+ private:
+  std::shared_ptr<const config::Config> config_;
+  std::map<std::string, std::vector<config::Diagnostic>> found_;  // by package
+};
+
+}  // namespace triggerd::control

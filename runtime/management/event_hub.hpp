@@ -1,0 +1,56 @@
+// What happens, told to whoever listens. Nobody does most of the time, and then it costs one read
+// of an atomic.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "base/log.hpp"
+#include "base/mutex.hpp"
+#include "management/administration.hpp"
+
+namespace triggerd::management {
+
+// Thread-safe. Takes only its own locks and each queue's, so it may be told with any other held.
+class EventHub {
+ public:
+  // Whether a "message" of this trigger, or a change of state, is worth making.
+  bool wants_messages() const { return message_listeners_.load(std::memory_order_relaxed) > 0; }
+  bool wants_states() const { return state_listeners_.load(std::memory_order_relaxed) > 0; }
+  void tell(AdminEvent event);
+
+  std::unique_ptr<Subscription> subscribe(const EventFilter& filter, std::size_t capacity);
+  // Ends all subscriptions: the runtime stops.
+  void end();
+
+ private:
+  class Queue;
+  class Listener;
+
+  std::atomic<unsigned> message_listeners_{0};
+  std::atomic<unsigned> state_listeners_{0};
+  std::atomic<std::uint64_t> last_number_{0};
+  Mutex mutex_;
+  std::vector<std::shared_ptr<Queue>> queues_ TRIGGERD_GUARDED_BY(mutex_);
+  bool ended_ TRIGGERD_GUARDED_BY(mutex_) = false;
+};
+
+// A log that also tells changes of state to the hub: each of them has its line anyway.
+class EventLog final : public Log {
+ public:
+  EventLog(Log& log, EventHub& hub) : log_(log), hub_(hub) {}
+  bool enabled(LogLevel level) const override {
+    return log_.enabled(level) || (level >= LogLevel::info && hub_.wants_states());
+  }
+  void write(LogLevel level, std::string_view event, LogFields fields,
+             std::string_view text) override;
+
+ private:
+  Log& log_;
+  EventHub& hub_;
+};
+
+}  // namespace triggerd::management

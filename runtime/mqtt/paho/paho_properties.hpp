@@ -1,0 +1,38 @@
+// Paho's MQTTProperties, and ours.
+#pragma once
+
+#include <MQTTAsync.h>
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "mqtt/packet/properties.hpp"
+
+namespace triggerd::mqtt {
+
+// A list for one call of Paho, which copies it.
+class PahoProperties {
+ public:
+  PahoProperties() = default;
+  explicit PahoProperties(std::span<const Property> properties);
+  ~PahoProperties();
+  PahoProperties(const PahoProperties&) = delete;
+  PahoProperties& operator=(const PahoProperties&) = delete;
+
+  PahoProperties& add(const Property& property);
+  MQTTProperties& list() { return list_; }
+
+ private:
+  MQTTProperties list_ = MQTTProperties_initializer;
+};
+
+// As a message carries them: without the topic alias.
+std::string encode(const MQTTProperties& properties);
+// The number of the first such property.
+std::optional<std::uint64_t> number_of(const MQTTProperties& properties, std::uint32_t id);
+// The text of the first such property; empty where there is none.
+std::string text_of(const MQTTProperties& properties, std::uint32_t id);
+
+}  // namespace triggerd::mqtt

@@ -1,0 +1,17 @@
+// The ABI's texts and bytes as views; what is empty may be NULL there and is never null here.
+#pragma once
+
+#include <trigger/plugin.h>
+
+#include <string_view>
+
+namespace triggerd::plugin {
+
+inline std::string_view view(const trigger_str& text) {
+  return {text.len == 0 ? "" : text.ptr, text.len};
+}
+inline std::string_view view(const trigger_bytes& bytes) {
+  return {bytes.len == 0 ? "" : reinterpret_cast<const char*>(bytes.ptr), bytes.len};
+}
+
+}  // namespace triggerd::plugin

@@ -1,0 +1,177 @@
+#include "plugin/instance/worker_pool.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "plugin/host/guarded_call.hpp"
+#include "plugin/host/trace_context.hpp"
+#include "plugin/instance/brief_worker.hpp"
+#include "plugin/instance/work_phase.hpp"
+
+namespace triggerd::plugin {
+
+const trigger_message WorkSource::kProbe{};
+
+namespace {
+
+Result<> call_probe(const WorkerPool::Service& service) {
+  if (service.probe == nullptr) return {};
+  const CurrentCall call(service.site.get(), "probe");
+  return call_for_result(
+      "probe", [&](trigger_result* result) { return service.probe(service.instance, result); });
+}
+
+}  // namespace
+
+class WorkerPool::Worker {
+ public:
+  Worker(Service service, WorkSource& source, std::stop_token stop)
+      : service_(std::move(service)), source_(source), stop_(std::move(stop)) {}
+
+  void run() {
+    if (!enter(Phase::in_source)) return;
+    const trigger_message* message = source_.take(stop_);
+    while (message != nullptr) {
+      if (service_.handle_batch != nullptr && message != &WorkSource::kProbe) {
+        if (!handle_batch(*message)) return;
+        message = source_.take(stop_);
+        continue;
+      }
+      if (!enter(Phase::in_service)) return;
+      if (message == &WorkSource::kProbe) {
+        const Result<> outcome = call_probe(service_);
+        if (!enter(Phase::in_source)) return;
+        source_.probed(outcome);
+        message = source_.take(stop_);
+        continue;
+      }
+      Answer answer = call_handle(service_, *message);
+      if (!enter(Phase::in_source)) return;
+      message = source_.exchange(*message, std::move(answer), stop_);
+    }
+    enter(Phase::gone);
+  }
+
+  void release() { phase_.release(); }
+  bool come_back(Monotonic deadline) { return phase_.come_back(deadline); }
+
+ private:
+  // With all that may go with it. False: cut off.
+  bool handle_batch(const trigger_message& first) {
+    batch_.assign(1, &first);
+    source_.take_more(batch_);
+    if (!enter(Phase::in_service)) return false;
+    if (batch_.size() == 1) {
+      Answer answer = call_handle(service_, first);
+      if (!enter(Phase::in_source)) return false;
+      source_.answered(first, std::move(answer));
+      return true;
+    }
+    std::vector<Answer> answers = call_handle_batch(service_, batch_);
+    if (!enter(Phase::in_source)) return false;
+    source_.batch_answered(batch_, std::move(answers));
+    return true;
+  }
+
+  using Phase = WorkPhase::Phase;
+  bool enter(Phase phase) { return phase_.enter(phase); }
+
+  const Service service_;
+  WorkSource& source_;
+  const std::stop_token stop_;
+  std::vector<const trigger_message*> batch_;  // kept for its memory
+  WorkPhase phase_{Phase::waiting};
+};
+
+Result<std::unique_ptr<WorkerPool>> WorkerPool::start(const Service& service, WorkSource& source,
+                                                      unsigned count,
+                                                      const std::string& thread_name) {
+  std::unique_ptr<WorkerPool> pool(new WorkerPool(source));
+  Result<> failure;
+  for (unsigned i = 0; i < count && failure; ++i) {
+    auto worker = std::make_shared<Worker>(service, source, pool->stop_.get_token());
+    auto thread = Thread::start(thread_name, [worker] { worker->run(); });
+    if (thread) {
+      pool->running_.push_back({std::move(worker), std::move(*thread)});
+    } else {
+      failure = tl::make_unexpected(thread.error());
+    }
+  }
+  // Where one is missing, the others find the stop before a message.
+  if (!failure) pool->stop_.request_stop();
+  for (const Running& running : pool->running_) running.worker->release();
+  if (failure) {
+    if (service.brief && *service.brief) {
+      pool->inline_ = std::make_shared<BriefWorker>(service, source, pool->stop_.get_token());
+      source.set_inline_worker(pool->inline_);
+    }
+    return pool;
+  }
+  static_cast<void>(pool->join(std::chrono::steady_clock::now()));
+  return tl::make_unexpected(failure.error());
+}
+
+WorkerPool::~WorkerPool() {
+  if (!running_.empty()) static_cast<void>(join(std::chrono::steady_clock::now()));
+}
+
+bool WorkerPool::join(Monotonic deadline) {
+  stop_.request_stop();
+  bool all = true;
+  if (const auto brief = std::exchange(inline_, nullptr)) {
+    source_.set_inline_worker(nullptr);
+    all = brief->come_back(deadline);
+  }
+  for (Running& running : running_) {
+    const bool back = running.worker->come_back(deadline) &&
+                      running.thread.join(system_clock().now() + Thread::kEndGrace);
+    if (!back) running.thread.give_up();
+    all = back && all;
+  }
+  running_.clear();
+  return all;
+}
+
+namespace {
+
+// The answer to a message whose call has thrown.
+Answer thrown_answer(const std::string& thrown) {
+  std::string reason = "the service threw an exception through the C ABI: " + thrown;
+  reason.resize(std::min(reason.size(), sizeof(trigger_result::reason) - 1));
+  return {TRIGGER_RETRY, 0, std::move(reason)};
+}
+
+}  // namespace
+
+Answer call_handle(const WorkerPool::Service& service, const trigger_message& message) {
+  trigger_result result = empty_result();
+  std::int32_t code = TRIGGER_RETRY;
+  const CurrentMessage current(message);
+  const trigger_message* const one = &message;
+  const CurrentCall call(service.site.get(), "handle", {&one, 1});
+  const auto thrown = guarded([&] { code = service.handle(service.instance, &message, &result); });
+  if (!thrown) return {code, result.retry_after_ms, reason_of(result)};
+  return thrown_answer(*thrown);
+}
+
+std::vector<Answer> call_handle_batch(const WorkerPool::Service& service,
+                                      std::span<const trigger_message* const> batch) {
+  trigger_result prefilled = empty_result();
+  prefilled.code = TRIGGER_RETRY;
+  std::vector<trigger_result> results(batch.size(), prefilled);
+  std::vector<trigger_result*> rows;
+  rows.reserve(results.size());
+  for (trigger_result& result : results) rows.push_back(&result);
+  const CurrentCall call(service.site.get(), "handle_batch", batch);
+  const auto thrown = guarded(
+      [&] { service.handle_batch(service.instance, batch.data(), rows.data(), batch.size()); });
+  if (thrown) return std::vector<Answer>(batch.size(), thrown_answer(*thrown));
+  std::vector<Answer> answers;
+  answers.reserve(results.size());
+  for (const trigger_result& result : results) {
+    answers.push_back({result.code, result.retry_after_ms, reason_of(result)});
+  }
+  return answers;
+}
+
+}  // namespace triggerd::plugin

@@ -1,0 +1,312 @@
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/text.hpp"
+#include "config/config.hpp"
+#include "plugin/host/completions.hpp"
+#include "plugin/host/guarded_call.hpp"
+#include "plugin/host/host_table.hpp"
+#include "plugin/instance/leak.hpp"
+#include "plugin/instance/life_call.hpp"
+#include "plugin/instance/local_instance.hpp"
+#include "plugin/isolation/isolation.hpp"
+#include "plugin/loader/abi_check.hpp"
+#include "plugin/loader/library.hpp"
+#include "plugin/loader/trial_record.hpp"
+#include "plugin/plugin.hpp"
+#include "plugin/process/current_call.hpp"
+#include "plugin/process/thread.hpp"
+
+namespace triggerd::plugin {
+namespace {
+
+std::string_view name_of(const trigger_service& service) {
+  return {service.name.ptr, service.name.len};
+}
+
+trigger_str borrow(const std::string& text) {
+  return {text.c_str(), text.size()};
+}
+
+std::uint32_t setting_type(config::Setting::Type type) {
+  switch (type) {
+    case config::Setting::Type::string:
+      return TRIGGER_SETTING_STRING;
+    case config::Setting::Type::integer:
+      return TRIGGER_SETTING_INTEGER;
+    case config::Setting::Type::floating:
+      return TRIGGER_SETTING_FLOAT;
+    case config::Setting::Type::boolean:
+      return TRIGGER_SETTING_BOOL;
+  }
+  return TRIGGER_SETTING_STRING;
+}
+
+// All that a call of create has, in memory that it may keep.
+struct Creation {
+  CallSite site;
+  config::Trigger trigger;
+  std::unique_ptr<HostTable> table;
+  void* handle = nullptr;
+  Result<> answer;
+};
+
+std::vector<trigger_setting> borrow(const std::vector<config::Setting>& settings) {
+  std::vector<trigger_setting> borrowed;
+  borrowed.reserve(settings.size());
+  for (const config::Setting& setting : settings) {
+    borrowed.push_back({borrow(setting.key), borrow(setting.value), setting_type(setting.type), 0});
+  }
+  return borrowed;
+}
+
+void call_create(Creation& creation, decltype(trigger_service::create) create) {
+  const config::Trigger& trigger = creation.trigger;
+  const CurrentCall current(&creation.site, "create");
+  const std::vector<trigger_setting> settings = borrow(trigger.settings.flat);
+  const trigger_instance_config config{.struct_size = sizeof config,
+                                       .concurrency = trigger.concurrency,
+                                       .trigger = borrow(trigger.name),
+                                       .alias = borrow(trigger.alias),
+                                       .settings_json = borrow(trigger.settings.json),
+                                       .settings = settings.data(),
+                                       .setting_count = settings.size()};
+  creation.answer = call_for_result("create", [&](trigger_result* error) {
+    return create(creation.table->table(), &config, &creation.handle, error);
+  });
+}
+
+Result<PluginTable> call_entry(const Library& library, const trigger_host* host) {
+  const UnblockedSignals unblocked;
+  const trigger_plugin* plugin = nullptr;
+  if (const auto thrown = guarded([&] { plugin = library.entry()(host); })) {
+    return fail("threw an exception out of " TRIGGER_ENTRY_NAME ": {}", *thrown);
+  }
+  return read_plugin_table(plugin);
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Generation>> Generation::load(const Source& source, Log& log) {
+  const auto refuse = [&source](const Error& error) {
+    return tl::make_unexpected(
+        Error{fmt::format("plugin \"{}\": {} {}", source.name, source.file.string(), error.message),
+              error.code});
+  };
+  auto copy = source.is_private
+                  ? StagedCopy::keep(source.file)
+                  : StagedCopy::make(source.file, source.stage_dir, source.name, source.number);
+  if (!copy) return refuse(copy.error());
+  if (auto checked = check_library(*copy); !checked) return refuse(checked.error());
+  if (source.verify) {
+    if (auto verified = source.verify(*copy); !verified) return refuse(verified.error());
+  }
+  std::shared_ptr<Generation> generation(new Generation(source, log, std::move(*copy)));
+  auto loaded = source.in_process ? generation->load_here() : generation->load_in_worker();
+  if (!loaded) return refuse(loaded.error());
+  log.info("plugin.loaded",
+           {{"plugin", source.name},
+            {"version", generation->description_.version},
+            {"generation", std::to_string(source.number)},
+            {"sha256", generation->sha256().substr(0, 12)}},
+           "{}: services {}", source.file.string(), fmt::join(generation->service_names(), ", "));
+  return generation;
+}
+
+Result<> Generation::load_here() {
+  auto library = Library::load(std::move(*copy_));
+  if (!library) return tl::make_unexpected(library.error());
+  library_ = std::move(*library);
+  auto table = call_entry(*library_, host_->table());
+  if (!table) return tl::make_unexpected(table.error());
+  table_ = std::make_unique<PluginTable>(std::move(*table));
+  description_ = {.version = table_->version, .services = {}};
+  for (const trigger_service& service : table_->services) {
+    description_.services.push_back(
+        {.name = std::string(name_of(service)),
+         .flags = service.flags,
+         .can_be_probed = service.probe != nullptr,
+         .max_batch = static_cast<std::uint32_t>(service.handle_batch == nullptr ? 1 : kMaxBatch)});
+  }
+  return {};
+}
+
+Result<> Generation::load_in_worker() {
+  auto described = isolation::describe(*this, log_);
+  if (!described) return tl::make_unexpected(described.error());
+  description_ = std::move(*described);
+  return {};
+}
+
+Generation::Generation(Source source, Log& log, StagedCopy copy)
+    : source_(std::move(source)),
+      log_(log),
+      path_(copy.path()),
+      sha256_(copy.sha256()),
+      copy_(std::make_unique<StagedCopy>(std::move(copy))),
+      life_thread_(std::make_unique<LifeThread>()),
+      host_(std::make_unique<HostTable>(source_.name, log)),
+      completions_(std::make_shared<Completions>(source_.name, log)) {}
+
+Generation::~Generation() {
+  if (!library_) return;
+  const std::string number = std::to_string(source_.number);
+  // Every instance has seen its done callbacks return, and its destroy: the threads have nothing
+  // left to do.
+  const bool completed =
+      completions_->join(std::chrono::steady_clock::now() + source_.done_timeout);
+  if (!life_thread_->end() || !completed) {
+    log_.error("plugin.abandoned", {{"plugin", source_.name}, {"generation", number}},
+               "its {} thread does not end; the library stays loaded until a restart",
+               completed ? "control" : "completions");
+    leak(std::move(library_));
+    count_leak();
+    return;
+  }
+  if (!library_->unload()) {
+    count_leak();
+    log_.warn("plugin.still_loaded", {{"plugin", source_.name}, {"generation", number}},
+              "the library was closed and stays in memory until a restart: it has a thread_local "
+              "with a destructor on a running thread, a symbol of type GNU_UNIQUE (build it with "
+              "-fno-gnu-unique), or somebody else holds it");
+  }
+}
+
+std::vector<std::string> Generation::service_names() const {
+  std::vector<std::string> names;
+  for (const Description::Service& service : description_.services) names.push_back(service.name);
+  return names;
+}
+
+std::vector<std::filesystem::path> Generation::search_folders() const {
+  return library_ ? library_->search_folders() : std::vector<std::filesystem::path>();
+}
+
+Result<const trigger_service*> Generation::find_service(std::string_view service) const {
+  std::vector<std::string_view> names;
+  for (const trigger_service& candidate : table_->services) {
+    if (name_of(candidate) == service) return &candidate;
+    names.push_back(name_of(candidate));
+  }
+  if (service.empty()) {
+    if (names.size() == 1) return &table_->services.front();
+    return fail("plugin \"{}\" has several services ({}); say which one: service = \"{}:{}\"",
+                name(), fmt::join(names, ", "), name(), names.front());
+  }
+  const std::string meant = closest(service, names);
+  return fail("plugin \"{}\" has no service \"{}\"; {}it has {}", name(), printable(service),
+              meant.empty() ? "" : fmt::format("did you mean \"{}\"? ", meant),
+              fmt::join(names, ", "));
+}
+
+Result<std::unique_ptr<Instance>> Generation::create(const config::Trigger& trigger,
+                                                     InstanceHost& host, Log* log,
+                                                     const std::string& aside) {
+  Log& used = log == nullptr ? log_ : *log;
+  if (trigger.isolation == config::Isolation::process) {
+    return isolation::create(shared_from_this(), trigger, host, used);
+  }
+  const auto tried = try_once(trigger, host);
+  if (!tried) return tl::make_unexpected(tried.error());
+  if (!library_) {
+    if (auto loaded = load_here(); !loaded) {
+      return fail("plugin \"{}\": {} {}", name(), source_.file.string(), loaded.error().message);
+    }
+  }
+  auto made = create_here(trigger, host, used, aside);
+  if (made && source_.trials) source_.trials->add(*tried);
+  return made;
+}
+
+// In a worker: the constructor of a service may end its process as well as that of a library. Once
+// for each service is enough to see a build that does, and costs a thousand triggers no more; later
+// it is settings that are new.
+Result<std::string> Generation::try_once(const config::Trigger& trigger, InstanceHost& host) {
+  if (source_.worker_program.empty()) return {};
+  {
+    const MutexLock lock(tried_mutex_);
+    const bool is_new = tried_.insert(trigger.service).second;
+    if (!is_new && !in_service_) return {};
+  }
+  std::string trial = source_.trials ? source_.trials->service(sha256_, trigger) : std::string();
+  if (source_.trials && source_.trials->knows(trial)) return trial;
+  log_.debug("plugin.trial", {{"plugin", name()}, {"trigger", trigger.name}},
+             "a service is made in a process of its own first");
+  auto tried = isolation::try_create(*this, trigger, host);
+  if (!tried) {
+    const MutexLock lock(tried_mutex_);
+    tried_.erase(trigger.service);
+    return tl::make_unexpected(tried.error());
+  }
+  return trial;
+}
+
+Result<std::unique_ptr<Instance>> Generation::create_here(const config::Trigger& trigger,
+                                                          InstanceHost& host, Log& log,
+                                                          const std::string& aside) {
+  const auto found = find_service(trigger.service);
+  if (!found) return tl::make_unexpected(found.error());
+  const trigger_service& service = **found;
+  if (trigger.concurrency > 1 && (service.flags & TRIGGER_SERVICE_CONCURRENT) == 0) {
+    return fail("service \"{}\" handles one message at a time; write concurrency = 1",
+                name_of(service));
+  }
+  const auto creation = std::make_shared<Creation>();
+  creation->site = {name(), std::string(name_of(service)), trigger.name};
+  creation->trigger = trigger;
+  creation->table =
+      std::make_unique<HostTable>(name(), trigger.name, log, trigger.log_level, host, completions_);
+  const bool returned = life_call(
+      thread_name('p', trigger.name),
+      [creation, create = service.create] { call_create(*creation, create); }, Millis(0));
+  if (!returned) {
+    creation->table->sever();
+    abandon();
+    leak(shared_from_this());
+    leak(creation);
+    log.error(
+        "plugin.abandoned",
+        {{"plugin", name()}, {"generation", std::to_string(number())}, {"trigger", trigger.name}},
+        "create of service \"{}:{}\" has not returned; its library stays loaded until a "
+        "restart",
+        name(), name_of(service));
+    return fail("service \"{}:{}\" has not returned from create", name(), name_of(service));
+  }
+  const Result<>& made = creation->answer;
+  if (!made) {
+    return fail("service \"{}:{}\" cannot be made: {}", name(), name_of(service),
+                made.error().message);
+  }
+  return std::unique_ptr<Instance>(
+      new LocalInstance(shared_from_this(), service, trigger.name, aside, trigger.timeout,
+                        brief_for(trigger, service), std::move(creation->table), creation->handle));
+}
+
+// Null: the trigger's service is not called inline.
+std::shared_ptr<std::atomic<bool>> Generation::brief_for(const config::Trigger& trigger,
+                                                         const trigger_service& service) {
+  if (!trigger.brief.value_or((service.flags & TRIGGER_SERVICE_BRIEF) != 0)) return nullptr;
+  const MutexLock lock(brief_mutex_);
+  std::shared_ptr<std::atomic<bool>>& brief = brief_[std::string(name_of(service))];
+  if (!brief) brief = std::make_shared<std::atomic<bool>>(true);
+  return brief;
+}
+
+bool Generation::life_call(const std::string& thread, std::function<void()> call,
+                           Millis at_least) const {
+  return life_thread_->call(thread, std::move(call), source_.patience.get(),
+                            std::max(source_.call_timeout, at_least));
+}
+
+void Generation::abandon() {
+  if (!abandoned_.exchange(true)) count_leak();
+  host_->sever();
+  completions_->mute();
+}
+
+void Generation::count_leak() const {
+  if (source_.leaked) ++*source_.leaked;
+}
+
+}  // namespace triggerd::plugin

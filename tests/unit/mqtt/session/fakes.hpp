@@ -1,0 +1,136 @@
+// A hand-written MQTT library, resolver and session memory for Connection: the test sees every call
+// and gives every answer.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mqtt/session/connection.hpp"
+
+namespace triggerd::mqtt::test {
+
+// What was asked of the library, in order. The client itself lives inside the connection.
+struct Asked {
+  struct Connect {
+    Attempt attempt;
+    ConnectRequest request;
+  };
+  std::vector<Connect> connects;
+  std::vector<std::vector<config::Topic>> subscribes;
+  std::vector<std::vector<std::string>> unsubscribes;
+  std::vector<Attempt> disconnects;
+  std::size_t given_up = 0;
+  struct Publish {
+    std::string topic;
+    std::string payload;
+    int qos;
+    bool retained;
+    PublishDone done;
+  };
+  std::vector<Publish> publishes;
+  ClientEvents* events = nullptr;
+  bool refuse_connect = false;
+  bool refuse_publish = false;
+  int refuse_publish_code = 0;
+
+  Attempt attempt() const { return connects.back().attempt; }
+};
+
+class FakeClient final : public Client {
+ public:
+  explicit FakeClient(Asked& asked) : asked_(asked) {}
+  Result<> connect(Attempt attempt, const ConnectRequest& request) override {
+    asked_.connects.push_back({attempt, request});
+    if (asked_.refuse_connect) return fail("the library is out of order");
+    return {};
+  }
+  Result<> subscribe(Attempt, const std::vector<config::Topic>& topics) override {
+    asked_.subscribes.push_back(topics);
+    return {};
+  }
+  Result<> unsubscribe(Attempt, const std::vector<std::string>& filters) override {
+    asked_.unsubscribes.push_back(filters);
+    return {};
+  }
+  Result<> disconnect(Attempt attempt) override {
+    asked_.disconnects.push_back(attempt);
+    return {};
+  }
+  void give_up_connect() override { ++asked_.given_up; }
+  void pause_reading() override {}
+  void resume_reading() override {}
+  void flush_acknowledgements() override {}
+  Result<> publish(const PublishRequest& request, PublishDone done) override {
+    if (asked_.refuse_publish) {
+      return tl::make_unexpected(Error{"refused", asked_.refuse_publish_code});
+    }
+    asked_.publishes.push_back(
+        {std::string(request.topic),
+         std::string(reinterpret_cast<const char*>(request.payload.data()), request.payload.size()),
+         request.qos, request.retained, std::move(done)});
+    return {};
+  }
+
+ private:
+  Asked& asked_;
+};
+
+class FakeResolver final : public Resolver {
+ public:
+  void resolve(const std::string& host, Done done) override {
+    resolved.push_back(host);
+    const auto found = addresses.find(host);
+    if (found == addresses.end()) {
+      done(fail("cannot look up host \"{}\": no such host", host));
+    } else {
+      done(found->second);
+    }
+  }
+  void explain(const Failed& failed, std::function<void(std::string)> done) override {
+    explained.push_back(failed.address);
+    explained_proxy = failed.proxy;
+    done(reason);
+  }
+
+  std::map<std::string, Addresses> addresses;
+  std::string reason = "Connection refused";
+  std::vector<std::string> resolved;
+  std::vector<std::string> explained;
+  std::optional<config::Proxy> explained_proxy;  // of the last
+};
+
+class FakeSessions final : public SessionMemory {
+ public:
+  std::optional<std::vector<std::string>> filters(const std::string& client_id) override {
+    const auto found = kept.find(client_id);
+    if (found == kept.end()) return std::nullopt;
+    return found->second;
+  }
+  void remember(const std::string& client_id, const std::vector<std::string>& filters) override {
+    kept[client_id] = filters;
+  }
+  void forget(const std::string& client_id) override { kept.erase(client_id); }
+
+  std::map<std::string, std::vector<std::string>> kept;
+};
+
+class FakeListener final : public ConnectionListener {
+ public:
+  void on_message(Message&& message) override { topics.emplace_back(message.topic); }
+  void on_refused(Message&& message) override { refused.emplace_back(message.topic); }
+  void on_pubrel(std::uint16_t packet_id, Receipt) override { pubrels.push_back(packet_id); }
+  void on_session_lost() override { ++sessions_lost; }
+  void on_status(const ConnectionStatus& status) override { statuses.push_back(status); }
+  const ConnectionStatus& status() const { return statuses.back(); }
+
+  std::vector<std::string> topics;
+  std::vector<std::string> refused;
+  std::vector<std::uint16_t> pubrels;
+  int sessions_lost = 0;
+  std::vector<ConnectionStatus> statuses;
+};
+
+}  // namespace triggerd::mqtt::test

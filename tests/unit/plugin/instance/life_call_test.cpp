@@ -1,0 +1,92 @@
+#include "plugin/instance/life_call.hpp"
+
+#include <gtest/gtest.h>
+#include <pthread.h>
+
+#include <atomic>
+#include <future>
+#include <thread>
+
+#include "support/eventually.hpp"
+
+namespace triggerd::plugin {
+namespace {
+
+constexpr Millis kLong = std::chrono::minutes(1);
+
+std::thread::id thread_of_a_call(LifeThread& thread) {
+  std::thread::id id;
+  EXPECT_TRUE(thread.call(
+      "p:t", [&id] { id = std::this_thread::get_id(); }, nullptr, kLong));
+  return id;
+}
+
+// A service of ABI 1.0 may keep something in a thread_local from its start to its stop.
+TEST(LifeThread, AllCallsRunOnOneThread) {
+  LifeThread thread;
+  const std::thread::id first = thread_of_a_call(thread);
+  EXPECT_NE(first, std::this_thread::get_id());
+  EXPECT_EQ(thread_of_a_call(thread), first);
+  EXPECT_TRUE(thread.end());
+}
+
+TEST(LifeThread, HasTheCallsNameMeanwhile) {
+  LifeThread thread;
+  const auto name_of_a_call = [&thread](const char* name) {
+    char seen[16] = "";
+    EXPECT_TRUE(thread.call(
+        name, [&seen] { ::pthread_getname_np(::pthread_self(), seen, sizeof seen); }, nullptr,
+        kLong));
+    return std::string(seen);
+  };
+  EXPECT_EQ(name_of_a_call("p:one"), "p:one");
+  EXPECT_EQ(name_of_a_call("p:two"), "p:two");
+  EXPECT_EQ(count_threads_named("p:one", "p:two"), 0U);
+}
+
+TEST(LifeThread, ACallThatHangsKeepsItsThreadAndTheNextGetsAnother) {
+  LifeThread thread;
+  const std::thread::id first = thread_of_a_call(thread);
+  auto release = std::make_shared<std::promise<void>>();
+  const auto hung = [released = release->get_future().share()] { released.wait(); };
+  EXPECT_FALSE(thread.call("p:hangs", hung, nullptr, Millis(50)));
+  EXPECT_NE(thread_of_a_call(thread), first);
+  EXPECT_EQ(count_threads_named("p:hangs", ""), 0U) << "it would be taken for the next one's";
+  EXPECT_EQ(count_threads_named("plugin given up", ""), 1U);
+  release->set_value();
+  EXPECT_TRUE(test::eventually([] { return count_threads_named("plugin given up", "") == 0; }));
+}
+
+TEST(LifeThread, ARuntimeThatStopsWaitsForAShareOfItsTime) {
+  LifeThread thread;
+  Patience patience;
+  patience.end_by(std::chrono::steady_clock::now() + Millis(200));
+  auto release = std::make_shared<std::promise<void>>();
+  const auto hung = [released = release->get_future().share()] { released.wait(); };
+  EXPECT_FALSE(thread.call("p:hangs", hung, &patience, std::chrono::hours(24)));
+  release->set_value();
+}
+
+TEST(LifeThread, ItsEndIsThatOfWhatIsKeptOnIt) {
+  static std::atomic<int> alive{0};
+  struct Kept {
+    Kept() { ++alive; }
+    ~Kept() { --alive; }
+    void touch() {}
+  };
+  LifeThread thread;
+  EXPECT_TRUE(thread.call(
+      "p:t",
+      [] {
+        thread_local Kept kept;
+        kept.touch();
+      },
+      nullptr, kLong));
+  EXPECT_EQ(alive, 1);
+  EXPECT_TRUE(thread.end());
+  EXPECT_EQ(alive, 0);
+  EXPECT_TRUE(thread.end()) << "once more is nothing";
+}
+
+}  // namespace
+}  // namespace triggerd::plugin
