@@ -1,12 +1,10 @@
 #include "trigger/trigger.hpp"
 
-#include <openssl/evp.h>
-
-#include <array>
+#include <algorithm>
 
 #include "base/units.hpp"
-#include "mqtt/reason.hpp"
-#include "plugin/host/trace_context.hpp"
+#include "trigger/draining.hpp"
+#include "trigger/grace.hpp"
 
 namespace triggerd::trigger {
 namespace {
@@ -23,22 +21,11 @@ dispatch::DispatcherOptions options_of(const config::Trigger& config, dispatch::
           .deaths = config.isolation == config::Isolation::process ? nullptr : deaths};
 }
 
-std::string sha256(std::span<const std::uint8_t> bytes) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned size = 0;
-  if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1) {
-    return {};
-  }
-  std::string hex;
-  for (unsigned i = 0; i < size; ++i) hex += fmt::format("{:02x}", digest[i]);
-  return hex;
-}
+constexpr Millis kStoreAgain{1'000};
 
-constexpr Millis kBacklogRetry{1'000};
-// A service that does not start.
-constexpr Backoff kStartAgain{Millis{1'000}, Millis{30'000}, 2.0};
-constexpr Millis kStartToldAgain{300'000};
-constexpr Millis kNextWindow{1};  // so that others get their turn
+std::string because(const std::string& reason) {
+  return reason.empty() ? "" : ": " + reason;
+}
 
 }  // namespace
 
@@ -53,35 +40,97 @@ Trigger::Trigger(const config::Trigger& config, const TriggerServices& services)
             .writer = &services.writer},
       intake_(home_, dispatcher_, services.inbox, services.ids, services.log),
       dispatcher_(options_of(config, services.deaths), *this, services.timer,
-                  services.connections.random) {}
+                  services.connections.random),
+      retained_(config.retained,
+                [this](std::string_view topic, std::string_view digest) {
+                  services_.writer.note_retained(config_.name, std::string(topic),
+                                                 std::string(digest));
+                }),
+      state_(services.timer.clock(),
+             [this](const std::optional<inbox::TriggerState>& state) {
+               return services_.inbox.set_trigger_state(config_.name, state);
+             }),
+      recovery_(config.name, config.monitor_interval, recovery_steps(), services.timer, tasks_,
+                services.log),
+      receive_(
+          config.name, [this] { return receive_wish(); }, *services.connections.supervisor, tasks_,
+          services.log),
+      backlog_(config.name, intake_, dispatcher_, *services.connections.supervisor, tasks_,
+               services.log, [this] { connection_->open(); }),
+      running_(config_, services.log, services_.running_changed),
+      host_(config_, dispatcher_, services.publisher),
+      slot_(config_, dispatcher_, services.timer.clock(), services.connections.random,
+            slot_events(), services.log) {
+  receive_.use(*this);
+}
 
 Trigger::~Trigger() {
   // Whatever the library still has to say finds all of this in its place.
   connection_.reset();
 }
 
-// ---- Life ----
+ServiceSlot::Events Trigger::slot_events() {
+  return {
+      .stopping = services_.stopping,
+      .serves_changed =
+          [this] { services_.connections.supervisor->post(tasks_([this] { note_running(); })); },
+      .start_later = [this](Millis delay) { services_.start_later(*this, delay); },
+      .probe_lost =
+          [this] {
+            if (state_.suspended()) recovery_.arm();
+          }};
+}
+
+Recovery::Steps Trigger::recovery_steps() {
+  return {.suspended = [this] { return state_.suspended() && !stopping_; },
+          .ask_monitor =
+              [this] {
+                const auto monitor = slot_.monitor();
+                if (monitor) monitor->ask();
+                return monitor != nullptr;
+              },
+          .ask_probe =
+              [this] {
+                if (!slot_.can_be_probed()) return false;
+                dispatcher_.begin_probe();
+                return true;
+              },
+          .try_message =
+              [this] {
+                const dispatch::Dispatcher::Stats stats = dispatcher_.stats();
+                half_open_needs_message_ = stats.queued + stats.delayed == 0;
+                dispatcher_.begin_trial();
+                room_changed();
+              }};
+}
+
+// ---- Made, started, stopped ----
 
 Result<> Trigger::make_service(const std::shared_ptr<plugin::Generation>& generation,
                                const std::shared_ptr<plugin::Generation>& monitor) {
-  auto instance = generation->create(config_, *this);
+  auto instance = generation->create(config_, host_);
   if (!instance) return tl::make_unexpected(instance.error());
-  Serving serving{.instance = std::move(*instance), .monitor = nullptr};
+  ServiceSlot::Serving serving{.instance = std::move(*instance)};
   if (monitor) {
     auto made = make_monitor(monitor);
     if (!made) return tl::make_unexpected(made.error());
     serving.monitor = std::move(*made);
   }
-  serve_with(std::move(serving));
+  slot_.serve(std::move(serving));
   return {};
 }
 
+Result<std::shared_ptr<Monitor>> Trigger::make_monitor(
+    const std::shared_ptr<plugin::Generation>& generation) {
+  return Monitor::make(generation, config_,
+                       [this](const Result<>& outcome) { recovery_.probed(outcome); });
+}
+
 Result<> Trigger::make_connection(mqtt::ConnectionOptions options) {
-  if (config_.retained == config::Retained::once) {
+  if (retained_.remembers()) {
     auto handled = services_.inbox.handled_retained(config_.name);
     if (!handled) return tl::make_unexpected(handled.error());
-    MutexLock lock(retained_mutex_);
-    for (auto& [topic, digest] : *handled) retained_seen_[topic] = std::move(digest);
+    retained_.load(std::move(*handled));
   }
   home_.client_id = options.client_id;
   options.hold_acknowledgements = holds_;
@@ -89,14 +138,9 @@ Result<> Trigger::make_connection(mqtt::ConnectionOptions options) {
   auto state = services_.inbox.trigger_state(config_.name);
   if (!state) return tl::make_unexpected(state.error());
   if (*state) {
-    {
-      MutexLock lock(state_mutex_);
-      state_ = *state;
-    }
-    const bool disabled = (*state)->state == inbox::TriggerState::State::disabled;
-    disabled_ = disabled;
-    suspended_ = !disabled;
+    state_.load(*state);
     dispatcher_.hold();
+    const bool disabled = state_.disabled();
     log_.warn(disabled ? "trigger.disabled" : "trigger.suspended", {{"trigger", config_.name}},
               "it was {} by {} and stays so: {}", disabled ? "disabled" : "suspended",
               (*state)->changed_by, (*state)->reason);
@@ -113,87 +157,24 @@ Result<> Trigger::start() {
 }
 
 Result<> Trigger::start_again() {
-  if (started_) return {};
-  auto started = start_service();
-  if (started && suspended_) arm_monitor();
+  if (slot_.started()) return {};
+  auto started = slot_.start();
+  if (started && state_.suspended()) recovery_.arm();
   return started;
-}
-
-Result<> Trigger::start_service() {
-  if (services_.stopping()) return fail("the runtime stops");
-  auto started = start_serving(*instance_, monitor().get());
-  started_ = started.has_value();
-  note_start(started);
-  return started;
-}
-
-// Of an instance that is left alone, only another build or the next start of the runtime makes
-// another one: each of its kind would stay in memory for ever.
-void Trigger::note_start(const Result<>& started) {
-  serves_ = started.has_value();
-  services_.connections.supervisor->post(tasks_([this] { tell_running(); }));
-  if (started) {
-    start_failures_ = 0;
-    MutexLock lock(state_mutex_);
-    start_failure_.clear();
-    return;
-  }
-  if (services_.stopping()) return;
-  std::string next = "; it is not tried again before another build is loaded, or a restart";
-  if (!instance_->abandoned()) {
-    const Millis delay = kStartAgain.delay(++start_failures_, services_.connections.random());
-    next = fmt::format("; it is tried again in {}", format_duration(delay));
-    services_.start_later(*this, delay);
-  }
-  const std::string reason = "its service did not start: " + started.error().message;
-  bool told = false;
-  {
-    MutexLock lock(state_mutex_);
-    const Monotonic now = std::chrono::steady_clock::now();
-    told = reason == start_failure_ && now - start_failure_told_ < kStartToldAgain;
-    if (!told) start_failure_told_ = now;
-    start_failure_ = reason;
-  }
-  if (told) {
-    log_.debug("trigger.not_running", {{"trigger", config_.name}}, "{}{}", reason, next);
-  } else {
-    log_.error("trigger.not_running", {{"trigger", config_.name}}, "{}{}", reason, next);
-  }
 }
 
 void Trigger::begin_receiving() {
   services_.connections.supervisor->post(tasks_([this] {
-    may_load_ = true;
-    apply_pause();
-    load_backlog();
+    receive_.apply();
+    backlog_.begin();
   }));
-}
-
-// What earlier processes accepted goes before what comes now, as far as memory may hold it; only
-// then is there a connection. [supervisor]
-void Trigger::load_backlog() {
-  if (!may_load_ || backlog_done_ || stopping_) return;
-  auto all = intake_.take_backlog(dispatcher_.room());
-  if (!all) {
-    log_.error("inbox.error", {{"trigger", config_.name}}, "{}", all.error().message);
-    services_.connections.supervisor->after(kBacklogRetry, tasks_([this] { load_backlog(); }));
-    return;
-  }
-  if (!*all) {
-    // Full, room_changed() goes on. A quick service may have taken all of it already.
-    if (!dispatcher_.full()) {
-      services_.connections.supervisor->after(kNextWindow, tasks_([this] { load_backlog(); }));
-    }
-    return;
-  }
-  backlog_done_ = true;
-  connection_->open();
 }
 
 void Trigger::stop_receiving() {
   begin_leaving();
   stopping_ = true;
-  update_reading();
+  backlog_.stop();
+  receive_.update();
 }
 
 void Trigger::begin_leaving() {
@@ -205,7 +186,7 @@ void Trigger::begin_leaving() {
 
 void Trigger::end_leaving() {
   leaving_ = false;
-  update_reading();
+  receive_.update();
 }
 
 void Trigger::close(std::function<void()> closed) {
@@ -214,7 +195,7 @@ void Trigger::close(std::function<void()> closed) {
 }
 
 bool Trigger::drain(Monotonic deadline, Monotonic pause) {
-  const bool done = !started_ || dispatcher_.drain(deadline, pause);
+  const bool done = !slot_.started() || dispatcher_.drain(deadline, pause);
   flush_acknowledgements();
   return done;
 }
@@ -224,51 +205,15 @@ void Trigger::end_tasks() {
   dispatcher_.end_tasks();
 }
 
-void Trigger::end_workers() {
-  if (started_) instance_->end_workers();
-}
-
-void Trigger::join_workers(Monotonic deadline) {
-  if (started_) joined_ = instance_->join_workers(deadline);
-}
-
 bool Trigger::finish(Monotonic deadline) {
-  bool quiet = true;
-  // It goes first: its worker has the trigger's name, as those of the service have.
-  if (const auto asked = monitor()) quiet = asked->stop(deadline);
-  if (std::exchange(started_, false)) {
-    dispatcher_.revoke_pending();
-    quiet = joined_ && quiet;
-    if (joined_) {
-      instance_->stop();
-    } else {
-      log_.error("trigger.stuck", {{"trigger", config_.name}},
-                 "a call of service {}:{} has not returned; its plugin is left alone",
-                 config_.plugin, service_name());
-      instance_->abandon();
-    }
-  }
-  keep_leftovers();
-  return destroy_service() && quiet;
-}
-
-// Here, and not with everything else of the trigger: what hangs is to be known before the end.
-// False: some call of it has not returned, now or before.
-bool Trigger::destroy_service() {
-  serves_ = false;
-  {
-    MutexLock lock(monitor_mutex_);
-    counting_ = nullptr;
-  }
-  instance_->destroy();
-  const auto asked = monitor();
-  if (asked) asked->destroy();
-  return !instance_->abandoned() && !(asked && asked->abandoned());
+  const bool stopped = slot_.stop(deadline);
+  keep_unfinished();
+  return slot_.destroy() && stopped;
 }
 
 // The server has what it has no acknowledgement for, unless it has lost the session; the inbox what
 // it has a row of. The rest gets one now, and is handled after the next start.
-void Trigger::keep_leftovers() {
+void Trigger::keep_unfinished() {
   for (const dispatch::DeliveryPtr& delivery : dispatcher_.take_leftovers()) {
     if (const auto number = delivery->number()) {
       services_.writer.note_attempts(*number, delivery->failed);
@@ -277,13 +222,13 @@ void Trigger::keep_leftovers() {
     const bool server_has_it = holds_ && delivery->message.qos > 0 && !delivery->acknowledged() &&
                                !delivery->id_forgotten() && !connection_->options().clean_session;
     if (server_has_it) continue;
-    leftovers_.push_back(delivery);
+    unfinished_.push_back(delivery);
     intake_.keep(delivery);
   }
 }
 
 void Trigger::tell_leftovers(bool written) {
-  const std::vector<dispatch::DeliveryPtr> kept = std::exchange(leftovers_, {});
+  const std::vector<dispatch::DeliveryPtr> kept = std::exchange(unfinished_, {});
   if (written) {
     if (!kept.empty()) {
       log_.info("trigger.leftovers", {{"trigger", config_.name}},
@@ -299,11 +244,127 @@ void Trigger::tell_leftovers(bool written) {
   }
 }
 
+// ---- Enabled, suspended, disabled ----
+
+Result<> Trigger::disable(const std::string& by, const std::string& reason, Millis drain_timeout) {
+  disabling_ = true;  // stays connected meanwhile, for the acknowledgements
+  if (auto kept = state_.change(TriggerState::Kind::disabled, by, reason); !kept) {
+    disabling_ = false;
+    receive_.update();
+    return kept;
+  }
+  begin_leaving();
+  receive_.update();
+  const Clock& clock = services_.timer.clock();
+  if (slot_.started()) {
+    Trigger* const alone = this;
+    drain_all({&alone, 1}, services_.writer, clock.now() + drain_timeout,
+              [this] { return services_.stopping(); });
+  }
+  dispatcher_.hold();  // also if its service starts only later
+  if (slot_.started()) {
+    (void)services_.writer.flush(clock.now() + kLastWrite);
+    flush_acknowledgements();
+  }
+  disabling_ = false;
+  end_leaving();
+  log_.warn("trigger.disabled", {{"trigger", config_.name}}, "disabled by {}{}", by,
+            because(reason));
+  services_.connections.supervisor->post(tasks_([this] { receive_.apply(); }));
+  return {};
+}
+
+Result<> Trigger::suspend(const std::string& by, const std::string& reason) {
+  if (auto kept = state_.change(TriggerState::Kind::suspended, by, reason); !kept) return kept;
+  dispatcher_.hold();
+  log_.warn("trigger.suspended", {{"trigger", config_.name}}, "suspended by {}{}", by,
+            because(reason));
+  room_changed();
+  if (slot_.started()) recovery_.arm();
+  return {};
+}
+
+Result<> Trigger::enable() {
+  if (auto kept = state_.enable(); !kept) return kept;
+  dispatcher_.resume();
+  room_changed();
+  return {};
+}
+
+// ---- From the service, while it is suspended ----
+
+void Trigger::probe_ended(const Result<>& outcome) {
+  recovery_.probed(outcome);
+}
+
+void Trigger::trial_ended(bool handled) {
+  half_open_needs_message_ = false;
+  if (handled) {
+    resume_after_recovery();
+  } else {
+    recovery_.message_failed();
+    room_changed();
+  }
+}
+
+void Trigger::resume_after_recovery() {
+  if (!state_.recover()) return;
+  log_.info("trigger.resumed", {{"trigger", config_.name}},
+            "the message it tried was handled: running again");
+  if (auto stored = state_.store(); !stored) {
+    log_.error("inbox.error", {{"trigger", config_.name}}, "{}", stored.error().message);
+    store_state_later();
+  }
+  dispatcher_.resume();
+  room_changed();
+}
+
+// A restart would otherwise find the state of before. [timer]
+void Trigger::store_state_later() {
+  services_.timer.after(kStoreAgain, tasks_([this] {
+                          if (!state_.store()) store_state_later();
+                        }));
+}
+
+void Trigger::replay(const inbox::StoredMessage& message) {
+  ++replaying_;
+  services_.connections.supervisor->post(tasks_([this, message] {
+    // While the backlog is still being read, this one is part of it.
+    if (backlog_.done()) intake_.take_stored(message);
+    --replaying_;
+  }));
+}
+
+// ---- Another generation of its plugin ----
+
+bool Trigger::uses(const plugin::Generation& generation) const {
+  const auto monitor = slot_.monitor();
+  return (slot_.has_instance() && &slot_.instance().generation() == &generation) ||
+         (monitor && &monitor->generation() == &generation);
+}
+
+Result<> Trigger::make_successor(const plugin::Generation& old,
+                                 const std::shared_ptr<plugin::Generation>& next) {
+  ServiceSlot::Serving successor;
+  if (&slot_.instance().generation() == &old) {
+    auto made = next->create(config_, host_);
+    if (!made) return tl::make_unexpected(made.error());
+    successor.instance = std::move(*made);
+  }
+  if (const auto monitor = slot_.monitor(); monitor && &monitor->generation() == &old) {
+    auto made = make_monitor(next);
+    if (!made) return tl::make_unexpected(made.error());
+    successor.monitor = std::move(*made);
+  }
+  slot_.prepare(std::move(successor));
+  return {};
+}
+
 // ---- From the connection ----
 
 void Trigger::on_message(mqtt::Message&& message) {
   arrived_.store(arrived() + 1, std::memory_order_relaxed);
-  if (message.retained && !retained_is_wanted(message)) {
+  if (message.retained && !retained_.takes(message.topic, message.payload)) {
     intake_.refuse(message);
     return;
   }
@@ -317,7 +378,7 @@ void Trigger::on_refused(mqtt::Message&& message) {
 
 void Trigger::on_batch_end() {
   intake_.end_batch();
-  if (dispatcher_.full() || intake_.overrun()) update_reading();
+  if (dispatcher_.full() || intake_.overrun()) receive_.update();
 }
 
 void Trigger::on_pubrel(std::uint16_t packet_id, mqtt::Receipt receipt) {
@@ -330,97 +391,152 @@ void Trigger::on_session_lost() {
 
 void Trigger::on_status(const mqtt::ConnectionStatus& status) {
   watch_.note(status);
-  status_ = status;
-  tell_running();
+  running_.note(status, {.serves = slot_.serves(),
+                         .suspended = state_.suspended(),
+                         .disabled = disabled(),
+                         .service = service_name()});
 }
 
 // [supervisor]
-void Trigger::tell_running() {
-  const mqtt::ConnectionStatus& status = status_;
-  const bool running = status.running() && serves_ && !suspended_ && !disabled_;
-  std::string because;
-  if (disabled_) {
-    because = "disabled";
-  } else if (suspended_) {
-    because = "suspended";
-  } else if (!running) {
-    because = status.reason.empty() ? std::string(mqtt::to_string(status.state)) : status.reason;
-  }
-  using State = mqtt::ConnectionStatus::State;
-  const bool settled = status.state == State::up || status.state == State::waiting;
-  if (running && !running_) {
-    log_.info("trigger.running", {{"trigger", config_.name}, {"alias", config_.alias}},
-              "{}:{} handles {} filter{}", config_.plugin, service_name(), config_.topics.size(),
-              config_.topics.size() == 1 ? "" : "s");
-    not_running_because_.clear();
-  } else if (!running && settled && serves_ && because != not_running_because_) {
-    log_.warn("trigger.not_running", {{"trigger", config_.name}, {"alias", config_.alias}}, "{}",
-              because);
-    not_running_because_ = because;
-  }
-  if (running_.exchange(running) != running) services_.running_changed();
+void Trigger::note_running() {
+  running_.note({.serves = slot_.serves(),
+                 .suspended = state_.suspended(),
+                 .disabled = disabled(),
+                 .service = service_name()});
 }
 
-// A retained message comes again with every SUBSCRIBE; "once" takes each only where it is news.
-bool Trigger::retained_is_wanted(const mqtt::Message& message) {
-  if (config_.retained == config::Retained::process) return true;
-  if (config_.retained == config::Retained::skip) return false;
-  std::string digest = sha256(message.payload);
-  MutexLock lock(retained_mutex_);
-  std::string& seen = retained_seen_[std::string(message.topic)];
-  if (seen == digest) return false;
-  seen = std::move(digest);
-  return true;
+// ---- Whether it receives ----
+
+bool Trigger::receives_suspended() const {
+  return connection_->options().clean_session && config_.shared_group.empty();
+}
+
+bool Trigger::rests() const {
+  return state_.suspended() && !half_open_needs_message_ && !receives_suspended();
+}
+
+ReceiveControl::Wish Trigger::receive_wish() const {
+  ReceiveControl::Wish wish{
+      .at_once = disabled() || rests(), .may_connect = !leaving_, .may_disconnect = !stopping_};
+  if (disabled() || (disabling_ && !leaving_)) {
+    wish.pause = "the trigger is disabled";
+  } else if (rests()) {
+    wish.pause = "the trigger is suspended";
+  } else if (stopping_ && !leaving_) {
+    wish.pause = "the runtime stops";
+  } else if (dispatcher_.full()) {
+    wish.pause = fmt::format("queue_capacity ({}) is reached", config_.queue_capacity);
+  } else if (intake_.overrun()) {
+    wish.pause = "the server sends QoS 2 without waiting for its answers";
+  }
+  return wish;
+}
+
+void Trigger::inbox_trouble(const std::optional<std::string>& reason) {
+  if (config_.acknowledge != config::Acknowledge::durable) return;
+  receive_.note_inbox_trouble(reason.value_or(""));
+  room_changed();
+}
+
+void Trigger::room_changed() {
+  receive_.update();
+  services_.connections.supervisor->post(tasks_([this] {
+    receive_.apply();
+    note_running();
+    backlog_.go_on();
+  }));
 }
 
 void Trigger::remember_retained(const dispatch::Delivery& delivery) {
-  if (!delivery.message.retained || config_.retained != config::Retained::once) return;
-  services_.writer.note_retained(config_.name, delivery.message.topic,
-                                 sha256(delivery.message.payload));
-}
-
-// ---- From the service ----
-
-std::int32_t Trigger::complete(std::uint64_t token, plugin::Answer answer) {
-  return dispatcher_.complete(token, std::move(answer));
-}
-
-std::int32_t Trigger::extend(std::uint64_t token, std::uint32_t ms) {
-  return dispatcher_.extend(token, ms);
-}
-
-std::int32_t Trigger::publish(const trigger_publish& request, plugin::PublishDone done) {
-  auto properties = dispatch::from_abi({request.properties, request.property_count});
-  const std::string_view alias = request.alias.len == 0
-                                     ? std::string_view(config_.alias)
-                                     : std::string_view(request.alias.ptr, request.alias.len);
-  const trigger_message* message = plugin::CurrentMessage::get();
-  if (message != nullptr && message->property_count > 0 &&
-      services_.publisher.speaks_mqtt5(alias)) {
-    const auto trace =
-        plugin::inherited_trace(*message, {request.properties, request.property_count});
-    for (const mqtt::Property& property : dispatch::from_abi(trace)) properties.push_back(property);
+  if (delivery.message.retained) {
+    retained_.handled(delivery.message.topic, delivery.message.payload);
   }
-  const mqtt::PublishRequest publish{.topic = {request.topic.ptr, request.topic.len},
-                                     .payload = {request.payload.ptr, request.payload.len},
-                                     .qos = static_cast<int>(request.qos),
-                                     .retained = (request.flags & TRIGGER_PUBLISH_RETAIN) != 0,
-                                     .properties = properties,
-                                     // Then the attempt that it is part of is over.
-                                     .wait_limit = config_.timeout};
-  return services_.publisher.publish(alias, publish, [done = std::move(done)](Result<> outcome) {
-    if (!done) return;
-    if (outcome) {
-      done(TRIGGER_OK, {});
-    } else {
-      // With a code it is the server that does not take it.
-      const int code = outcome.error().code;
-      done(code == 0                 ? TRIGGER_E_NOT_CONNECTED
-           : mqtt::never_taken(code) ? TRIGGER_E_INVALID
-                                     : TRIGGER_E_FAILED,
-           outcome.error().message);
+}
+
+// ---- As whoever manages the runtime sees it ----
+
+void Trigger::fill_in(management::TriggerStatus& status) const {
+  status.alias = config_.alias;
+  if (const auto state = state_.details()) {
+    using State = management::TriggerStatus::State;
+    status.state =
+        state->state == TriggerState::Kind::disabled ? State::disabled : State::suspended;
+    status.state_by = state->changed_by;
+    status.state_reason = state->reason;
+    status.state_since = state->since;
+  }
+  status.not_running_reason = slot_.start_failure();
+  const management::ConnectionView connection = connection_view();
+  status.running = running();
+  if (status.running) {
+    status.not_running_reason.clear();
+  } else if (disabled()) {
+    status.not_running_reason = "disabled";
+  } else if (state_.suspended()) {
+    status.not_running_reason = "suspended";
+  } else if (status.not_running_reason.empty() && !slot_.serves()) {
+    status.not_running_reason = "its service is being started";
+  } else if (status.not_running_reason.empty()) {
+    status.not_running_reason = connection.reason.empty() ? connection.state : connection.reason;
+  }
+  for (const mqtt::Grant& grant : watch_.grants()) {
+    status.filters.push_back({.filter = grant.filter,
+                              .asked_qos = grant.asked_qos,
+                              .granted_qos = grant.granted_qos,
+                              .refusal = grant.refusal});
+    if (!status.running && !grant.refusal.empty() && connection.state == "up") {
+      status.not_running_reason = "the server refused \"" + grant.filter + "\"" + grant.refusal;
     }
+  }
+  if (status.filters.empty()) {
+    for (const config::Topic& topic : connection_options().topics) {
+      status.filters.push_back(
+          {.filter = topic.filter, .asked_qos = topic.qos, .granted_qos = {}, .refusal = {}});
+    }
+  }
+  const dispatch::Dispatcher::Stats stats = dispatcher_.stats();
+  management::TriggerCounters& counters = status.counters;
+  std::copy(stats.received_qos.begin(), stats.received_qos.end(), counters.received_qos);
+  counters.received = stats.received;
+  counters.ok = stats.ok;
+  counters.retried = stats.retried;
+  counters.rejected = stats.rejected;
+  counters.exhausted = stats.exhausted;
+  counters.timed_out = stats.timed_out;
+  counters.invalid_verdicts = stats.invalid_verdicts;
+  counters.unavailable = stats.unavailable;
+  counters.late_answers = stats.late_answers;
+  counters.expired = stats.expired;
+  counters.discarded = stats.discarded;
+  counters.inline_calls = stats.inline_calls;
+  counters.not_brief = stats.not_brief;
+  counters.dead_letters_made = dead_letters_;
+  counters.refused = refused_.load(std::memory_order_relaxed);
+  status.queued = stats.queued;
+  status.in_flight = stats.in_flight;
+  status.delayed = stats.delayed;
+  status.late = stats.late;
+  if (const auto outage = dispatcher_.outage()) {
+    status.unavailable_reason = outage->reason;
+    status.unavailable_since = outage->since;
+  }
+  dispatch::Dispatcher::Times times = dispatcher_.times();
+  status.handle = std::move(times.handle);
+  status.delivery = std::move(times.delivery);
+  status.batch = std::move(times.batch);
+  const ReceiveControl::Status receiving = receive_.status();
+  status.paused = receiving.paused;
+  status.pause_reason = receiving.reason;
+  status.paused_seconds = std::chrono::duration<double>(receiving.total).count();
+}
+
+std::size_t Trigger::acks_held() const {
+  if (!holds_) return 0;
+  std::size_t held = 0;
+  dispatcher_.for_each_unfinished([&held](const dispatch::DeliveryPtr& delivery) {
+    if (delivery->message.qos > 0 && !delivery->acknowledged()) ++held;
   });
+  return held;
 }
 
 }  // namespace triggerd::trigger

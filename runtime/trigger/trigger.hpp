@@ -1,26 +1,21 @@
-// trigger/: the heart. It knows every folder below it: base, config, inbox, mqtt, plugin.
+// trigger/: one trigger. It knows dispatch/ and everything below it, and tells management/ of
+// itself.
 //
-//   trigger.hpp           one trigger: a connection, a dispatcher, an instance of a service
-//   monitor.hpp           the service that says when a suspended trigger may go on
-//   draining.hpp          triggers that stop together
-//   intake.hpp            from received messages to deliveries, and to the inbox
-//   dispatcher.hpp        from message to verdict: lanes, attempts, retries, deadlines
-//                         (_inline: on the receive thread, _link: worker processes, _outage: what
-//                         a service needs is away, _states: held and gated, _timer: what is due,
-//                         _end: the stop)
-//   lanes.hpp             which message may go next
-//   order_key.hpp         which lane a message belongs to
-//   delivery.hpp          one message on its way, over all attempts
-//   deaths.hpp            messages that have ended the runtime before
-//   publisher.hpp         what services publish, by alias
-//   plugin_set.hpp        the plugins of a configuration, each loaded once
-//   reloader.hpp          another build of a plugin takes over
-//   administration.hpp    what whoever administers it sees of the runtime
-//   event_hub.hpp         what happens, told to listeners
-//   package_failures.hpp  packages that cost themselves alone
-//   runtime.hpp           everything of one configuration, started, stopped and changed
+//   trigger.hpp          composes the parts below, and leads them through the stages of a life
+//   service_slot.hpp     what serves it, and how another build takes over
+//   service_host.hpp     what its service may ask for
+//   monitor.hpp          the service that says when a suspended trigger may go on
+//   trigger_state.hpp    enabled, suspended or disabled
+//   recovery.hpp         how a suspended trigger finds out that it may go on
+//   receive_control.hpp  back-pressure
+//   retained_filter.hpp  which retained messages it takes
+//   backlog_loader.hpp   what earlier processes accepted
+//   running_report.hpp   whether it runs
+//   connection_watch.hpp how its connection has been doing
+//   publisher.hpp        what services publish, by alias
+//   draining.hpp         triggers that stop together
 //
-// A message comes in at Trigger::on_message (on Paho's receive thread), waits in the dispatcher, is
+// A message comes in at Trigger::on_message (on the receive thread), waits in the dispatcher, is
 // handed to a worker by Dispatcher::take, and its verdict comes back through Dispatcher::answered
 // or complete. What then becomes of it is told to the DeliverySink half of Trigger.
 #pragma once
@@ -44,9 +39,16 @@
 #include "management/event_hub.hpp"
 #include "mqtt/session/connection.hpp"
 #include "plugin/plugin.hpp"
+#include "trigger/backlog_loader.hpp"
 #include "trigger/connection_watch.hpp"
-#include "trigger/monitor.hpp"
 #include "trigger/publisher.hpp"
+#include "trigger/receive_control.hpp"
+#include "trigger/recovery.hpp"
+#include "trigger/retained_filter.hpp"
+#include "trigger/running_report.hpp"
+#include "trigger/service_host.hpp"
+#include "trigger/service_slot.hpp"
+#include "trigger/trigger_state.hpp"
 
 namespace triggerd::trigger {
 
@@ -71,8 +73,9 @@ struct TriggerServices {
   dispatch::Deaths* deaths = nullptr;  // null: nothing is known of earlier runs
 };
 
+// It has no lock of its own: its parts have theirs, and it calls them with none held.
 class Trigger final : private mqtt::ConnectionListener,
-                      private plugin::InstanceHost,
+                      private Receiver,
                       private dispatch::DeliverySink {
  public:
   Trigger(const config::Trigger& config, const TriggerServices& services);
@@ -80,7 +83,7 @@ class Trigger final : private mqtt::ConnectionListener,
   Trigger(const Trigger&) = delete;
   Trigger& operator=(const Trigger&) = delete;
 
-  // Makes the instance; what is of another trigger of that name runs on. [control]
+  // Makes the instance. A running trigger of that name is unaffected. [control]
   // `monitor` is the plugin of the trigger's monitor service; null where it has none of its own.
   Result<> make_service(const std::shared_ptr<plugin::Generation>& generation,
                         const std::shared_ptr<plugin::Generation>& monitor);
@@ -112,10 +115,10 @@ class Trigger final : private mqtt::ConnectionListener,
   // 3. Disconnects, and keeps the session; `closed` is called on the supervisor.
   void close(std::function<void()> closed);
   // 4. Asks its workers to come back, and does not wait.
-  void end_workers();
+  void end_workers() { slot_.end_workers(); }
   // 5. Waits for them. No service is stopped before the workers of all are gone: each looks through
   //    the threads of the process for those that it has left running.
-  void join_workers(Monotonic deadline);
+  void join_workers(Monotonic deadline) { slot_.join_workers(deadline); }
   // 6. Stops and destroys the service, and gives the writer what is left and nobody else has.
   //    False: a service call does not come back, so the plugin stays in memory and only the end of
   //    the process ends it.
@@ -147,18 +150,20 @@ class Trigger final : private mqtt::ConnectionListener,
   // Makes the successors, of `next`, of what is of `old`. They are not started yet.
   Result<> make_successor(const plugin::Generation& old,
                           const std::shared_ptr<plugin::Generation>& next);
-  void drop_successor();
+  void drop_successor() { slot_.drop_successor(); }
   // Between these two, the service gets no message. False: it still has one at `deadline`.
   [[nodiscard]] bool close_gate(Monotonic deadline) { return dispatcher_.close_gate(deadline); }
-  void open_gate();
+  void open_gate() { dispatcher_.open_gate(); }
   // Takes back what the service has not completed; it gets these messages again.
   void revoke_pending() { dispatcher_.revoke_pending(); }
   // With the gate closed: stops what serves, hands its state over if `with_state`, starts the
   // successor. After an error it is as before.
-  Result<> hand_over(Monotonic deadline, bool with_state);
+  Result<> hand_over(Monotonic deadline, bool with_state) {
+    return slot_.hand_over(deadline, with_state);
+  }
   // With the gate closed: the predecessor serves again.
-  void take_back(Monotonic deadline);
-  void drop_predecessor();
+  void take_back(Monotonic deadline) { slot_.take_back(deadline); }
+  void drop_predecessor() { slot_.forget_predecessor(); }
 
   // What its service needs may be there again. [any]
   void try_now() { dispatcher_.try_now(); }
@@ -168,7 +173,7 @@ class Trigger final : private mqtt::ConnectionListener,
 
   const std::string& name() const { return config_.name; }
   // Connected, every filter granted, not suspended. [any]
-  bool running() const { return running_; }
+  bool running() const { return running_.running(); }
   dispatch::Dispatcher::Stats stats() const { return dispatcher_.stats(); }
   // As Dispatcher::inline_since().
   std::optional<Monotonic> keeps_receiver_since() const { return dispatcher_.inline_since(); }
@@ -181,7 +186,7 @@ class Trigger final : private mqtt::ConnectionListener,
   // Acknowledgements that wait for the service or the disk. [any]
   std::size_t acks_held() const;
   // What its service counts. [any]
-  std::vector<plugin::Metric> metrics() const;
+  std::vector<plugin::Metric> metrics() const { return slot_.metrics(); }
 
  private:
   // mqtt::ConnectionListener
@@ -191,10 +196,13 @@ class Trigger final : private mqtt::ConnectionListener,
   void on_pubrel(std::uint16_t packet_id, mqtt::Receipt receipt) override;
   void on_session_lost() override;
   void on_status(const mqtt::ConnectionStatus& status) override;
-  // plugin::InstanceHost
-  std::int32_t complete(std::uint64_t token, plugin::Answer answer) override;
-  std::int32_t extend(std::uint64_t token, std::uint32_t ms) override;
-  std::int32_t publish(const trigger_publish& request, plugin::PublishDone done) override;
+  // Receiver
+  void pause_reading() override { connection_->pause_reading(); }
+  void resume_reading() override { connection_->resume_reading(); }
+  void disconnect(const std::string& why) override { connection_->pause(why); }
+  void connect() override { connection_->resume(); }
+  Millis keep_alive() const override { return connection_->keep_alive(); }
+  bool clean_session() const override { return connection_->options().clean_session; }
   // DeliverySink
   void finished(dispatch::Delivery& delivery, bool idle_next) override;
   void will_retry(const dispatch::Delivery& delivery, std::uint32_t attempts, Millis delay,
@@ -215,47 +223,28 @@ class Trigger final : private mqtt::ConnectionListener,
   void stalled(std::size_t late_attempts) override;
   void room_changed() override;
 
-  bool retained_is_wanted(const mqtt::Message& message);
   void remember_retained(const dispatch::Delivery& delivery);
   void publish_dead_letter(const dispatch::Delivery& delivery);
-  mutable Mutex pause_mutex_;
-
   void acknowledge(dispatch::Delivery& delivery, bool idle_next);
+
+  ServiceSlot::Events slot_events();
+  Recovery::Steps recovery_steps();
   void begin_leaving();
-  // Suspended, it receives all the same: its server keeps nothing for it, and nobody else gets what
-  // it does not take.
+  // In effect: not while what is in flight is still being finished. [any]
+  bool disabled() const { return state_.disabled() && !disabling_; }
+  // It receives even while it is suspended: its server keeps nothing for it, and nobody else gets
+  // what it does not take.
   bool receives_suspended() const;
   // Suspended, and to receive nothing.
   bool rests() const;
-  // Why receiving is to pause; empty where it is not.
-  std::string pause_reason() const TRIGGERD_REQUIRES(pause_mutex_);
-  void update_reading();
-  void apply_pause();
-  void check_pause();
-  void load_backlog();
-  void keep_leftovers();
-  Result<> set_state(const std::optional<inbox::TriggerState>& state);
-  // What comes and goes with a generation.
-  struct Serving {
-    std::unique_ptr<plugin::Instance> instance;
-    std::shared_ptr<Monitor> monitor;
-  };
-  Result<> start_serving(plugin::Instance& instance, Monitor* monitor);
-  Result<std::optional<plugin::SavedState>> stop_serving(plugin::Instance& instance,
-                                                         Monotonic deadline);
-  Result<> start_service();
-  void note_start(const Result<>& started);
-  bool destroy_service();
-  void tell_running();
+  ReceiveControl::Wish receive_wish() const;
+  void note_running();
+  void keep_unfinished();
+  void resume_after_recovery();
+  void store_state_later();
   Result<std::shared_ptr<Monitor>> make_monitor(
       const std::shared_ptr<plugin::Generation>& generation);
-  void serve_with(Serving serving);
-  void serve_again(Monotonic deadline);
-  std::string service_name() const;  // [any]
-  std::shared_ptr<Monitor> monitor() const;
-  bool ask_monitor();
-  void arm_monitor();
-  void begin_trial();
+  std::string service_name() const { return slot_.service_name(); }  // [any]
   std::vector<LogField> fields(const dispatch::Delivery& delivery) const;
   // What does not change while it goes on.
   std::vector<LogField> constant_fields(const dispatch::Delivery& delivery) const;
@@ -268,68 +257,42 @@ class Trigger final : private mqtt::ConnectionListener,
   const TriggerServices services_;
   Log& log_;
   const bool holds_;  // acknowledgements wait for the dispatcher or the inbox
+  TaskGuard tasks_;
   dispatch::DeliveryHome home_;
   // The intake's memory is what the dispatcher's messages live in.
   dispatch::Intake intake_;
   dispatch::Dispatcher dispatcher_;
-  std::unique_ptr<plugin::Instance> instance_;    // [control]
-  bool joined_ = true;                            // [control, main] its workers have come back
-  std::vector<dispatch::DeliveryPtr> leftovers_;  // [control, main] what the writer got at the end
-  Serving successor_;                             // [control]
-  Serving predecessor_;                           // [control]
-  std::atomic<bool> can_be_probed_{false};
-  mutable Mutex monitor_mutex_;
-  std::string service_name_ TRIGGERD_GUARDED_BY(monitor_mutex_);  // of what serves
-  const plugin::Instance* counting_ TRIGGERD_GUARDED_BY(monitor_mutex_) = nullptr;
-  // Null: the service is asked itself.
-  std::shared_ptr<Monitor> monitor_ TRIGGERD_GUARDED_BY(monitor_mutex_);
+  RetainedFilter retained_;
+  TriggerState state_;
+  Recovery recovery_;
+  ReceiveControl receive_;
+  BacklogLoader backlog_;
+  RunningReport running_;
+  ConnectionWatch watch_;
+  ServiceHost host_;
+  ServiceSlot slot_;
   std::shared_ptr<mqtt::Connection> connection_;
-  bool started_ = false;             // [control]
-  std::atomic<bool> serves_{false};  // the same, for others
-  unsigned start_failures_ = 0;      // [control] in a row
-  bool was_started_ = false;         // [control] before hand_over()
 
-  std::atomic<bool> running_{false};
-  std::atomic<bool> suspended_{false};
-  std::atomic<bool> disabled_{false};
-  std::atomic<bool> disabling_{false};
-  std::atomic<bool> trial_needs_message_{false};  // there is none to try: one has to be received
+  // The stage of its life. [any]
+  std::atomic<bool> disabling_{false};  // what is in flight is being finished
   std::atomic<bool> stopping_{false};
-  std::atomic<bool> leaving_{false};
-  std::atomic<bool> left_{false};
+  std::atomic<bool> leaving_{false};                  // a clean session unsubscribes
+  std::atomic<bool> left_{false};                     // its server has answered
+  std::atomic<bool> half_open_needs_message_{false};  // none is here to try: one has to be received
+  std::vector<dispatch::DeliveryPtr> unfinished_;  // [control, main] what the writer got at the end
+
+  // Counters. [any]
   std::atomic<std::size_t> replaying_{0};  // given to replay(), and not in the dispatcher yet
   std::atomic<std::uint64_t> arrived_{0};  // one thread counts
   std::atomic<std::uint64_t> refused_{0};  // over max_packet_size
+  std::atomic<std::uint64_t> dead_letters_{0};
+
+  // Acknowledgements that leave together.
   std::atomic<unsigned> unflushed_{0};  // finished messages whose acknowledgement waits for company
   std::atomic<bool> flush_armed_{false};
-  bool may_load_ = false;            // [supervisor] the service has started
-  bool backlog_done_ = false;        // [supervisor]
-  bool paused_ = false;              // [supervisor] disconnected for it
-  bool pause_told_ = false;          // [supervisor]
-  std::string not_running_because_;  // [supervisor] as last logged
-  mqtt::ConnectionStatus status_;    // [supervisor] as it was told last
-
-  std::string inbox_trouble_ TRIGGERD_GUARDED_BY(pause_mutex_);
-  bool reading_paused_ TRIGGERD_GUARDED_BY(pause_mutex_) = false;
-  Monotonic paused_since_ TRIGGERD_GUARDED_BY(pause_mutex_){};
-  Monotonic::duration paused_before_ TRIGGERD_GUARDED_BY(pause_mutex_){};  // all earlier pauses
-  bool check_armed_ TRIGGERD_GUARDED_BY(pause_mutex_) = false;
-
-  std::atomic<std::uint64_t> dead_letters_{0};
-  ConnectionWatch watch_;
-  TaskGuard tasks_;
-  mutable Mutex state_mutex_;
-  // As the inbox has it; nullopt: enabled.
-  std::optional<inbox::TriggerState> state_ TRIGGERD_GUARDED_BY(state_mutex_);
-  std::string start_failure_ TRIGGERD_GUARDED_BY(state_mutex_);
-  Monotonic start_failure_told_ TRIGGERD_GUARDED_BY(state_mutex_){};
+  mutable Mutex outage_mutex_;
   // When it was last said that what the service needs is away.
-  std::optional<Monotonic> outage_told_ TRIGGERD_GUARDED_BY(state_mutex_);
-
-  Mutex retained_mutex_;
-  // With retained = "once": topic -> digest of the payload accepted last.
-  std::map<std::string, std::string, std::less<>> retained_seen_
-      TRIGGERD_GUARDED_BY(retained_mutex_);
+  std::optional<Monotonic> outage_told_ TRIGGERD_GUARDED_BY(outage_mutex_);
 };
 
 }  // namespace triggerd::trigger

@@ -87,8 +87,8 @@ void Trigger::put_off(const dispatch::Delivery& delivery, std::uint32_t attempt,
 
 void Trigger::unavailable(const std::string& reason, std::uint32_t failures, Millis next) {
   {
-    MutexLock lock(state_mutex_);
-    const Monotonic now = std::chrono::steady_clock::now();
+    MutexLock lock(outage_mutex_);
+    const Monotonic now = services_.timer.clock().now();
     if (outage_told_ ? now - *outage_told_ < kOutageToldAgain
                      : failures < 2 && next < kOutageTold) {
       return;
@@ -103,7 +103,7 @@ void Trigger::unavailable(const std::string& reason, std::uint32_t failures, Mil
 
 void Trigger::available(std::uint32_t failures, Monotonic::duration lasted) {
   {
-    MutexLock lock(state_mutex_);
+    MutexLock lock(outage_mutex_);
     if (!std::exchange(outage_told_, std::nullopt)) return;
   }
   log_.info("trigger.available", {{"trigger", config_.name}},
@@ -191,27 +191,23 @@ void Trigger::discarded(dispatch::Delivery& delivery, const std::string& reason)
 }
 
 void Trigger::suspended(const dispatch::Delivery& delivery, const std::string& reason) {
-  using State = inbox::TriggerState;
   if (dispatcher_.is_inline_here()) {  // which is not to wait for the disk
     services_.timer.post(
         tasks_([this, kept = delivery.shared_from_this(), reason] { suspended(*kept, reason); }));
     return;
   }
-  suspended_ = true;
   if (const auto number = delivery.number()) services_.writer.note_attempts(*number, 0);
+  if (!state_.suspend("on_exhausted", reason)) return;
   log_.error("trigger.suspended", constant_fields(delivery),
              "suspended, as on_exhausted says; one message is tried every {}: {}",
              format_duration(config_.monitor_interval), reason);
-  if (auto kept = set_state(State{.state = State::State::suspended,
-                                  .changed_by = "on_exhausted",
-                                  .reason = reason,
-                                  .since = system_clock().wall()});
-      !kept) {
+  if (auto stored = state_.store(); !stored) {
     log_.error("inbox.error", {{"trigger", config_.name}}, "{}; a restart will not know of it",
-               kept.error().message);
+               stored.error().message);
+    store_state_later();
   }
   room_changed();
-  arm_monitor();
+  recovery_.arm();
 }
 
 void Trigger::overdue(const dispatch::Delivery& delivery) {
@@ -229,6 +225,30 @@ void Trigger::stalled(std::size_t late_attempts) {
              "{}:{} never completed {} attempts it called pending; nothing more is handed to it "
              "until it does",
              config_.plugin, service_name(), late_attempts);
+}
+
+// For `tail`: only made where somebody listens. `took`: where the message does not go on, for what
+// does is somebody else's by now.
+void Trigger::tell_message(const dispatch::Delivery& delivery, const char* verdict,
+                           const std::string& reason, std::uint32_t attempt,
+                           std::optional<Monotonic::duration> took) {
+  const mqtt::Message& message = delivery.message;
+  management::AdminEvent event;
+  event.kind = std::string_view(verdict) == "reject" ? "dead_letter" : "message";
+  event.trigger = config_.name;
+  event.alias = config_.alias;
+  event.plugin = config_.plugin;
+  event.text = reason;
+  event.message_id = delivery.id;
+  event.topic = message.topic;
+  event.payload.assign(reinterpret_cast<const char*>(message.payload.data()),
+                       std::min(message.payload.size(), management::kMaxEventPayload));
+  event.payload_size = message.payload.size();
+  event.qos = message.qos;
+  event.verdict = verdict;
+  event.attempt = attempt;
+  if (took) event.seconds = std::chrono::duration<double>(*took).count();
+  services_.events.tell(std::move(event));
 }
 
 std::vector<LogField> Trigger::fields(const dispatch::Delivery& delivery) const {

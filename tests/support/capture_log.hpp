@@ -32,6 +32,7 @@ class CaptureLog final : public Log {
     }
     return found;
   }
+  std::size_t count(std::string_view event) const { return lines(event).size(); }
   // The text of the newest one; empty where there is none.
   std::string last(std::string_view event) const {
     const auto found = lines(event);

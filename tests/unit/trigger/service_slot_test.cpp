@@ -1,0 +1,274 @@
+#include "trigger/service_slot.hpp"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "support/capture_log.hpp"
+#include "unit/dispatch/dispatcher_fixture.hpp"
+
+namespace triggerd::trigger {
+namespace {
+
+// What is done to instances, in order: "a.start", "b.restore 7", ...
+using Script = std::vector<std::string>;
+
+// What one of the calls of an instance comes to.
+struct Behaviour {
+  bool starts = true;
+  bool runs = true;     // its workers start
+  bool returns = true;  // its workers come back
+  bool saves = true;
+  bool restores = true;
+  std::string state;  // that it saves; empty: none
+};
+
+class ScriptedInstance final : public plugin::Instance {
+ public:
+  ScriptedInstance(std::string name, Behaviour behaviour, Script& script)
+      : name_(std::move(name)), behaviour_(std::move(behaviour)), script_(script) {}
+  ~ScriptedInstance() override { note("gone"); }
+
+  Result<> start() override { return done("start", behaviour_.starts); }
+  Result<> run_workers(plugin::WorkSource&, unsigned count) override {
+    return done("run " + std::to_string(count), behaviour_.runs);
+  }
+  bool join_workers(Monotonic) override {
+    note("join");
+    return behaviour_.returns;
+  }
+  void stop() override { note("stop"); }
+  void abandon() override {
+    note("abandon");
+    abandoned_ = true;
+  }
+  bool abandoned() const override { return abandoned_; }
+  void destroy() override { note("destroy"); }
+  Result<std::optional<plugin::SavedState>> save() override {
+    if (auto saved = done("save", behaviour_.saves); !saved) {
+      return tl::make_unexpected(saved.error());
+    }
+    if (behaviour_.state.empty()) return std::nullopt;
+    return plugin::SavedState{.bytes = behaviour_.state};
+  }
+  Result<> restore(const plugin::SavedState& state) override {
+    return done("restore " + state.bytes, behaviour_.restores);
+  }
+  const plugin::Generation& generation() const override { std::abort(); }
+  std::string_view service_name() const override { return name_; }
+  bool can_be_probed() const override { return false; }
+  std::size_t max_batch() const override { return 1; }
+  std::vector<plugin::Metric> metrics() const override { return {{.name = name_}}; }
+
+ private:
+  void note(const std::string& what) { script_.push_back(name_ + "." + what); }
+  Result<> done(const std::string& what, bool ok) {
+    note(what);
+    if (!ok) return fail("{} {} failed", name_, what);
+    return {};
+  }
+
+  const std::string name_;
+  const Behaviour behaviour_;
+  Script& script_;
+  bool abandoned_ = false;
+};
+
+class ServiceSlotTest : public dispatch::DispatcherTest {
+ protected:
+  ServiceSlotTest() {
+    trigger_.name = "t";
+    trigger_.plugin = "p";
+    trigger_.concurrency = 2;
+    options_.retry.max_attempts = 1;
+  }
+
+  std::unique_ptr<plugin::Instance> instance(const std::string& name, Behaviour behaviour = {}) {
+    return std::make_unique<ScriptedInstance>(name, std::move(behaviour), script_);
+  }
+  ServiceSlot& slot() {
+    if (!slot_) {
+      slot_ = std::make_unique<ServiceSlot>(
+          trigger_, dispatcher(), clock_, [] { return 1.0; },
+          ServiceSlot::Events{.stopping = [this] { return stopping_; },
+                              .serves_changed = [this] { ++changes_; },
+                              .start_later = [this](Millis delay) { later_.push_back(delay); },
+                              .probe_lost = [this] { ++probes_lost_; }},
+          log_);
+    }
+    return *slot_;
+  }
+  void serve(const std::string& name, Behaviour behaviour = {}) {
+    slot().serve({.instance = instance(name, std::move(behaviour))});
+  }
+  Script script() { return std::exchange(script_, {}); }
+
+  config::Trigger trigger_;
+  triggerd::test::CaptureLog log_;
+  Script script_;
+  bool stopping_ = false;
+  int changes_ = 0;
+  int probes_lost_ = 0;
+  std::vector<Millis> later_;
+  std::unique_ptr<ServiceSlot> slot_;
+};
+
+TEST_F(ServiceSlotTest, StartsWithAsManyWorkersAsTheTriggerSays) {
+  serve("a");
+  EXPECT_FALSE(slot().serves());
+  ASSERT_TRUE(slot().start());
+  EXPECT_EQ(script(), (Script{"a.start", "a.run 2"}));
+  EXPECT_TRUE(slot().serves());
+  EXPECT_EQ(slot().service_name(), "a");
+  EXPECT_EQ(slot().metrics().size(), 1u);
+  EXPECT_TRUE(later_.empty());
+}
+
+TEST_F(ServiceSlotTest, AStartThatFailsIsTriedAgainLaterAndLater) {
+  serve("a", {.starts = false});
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(slot().start());
+  EXPECT_EQ(later_, (std::vector<Millis>{Millis(1'000), Millis(2'000), Millis(4'000)}));
+  EXPECT_EQ(slot().start_failure(), "its service did not start: a start failed");
+  EXPECT_FALSE(slot().serves());
+  const auto lines = log_.lines("trigger.not_running");
+  ASSERT_EQ(lines.size(), 3u);
+  EXPECT_EQ(lines[0].level, LogLevel::error);
+  EXPECT_EQ(lines[1].level, LogLevel::debug) << "the same reason is not told each time";
+  clock_.advance(Millis(300'000));
+  EXPECT_FALSE(slot().start());
+  EXPECT_EQ(log_.lines("trigger.not_running").back().level, LogLevel::error) << "but now and then";
+}
+
+TEST_F(ServiceSlotTest, WithoutThreadsForItsWorkersItIsStoppedAgain) {
+  serve("a", {.runs = false});
+  EXPECT_FALSE(slot().start());
+  EXPECT_EQ(script(), (Script{"a.start", "a.run 2", "a.stop"}));
+  EXPECT_EQ(later_.size(), 1u);
+}
+
+TEST_F(ServiceSlotTest, WhileTheRuntimeStopsNothingIsStarted) {
+  serve("a");
+  stopping_ = true;
+  EXPECT_FALSE(slot().start());
+  EXPECT_TRUE(script().empty());
+  EXPECT_TRUE(later_.empty());
+}
+
+TEST_F(ServiceSlotTest, ASuccessorGetsTheStateAndThePredecessorGoesWhenItIsForgotten) {
+  serve("a", {.state = "7"});
+  ASSERT_TRUE(slot().start());
+  script();
+  slot().prepare({.instance = instance("b")});
+  ASSERT_TRUE(slot().hand_over(clock_.now(), true));
+  EXPECT_EQ(script(), (Script{"a.join", "a.stop", "a.save", "b.restore 7", "b.start", "b.run 2"}));
+  EXPECT_EQ(slot().service_name(), "b");
+  slot().forget_predecessor();
+  EXPECT_EQ(script(), Script{"a.gone"});
+  EXPECT_EQ(probes_lost_, 0);
+}
+
+TEST_F(ServiceSlotTest, WithoutStateItDoesNotMatterThatItCouldNotBeSaved) {
+  serve("a", {.saves = false, .state = "7"});
+  ASSERT_TRUE(slot().start());
+  slot().prepare({.instance = instance("b")});
+  script();
+  ASSERT_TRUE(slot().hand_over(clock_.now(), false));
+  EXPECT_EQ(script(), (Script{"a.join", "a.stop", "a.save", "b.start", "b.run 2"}));
+}
+
+TEST_F(ServiceSlotTest, WhateverFailsTheOldServiceServesAgain) {
+  const std::map<std::string, std::pair<Behaviour, Behaviour>> cases{
+      {"save", {{.saves = false}, {}}},
+      {"restore", {{.state = "7"}, {.restores = false}}},
+      {"start", {{.state = "7"}, {.starts = false}}},
+      {"run", {{}, {.runs = false}}},
+  };
+  for (const auto& [name, behaviours] : cases) {
+    SCOPED_TRACE(name);
+    slot_.reset();
+    serve("a", behaviours.first);
+    ASSERT_TRUE(slot().start());
+    slot().prepare({.instance = instance("b", behaviours.second)});
+    script();
+    EXPECT_FALSE(slot().hand_over(clock_.now(), true));
+    const Script done = script();
+    ASSERT_GE(done.size(), 2u);
+    EXPECT_EQ(done[done.size() - 2], "a.start");
+    EXPECT_EQ(done.back(), "a.run 2");
+    EXPECT_TRUE(slot().serves());
+    EXPECT_EQ(slot().service_name(), "a");
+    EXPECT_TRUE(later_.empty());
+    slot().drop_successor();
+    EXPECT_EQ(script(), Script{"b.gone"});
+  }
+}
+
+TEST_F(ServiceSlotTest, ThePredecessorServesAgainWhenItIsTakenBack) {
+  serve("a", {.state = "7"});
+  ASSERT_TRUE(slot().start());
+  slot().prepare({.instance = instance("b", {.state = "8"})});
+  ASSERT_TRUE(slot().hand_over(clock_.now(), true));
+  script();
+  slot().take_back(clock_.now());
+  EXPECT_EQ(script(), (Script{"b.join", "b.stop", "b.save", "a.start", "a.run 2"}));
+  EXPECT_EQ(slot().service_name(), "a");
+  slot().drop_successor();
+  EXPECT_EQ(script(), Script{"b.gone"});
+}
+
+TEST_F(ServiceSlotTest, OneThatWasNotStartedIsReplacedAndTakenBackWithoutBeingStarted) {
+  serve("a", {.starts = false});
+  EXPECT_FALSE(slot().start());
+  script();
+  slot().prepare({.instance = instance("b")});
+  ASSERT_TRUE(slot().hand_over(clock_.now(), true));
+  EXPECT_EQ(script(), (Script{"b.start", "b.run 2"}));
+  EXPECT_TRUE(slot().start_failure().empty());
+  slot().take_back(clock_.now());
+  EXPECT_EQ(script(), (Script{"b.join", "b.stop", "b.save"}));
+  EXPECT_FALSE(slot().started());
+}
+
+TEST_F(ServiceSlotTest, AServiceThatDoesNotComeBackIsLeftAloneAndLeavesNothing) {
+  serve("a", {.returns = false, .state = "7"});
+  ASSERT_TRUE(slot().start());
+  slot().prepare({.instance = instance("b")});
+  script();
+  ASSERT_TRUE(slot().hand_over(clock_.now(), true));
+  EXPECT_EQ(script(), (Script{"a.join", "a.abandon", "b.start", "b.run 2"}));
+  EXPECT_EQ(probes_lost_, 1) << "whoever waits for its probe has to ask again";
+}
+
+TEST_F(ServiceSlotTest, AnInstanceThatWasLeftAloneIsNotStartedAgain) {
+  serve("a", {.returns = false});
+  ASSERT_TRUE(slot().start());
+  slot().prepare({.instance = instance("b", {.starts = false})});
+  // The old one has hung, and the new one does not start.
+  ASSERT_FALSE(slot().hand_over(clock_.now(), true));
+  EXPECT_TRUE(slot().instance().abandoned());
+}
+
+TEST_F(ServiceSlotTest, EndsInSteps) {
+  serve("a");
+  ASSERT_TRUE(slot().start());
+  script();
+  slot().end_workers();
+  slot().join_workers(clock_.now());
+  EXPECT_TRUE(slot().stop(clock_.now()));
+  EXPECT_TRUE(slot().destroy());
+  EXPECT_EQ(script(), (Script{"a.join", "a.stop", "a.destroy"}));
+  EXPECT_TRUE(slot().metrics().empty());
+  EXPECT_FALSE(slot().serves());
+}
+
+TEST_F(ServiceSlotTest, ACallThatHangsIsToldAtTheEnd) {
+  serve("a", {.returns = false});
+  ASSERT_TRUE(slot().start());
+  slot().join_workers(clock_.now());
+  EXPECT_FALSE(slot().stop(clock_.now()));
+  EXPECT_FALSE(slot().destroy());
+  EXPECT_EQ(log_.count("trigger.stuck"), 1u);
+}
+
+}  // namespace
+}  // namespace triggerd::trigger
