@@ -214,7 +214,7 @@ void Runtime::stop_triggers(const std::vector<TriggerPtr>& triggers) {
 }
 
 void Runtime::drain(const std::vector<TriggerPtr>& triggers, Monotonic deadline) {
-  std::vector<trigger::Trigger*> all;
+  std::vector<trigger::Draining*> all;
   all.reserve(triggers.size());
   for (const TriggerPtr& trigger : triggers) all.push_back(trigger.get());
   const bool stops = stopping_;  // else it may be told to meanwhile

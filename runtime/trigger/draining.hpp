@@ -1,22 +1,54 @@
-// Waiting for what triggers have accepted, once they receive nothing new.
+// Triggers that stop together: what they have accepted is finished, and those with a clean session
+// receive what their server still has for them.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <span>
 
 #include "base/clock.hpp"
-#include "inbox/writer.hpp"
+
+namespace triggerd::inbox {
+class Writer;
+}  // namespace triggerd::inbox
 
 namespace triggerd::trigger {
 
-class Trigger;
+// What is to be drained: a trigger that has stopped receiving. [the thread that drains]
+class Draining {
+ public:
+  virtual ~Draining() = default;
+  // Lets what was accepted finish. True: there is nothing more to wait for before `deadline`; else
+  // it waits until `pause` at most.
+  virtual bool drain(Monotonic deadline, Monotonic pause) = 0;
+  // It receives what the server has for a clean session that has unsubscribed, until end_leaving().
+  virtual bool leaving() const = 0;
+  // The server has said that it is not subscribed any more, or there is no connection.
+  virtual bool left() const = 0;
+  virtual void end_leaving() = 0;
+  // Messages that came, wanted or not. [any]
+  virtual std::uint64_t arrived() const = 0;
+  // Has every acknowledgement leave that may. [any]
+  virtual void flush_acknowledgements() = 0;
+};
 
-// Lets all of it finish that can by `deadline`. Clean sessions that have unsubscribed receive
-// meanwhile what the server had for them by then, for nobody keeps that: until nothing comes for a
-// moment, though everything that came is acknowledged, and the server has confirmed that they are
-// not subscribed, or taken too long to. Ends early where `give_up` says so, which is asked every
-// few milliseconds. [control, main]
-void drain_all(std::span<Trigger* const> triggers, inbox::Writer& writer, Monotonic deadline,
-               const std::function<bool()>& give_up);
+// What draining needs of its surroundings.
+struct DrainingServices {
+  const Clock& clock;
+  std::function<void(Monotonic until)> sleep;
+  std::function<void(Monotonic deadline)> flush_inbox;  // so that acknowledgements may leave
+  std::function<bool()> give_up;
+};
+
+// Lets all of it finish that can by `deadline`, or until give_up() holds, which is asked every few
+// milliseconds. Clean sessions that have unsubscribed receive meanwhile what the server had for
+// them by then, since nobody keeps that: until nothing comes for a moment although everything that
+// came is acknowledged, and the server has confirmed that they are not subscribed, or takes too
+// long to.
+void drain_all(std::span<Draining* const> all, const DrainingServices& services,
+               Monotonic deadline);
+// The same, for triggers of this runtime. [control, main]
+void drain_all(std::span<Draining* const> all, inbox::Writer& writer, Monotonic deadline,
+               std::function<bool()> give_up);
 
 }  // namespace triggerd::trigger

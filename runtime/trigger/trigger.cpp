@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/units.hpp"
-#include "trigger/draining.hpp"
 #include "trigger/grace.hpp"
 
 namespace triggerd::trigger {
@@ -257,7 +256,7 @@ Result<> Trigger::disable(const std::string& by, const std::string& reason, Mill
   receive_.update();
   const Clock& clock = services_.timer.clock();
   if (slot_.started()) {
-    Trigger* const alone = this;
+    Draining* const alone = this;
     drain_all({&alone, 1}, services_.writer, clock.now() + drain_timeout,
               [this] { return services_.stopping(); });
   }

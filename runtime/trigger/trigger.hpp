@@ -41,6 +41,7 @@
 #include "plugin/plugin.hpp"
 #include "trigger/backlog_loader.hpp"
 #include "trigger/connection_watch.hpp"
+#include "trigger/draining.hpp"
 #include "trigger/publisher.hpp"
 #include "trigger/receive_control.hpp"
 #include "trigger/recovery.hpp"
@@ -74,7 +75,8 @@ struct TriggerServices {
 };
 
 // It has no lock of its own: its parts have theirs, and it calls them with none held.
-class Trigger final : private mqtt::ConnectionListener,
+class Trigger final : public Draining,
+                      private mqtt::ConnectionListener,
                       private Receiver,
                       private dispatch::DeliverySink {
  public:
@@ -100,18 +102,13 @@ class Trigger final : private mqtt::ConnectionListener,
   // 1. Receives nothing more, but stays connected, for the acknowledgements. One with a clean
   //    session unsubscribes instead, and receives what the server still has for it.
   void stop_receiving();
-  // 2. Lets what was accepted finish, in draining.hpp. True: there is nothing more to wait for
-  //    before `deadline`; else it waits until `pause` at most.
-  bool drain(Monotonic deadline, Monotonic pause);
-  // Receives what the server has for a clean session that has unsubscribed, until end_leaving().
-  bool leaving() const { return leaving_; }
-  // The server has said that it is not subscribed any more, or there is no connection.
-  bool left() const { return left_; }
-  void end_leaving();
-  // Messages that came, wanted or not. [any]
-  std::uint64_t arrived() const { return arrived_.load(std::memory_order_relaxed); }
-  // Has every acknowledgement leave that may. [any]
-  void flush_acknowledgements();
+  // 2. Is drained, with others: see draining.hpp.
+  bool drain(Monotonic deadline, Monotonic pause) override;
+  bool leaving() const override { return leaving_; }
+  bool left() const override { return left_; }
+  void end_leaving() override;
+  std::uint64_t arrived() const override { return arrived_.load(std::memory_order_relaxed); }
+  void flush_acknowledgements() override;
   // 3. Disconnects, and keeps the session; `closed` is called on the supervisor.
   void close(std::function<void()> closed);
   // 4. Asks its workers to come back, and does not wait.
