@@ -22,7 +22,7 @@
 // takes events from the runtime while somebody listens. All of them are nicer than the threads that
 // handle messages, and none holds a lock of those for longer than the seam says.
 //
-// What people see is in docs/http-api.md, docs/metrics.md and docs/openapi.yaml.
+// What users see is in docs/reference/: http-api.md, metrics.md and openapi.yaml.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// The handlers, over the seam. Each group adds its routes; docs/openapi.yaml describes them.
+// The handlers, over the seam. Each group adds its routes; docs/reference/openapi.yaml has them.
 #pragma once
 
 #include <cstddef>

@@ -39,7 +39,7 @@ auto brief_triggers() {
   };
 }
 
-// What whoever asks may do: the words of the table in docs/http-api.md.
+// What whoever asks may do: the words of the table in docs/reference/http-api.md.
 Json may_of(const Request& request, bool manage) {
   Json may = {"look"};
   if (request.may < May::change) return may;

@@ -1,4 +1,4 @@
-// Files that are in the binary: the console's, and docs/openapi.yaml. embed.cmake makes them C++.
+// Files in the binary: the console's, and docs/reference/openapi.yaml. embed.cmake makes them C++.
 #pragma once
 
 #include <span>

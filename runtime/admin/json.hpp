@@ -1,4 +1,4 @@
-// What the seam says, as JSON: the words and rules of docs/openapi.yaml.
+// What the seam says, as JSON: the words and rules of docs/reference/openapi.yaml.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

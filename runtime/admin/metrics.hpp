@@ -1,5 +1,5 @@
 // /metrics: what the seam counts, for Prometheus. Names, types, labels and meanings are in
-// docs/metrics.md, which a test compares with this.
+// docs/reference/metrics.md, which a test compares with this.
 //
 // Label values come from the configuration (names of triggers, aliases, plugins, client ids) or
 // from a short fixed list. Never from a message: every topic would be a time series for good.

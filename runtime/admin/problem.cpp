@@ -88,7 +88,7 @@ Reply problem(const management::AdminError& error) {
 }
 
 Reply not_found(const Request& request) {
-  return problem(404, fmt::format("there is nothing at {}; docs/openapi.yaml, also at "
+  return problem(404, fmt::format("there is nothing at {}; docs/reference/openapi.yaml, also at "
                                   "/api/v1/openapi.yaml, says what there is",
                                   printable(request.target)));
 }

@@ -80,7 +80,7 @@ class Log {
 };
 
 // Writes to standard output; what repeats is held back, see limited_log.hpp. `name` is the
-// runtime's, said on every JSON line. What a line has is described in docs/logs.md.
+// runtime's, said on every JSON line. What a line has is described in docs/reference/logs.md.
 std::unique_ptr<Log> make_log(LogLevel level, LogFormat format, std::string name);
 
 }  // namespace triggerd

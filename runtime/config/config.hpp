@@ -11,7 +11,7 @@
 //   secret.hpp        passwords, which never reach a log
 //
 // A Config is built once on the main thread and not changed afterwards, so any thread may read it.
-// Keys, defaults and rules are described for users in docs/configuration.md.
+// Keys, defaults and rules are described for users in docs/reference/configuration.md.
 #pragma once
 
 #include <cstdint>

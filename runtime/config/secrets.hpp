@@ -16,7 +16,7 @@
 namespace triggerd::config {
 
 // Whether the value of a setting with this name is secret. Case, "-", "_", "." and spaces do not
-// matter. This is how a plugin marks a setting as secret: docs/writing-plugins.md lists the words.
+// matter. Plugins mark secret settings so: docs/guides/writing-plugins.md lists the words.
 bool names_secret(std::string_view key);
 
 // `text` with "***" in the place of what is secret in it: the same where nothing is.

@@ -11,8 +11,8 @@
 //
 // Kept are accepted messages that are not finished, QoS 2 messages between PUBREC and PUBREL, dead
 // letters, the states of triggers, generated client ids, the subscriptions last made for each
-// client id, and which retained messages a trigger has handled. docs/inbox-format.md describes the
-// file.
+// client id, and which retained messages a trigger has handled. The file's format:
+// docs/reference/inbox-format.md.
 //
 // Threads: any; calls are serialised inside, and each that writes is one transaction that has
 // reached the operating system when it returns, and the disk where it says so.

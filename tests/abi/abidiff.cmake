@@ -26,7 +26,7 @@ endfunction()
 compare(today "${header}" code)
 if(NOT code EQUAL 0)
   message(FATAL_ERROR "the ABI has changed (abidiff says ${code}); where a struct grew as "
-                      "docs/abi-policy.md allows, freeze the new minor:\n${output}")
+                      "docs/reference/abi-policy.md allows, freeze the new minor:\n${output}")
 endif()
 
 function(expect_noticed name from to)

@@ -4,7 +4,7 @@
 # there; made to a copy of plugin.h, it must stop the compilation of the include-only files as C99,
 # C11, C++17 and C++20, and, where it is one that C can see, the comparison with the golden file.
 # Rows of the golden file that are changed must be noticed too. And a struct that grows as
-# docs/abi-policy.md allows must pass, once its rows are added.
+# docs/reference/abi-policy.md allows must pass, once its rows are added.
 cmake_policy(VERSION 3.25)
 
 file(REMOVE_RECURSE ${WORK})

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""triggers.toml and docs/configuration.md have every key that the configuration has.
+"""triggers.toml and docs/reference/configuration.md have every key that the configuration has.
 
 A key is a string literal that runtime/config/ asks a TableReader for. Tables are not told apart: a
 key that two of them have has to be there once.
@@ -37,13 +37,13 @@ def main():
     root = pathlib.Path(sys.argv[1])
     keys = asked_for(root / "runtime/config")
     example = (root / "triggers.toml").read_text(encoding="utf-8")
-    page = (root / "docs/configuration.md").read_text(encoding="utf-8")
+    page = (root / "docs/reference/configuration.md").read_text(encoding="utf-8")
     problems = []
     for key, path in sorted(keys.items()):
         if not re.search(rf"\b{key} = |\[{key}[.\]]|\.{key}\]", example):
             problems.append(f'{path}: triggers.toml does not have "{key}"')
         if f"`{key}`" not in page and not re.search(rf"\[{key}[.\]]", page):
-            problems.append(f'{path}: docs/configuration.md does not have "{key}"')
+            problems.append(f'{path}: docs/reference/configuration.md does not have "{key}"')
     if len(keys) < 70:
         problems.append(f"only {len(keys)} keys found in runtime/config/: this test looks wrongly")
     print("\n".join(problems) or f"{len(keys)} keys")

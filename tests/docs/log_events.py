@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""docs/logs.md has every event that the runtime logs, at its levels, and no other.
+"""docs/reference/logs.md has every event that the runtime logs, at its levels, and no other.
 
 An event is a string literal "word.word" in runtime/, unless its end is that of a file's name.
 """
@@ -35,20 +35,20 @@ def logged(folder):
 def main():
     root = pathlib.Path(sys.argv[1])
     events = logged(root / "runtime")
-    page = (root / "docs/logs.md").read_text(encoding="utf-8")
+    page = (root / "docs/reference/logs.md").read_text(encoding="utf-8")
     rows = ROW.findall(page)
     documented = {event: set(levels.split(", ")) for event, levels in rows}
     problems = []
     for event, (place, levels) in sorted(events.items()):
         if event not in documented:
-            problems.append(f'{place}: docs/logs.md has no row for "{event}"')
+            problems.append(f'{place}: docs/reference/logs.md has no row for "{event}"')
         elif not levels <= documented[event]:
             missing = ", ".join(sorted(levels - documented[event]))
-            problems.append(f'{place}: docs/logs.md does not say that "{event}" may be {missing}')
+            problems.append(f'{place}: docs/reference/logs.md does not say that "{event}" may be {missing}')
     for event in sorted(set(documented) - set(events)):
-        problems.append(f'docs/logs.md: nothing logs "{event}"')
+        problems.append(f'docs/reference/logs.md: nothing logs "{event}"')
     if len(rows) != len(documented):
-        problems.append("docs/logs.md: an event has two rows")
+        problems.append("docs/reference/logs.md: an event has two rows")
     if len(events) < 40:
         problems.append(f"only {len(events)} events found in runtime/: this test looks wrongly")
     print("\n".join(problems) or f"{len(events)} events")

@@ -242,7 +242,7 @@ class KubernetesTest(unittest.TestCase):
         self.assertEqual(self.values(sidecar)["ORDERS_TOPIC"], "orders/#")
         self.assertIn('topics = ["${ORDERS_TOPIC:-orders/#}"]', self.toml)
         # The patches of the page name what there is.
-        page = (TREE / "docs/scaling.md").read_text(encoding="utf-8")
+        page = (TREE / "docs/guides/scaling.md").read_text(encoding="utf-8")
         patches = [json.loads(p) for p in re.findall(r"kubectl patch statefulset orders -p '([^']*)'",
                                                      page)]
         self.assertEqual(len(patches), 2)

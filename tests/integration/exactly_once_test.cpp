@@ -1,5 +1,5 @@
 // QoS 2 over both versions of MQTT, with both ways to acknowledge it: accepted once, whatever is
-// killed when. The cells are those of "What a crash leaves" in docs/inbox-format.md.
+// killed when. The cells are those of "What a crash leaves" in docs/reference/inbox-format.md.
 #include <gtest/gtest.h>
 
 #include <tuple>

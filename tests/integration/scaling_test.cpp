@@ -1,6 +1,6 @@
 // Replicas: runtimes of one shared group on one server, each with a client id and a state folder of
 // its own, and a steady stream of numbers among which one of them dies and another one comes.
-// What is said here of members that are away is what mosquitto does; docs/scaling.md says more.
+// What members that are away do to the others is what mosquitto does: docs/guides/scaling.md.
 #include <gtest/gtest.h>
 
 #include <algorithm>

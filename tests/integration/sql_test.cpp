@@ -338,7 +338,7 @@ TEST_F(SqlRuntimeTest, CheckNeedsNoDatabase) {
 }
 
 TEST(SqlDocument, ItsExampleIsAccepted) {
-  std::ifstream file(REPOSITORY "/docs/sql.md");
+  std::ifstream file(REPOSITORY "/docs/guides/sql.md");
   const std::string page{std::istreambuf_iterator<char>(file), {}};
   const std::string fence = "```toml\n";
   const std::size_t begin = page.find(fence);

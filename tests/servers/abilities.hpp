@@ -1,5 +1,5 @@
 // What is tested with every server, and where one of them does something else than the others: the
-// rows of the table in docs/servers.md.
+// rows of the table in docs/reference/servers.md.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
 // The acceptance suite: what the runtime promises, with every server. Each case says what it saw,
-// which has to be what abilities.cpp expects and what docs/servers.md says.
+// which has to be what abilities.cpp expects and what docs/reference/servers.md says.
 //
 // With TRIGGERD_WRITE_SERVERS=FILE all of it writes the table of that document (see tools/servers).
 #include <fmt/format.h>

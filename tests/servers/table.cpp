@@ -27,7 +27,7 @@ Span table_in(const std::string& document) {
   const std::size_t end = document.find(kEnd);
   if (begin == std::string::npos || end == std::string::npos || end < begin) {
     throw std::runtime_error(
-        fmt::format("docs/servers.md needs these two lines:\n{}{}", kBegin, kEnd));
+        fmt::format("docs/reference/servers.md needs these two lines:\n{}{}", kBegin, kEnd));
   }
   return {begin + kBegin.size(), end - begin - kBegin.size()};
 }

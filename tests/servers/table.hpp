@@ -1,4 +1,4 @@
-// The table of docs/servers.md: made of what the suite saw, and compared with it.
+// The table of docs/reference/servers.md: made of what the suite saw, and compared with it.
 #pragma once
 
 #include <map>

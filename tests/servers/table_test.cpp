@@ -1,4 +1,4 @@
-// The table of docs/servers.md: how columns of several distributions meet in it.
+// The table of docs/reference/servers.md: how columns of several distributions meet in it.
 #include "servers/table.hpp"
 
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 // FakeAdmin: the administrator's API on a Unix socket, with answers that a test wrote down: for
 // what triggerctl does with them, errors above all. That the real one gives such answers is tested
-// with docs/openapi.yaml.
+// with docs/reference/openapi.yaml.
 #pragma once
 
 #include <filesystem>

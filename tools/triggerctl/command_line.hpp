@@ -27,7 +27,7 @@ class Api;
 using command_line::Command;
 using command_line::Option;
 
-// Part of what users may rely on: docs/triggerctl.md.
+// Part of what users may rely on: docs/reference/triggerctl.md.
 enum ExitCode {
   kDone = 0,         // what was asked for is done; a verdict: ok
   kFailed = 1,       // it could not be done, and standard error says why

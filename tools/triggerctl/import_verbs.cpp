@@ -136,7 +136,7 @@ void add_import_verbs(CommandLine& line) {
   Command verb = line.verb(line.root(), "import-webmethods",
                            "make a triggers.toml of Integration Server's aliases and triggers",
                            [options] { return import(*options); });
-  verb.option("FILE", options->file, "what they are, as JSON: docs/import-webmethods.md")
+  verb.option("FILE", options->file, "what they are, as JSON: docs/guides/import-webmethods.md")
       .required();
   verb.option("-o,--output", options->output,
               "where the configuration goes, with its packages beside it; default: all in one, to "

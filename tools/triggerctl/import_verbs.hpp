@@ -1,4 +1,4 @@
-// triggerctl import-webmethods: see docs/import-webmethods.md. Needs no runtime.
+// triggerctl import-webmethods: see docs/guides/import-webmethods.md. Needs no runtime.
 #pragma once
 
 #include "command_line.hpp"

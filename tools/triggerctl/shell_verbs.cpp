@@ -66,7 +66,7 @@ constexpr const char* kDescription =
     "file that `--config` names. It is for the user alone whom triggerd runs as.\n\n"
     "Every verb prints a table or sentences for people, and with `--json` what the API answers: "
     "see "
-    "docs/openapi.yaml. Times are UTC.\n";
+    "docs/reference/openapi.yaml. Times are UTC.\n";
 constexpr const char* kExitStatus =
     "| code | meaning |\n| --- | --- |\n"
     "| `0` | done |\n"

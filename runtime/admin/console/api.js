@@ -1,4 +1,4 @@
-// Asks the server: paths of docs/openapi.yaml, JSON both ways, problems as exceptions.
+// Asks the server: paths of docs/reference/openapi.yaml, JSON both ways, problems as exceptions.
 
 const TOKEN = 'triggerd.token';
 

@@ -1,4 +1,4 @@
-// The keys of an alias and of a trigger, as docs/configuration.md has them, in the order of a form.
+// The keys of an alias and of a trigger, as docs/reference/configuration.md has them, in the order of a form.
 // {key, label, type, hint, ...}; a group with `open: false` is folded until it has something in it.
 
 const duration = (key, label, preset, hint) => ({key, label, type: 'amount', placeholder: preset, hint: hint ?? 'such as 500ms, 30s, 5m'});

@@ -10,8 +10,8 @@ set(WRAPPED_TRACING StackTrace_entry StackTrace_exit Log SSL_CTX_set_msg_callbac
 set(WRAPPED_INSIDE Thread_set_name MQTTProtocol_retry ListFindItem)
 
 set(PAHO_HOW_TO "install libpaho-mqtt-dev (Debian, Ubuntu), or build Paho from its source with PAHO_BUILD_STATIC=TRUE \
-and PAHO_WITH_SSL=TRUE and name its prefix in CMAKE_PREFIX_PATH or the archive in PAHO_STATIC, as docs/installing.md \
-shows")
+and PAHO_WITH_SSL=TRUE and name its prefix in CMAKE_PREFIX_PATH or the archive in PAHO_STATIC, as \
+docs/start/installing.md shows")
 
 find_library(PAHO_STATIC libpaho-mqtt3as.a PATH_SUFFIXES lib64 DOC "Paho MQTT C with TLS, as a static archive")
 if(NOT EXISTS "${PAHO_STATIC}")

@@ -1,6 +1,6 @@
-// docs/openapi.yaml and the routes say the same: every route is described and every description has
-// a route; every answer has a status and the fields that are described, and no others; and so have
-// the examples.
+// docs/reference/openapi.yaml and the routes say the same: every route is described and every
+// description has a route; every answer has a described status and the described fields, and no
+// others; and so have the examples.
 #include <gtest/gtest.h>
 #include <yaml-cpp/yaml.h>
 

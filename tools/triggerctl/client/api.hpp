@@ -1,4 +1,4 @@
-// The API of docs/openapi.yaml, as JSON in and out.
+// The API of docs/reference/openapi.yaml, as JSON in and out.
 #pragma once
 
 #include <cstdint>

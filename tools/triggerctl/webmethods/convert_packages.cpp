@@ -75,7 +75,7 @@ void Conversion::write_package(const Entry& entry, const std::string& package) {
   if (!options_.flat || !is_of_package(package)) return;
   differs(entry,
           "it belongs to package \"{}\", which switches it on and off there; with -o it becomes "
-          "a package here, see docs/packages.md",
+          "a package here, see docs/guides/packages.md",
           printable(package));
 }
 

@@ -110,7 +110,7 @@ void Conversion::write_service(const Entry& entry, const Read<std::string>& serv
   }
   differs(entry,
           "{} was {}, which runs in Integration Server; a plugin of this name has to be written, "
-          "see docs/writing-plugins.md, or one named with --service",
+          "see docs/guides/writing-plugins.md, or one named with --service",
           key, printable(service.value));
   toml_.set_text(key, as_service(service.value));
 }

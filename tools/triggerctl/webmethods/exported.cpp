@@ -9,7 +9,7 @@
 namespace triggerd::webmethods {
 namespace {
 
-// What triggerd takes: see docs/configuration.md.
+// What triggerd takes: see docs/reference/configuration.md.
 constexpr long long kMaxKeepAlive = 65'535;
 constexpr long long kDay = 86'400;
 constexpr long long kWeek = 7 * kDay;
@@ -152,7 +152,7 @@ Exported read_exported(const Value& root, Findings& findings) {
   const auto format = reader.needed_text("format");
   if (format.given && format.value != kFormat) {
     reader.error(format.line, fmt::format("format is \"{}\"; this version reads \"{}\", as "
-                                          "docs/import-webmethods.md describes it",
+                                          "docs/guides/import-webmethods.md describes it",
                                           printable(format.value), kFormat));
     return exported;
   }

@@ -7,7 +7,7 @@
 //   toml.hpp        lines of TOML with comments
 //   convert.hpp     from the one to the other; here stands what differs, and why
 //
-// The file is the neutral JSON of docs/import-webmethods.md: the real package files are not
+// The file is the neutral JSON of docs/guides/import-webmethods.md: the real package files are not
 // documented by their maker. Pure functions, any thread; knows base and config.
 #pragma once
 
