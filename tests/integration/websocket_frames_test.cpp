@@ -1,5 +1,5 @@
 // MQTT over WebSockets and a real runtime, whatever frames a server makes of it and however it
-// answers to the upgrade. The tables of frames and answers are unit/mqtt/wire_websocket_test.cpp.
+// answers to the upgrade. The tables of frames and answers are unit/mqtt/wire/websocket_test.cpp.
 #include <gtest/gtest.h>
 
 #include <atomic>

@@ -1,5 +1,5 @@
 // A server that sends what it may not, at a real runtime: that connection ends and says why, and
-// nobody else notices. The table of packets is unit/mqtt/packet_check_test.cpp.
+// nobody else notices. The table of packets is unit/mqtt/packet/packet_check_test.cpp.
 #include <gtest/gtest.h>
 
 #include <string>
