@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 
 #include <array>
+#include <variant>
 
 #include "base/units.hpp"
 #include "mqtt/reason.hpp"
@@ -22,6 +23,13 @@ dispatch::DispatcherOptions options_of(const config::Trigger& config, dispatch::
           // A worker process is ended by its messages, and not the runtime.
           .deaths = config.isolation == config::Isolation::process ? nullptr : deaths};
 }
+
+template <class... Functions>
+struct Overloaded : Functions... {
+  using Functions::operator()...;
+};
+template <class... Functions>
+Overloaded(Functions...) -> Overloaded<Functions...>;
 
 std::string sha256(std::span<const std::uint8_t> bytes) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
@@ -51,6 +59,10 @@ Trigger::Trigger(const config::Trigger& config, const TriggerServices& services)
             .client_id = {},
             .acknowledge = config.acknowledge,
             .writer = &services.writer},
+      reporter_(config_, services.log, services.events, services.timer.clock(),
+                [this] { return service_name(); }),
+      dead_letters_(config_, services.inbox, services.publisher, services.log),
+      acks_(services.timer, [this] { connection_->flush_acknowledgements(); }),
       intake_(home_, dispatcher_, services.inbox, services.ids, services.log),
       dispatcher_(options_of(config, services.deaths), *this, services.timer,
                   services.connections.random) {}
@@ -222,6 +234,7 @@ bool Trigger::drain(Monotonic deadline, Monotonic pause) {
 void Trigger::end_tasks() {
   tasks_.end();
   dispatcher_.end_tasks();
+  acks_.end_tasks();
 }
 
 void Trigger::end_workers() {
@@ -269,7 +282,7 @@ bool Trigger::destroy_service() {
 // The server has what it has no acknowledgement for, unless it has lost the session; the inbox what
 // it has a row of. The rest gets one now, and is handled after the next start.
 void Trigger::keep_leftovers() {
-  for (const dispatch::DeliveryPtr& delivery : dispatcher_.take_leftovers()) {
+  for (const dispatch::DeliveryPtr& delivery : dispatcher_.take_unfinished()) {
     if (const auto number = delivery->number()) {
       services_.writer.note_attempts(*number, delivery->failed);
       continue;
@@ -294,8 +307,7 @@ void Trigger::tell_leftovers(bool written) {
   }
   for (const dispatch::DeliveryPtr& delivery : kept) {
     if (delivery->number()) continue;
-    log_.error("message.lost", fields(*delivery), "message on \"{}\" is lost: {}",
-               delivery->message.topic, "the runtime stopped, and the inbox could not be written");
+    reporter_.lost(*delivery, "the runtime stopped, and the inbox could not be written");
   }
 }
 
@@ -377,6 +389,84 @@ void Trigger::remember_retained(const dispatch::Delivery& delivery) {
   if (!delivery.message.retained || config_.retained != config::Retained::once) return;
   services_.writer.note_retained(config_.name, delivery.message.topic,
                                  sha256(delivery.message.payload));
+}
+
+// ---- From the dispatcher ----
+
+void Trigger::acknowledge(dispatch::Delivery& delivery, bool idle_next) {
+  delivery.finish();
+  if (!holds_ || delivery.message.qos == 0) return;
+  acks_.add(idle_next || dispatcher_.is_inline_here());
+}
+
+void Trigger::finished(dispatch::Delivery& delivery, bool idle_next) {
+  acknowledge(delivery, idle_next);
+  remember_retained(delivery);
+  reporter_.finished(delivery);
+}
+
+bool Trigger::write_dead_letter(dispatch::Delivery& delivery, const std::string& reason) {
+  const auto number = dead_letters_.write(delivery, reason);
+  if (!number) {
+    reporter_.dead_letter_failed(delivery, number.error().message);
+    return false;
+  }
+  reporter_.dead_letter(delivery, *number, reason);
+  acknowledge(delivery, false);
+  remember_retained(delivery);
+  dead_letters_.publish(delivery, connection_->options().protocol == config::Protocol::v5);
+  return true;
+}
+
+void Trigger::on_event(const dispatch::DispatchEvent& told) {
+  namespace event = dispatch::event;
+  if (std::holds_alternative<event::Suspended>(told) && dispatcher_.is_inline_here()) {
+    // The receive thread does not wait for the disk.
+    services_.timer.post(tasks_([this, told] { on_event(told); }));
+    return;
+  }
+  reporter_.report(told);
+  std::visit(Overloaded{[&](const event::Retrying& e) { note_attempts(*e.delivery, e.attempts); },
+                        [&](const event::Overrunning& e) {
+                          note_attempts(*e.delivery,
+                                        e.delivery->failed);  // even if it never returns
+                        },
+                        [&](const event::Discarded& e) {
+                          acknowledge(*e.delivery, false);
+                          remember_retained(*e.delivery);
+                        },
+                        [&](const event::Expired& e) { acknowledge(*e.delivery, false); },
+                        [&](const event::NotBrief&) { acks_.flush(); },  // of messages before it
+                        [&](const event::Suspended& e) { on_suspended(e); },
+                        [&](const event::ProbeEnded& e) { probe_ended(e.outcome); },
+                        [&](const event::HalfOpenEnded& e) { trial_ended(e.handled); },
+                        [](const auto&) {}},
+             told);
+}
+
+void Trigger::on_suspended(const dispatch::event::Suspended& event) {
+  using State = inbox::TriggerState;
+  suspended_ = true;
+  note_attempts(*event.delivery, 0);
+  if (auto kept = set_state(State{.state = State::State::suspended,
+                                  .changed_by = "on_exhausted",
+                                  .reason = event.reason,
+                                  .since = system_clock().wall()});
+      !kept) {
+    log_.error("inbox.error", {{"trigger", config_.name}}, "{}; a restart will not know of it",
+               kept.error().message);
+  }
+  room_changed();
+  arm_monitor();
+}
+
+void Trigger::note_attempts(const dispatch::Delivery& delivery, std::uint32_t attempts) {
+  if (const auto number = delivery.number()) services_.writer.note_attempts(*number, attempts);
+}
+
+void Trigger::idle() {
+  acks_.flush();
+  services_.writer.reconsider();
 }
 
 // ---- From the service ----

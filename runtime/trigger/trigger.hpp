@@ -44,7 +44,10 @@
 #include "management/event_hub.hpp"
 #include "mqtt/session/connection.hpp"
 #include "plugin/plugin.hpp"
+#include "trigger/ack_flusher.hpp"
 #include "trigger/connection_watch.hpp"
+#include "trigger/dead_letter_writer.hpp"
+#include "trigger/delivery_reporter.hpp"
 #include "trigger/monitor.hpp"
 #include "trigger/publisher.hpp"
 
@@ -108,7 +111,7 @@ class Trigger final : private mqtt::ConnectionListener,
   // Messages that came, wanted or not. [any]
   std::uint64_t arrived() const { return arrived_.load(std::memory_order_relaxed); }
   // Has every acknowledgement leave that may. [any]
-  void flush_acknowledgements();
+  void flush_acknowledgements() { acks_.flush(); }
   // 3. Disconnects, and keeps the session; `closed` is called on the supervisor.
   void close(std::function<void()> closed);
   // 4. Asks its workers to come back, and does not wait.
@@ -149,7 +152,7 @@ class Trigger final : private mqtt::ConnectionListener,
                           const std::shared_ptr<plugin::Generation>& next);
   void drop_successor();
   // Between these two, the service gets no message. False: it still has one at `deadline`.
-  [[nodiscard]] bool close_gate(Monotonic deadline) { return dispatcher_.close_gate(deadline); }
+  [[nodiscard]] bool close_gate(Monotonic deadline) { return dispatcher_.quiesce(deadline); }
   void open_gate();
   // Takes back what the service has not completed; it gets these messages again.
   void revoke_pending() { dispatcher_.revoke_pending(); }
@@ -197,27 +200,17 @@ class Trigger final : private mqtt::ConnectionListener,
   std::int32_t publish(const trigger_publish& request, plugin::PublishDone done) override;
   // DeliverySink
   void finished(dispatch::Delivery& delivery, bool idle_next) override;
-  void will_retry(const dispatch::Delivery& delivery, std::uint32_t attempts, Millis delay,
-                  const std::string& reason) override;
-  void put_off(const dispatch::Delivery& delivery, std::uint32_t attempt,
-               const std::string& reason) override;
-  void unavailable(const std::string& reason, std::uint32_t failures, Millis next) override;
-  void available(std::uint32_t failures, Monotonic::duration lasted) override;
-  bool bury(dispatch::Delivery& delivery, const std::string& reason) override;
-  void discarded(dispatch::Delivery& delivery, const std::string& reason) override;
-  void expired(dispatch::Delivery& delivery) override;
-  void suspended(const dispatch::Delivery& delivery, const std::string& reason) override;
-  void overdue(const dispatch::Delivery& delivery) override;
-  void probe_ended(const Result<>& outcome) override;
-  void trial_ended(bool handled) override;
+  bool write_dead_letter(dispatch::Delivery& delivery, const std::string& reason) override;
+  void on_event(const dispatch::DispatchEvent& event) override;
   void idle() override;
-  void not_brief(Monotonic::duration kept, bool returned) override;
-  void stalled(std::size_t late_attempts) override;
   void room_changed() override;
 
+  void on_suspended(const dispatch::event::Suspended& event);
+  void probe_ended(const Result<>& outcome);
+  void trial_ended(bool handled);
+  void note_attempts(const dispatch::Delivery& delivery, std::uint32_t attempts);
   bool retained_is_wanted(const mqtt::Message& message);
   void remember_retained(const dispatch::Delivery& delivery);
-  void publish_dead_letter(const dispatch::Delivery& delivery);
   mutable Mutex pause_mutex_;
 
   void acknowledge(dispatch::Delivery& delivery, bool idle_next);
@@ -256,19 +249,15 @@ class Trigger final : private mqtt::ConnectionListener,
   bool ask_monitor();
   void arm_monitor();
   void begin_trial();
-  std::vector<LogField> fields(const dispatch::Delivery& delivery) const;
-  // What does not change while it goes on.
-  std::vector<LogField> constant_fields(const dispatch::Delivery& delivery) const;
-
-  void tell_message(const dispatch::Delivery& delivery, const char* verdict,
-                    const std::string& reason, std::uint32_t attempt,
-                    std::optional<Monotonic::duration> took = std::nullopt);
 
   const config::Trigger config_;
   const TriggerServices services_;
   Log& log_;
   const bool holds_;  // acknowledgements wait for the dispatcher or the inbox
   dispatch::DeliveryHome home_;
+  DeliveryReporter reporter_;
+  DeadLetterWriter dead_letters_;
+  AckFlusher acks_;
   // The intake's memory is what the dispatcher's messages live in.
   dispatch::Intake intake_;
   dispatch::Dispatcher dispatcher_;
@@ -300,14 +289,12 @@ class Trigger final : private mqtt::ConnectionListener,
   std::atomic<std::size_t> replaying_{0};  // given to replay(), and not in the dispatcher yet
   std::atomic<std::uint64_t> arrived_{0};  // one thread counts
   std::atomic<std::uint64_t> refused_{0};  // over max_packet_size
-  std::atomic<unsigned> unflushed_{0};  // finished messages whose acknowledgement waits for company
-  std::atomic<bool> flush_armed_{false};
-  bool may_load_ = false;            // [supervisor] the service has started
-  bool backlog_done_ = false;        // [supervisor]
-  bool paused_ = false;              // [supervisor] disconnected for it
-  bool pause_told_ = false;          // [supervisor]
-  std::string not_running_because_;  // [supervisor] as last logged
-  mqtt::ConnectionStatus status_;    // [supervisor] as it was told last
+  bool may_load_ = false;                  // [supervisor] the service has started
+  bool backlog_done_ = false;              // [supervisor]
+  bool paused_ = false;                    // [supervisor] disconnected for it
+  bool pause_told_ = false;                // [supervisor]
+  std::string not_running_because_;        // [supervisor] as last logged
+  mqtt::ConnectionStatus status_;          // [supervisor] as it was told last
 
   std::string inbox_trouble_ TRIGGERD_GUARDED_BY(pause_mutex_);
   bool reading_paused_ TRIGGERD_GUARDED_BY(pause_mutex_) = false;
@@ -315,7 +302,6 @@ class Trigger final : private mqtt::ConnectionListener,
   Monotonic::duration paused_before_ TRIGGERD_GUARDED_BY(pause_mutex_){};  // all earlier pauses
   bool check_armed_ TRIGGERD_GUARDED_BY(pause_mutex_) = false;
 
-  std::atomic<std::uint64_t> dead_letters_{0};
   ConnectionWatch watch_;
   TaskGuard tasks_;
   mutable Mutex state_mutex_;
@@ -323,8 +309,6 @@ class Trigger final : private mqtt::ConnectionListener,
   std::optional<inbox::TriggerState> state_ TRIGGERD_GUARDED_BY(state_mutex_);
   std::string start_failure_ TRIGGERD_GUARDED_BY(state_mutex_);
   Monotonic start_failure_told_ TRIGGERD_GUARDED_BY(state_mutex_){};
-  // When it was last said that what the service needs is away.
-  std::optional<Monotonic> outage_told_ TRIGGERD_GUARDED_BY(state_mutex_);
 
   Mutex retained_mutex_;
   // With retained = "once": topic -> digest of the payload accepted last.

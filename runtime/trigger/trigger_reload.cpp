@@ -63,7 +63,7 @@ Result<std::optional<plugin::SavedState>> Trigger::stop_serving(plugin::Instance
     return std::nullopt;
   }
   instance.stop();
-  if (!instance.abandoned()) dispatcher_.end_late_attempts();
+  if (!instance.abandoned()) dispatcher_.end_expired_pending();
   return instance.save();
 }
 
@@ -89,7 +89,7 @@ void Trigger::drop_successor() {
 }
 
 void Trigger::open_gate() {
-  dispatcher_.open_gate();
+  dispatcher_.unquiesce();
 }
 
 void Trigger::serve_again(Monotonic deadline) {

@@ -139,7 +139,7 @@ void Trigger::begin_trial() {
   log_.info("trigger.trial", {{"trigger", config_.name}}, "trying one message");
   const dispatch::Dispatcher::Stats stats = dispatcher_.stats();
   trial_needs_message_ = stats.queued + stats.delayed == 0;
-  dispatcher_.begin_trial();
+  dispatcher_.begin_half_open();
   room_changed();
 }
 

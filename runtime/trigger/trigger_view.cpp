@@ -63,7 +63,7 @@ void Trigger::fill_in(management::TriggerStatus& status) const {
   counters.discarded = stats.discarded;
   counters.inline_calls = stats.inline_calls;
   counters.not_brief = stats.not_brief;
-  counters.dead_letters_made = dead_letters_;
+  counters.dead_letters_made = dead_letters_.written();
   counters.refused = refused_.load(std::memory_order_relaxed);
   status.queued = stats.queued;
   status.in_flight = stats.in_flight;
@@ -97,30 +97,6 @@ std::size_t Trigger::acks_held() const {
 std::vector<plugin::Metric> Trigger::metrics() const {
   MutexLock lock(monitor_mutex_);
   return counting_ != nullptr ? counting_->metrics() : std::vector<plugin::Metric>();
-}
-
-// For `tail`: only made where somebody listens. `took`: where the message does not go on, for what
-// does is somebody else's by now.
-void Trigger::tell_message(const dispatch::Delivery& delivery, const char* verdict,
-                           const std::string& reason, std::uint32_t attempt,
-                           std::optional<Monotonic::duration> took) {
-  const mqtt::Message& message = delivery.message;
-  management::AdminEvent event;
-  event.kind = std::string_view(verdict) == "reject" ? "dead_letter" : "message";
-  event.trigger = config_.name;
-  event.alias = config_.alias;
-  event.plugin = config_.plugin;
-  event.text = reason;
-  event.message_id = delivery.id;
-  event.topic = message.topic;
-  event.payload.assign(reinterpret_cast<const char*>(message.payload.data()),
-                       std::min(message.payload.size(), management::kMaxEventPayload));
-  event.payload_size = message.payload.size();
-  event.qos = message.qos;
-  event.verdict = verdict;
-  event.attempt = attempt;
-  if (took) event.seconds = std::chrono::duration<double>(*took).count();
-  services_.events.tell(std::move(event));
 }
 
 }  // namespace triggerd::trigger
