@@ -165,7 +165,7 @@ void Deaths::mark(Delivery& delivery, const std::string& trigger,
   if (found == entries_.end()) return;
   const plugin::DeathLine& death = found->second;
   delivery.identity = identity;
-  delivery.runs_alone = true;
+  delivery.crash_suspect = true;
   if (death.deaths >= std::min(kMost, std::max(max_attempts, 1U))) {
     delivery.condemned = std::make_unique<const std::string>(reason_of(death));
   }
@@ -179,7 +179,7 @@ void Deaths::forget(std::uint64_t identity) {
   write_again();
 }
 
-void Deaths::buried(std::uint64_t identity) {
+void Deaths::became_dead_letter(std::uint64_t identity) {
   {
     const MutexLock lock(mutex_);
     const auto found = entries_.find(identity);

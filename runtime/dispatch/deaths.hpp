@@ -44,7 +44,7 @@ class Deaths {
   // It is a dead letter for what mark() said. Copies of it that come soon follow it: its server
   // sends one again that the inbox has too. A later one, such as a letter that is replayed, begins
   // anew. [as forget()]
-  void buried(std::uint64_t identity);
+  void became_dead_letter(std::uint64_t identity);
 
  private:
   using Entries = std::unordered_map<std::uint64_t, plugin::DeathLine>;

@@ -57,7 +57,7 @@ struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
   Monotonic arrived{};
   std::uint64_t place = 0;
 
-  // Under the dispatcher's lock, until the message is finished, buried or discarded.
+  // Under the dispatcher's lock, until the message is finished, a dead letter, or discarded.
   std::atomic<std::uint32_t> attempts = 0;  // begun so far
   // Of these, what the inbox is to count: one under way is counted once it has failed, since a
   // process that is killed says nothing of the message.
@@ -66,13 +66,13 @@ struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
   Lane* lane = nullptr;              // that it was popped from
   std::shared_ptr<Delivery> behind;  // in the queue where it waits
   // It may have ended the worker process, or the runtime: nothing is handled beside it.
-  bool runs_alone = false;
+  bool crash_suspect = false;
   std::uint64_t identity = 0;  // what it is known by to Deaths; 0: it is not
   bool exhausted = false;      // it dies for want of attempts
   // What few messages have. No service sees it: it has ended the runtime too often.
   std::unique_ptr<const std::string> condemned;
-  // A dead letter that could not be written yet, and why it died.
-  std::unique_ptr<const std::string> burial;
+  // The reason of a dead letter that could not be written yet.
+  std::unique_ptr<const std::string> unwritten_dead_letter;
   // Of the attempt that failed last; empty where none has, or gave none.
   const std::string& last_reason() const;
   void set_last_reason(std::string reason);

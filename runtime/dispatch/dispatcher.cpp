@@ -114,12 +114,12 @@ const trigger_message* Dispatcher::begin_next(Report& report) {
   while (may_take()) {
     DeliveryPtr delivery = lanes_.pop();
     if (delivery->condemned) {
-      ++burying_;
+      ++writing_dead_letters_;
       std::string reason = *delivery->condemned;
-      report.burials.emplace_back(std::move(delivery), std::move(reason));
+      report.dead_letters.emplace_back(std::move(delivery), std::move(reason));
       continue;
     }
-    if (delivery->runs_alone && in_flight_ > 0) {
+    if (delivery->crash_suspect && in_flight_ > 0) {
       lanes_.put_back(std::move(delivery));
       return nullptr;
     }
@@ -130,7 +130,7 @@ const trigger_message* Dispatcher::begin_next(Report& report) {
     ++counts_.expired;
     lanes_.release(*delivery);
     forget_death(*delivery, report);
-    report.others.emplace_back([delivery](DeliverySink& sink) { sink.expired(*delivery); });
+    report.events.emplace_back(event::Expired{std::move(delivery)});
     note_room(report);
     quiet_.notify_all();
   }
@@ -163,7 +163,7 @@ std::optional<const trigger_message*> Dispatcher::take_now(const std::stop_token
       } else if (const trigger_message* next = begin_next(report)) {
         taken = next;
       }
-      if (taken || !wait || !report.others.empty() || !report.burials.empty()) break;
+      if (taken || !wait || !report.empty()) break;
       ++waiting_;
       work_.wait(mutex_);
       --waiting_;
@@ -181,15 +181,14 @@ const trigger_message* Dispatcher::exchange(const trigger_message& message, plug
   const trigger_message* next = nullptr;
   {
     Report report;  // not kept while this waits, nor what is in it
-    const auto nothing_else = [&] { return report.others.empty() && report.burials.empty(); };
     {
       MutexLock lock(mutex_);
       if (take_answer(message, std::move(answer), report)) {
-        if (nothing_else() && !probe_wanted_ && !stop.stop_requested()) next = begin_next(report);
+        if (report.empty() && !probe_wanted_ && !stop.stop_requested()) next = begin_next(report);
         note_room(report);
         quiet_.notify_all();
       }
-      report.idle_next = next == nullptr && nothing_else();
+      report.idle_next = next == nullptr && report.empty();
     }
     tell(report);
   }
@@ -431,7 +430,7 @@ void Dispatcher::settle(Attempt& attempt, plugin::Answer answer, Report& report)
   end_attempt(attempt);
   --in_flight_;
   delivery->set_last_reason(std::move(answer.reason));
-  const bool ran_alone = std::exchange(delivery->runs_alone, false);
+  const bool ran_alone = std::exchange(delivery->crash_suspect, false);
   switch (answer.code) {
     case TRIGGER_OK:
       ++counts_.ok;
@@ -443,14 +442,14 @@ void Dispatcher::settle(Attempt& attempt, plugin::Answer answer, Report& report)
       if (ran_alone && may_take()) wake_workers();
       return;
     case TRIGGER_REJECT:
-      ++burying_;
+      ++writing_dead_letters_;
       if (delivery->last_reason().empty()) delivery->set_last_reason("rejected without a reason");
       end_trial(true, report);  // it is this message that is refused
-      report.burials.emplace_back(delivery, delivery->last_reason());
+      report.dead_letters.emplace_back(delivery, delivery->last_reason());
       if (tries && may_take()) wake_workers();
       return;
     case TRIGGER_UNAVAILABLE:
-      delivery->runs_alone = ran_alone;  // nothing is known of it that was not
+      delivery->crash_suspect = ran_alone;  // nothing is known of it that was not
       put_off(std::move(delivery), tries, answer.retry_after_ms, report);
       return;
     case TRIGGER_RETRY:
@@ -468,14 +467,13 @@ void Dispatcher::settle(Attempt& attempt, plugin::Answer answer, Report& report)
 // What it had ended before does not matter any more.
 void Dispatcher::forget_death(const Delivery& delivery, Report& report) const {
   if (delivery.identity == 0) return;
-  report.others.emplace_back([deaths = options_.deaths, identity = delivery.identity](
-                                 DeliverySink&) { deaths->forget(identity); });
+  report.survived.push_back(delivery.identity);
 }
 
 void Dispatcher::end_trial(bool handled, Report& report) {
   if (trial_ != Trial::running) return;
   trial_ = Trial::none;
-  report.others.emplace_back([handled](DeliverySink& sink) { sink.trial_ended(handled); });
+  report.events.emplace_back(event::HalfOpenEnded{handled});
 }
 
 void Dispatcher::retry_or_exhaust(DeliveryPtr delivery, std::uint32_t retry_after_ms,
@@ -494,10 +492,8 @@ void Dispatcher::retry_or_exhaust(DeliveryPtr delivery, std::uint32_t retry_afte
     const Millis wait = retry_after_ms > 0
                             ? Millis(retry_after_ms)
                             : options_.retry.backoff.delay(delivery->attempts, random_());
-    report.others.emplace_back([delivery, attempts = delivery->attempts.load(), wait,
-                                reason = delivery->last_reason()](DeliverySink& sink) {
-      sink.will_retry(*delivery, attempts, wait, reason);
-    });
+    report.events.emplace_back(
+        event::Retrying{delivery, delivery->attempts, wait, delivery->last_reason()});
     delay(std::move(delivery), wait);
     return;
   }
@@ -506,16 +502,15 @@ void Dispatcher::retry_or_exhaust(DeliveryPtr delivery, std::uint32_t retry_afte
       delivery->last_reason().empty() ? "the service gave no reason" : delivery->last_reason());
   switch (options_.on_exhausted) {
     case config::OnExhausted::dead_letter:
-      ++burying_;
+      ++writing_dead_letters_;
       delivery->exhausted = true;
-      report.burials.emplace_back(std::move(delivery), std::move(reason));
+      report.dead_letters.emplace_back(std::move(delivery), std::move(reason));
       break;
     case config::OnExhausted::discard:
       ++counts_.discarded;
       lanes_.release(*delivery);
       forget_death(*delivery, report);
-      report.others.emplace_back(
-          [delivery, reason](DeliverySink& sink) { sink.discarded(*delivery, reason); });
+      report.events.emplace_back(event::Discarded{std::move(delivery), std::move(reason)});
       break;
     case config::OnExhausted::suspend:
       ++counts_.retried;
@@ -524,8 +519,7 @@ void Dispatcher::retry_or_exhaust(DeliveryPtr delivery, std::uint32_t retry_afte
       way_ = {};
       delivery->attempts = 0;
       delivery->failed = 0;
-      report.others.emplace_back(
-          [delivery, reason](DeliverySink& sink) { sink.suspended(*delivery, reason); });
+      report.events.emplace_back(event::Suspended{delivery, std::move(reason)});
       lanes_.put_back(std::move(delivery));
       break;
   }

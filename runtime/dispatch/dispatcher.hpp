@@ -1,5 +1,5 @@
 // The dispatcher: the heart of a trigger. Messages go in at one end, attempts come out at the
-// other, and every message ends in one of five ways: finished, buried (a dead letter), discarded
+// other, and every message ends in one of five ways: finished, a dead letter, discarded
 // because the user chose that, expired because its sender did, or left over at shutdown.
 //
 // Threads. accept() comes from Paho's receive thread, a batch at a time, and only locks, queues and
@@ -33,56 +33,13 @@
 #include "base/mutex.hpp"
 #include "base/task_guard.hpp"
 #include "config/config.hpp"
-#include "dispatch/delivery.hpp"
+#include "dispatch/delivery_sink.hpp"
 #include "dispatch/lanes.hpp"
 #include "plugin/work.hpp"
 
 namespace triggerd::dispatch {
 
 class Deaths;
-
-// What the dispatcher tells, without its lock, on the thread that brought it about. Where a message
-// goes on (will_retry, put_off, suspended, overdue), only the constant parts of its Delivery and
-// what is atomic may be read.
-class DeliverySink {
- public:
-  virtual ~DeliverySink() = default;
-  // `idle_next`: idle() comes at once.
-  virtual void finished(Delivery& delivery, bool idle_next) = 0;
-  virtual void will_retry(const Delivery& delivery, std::uint32_t attempts, Millis delay,
-                          const std::string& reason) = 0;
-  // TRIGGER_UNAVAILABLE: nothing is wrong with it, and it goes on before all others of its lane.
-  virtual void put_off(const Delivery& delivery, std::uint32_t attempt,
-                       const std::string& reason) = 0;
-  // What the service needs is away: nothing is handed out until one message has been tried, after
-  // `next`. `failures`: how often it was not there by now, in a row. One call at a time.
-  virtual void unavailable(const std::string& reason, std::uint32_t failures, Millis next) = 0;
-  // It is there again, after so many failures: everything goes on.
-  virtual void available(std::uint32_t failures, Monotonic::duration lasted) = 0;
-  // Keeps it as a dead letter. False: not possible now; it is asked again later.
-  virtual bool bury(Delivery& delivery, const std::string& reason) = 0;
-  virtual void discarded(Delivery& delivery, const std::string& reason) = 0;
-  // Its sender wanted it handled by now (MQTT 5): no service sees it.
-  virtual void expired(Delivery& delivery) = 0;
-  // Out of attempts with on_exhausted = "suspend": nothing more is handed out until resume().
-  virtual void suspended(const Delivery& delivery, const std::string& reason) = 0;
-  // A call of the service has not come back by its deadline; its lane and its place wait for it.
-  virtual void overdue(const Delivery& delivery) = 0;
-  // So many attempts were never completed that they fill the capacity: nothing more is handed out.
-  virtual void stalled(std::size_t late_attempts) = 0;
-  // What the probe that begin_probe() asked for came to. [worker]
-  virtual void probe_ended(const Result<>& outcome) = 0;
-  // With a trial under way: its one message was handled, or failed and waits on.
-  virtual void trial_ended(bool handled) = 0;
-  // A worker found nothing more to do, for now: what was put off for company goes. [worker, receive
-  // thread]
-  virtual void idle() = 0;
-  // A call of the service, which is said to be brief, has kept the receive thread for `kept`, or
-  // does so still where it has not `returned`. It is called by workers from now on. Once.
-  virtual void not_brief(Monotonic::duration kept, bool returned) = 0;
-  // full() has changed. Two changes may be told in either order: ask.
-  virtual void room_changed() = 0;
-};
 
 struct DispatcherOptions {
   std::string trigger;
@@ -138,17 +95,17 @@ class Dispatcher final : public plugin::WorkSource {
   // Whether messages are handed out; they are from the start. [any]
   void hold();
   void resume();
-  // Hands out nothing more, whatever else allows it, until open_gate(); and waits until no attempt
+  // Hands out nothing more, whatever else allows it, until unquiesce(); and waits until no attempt
   // is in the service's hands, at most to `deadline`. False: one still is. [control]
-  [[nodiscard]] bool close_gate(Monotonic deadline);
-  void open_gate();
+  [[nodiscard]] bool quiesce(Monotonic deadline);
+  void unquiesce();
   // The instance was stopped: nobody reads late attempts any more. [control]
-  void end_late_attempts();
-  // While held: has a worker call the service's probe, and tells probe_ended(). [any]
+  void end_expired_pending();
+  // While held: has a worker call the service's probe, and reports ProbeEnded. [any]
   void begin_probe();
-  // While held: hands out one message, and tells trial_ended(). Where there is none, the next one.
-  // [any]
-  void begin_trial();
+  // While held: hands out one message, and reports HalfOpenEnded. Where there is none, the next
+  // one. [any]
+  void begin_half_open();
   // What the service needs may be there again: a message is tried at once. [any]
   void try_now();
   // Since when what the service needs is away, and why. [any]
@@ -176,7 +133,7 @@ class Dispatcher final : public plugin::WorkSource {
   void revoke_pending();
   // What is not finished, oldest first: what waits is taken out, and what is in the hands of a
   // service that does not return is among it too. Nothing else is under way any more.
-  std::vector<DeliveryPtr> take_leftovers();
+  std::vector<DeliveryPtr> take_unfinished();
 
   // Calls `visit` for every message that is not finished, with the lock held. [any]
   void for_each_unfinished(const std::function<void(const DeliveryPtr&)>& visit) const;
@@ -285,8 +242,8 @@ class Dispatcher final : public plugin::WorkSource {
   std::size_t calls_that_may_begin() const TRIGGERD_REQUIRES(mutex_);
   bool nothing_left_before(Monotonic deadline) const TRIGGERD_REQUIRES(mutex_);
   void on_timer();
-  void bury_on_timer(Report& report) TRIGGERD_EXCLUDES(mutex_);
-  // Tells the sink, and ends the burials that the report asks for.
+  void write_on_timer(Report& report) TRIGGERD_EXCLUDES(mutex_);
+  // Tells the sink, and writes the dead letters that the report asks for.
   void tell(Report& report) TRIGGERD_EXCLUDES(mutex_);
 
   const DispatcherOptions options_;
@@ -319,7 +276,8 @@ class Dispatcher final : public plugin::WorkSource {
   std::size_t max_batch_ TRIGGERD_GUARDED_BY(mutex_) = 1;
   std::size_t places_ TRIGGERD_GUARDED_BY(mutex_);         // how many attempts may be under way
   std::size_t in_flight_ TRIGGERD_GUARDED_BY(mutex_) = 0;  // attempts that hold a place
-  std::size_t burying_ TRIGGERD_GUARDED_BY(mutex_) = 0;    // being written as dead letters
+  std::size_t writing_dead_letters_ TRIGGERD_GUARDED_BY(mutex_) =
+      0;  // being written as dead letters
   std::size_t late_ TRIGGERD_GUARDED_BY(mutex_) = 0;
   bool held_ TRIGGERD_GUARDED_BY(mutex_) = false;
   bool gate_closed_ TRIGGERD_GUARDED_BY(mutex_) = false;

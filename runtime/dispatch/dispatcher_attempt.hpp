@@ -1,7 +1,6 @@
 // What dispatcher*.cpp share: an attempt, and what is to be told of one.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,8 +34,15 @@ struct Dispatcher::Report {
   std::optional<Monotonic> now;
   DeliveryPtr finished;
   bool idle_next = false;
-  std::vector<std::pair<DeliveryPtr, std::string>> burials;
-  std::vector<std::function<void(DeliverySink&)>> others;
+  bool room_changed = false;
+  std::vector<DispatchEvent> events;
+  std::vector<std::uint64_t> survived;  // identities of messages that Deaths may forget
+  std::vector<std::pair<DeliveryPtr, std::string>> dead_letters;  // to be written, and why
+
+  // Whether there is nothing but a finished message.
+  bool empty() const {
+    return events.empty() && dead_letters.empty() && survived.empty() && !room_changed;
+  }
 };
 
 }  // namespace triggerd::dispatch

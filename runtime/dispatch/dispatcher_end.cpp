@@ -5,7 +5,7 @@
 
 namespace triggerd::dispatch {
 
-void Dispatcher::end_late_attempts() {
+void Dispatcher::end_expired_pending() {
   Report report;
   {
     MutexLock lock(mutex_);
@@ -30,7 +30,7 @@ void Dispatcher::for_each_unfinished(const std::function<void(const DeliveryPtr&
 }
 
 bool Dispatcher::nothing_left_before(Monotonic deadline) const {
-  if (in_flight_ > 0 || burying_ > 0) return false;
+  if (in_flight_ > 0 || writing_dead_letters_ > 0) return false;
   const bool waits = way_.state == Way::State::closed && way_.next > deadline;
   if (lanes_.has_ready() && !held_ && !waits && late_ < options_.queue_capacity) return false;
   return delayed_.empty() || delayed_.begin()->first > deadline;
@@ -42,7 +42,7 @@ bool Dispatcher::drain(Monotonic deadline, Monotonic pause) {
   if (!std::exchange(draining_, true)) {
     Report none;
     for (auto& [due, delivery] : std::exchange(delayed_, {})) {
-      if (delivery->burial) {
+      if (delivery->unwritten_dead_letter) {
         delayed_.emplace(due, std::move(delivery));
       } else {
         go_again(std::move(delivery), none);
@@ -73,7 +73,7 @@ void Dispatcher::revoke_pending() {
   }
 }
 
-std::vector<DeliveryPtr> Dispatcher::take_leftovers() {
+std::vector<DeliveryPtr> Dispatcher::take_unfinished() {
   MutexLock lock(mutex_);
   std::vector<DeliveryPtr> all = lanes_.take_all();
   for (auto& [due, delivery] : std::exchange(delayed_, {})) all.push_back(std::move(delivery));

@@ -98,8 +98,7 @@ std::optional<Monotonic> Dispatcher::watch_inline(Monotonic now, Report& report)
 void Dispatcher::end_inline(Monotonic::duration kept, bool returned, Report& report) {
   if (inline_ == nullptr || !inline_->give_up()) return;
   ++counts_.not_brief;
-  report.others.emplace_back(
-      [kept, returned](DeliverySink& sink) { sink.not_brief(kept, returned); });
+  report.events.emplace_back(event::NotBrief{kept, returned});
 }
 
 bool Dispatcher::is_inline_here() const {

@@ -47,7 +47,7 @@ void Dispatcher::wake_link() {
 bool Dispatcher::one_runs_alone() const {
   if (in_flight_ == 0 || last_begun_ >= attempts_.size()) return false;
   const Attempt& attempt = *attempts_[last_begun_];
-  return attempt.in_use && attempt.state != Attempt::State::late && attempt.delivery->runs_alone;
+  return attempt.in_use && attempt.state != Attempt::State::late && attempt.delivery->crash_suspect;
 }
 
 // ---- Ahead ----
@@ -63,7 +63,7 @@ const trigger_message* Dispatcher::hand_ahead(std::size_t ahead) {
   const Attempt& last = ahead_.empty() ? begun : *attempts_[ahead_.back()];
   DeliveryPtr delivery = lanes_.pop_behind(*last.delivery);
   if (!delivery) return nullptr;
-  if (delivery->runs_alone || delivery->message.expires != Monotonic::max()) {
+  if (delivery->crash_suspect || delivery->message.expires != Monotonic::max()) {
     lanes_.put_back(std::move(delivery));
     return nullptr;
   }
@@ -114,8 +114,7 @@ void Dispatcher::lose_probe(const Loss& loss, Report& report) {
   std::string reason = overdue ? fmt::format("its probe has not returned within {}",
                                              format_duration(options_.timeout))
                                : loss.reason;
-  report.others.emplace_back(
-      [reason = std::move(reason)](DeliverySink& sink) { sink.probe_ended(fail("{}", reason)); });
+  report.events.emplace_back(event::ProbeEnded{fail("{}", reason)});
 }
 
 // Whom it counts against. A call that is overdue has ended the worker, and nobody else has. Else it
@@ -123,6 +122,7 @@ void Dispatcher::lose_probe(const Loss& loss, Report& report) {
 // each goes again with nothing beside it, so that the next time it can be said.
 void Dispatcher::lost(const Loss& loss) {
   Report report;
+  std::vector<DeliveryPtr> finished;
   {
     MutexLock lock(mutex_);
     go_on_behind(false);
@@ -151,10 +151,7 @@ void Dispatcher::lost(const Loss& loss) {
         case Attempt::State::ahead:
           open.push_back(attempt.get());
       }
-      if (report.finished) {
-        report.others.emplace_back([done = std::exchange(report.finished, nullptr)](
-                                       DeliverySink& sink) { sink.finished(*done, false); });
-      }
+      if (report.finished) finished.push_back(std::move(report.finished));
     }
     // The last one first: each goes before those that are there.
     std::sort(open.begin(), open.end(), [](const Attempt* a, const Attempt* b) {
@@ -169,12 +166,13 @@ void Dispatcher::lost(const Loss& loss) {
       } else {
         give_back(*attempt, report);
       }
-      if (counts) delivery->runs_alone = true;
+      if (counts) delivery->crash_suspect = true;
     }
     if (may_take()) wake_workers();
     note_room(report);
     quiet_.notify_all();
   }
+  for (const DeliveryPtr& delivery : finished) sink_.finished(*delivery, false);
   tell(report);
 }
 

@@ -23,9 +23,7 @@ void Dispatcher::put_off(DeliveryPtr delivery, bool tries, std::uint32_t retry_a
   const std::uint32_t attempt = delivery->attempts--;
   const std::string reason =
       delivery->last_reason().empty() ? "the service gave no reason" : delivery->last_reason();
-  report.others.emplace_back([delivery, attempt, reason](DeliverySink& sink) {
-    sink.put_off(*delivery, attempt, reason);
-  });
+  report.events.emplace_back(event::PutOff{delivery, attempt, reason});
   if (held_) {
     end_trial(false, report);
   } else {
@@ -61,8 +59,7 @@ void Dispatcher::close_way(bool tries, const std::string& reason, std::uint32_t 
       arm(way_.next);
     }
   }
-  report.others.emplace_back([reason, failures = way_.failures, wait = way_.wait](
-                                 DeliverySink& sink) { sink.unavailable(reason, failures, wait); });
+  report.events.emplace_back(event::Unavailable{reason, way_.failures, way_.wait});
 }
 
 void Dispatcher::open_way(Report& report) {
@@ -70,8 +67,7 @@ void Dispatcher::open_way(Report& report) {
   const Monotonic now = timer_.clock().now();
   way_.state = Way::State::open;
   way_.opened = now;
-  report.others.emplace_back([failures = way_.failures, lasted = now - way_.closed](
-                                 DeliverySink& sink) { sink.available(failures, lasted); });
+  report.events.emplace_back(event::Available{way_.failures, now - way_.closed});
   if (may_take()) wake_workers();
 }
 

@@ -26,7 +26,7 @@ void Dispatcher::set_max_batch(std::size_t messages) {
 }
 
 std::size_t Dispatcher::unfinished() const {
-  return lanes_.size() + in_flight_ + delayed_.size() + burying_ + late_;
+  return lanes_.size() + in_flight_ + delayed_.size() + writing_dead_letters_ + late_;
 }
 
 void Dispatcher::hold() {
@@ -45,14 +45,14 @@ void Dispatcher::resume() {
   work_.notify_all();
 }
 
-bool Dispatcher::close_gate(Monotonic deadline) {
+bool Dispatcher::quiesce(Monotonic deadline) {
   MutexLock lock(mutex_);
   gate_closed_ = true;
   while (in_flight_ > 0 && timer_.clock().now() < deadline) quiet_.wait_until(mutex_, deadline);
   return in_flight_ == 0;
 }
 
-void Dispatcher::open_gate() {
+void Dispatcher::unquiesce() {
   MutexLock lock(mutex_);
   gate_closed_ = false;
   if (way_.state == Way::State::closed) try_way();  // another build may find another way
@@ -84,10 +84,10 @@ void Dispatcher::probed(const Result<>& outcome) {
     if (!std::exchange(probe_deadline_, std::nullopt)) return;  // nobody has asked
     probe_out_ = false;
   }
-  sink_.probe_ended(outcome);
+  sink_.on_event(event::ProbeEnded{outcome});
 }
 
-void Dispatcher::begin_trial() {
+void Dispatcher::begin_half_open() {
   MutexLock lock(mutex_);
   if (!held_ || trial_ != Trial::none) return;
   trial_ = Trial::wanted;
@@ -110,7 +110,7 @@ Dispatcher::Stats Dispatcher::stats() const {
   Stats stats = counts_;
   stats.queued = lanes_.size();
   stats.in_flight = in_flight_;
-  stats.delayed = delayed_.size() + burying_;
+  stats.delayed = delayed_.size() + writing_dead_letters_;
   stats.late = late_;
   return stats;
 }

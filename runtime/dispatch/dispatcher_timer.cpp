@@ -9,7 +9,7 @@ namespace triggerd::dispatch {
 namespace {
 
 // How long a dead letter that could not be written waits for the next try.
-constexpr Millis kBurialRetry{1'000};
+constexpr Millis kDeadLetterRetry{1'000};
 
 }  // namespace
 
@@ -47,8 +47,7 @@ void Dispatcher::on_timer() {
         }
         listening_ = true;  // whether or not it had nothing: it is to look at overdue()
         wake_link();
-        report.others.emplace_back(
-            [delivery = attempt->delivery](DeliverySink& sink) { sink.overdue(*delivery); });
+        report.events.emplace_back(event::Overrunning{attempt->delivery});
       }
     }
     // What is late has freed its place.
@@ -70,10 +69,10 @@ void Dispatcher::on_timer() {
 }
 
 void Dispatcher::go_again(DeliveryPtr delivery, Report& report) {
-  if (delivery->burial) {
-    ++burying_;
-    std::string reason = *std::exchange(delivery->burial, nullptr);
-    report.burials.emplace_back(std::move(delivery), std::move(reason));
+  if (delivery->unwritten_dead_letter) {
+    ++writing_dead_letters_;
+    std::string reason = *std::exchange(delivery->unwritten_dead_letter, nullptr);
+    report.dead_letters.emplace_back(std::move(delivery), std::move(reason));
     return;
   }
   lanes_.put_back(std::move(delivery));
@@ -90,46 +89,49 @@ void Dispatcher::arm(Monotonic when) {
 
 void Dispatcher::tell(Report& report) {
   if (report.finished) sink_.finished(*report.finished, report.idle_next);
-  for (const auto& other : report.others) other(sink_);
-  if (report.burials.empty()) return;
+  if (report.empty()) return;
+  for (const std::uint64_t identity : report.survived) options_.deaths->forget(identity);
+  for (const DispatchEvent& event : report.events) sink_.on_event(event);
+  if (report.room_changed) sink_.room_changed();
+  if (report.dead_letters.empty()) return;
   if (is_inline_here()) {
-    bury_on_timer(report);
+    write_on_timer(report);
     return;
   }
   Report after;
-  for (auto& [delivery, reason] : report.burials) {
-    const bool buried = sink_.bury(*delivery, reason);
-    if (buried && delivery->identity != 0) {
+  for (auto& [delivery, reason] : report.dead_letters) {
+    const bool written = sink_.write_dead_letter(*delivery, reason);
+    if (written && delivery->identity != 0) {
       if (delivery->condemned) {
-        options_.deaths->buried(delivery->identity);
+        options_.deaths->became_dead_letter(delivery->identity);
       } else {
         options_.deaths->forget(delivery->identity);
       }
     }
     MutexLock lock(mutex_);
-    --burying_;
-    if (buried) {
+    --writing_dead_letters_;
+    if (written) {
       ++(delivery->exhausted || delivery->condemned ? counts_.exhausted : counts_.rejected);
       lanes_.release(*delivery);
     } else {
-      delivery->burial = std::make_unique<const std::string>(std::move(reason));
-      delayed_.emplace(timer_.clock().now() + kBurialRetry, delivery);
-      arm(timer_.clock().now() + kBurialRetry);
+      delivery->unwritten_dead_letter = std::make_unique<const std::string>(std::move(reason));
+      delayed_.emplace(timer_.clock().now() + kDeadLetterRetry, delivery);
+      arm(timer_.clock().now() + kDeadLetterRetry);
     }
     if (may_take()) wake_workers();
     note_room(after);
     quiet_.notify_all();
   }
-  for (const auto& other : after.others) other(sink_);
+  if (after.room_changed) sink_.room_changed();
 }
 
 // The receive thread waits for no disk.
-void Dispatcher::bury_on_timer(Report& report) {
+void Dispatcher::write_on_timer(Report& report) {
   MutexLock lock(mutex_);
   const Monotonic now = timer_.clock().now();
-  for (auto& [delivery, reason] : report.burials) {
-    --burying_;
-    delivery->burial = std::make_unique<const std::string>(std::move(reason));
+  for (auto& [delivery, reason] : report.dead_letters) {
+    --writing_dead_letters_;
+    delivery->unwritten_dead_letter = std::make_unique<const std::string>(std::move(reason));
     delayed_.emplace(now, std::move(delivery));
   }
   arm(now);
@@ -141,13 +143,13 @@ void Dispatcher::note_room(Report& report) {
       full_ ? inside > options_.queue_capacity / 2 : inside >= options_.queue_capacity;
   if (full == full_) return;
   full_ = full;
-  report.others.emplace_back([](DeliverySink& sink) { sink.room_changed(); });
+  report.room_changed = true;
 }
 
 void Dispatcher::note_stall(Report& report) {
   if (late_ < options_.queue_capacity || stall_told_) return;
   stall_told_ = true;
-  report.others.emplace_back([late = late_](DeliverySink& sink) { sink.stalled(late); });
+  report.events.emplace_back(event::Stalled{late_});
 }
 
 }  // namespace triggerd::dispatch

@@ -100,7 +100,7 @@ Result<std::optional<plugin::SavedState>> ServiceSlot::stop_serving(Monotonic de
     return std::nullopt;
   }
   instance_->stop();
-  if (!instance_->abandoned()) dispatcher_.end_late_attempts();
+  if (!instance_->abandoned()) dispatcher_.end_expired_pending();
   return instance_->save();
 }
 

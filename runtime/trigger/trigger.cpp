@@ -1,6 +1,7 @@
 #include "trigger/trigger.hpp"
 
 #include <algorithm>
+#include <variant>
 
 #include "base/units.hpp"
 #include "trigger/grace.hpp"
@@ -20,6 +21,13 @@ dispatch::DispatcherOptions options_of(const config::Trigger& config, dispatch::
           .deaths = config.isolation == config::Isolation::process ? nullptr : deaths};
 }
 
+template <class... Functions>
+struct Overloaded : Functions... {
+  using Functions::operator()...;
+};
+template <class... Functions>
+Overloaded(Functions...) -> Overloaded<Functions...>;
+
 constexpr Millis kStoreAgain{1'000};
 
 std::string because(const std::string& reason) {
@@ -37,6 +45,10 @@ Trigger::Trigger(const config::Trigger& config, const TriggerServices& services)
             .client_id = {},
             .acknowledge = config.acknowledge,
             .writer = &services.writer},
+      reporter_(config_, services.log, services.events, services.timer.clock(),
+                [this] { return slot_.service_name(); }),
+      dead_letters_(config_, services.inbox, services.publisher, services.log),
+      acks_(services.timer, [this] { connection_->flush_acknowledgements(); }),
       intake_(home_, dispatcher_, services.inbox, services.ids, services.log),
       dispatcher_(options_of(config, services.deaths), *this, services.timer,
                   services.connections.random),
@@ -98,7 +110,7 @@ Recovery::Steps Trigger::recovery_steps() {
               [this] {
                 const dispatch::Dispatcher::Stats stats = dispatcher_.stats();
                 half_open_needs_message_ = stats.queued + stats.delayed == 0;
-                dispatcher_.begin_trial();
+                dispatcher_.begin_half_open();
                 room_changed();
               }};
 }
@@ -202,6 +214,7 @@ bool Trigger::drain(Monotonic deadline, Monotonic pause) {
 void Trigger::end_tasks() {
   tasks_.end();
   dispatcher_.end_tasks();
+  acks_.end_tasks();
 }
 
 bool Trigger::finish(Monotonic deadline) {
@@ -213,7 +226,7 @@ bool Trigger::finish(Monotonic deadline) {
 // The server has what it has no acknowledgement for, unless it has lost the session; the inbox what
 // it has a row of. The rest gets one now, and is handled after the next start.
 void Trigger::keep_unfinished() {
-  for (const dispatch::DeliveryPtr& delivery : dispatcher_.take_leftovers()) {
+  for (const dispatch::DeliveryPtr& delivery : dispatcher_.take_unfinished()) {
     if (const auto number = delivery->number()) {
       services_.writer.note_attempts(*number, delivery->failed);
       continue;
@@ -238,8 +251,7 @@ void Trigger::tell_leftovers(bool written) {
   }
   for (const dispatch::DeliveryPtr& delivery : kept) {
     if (delivery->number()) continue;
-    log_.error("message.lost", fields(*delivery), "message on \"{}\" is lost: {}",
-               delivery->message.topic, "the runtime stopped, and the inbox could not be written");
+    reporter_.lost(*delivery, "the runtime stopped, and the inbox could not be written");
   }
 }
 
@@ -288,22 +300,6 @@ Result<> Trigger::enable() {
   dispatcher_.resume();
   room_changed();
   return {};
-}
-
-// ---- From the service, while it is suspended ----
-
-void Trigger::probe_ended(const Result<>& outcome) {
-  recovery_.probed(outcome);
-}
-
-void Trigger::trial_ended(bool handled) {
-  half_open_needs_message_ = false;
-  if (handled) {
-    resume_after_recovery();
-  } else {
-    recovery_.message_failed();
-    room_changed();
-  }
 }
 
 void Trigger::resume_after_recovery() {
@@ -393,7 +389,7 @@ void Trigger::on_status(const mqtt::ConnectionStatus& status) {
   running_.note(status, {.serves = slot_.serves(),
                          .suspended = state_.suspended(),
                          .disabled = disabled(),
-                         .service = service_name()});
+                         .service = slot_.service_name()});
 }
 
 // [supervisor]
@@ -401,7 +397,7 @@ void Trigger::note_running() {
   running_.note({.serves = slot_.serves(),
                  .suspended = state_.suspended(),
                  .disabled = disabled(),
-                 .service = service_name()});
+                 .service = slot_.service_name()});
 }
 
 // ---- Whether it receives ----
@@ -450,6 +446,93 @@ void Trigger::remember_retained(const dispatch::Delivery& delivery) {
   if (delivery.message.retained) {
     retained_.handled(delivery.message.topic, delivery.message.payload);
   }
+}
+
+// ---- From the dispatcher ----
+
+void Trigger::acknowledge(dispatch::Delivery& delivery, bool idle_next) {
+  delivery.finish();
+  if (!holds_ || delivery.message.qos == 0) return;
+  acks_.add(idle_next || dispatcher_.is_inline_here());
+}
+
+void Trigger::finished(dispatch::Delivery& delivery, bool idle_next) {
+  acknowledge(delivery, idle_next);
+  remember_retained(delivery);
+  reporter_.finished(delivery);
+}
+
+bool Trigger::write_dead_letter(dispatch::Delivery& delivery, const std::string& reason) {
+  const auto number = dead_letters_.write(delivery, reason);
+  if (!number) {
+    reporter_.dead_letter_failed(delivery, number.error().message);
+    return false;
+  }
+  reporter_.dead_letter(delivery, *number, reason);
+  acknowledge(delivery, false);
+  remember_retained(delivery);
+  dead_letters_.publish(delivery, connection_->options().protocol == config::Protocol::v5);
+  return true;
+}
+
+void Trigger::on_event(const dispatch::DispatchEvent& told) {
+  namespace event = dispatch::event;
+  if (std::holds_alternative<event::Suspended>(told) && dispatcher_.is_inline_here()) {
+    // The receive thread does not wait for the disk.
+    services_.timer.post(tasks_([this, told] { on_event(told); }));
+    return;
+  }
+  if (const auto* suspended = std::get_if<event::Suspended>(&told)) {
+    // An administrator may have disabled it meanwhile.
+    if (!state_.suspend("on_exhausted", suspended->reason)) return;
+  }
+  reporter_.report(told);
+  std::visit(Overloaded{[&](const event::Retrying& e) { note_attempts(*e.delivery, e.attempts); },
+                        [&](const event::Overrunning& e) {
+                          note_attempts(*e.delivery,
+                                        e.delivery->failed);  // even if it never returns
+                        },
+                        [&](const event::Discarded& e) {
+                          acknowledge(*e.delivery, false);
+                          remember_retained(*e.delivery);
+                        },
+                        [&](const event::Expired& e) { acknowledge(*e.delivery, false); },
+                        [&](const event::NotBrief&) { acks_.flush(); },  // of messages before it
+                        [&](const event::Suspended& e) { on_suspended(e); },
+                        [&](const event::ProbeEnded& e) { recovery_.probed(e.outcome); },
+                        [&](const event::HalfOpenEnded& e) { on_half_open_ended(e.handled); },
+                        [](const auto&) {}},
+             told);
+}
+
+void Trigger::on_suspended(const dispatch::event::Suspended& event) {
+  note_attempts(*event.delivery, 0);
+  if (auto stored = state_.store(); !stored) {
+    log_.error("inbox.error", {{"trigger", config_.name}}, "{}; a restart will not know of it",
+               stored.error().message);
+    store_state_later();
+  }
+  room_changed();
+  recovery_.arm();
+}
+
+void Trigger::on_half_open_ended(bool handled) {
+  half_open_needs_message_ = false;
+  if (handled) {
+    resume_after_recovery();
+  } else {
+    recovery_.message_failed();
+    room_changed();
+  }
+}
+
+void Trigger::note_attempts(const dispatch::Delivery& delivery, std::uint32_t attempts) {
+  if (const auto number = delivery.number()) services_.writer.note_attempts(*number, attempts);
+}
+
+void Trigger::idle() {
+  acks_.flush();
+  services_.writer.reconsider();
 }
 
 // ---- As whoever manages the runtime sees it ----
@@ -509,7 +592,7 @@ void Trigger::fill_in(management::TriggerStatus& status) const {
   counters.discarded = stats.discarded;
   counters.inline_calls = stats.inline_calls;
   counters.not_brief = stats.not_brief;
-  counters.dead_letters_made = dead_letters_;
+  counters.dead_letters_made = dead_letters_.written();
   counters.refused = refused_.load(std::memory_order_relaxed);
   status.queued = stats.queued;
   status.in_flight = stats.in_flight;

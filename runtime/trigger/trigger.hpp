@@ -14,6 +14,8 @@
 //   connection_watch.hpp how its connection has been doing
 //   publisher.hpp        what services publish, by alias
 //   draining.hpp         triggers that stop together
+//   delivery_reporter.hpp  log lines and events of what becomes of its messages
+//   dead_letter_writer.hpp, ack_flusher.hpp  what follows from that
 //
 // A message comes in at Trigger::on_message (on the receive thread), waits in the dispatcher, is
 // handed to a worker by Dispatcher::take, and its verdict comes back through Dispatcher::answered
@@ -39,8 +41,11 @@
 #include "management/event_hub.hpp"
 #include "mqtt/session/connection.hpp"
 #include "plugin/plugin.hpp"
+#include "trigger/ack_flusher.hpp"
 #include "trigger/backlog_loader.hpp"
 #include "trigger/connection_watch.hpp"
+#include "trigger/dead_letter_writer.hpp"
+#include "trigger/delivery_reporter.hpp"
 #include "trigger/draining.hpp"
 #include "trigger/publisher.hpp"
 #include "trigger/receive_control.hpp"
@@ -108,7 +113,7 @@ class Trigger final : public Draining,
   bool left() const override { return left_; }
   void end_leaving() override;
   std::uint64_t arrived() const override { return arrived_.load(std::memory_order_relaxed); }
-  void flush_acknowledgements() override;
+  void flush_acknowledgements() override { acks_.flush(); }
   // 3. Disconnects, and keeps the session; `closed` is called on the supervisor.
   void close(std::function<void()> closed);
   // 4. Asks its workers to come back, and does not wait.
@@ -149,8 +154,8 @@ class Trigger final : public Draining,
                           const std::shared_ptr<plugin::Generation>& next);
   void drop_successor() { slot_.drop_successor(); }
   // Between these two, the service gets no message. False: it still has one at `deadline`.
-  [[nodiscard]] bool close_gate(Monotonic deadline) { return dispatcher_.close_gate(deadline); }
-  void open_gate() { dispatcher_.open_gate(); }
+  [[nodiscard]] bool close_gate(Monotonic deadline) { return dispatcher_.quiesce(deadline); }
+  void open_gate() { dispatcher_.unquiesce(); }
   // Takes back what the service has not completed; it gets these messages again.
   void revoke_pending() { dispatcher_.revoke_pending(); }
   // With the gate closed: stops what serves, hands its state over if `with_state`, starts the
@@ -202,26 +207,15 @@ class Trigger final : public Draining,
   bool clean_session() const override { return connection_->options().clean_session; }
   // DeliverySink
   void finished(dispatch::Delivery& delivery, bool idle_next) override;
-  void will_retry(const dispatch::Delivery& delivery, std::uint32_t attempts, Millis delay,
-                  const std::string& reason) override;
-  void put_off(const dispatch::Delivery& delivery, std::uint32_t attempt,
-               const std::string& reason) override;
-  void unavailable(const std::string& reason, std::uint32_t failures, Millis next) override;
-  void available(std::uint32_t failures, Monotonic::duration lasted) override;
-  bool bury(dispatch::Delivery& delivery, const std::string& reason) override;
-  void discarded(dispatch::Delivery& delivery, const std::string& reason) override;
-  void expired(dispatch::Delivery& delivery) override;
-  void suspended(const dispatch::Delivery& delivery, const std::string& reason) override;
-  void overdue(const dispatch::Delivery& delivery) override;
-  void probe_ended(const Result<>& outcome) override;
-  void trial_ended(bool handled) override;
+  bool write_dead_letter(dispatch::Delivery& delivery, const std::string& reason) override;
+  void on_event(const dispatch::DispatchEvent& event) override;
   void idle() override;
-  void not_brief(Monotonic::duration kept, bool returned) override;
-  void stalled(std::size_t late_attempts) override;
   void room_changed() override;
 
+  void on_suspended(const dispatch::event::Suspended& event);
+  void on_half_open_ended(bool handled);
+  void note_attempts(const dispatch::Delivery& delivery, std::uint32_t attempts);
   void remember_retained(const dispatch::Delivery& delivery);
-  void publish_dead_letter(const dispatch::Delivery& delivery);
   void acknowledge(dispatch::Delivery& delivery, bool idle_next);
 
   ServiceSlot::Events slot_events();
@@ -241,14 +235,6 @@ class Trigger final : public Draining,
   void store_state_later();
   Result<std::shared_ptr<Monitor>> make_monitor(
       const std::shared_ptr<plugin::Generation>& generation);
-  std::string service_name() const { return slot_.service_name(); }  // [any]
-  std::vector<LogField> fields(const dispatch::Delivery& delivery) const;
-  // What does not change while it goes on.
-  std::vector<LogField> constant_fields(const dispatch::Delivery& delivery) const;
-
-  void tell_message(const dispatch::Delivery& delivery, const char* verdict,
-                    const std::string& reason, std::uint32_t attempt,
-                    std::optional<Monotonic::duration> took = std::nullopt);
 
   const config::Trigger config_;
   const TriggerServices services_;
@@ -256,6 +242,9 @@ class Trigger final : public Draining,
   const bool holds_;  // acknowledgements wait for the dispatcher or the inbox
   TaskGuard tasks_;
   dispatch::DeliveryHome home_;
+  DeliveryReporter reporter_;
+  DeadLetterWriter dead_letters_;
+  AckFlusher acks_;
   // The intake's memory is what the dispatcher's messages live in.
   dispatch::Intake intake_;
   dispatch::Dispatcher dispatcher_;
@@ -282,14 +271,6 @@ class Trigger final : public Draining,
   std::atomic<std::size_t> replaying_{0};  // given to replay(), and not in the dispatcher yet
   std::atomic<std::uint64_t> arrived_{0};  // one thread counts
   std::atomic<std::uint64_t> refused_{0};  // over max_packet_size
-  std::atomic<std::uint64_t> dead_letters_{0};
-
-  // Acknowledgements that leave together.
-  std::atomic<unsigned> unflushed_{0};  // finished messages whose acknowledgement waits for company
-  std::atomic<bool> flush_armed_{false};
-  mutable Mutex outage_mutex_;
-  // When it was last said that what the service needs is away.
-  std::optional<Monotonic> outage_told_ TRIGGERD_GUARDED_BY(outage_mutex_);
 };
 
 }  // namespace triggerd::trigger

@@ -58,11 +58,11 @@ TEST_F(DeathsTest, AMessageIsKnownByWhatItIsAndSetAsideTheThirdTime) {
     EXPECT_EQ(log_.last("runtime.crashed_before"),
               "an earlier run was ended by SIGSEGV in handle of plugin:service");
     EXPECT_FALSE(marked(deaths, "bad")->condemned);
-    EXPECT_TRUE(marked(deaths, "bad")->runs_alone);
-    EXPECT_FALSE(marked(deaths, "good")->runs_alone);
+    EXPECT_TRUE(marked(deaths, "bad")->crash_suspect);
+    EXPECT_FALSE(marked(deaths, "good")->crash_suspect);
     EXPECT_EQ(*marked(deaths, "bad", 1, 2)->condemned, "ended the runtime 2 times, by SIGSEGV")
         << "its trigger gives it two attempts";
-    EXPECT_FALSE(marked(deaths, "bad", 0)->runs_alone) << "that one does not come again";
+    EXPECT_FALSE(marked(deaths, "bad", 0)->crash_suspect) << "that one does not come again";
   }
   crash("bad");
   const std::size_t told = log_.lines("runtime.crashed_before").size();
@@ -80,7 +80,7 @@ TEST_F(DeathsTest, OfSeveralNoneIsCountedAndEachGoesAlone) {
   const Deaths deaths(file(), log_);
   EXPECT_EQ(log_.lines("runtime.crashed_before").size(), 1U);
   for (const char* payload : {"a", "b"}) {
-    EXPECT_TRUE(marked(deaths, payload)->runs_alone);
+    EXPECT_TRUE(marked(deaths, payload)->crash_suspect);
     EXPECT_FALSE(marked(deaths, payload, 1, 1)->condemned);
   }
 }
@@ -101,13 +101,13 @@ TEST_F(DeathsTest, TheDispatcherBuriesItWithItsCopiesAndForgetsWhatIsHandledAfte
   accept("unlucky");
   answer(take(), TRIGGER_OK);
   EXPECT_EQ(sink_.told,
-            (Told{"buried topic ended the runtime 3 times, by SIGSEGV",
-                  "buried topic ended the runtime 3 times, by SIGSEGV", "finished topic"}));
+            (Told{"dead letter topic ended the runtime 3 times, by SIGSEGV",
+                  "dead letter topic ended the runtime 3 times, by SIGSEGV", "finished topic"}));
   EXPECT_EQ(*marked(deaths, "bad")->condemned, "ended the runtime 3 times, by SIGSEGV")
       << "a copy that its server sends again";
   const Deaths after(file(), log_);
-  EXPECT_FALSE(marked(after, "bad")->runs_alone);
-  EXPECT_FALSE(marked(after, "unlucky")->runs_alone);
+  EXPECT_FALSE(marked(after, "bad")->crash_suspect);
+  EXPECT_FALSE(marked(after, "unlucky")->crash_suspect);
 }
 
 TEST_F(DeathsTest, WhatNobodyWillHandleIsForgotten) {
@@ -128,8 +128,8 @@ TEST_F(DeathsTest, WhatNobodyWillHandleIsForgotten) {
   answer(take(), TRIGGER_RETRY);
   EXPECT_TRUE(nothing_to_take());
   for (const char* payload : {"discarded", "expired"}) {
-    EXPECT_FALSE(marked(deaths, payload)->runs_alone) << payload;
-    EXPECT_FALSE(marked(Deaths(file(), log_), payload)->runs_alone) << payload;
+    EXPECT_FALSE(marked(deaths, payload)->crash_suspect) << payload;
+    EXPECT_FALSE(marked(Deaths(file(), log_), payload)->crash_suspect) << payload;
   }
 }
 
@@ -152,7 +152,7 @@ TEST_F(DeathsTest, TheFileIsItsOwnersAndOneThatIsNoRecordIsReplaced) {
   ASSERT_EQ(::stat(file().c_str(), &found), 0);
   EXPECT_EQ(found.st_mode & 0777U, 0600U);
   const Deaths deaths(file(), log_);
-  EXPECT_TRUE(marked(deaths, "bad")->runs_alone);
+  EXPECT_TRUE(marked(deaths, "bad")->crash_suspect);
 }
 
 TEST_F(DeathsTest, WhatIsCutOrOldIsLeftOut) {
@@ -165,7 +165,7 @@ TEST_F(DeathsTest, WhatIsCutOrOldIsLeftOut) {
     std::ofstream(file()) << text << "crash 17 SIGSE";
   }
   const Deaths deaths(file(), log_);
-  EXPECT_FALSE(marked(deaths, "old")->runs_alone);
+  EXPECT_FALSE(marked(deaths, "old")->crash_suspect);
 }
 
 TEST_F(DeathsTest, WithoutAPlaceForItThereIsNoRecordAndThatIsTold) {

@@ -81,7 +81,7 @@ TEST_F(DispatcherBatchTest, EachVerdictIsItsMessagesOwn) {
   answer_all(batch, {TRIGGER_OK, TRIGGER_RETRY, TRIGGER_REJECT, TRIGGER_PENDING, 99});
   EXPECT_EQ(sink_.told, (Told{"finished ok", "retry retry 1 100 why",
                               "retry nonsense 1 100 the service returned 99, which is no verdict",
-                              "buried reject why"}));
+                              "dead letter reject why"}));
   EXPECT_EQ(dispatcher().complete(token, {TRIGGER_OK, 0, ""}), TRIGGER_OK);
   EXPECT_EQ(sink_.told.back(), "finished pending");
   advance(Millis(100));
@@ -110,7 +110,7 @@ TEST_F(DispatcherBatchTest, ACallThatOverrunsTimesOutEveryMessageOfIt) {
   accept("b");
   const Batch batch = take_batch();
   advance(Millis(1'000));
-  EXPECT_EQ(sink_.told, (Told{"overdue a", "overdue b"}));
+  EXPECT_EQ(sink_.told, (Told{"overrunning a", "overrunning b"}));
   answer_all(batch, {TRIGGER_OK, TRIGGER_PENDING});
   EXPECT_EQ(dispatcher().stats().timed_out, 2U);
   EXPECT_EQ(dispatcher().stats().late, 1U) << "the pending one may still be read";
@@ -125,7 +125,7 @@ TEST_F(DispatcherBatchTest, CompletedBeforeTheCallHasReturnedCounts) {
   const Batch batch = take_batch();
   EXPECT_EQ(dispatcher().complete(batch[0]->token, {TRIGGER_REJECT, 0, "early"}), TRIGGER_OK);
   answer_all(batch, {TRIGGER_PENDING, TRIGGER_OK});
-  EXPECT_EQ(sink_.told, (Told{"finished b", "buried a early"}));
+  EXPECT_EQ(sink_.told, (Told{"finished b", "dead letter a early"}));
 }
 
 TEST_F(DispatcherBatchTest, BehindAClosedGateNothingIsAdded) {
@@ -133,12 +133,12 @@ TEST_F(DispatcherBatchTest, BehindAClosedGateNothingIsAdded) {
   accept("a");
   accept("b");
   Batch batch{&take()};
-  EXPECT_FALSE(dispatcher().close_gate(clock_.now()));
+  EXPECT_FALSE(dispatcher().quiesce(clock_.now()));
   dispatcher().take_more(batch);
   EXPECT_EQ(topics(batch), Told{"a"});
   answer_all(batch, {TRIGGER_OK});
-  EXPECT_TRUE(dispatcher().close_gate(clock_.now()));
-  dispatcher().open_gate();
+  EXPECT_TRUE(dispatcher().quiesce(clock_.now()));
+  dispatcher().unquiesce();
   EXPECT_EQ(topics(take_batch()), Told{"b"});
 }
 
@@ -150,7 +150,7 @@ TEST_F(DispatcherBatchTest, ATrialIsOfOneMessage) {
   accept("b");
   answer_all(take_batch(), {TRIGGER_RETRY, TRIGGER_RETRY});
   EXPECT_TRUE(take_batch().empty()) << "suspended";
-  dispatcher().begin_trial();
+  dispatcher().begin_half_open();
   EXPECT_EQ(take_batch().size(), 1U);
 }
 
@@ -159,7 +159,7 @@ TEST_F(DispatcherBatchTest, AllOfACallThatDoesNotReturnIsLeftOver) {
   for (const char* t : {"a", "b", "a"}) accept(t);
   EXPECT_EQ(take_batch().size(), 2U);
   EXPECT_FALSE(dispatcher().drain(clock_.now()));
-  EXPECT_EQ(dispatcher().take_leftovers().size(), 3U);
+  EXPECT_EQ(dispatcher().take_unfinished().size(), 3U);
 }
 
 TEST_F(DispatcherBatchTest, WhatHasExpiredIsNotInIt) {

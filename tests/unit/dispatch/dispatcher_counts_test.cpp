@@ -78,14 +78,14 @@ TEST_F(DispatcherCountsTest, DiscardedAndExpiredMessagesSumUp) {
 }
 
 // A dead letter that cannot be written is still inside.
-TEST_F(DispatcherCountsTest, WhatCannotBeBuriedIsNotCountedTwice) {
-  sink_.can_bury = false;
+TEST_F(DispatcherCountsTest, ADeadLetterThatCannotBeWrittenIsNotCountedTwice) {
+  sink_.can_write = false;
   accept("0");
   answer(take(), TRIGGER_REJECT);
   expect_sum();
   EXPECT_EQ(dispatcher().stats().rejected, 0U);
   EXPECT_EQ(dispatcher().stats().delayed, 1U);
-  sink_.can_bury = true;
+  sink_.can_write = true;
   advance(Millis(1'000));
   expect_sum();
   EXPECT_EQ(dispatcher().stats().rejected, 1U);
@@ -98,7 +98,7 @@ TEST_F(DispatcherCountsTest, FailuresThatSuspendAreCounted) {
   answer(take(), TRIGGER_RETRY);
   expect_sum();
   EXPECT_EQ(dispatcher().stats().retried, 1U);
-  dispatcher().begin_trial();
+  dispatcher().begin_half_open();
   answer(take(), TRIGGER_RETRY);
   expect_sum();
   EXPECT_EQ(dispatcher().stats().retried, 2U);

@@ -67,13 +67,13 @@ TEST_F(DispatcherExchangeTest, KeepsNothingOfTheLastOne) {
 }
 
 // Its acknowledgement does not wait for a disk.
-TEST_F(DispatcherExchangeTest, IsNotIdleAtOnceWhereAnotherOneIsBuriedFirst) {
+TEST_F(DispatcherExchangeTest, IsNotIdleAtOnceWhereADeadLetterIsWrittenFirst) {
   accept("a");
   DeliveryPtr condemned = test::delivery("b");
   condemned->condemned = std::make_unique<const std::string>("ended the runtime");
   dispatcher().accept({std::move(condemned)});
   exchange_last(take(), TRIGGER_OK);
-  EXPECT_EQ(sink_.told, (Told{"finished a", "buried b ended the runtime"}));
+  EXPECT_EQ(sink_.told, (Told{"finished a", "dead letter b ended the runtime"}));
   EXPECT_FALSE(sink_.said_idle_next);
 }
 
@@ -89,13 +89,13 @@ TEST_F(DispatcherExchangeTest, PassesWhatHasExpired) {
   EXPECT_EQ(sink_.told, (Told{"finished a", "expired b"}));
 }
 
-TEST_F(DispatcherExchangeTest, ATrialIsOneMessage) {
+TEST_F(DispatcherExchangeTest, AHalfOpenAttemptIsOneMessage) {
   accept("a");
   accept("b");
   dispatcher().hold();
-  dispatcher().begin_trial();
+  dispatcher().begin_half_open();
   exchange_last(take(), TRIGGER_OK);
-  EXPECT_EQ(sink_.told, (Told{"finished a", "trial handled"}));
+  EXPECT_EQ(sink_.told, (Told{"finished a", "half-open handled"}));
   EXPECT_EQ(dispatcher().stats().queued, 1U);
 }
 
@@ -103,7 +103,7 @@ TEST_F(DispatcherExchangeTest, ATrialIsOneMessage) {
 TEST_F(DispatcherExchangeTest, OthersGoOnOnceOneThatRanAloneHasEnded) {
   options_.concurrency = 2;
   DeliveryPtr alone = test::delivery("alone");
-  alone->runs_alone = true;
+  alone->crash_suspect = true;
   dispatcher().accept({std::move(alone)});
   const trigger_message& first = take();
   std::stop_source stop;
@@ -141,7 +141,7 @@ TEST_F(DispatcherExchangeTest, WhatIsToldOfOneIsToldBeforeTheNextBegins) {
     EXPECT_EQ(sink_.told, (Told{told, "finished b"}));
     sink_.told.clear();
   };
-  begins_after(TRIGGER_REJECT, "buried a rejected without a reason");
+  begins_after(TRIGGER_REJECT, "dead letter a rejected without a reason");
   begins_after(TRIGGER_RETRY, "retry a 1 100 ");
 }
 
@@ -155,11 +155,11 @@ TEST_F(DispatcherExchangeTest, AStopBeginsNothing) {
   EXPECT_EQ(dispatcher().stats().queued, 1U);
 }
 
-TEST_F(DispatcherExchangeTest, AClosedGateBeginsNothing) {
+TEST_F(DispatcherExchangeTest, QuiescedItBeginsNothing) {
   accept("a");
   accept("b");
   const trigger_message& first = take();
-  EXPECT_FALSE(dispatcher().close_gate(clock_.now()));
+  EXPECT_FALSE(dispatcher().quiesce(clock_.now()));
   exchange_last(first, TRIGGER_OK);
   EXPECT_EQ(dispatcher().stats().in_flight, 0U);
 }

@@ -23,57 +23,63 @@ class RecordingSink final : public DeliverySink {
     told.push_back("finished " + topic(d));
     said_idle_next = idle_next;
   }
-  void will_retry(const Delivery& d, std::uint32_t attempts, Millis delay,
-                  const std::string& reason) override {
+  bool write_dead_letter(Delivery& d, const std::string& reason) override {
     if (while_telling) while_telling();
-    told.push_back(fmt::format("retry {} {} {} {}", topic(d), attempts, delay.count(), reason));
+    told.push_back(
+        fmt::format("{} {} {}", can_write ? "dead letter" : "not written", topic(d), reason));
+    return can_write;
   }
-  void put_off(const Delivery&, std::uint32_t, const std::string&) override {}
-  void unavailable(const std::string& reason, std::uint32_t failures, Millis next) override {
-    told.push_back(fmt::format("unavailable {} {} {}", failures, next.count(), reason));
-  }
-  void available(std::uint32_t failures, Monotonic::duration lasted) override {
-    told.push_back(fmt::format("available {} {}", failures,
-                               std::chrono::duration_cast<Millis>(lasted).count()));
-  }
-  bool bury(Delivery& d, const std::string& reason) override {
-    if (while_telling) while_telling();
-    told.push_back(fmt::format("{} {} {}", can_bury ? "buried" : "not buried", topic(d), reason));
-    return can_bury;
-  }
-  void expired(Delivery& d) override { told.push_back("expired " + topic(d)); }
-  void discarded(Delivery& d, const std::string& reason) override {
-    told.push_back(fmt::format("discarded {} {}", topic(d), reason));
-  }
-  void suspended(const Delivery& d, const std::string&) override {
-    told.push_back("suspended " + topic(d));
-  }
-  void overdue(const Delivery& d) override { told.push_back("overdue " + topic(d)); }
-  void stalled(std::size_t late) override { told.push_back(fmt::format("stalled {}", late)); }
-  void trial_ended(bool handled) override {
-    told.push_back(handled ? "trial handled" : "trial failed");
-  }
-  void probe_ended(const Result<>& outcome) override {
-    told.push_back(outcome ? "probe ok" : "probe failed: " + outcome.error().message);
-  }
+  void on_event(const DispatchEvent& event) override { std::visit(*this, event); }
   void idle() override {
     ++idles;
     if (while_idle) while_idle();
   }
-  void not_brief(Monotonic::duration kept, bool returned) override {
-    told.push_back(fmt::format("not brief {}{}", std::chrono::duration_cast<Millis>(kept).count(),
-                               returned ? "" : " so far"));
-  }
   void room_changed() override { told.emplace_back("room"); }
 
+  void operator()(const event::Retrying& e) {
+    if (while_telling) while_telling();
+    told.push_back(fmt::format("retry {} {} {} {}", topic(*e.delivery), e.attempts, e.delay.count(),
+                               e.reason));
+  }
+  void operator()(const event::PutOff&) {}
+  void operator()(const event::Unavailable& e) {
+    told.push_back(fmt::format("unavailable {} {} {}", e.failures, e.next.count(), e.reason));
+  }
+  void operator()(const event::Available& e) {
+    told.push_back(fmt::format("available {} {}", e.failures, ms(e.lasted)));
+  }
+  void operator()(const event::Expired& e) { told.push_back("expired " + topic(*e.delivery)); }
+  void operator()(const event::Discarded& e) {
+    told.push_back(fmt::format("discarded {} {}", topic(*e.delivery), e.reason));
+  }
+  void operator()(const event::Suspended& e) { told.push_back("suspended " + topic(*e.delivery)); }
+  void operator()(const event::Overrunning& e) {
+    told.push_back("overrunning " + topic(*e.delivery));
+  }
+  void operator()(const event::Stalled& e) {
+    told.push_back(fmt::format("stalled {}", e.attempts));
+  }
+  void operator()(const event::HalfOpenEnded& e) {
+    told.push_back(e.handled ? "half-open handled" : "half-open failed");
+  }
+  void operator()(const event::ProbeEnded& e) {
+    told.push_back(e.outcome ? "probe ok" : "probe failed: " + e.outcome.error().message);
+  }
+  void operator()(const event::NotBrief& e) {
+    told.push_back(fmt::format("not brief {}{}", ms(e.kept), e.returned ? "" : " so far"));
+  }
+
   std::vector<std::string> told;
-  bool can_bury = true;
+  bool can_write = true;                            // a dead letter
   std::function<void()> while_telling, while_idle;  // a retry or a dead letter; that it is idle
   bool said_idle_next = false;                      // with the message that was finished last
   std::atomic<int> idles = 0;
 
  private:
   static std::string topic(const Delivery& d) { return std::string(d.message.topic); }
+  static Millis::rep ms(Monotonic::duration duration) {
+    return std::chrono::duration_cast<Millis>(duration).count();
+  }
 };
 
 using Told = std::vector<std::string>;

@@ -137,7 +137,7 @@ TEST_F(DispatcherInlineTest, AMessageThatWaitsForItsRetryKeepsItsLane) {
 TEST_F(DispatcherInlineTest, NotWhileMessagesAreHeldBackOrSomethingIsToBeFoundOut) {
   dispatcher().hold();
   receive({"a"});
-  dispatcher().begin_trial();
+  dispatcher().begin_half_open();
   receive({"b"});
   EXPECT_TRUE(calls().empty()) << "suspended, and its trial is a worker's";
   dispatcher().resume();
@@ -155,10 +155,10 @@ TEST_F(DispatcherInlineTest, NotWhileMessagesAreHeldBackOrSomethingIsToBeFoundOu
   answer(take(), TRIGGER_OK);
   answer(take(), TRIGGER_OK);
 
-  EXPECT_TRUE(dispatcher().close_gate(clock_.now()));
+  EXPECT_TRUE(dispatcher().quiesce(clock_.now()));
   receive({"a"});
   EXPECT_TRUE(calls().empty()) << "another build takes over";
-  dispatcher().open_gate();
+  dispatcher().unquiesce();
   answer(take(), TRIGGER_OK);
 
   EXPECT_TRUE(dispatcher().drain(clock_.now()));
@@ -189,10 +189,10 @@ TEST_F(DispatcherInlineTest, NotWhileWhatTheServiceNeedsIsAway) {
 TEST_F(DispatcherInlineTest, WhatComesInBetweenLeavesTheMessagesToTheWorkers) {
   Deferred deferred;
   accept("a");
-  EXPECT_TRUE(dispatcher().close_gate(clock_.now()));
+  EXPECT_TRUE(dispatcher().quiesce(clock_.now()));
   deferred.run();
   EXPECT_TRUE(calls().empty());
-  dispatcher().open_gate();
+  dispatcher().unquiesce();
   answer(take(), TRIGGER_OK);
 }
 
@@ -304,12 +304,12 @@ TEST_F(DispatcherInlineTest, ACallThatHangsIsToldOfWhileItDoes) {
     advance(Millis(1));
     EXPECT_EQ(sink_.told, (Told{"not brief 1000 so far"}));
     advance(Millis(2'000));
-    EXPECT_EQ(sink_.told.back(), "overdue a");
+    EXPECT_EQ(sink_.told.back(), "overrunning a");
   };
   worker_->too_long = Millis(3'000);
   receive({"a"});
   EXPECT_EQ(sink_.told,
-            (Told{"not brief 1000 so far", "overdue a", "retry a 1 100 no verdict within 3s"}));
+            (Told{"not brief 1000 so far", "overrunning a", "retry a 1 100 no verdict within 3s"}));
   EXPECT_EQ(dispatcher().stats().not_brief, 1U);
   receive({"b"});
   EXPECT_EQ(calls(), (Topics{"quick", "a"}));
@@ -322,7 +322,7 @@ TEST_F(DispatcherInlineTest, DeadLettersAreNotWrittenOnTheThreadThatReceives) {
   EXPECT_EQ(dispatcher().stats().delayed, 1U);
   EXPECT_TRUE(nothing_to_take());
   timer_.run_due();
-  EXPECT_EQ(sink_.told, (Told{"buried a because"}));
+  EXPECT_EQ(sink_.told, (Told{"dead letter a because"}));
   EXPECT_EQ(dispatcher().stats().rejected, 1U);
   worker_->code = TRIGGER_OK;
   receive({"a"});

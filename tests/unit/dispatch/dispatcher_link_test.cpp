@@ -100,8 +100,9 @@ TEST_F(DispatcherLinkTest, ACrashCountsAgainstTheOneMessageThatWasThere) {
   advance(Millis(100));
   ASSERT_NE(poll().message, nullptr);
   crash();
-  EXPECT_EQ(sink_.told, (Told{"retry a 1 100 the worker was ended by SIGSEGV",
-                              "buried a out of attempts (2): the worker was ended by SIGSEGV"}));
+  EXPECT_EQ(sink_.told,
+            (Told{"retry a 1 100 the worker was ended by SIGSEGV",
+                  "dead letter a out of attempts (2): the worker was ended by SIGSEGV"}));
 }
 
 TEST_F(DispatcherLinkTest, WhatWasAheadInACrashIsInnocent) {

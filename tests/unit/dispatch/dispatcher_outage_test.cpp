@@ -212,8 +212,8 @@ TEST_F(DispatcherOutageTest, WhatMayBeThereAgainIsTriedAtOnce) {
 TEST_F(DispatcherOutageTest, AnotherBuildIsGivenAMessageAtOnce) {
   accept("a");
   away(take(), 500'000);
-  EXPECT_TRUE(dispatcher().close_gate(clock_.now()));
-  dispatcher().open_gate();
+  EXPECT_TRUE(dispatcher().quiesce(clock_.now()));
+  dispatcher().unquiesce();
   take();
 }
 
@@ -230,9 +230,9 @@ TEST_F(DispatcherOutageTest, NeverExhausts) {
 TEST_F(DispatcherOutageTest, InATrialOfASuspendedTriggerItIsAFailure) {
   accept("a");
   dispatcher().hold();
-  dispatcher().begin_trial();
+  dispatcher().begin_half_open();
   away(take());
-  EXPECT_EQ(sink_.told.back(), "trial failed");
+  EXPECT_EQ(sink_.told.back(), "half-open failed");
   EXPECT_FALSE(dispatcher().outage()) << "its monitor looks after it";
   dispatcher().resume();
   EXPECT_EQ(take().attempt, 1U);
@@ -256,7 +256,7 @@ TEST_F(DispatcherOutageTest, AStopTriesOnceAndDoesNotWait) {
   away(take());
   EXPECT_TRUE(nothing_to_take());
   EXPECT_TRUE(dispatcher().drain(deadline, clock_.now()));
-  EXPECT_EQ(dispatcher().take_leftovers().size(), 2U);
+  EXPECT_EQ(dispatcher().take_unfinished().size(), 2U);
 }
 
 TEST_F(DispatcherOutageTest, AStopWorksOffEverythingWhereItIsThereAgain) {
@@ -287,7 +287,7 @@ TEST_F(DispatcherOutageTest, WhenTheOneThatIsTriedIsTakenBackAnotherIs) {
   advance(Millis(100));
   answer(take(), TRIGGER_PENDING);
   dispatcher().revoke_pending();
-  dispatcher().end_late_attempts();
+  dispatcher().end_expired_pending();
   advance(Millis(0));
   EXPECT_EQ(take().attempt, 1U);
 }

@@ -69,7 +69,7 @@ TEST_F(DispatcherTest, RetriesWithBackoffAndThenBuries) {
   advance(Millis(200));
   answer(take(), TRIGGER_RETRY, 0, "down");
   EXPECT_EQ(sink_.told, (Told{"retry a 1 100 down", "retry a 2 200 down",
-                              "buried a out of attempts (3): down"}));
+                              "dead letter a out of attempts (3): down"}));
   EXPECT_EQ(dispatcher().stats().retried, 2U);
 }
 
@@ -108,7 +108,8 @@ TEST_F(DispatcherTest, RejectBuriesAtOnceWithItsReason) {
   answer(take(), TRIGGER_REJECT, 0, "not a number");
   accept("a");
   answer(take(), TRIGGER_REJECT);
-  EXPECT_EQ(sink_.told, (Told{"buried a not a number", "buried a rejected without a reason"}));
+  EXPECT_EQ(sink_.told,
+            (Told{"dead letter a not a number", "dead letter a rejected without a reason"}));
 }
 
 TEST_F(DispatcherTest, NonsenseCountsAsRetry) {
@@ -153,15 +154,15 @@ TEST_F(DispatcherTest, SuspendKeepsTheMessageFirstInItsLaneWithFreshAttempts) {
 }
 
 TEST_F(DispatcherTest, ADeadLetterThatCannotBeWrittenIsTriedAgainAndHoldsItsKey) {
-  sink_.can_bury = false;
+  sink_.can_write = false;
   accept("a");
   accept("a");
   answer(take(), TRIGGER_REJECT, 0, "bad");
-  EXPECT_EQ(sink_.told, Told{"not buried a bad"});
+  EXPECT_EQ(sink_.told, Told{"not written a bad"});
   EXPECT_TRUE(nothing_to_take());
-  sink_.can_bury = true;
+  sink_.can_write = true;
   advance(Millis(1'000));
-  EXPECT_EQ(sink_.told.back(), "buried a bad");
+  EXPECT_EQ(sink_.told.back(), "dead letter a bad");
   take();
 }
 
@@ -192,7 +193,7 @@ TEST_F(DispatcherTest, CompleteMayComeBeforeHandleHasReturned) {
   EXPECT_EQ(dispatcher().complete(taken.token, {TRIGGER_OK, 0, ""}), TRIGGER_E_STALE);
   EXPECT_TRUE(sink_.told.empty()) << "the service may still be reading the message";
   answer(taken, TRIGGER_PENDING);
-  EXPECT_EQ(sink_.told, Told{"buried a early"});
+  EXPECT_EQ(sink_.told, Told{"dead letter a early"});
 }
 
 TEST_F(DispatcherTest, TheFirstAnswerWinsOverWhatHandleReturnsLater) {
@@ -259,7 +260,7 @@ TEST_F(DispatcherTest, ACallThatOverrunsKeepsItsPlaceAndKeyUntilItReturns) {
   accept("a");
   const trigger_message& taken = take();
   advance(Millis(1'000));
-  EXPECT_EQ(sink_.told, Told{"overdue a"});
+  EXPECT_EQ(sink_.told, Told{"overrunning a"});
   advance(Millis(60'000));
   EXPECT_EQ(sink_.told.size(), 1U) << "said once";
   EXPECT_TRUE(nothing_to_take());
@@ -359,7 +360,7 @@ TEST_F(DispatcherTest, RevokedPendingIsStaleAndLeftOver) {
   answer(taken, TRIGGER_PENDING);
   dispatcher().revoke_pending();
   EXPECT_EQ(dispatcher().complete(token, {TRIGGER_OK, 0, ""}), TRIGGER_E_STALE);
-  const auto left = dispatcher().take_leftovers();
+  const auto left = dispatcher().take_unfinished();
   ASSERT_EQ(left.size(), 2U);
   EXPECT_TRUE(sink_.told.empty());
 }
@@ -372,7 +373,7 @@ TEST_F(DispatcherTest, WhatAServiceDoesNotReturnIsLeftOverToo) {
   const trigger_message& answered = take();
   EXPECT_EQ(dispatcher().complete(answered.token, {TRIGGER_OK, 0, ""}), TRIGGER_OK);
   advance(Millis(1'000));
-  EXPECT_EQ(dispatcher().take_leftovers().size(), 2U) << "not the one that is answered";
+  EXPECT_EQ(dispatcher().take_unfinished().size(), 2U) << "not the one that is answered";
 }
 
 TEST_F(DispatcherTest, AStoppedWorkerGetsNothing) {
@@ -386,29 +387,29 @@ TEST_F(DispatcherTest, AStoppedWorkerGetsNothing) {
 // ---- the gate ----
 
 TEST_F(DispatcherTest, BehindAClosedGateMessagesWaitInTheirOrder) {
-  EXPECT_TRUE(dispatcher().close_gate(clock_.now()));
+  EXPECT_TRUE(dispatcher().quiesce(clock_.now()));
   accept("a");
   accept("b");
   EXPECT_TRUE(nothing_to_take());
-  dispatcher().open_gate();
+  dispatcher().unquiesce();
   EXPECT_EQ(topic(take()), "a");
 }
 
 TEST_F(DispatcherTest, TheGateIsClosedOnceNothingIsInTheServicesHands) {
   accept("a");
   const trigger_message& a = take();
-  EXPECT_FALSE(dispatcher().close_gate(clock_.now()));
+  EXPECT_FALSE(dispatcher().quiesce(clock_.now()));
   answer(a, TRIGGER_OK);
-  EXPECT_TRUE(dispatcher().close_gate(clock_.now()));
+  EXPECT_TRUE(dispatcher().quiesce(clock_.now()));
 }
 
 TEST_F(DispatcherTest, ARetryWaitsBehindTheGateToo) {
   accept("a");
   answer(take(), TRIGGER_RETRY);
-  EXPECT_TRUE(dispatcher().close_gate(clock_.now()));
+  EXPECT_TRUE(dispatcher().quiesce(clock_.now()));
   advance(Millis(200));
   EXPECT_TRUE(nothing_to_take());
-  dispatcher().open_gate();
+  dispatcher().unquiesce();
   EXPECT_EQ(take().attempt, 2U);
 }
 
@@ -417,14 +418,14 @@ TEST_F(DispatcherTest, APendingMessageThatIsRevokedComesAgainAndItsLateAttemptEn
   const trigger_message& a = take();
   const std::uint64_t token = a.token;
   answer(a, TRIGGER_PENDING);
-  EXPECT_FALSE(dispatcher().close_gate(clock_.now()));
+  EXPECT_FALSE(dispatcher().quiesce(clock_.now()));
   dispatcher().revoke_pending();
-  EXPECT_TRUE(dispatcher().close_gate(clock_.now()));
+  EXPECT_TRUE(dispatcher().quiesce(clock_.now()));
   EXPECT_EQ(dispatcher().stats().late, 1U);
-  dispatcher().end_late_attempts();
+  dispatcher().end_expired_pending();
   EXPECT_EQ(dispatcher().stats().late, 0U);
   EXPECT_EQ(dispatcher().complete(token, {TRIGGER_OK, 0, ""}), TRIGGER_E_STALE);
-  dispatcher().open_gate();
+  dispatcher().unquiesce();
   advance(Millis(1));
   EXPECT_EQ(topic(take()), "a");
 }
@@ -474,7 +475,7 @@ TEST_F(DispatcherTest, AMessageMayExpireWhileItWaitsForItsRetry) {
   advance(Millis(200));
   EXPECT_TRUE(nothing_to_take());
   EXPECT_EQ(sink_.told.back(), "expired a");
-  EXPECT_EQ(dispatcher().take_leftovers().size(), 0U);
+  EXPECT_EQ(dispatcher().take_unfinished().size(), 0U);
 }
 
 TEST_F(DispatcherTest, WhatExpiresMakesRoom) {
@@ -508,7 +509,7 @@ TEST_F(DispatcherTest, LeftoversAreInTheOrderOfTheirArrivalWhateverTheClockSays)
     dispatcher().accept({test::delivery(std::move(m))});
     clock_.set_wall(-Millis(60'000));
   }
-  const auto left = dispatcher().take_leftovers();
+  const auto left = dispatcher().take_unfinished();
   ASSERT_EQ(left.size(), 3U);
   EXPECT_EQ(left[0]->message.topic, "a");
   EXPECT_EQ(left[2]->message.topic, "c");

@@ -24,21 +24,13 @@ class CountingSink final : public dispatch::DeliverySink {
     finished_.fetch_add(1, std::memory_order_release);
     finished_.notify_all();
   }
-  void will_retry(const Delivery&, std::uint32_t, Millis, const std::string&) override { ++wrong_; }
-  void put_off(const Delivery&, std::uint32_t, const std::string&) override { ++wrong_; }
-  void unavailable(const std::string&, std::uint32_t, Millis) override { ++wrong_; }
-  void available(std::uint32_t, Monotonic::duration) override { ++wrong_; }
-  bool bury(Delivery&, const std::string&) override { return true; }
-  void discarded(Delivery&, const std::string&) override { ++wrong_; }
-  void expired(Delivery&) override { ++wrong_; }
-  void suspended(const Delivery&, const std::string&) override { ++wrong_; }
-  void overdue(const Delivery&) override { ++wrong_; }
-  void stalled(std::size_t) override { ++wrong_; }
-  void probe_ended(const Result<>&) override { ++wrong_; }
-  void trial_ended(bool) override { ++wrong_; }
+  bool write_dead_letter(Delivery&, const std::string&) override {
+    ++wrong_;
+    return true;
+  }
+  void on_event(const dispatch::DispatchEvent&) override { ++wrong_; }
   void idle() override { idle_.fetch_add(1, std::memory_order_release); }
   void room_changed() override {}
-  void not_brief(Monotonic::duration, bool) override { ++wrong_; }
 
   // Sleeps until there are `count`.
   void wait_finished(std::uint64_t count) const {
