@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/base64.hpp"
 #include "base/json_depth.hpp"
 #include "base/text.hpp"
 #include "base/units.hpp"
@@ -19,41 +20,6 @@ using nlohmann::json;
 constexpr std::size_t kMaxDepth = 64;
 
 }  // namespace
-
-std::optional<std::string> from_base64(std::string_view text) {
-  if (text.size() % 4 != 0) return std::nullopt;
-  std::string bytes;
-  bytes.reserve(text.size() / 4 * 3);
-  for (std::size_t i = 0; i < text.size(); i += 4) {
-    unsigned bits = 0;
-    unsigned padding = 0;
-    for (std::size_t k = 0; k < 4; ++k) {
-      const char c = text[i + k];
-      unsigned digit = 0;
-      if (c >= 'A' && c <= 'Z') {
-        digit = static_cast<unsigned>(c - 'A');
-      } else if (c >= 'a' && c <= 'z') {
-        digit = static_cast<unsigned>(c - 'a') + 26;
-      } else if (c >= '0' && c <= '9') {
-        digit = static_cast<unsigned>(c - '0') + 52;
-      } else if (c == '+') {
-        digit = 62;
-      } else if (c == '/') {
-        digit = 63;
-      } else if (c == '=' && i + 4 == text.size() && k >= 2) {
-        ++padding;
-      } else {
-        return std::nullopt;
-      }
-      if (c != '=' && padding > 0) return std::nullopt;
-      bits = bits << 6 | digit;
-    }
-    bytes += static_cast<char>(bits >> 16);
-    if (padding < 2) bytes += static_cast<char>(bits >> 8 & 255);
-    if (padding < 1) bytes += static_cast<char>(bits & 255);
-  }
-  return bytes;
-}
 
 std::optional<Wall> parse_moment(std::string_view text, Wall now) {
   if (const auto back = parse_duration(text)) return now - *back;

@@ -54,6 +54,5 @@ class Body {
 
 // "1h" back from `now`, or an RFC 3339 time.
 std::optional<Wall> parse_moment(std::string_view text, Wall now);
-std::optional<std::string> from_base64(std::string_view text);
 
 }  // namespace triggerd::admin

@@ -1,5 +1,7 @@
-// Wakes one thread at a time that others may set, and set back, as often as they like: unlike a
-// condition variable it costs that thread nothing until it is time.
+// Wakes one waiting thread at a given time. Other threads may change that time as often as they
+// like; unlike notifying a condition variable, this does not wake the thread before it is time.
+//
+// A timer of the kernel, without a lock.
 #pragma once
 
 #include "base/clock.hpp"
@@ -10,13 +12,13 @@ namespace triggerd {
 
 class Alarm {
  public:
-  // Throws std::system_error where there is no descriptor left.
+  // Throws std::system_error if there is no file descriptor left.
   Alarm();
 
-  // When it rings, in the place of what was set before: at once where that has passed, never at
-  // Monotonic::max(). [any]
+  // Sets when it rings, replacing what was set before: at once if that time has passed, never if it
+  // is Monotonic::max(). [any]
   void set(Monotonic when) const;
-  // Until it rings, without the mutex. [one thread]
+  // Waits until it rings, with the mutex released. [one thread]
   void wait(Mutex& mutex) const TRIGGERD_REQUIRES(mutex);
 
  private:

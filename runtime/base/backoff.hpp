@@ -1,4 +1,4 @@
-// Jittered exponential delays, for reconnects and for retries.
+// Exponential delays with jitter, for reconnects and retries.
 #pragma once
 
 #include <cstdint>
@@ -8,9 +8,9 @@
 
 namespace triggerd {
 
-// A number in [0, 1). Seams take it so that a test can choose.
+// Returns a number in [0, 1). Passed in so that a test can choose it.
 using Random = std::function<double()>;
-// Seeded from the operating system's entropy, so a fleet that starts together does not step
+// Seeded from the operating system's entropy, so that runtimes that start together do not retry
 // together.
 Random system_random();
 
@@ -19,8 +19,8 @@ struct Backoff {
   Millis max{60000};
   double factor{2.0};
 
-  // The delay after `failures` failures (1 or more): min * factor^(failures-1), at most max, of
-  // which the upper half is random: between 50 % and 100 %.
+  // The delay after `failures` failures (1 or more): between 50 % and 100 %, depending on `random`,
+  // of min * factor^(failures - 1), but at most of max.
   Millis delay(std::uint32_t failures, double random) const;
 };
 

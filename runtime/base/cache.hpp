@@ -1,15 +1,15 @@
-// What threads on two processors that hand memory to each other do about its cache lines.
+// Cache lines, for threads on different processors that hand memory to each other.
 #pragma once
 
 #include <cstddef>
 
 namespace triggerd {
 
-// Of the machines we know. Members that different threads write lie so far apart.
+// On the machines we support. Members that different threads write should be this far apart.
 inline constexpr std::size_t kCacheLine = 64;
 
-// Asks for memory that another processor has written last, and that is wanted soon: what would be
-// waited for line by line comes meanwhile. No more than a hint.
+// Prefetches memory that another processor wrote last and that this thread writes soon, so that it
+// does not wait for one line after another. Only a hint.
 inline void fetch_to_write(const void* memory, std::size_t size) {
   for (std::size_t at = 0; at < size; at += kCacheLine) {
     __builtin_prefetch(static_cast<const char*>(memory) + at, 1);

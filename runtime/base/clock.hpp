@@ -1,4 +1,5 @@
-// The time, behind a seam: production uses system_clock(), a test turns a FakeClock by hand.
+// The time, behind an interface: the program passes system_clock() in, a test a FakeClock that it
+// advances by hand.
 #pragma once
 
 #include <chrono>
@@ -8,10 +9,11 @@ namespace triggerd {
 
 using Monotonic = std::chrono::steady_clock::time_point;
 using Millis = std::chrono::milliseconds;
-// Microseconds, because the nanoseconds of std::chrono::system_clock end in the year 2262: a
-// certificate without an end says 9999, and a request may ask for any year.
+// Microseconds, because the nanoseconds of std::chrono::system_clock end in the year 2262. A
+// certificate without an end says 9999, and a request may name any year.
 using Wall = std::chrono::sys_time<std::chrono::microseconds>;
 
+// [any]
 class Clock {
  public:
   virtual ~Clock() = default;
@@ -19,10 +21,10 @@ class Clock {
   virtual Wall wall() const = 0;
 };
 
-// The operating system's clocks. Monotonic is CLOCK_MONOTONIC, which a plugin reads too.
+// The operating system's clocks. Monotonic is CLOCK_MONOTONIC, which plugins read too.
 const Clock& system_clock();
 
-// Between Wall and what the C library has for dates. All of it is UTC.
+// Conversions between Wall and the C library's calendar time, both in UTC.
 Wall wall_of(std::tm utc);
 std::tm utc_of(Wall wall);
 

@@ -1,10 +1,12 @@
-// Work that a thread puts off until it holds no lock.
+// Work that a thread defers until it holds no lock.
 //
-//   Deferred deferred;  // what is called from here on may add to it, with locks held
+//   Deferred deferred;  // functions called from here on may add work to it, with locks held
 //   ...
 //   deferred.run();
 //
-// Code that finds none on its thread has nowhere to put work off to, and uses another thread.
+// Code that finds no Deferred on its thread cannot defer its work and uses another thread.
+//
+// No lock: it belongs to one thread.
 #pragma once
 
 #include <memory>
@@ -20,23 +22,23 @@ class Deferred {
   class Work {
    public:
     virtual ~Work() = default;
-    // Must not throw. Not `in_time`: others have used up the time there was, so that only what
-    // cannot be left out is to be done. [the thread it was put off on]
+    // Must not throw. If not `in_time`, other work has used up the time there was, and this does
+    // only what cannot be left out. [the thread that deferred it]
     virtual void run(bool in_time) = 0;
   };
 
-  // At most one at a time on a thread.
+  // There may be at most one on a thread.
   Deferred() { current_ = this; }
   ~Deferred() { current_ = nullptr; }
   Deferred(const Deferred&) = delete;
   Deferred& operator=(const Deferred&) = delete;
 
-  // Null: there is none.
+  // Null if there is none.
   static Deferred* of_this_thread() { return current_; }
 
   void add(std::shared_ptr<Work> work) { work_.push_back(std::move(work)); }
-  // Runs all of it, in its order; what is reached after `budget` is told that it is late. Nothing
-  // is put off any more.
+  // Runs all work in the order in which it was added. Work that is reached after `budget` is told
+  // that it is not in time. Nothing is deferred any more.
   void run(Millis budget = kBudget);
 
  private:

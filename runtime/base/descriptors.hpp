@@ -3,10 +3,10 @@
 
 namespace triggerd {
 
-// Makes the table as large as `count` descriptors want it, or as the process's limit lets it. It
-// grows by itself too, but not for free once there are threads: whoever opens the descriptor that
-// it is too small for then waits until no other processor can be reading the old table, 5 to 12 ms.
-// So call it before there are any. [main]
+// Makes the table large enough for `count` descriptors, or as large as the process's limit allows.
+// The table also grows by itself, but once there are threads that is not free: the call that opens
+// one descriptor too many waits for 5 to 12 ms until no other processor can be reading the old
+// table. So call this before there are threads. [main]
 void make_room_for_descriptors(unsigned count);
 
 }  // namespace triggerd

@@ -1,8 +1,9 @@
-// EventLoop: runs tasks and timers one after another, on one thread.
+// Runs tasks and timers one after another, on one thread.
 //
-// The supervisor of mqtt/ and the timer of trigger/ are one each. State that only tasks of one loop
-// touch needs no lock. In unit tests nobody calls run(): the test turns its clock and calls
-// run_due().
+// State that only tasks of one loop touch needs no lock. Unit tests do not call run(): they advance
+// their clock and call run_due().
+//
+// A lock of its own, which is not held while a task runs.
 #pragma once
 
 #include <cstddef>
@@ -21,11 +22,11 @@ namespace triggerd {
 class EventLoop {
  public:
   using Task = std::function<void()>;
-  // Names a timer for cancel(). The default one names none.
+  // Identifies a timer for cancel(). A default-constructed one identifies none.
   struct TimerId {
     Monotonic when{};
     std::uint64_t serial = 0;
-    // clang-tidy 14 takes the zero in what the compiler writes for one of ours.
+    // clang-tidy 14 takes the zero in the generated code for one of ours.
     auto operator<=>(const TimerId&) const = default;  // NOLINT(modernize-use-nullptr)
   };
 
@@ -33,11 +34,11 @@ class EventLoop {
 
   // Runs `task` after those posted before it. [any thread]
   void post(Task task);
-  // Runs `task` once `when` has come. [any thread]
+  // Runs `task` at `when`, or soon after. [any thread]
   TimerId at(Monotonic when, Task task);
   TimerId after(Millis delay, Task task) { return at(clock_.now() + delay, std::move(task)); }
-  // A timer that has run, or was never set, is left alone. From a task of the loop itself: the
-  // timer's task does not run after this. [any thread]
+  // Does nothing for a timer that has run or was never set. Called from a task of the loop itself,
+  // it guarantees that the timer's task does not run any more. [any thread]
   void cancel(TimerId id);
 
   // Runs everything that is due now, including what these tasks post. Returns how many ran.
@@ -48,7 +49,7 @@ class EventLoop {
   const Clock& clock() const { return clock_; }
 
  private:
-  // Takes the next due task; an empty one where there is none.
+  // Takes the next due task; an empty one if there is none.
   Task take_due();
 
   const Clock& clock_;

@@ -42,21 +42,44 @@ Result<> write_all(int fd, std::string_view bytes, const std::filesystem::path& 
   return {};
 }
 
-Result<UniqueFd> replace_private_file(const std::filesystem::path& path, std::string_view bytes) {
+Result<> sync_to_disk(int fd, const std::filesystem::path& path) {
+  if (::fsync(fd) != 0) {
+    return fail("cannot bring {} to the disk: {}", path.string(), errno_text(errno));
+  }
+  return {};
+}
+
+Result<> sync_folder(const std::filesystem::path& folder) {
+  const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return fail("cannot open {}: {}", folder.string(), errno_text(errno));
+  return sync_to_disk(fd.get(), folder);
+}
+
+Result<UniqueFd> replace_private_file(const std::filesystem::path& path, std::string_view bytes,
+                                      const Replacement& how) {
   const std::string temporary = path.string() + ".new";
   ::unlink(temporary.c_str());
   UniqueFd fd(::open(temporary.c_str(),
                      O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!fd || ::fchmod(fd.get(), 0600) != 0) {
-    return fail("cannot make {}: {}", temporary, errno_text(errno));
+    return fail("cannot write {}: {}", temporary, errno_text(errno));
   }
   Result<> done = write_all(fd.get(), bytes, temporary);
+  if (done && how.prepare) done = how.prepare(fd.get());
+  if (done && how.to_disk) done = sync_to_disk(fd.get(), temporary);
   if (done && ::rename(temporary.c_str(), path.c_str()) != 0) {
     done = fail("cannot rename {} to {}: {}", temporary, path.string(), errno_text(errno));
   }
-  if (done) return fd;
-  ::unlink(temporary.c_str());
-  return tl::make_unexpected(done.error());
+  if (!done) {
+    ::unlink(temporary.c_str());
+    return tl::make_unexpected(done.error());
+  }
+  if (!how.to_disk) return fd;
+  const std::filesystem::path folder = path.parent_path();
+  if (auto synced = sync_folder(folder.empty() ? "." : folder); !synced) {
+    return tl::make_unexpected(synced.error());
+  }
+  return fd;
 }
 
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t limit) {

@@ -1,9 +1,10 @@
-// Bounded file access.
+// Files: descriptors, identity, bounded reading, atomic replacement. [any]
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -38,27 +39,43 @@ class UniqueFd {
 // The text of errno, safe on any thread.
 std::string errno_text(int error);
 
-// Which file it is, whatever its name.
+// Identifies a file, whatever its name.
 struct FileIdentity {
   std::uint64_t device = 0;
   std::uint64_t inode = 0;
   friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
 };
-// Through links; nullopt: there is none, or it cannot be looked at.
+// Follows links. nullopt: there is no file, or its status cannot be read.
 std::optional<FileIdentity> identity_of_file(const std::filesystem::path& path);
 
-// Which file it is, through links, and when it was written, without reading it: equal as long as
-// nothing has changed.
+// A text that stays the same as long as the file does, made of its identity, size and times without
+// reading it. Follows links; "-" if there is no file.
 std::string look_of_file(const std::filesystem::path& path);
 
-// Writes all of `bytes` to `fd`; `path` is what the error calls it.
+// Writes all of `bytes` to `fd`. `path` is for the error.
 Result<> write_all(int fd, std::string_view bytes, const std::filesystem::path& path);
 
-// Puts a new file with `bytes` in the place of `path`, which is there whole or as before; for its
-// owner alone, whatever the umask and whatever was left beside it. It is not brought to the disk.
-// The descriptor of the new file, to be appended to.
-Result<UniqueFd> replace_private_file(const std::filesystem::path& path, std::string_view bytes);
-// Reads a regular file of at most `limit` bytes, whole.
+// Brings the content of a file, or the list of names of a folder, to the disk. `path` is for the
+// error.
+Result<> sync_to_disk(int fd, const std::filesystem::path& path);
+Result<> sync_folder(const std::filesystem::path& folder);
+
+// How a file is replaced.
+struct Replacement {
+  // Whether the new file is on the disk under its name when the call returns, so that a power cut
+  // cannot undo it.
+  bool to_disk = false;
+  // Called with the descriptor of the new file before it gets its name; an error ends the
+  // replacement. May be empty.
+  std::function<Result<>(int fd)> prepare{};
+};
+// Replaces the file `path`, or creates it, with a new one that has `bytes`. Whoever reads the name
+// finds the old file or the whole new one, even if the process is killed. Only its owner can read
+// the new file (mode 0600), whatever the umask and whatever was left under the name PATH.new, which
+// it has at first. Returns its descriptor, for appending.
+Result<UniqueFd> replace_private_file(const std::filesystem::path& path, std::string_view bytes,
+                                      const Replacement& how = {});
+// Reads a whole regular file of at most `limit` bytes.
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t limit);
 
 }  // namespace triggerd

@@ -1,8 +1,8 @@
-// A histogram of durations or sizes: four buckets for each power of two, so a quantile is right to
-// within a fifth, whatever the range.
+// A histogram of durations or sizes with four buckets for each power of two, so that a quantile is
+// right to within a fifth, whatever the range.
 //
-// One writer at a time (a lock, or a thread of its own), any number of readers: all is relaxed
-// atomics, and adding is three plain additions on the machines we know.
+// Relaxed atomics: one writer at a time (under a lock, or on a thread of its own) and any number of
+// readers. Adding is a few plain instructions on the machines we support.
 #pragma once
 
 #include <array>
@@ -16,31 +16,31 @@ namespace triggerd {
 // What a histogram held at one moment.
 struct HistogramSnapshot {
   struct Bucket {
-    double upper = 0;         // values up to this; in seconds, or as they are for sizes
-    std::uint64_t count = 0;  // in this bucket alone
+    double upper = 0;         // the largest value; in seconds, or in the unit of the sizes
+    std::uint64_t count = 0;  // of values in this bucket alone
   };
-  std::vector<Bucket> buckets;  // those that hold something, ascending
+  std::vector<Bucket> buckets;  // those that are not empty, ascending
   std::uint64_t count = 0;
   double sum = 0;
 
-  // The value that a share of 0 to 1 is not above; 0 where nothing was counted.
+  // The value that a share (0 to 1) of all values does not exceed; 0 if nothing was counted.
   double quantile(double share) const;
-  // How many are at most `bound`, for Prometheus; a bucket counts with all or nothing.
+  // How many values are at most `bound`, for Prometheus. A bucket counts wholly or not at all.
   std::uint64_t at_most(double bound) const;
   void add(const HistogramSnapshot& other);
 };
 
 class Histogram {
  public:
-  // Whoever adds is alone: a lock, or one thread.
+  // By one thread at a time.
   void add(std::uint64_t value) {
     bump(counts_[bucket_of(value)], 1);
     bump(sum_, value);
   }
-  // `unit` is what one of a snapshot's is in our values: 1e9 for seconds of nanoseconds. [any]
+  // Divides values by `unit`: 1e9 turns nanoseconds into seconds. [any]
   HistogramSnapshot snapshot(double unit) const;
 
-  static constexpr unsigned kSteps = 4;  // of a power of two
+  static constexpr unsigned kSteps = 4;  // buckets for a power of two
   static constexpr std::size_t kBuckets = std::size_t{45} * kSteps;
   static std::size_t bucket_of(std::uint64_t value);
   // The largest value of a bucket.

@@ -1,5 +1,5 @@
-// How deep JSON nests, found without recursion and before it is parsed. For plugins too: C++17, and
-// no other header of runtime/.
+// How deeply JSON is nested, found without recursion before it is parsed. Plugins use it too, so it
+// is C++17 and includes no other header of runtime/.
 #pragma once
 
 #include <cstddef>
@@ -7,8 +7,8 @@
 
 namespace triggerd {
 
-// Whether more than `limit` arrays and objects are open at once. Where `text` is no JSON the answer
-// may be either, so whoever asks parses it as well.
+// Whether more than `limit` arrays and objects are open at once. For a text that is not JSON the
+// answer may be either, so the caller has to parse it as well.
 inline bool json_is_deeper_than(std::string_view text, std::size_t limit) {
   std::size_t depth = 0;
   bool in_string = false;

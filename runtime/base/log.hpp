@@ -1,8 +1,8 @@
-// Log: one event a line, with a stable event name and fields, for people ("text") or machines
-// ("json").
+// The log: one line for each event, with a stable event name and fields, for people ("text") or
+// machines ("json").
 //
-// Thread-safe. spdlog stays inside log.cpp: this header is included everywhere and has to be cheap.
-// A secret never reaches a log line: config::Secret has no formatter.
+// Thread-safe. spdlog stays inside log.cpp, because this header is included everywhere and has to
+// be cheap. A secret never gets into a log line: config::Secret has no formatter.
 #pragma once
 
 #include <fmt/core.h>
@@ -24,8 +24,8 @@ struct LogField {
   std::string value;
 };
 
-// The fields of one line: written in braces, or kept in a vector by whoever says the same ones
-// often. Borrows them: a parameter type, not one to store.
+// The fields of one line: written in braces, or kept in a vector by callers that log the same ones
+// often. It borrows them, so use it as a parameter and do not store it.
 class LogFields {
  public:
   LogFields(std::initializer_list<LogField> fields) : size_(fields.size()) {
@@ -45,7 +45,7 @@ class Log {
  public:
   virtual ~Log() = default;
   virtual bool enabled(LogLevel level) const = 0;
-  // Writes it whatever the level: whoever calls this has asked whether it is enabled, here or by a
+  // Writes the line whatever its level: the caller has checked that, with enabled() or against a
   // level of its own. `event` is a stable dotted name ("connection.up"); `text` is for a person.
   virtual void write(LogLevel level, std::string_view event, LogFields fields,
                      std::string_view text) = 0;
@@ -79,8 +79,9 @@ class Log {
   }
 };
 
-// Writes to standard output; what repeats is held back, see limited_log.hpp. `name` is the
-// runtime's, said on every JSON line. What a line has is described in docs/reference/logs.md.
+// A log to standard output that holds back repeated lines (limited_log.hpp). `name` is the
+// runtime's and is in every JSON line. docs/reference/logs.md describes
+// them.
 std::unique_ptr<Log> make_log(LogLevel level, LogFormat format, std::string name);
 
 }  // namespace triggerd

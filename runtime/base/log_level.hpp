@@ -1,4 +1,4 @@
-// How much the log says, and how: what a configuration chooses.
+// The level and the format of the log, which the configuration sets.
 #pragma once
 
 #include <optional>

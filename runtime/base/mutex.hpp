@@ -1,7 +1,7 @@
-// std::mutex and friends, annotated for clang's -Wthread-safety (an error in tools/check).
+// std::mutex and its companions, annotated for clang's -Wthread-safety (an error in tools/check).
 //
-// A member that a mutex protects says so with TRIGGERD_GUARDED_BY; a function that expects the lock
-// says so with TRIGGERD_REQUIRES. gcc ignores the annotations.
+// TRIGGERD_GUARDED_BY marks a member that a mutex protects, TRIGGERD_REQUIRES a function that is
+// called with the lock held. gcc ignores the annotations.
 #pragma once
 
 #include <chrono>
@@ -45,8 +45,8 @@ class TRIGGERD_THREAD_ATTRIBUTE(scoped_lockable) MutexLock {
   Mutex& mutex_;
 };
 
-// Waits with the mutex held, as std::condition_variable does. Every wait of the runtime has a bound
-// or is ended by a notify that its owner's stop() is sure to send.
+// As std::condition_variable: called with the mutex held, which is released while waiting. Every
+// wait of the runtime has a bound, or is ended by a notify that the owner's stop() always sends.
 class CondVar {
  public:
   void wait(Mutex& mutex) TRIGGERD_REQUIRES(mutex) {

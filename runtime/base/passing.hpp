@@ -1,4 +1,4 @@
-// What may be otherwise at the next try, without anybody having changed a file.
+// Errors that may be gone at the next try without anybody having changed a file.
 #pragma once
 
 #include <cerrno>
@@ -8,7 +8,8 @@
 
 namespace triggerd {
 
-// Whether the error is of the machine's state: no room, no memory, no descriptors, a failing disk.
+// Whether the error comes from the machine's state: no space, no memory, no descriptors, a failing
+// disk.
 inline bool may_pass(int error) {
   switch (error) {
     case ENOSPC:
@@ -25,7 +26,7 @@ inline bool may_pass(int error) {
   }
 }
 
-// An error with the text of errno, which is its code where it may pass.
+// An error that ends in the text of errno. Its code is that errno if the error may pass, else 0.
 template <class... Args>
 [[nodiscard]] tl::unexpected<Error> fail_with(int error, fmt::format_string<Args...> format,
                                               Args&&... args) {

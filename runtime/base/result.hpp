@@ -1,7 +1,7 @@
-// Result<T>: a value, or an Error that says what, where, why and what to do.
+// Result<T>: a value, or an Error that says what went wrong, where, why, and what to do.
 //
-// Exceptions of TOML++, Boost and the standard library are caught at the edge where they enter;
-// inside the runtime an error is a value.
+// Exceptions of TOML++, Boost and the standard library are caught where they enter; inside the
+// runtime an error is a value.
 #pragma once
 
 #include <fmt/core.h>
@@ -14,7 +14,7 @@ namespace triggerd {
 
 struct Error {
   std::string message;
-  int code = 0;  // where whoever says it has numbers for what went wrong; else 0
+  int code = 0;  // as documented by the function that returns it; 0 if it has none
 };
 
 template <class T = void>

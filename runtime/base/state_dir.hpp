@@ -1,4 +1,4 @@
-// The folder the runtime keeps its state in, held by one runtime at a time.
+// The folder in which the runtime keeps its state, locked so that only one runtime uses it.
 #pragma once
 
 #include <filesystem>
@@ -8,14 +8,14 @@
 
 namespace triggerd {
 
-// Created with mode 0700 and locked while this object lives. The lock is the kernel's (flock on
-// DIR/lock), so it ends with the process, however that dies.
+// Creates the folder with mode 0700 and locks it while this object lives. The lock is the kernel's
+// (flock on DIR/lock), so it ends with the process, however that ends.
 class StateDir {
  public:
   enum class Failure {
-    unusable,  // it is the wrong folder
-    locked,
-    passing  // another try may find it well: its volume is full, say
+    unusable,  // the folder cannot be used as it is
+    locked,    // another process has it
+    passing    // another try may succeed: its volume is full, for example
   };
   struct OpenError {
     Failure failure;

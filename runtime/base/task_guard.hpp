@@ -1,9 +1,11 @@
-// For an object that leaves tasks with an EventLoop and may go before they run.
+// For an object that posts tasks to an EventLoop and may be destroyed before they run.
 //
 //   loop.post(tasks_([this] { ... }));
 //
-// After end() no task begins any more. One may be under way: whoever destroys the object waits for
-// pass() of each loop first.
+// After end() no task begins any more. One may still be running, so whoever destroys the object
+// calls pass() for each loop first.
+//
+// An atomic; no lock. [any]
 #pragma once
 
 #include <atomic>
@@ -28,10 +30,10 @@ class TaskGuard {
   const std::shared_ptr<std::atomic<bool>> ended_ = std::make_shared<std::atomic<bool>>(false);
 };
 
-// Waits until `loop`, which runs on another thread, is done with what was posted before. False: not
-// by `deadline`; its thread may have ended.
+// Waits until `loop`, which runs on another thread, has run what was posted before. False: it has
+// not by `deadline`; its thread may have ended.
 [[nodiscard]] bool passes(EventLoop& loop, Monotonic deadline);
-// The same of a loop that is sure to run on.
+// The same, for a loop that is sure to run on.
 void pass(EventLoop& loop);
 
 }  // namespace triggerd

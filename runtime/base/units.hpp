@@ -1,4 +1,4 @@
-// Durations and sizes as a user writes them.
+// Durations and sizes as users write them. Pure functions. [any]
 #pragma once
 
 #include <cstdint>
@@ -10,13 +10,13 @@
 
 namespace triggerd {
 
-// "500ms", "30s", "5m", "2h", "7d", also sums ("1m30s"). At most 10 years.
+// "500ms", "30s", "5m", "2h", "7d", and sums of these ("1m30s"). At most 10 years.
 Result<Millis> parse_duration(std::string_view text);
 // The shortest exact text: 90000 ms is "1m30s".
 std::string format_duration(Millis duration);
 
-// "512", "512B", "64KiB", "1MiB", "1GiB", "1TiB". Decimal units (KB, MB) are refused: too often
-// meant as the binary ones.
+// "512", "512B", "64KiB", "1MiB", "1GiB", "1TiB". Decimal units (KB, MB) are refused, because they
+// are often written for the binary ones.
 Result<std::uint64_t> parse_size(std::string_view text);
 std::string format_size(std::uint64_t bytes);
 

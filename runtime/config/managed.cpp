@@ -1,13 +1,8 @@
 #include "config/managed.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
 
 #include "base/file.hpp"
 #include "config/parse_toml.hpp"
@@ -66,12 +61,6 @@ std::string find_spot(const Node& node, Spot place, const std::string& path) {
     if (auto inside = find_spot(member.value, place, at); !inside.empty()) return inside;
     if (same_spot(member.key_spot, place) || same_spot(member.value.spot, place)) return at;
   }
-  return {};
-}
-
-Result<> write_and_sync(int fd, std::string_view bytes, const fs::path& path) {
-  if (auto written = write_all(fd, bytes, path); !written) return written;
-  if (::fsync(fd) != 0) return fail("cannot write {}: {}", path.string(), errno_text(errno));
   return {};
 }
 
@@ -173,32 +162,8 @@ std::string ManagedFile::text() const {
 }
 
 Result<> ManagedFile::write() const {
-  const fs::path temporary = file_.string() + ".new";
-  const std::string content = text();
-  {
-    // For its owner alone, whatever the umask and whatever was left there: a definition may hold a
-    // password.
-    ::unlink(temporary.c_str());
-    const UniqueFd fd(
-        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-    if (!fd || ::fchmod(fd.get(), 0600) != 0) {
-      return fail("cannot write {}: {}", temporary.string(), errno_text(errno));
-    }
-    if (auto written = write_and_sync(fd.get(), content, temporary); !written) {
-      ::unlink(temporary.c_str());
-      return written;
-    }
-  }
-  if (::rename(temporary.c_str(), file_.c_str()) != 0) {
-    const int error = errno;
-    ::unlink(temporary.c_str());
-    return fail("cannot write {}: {}", file_.string(), errno_text(error));
-  }
-  const UniqueFd folder(::open(file_.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder || ::fsync(folder.get()) != 0) {
-    return fail("cannot bring {} to the disk: {}", file_.string(), errno_text(errno));
-  }
-  return {};
+  // Private, since a definition may hold a password.
+  return replace_private_file(file_, text(), {.to_disk = true}).map([](const UniqueFd&) {});
 }
 
 // ---- Places ----

@@ -1,7 +1,7 @@
 // SQLite behind RAII. Not thread-safe: Inbox holds its lock around every use.
 //
-// Errors are kept in the database object instead of being returned by each bind and step: a
-// statement that failed does nothing more, and finish() or Transaction::commit() tells.
+// A statement remembers its first error instead of returning one from each bind and step. After an
+// error it does nothing more, and finish() or Transaction::commit() returns the error.
 #pragma once
 
 #include <cerrno>
@@ -24,7 +24,7 @@ struct sqlite3_stmt;
 
 namespace triggerd::inbox {
 
-// Times are kept as milliseconds since 1970-01-01 UTC.
+// Times are stored as milliseconds since 1970-01-01 UTC.
 inline std::int64_t to_ms(Wall time) {
   return std::chrono::duration_cast<Millis>(time.time_since_epoch()).count();
 }
@@ -37,11 +37,11 @@ class Database {
   // The three files of a database.
   static constexpr const char* kParts[] = {"", "-wal", "-shm"};
 
-  // `vfs` is the name of an SQLite VFS; empty: the system's files. Where it fails, `damaged` says
-  // whether that is for what is in the file.
+  // `vfs` is the name of an SQLite VFS; empty: the system's files. After an error, `damaged` says
+  // whether the reason is the file's content.
   static Result<std::unique_ptr<Database>> open(const std::filesystem::path& file,
                                                 const std::string& vfs, bool& damaged);
-  // Of a file that is there, by somebody who only reads: it is never made, nor changed.
+  // For reading only: the file has to exist, and is not changed.
   static Result<std::unique_ptr<Database>> open_to_read(const std::filesystem::path& file,
                                                         const std::string& vfs);
   ~Database();
@@ -52,39 +52,40 @@ class Database {
   const std::string& file() const { return file_; }
   // Runs one or more statements without parameters or results.
   Result<> execute(const std::string& sql);
-  // An error that carries SQLite's own words and the file's name; its code is kNoRoom where there
-  // is no room for more.
+  // An error with SQLite's text and the file's name. Its code is kNoRoom if there is no space left.
   static constexpr int kNoRoom = ENOSPC;
   Error error(std::string_view doing) const;
-  // The latest error: the file is no database, or a damaged one.
+  // Whether the latest error was that the file is not a database, or a damaged one.
   bool corrupt() const;
-  // Sizes of the files, in bytes, of those that are open.
+  // Sizes of the open files in bytes.
   std::uint64_t file_bytes() const;
   std::uint64_t wal_bytes() const;
-  // Moves everything from the WAL to the file and gives its room back. It waits for nobody.
+  // Moves everything from the WAL to the file and truncates the WAL. Waits for nobody.
   enum class Checkpoint {
     done,
-    held,   // somebody still reads from the WAL, or writes
-    failed  // there is no room, say
+    held,   // somebody still reads from the WAL, or writes to it
+    failed  // there is no space, for example
   };
   Checkpoint checkpoint();
 
-  // What stands at the names of the open files.
+  // A file that is no longer the open one under its name.
   struct Lost {
-    std::size_t part;  // of kParts
-    bool gone;         // else it is another file
+    std::size_t part;  // its index in kParts
+    bool gone;         // false: another file has its name
     std::string what() const { return gone ? "is gone" : "is another file than the open one"; }
   };
-  // Takes the files at their names for those that are open. Without it lost() finds nothing.
+  // Remembers the files that have the names now as the open ones. Before that, lost() finds
+  // nothing.
   void remember_files();
   std::optional<Lost> lost() const;
-  // What was at the name of the file when they were remembered.
+  // The main file, as it was remembered.
   std::optional<FileIdentity> remembered_file() const { return remembered_[0]; }
-  // Another file has the name: what is in the WAL goes to the open one, and the WAL and its index
-  // are removed, which would be taken for the other's. False: not now, as somebody reads them.
+  // Called when another file has the name: moves the WAL's content to the open file, and removes
+  // the WAL and its index, which would be taken for the other file's. False: not now, because
+  // somebody reads them.
   bool leave_name();
-  // Closes the files as they are, and opens what is at their names. Where that fails everything
-  // else does too, until it is called again.
+  // Closes the files as they are, and opens those at their names. After an error everything else
+  // fails too, until this is called again.
   Result<> reopen();
 
   // How many rows the last statement inserted, changed or deleted.
@@ -108,7 +109,7 @@ class Database {
   std::optional<FileIdentity> remembered_[3];
 };
 
-// One prepared statement: bind in order, then step.
+// A prepared statement: bind the parameters in their order, then step.
 class Statement {
  public:
   Statement(Database& database, std::string_view sql);
@@ -122,20 +123,20 @@ class Statement {
   // nullopt is NULL.
   Statement& bind_optional(std::optional<std::int64_t> number);
   Statement& bind_optional_blob(const std::optional<std::string>& bytes);
-  // The same without a copy: the bytes stay as they are until reset().
+  // The same without a copy: the bytes have to stay unchanged until reset().
   Statement& bind_view(std::string_view text);
   Statement& bind_blob_view(std::string_view bytes);
   Statement& bind_optional_blob_view(std::optional<std::string_view> bytes);
 
-  // True while there is a row. False at the end, and after an error.
+  // True: there is a row. False: the end, or an error.
   bool step();
   std::string text(int column) const;
   std::int64_t number(int column) const;
   bool is_null(int column) const;
 
-  // Steps to the end; the first error of prepare, bind or step.
+  // Steps to the end. Returns the first error of prepare, bind or step.
   Result<> finish(std::string_view doing);
-  // Makes it ready for other values. An error stays.
+  // Makes it ready for new values. An error is kept.
   Statement& reset();
 
  private:
@@ -147,7 +148,7 @@ class Statement {
   int bound_ = 0;
 };
 
-// A value of a row, read by pieces: only the pages that it is on are.
+// A value of a row, of which only the needed pages are read.
 class Blob {
  public:
   Blob(Database& database, const char* table, const char* column, std::int64_t row);
@@ -157,19 +158,20 @@ class Blob {
 
   bool is_open() const { return handle_ != nullptr; }
   std::size_t size() const;
-  // The first `bytes`, or all where there are fewer. nullopt: it cannot be read.
+  // The first `bytes`, or all if there are fewer. nullopt: they cannot be read.
   std::optional<std::string> first(std::size_t bytes) const;
 
  private:
   sqlite3_blob* handle_ = nullptr;
 };
 
-// Rolls back unless committed. It is not committed where the files at their names are not the open
-// ones: nobody would find it.
+// A transaction that is rolled back unless it is committed. commit() fails if the open files are
+// not those at their names, because nobody would find the changes.
 class Transaction {
  public:
   enum class Sync { process, disk };
-  // An error: it has not begun, and statements that are run all the same stand for themselves.
+  // After an error it has not begun; statements that are run all the same are transactions of their
+  // own.
   static Result<Transaction> begin(Database& database, Sync sync);
   ~Transaction();
   Transaction(Transaction&& other) noexcept : database_(std::exchange(other.database_, nullptr)) {}
@@ -179,7 +181,7 @@ class Transaction {
  private:
   explicit Transaction(Database& database) : database_(&database) {}
 
-  Database* database_;  // null: it is over, or another one has it
+  Database* database_;  // null: it is over, or was moved
 };
 
 }  // namespace triggerd::inbox

@@ -1,4 +1,5 @@
-// The folder of the inbox, which may be replaced while it is in use.
+// The folder of the inbox, which somebody may replace while it is in use. The inbox's lock guards
+// it.
 #pragma once
 
 #include <filesystem>
@@ -13,7 +14,7 @@ namespace triggerd::inbox {
 struct Inbox::Folder {
   std::filesystem::path path;
   FileIdentity identity{};
-  std::optional<StateDir> claimed{};  // another one than the owner of this inbox has locked
+  std::optional<StateDir> claimed{};  // the lock of a folder that has replaced the owner's
 };
 
 }  // namespace triggerd::inbox

@@ -59,7 +59,7 @@ Result<std::unique_ptr<Inbox>> Inbox::open(const std::filesystem::path& file,
     opened = open_whole(file, options, damaged);
   }
   if (opened || !damaged || !options.set_aside) return opened;
-  const std::string suffix = fmt::format(".damaged-{}", to_ms(system_clock().wall()));
+  const std::string suffix = fmt::format(".damaged-{}", to_ms(options.clock->wall()));
   for (const char* part : Database::kParts) {
     const std::filesystem::path from = file.string() + part;
     std::error_code error;

@@ -1,21 +1,23 @@
 // inbox/: what the runtime remembers across restarts, in one SQLite file: STATE_DIR/inbox.db.
 //
-//   inbox.hpp     what is kept, as plain calls (keep_files.cpp: its files are taken away while it
-//                 runs, and the clock is set; messages.cpp, figures.cpp: what its readers ask for)
+//   inbox.hpp     what is kept, as plain calls (keep_files.cpp: when its files are taken away or
+//   the
+//                 clock is set; messages.cpp, figures.cpp: reading)
 //   folder.hpp    the folder that it is in
-//   writer.hpp    accepted messages, written in batches on a thread of its own (writer_batch.cpp:
-//                 one batch, and the room for it)
-//   room.hpp      what the volume has for it, and a reserve
+//   writer.hpp    writes accepted messages in batches, on a thread of its own (operations.hpp: the
+//                 queue; write_schedule.hpp: when; writer_batch.cpp: one batch, and the room for
+//                 it)
+//   room.hpp      the space that the volume has, and a reserve
 //   database.hpp  SQLite behind RAII: open, statement, transaction
 //   schema.hpp    the tables, their version and its migrations
 //
-// Kept are accepted messages that are not finished, QoS 2 messages between PUBREC and PUBREL, dead
-// letters, the states of triggers, generated client ids, the subscriptions last made for each
-// client id, and which retained messages a trigger has handled. The file's format:
-// docs/reference/inbox-format.md.
+// It keeps accepted messages that are not finished, QoS 2 messages between PUBREC and PUBREL, dead
+// letters, the states of triggers, generated client ids, the last subscriptions of each client id,
+// and which retained messages a trigger has handled. docs/reference/inbox-format.md
+// describes the file.
 //
-// Threads: any; calls are serialised inside, and each that writes is one transaction that has
-// reached the operating system when it returns, and the disk where it says so.
+// Threads: any; one lock serialises the calls. Each call that writes is one transaction. When it
+// returns, that has reached the operating system, or the disk if the call says so.
 #pragma once
 
 #include <cstdint>
@@ -38,24 +40,24 @@ namespace triggerd::inbox {
 
 class Database;
 
-// A message that nobody will try again by itself, and why.
+// A message that is not tried again by itself, and the reason.
 struct DeadLetter {
   std::int64_t number = 0;  // given by add()
   std::string message_id;
   std::string trigger;
   std::string topic;
-  std::string payload;  // or its beginning, where no more was asked for
+  std::string payload;  // or its beginning, if no more was asked for
   int qos = 0;
   bool retained = false;
   std::string reason;
   std::uint32_t attempts = 0;
   Wall received{};
   Wall died{};
-  std::optional<std::string> properties{};  // as of a StoredMessage
-  std::uint64_t payload_size = 0;           // of all of it, where it was read
+  std::optional<std::string> properties{};  // as in StoredMessage
+  std::uint64_t payload_size = 0;           // of the whole payload, if that was read
 };
 
-// An accepted message that was not finished when the process before this one ended.
+// An accepted message that was not finished when the previous process ended.
 struct StoredMessage {
   std::int64_t number = 0;  // in the order of arrival
   std::string message_id;
@@ -67,19 +69,20 @@ struct StoredMessage {
   std::uint16_t packet_id = 0;
   std::uint32_t attempts = 0;
   Wall received{};
-  // Of MQTT 5, as they were on the wire; nullopt: it came over 3.1.1.
+  // The properties of MQTT 5 as they were on the wire; nullopt: the message came over 3.1.1.
   std::optional<std::string> properties{};
   std::optional<Monotonic> expires{};
 };
 
-// A QoS 2 message of MQTT 3.1.1 that an older version has kept between PUBREC and PUBREL.
+// A QoS 2 message of MQTT 3.1.1 that an older version of the runtime has kept between PUBREC and
+// PUBREL.
 struct StagedMessage {
   std::string key;  // "r-ID", with the packet id
   std::string message_id;
-  std::string packet;  // the PUBLISH, header included
+  std::string packet;  // the PUBLISH with its header
 };
 
-// A QoS 2 message that was accepted and whose PUBREL has not come.
+// A QoS 2 message that was accepted and whose PUBREL has not come yet.
 struct AwaitingPubrel {
   std::uint16_t packet_id = 0;
   std::string message_id;
@@ -88,7 +91,7 @@ struct AwaitingPubrel {
 // A persistent session that a server keeps for us.
 struct Session {
   std::string client_id;
-  std::string alias;   // that it was last made with
+  std::string alias;   // for which it was last made
   std::string server;  // that has it, as addresses are shown; both empty: an older version made it
 };
 
@@ -100,18 +103,18 @@ struct TriggerState {
   Wall since{};
 };
 
-// Which dead letters are meant.
+// Selects dead letters.
 struct DeadLetterSelection {
-  std::string trigger;             // empty: of all
-  std::optional<Wall> since{};     // died then or later
-  std::optional<Wall> until{};     // died before
+  std::string trigger;             // empty: of all triggers
+  std::optional<Wall> since{};     // written then or later
+  std::optional<Wall> until{};     // written before
   std::int64_t up_to = INT64_MAX;  // with this number or a lower one
 };
 
 struct Figures {
   struct OfTrigger {
     std::uint64_t messages = 0;  // accepted, and not finished
-    std::optional<Wall> oldest;  // of them
+    std::optional<Wall> oldest;  // when the oldest of them was received
     std::uint64_t dead_letters = 0;
   };
   std::map<std::string, OfTrigger, std::less<>> triggers;
@@ -122,11 +125,12 @@ class Inbox {
  public:
   struct OpenOptions {
     std::string vfs;  // of SQLite; empty: the system's files
-    // Told where a damaged file was set aside, and why. Without it such a file is an error.
+    // Called with the place to which a damaged file was moved, and what is wrong with it. If empty,
+    // a damaged file is an error.
     std::function<void(const std::filesystem::path& aside, const std::string& why)> set_aside;
     const Clock* clock = &system_clock();
   };
-  // Opens or creates the file. An error names the file and what to do.
+  // Opens or creates the file. An error names the file and says what to do.
   static Result<std::unique_ptr<Inbox>> open(const std::filesystem::path& file,
                                              const OpenOptions& options);
   static Result<std::unique_ptr<Inbox>> open(const std::filesystem::path& file) {
@@ -134,78 +138,82 @@ class Inbox {
   }
   ~Inbox();
 
-  // The client id kept for `alias`; where there is none, `candidate` is kept and returned.
+  // The client id that is kept for `alias`; if there is none, keeps and returns `candidate`. On the
+  // disk.
   Result<std::string> client_id(std::string_view alias, std::string_view candidate);
 
-  // The filters last subscribed to under `client_id`, in the server's session of it; nullopt where
-  // no such session was made. remember_session() replaces them.
+  // The filters last subscribed to under `client_id`, in the session that the server has for it;
+  // nullopt if no such session was made. remember_session() replaces them.
   Result<std::optional<std::vector<std::string>>> session(std::string_view client_id);
   Result<> remember_session(std::string_view client_id, const std::vector<std::string>& filters);
-  // Notes who has it, where there is such a session; returns what was noted before.
+  // Notes the alias and the server of a session, if there is one with its client id. Returns what
+  // was noted before.
   Result<std::optional<Session>> place_session(const Session& session);
-  // The server has it no more: its packet ids go with it.
+  // The server has the session no more, so its packet ids are forgotten too.
   Result<> forget_session(std::string_view client_id);
-  // All of them, by client id.
+  // All sessions, ordered by client id.
   Result<std::vector<Session>> sessions();
 
-  // Messages of `trigger` after number `after`, in the order of arrival, at most `limit`.
+  // At most `limit` messages of `trigger` with numbers above `after`, in the order of arrival.
   Result<std::vector<StoredMessage>> messages(std::string_view trigger, std::int64_t after,
                                               std::size_t limit);
-  // How many there are, by trigger.
+  // How many messages each trigger has.
   Result<std::vector<std::pair<std::string, std::int64_t>>> message_counts();
   Result<std::vector<AwaitingPubrel>> awaiting_pubrel(std::string_view client_id);
-  // What an older version has left, in the order of its arrival; and makes `message` of one, in one
-  // transaction, which need not be on disk when this returns: it is there either before or after.
-  // Its packet id is kept until PUBREL.
+  // What an older version has left, in the order of arrival. accept_staged() replaces one of these
+  // by `message` and keeps its packet id until PUBREL, in one transaction. That need not be on the
+  // disk when it returns, because one of the two is.
   Result<std::vector<StagedMessage>> staged(std::string_view client_id);
   Result<> accept_staged(std::string_view client_id, const StagedMessage& staged,
                          const StoredMessage& message);
 
-  // Adds it and removes the message `number`, in one transaction that is on disk when this returns;
-  // `row` is asked for the number inside of it, where no message is being written.
+  // Adds a dead letter and removes the message that it was, in one transaction that is on the disk
+  // when this returns. `row` returns the number of that message; it is called within the
+  // transaction, when no message is being written.
   Result<std::int64_t> add_dead_letter(
       const DeadLetter& letter, const std::function<std::optional<std::int64_t>()>& row = {});
 
-  // These read through connections of their own: nobody who writes waits for them. Of payloads only
-  // the first `payload_bytes` are read.
+  // These read through connections of their own, so that nobody who writes waits for them. Of a
+  // payload only the first `payload_bytes` are read.
 
-  // By the page: the first `limit` with a number above `beyond` (oldest first) or below it.
+  // One page: the first `limit` with a number above `beyond` (oldest first) or below it (newest
+  // first).
   Result<std::vector<DeadLetter>> dead_letters(const DeadLetterSelection& selection,
                                                std::int64_t beyond, bool oldest_first,
                                                std::size_t limit,
                                                std::size_t payload_bytes = SIZE_MAX);
-  // The newest ones, newest first; of one trigger where `trigger` is not empty.
+  // The newest ones, newest first; of one trigger unless `trigger` is empty.
   Result<std::vector<DeadLetter>> dead_letters(const std::string& trigger, std::size_t limit) {
     return dead_letters({.trigger = trigger}, INT64_MAX, false, limit);
   }
   Result<std::uint64_t> count_dead_letters(const DeadLetterSelection& selection);
   Result<std::optional<DeadLetter>> dead_letter(std::int64_t number,
                                                 std::size_t payload_bytes = SIZE_MAX);
-  // Counts every row.
+  // Counts every row, which takes time.
   Result<Figures> figures();
 
-  // Gives it another topic and payload.
+  // Changes its topic and payload.
   Result<> edit_dead_letter(std::int64_t number, std::string_view topic, std::string_view payload);
   Result<> drop_dead_letter(std::int64_t number);
-  // Makes it a message of its trigger again, with the same message id and its attempts counted
-  // anew; it does not expire again. nullopt where there is no such dead letter.
+  // Makes it a message of its trigger again, with the same message id, no attempts and no expiry.
+  // nullopt: there is no such dead letter.
   Result<std::optional<StoredMessage>> replay_dead_letter(std::int64_t number);
 
   // nullopt: neither disabled nor suspended.
   Result<std::optional<TriggerState>> trigger_state(std::string_view trigger);
   Result<> set_trigger_state(std::string_view trigger, const std::optional<TriggerState>& state);
 
-  // Topic and digest of the retained messages that `trigger` has handled.
+  // Topics and digests of the retained messages that `trigger` has handled.
   Result<std::vector<std::pair<std::string, std::string>>> handled_retained(
       std::string_view trigger);
 
  private:
   friend class Writer;
-  // A connection that only reads, made when it is needed.
+  // A connection that only reads, opened when it is needed.
   struct Reader {
     Mutex mutex;
     std::unique_ptr<Database> database TRIGGERD_GUARDED_BY(mutex);
-    // The open file. Another one at its name would be read with the WAL of this one.
+    // The open file. Another file at its name would be read with the WAL of this one.
     std::optional<FileIdentity> file TRIGGERD_GUARDED_BY(mutex);
   };
 
@@ -215,15 +223,15 @@ class Inbox {
   std::filesystem::path folder() const;
   Result<Database*> open_reader(Reader& reader) TRIGGERD_REQUIRES(reader.mutex);
 
-  // Whether the open files are those at their names. What is missing there is written again, from
-  // what is open: what was missing then, else nothing. [the writer]
+  // Checks that the open files are those at their names, and writes those that are missing again
+  // from the open ones. Returns what was missing; empty: nothing. [the writer]
   Result<std::string> keep_files() TRIGGERD_REQUIRES(mutex_);
   Result<> write_file_again() TRIGGERD_REQUIRES(mutex_);
   Result<> keep_folder() TRIGGERD_REQUIRES(mutex_);
 
-  // Times of rows are on the wall clock, which may be set. In one process they are told by the
-  // monotonic one, from which the wall clock was `wall_ahead_` when it was looked at last; when it
-  // is set, the rows follow.
+  // Times in rows are wall-clock times, and that clock may be set. While the process runs they are
+  // converted to and from monotonic time with `wall_ahead_`, the difference between the clocks when
+  // it was last checked. When the clock is set, the rows are changed by as much.
   std::int64_t wall_ahead_now() const;
   std::int64_t row_time(Monotonic time) const TRIGGERD_REQUIRES(mutex_);
   Monotonic time_of_row(std::int64_t ms) const TRIGGERD_REQUIRES(mutex_);

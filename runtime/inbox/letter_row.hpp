@@ -1,4 +1,4 @@
-// How a row of the table dead_letter is read.
+// Reads rows of the table dead_letter.
 #pragma once
 
 #include <optional>
@@ -10,7 +10,7 @@
 
 namespace triggerd::inbox {
 
-// All but the payload, in the order of the index dead_letter_listed.
+// All columns but the payload, in the order of the index dead_letter_listed.
 inline constexpr std::string_view kDeadLetterColumns =
     "number, died_ms, trigger_name, message_id, topic, qos, retained, reason, attempts, "
     "received_ms,"
@@ -36,7 +36,7 @@ inline DeadLetter dead_letter_of(const Statement& row) {
           .properties = properties_of(row, 10)};
 }
 
-// False: it is gone, or cannot be read.
+// Reads the first `bytes` of its payload. False: the row is gone, or cannot be read.
 inline bool read_payload(Database& database, DeadLetter& letter, std::size_t bytes) {
   const Blob payload(database, "dead_letter", "payload", letter.number);
   if (!payload.is_open()) return false;

@@ -1,9 +1,11 @@
-// Room: what the volume of the inbox has left, and a reserve of it that nobody else can take.
+// The space that is left on the inbox's volume, and a reserve of it that nobody else can take.
 //
-// SQLite needs room to make room: a removal is written to the WAL first, and the WAL can only be
-// used again when what is in it has been moved to the file. So the inbox stops growing while there
-// is some left to work with. The reserve is a file of its own; it is given up where others have
-// filled the volume all the same, and taken again when there is room.
+// SQLite needs space to free space: a removal is written to the WAL first, and the WAL can only be
+// used again after its content has been moved to the file. So the inbox stops growing while there
+// is still some space to work with. The reserve is a file of its own, which is given up when others
+// have filled the volume all the same, and taken again when there is space.
+//
+// No lock, no state but the files. [the writer]
 #pragma once
 
 #include <cstdint>
@@ -17,20 +19,21 @@ class Room {
   // The name of the reserve, in the inbox's folder.
   static constexpr const char* kReserve = "inbox.reserve";
 
-  // The volume of `folder`. Empty: nothing is known of it, and there always is room.
+  // Of the volume of `folder`. If empty, nothing is known, and there is always space.
   explicit Room(std::filesystem::path folder);
 
-  // What may be written between two checkpoints, so that they come before it is too late: a 64th of
+  // How many bytes may be written between two checkpoints, so that these come in time: a 64th of
   // the volume, at least 64 KiB and at most 4 MiB.
   std::uint64_t portion() const { return portion_; }
-  // What is left alone for the WAL to work in.
+  // How many bytes are kept free for the WAL.
   std::uint64_t working() const { return 2 * portion_; }
 
-  // Of the volume, for this user; nullopt: not known.
+  // How many bytes of the volume this user can take; nullopt: not known.
   std::optional<std::uint64_t> available() const;
 
   bool is_reserved() const;
-  // Takes it, where as much again is left to work with. True: it is taken, or nothing is known.
+  // Takes the reserve, if as much again is left to work with. True: it is taken, or nothing is
+  // known.
   bool reserve() const;
   void release() const;
 

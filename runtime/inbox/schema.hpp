@@ -7,7 +7,8 @@ namespace triggerd::inbox {
 
 class Database;
 
-// Brings an empty or older file to today's schema, in one transaction. A newer one is an error.
+// Brings an empty or older file to the current schema in one transaction. A newer schema is an
+// error.
 Result<> migrate(Database& database);
 
 }  // namespace triggerd::inbox

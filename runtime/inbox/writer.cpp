@@ -23,6 +23,7 @@ Writer::Writer(Inbox& inbox, const Options& options, Trouble trouble)
     : inbox_(inbox),
       options_(options),
       trouble_(std::move(trouble)),
+      clock_(*options_.clock),
       limit_(options.max_size),
       room_(inbox.vfs_.empty() ? inbox.folder() : std::filesystem::path()),
       portion_(std::min(room_.portion(),
@@ -42,7 +43,7 @@ Writer::Writer(Inbox& inbox, const Options& options, Trouble trouble)
 Writer::~Writer() {
   {
     MutexLock lock(mutex_);
-    stop_ = true;
+    schedule_.end();
     alarm_.set(now());
   }
   thread_.join();
@@ -53,56 +54,41 @@ Writer::~Writer() {
 // ---- Asking ----
 
 void Writer::write_within(Millis grace) {
-  const Monotonic due = now() + grace;
-  if (due >= due_) return;
-  due_ = due;
-  if (!writing_) alarm_.set(due);  // else the thread is not waiting, or for its next try
+  if (!schedule_.write_within(now(), grace)) return;
+  // While it writes, the thread does not wait, or waits to try again.
+  if (!writing_) alarm_.set(schedule_.wake_at());
 }
 
 void Writer::queue(Operation operation) {
-  next_.operations.push_back(std::move(operation));
-  queued_ = next_.operations.size();
+  queue_.push(std::move(operation));
   write_within(options_.grace);
 }
 
 void Writer::accept(std::vector<EntryPtr> entries) {
   std::vector<Operation> finished;
   MutexLock lock(mutex_);
-  for (EntryPtr& entry : entries) next_.operations.push_back(Accept{std::move(entry), {}});
-  if (next_.operations.size() >= sweep_at_) finished = sweep();
-  queued_ = next_.operations.size();
+  queue_.push(std::move(entries));
+  if (queue_.is_due_for_a_sweep()) finished = take_finished();
   write_within(options_.grace);
 }
 
-// For a few, which are what a quick service has had in its hands. More are worth a transaction.
+// Only for a few, which a quick service may have finished all. More are worth a transaction.
 void Writer::reconsider() {
-  const std::size_t queued = queued_;
+  const std::size_t queued = queue_.size();
   if (queued == 0 || queued > kFew) return;
   std::vector<Operation> finished;
   MutexLock lock(mutex_);
-  finished = sweep();
-  if (!next_.changes_nothing_now()) return;
-  due_ = Monotonic::max();
-  if (!writing_) alarm_.set(look_due_);
+  finished = take_finished();
+  if (queue_.size() > 0 || !notes_.empty()) return;
+  schedule_.nothing_is_queued();
+  if (!writing_) alarm_.set(schedule_.wake_at());
   idle_.notify_all();
 }
 
-// While the writer's thread does not get its turn, on a busy machine or a slow disk, messages that
-// are finished would gather here with all their memory. They are the caller's, who gives that
-// memory back without the lock.
-std::vector<Writer::Operation> Writer::sweep() {
-  const auto wanted = [](const Operation& operation) {
-    const auto* const accept = std::get_if<Accept>(&operation);
-    return accept == nullptr || accept->key || accept->entry->wants_writing();
-  };
-  auto& queued = next_.operations;
-  const auto end = std::stable_partition(queued.begin(), queued.end(), wanted);
-  std::vector<Operation> finished(std::make_move_iterator(end),
-                                  std::make_move_iterator(queued.end()));
-  queued.erase(end, queued.end());
+// The caller destroys them without the lock.
+std::vector<Operation> Writer::take_finished() {
+  auto finished = queue_.take_finished();
   stats_.finished += finished.size();
-  sweep_at_ = std::max(kSweep, 2 * next_.operations.size());
-  queued_ = queued.size();
   return finished;
 }
 
@@ -128,31 +114,29 @@ void Writer::hurry() {
 
 void Writer::remove(std::int64_t number) {
   MutexLock lock(mutex_);
-  next_.removals.push_back(number);
-  next_.attempts.erase(number);
+  notes_.removals.push_back(number);
+  notes_.attempts.erase(number);
   write_within(kRemovalGrace);
 }
 
 void Writer::note_attempts(std::int64_t number, std::uint32_t attempts) {
   MutexLock lock(mutex_);
-  next_.attempts[number] = attempts;
+  notes_.attempts[number] = attempts;
   write_within(kRemovalGrace);
 }
 
 void Writer::note_retained(std::string_view trigger, std::string_view topic, std::string digest) {
   MutexLock lock(mutex_);
-  next_.retained[{std::string(trigger), std::string(topic)}] = std::move(digest);
+  notes_.retained[{std::string(trigger), std::string(topic)}] = std::move(digest);
   write_within(kRemovalGrace);
 }
 
 bool Writer::flush(Monotonic deadline) {
   MutexLock lock(mutex_);
-  urgent_ = true;
+  schedule_.hurry();
   alarm_.set(now());
-  while (writing_ || due_ != Monotonic::max()) {
-    if (idle_.wait_until(mutex_, deadline) == std::cv_status::timeout) {
-      return !writing_ && due_ == Monotonic::max();
-    }
+  while (!is_idle()) {
+    if (idle_.wait_until(mutex_, deadline) == std::cv_status::timeout) return is_idle();
   }
   return true;
 }
@@ -164,34 +148,34 @@ Writer::Stats Writer::stats() const {
 
 // ---- Writing ----
 
-// False: it is to end, and nothing is left to write.
+// False: the thread is to end, and nothing is left to write.
 bool Writer::wait_for_batch() {
-  look_due_ = now() + (told_ == Kind::none ? options_.look : options_.retry);
-  while (due_ == Monotonic::max() || (due_ > now() && !urgent_ && !stop_)) {
-    if (due_ == Monotonic::max()) {
-      urgent_ = false;
-      idle_.notify_all();
-      if (stop_) return false;
-      if (look_due_ <= now()) return true;  // an empty batch, and another look
+  schedule_.rest_until(now() + (told_ == Kind::none ? options_.look : options_.retry));
+  for (;;) {
+    if (!schedule_.is_anything_queued()) idle_.notify_all();
+    switch (schedule_.next(now())) {
+      case WriteSchedule::Step::end:
+        return false;
+      case WriteSchedule::Step::look:  // an empty batch, and another look
+      case WriteSchedule::Step::write:
+        return true;
+      case WriteSchedule::Step::wait:
+        alarm_.set(schedule_.wake_at());
+        alarm_.wait(mutex_);
     }
-    alarm_.set(due_ == Monotonic::max() ? look_due_ : due_);
-    alarm_.wait(mutex_);
   }
-  return true;
 }
 
 void Writer::run() {
-  Batch batch;
   look();
   for (;;) {
+    Batch batch;
     {
       MutexLock lock(mutex_);
       writing_ = false;
       if (!wait_for_batch()) return;
-      batch = std::exchange(next_, {});
-      queued_ = 0;
-      sweep_at_ = kSweep;
-      due_ = Monotonic::max();
+      batch = {.operations = queue_.take_all(), .notes = std::exchange(notes_, {})};
+      schedule_.nothing_is_queued();
       writing_ = true;
     }
     for (;;) {
@@ -201,36 +185,39 @@ void Writer::run() {
         break;
       }
       tell_trouble(std::move(verdict));
-      MutexLock lock(mutex_);
-      const Monotonic again = now() + options_.retry;
-      while (!stop_ && now() < again) {
-        alarm_.set(again);
-        alarm_.wait(mutex_);
-      }
-      if (stop_) break;  // what is not written was never acknowledged: the server has it
-      take_notes(batch);
+      if (!wait_to_retry(batch)) break;
     }
-    batch = {};
   }
 }
 
-// What makes room does not wait behind what needs some.
-void Writer::take_notes(Batch& batch) {
-  batch.removals.insert(batch.removals.end(), next_.removals.begin(), next_.removals.end());
-  for (const auto& [number, attempts] : next_.attempts) batch.attempts[number] = attempts;
-  for (const std::int64_t number : next_.removals) batch.attempts.erase(number);
-  for (auto& [key, digest] : next_.retained) batch.retained[key] = std::move(digest);
-  next_.removals.clear();
-  next_.attempts.clear();
-  next_.retained.clear();
-  if (next_.operations.empty()) due_ = Monotonic::max();
+// False: the thread is to end. What is not written by then was never acknowledged, so the server
+// still has it.
+bool Writer::wait_to_retry(Batch& batch) {
+  MutexLock lock(mutex_);
+  const Monotonic again = now() + options_.retry;
+  while (!schedule_.ending() && now() < again) {
+    alarm_.set(again);
+    alarm_.wait(mutex_);
+  }
+  if (schedule_.ending()) return false;
+  // What makes room does not wait behind what needs some.
+  batch.notes.add(std::exchange(notes_, {}));
+  if (queue_.size() == 0) schedule_.nothing_is_queued();
+  return true;
+}
+
+void Writer::Notes::add(Notes later) {
+  removals.insert(removals.end(), later.removals.begin(), later.removals.end());
+  for (const auto& [number, count] : later.attempts) attempts[number] = count;
+  for (const std::int64_t number : later.removals) attempts.erase(number);
+  for (auto& [key, digest] : later.retained) retained[key] = std::move(digest);
 }
 
 void Writer::look() {
   Verdict verdict;
   {
     MutexLock lock(inbox_.mutex_);
-    // What was written was prepared for and measured; what others do shows soon enough.
+    // What was just written was prepared for and measured; what others do is seen soon enough.
     if (told_ != Kind::none || now() >= look_at_) {
       verdict = prepare();
       if (verdict.kind == Kind::none) measure();
@@ -241,7 +228,7 @@ void Writer::look() {
   tell_trouble(std::move(verdict));
 }
 
-// Once for each change between one trouble, another one and none.
+// Tells each change once: to a trouble, to another one, and to none.
 void Writer::tell_trouble(Verdict verdict) {
   if (verdict.kind == told_) return;
   told_ = verdict.kind;

@@ -58,7 +58,7 @@ Result<> remove_id(Statement& statement, const PacketKey& key) {
 Writer::Verdict Writer::write(Batch& batch) {
   do {
     if (auto verdict = write_portion(batch); verdict.kind != Kind::none) return verdict;
-  } while (!batch.changes_nothing_now());
+  } while (!batch.is_done());
   return {};
 }
 
@@ -67,7 +67,7 @@ Writer::Verdict Writer::write_portion(Batch& batch) {
   Portion portion;
   {
     MutexLock lock(inbox_.mutex_);
-    if (batch.changes_nothing_now()) return {};
+    if (batch.is_done()) return {};
     if (auto verdict = prepare(); verdict.kind != Kind::none) return verdict;
     portion = next_portion(batch);
     if (portion.operations == batch.next && !portion.writes()) {
@@ -98,16 +98,16 @@ Writer::Verdict Writer::write_portion(Batch& batch) {
 Writer::Portion Writer::next_portion(Batch& batch) {
   Portion portion;
   const std::uint64_t removals = (cramped_ ? portion_ : bytes_at_once()) / kBytesOfRemoval;
-  portion.removals =
-      std::min(batch.removals.size(), std::max(static_cast<std::size_t>(removals), kFewRemovals));
+  portion.removals = std::min(batch.notes.removals.size(),
+                              std::max(static_cast<std::size_t>(removals), kFewRemovals));
   portion.operations = batch.next;
   if (!cramped_ && !wal_is_too_large()) {
     const std::size_t notes = bytes_at_once() / kBytesOfNote;
-    for (const auto& [key, digest] : batch.retained) {
+    for (const auto& [key, digest] : batch.notes.retained) {
       if (portion.retained.size() == notes) break;
       portion.retained.emplace(key, digest);
     }
-    for (const auto& note : batch.attempts) {
+    for (const auto& note : batch.notes.attempts) {
       if (portion.attempts.size() == notes) break;
       portion.attempts.emplace_back(note);
     }
@@ -199,9 +199,10 @@ Result<> Writer::write_notes(const Batch& batch, const Portion& portion) {
     sql.retained.reset().bind_view(key.first).bind_view(key.second).bind_view(digest);
     if (auto done = sql.retained.finish("write"); !done) return done;
   }
-  const std::size_t left = batch.removals.size() - portion.removals;
-  for (std::size_t i = left; i < batch.removals.size(); ++i) {
-    if (auto done = sql.remove.reset().bind(batch.removals[i]).finish("write"); !done) return done;
+  const std::size_t left = batch.notes.removals.size() - portion.removals;
+  for (std::size_t i = left; i < batch.notes.removals.size(); ++i) {
+    if (auto done = sql.remove.reset().bind(batch.notes.removals[i]).finish("write"); !done)
+      return done;
   }
   for (const auto& [number, attempts] : portion.attempts) {
     sql.attempted.reset().bind(std::int64_t{attempts}).bind(number);
@@ -227,9 +228,9 @@ void Writer::end_portion(Batch& batch, const Portion& portion, std::chrono::nano
     if (PacketIdWaiter* const waiter = waiter_of(operation)) waiter->flush_acknowledgement();
   }
   batch.next = portion.operations;
-  batch.removals.resize(batch.removals.size() - portion.removals);
-  for (const auto& [key, digest] : portion.retained) batch.retained.erase(key);
-  for (const auto& [number, attempts] : portion.attempts) batch.attempts.erase(number);
+  batch.notes.removals.resize(batch.notes.removals.size() - portion.removals);
+  for (const auto& [key, digest] : portion.retained) batch.notes.retained.erase(key);
+  for (const auto& [number, attempts] : portion.attempts) batch.notes.attempts.erase(number);
 
   const auto stored = static_cast<std::size_t>(
       std::count_if(portion.written.begin(), portion.written.end(),

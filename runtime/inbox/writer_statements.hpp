@@ -1,14 +1,10 @@
-// What the writer has prepared, as long as its connection lasts.
+// The statements that the writer has prepared, for as long as its connection lasts.
 #pragma once
 
 #include "inbox/database.hpp"
 #include "inbox/writer.hpp"
 
 namespace triggerd::inbox {
-
-inline Monotonic now() {
-  return std::chrono::steady_clock::now();
-}
 
 struct Writer::Statements {
   explicit Statements(Database& database)

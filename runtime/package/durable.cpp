@@ -18,10 +18,6 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kStagingPrefix = ".staging-";
 
-auto cannot_write(const fs::path& path, int error) {
-  return fail("cannot write {}: {}", path.string(), errno_text(error));
-}
-
 fs::path folder_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
 }
@@ -38,17 +34,6 @@ auto cannot_give(const fs::path& folder, int error) {
 }
 
 }  // namespace
-
-Result<> sync(int fd, const fs::path& path) {
-  if (::fsync(fd) != 0) return cannot_write(path, errno);
-  return {};
-}
-
-Result<> sync_folder(const fs::path& folder) {
-  const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd) return cannot_write(folder, errno);
-  return sync(fd.get(), folder);
-}
 
 Result<> give_to_owner_of(const fs::path& folder, int fd) {
   const auto owner = other_owner_of(folder);
@@ -98,20 +83,10 @@ Result<bool> make_folder(const fs::path& path, mode_t mode) {
   return true;
 }
 
-Result<> write_file(const fs::path& path, std::string_view content, mode_t mode) {
-  std::string name = (path.parent_path() / ("." + path.filename().string() + ".XXXXXX")).string();
-  const UniqueFd fd(::mkostemp(name.data(), O_CLOEXEC));
-  if (!fd) return cannot_write(path, errno);
-  Result<> done = write_all(fd.get(), content, path);
-  if (done && ::fchmod(fd.get(), mode) != 0) done = cannot_write(path, errno);
-  if (done) done = give_to_owner_of(folder_of(path), fd.get());
-  if (done) done = sync(fd.get(), path);
-  if (done && ::rename(name.c_str(), path.c_str()) != 0) done = cannot_write(path, errno);
-  if (!done) {
-    ::unlink(name.c_str());
-    return done;
-  }
-  return sync_folder(folder_of(path));
+Result<> write_file(const fs::path& path, std::string_view content) {
+  const auto give = [&](int fd) { return give_to_owner_of(folder_of(path), fd); };
+  return replace_private_file(path, content, {.to_disk = true, .prepare = give})
+      .map([](const UniqueFd&) {});
 }
 
 Result<Staging> Staging::make(const fs::path& parent) {

@@ -14,10 +14,6 @@ namespace triggerd::package {
 // Each file of TOML that this folder reads is at most this long.
 inline constexpr std::size_t kMaxFile = std::size_t{1} << 20;
 
-// Brings a file, or a folder's list of names, to the disk.
-Result<> sync(int fd, const std::filesystem::path& path);
-Result<> sync_folder(const std::filesystem::path& folder);
-
 // Run by root, a command works for whoever owns the folder: what is put into it is theirs, as a
 // runtime that is not root has to read it. Else nothing is done.
 //
@@ -32,9 +28,9 @@ Result<> set_folder_mode(const std::filesystem::path& path, mode_t mode);
 // Makes one folder, which is the owner's of its parent as above. False: it is there already.
 Result<bool> make_folder(const std::filesystem::path& path, mode_t mode);
 
-// Whoever reads `path` finds what was there before or `content`, and nothing in between, whatever
-// dies. The folder exists, and its owner owns the file where root writes it.
-Result<> write_file(const std::filesystem::path& path, std::string_view content, mode_t mode);
+// Replaces a private file as replace_private_file() does, on the disk. The folder exists; where
+// root writes, the file is given to the folder's owner.
+Result<> write_file(const std::filesystem::path& path, std::string_view content);
 
 // A folder that nobody sees (its name begins with a dot) on the file system of its parent, gone
 // with this object. What an earlier process has left of such is removed by remove_leftovers().

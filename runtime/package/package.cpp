@@ -306,7 +306,7 @@ Result<Installed> Packages::install(const fs::path& archive, const config::Local
   merge_values(values, local);
   if (!local.empty()) {
     // It may hold a password, so nobody else reads it.
-    auto written = write_file(staged / kLocalFile, values_text(local), 0600);
+    auto written = write_file(staged / kLocalFile, values_text(local));
     if (!written) return tl::make_unexpected(written.error());
   }
 

@@ -52,7 +52,7 @@ Result<> write_disabled(const fs::path& state_dir, const std::set<std::string>& 
     // Only names of packages get here, and they need no escapes.
     text += fmt::format("{}\"{}\"", text.ends_with('[') ? "" : ", ", name);
   }
-  return write_file(state_dir / kStateFile, text + "]\n", 0600);
+  return write_file(state_dir / kStateFile, text + "]\n");
 }
 
 }  // namespace triggerd::package

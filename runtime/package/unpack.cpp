@@ -183,7 +183,7 @@ class Unpacking {
       if (!fd || ::fchmod(fd.get(), mode) != 0) {
         return fail("cannot write {}: {}", path.string(), errno_text(errno));
       }
-      if (auto done = sync(fd.get(), path); !done) return done;
+      if (auto done = sync_to_disk(fd.get(), path); !done) return done;
     }
     return {};
   }

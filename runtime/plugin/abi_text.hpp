@@ -1,4 +1,4 @@
-// The ABI's texts and bytes as views; what is empty may be NULL there and is never null here.
+// The ABI's texts and bytes as views. An empty one may be NULL in the ABI; its view is never null.
 #pragma once
 
 #include <trigger/plugin.h>

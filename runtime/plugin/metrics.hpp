@@ -1,6 +1,7 @@
-// What one instance counts, for its trigger_host's metric() and metric_add().
+// The metrics of one instance, behind its trigger_host's metric() and metric_add().
 //
-// Thread-safe. Adding takes no lock: a service may count on its hottest path.
+// Thread-safe. Defining takes a lock; adding takes none, because a service may count on its hottest
+// path.
 #pragma once
 
 #include <trigger/plugin.h>
@@ -28,14 +29,14 @@ class Metrics {
  public:
   static constexpr std::size_t kMax = 64;
 
-  // As trigger_host.metric: a TRIGGER_... code, and an id (never 0) where that is TRIGGER_OK. The
-  // same name with another kind is TRIGGER_E_INVALID.
+  // As trigger_host.metric: returns a TRIGGER_... code, and an id (never 0) with TRIGGER_OK. A
+  // known name with another kind is TRIGGER_E_INVALID.
   std::int32_t define(std::string_view name, std::uint32_t kind, std::string_view help,
                       std::uint64_t& id);
-  // As trigger_host.metric_add. A sum that is no finite number is refused too.
+  // As trigger_host.metric_add. Also refused if the sum would not be a finite number.
   std::int32_t add(std::uint64_t id, double value);
 
-  // In the order of their definition.
+  // In the order in which they were defined.
   std::vector<Metric> snapshot() const;
 
  private:

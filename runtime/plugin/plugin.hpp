@@ -1,40 +1,49 @@
-// plugin/: the host side of the plugin ABI. It knows base/ and config/, and not what MQTT is.
+// plugin/: the host side of the plugin ABI. It knows base/ and config/, and nothing of MQTT.
 //
-//   plugin.hpp       a generation: one loaded copy of a plugin, and its instances
-//   local_instance.hpp  an instance in this process
-//   isolation/       an instance in a process of its own: isolation/isolation.hpp begins the story
+// Here:
+//   plugin.hpp       a generation (one loaded copy of a plugin) and its instances
 //   work.hpp         what workers and services need from outside, as interfaces
+//   metrics.hpp      the metrics of an instance
+//
+// loader/: from a file to a generation
+//   watcher.hpp      reports plugins that were built again (change_detector.hpp)
 //   staged_copy.hpp  the private copy that is loaded instead of the built file
-//   elf_check.hpp    is this file a library that dlopen survives?
-//   library.hpp      Boost.DLL, the entry point, unloading that is verified
-//   abi_check.hpp    what the entry point returned, checked and copied
-//   host_table.hpp   the trigger_host a plugin sees
-//   publishes.hpp    publishes whose result a service is still to be told
-//   completions.hpp  the thread on which publish results are told
-//   worker_pool.hpp  threads that call handle()
-//   brief_worker.hpp  calls handle() on the thread that has read the message
-//   metrics.hpp      what services count
-//   trace_context.hpp  which message a thread is at, and the trace it belongs to
-//   thread.hpp       named threads, joined with a bound
-//   current_call.hpp which call of a service a thread is in
-//   sudden_end.hpp   what is said when a plugin ends the process (crash_record.hpp)
+//   elf_check.hpp    whether a file is a library that dlopen survives
+//   child_probe.hpp  loads a plugin in a child process first
+//   service_trials.hpp  which services were created in a worker first (trial_record.hpp)
+//   library.hpp      loads a library, and verifies that it is unloaded
+//   abi_check.hpp    checks and copies what the entry function returned
+//   create_call.hpp  a call of a service's create
+//
+// instance/: an instance in this process
+//   local_instance.hpp  its stages
 //   life_call.hpp    calls of create, start, stop and so on, which may hang
-//   guarded_call.hpp calls into a plugin, from which no exception comes back
-//   child_probe.hpp  loads it in a child process first
-//   trial_record.hpp what an earlier start has tried so
-//   watcher.hpp      which plugins were built anew
+//   worker_pool.hpp  threads that call handle()
+//   brief_worker.hpp calls handle() on the thread that has read the message (brief_services.hpp)
 //   leak.hpp         leaking on purpose
 //
-// Who owns what: a Generation owns its library and its completions thread; an Instance owns its
-// worker pool and keeps its generation alive. So when a generation goes, nothing of it is left
-// running: workers are joined before stop(), the library is unloaded last. A generation that cannot
-// be proven quiet (a worker or a done callback that does not come back, a thread that its stop left
-// running) is abandoned: never unloaded under running code. It is leaked on purpose; whoever owns
-// generations counts them by abandoned().
+// host/: what a plugin sees of its host
+//   host_table.hpp   the trigger_host (call_gate.hpp: what may be called when; request_check.hpp)
+//   publishes.hpp    publishes whose result is not reported yet (completions.hpp: the thread)
+//   trace_context.hpp  the message a thread is handling, and the trace that it belongs to
+//   guarded_call.hpp calls into a plugin, which let no exception out
 //
-// Threads: load(), and everything that changes the life of an instance, is called from the plugin
-// control thread (the main thread, until hot reload brings its own); services are called from
-// workers.
+// process/: threads and crashes
+//   thread.hpp       named threads, joined with a time limit
+//   current_call.hpp which call of a service a thread is in
+//   sudden_end.hpp   reports a plugin that ends the process (crash_record.hpp)
+//
+// isolation/: an instance in a process of its own; isolation/isolation.hpp has its list
+//
+// Ownership: a Generation owns its library and its completions thread. An Instance owns its worker
+// pool and keeps its generation alive. So nothing of a generation runs any more when it is
+// destroyed: workers are joined before stop(), and the library is unloaded last. A generation that
+// cannot be proved quiet (a worker or a done callback does not return, or stop has left a thread
+// running) is abandoned: its library is never unloaded, but leaked on purpose. The owner of the
+// generations counts these by abandoned().
+//
+// Threads: load(), and everything that changes the life of an instance, is called on the control
+// thread; services are called on workers.
 #pragma once
 
 #include <trigger/plugin.h>
@@ -42,17 +51,14 @@
 #include <atomic>
 #include <filesystem>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
-#include "base/mutex.hpp"
 #include "base/result.hpp"
 #include "config/config_fwd.hpp"
 #include "plugin/metrics.hpp"
@@ -60,24 +66,26 @@
 
 namespace triggerd::plugin {
 
+class BriefServices;
 class Completions;
 class Generation;
 class HostTable;
 class Library;
 class LifeThread;
 class Patience;
+class ServiceTrials;
 class StagedCopy;
 class TrialRecord;
 class WorkerPool;
 struct PluginTable;
 
-// What an instance leaves to its successor.
+// The state that an instance passes to its successor.
 struct SavedState {
-  std::uint32_t version = 0;  // of the service that wrote it
+  std::uint32_t version = 0;  // the state_version of the service that wrote it
   std::string bytes;
 };
 
-// What a plugin has, as far as one may know without its code.
+// What is known of a plugin without running its code.
 struct Description {
   struct Service {
     std::string name;
@@ -89,96 +97,103 @@ struct Description {
   std::vector<Service> services;
 };
 
-// One instance of one service, made for one trigger: in this process (local_instance.hpp), or in a
-// worker process of its own (isolation/). Who uses it does not care.
+// One instance of one service, made for one trigger, in this process (local_instance.hpp) or in a
+// worker process of its own (isolation/). Its users need not know which.
 //
 // State: created -> started <-> stopped -> (destroyed with the object); abandoned from any of them.
-// Calls in the wrong state are programming errors and asserted; on an abandoned instance they do
-// nothing, and start() and run_workers() fail. [control]
+// Calls in the wrong state are programming errors and asserted. On an abandoned instance they do
+// nothing, except that start() and run_workers() fail. [control]
 class Instance {
  public:
   virtual ~Instance() = default;
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;
 
-  // Calls the service's start. After an error the instance is as it was before, or abandoned where
-  // the call has not returned.
+  // Calls the service's start. After an error the instance is as it was before, or abandoned if the
+  // call has not returned.
   [[nodiscard]] virtual Result<> start() = 0;
-  // Starts `count` workers (1 or more) that take from `source`. The instance is started. After an
-  // error, which is that the system has no more threads, none runs and none has taken a message.
+  // Starts `count` workers (1 or more) that take messages from `source`. The instance is started.
+  // After an error (the system has no more threads) no worker runs, and none has taken a message.
   [[nodiscard]] virtual Result<> run_workers(WorkSource& source, unsigned count) = 0;
-  // Asks the workers to come back, and does not wait: join_workers() does. For who ends many
-  // instances, whose workers then end side by side. Without effect where only waiting ends them.
+  // Asks the workers to end without waiting for them, which join_workers() does: so the workers of
+  // several instances end in parallel. May do nothing.
   virtual void end_workers() {}
-  // Asks the workers to come back and waits for them until `deadline`. Afterwards none touches the
-  // source. False: some service call has not returned. The instance must then be abandoned, and the
-  // message of that call, for which answered() never comes, must stay in memory for ever.
+  // Asks the workers to end and waits for them until `deadline`. Afterwards none touches the
+  // source. False: some call of the service has not returned. The instance must then be abandoned,
+  // and the message of that call, for which answered() is never called, must stay in memory for
+  // ever.
   [[nodiscard]] virtual bool join_workers(Monotonic deadline) = 0;
   // Cancels publishes that are under way (their done is called with TRIGGER_E_CANCELLED), then
-  // calls the service's stop. No worker runs. Where a done callback does not return within
+  // calls the service's stop. No worker runs. If a done callback does not return within
   // Source::done_timeout, or stop within Source::call_timeout, the instance is abandoned instead.
   virtual void stop() = 0;
-  // Leaves the service alone for ever: no done, no stop, no destroy, its library stays loaded, and
-  // what it still asks of its host is refused. When it returns, no call of the service is inside
-  // the InstanceHost, and none will be.
+  // Leaves the service alone for ever: no done, stop or destroy is called, its library stays
+  // loaded, and its calls of host functions are refused. When this returns, no call of the service
+  // is inside the InstanceHost, and none will be.
   virtual void abandon() = 0;
   virtual bool abandoned() const = 0;
-  // Calls the service's destroy, as the destructor does otherwise, so that one can see whether it
-  // has returned: else the instance is abandoned. Not started; only abandoned(), generation() and
-  // service_name() may be called afterwards.
+  // Calls the service's destroy, which the destructor does otherwise, so that the caller can see
+  // whether it has returned: if not, the instance is abandoned. The instance is not started.
+  // Afterwards only abandoned(), generation() and service_name() may be called.
   virtual void destroy() {}
 
-  // What the stopped service wants its successor to have; nullopt: it saves nothing.
+  // The state that the stopped service saves for its successor; nullopt: it saves none.
   [[nodiscard]] virtual Result<std::optional<SavedState>> save() = 0;
-  // Gives the service, which was not started yet, what its predecessor saved. A service that
-  // restores nothing begins anew.
+  // Gives the service, which was not started yet, the state that its predecessor saved. Does
+  // nothing for a service that restores no state.
   [[nodiscard]] virtual Result<> restore(const SavedState& state) = 0;
 
   virtual const Generation& generation() const = 0;
   virtual std::string_view service_name() const = 0;
   // Whether the service has a probe. [any]
   virtual bool can_be_probed() const = 0;
-  // The most messages of one call of the service: 1 without handle_batch. [any]
+  // The most messages in one call of the service: 1 without handle_batch. [any]
   virtual std::size_t max_batch() const = 0;
-  // What the service counts. [any]
+  // The service's metrics. [any]
   virtual std::vector<Metric> metrics() const = 0;
 
  protected:
   Instance() = default;
 };
 
-// One loaded copy of a plugin.
+// One loaded copy of a plugin, which makes instances of its services.
+//
+// [control], unless a function says otherwise; the parts that other threads use have their own
+// locks.
 class Generation : public std::enable_shared_from_this<Generation> {
  public:
   struct Source {
-    std::string name;                 // as triggers say it: the file's name without ".so"
+    std::string name;                 // as triggers name it: the file's name without ".so"
     std::filesystem::path file;       // the plugin as it was built
     std::filesystem::path stage_dir;  // where the private copy goes; exists, 0700
-    unsigned number = 1;              // of this generation of this plugin
-    Millis done_timeout{5000};        // the longest that stop() waits for done callbacks
-    // The longest that create, start, stop, save, restore and destroy may take; start and stop also
-    // a trigger's own timeout, where that is longer. Less when `patience`, which may be null, ends.
+    unsigned number = 1;              // counts the generations of this plugin
+    Millis done_timeout{5000};        // how long stop() waits for done callbacks
+    // How long create, start, stop, save, restore and destroy may take; a trigger's own timeout
+    // counts instead if it is longer, but not for create. Once the runtime stops it is what
+    // `patience`, which may be null, leaves.
     Millis call_timeout{30'000};
     std::shared_ptr<const Patience> patience{};
-    // Looks at the private copy before it is loaded; an error, which continues a sentence that
-    // begins with the file's name, and it is not. May be empty.
+    // Called with the private copy, which is not loaded after an error. The error continues a
+    // sentence that begins with the file's name. May be empty.
     std::function<Result<>(const StagedCopy&)> verify{};
-    // The file is a private copy already: it is loaded as it is, and left where it is.
+    // `file` already is a private copy, which is loaded and left where it is.
     bool is_private = false;
-    // This program, for `PROGRAM --worker`: without it no instance can have a process of its own.
+    // This program, for `PROGRAM --worker`. If empty, no instance can have a process of its own.
     std::filesystem::path worker_program{};
-    // False: no instance is to be in this process, so the library is not loaded here unless one is
-    // made here all the same.
+    // False: no instance is expected in this process, so the library is loaded only if one is made
+    // here all the same.
     bool in_process = true;
-    // What earlier starts have tried, and this one need not; may be null: it tries.
+    // What earlier starts have tried, so that this one need not; may be null.
     std::shared_ptr<TrialRecord> trials{};
-    // Counts the generations that stay in memory for ever. May be null.
+    // Incremented for each generation that stays in memory for ever. May be null.
     std::shared_ptr<std::atomic<unsigned>> leaked{};
+    // For everything in it that has a deadline. Outlives it.
+    const Clock* clock = &system_clock();
   };
-  // Checks, copies, loads, negotiates; or has a worker process do that. The error says which check
-  // failed, with both sides' values. `log` outlives the generation.
+  // Copies, checks and loads the plugin, in this process or in a worker. The error says which check
+  // failed, with the values of both sides. `log` outlives the generation.
   static Result<std::shared_ptr<Generation>> load(const Source& source, Log& log);
-  // Unloads, verifies that the library is gone, removes the private copy.
+  // Unloads the library, verifies that it is gone, and removes the private copy.
   ~Generation();
   Generation(const Generation&) = delete;
   Generation& operator=(const Generation&) = delete;
@@ -188,30 +203,31 @@ class Generation : public std::enable_shared_from_this<Generation> {
   unsigned number() const { return source_.number; }
   std::string_view version() const { return description_.version; }
   const std::string& sha256() const { return sha256_; }
-  // The plugin as it was built; another build may be there by now.
+  // The plugin as it was built; another build may have replaced it by now.
   const std::filesystem::path& file() const { return source_.file; }
-  // The private copy, as long as this lives.
+  // The private copy, which exists as long as this does.
   const std::filesystem::path& copy() const { return path_; }
-  // Where the loader looks for the plugin's libraries; empty where it is not loaded here.
+  // The folders in which the loader looks for the plugin's libraries; empty if it is not loaded
+  // here.
   std::vector<std::filesystem::path> search_folders() const;
   const Description& description() const { return description_; }
   std::vector<std::string> service_names() const;
 
-  // The service called `service`, or the only one where that is empty. The error names what there
-  // is. Optional functions that the plugin's build did not know are NULL. It is loaded here.
+  // The service with the name `service`, or the only one if that is empty. The error lists the
+  // services. Optional functions that the plugin was built without are NULL. The plugin is loaded
+  // in this process.
   Result<const trigger_service*> find_service(std::string_view service) const;
 
-  // Calls the service's create with the trigger's settings, after it was tried in a worker process
-  // where the source names a program for one, by this start or before. The instance keeps this
-  // generation alive. `host` outlives the instance. `log` takes what it logs instead of the
-  // generation's, and outlives the instance too. `aside` is for an instance beside the one that
-  // serves the trigger: a name of its own, so that neither is charged with the other's threads.
+  // Calls the service's create with the trigger's settings. If the source has a program for
+  // workers, that is tried in one first (service_trials.hpp). The instance keeps this generation
+  // alive. `host` outlives the instance, as does `log`, which replaces the generation's log for the
+  // instance. `aside` names an instance beside the one that serves the trigger, so that neither is
+  // blamed for the other's threads.
   Result<std::unique_ptr<Instance>> create(const config::Trigger& trigger, InstanceHost& host,
                                            Log* log = nullptr, const std::string& aside = {});
 
-  // The triggers that there were have their instances: what is made from now on has other settings.
-  // [control]
-  void is_in_service() { in_service_ = true; }
+  // All triggers that there were have their instances, so that new instances have new settings.
+  void is_in_service();
 
   // Whether an instance was abandoned: this generation is never unloaded. [any]
   bool abandoned() const { return abandoned_; }
@@ -222,15 +238,16 @@ class Generation : public std::enable_shared_from_this<Generation> {
 
   Result<> load_here();
   Result<> load_in_worker();
-  // The digest of what was tried; empty where that was another trigger of the service.
-  Result<std::string> try_once(const config::Trigger& trigger, InstanceHost& host);
+  // Makes the service in a worker process first, where that is due. Returns the digest
+  // for ServiceTrials::passed().
+  Result<std::string> try_first(const config::Trigger& trigger, InstanceHost& host);
   Result<std::unique_ptr<Instance>> create_here(const config::Trigger& trigger, InstanceHost& host,
                                                 Log& log, const std::string& aside);
 
   std::shared_ptr<std::atomic<bool>> brief_for(const config::Trigger& trigger,
                                                const trigger_service& service);
 
-  // Runs a call into the plugin that may hang. False: it has not returned.
+  // Runs a call into the plugin that may hang. False: it has not returned in time.
   bool life_call(const std::string& thread, std::function<void()> call, Millis at_least) const;
   void abandon();
   void count_leak() const;
@@ -246,17 +263,13 @@ class Generation : public std::enable_shared_from_this<Generation> {
   std::unique_ptr<PluginTable> table_;
   std::shared_ptr<Completions> completions_;
   Description description_;
-  Mutex tried_mutex_;
-  std::set<std::string> tried_ TRIGGERD_GUARDED_BY(tried_mutex_);  // services
-  Mutex brief_mutex_;
-  // By service, of those that are said to be brief: whether they have been so far.
-  std::map<std::string, std::shared_ptr<std::atomic<bool>>> brief_
-      TRIGGERD_GUARDED_BY(brief_mutex_);
-  std::atomic<bool> in_service_{false};
+  const std::unique_ptr<ServiceTrials> trials_;
+  const std::unique_ptr<BriefServices> brief_;
   std::atomic<bool> abandoned_{false};
 };
 
-// Finds NAME.so in `dirs`, first one wins; the error lists where it looked and the closest name.
+// Finds NAME.so in the first of `dirs` that has it. The error lists the folders and the closest
+// name.
 Result<std::filesystem::path> find_plugin(const std::vector<std::filesystem::path>& dirs,
                                           std::string_view name);
 

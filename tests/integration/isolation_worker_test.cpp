@@ -129,18 +129,18 @@ TEST_F(IsolationWorkerTest, ItsCountersGoOnOverACrash) {
   end();
 }
 
-TEST_F(IsolationWorkerTest, RubbishEndsItsWorkerAndNothingElse) {
+TEST_F(IsolationWorkerTest, AProtocolViolationEndsItsWorkerAndNothingElse) {
   for (const char* kind : {"counts", "bytes", "type", "verdict", "place", "frame", "large frame",
                            "reply", "verdicts"}) {
-    ::setenv("RUBBISH", kind, 1);  // NOLINT(concurrency-mt-unsafe): nobody else reads it now
-    ASSERT_NO_FATAL_FAILURE(start(RUBBISH_WORKER)) << kind;
+    ::setenv("VIOLATION", kind, 1);  // NOLINT(concurrency-mt-unsafe): nobody else reads it now
+    ASSERT_NO_FATAL_FAILURE(start(VIOLATING_WORKER)) << kind;
     const std::size_t before = source_.losses().size();
     // Again and again: the worker that is started anew does the same.
     for (std::size_t i = 1; i <= 2; ++i) {
       source_.push("message");
       ASSERT_TRUE(eventually([&] { return source_.losses().size() >= before + i; })) << kind;
     }
-    EXPECT_NE(source_.losses().back().find("makes no sense"), std::string::npos)
+    EXPECT_NE(source_.losses().back().find("worker protocol violation"), std::string::npos)
         << kind << ": " << source_.losses().back();
     end();
   }

@@ -66,7 +66,7 @@ bool Completions::join(Monotonic deadline) {
       return false;
     }
   }
-  return thread_.join(system_clock().now() + Thread::kEndGrace);
+  return thread_.join(Thread::kEndGrace);
 }
 
 void Completions::mute() {

@@ -1,7 +1,6 @@
-// The thread on which one generation's services are told what became of their publishes.
+// The thread that reports the results of publishes to the services of one generation.
 //
-// It is started with the first publish that asks to be told, so a plugin that never does costs no
-// thread.
+// It starts with the first publish that has a done callback, so other plugins cost no thread.
 #pragma once
 
 #include <trigger/plugin.h>
@@ -18,7 +17,7 @@
 
 namespace triggerd::plugin {
 
-// A done callback that is due. `told` is called after it, whatever it did.
+// A done callback that is due. `told` is called after it, even if it threw.
 struct Completion {
   trigger_publish_done done = nullptr;
   void* user = nullptr;
@@ -27,23 +26,23 @@ struct Completion {
   std::function<void()> told{};
 };
 
-// Thread-safe.
+// Thread-safe: a lock for the start, and one for the queue that it shares with its thread.
 class Completions {
  public:
   Completions(std::string plugin, Log& log);
-  // The thread has been joined, or lost by join(): it is detached then.
+  // join() was called; a thread that it could not join is detached.
   ~Completions();
   Completions(const Completions&) = delete;
   Completions& operator=(const Completions&) = delete;
 
-  // Sees to it that the thread runs. False: it cannot be started, which is logged.
+  // Starts the thread if it does not run yet. False: it cannot be started, which is logged.
   [[nodiscard]] bool start();
-  // start() has succeeded. The queue is as long as Publishes lets it be.
+  // After start() has succeeded. Publishes bounds the length of the queue.
   void post(Completion completion);
-  // Tells what is queued, then ends the thread. False: some done callback has not returned.
-  // [control]
+  // Reports what is queued, then ends the thread. False: some done callback has not returned by
+  // `deadline`. [control]
   [[nodiscard]] bool join(Monotonic deadline);
-  // Nothing is logged from here on. For an abandoned generation, which may outlive the log.
+  // Logs nothing from now on: an abandoned generation may outlive the log.
   void mute();
 
  private:

@@ -1,4 +1,4 @@
-// Calls into a plugin. The ABI forbids exceptions to cross it; one that comes all the same is the
+// Calls into a plugin. The ABI forbids exceptions to cross it; one that does all the same is the
 // plugin's bug and must not end the process.
 #pragma once
 
@@ -17,8 +17,8 @@
 
 namespace triggerd::plugin {
 
-// Calls it; what an exception says that came out of it, else nullopt. An exception of another copy
-// of the C++ library, which a plugin may carry, has no text that could be read.
+// Calls `call`. Returns the text of an exception that came out of it, else nullopt. An exception of
+// another copy of the C++ library, which a plugin may contain, has no text that can be read.
 template <class Call>
 std::optional<std::string> guarded(Call&& call) {
   try {
@@ -31,19 +31,20 @@ std::optional<std::string> guarded(Call&& call) {
   }
 }
 
-// A result as the host hands it over: empty.
+// An empty result, as the host passes it to a plugin.
 inline trigger_result empty_result() {
   trigger_result result{};
   result.struct_size = sizeof result;
   return result;
 }
 
-// The reason in `result`, whether or not the plugin left its NUL in place.
+// The reason in `result`, even if the plugin has overwritten its NUL.
 inline std::string reason_of(const trigger_result& result) {
   return {result.reason, ::strnlen(result.reason, sizeof result.reason)};
 }
 
-// Calls a function that answers with a code and an error's reason: create or start, called `name`.
+// Calls the function `name`, such as create or start, which returns a code and, in a result, the
+// reason of an error.
 template <class Call>
 Result<> call_for_result(std::string_view name, Call&& call) {
   trigger_result error = empty_result();

@@ -1,7 +1,8 @@
-// The trigger_host that a plugin sees: everything a plugin passes is checked here, so that what
-// stands behind it (InstanceHost) may trust it.
+// The trigger_host that a plugin sees. It checks everything that the plugin passes, so that the
+// InstanceHost behind it can trust what it gets.
 //
-// Threads: the table's functions come from any thread, the other functions from the control thread.
+// No lock of its own: call_gate.hpp and publishes.hpp have theirs. The functions in the table are
+// called on any thread; the members on the control thread.
 #pragma once
 
 #include <trigger/plugin.h>
@@ -14,28 +15,23 @@
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
-#include "base/mutex.hpp"
+#include "plugin/host/call_gate.hpp"
 #include "plugin/host/publishes.hpp"
 #include "plugin/metrics.hpp"
 #include "plugin/work.hpp"
 
 namespace triggerd::plugin {
 
-// Whether a publish is one: no NULL where bytes are to be, no length beyond what MQTT has.
-bool valid_publish(const trigger_publish* request);
-// Whether a code may end an attempt.
-bool is_verdict(std::int32_t code);
-
 class HostTable {
  public:
-  // What the functions allow: complete() and extend() while started or stopping, publish() while
-  // started, metric() and metric_add() always, and of a plugin's own table nothing but the log.
-  enum class State { created, started, stopping, stopped };
+  // What may be called when: complete() and extend() while started or stopping, publish() while
+  // started, metric() and metric_add() always. A plugin's own table allows only logging.
+  using State = CallGate::State;
 
   // The table handed to the entry function.
   HostTable(std::string plugin, Log& log);
-  // The table of the instance for `trigger`. `host` and `log` live until sever() or the end.
-  // `log_level`: what the service says is logged from there on, whatever the log's own level.
+  // The table of the instance for `trigger`. `host` and `log` outlive it, or live until sever().
+  // `log_level` replaces the log's own level for what the service logs.
   HostTable(std::string plugin, std::string trigger, Log& log, std::optional<LogLevel> log_level,
             InstanceHost& host, std::shared_ptr<Completions> completions);
   HostTable(const HostTable&) = delete;
@@ -45,16 +41,15 @@ class HostTable {
   const Metrics& metrics() const { return metrics_; }
 
   void set_state(State state);
-  // Refuses publishes, and cancels those under way: see Publishes::cancel().
+  // Refuses new publishes and cancels those under way: see Publishes::cancel().
   [[nodiscard]] bool cancel_publishes(Monotonic deadline);
-  // Cuts the plugin off from everything behind this table, for ever: functions return
-  // TRIGGER_E_STATE, the log drops lines, results of publishes are not told. Waits for calls that
-  // are inside.
+  // Cuts the plugin off for ever from everything behind this table: functions return
+  // TRIGGER_E_STATE, log lines are dropped, results of publishes are not reported. Waits for calls
+  // that are inside.
   void sever();
 
  private:
   struct Functions;
-  class Inside;
 
   void fill_table();
   std::int32_t complete(std::uint64_t token, const trigger_result* result);
@@ -74,12 +69,7 @@ class HostTable {
   const std::shared_ptr<Publishes> publishes_;
   Metrics metrics_;
   trigger_host table_{};
-
-  Mutex mutex_;
-  CondVar left_;
-  State state_ TRIGGERD_GUARDED_BY(mutex_) = State::created;
-  bool severed_ TRIGGERD_GUARDED_BY(mutex_) = false;
-  unsigned inside_ TRIGGERD_GUARDED_BY(mutex_) = 0;
+  CallGate gate_;
 };
 
 }  // namespace triggerd::plugin

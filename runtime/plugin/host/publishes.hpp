@@ -1,13 +1,16 @@
-// The publishes of one instance whose result its service is still to be told.
+// The publishes of one instance whose result has not been reported to its service yet.
 //
-//     publish() begins            open()                      done is due
-//     ... returned an error       drop()                      never
-//     ... returned TRIGGER_OK     commit()                    once there is a result
-//     the result, on any thread   the function open() gave    once committed
-//     the instance stops          cancel()                    now, as TRIGGER_E_CANCELLED
+//     event                       call                        done is due
+//     publish() begins            open()
+//     it returned an error        drop()                      never
+//     it returned TRIGGER_OK      commit()                    once there is a result
+//     the result, on any thread   the function of open()      once committed
+//     the instance stops          cancel()                    now, with TRIGGER_E_CANCELLED
 //
 // So done is called exactly once for each committed publish, on the completions thread, and never
-// after cancel() has returned. A result that comes later is ignored. Thread-safe.
+// after cancel() has returned true. A later result is ignored.
+//
+// Thread-safe: a lock of its own, which is not held during a callback.
 #pragma once
 
 #include <trigger/plugin.h>
@@ -28,7 +31,7 @@ namespace triggerd::plugin {
 
 class Publishes : public std::enable_shared_from_this<Publishes> {
  public:
-  // How many may be under way or due at once.
+  // The most publishes that may be under way or due at once.
   static constexpr std::size_t kMax = 10'000;
 
   explicit Publishes(std::shared_ptr<Completions> completions);
@@ -36,18 +39,18 @@ class Publishes : public std::enable_shared_from_this<Publishes> {
   struct Opened {
     std::int32_t code = TRIGGER_OK;  // or TRIGGER_E_STATE, TRIGGER_E_FULL
     std::uint64_t id = 0;
-    PublishDone result{};  // may be called late, twice, or never: it keeps what it needs alive
+    PublishDone result{};  // may be called late, twice or never, since it owns what it needs
   };
   Opened open(trigger_publish_done done, void* user);
   void drop(std::uint64_t id);
   void commit(std::uint64_t id);
 
-  // Whether open() succeeds. At first it does not.
+  // Lets open() succeed, which it does not at first.
   void accept();
-  // Stops accepting, cancels what is under way and waits until all of it was told. False: some done
-  // callback has not returned by `deadline`.
+  // Stops accepting, cancels what is under way, and waits until every result was reported. False:
+  // some done callback has not returned by `deadline`.
   [[nodiscard]] bool cancel(Monotonic deadline);
-  // Stops accepting, and tells nothing more but what the completions thread has already.
+  // Stops accepting, and reports only what the completions thread already has.
   void forget();
 
  private:
@@ -71,7 +74,7 @@ class Publishes : public std::enable_shared_from_this<Publishes> {
   Mutex mutex_;
   CondVar idle_;
   std::unordered_map<std::uint64_t, Entry> entries_ TRIGGERD_GUARDED_BY(mutex_);
-  std::size_t due_ TRIGGERD_GUARDED_BY(mutex_) = 0;  // handed to the completions thread, not told
+  std::size_t due_ TRIGGERD_GUARDED_BY(mutex_) = 0;  // with the completions thread
   std::uint64_t next_id_ TRIGGERD_GUARDED_BY(mutex_) = 1;
   bool accepting_ TRIGGERD_GUARDED_BY(mutex_) = false;
 };

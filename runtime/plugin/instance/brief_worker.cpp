@@ -9,14 +9,14 @@
 namespace triggerd::plugin {
 namespace {
 
-// What takes less is not worth a thought: a worker's wake costs the reading thread as much.
+// A call that takes less needs no rest: waking a worker costs the reading thread as much.
 constexpr std::chrono::microseconds kWorthARest{100};
 constexpr int kRest = 9;  // times as long as the call
 
-// What a thread has used of its time by itself.
+// What a thread did with its time.
 struct ThreadUse {
   Monotonic::duration processor{};
-  long waits = 0;  // for something else than a processor
+  long waits = 0;  // for anything but a processor
 };
 
 Monotonic::duration duration_of(const timeval& time) {
@@ -31,13 +31,18 @@ ThreadUse use_of_this_thread() {
 
 }  // namespace
 
-BriefWorker::BriefWorker(WorkerPool::Service service, WorkSource& source, std::stop_token stop)
-    : service_(std::move(service)), source_(source), stop_(std::move(stop)) {}
+BriefWorker::BriefWorker(WorkerPool::Service service, WorkSource& source, std::stop_token stop,
+                         const Clock& clock)
+    : service_(std::move(service)),
+      source_(source),
+      stop_(std::move(stop)),
+      clock_(clock),
+      phase_(Phase::away, clock) {}
 
 bool BriefWorker::willing() const {
   if (!*service_.brief || stop_.stop_requested()) return false;
   const Monotonic::rep until = rests_until_.load(std::memory_order_relaxed);
-  return until == 0 || std::chrono::steady_clock::now().time_since_epoch().count() >= until;
+  return until == 0 || clock_.now().time_since_epoch().count() >= until;
 }
 
 void BriefWorker::run(bool in_time) {
@@ -51,17 +56,16 @@ void BriefWorker::run(bool in_time) {
 bool BriefWorker::call_while_quick(std::optional<Monotonic::duration>& too_long) {
   const trigger_message* message = source_.take_inline();
   if (message == nullptr) return true;
-  // Which a worker's thread has from its beginning. What else it has, a name to know threads by
-  // that are started there and no signal blocked for these, would cost as much as all the rest
-  // here.
+  // As a worker's thread has one from its beginning. The rest of what that has would cost as much
+  // as everything else here: a name by which to know threads that are started in the call, and no
+  // signal blocked for these.
   static thread_local const SignalStack signal_stack;
   const ThreadUse before = use_of_this_thread();
-  const Monotonic began = std::chrono::steady_clock::now();
-  while (message != nullptr) {
+  const Monotonic began = clock_.now();
+  for (Monotonic call_began = began; message != nullptr;) {
     if (!phase_.enter(Phase::in_service)) return false;
-    const Monotonic call_began = std::chrono::steady_clock::now();
     Answer answer = call_handle(service_, *message);
-    const Monotonic end = std::chrono::steady_clock::now();
+    const Monotonic end = clock_.now();
     if (!phase_.enter(Phase::in_source)) return false;
     const Monotonic::duration took = end - call_began;
     if (took > kBriefCall) {
@@ -74,6 +78,7 @@ bool BriefWorker::call_while_quick(std::optional<Monotonic::duration>& too_long)
     source_.answered(*message, std::move(answer));
     const bool goes_on = willing() && end - began < kBriefCall;
     message = goes_on ? source_.take_inline() : nullptr;
+    if (message != nullptr) call_began = clock_.now();
   }
   return true;
 }

@@ -1,10 +1,12 @@
-// The worker of a service that is brief: it has no thread, and calls handle() on the one that has
-// read the message, for as long as that is quick.
+// The worker of a brief service: it has no thread of its own, and calls handle() on the one that
+// has read the message, as long as that is quick.
 //
-// A call that takes longer than kBriefCall is the last of its service, whichever trigger it was
-// for; where the thread had neither computed nor waited for so long, but others had its processor,
-// the call is not to blame. What is quicker and yet takes its time is called so for a tenth of the
-// time at most.
+// A call that takes longer than kBriefCall ends this for the service, for all of its triggers;
+// unless the thread neither computed nor waited for that long, but did not get a processor: then
+// the call is not to blame. A service whose calls are quicker than that and yet not short is called
+// on the reading thread for at most a tenth of the time.
+//
+// No lock; whoever has a message to handle runs it, one thread at a time.
 #pragma once
 
 #include <atomic>
@@ -18,32 +20,34 @@
 
 namespace triggerd::plugin {
 
-// The longest that a brief call takes, and that all of one run do.
+// The longest that a brief call may take, and all calls of one run together.
 inline constexpr Millis kBriefCall{5};
 
 class BriefWorker final : public InlineWorker {
  public:
-  // `service.brief` is there.
-  BriefWorker(WorkerPool::Service service, WorkSource& source, std::stop_token stop);
+  // `service.brief` is not null. The source and the clock outlive it, or live until come_back().
+  BriefWorker(WorkerPool::Service service, WorkSource& source, std::stop_token stop,
+              const Clock& clock);
 
   void run(bool in_time) override;
   bool willing() const override;
   bool give_up() override { return service_.brief->exchange(false); }
 
-  // As a worker's: see WorkPhase. [control]
+  // Waits for a call that is under way, as WorkPhase::come_back() says. [control]
   bool come_back(Monotonic deadline) { return phase_.come_back(deadline); }
 
  private:
   using Phase = WorkPhase::Phase;
 
-  // False: cut off.
+  // False: it was cut off meanwhile.
   bool call_while_quick(std::optional<Monotonic::duration>& too_long);
   void rest_after(Monotonic::duration took, Monotonic end);
 
   const WorkerPool::Service service_;
   WorkSource& source_;
   const std::stop_token stop_;
-  WorkPhase phase_{Phase::away};
+  const Clock& clock_;
+  WorkPhase phase_;
   std::atomic<Monotonic::rep> rests_until_{0};
 };
 

@@ -1,16 +1,16 @@
-// Leaking on purpose: what code may still use that cannot be stopped.
+// Leaking on purpose, for objects that are used by code which cannot be stopped.
 #pragma once
 
 #include <memory>
 #include <utility>
 
-// Present where a leak checker is linked in, which chose the name.
+// Defined if a leak checker is linked in, which chose the name.
 // NOLINTNEXTLINE(bugprone-reserved-identifier)
 extern "C" __attribute__((weak)) void __lsan_ignore_object(const void* object);
 
 namespace triggerd::plugin {
 
-// Keeps `object` until the process ends, and tells a leak checker that this is meant.
+// Keeps `object` until the process ends, and tells a leak checker that this is intended.
 template <class T>
 void leak(T object) {
   const auto* const kept = new T(std::move(object));

@@ -10,20 +10,21 @@ namespace {
 
 // How soon a call that is waited for notices that the runtime stops.
 constexpr Millis kSlice{50};
-// A call gets so much of what is left at least, and so much where nothing is: most return at once.
+// Most calls return at once. Each gets this much of the time that is left,
 constexpr Millis kEnough{500};
+// and this much where none is left.
 constexpr Millis kLeast{100};
 constexpr const char* kIdleName = "plugin control";
 
 }  // namespace
 
-CallBound::CallBound(const Patience* patience, Millis usual)
-    : patience_(patience), limit_(std::chrono::steady_clock::now() + usual) {}
+CallBound::CallBound(const Patience* patience, Millis usual, const Clock& clock)
+    : patience_(patience), clock_(clock), limit_(clock.now() + usual) {}
 
 Monotonic CallBound::end() {
   if (patience_ == nullptr || patience_->end() == seen_) return limit_;
   seen_ = patience_->end();
-  const Monotonic now = std::chrono::steady_clock::now();
+  const Monotonic now = clock_.now();
   const Monotonic::duration left = seen_ - now;
   const auto share = std::max<Monotonic::duration>(
       {left / 4, std::min<Monotonic::duration>(left, kEnough), kLeast});
@@ -56,12 +57,12 @@ struct LifeThread::Shared {
     }
   }
 
-  bool wait(const Patience* patience, Millis usual) {
-    CallBound bound(patience, usual);
+  bool wait(const Patience* patience, Millis usual, const Clock& clock) {
+    CallBound bound(patience, usual, clock);
     MutexLock lock(mutex);
     while (!done) {
       const Monotonic limit = bound.end();
-      const Monotonic now = std::chrono::steady_clock::now();
+      const Monotonic now = clock.now();
       if (now >= limit) return false;
       changed.wait_until(mutex, std::min(limit, now + kSlice));
     }
@@ -96,7 +97,7 @@ bool LifeThread::call(const std::string& name, std::function<void()> call, const
     shared_->done = false;
     shared_->changed.notify_all();
   }
-  if (shared_->wait(patience, usual)) return true;
+  if (shared_->wait(patience, usual, clock_)) return true;
   {
     MutexLock lock(shared_->mutex);
     shared_->ending = true;  // should it return one day
@@ -114,7 +115,7 @@ bool LifeThread::end() {
     shared_->changed.notify_all();
   }
   shared_.reset();
-  return thread_.join(system_clock().now() + Thread::kEndGrace);
+  return thread_.join(Thread::kEndGrace);
 }
 
 }  // namespace triggerd::plugin

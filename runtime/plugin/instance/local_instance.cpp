@@ -32,13 +32,13 @@ std::string worker_name(const std::string& threads) {
 
 // Threads that the service of an instance started, from its start or from a worker, and that still
 // run. They are known by the name they inherited; one that took another name is not seen.
-std::size_t left_threads(const std::string& threads) {
+std::size_t left_threads(const std::string& threads, const Clock& clock) {
   const std::string control = control_name(threads);
   const std::string worker = worker_name(threads);
-  const Monotonic deadline = std::chrono::steady_clock::now() + kThreadsGrace;
+  const Monotonic deadline = clock.now() + kThreadsGrace;
   for (;;) {
     const std::size_t left = count_threads_named(control, worker);
-    if (left == 0 || std::chrono::steady_clock::now() >= deadline) return left;
+    if (left == 0 || clock.now() >= deadline) return left;
     std::this_thread::sleep_for(kThreadsPoll);
   }
 }
@@ -57,12 +57,13 @@ LocalInstance::LocalInstance(std::shared_ptr<Generation> generation, const trigg
       site_(std::make_shared<const CallSite>(
           CallSite{generation_->name(), std::string(service_name()), trigger_})),
       timeout_(timeout),
+      clock_(*generation_->source().clock),
       brief_(std::move(brief)),
       host_(std::move(host)),
       handle_(handle) {}
 
 LocalInstance::~LocalInstance() {
-  static_cast<void>(join_workers(std::chrono::steady_clock::now() + kJoinTimeout));
+  static_cast<void>(join_workers(clock_.now() + kJoinTimeout));
   if (state_ == State::started) stop();
   destroy();
 }
@@ -92,39 +93,44 @@ bool LocalInstance::call(const char* name, void (*function)(void*)) {
 
 // Where `function` does not return it goes on, for ever perhaps: it has only what is its own.
 bool LocalInstance::life_call(const char* name, std::function<void()> function) {
-  const Monotonic began = std::chrono::steady_clock::now();
+  const Monotonic began = clock_.now();
   const auto run = [site = site_, name, function = std::move(function)] {
     const CurrentCall current(site.get(), name);
     function();
   };
   if (generation_->life_call(control_name(threads_), run, timeout_)) return true;
-  const auto waited = std::chrono::round<Millis>(std::chrono::steady_clock::now() - began);
+  const auto waited = std::chrono::round<Millis>(clock_.now() - began);
   abandon_because(fmt::format("{} of service \"{}:{}\" has not returned within {}", name,
                               generation_->name(), service_name(), format_duration(waited)));
   return false;
 }
 
-Result<> LocalInstance::start() {
-  if (state_ == State::abandoned) {
-    return fail("service \"{}:{}\" was abandoned; restart the runtime", generation_->name(),
-                service_name());
+// Of a function that can fail. Where it does not return that is an error too, and the instance is
+// abandoned.
+Result<> LocalInstance::call_for_answer(const char* name, std::function<Result<>()> function) {
+  const auto answer = std::make_shared<Result<>>();
+  if (life_call(name, [answer, function = std::move(function)] { *answer = function(); })) {
+    return *answer;
   }
+  return fail("service \"{}:{}\" has not returned from {}, and is left alone", generation_->name(),
+              service_name(), name);
+}
+
+tl::unexpected<Error> LocalInstance::was_abandoned() const {
+  return fail("service \"{}:{}\" was abandoned; restart the runtime", generation_->name(),
+              service_name());
+}
+
+Result<> LocalInstance::start() {
+  if (state_ == State::abandoned) return was_abandoned();
   assert(state_ == State::created || state_ == State::stopped);
   // Before the call: a thread that start makes may publish at once.
   host_->set_state(HostTable::State::started);
-  const auto answer = std::make_shared<Result<>>();
-  const bool returned = life_call("start", [answer, start = service_.start, handle = handle_] {
-    *answer = call_for_result("start", [&](trigger_result* error) { return start(handle, error); });
+  Result<> started = call_for_answer("start", [start = service_.start, handle = handle_] {
+    return call_for_result("start", [&](trigger_result* error) { return start(handle, error); });
   });
-  if (!returned) {
-    return fail("service \"{}:{}\" has not returned from start, and is left alone",
-                generation_->name(), service_name());
-  }
-  const Result<>& started = *answer;
-  if (started) {
-    state_ = State::started;
-    return {};
-  }
+  if (started) state_ = State::started;
+  if (started || state_ == State::abandoned) return started;
   host_->set_state(HostTable::State::stopping);
   if (cancel_publishes()) {
     host_->set_state(state_ == State::created ? HostTable::State::created
@@ -136,14 +142,11 @@ Result<> LocalInstance::start() {
 }
 
 Result<> LocalInstance::run_workers(WorkSource& source, unsigned count) {
-  if (state_ == State::abandoned) {
-    return fail("service \"{}:{}\" was abandoned; restart the runtime", generation_->name(),
-                service_name());
-  }
+  if (state_ == State::abandoned) return was_abandoned();
   assert(state_ == State::started && !workers_ && count > 0);
   auto workers = WorkerPool::start(
       {service_.handle, handle_, service_.probe, service_.handle_batch, site_, brief_}, source,
-      count, worker_name(threads_));
+      count, worker_name(threads_), clock_);
   if (!workers) return tl::make_unexpected(workers.error());
   workers_ = std::move(*workers);
   return {};
@@ -174,7 +177,7 @@ void LocalInstance::stop() {
 }
 
 void LocalInstance::note_left_threads(std::string_view after) {
-  const std::size_t left = left_threads(threads_);
+  const std::size_t left = left_threads(threads_, clock_);
   if (left == 0) return;
   threads_left_ = true;
   generation_->log_.error(
@@ -186,7 +189,7 @@ void LocalInstance::note_left_threads(std::string_view after) {
 
 bool LocalInstance::cancel_publishes() {
   const Millis bound = generation_->source_.done_timeout;
-  if (host_->cancel_publishes(std::chrono::steady_clock::now() + bound)) return true;
+  if (host_->cancel_publishes(clock_.now() + bound)) return true;
   abandon_because("a done callback does not return");
   return false;
 }
@@ -197,7 +200,7 @@ void LocalInstance::abandon() {
 
 void LocalInstance::abandon_because(std::string_view reason) {
   if (state_ == State::abandoned || state_ == State::destroyed) return;
-  static_cast<void>(join_workers(std::chrono::steady_clock::now()));
+  static_cast<void>(join_workers(clock_.now()));
   generation_->log_.error("plugin.abandoned",
                           {{"plugin", generation_->name()},
                            {"generation", std::to_string(generation_->number())},
@@ -230,48 +233,32 @@ std::int32_t append_state(void* sink, trigger_bytes piece) {
 Result<std::optional<SavedState>> LocalInstance::save() {
   assert(state_ == State::stopped || state_ == State::abandoned);
   if (state_ == State::abandoned || service_.save == nullptr) return std::nullopt;
-  struct Saved {
-    SavedState state;
-    Result<> answer;
-  };
-  const auto all = std::make_shared<Saved>();
-  all->state.version = service_.state_version;
-  const bool returned = life_call("save", [all, save = service_.save, handle = handle_] {
-    all->answer = call_for_result("save", [&](trigger_result* error) {
-      return save(handle, &append_state, &all->state.bytes, error);
+  const auto state = std::make_shared<SavedState>();
+  state->version = service_.state_version;
+  const Result<> saved = call_for_answer("save", [state, save = service_.save, handle = handle_] {
+    return call_for_result("save", [&](trigger_result* error) {
+      return save(handle, &append_state, &state->bytes, error);
     });
   });
-  if (!returned) {
-    return fail("service \"{}:{}\" has not returned from save, and is left alone",
-                generation_->name(), service_name());
-  }
-  const Result<>& saved = all->answer;
-  if (!saved) {
-    return fail("service \"{}:{}\" cannot save its state: {}", generation_->name(), service_name(),
-                saved.error().message);
-  }
-  return std::move(all->state);
+  if (saved) return std::move(*state);
+  if (state_ == State::abandoned) return tl::make_unexpected(saved.error());
+  return fail("service \"{}:{}\" cannot save its state: {}", generation_->name(), service_name(),
+              saved.error().message);
 }
 
 Result<> LocalInstance::restore(const SavedState& state) {
   assert(state_ == State::created);
   if (service_.restore == nullptr) return {};
   const auto given = std::make_shared<const SavedState>(state);
-  const auto answer = std::make_shared<Result<>>();
-  const bool returned =
-      life_call("restore", [given, answer, restore = service_.restore, handle = handle_] {
+  Result<> restored =
+      call_for_answer("restore", [given, restore = service_.restore, handle = handle_] {
         const trigger_bytes bytes{reinterpret_cast<const std::uint8_t*>(given->bytes.data()),
                                   given->bytes.size()};
-        *answer = call_for_result("restore", [&](trigger_result* error) {
+        return call_for_result("restore", [&](trigger_result* error) {
           return restore(handle, given->version, bytes, error);
         });
       });
-  if (!returned) {
-    return fail("service \"{}:{}\" has not returned from restore, and is left alone",
-                generation_->name(), service_name());
-  }
-  const Result<>& restored = *answer;
-  if (restored) return {};
+  if (restored || state_ == State::abandoned) return restored;
   return fail("service \"{}:{}\" cannot take over the state of version {}: {}", generation_->name(),
               service_name(), state.version, restored.error().message);
 }

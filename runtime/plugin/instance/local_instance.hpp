@@ -1,4 +1,6 @@
 // An instance whose service runs in this process.
+//
+// No lock: the control thread alone uses it, apart from what Instance marks [any].
 #pragma once
 
 #include <atomic>
@@ -16,8 +18,8 @@ struct CallSite;
 
 class LocalInstance final : public Instance {
  public:
-  // `service` is the generation's; `handle` is what its create has made; `aside` is as in
-  // Generation::create, and `timeout` the trigger's. `brief` is as in WorkerPool::Service.
+  // `service` belongs to the generation, and `handle` is what its create has made. `aside` is as in
+  // Generation::create, `timeout` is the trigger's, and `brief` is as in WorkerPool::Service.
   LocalInstance(std::shared_ptr<Generation> generation, const trigger_service& service,
                 std::string trigger, const std::string& aside, Millis timeout,
                 std::shared_ptr<std::atomic<bool>> brief, std::unique_ptr<HostTable> host,
@@ -45,6 +47,8 @@ class LocalInstance final : public Instance {
 
   void abandon_because(std::string_view reason);
   bool call(const char* name, void (*function)(void*));
+  Result<> call_for_answer(const char* name, std::function<Result<>()> function);
+  tl::unexpected<Error> was_abandoned() const;
   bool life_call(const char* name, std::function<void()> function);
   bool cancel_publishes();
   void note_left_threads(std::string_view after);
@@ -53,16 +57,17 @@ class LocalInstance final : public Instance {
   const trigger_service& service_;  // generation_'s
   const std::string trigger_;
   const std::string threads_;                   // what its threads are named after
-  const std::string_view in_what_;              // said before what is wrong with it
-  const std::shared_ptr<const CallSite> site_;  // for what is said when the process ends in it
+  const std::string_view in_what_;              // the beginning of error lines about it
+  const std::shared_ptr<const CallSite> site_;  // to name it if the process ends in its call
   const Millis timeout_;
+  const Clock& clock_;  // the generation's
   const std::shared_ptr<std::atomic<bool>> brief_;
   std::unique_ptr<HostTable> host_;
   void* const handle_;
   std::unique_ptr<WorkerPool> workers_;
   State state_ = State::created;
-  bool call_lost_ = false;     // a worker has not come back from handle
-  bool threads_left_ = false;  // the service's own threads still run: it is never destroyed
+  bool call_lost_ = false;     // a call of handle has not returned
+  bool threads_left_ = false;  // threads of the service still run, so it is never destroyed
 };
 
 }  // namespace triggerd::plugin

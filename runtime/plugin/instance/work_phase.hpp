@@ -1,4 +1,6 @@
-// Where a worker is: between whoever runs it and whoever wants it to end.
+// Where a worker is: shared by the thread that runs it and the one that wants it to end.
+//
+// An atomic; its lock is taken only while somebody waits for a change.
 #pragma once
 
 #include <atomic>
@@ -11,19 +13,19 @@ namespace triggerd::plugin {
 class WorkPhase {
  public:
   enum class Phase {
-    waiting,    // its thread is there, and waits for release()
-    released,   //
-    away,       // nobody runs it now
-    in_source,  // its source is being asked, or told
-    in_service,
-    gone,  // for good
-    cut    // still in the service, and nobody waits for it any more
+    waiting,     // its thread has begun and waits for release()
+    released,    // it may begin
+    away,        // nobody runs it now
+    in_source,   // it is inside a function of its source
+    in_service,  // it is inside a call of the service
+    gone,        // it has ended
+    cut          // still inside the service, and nobody waits for it any more
   };
 
-  explicit WorkPhase(Phase first) : phase_(first) {}
+  WorkPhase(Phase first, const Clock& clock) : clock_(clock), phase_(first) {}
 
-  // False: cut off, or gone; neither the source nor whoever has ended it may be there any more.
-  // Twice for each message, so without a lock where nobody watches.
+  // False: the worker was cut off or is gone, and must touch neither its source nor its owner, who
+  // may not exist any more. Called twice for each message, so without a lock where nobody waits.
   bool enter(Phase phase) {
     Phase before = phase_;
     if (before == Phase::waiting) {
@@ -41,16 +43,16 @@ class WorkPhase {
     return true;
   }
 
-  // Nobody takes a message before every thread of the pool is there.
+  // Lets the worker begin: no message is taken before every thread of the pool has started.
   void release() {
     const MutexLock lock(mutex_);
     phase_ = Phase::released;
     changed_.notify_all();
   }
 
-  // Waits until `deadline` for it to be gone, and without a bound for a source that was asked to
-  // stop. One that is away is gone from now on. False: the service has not returned, and the worker
-  // is cut off.
+  // Waits for the worker to end: until `deadline` for a call of the service, and without a bound
+  // for the source, which was asked to stop. A worker that is away has ended from now on. False:
+  // the service has not returned, and the worker is cut off.
   bool come_back(Monotonic deadline) {
     const MutexLock lock(mutex_);
     watched_ = true;
@@ -61,7 +63,7 @@ class WorkPhase {
         if (phase_.compare_exchange_strong(phase, Phase::gone)) return true;
         continue;
       }
-      const bool late = std::chrono::steady_clock::now() >= deadline;
+      const bool late = clock_.now() >= deadline;
       if (late && phase == Phase::in_service) {
         if (phase_.compare_exchange_strong(phase, Phase::cut)) return false;
         continue;
@@ -75,6 +77,7 @@ class WorkPhase {
   }
 
  private:
+  const Clock& clock_;
   Mutex mutex_;
   CondVar changed_;
   std::atomic<Phase> phase_;

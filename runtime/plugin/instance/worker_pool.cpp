@@ -21,33 +21,27 @@ Result<> call_probe(const WorkerPool::Service& service) {
       "probe", [&](trigger_result* result) { return service.probe(service.instance, result); });
 }
 
+// The answer to a message whose call has thrown.
+Answer thrown_answer(const std::string& thrown) {
+  std::string reason = "the service threw an exception through the C ABI: " + thrown;
+  reason.resize(std::min(reason.size(), sizeof(trigger_result::reason) - 1));
+  return {TRIGGER_RETRY, 0, std::move(reason)};
+}
+
 }  // namespace
 
 class WorkerPool::Worker {
  public:
-  Worker(Service service, WorkSource& source, std::stop_token stop)
-      : service_(std::move(service)), source_(source), stop_(std::move(stop)) {}
+  Worker(Service service, WorkSource& source, std::stop_token stop, const Clock& clock)
+      : service_(std::move(service)),
+        source_(source),
+        stop_(std::move(stop)),
+        phase_(Phase::waiting, clock) {}
 
   void run() {
     if (!enter(Phase::in_source)) return;
-    const trigger_message* message = source_.take(stop_);
-    while (message != nullptr) {
-      if (service_.handle_batch != nullptr && message != &WorkSource::kProbe) {
-        if (!handle_batch(*message)) return;
-        message = source_.take(stop_);
-        continue;
-      }
-      if (!enter(Phase::in_service)) return;
-      if (message == &WorkSource::kProbe) {
-        const Result<> outcome = call_probe(service_);
-        if (!enter(Phase::in_source)) return;
-        source_.probed(outcome);
-        message = source_.take(stop_);
-        continue;
-      }
-      Answer answer = call_handle(service_, *message);
-      if (!enter(Phase::in_source)) return;
-      message = source_.exchange(*message, std::move(answer), stop_);
+    while (const trigger_message* const message = take()) {
+      if (!serve(*message)) return;
     }
     enter(Phase::gone);
   }
@@ -56,40 +50,62 @@ class WorkerPool::Worker {
   bool come_back(Monotonic deadline) { return phase_.come_back(deadline); }
 
  private:
-  // With all that may go with it. False: cut off.
-  bool handle_batch(const trigger_message& first) {
-    batch_.assign(1, &first);
+  using Phase = WorkPhase::Phase;
+
+  // The next message. Gives the last one's answer at the same time, which costs the source one lock
+  // instead of two.
+  const trigger_message* take() {
+    if (answered_ == nullptr) return source_.take(stop_);
+    return source_.exchange(*std::exchange(answered_, nullptr), std::move(answer_), stop_);
+  }
+
+  // False, as for all of these: it was cut off in the service.
+  bool serve(const trigger_message& message) {
+    if (&message == &WorkSource::kProbe) return probe();
+    if (service_.handle_batch == nullptr) return handle(message);
+    batch_.assign(1, &message);
     source_.take_more(batch_);
+    return batch_.size() == 1 ? handle(message) : handle_batch();
+  }
+  bool probe() {
     if (!enter(Phase::in_service)) return false;
-    if (batch_.size() == 1) {
-      Answer answer = call_handle(service_, first);
-      if (!enter(Phase::in_source)) return false;
-      source_.answered(first, std::move(answer));
-      return true;
-    }
+    const Result<> outcome = call_probe(service_);
+    if (!enter(Phase::in_source)) return false;
+    source_.probed(outcome);
+    return true;
+  }
+  bool handle(const trigger_message& message) {
+    if (!enter(Phase::in_service)) return false;
+    answer_ = call_handle(service_, message);
+    answered_ = &message;
+    return enter(Phase::in_source);
+  }
+  bool handle_batch() {
+    if (!enter(Phase::in_service)) return false;
     std::vector<Answer> answers = call_handle_batch(service_, batch_);
     if (!enter(Phase::in_source)) return false;
     source_.batch_answered(batch_, std::move(answers));
     return true;
   }
-
-  using Phase = WorkPhase::Phase;
   bool enter(Phase phase) { return phase_.enter(phase); }
 
   const Service service_;
   WorkSource& source_;
   const std::stop_token stop_;
+  const trigger_message* answered_ = nullptr;  // its answer is not given yet
+  Answer answer_;
   std::vector<const trigger_message*> batch_;  // kept for its memory
-  WorkPhase phase_{Phase::waiting};
+  WorkPhase phase_;
 };
 
 Result<std::unique_ptr<WorkerPool>> WorkerPool::start(const Service& service, WorkSource& source,
                                                       unsigned count,
-                                                      const std::string& thread_name) {
-  std::unique_ptr<WorkerPool> pool(new WorkerPool(source));
+                                                      const std::string& thread_name,
+                                                      const Clock& clock) {
+  std::unique_ptr<WorkerPool> pool(new WorkerPool(source, clock));
   Result<> failure;
   for (unsigned i = 0; i < count && failure; ++i) {
-    auto worker = std::make_shared<Worker>(service, source, pool->stop_.get_token());
+    auto worker = std::make_shared<Worker>(service, source, pool->stop_.get_token(), clock);
     auto thread = Thread::start(thread_name, [worker] { worker->run(); });
     if (thread) {
       pool->running_.push_back({std::move(worker), std::move(*thread)});
@@ -102,17 +118,18 @@ Result<std::unique_ptr<WorkerPool>> WorkerPool::start(const Service& service, Wo
   for (const Running& running : pool->running_) running.worker->release();
   if (failure) {
     if (service.brief && *service.brief) {
-      pool->inline_ = std::make_shared<BriefWorker>(service, source, pool->stop_.get_token());
+      pool->inline_ =
+          std::make_shared<BriefWorker>(service, source, pool->stop_.get_token(), clock);
       source.set_inline_worker(pool->inline_);
     }
     return pool;
   }
-  static_cast<void>(pool->join(std::chrono::steady_clock::now()));
+  static_cast<void>(pool->join(clock.now()));
   return tl::make_unexpected(failure.error());
 }
 
 WorkerPool::~WorkerPool() {
-  if (!running_.empty()) static_cast<void>(join(std::chrono::steady_clock::now()));
+  if (!running_.empty()) static_cast<void>(join(clock_.now()));
 }
 
 bool WorkerPool::join(Monotonic deadline) {
@@ -123,25 +140,13 @@ bool WorkerPool::join(Monotonic deadline) {
     all = brief->come_back(deadline);
   }
   for (Running& running : running_) {
-    const bool back = running.worker->come_back(deadline) &&
-                      running.thread.join(system_clock().now() + Thread::kEndGrace);
+    const bool back = running.worker->come_back(deadline) && running.thread.join(Thread::kEndGrace);
     if (!back) running.thread.give_up();
     all = back && all;
   }
   running_.clear();
   return all;
 }
-
-namespace {
-
-// The answer to a message whose call has thrown.
-Answer thrown_answer(const std::string& thrown) {
-  std::string reason = "the service threw an exception through the C ABI: " + thrown;
-  reason.resize(std::min(reason.size(), sizeof(trigger_result::reason) - 1));
-  return {TRIGGER_RETRY, 0, std::move(reason)};
-}
-
-}  // namespace
 
 Answer call_handle(const WorkerPool::Service& service, const trigger_message& message) {
   trigger_result result = empty_result();

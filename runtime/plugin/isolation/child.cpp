@@ -75,9 +75,9 @@ Child::~Child() {
   if (pid_ > 0) static_cast<void>(end());
 }
 
-bool Child::wait(Monotonic deadline) const {
+bool Child::wait(Monotonic deadline, const Clock& clock) const {
   for (;;) {
-    const auto left = std::chrono::ceil<Millis>(deadline - std::chrono::steady_clock::now());
+    const auto left = std::chrono::ceil<Millis>(deadline - clock.now());
     pollfd ended{.fd = pidfd_.get(), .events = POLLIN, .revents = 0};
     const int ready = ::poll(&ended, 1, static_cast<int>(std::max<Millis::rep>(left.count(), 0)));
     if (ready < 0 && errno == EINTR) continue;

@@ -1,4 +1,4 @@
-// A worker process as its host sees it: started, watched, ended with all that it started.
+// A worker's process: started, watched, and ended with everything that it started.
 #pragma once
 
 #include <sys/types.h>
@@ -13,15 +13,16 @@
 
 namespace triggerd::plugin::isolation {
 
-// The descriptors of a worker besides 0 to 2.
+// The descriptors that a worker has besides 0 to 2.
 inline constexpr int kSocketFd = 3;
-inline constexpr int kDoorbellFd = 4;  // its host's, for this worker alone
+inline constexpr int kDoorbellFd = 4;
 inline constexpr int kMemoryFd = 5;
 
+// [link]
 class Child {
  public:
-  // Runs `PROGRAM --worker` in a process group of its own. It is told of the end of the thread that
-  // calls this (PR_SET_PDEATHSIG), so that is one that lives as long as the worker.
+  // Runs `PROGRAM --worker` in a process group of its own. The calling thread has to live as long
+  // as the worker, which is killed when that thread ends (PR_SET_PDEATHSIG).
   static Result<Child> start(const std::filesystem::path& program, int socket, int doorbell,
                              int memory);
   Child(Child&& other) noexcept;
@@ -30,9 +31,10 @@ class Child {
 
   pid_t pid() const { return pid_; }
   int pidfd() const { return pidfd_.get(); }
-  // Waits for it to end by itself. False: it has not, at `deadline`.
-  [[nodiscard]] bool wait(Monotonic deadline) const;
-  // Kills its whole process group and waits. What ended it, in words: "SIGSEGV", "exit status 3".
+  // Waits for it to end by itself. False: it has not by `deadline`.
+  [[nodiscard]] bool wait(Monotonic deadline, const Clock& clock) const;
+  // Kills its whole process group and waits for it. Returns what ended it: "SIGSEGV", "exit status
+  // 3".
   std::string end();
 
  private:
@@ -42,7 +44,7 @@ class Child {
   UniqueFd pidfd_;
 };
 
-// "SIGSEGV", or "exit status 3".
+// What a status of waitpid(2) says: "SIGSEGV", or "exit status 3".
 std::string ending(int status);
 
 }  // namespace triggerd::plugin::isolation

@@ -1,5 +1,5 @@
-// Values as bytes, for records and frames. A text is its length, its bytes and a NUL, so that it
-// can be lent to a service as it stands.
+// Encodes values as bytes for records and frames. A text is its length, its bytes and a NUL, so
+// that a service can be given it without a copy.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,7 @@ class Encoder {
   std::string& into_;
 };
 
-// Reads what may be rubbish: past the first thing that is missing, all is 0 and empty, and
+// Decodes bytes that may be anything. After the first error every value is 0 or empty, and
 // complete() is false.
 class Decoder {
  public:
@@ -61,7 +61,7 @@ class Decoder {
     from_.remove_prefix(size + 1);
     return text;
   }
-  // A count of things that take at least `each` bytes.
+  // A count of items that take at least `each` bytes; an error if so many cannot follow.
   std::uint32_t count(std::size_t each) {
     const auto count = number<std::uint32_t>();
     if (count <= from_.size() / each) return count;

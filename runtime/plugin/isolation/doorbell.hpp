@@ -1,8 +1,8 @@
-// What a worker rings to wake its host: an eventfd that those two share, and nobody else.
+// How a worker wakes its host: an eventfd that only these two share.
 //
-// The worker may do with it what it likes: write until it is full, read it empty, make it wait. So
-// the host neither reads nor writes it, which could then hold it up: epoll tells each ring once
-// (EPOLLET), whatever is in it.
+// The worker may do anything with it: write until it is full, read it empty, make it blocking. So
+// the host neither reads nor writes it, either of which could block; epoll reports each ring once
+// (EPOLLET), whatever the eventfd holds.
 #pragma once
 
 #include "base/file.hpp"
@@ -15,7 +15,7 @@ class Doorbell {
  public:
   static Result<Doorbell> make();
 
-  // The worker's end.
+  // What the worker writes to.
   int bell() const { return bell_.get(); }
   // Readable once it has been rung, until heard().
   int fd() const { return rung_.get(); }

@@ -65,13 +65,13 @@ HostSocket::State HostSocket::receive() {
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) break;
     if (got <= 0) return State::closed;
     if (wants_descriptor_) keep_descriptor(&message);
-    if (!take_in({piece.data(), static_cast<std::size_t>(got)})) return State::rubbish;
+    if (!take_in({piece.data(), static_cast<std::size_t>(got)})) return State::protocol_error;
     turn += static_cast<std::size_t>(got);
   }
   if (head_size_ == 0) {
     since_.reset();
   } else if (!since_) {
-    since_ = std::chrono::steady_clock::now();
+    since_ = clock_.now();
   }
   return State::open;
 }
@@ -117,13 +117,13 @@ void HostSocket::keep_descriptor(void* message) {
   if (control == nullptr || control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS) {
     return;
   }
-  // The room for one, aligned, is enough for two: each that came is ours to close.
-  const std::size_t came = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-  for (std::size_t i = 0; i < came; ++i) {
+  // The space for one, aligned, is enough for two, and we have to close each that was received.
+  const std::size_t received_count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+  for (std::size_t i = 0; i < received_count; ++i) {
     int fd = -1;
     std::memcpy(&fd, CMSG_DATA(control) + i * sizeof fd, sizeof fd);
     UniqueFd received_fd(fd);
-    if (came == 1) {
+    if (received_count == 1) {
       descriptor_ = std::move(received_fd);
       wants_descriptor_ = false;
     }

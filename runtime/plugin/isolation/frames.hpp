@@ -21,12 +21,13 @@ struct Frame {
   std::string bytes;
 };
 
-// The host's end: it never waits, and believes nothing. [link]
+// The host's end: it never waits, and believes nothing that it reads. [link], without a lock.
 class HostSocket {
  public:
-  // The most bytes that a frame of this type may have now; 0: there is no such type.
+  // The most bytes that a frame of this type may have now; 0: none of this type is allowed.
   using Longest = std::function<std::size_t(std::uint32_t type)>;
-  HostSocket(UniqueFd fd, Longest longest) : fd_(std::move(fd)), longest_(std::move(longest)) {}
+  HostSocket(UniqueFd fd, Longest longest, const Clock& clock)
+      : fd_(std::move(fd)), longest_(std::move(longest)), clock_(clock) {}
 
   int fd() const { return fd_.get(); }
   // Sends it now or with a later flush().
@@ -34,13 +35,13 @@ class HostSocket {
   void flush();
   bool has_unsent() const { return !unsent_.empty(); }
   // Reads what is there.
-  enum class State { open, closed, rubbish };
+  enum class State { open, closed, protocol_error };
   State receive();
   // The next whole frame.
   std::optional<Frame> next();
-  // Since when a frame has been under way that has not ended; nullopt: none is.
+  // When the frame began to come of which only a part is here yet; nullopt: there is none.
   std::optional<Monotonic> unfinished_since() const { return since_; }
-  // The descriptor that came with a frame. Others are closed, as are all that come afterwards.
+  // The descriptor that came with a frame, if one did. The kernel discards all that come later.
   UniqueFd take_descriptor();
 
  private:
@@ -53,6 +54,7 @@ class HostSocket {
   void keep_descriptor(void* message);
 
   const Longest longest_;
+  const Clock& clock_;
   std::array<char, 8> head_{};
   std::size_t head_size_ = 0;  // of it, received
   Frame body_;
@@ -63,7 +65,8 @@ class HostSocket {
   UniqueFd descriptor_;
 };
 
-// The worker's end: it waits. send() from any thread, receive() from one.
+// The worker's end, which waits: send() from any thread, under a lock of its own; receive() from
+// one.
 class WorkerSocket {
  public:
   explicit WorkerSocket(int fd) : fd_(fd) {}

@@ -6,7 +6,7 @@
 #include "base/passing.hpp"
 #include "config/config.hpp"
 #include "plugin/isolation/isolation.hpp"
-#include "plugin/isolation/link.hpp"
+#include "plugin/isolation/worker_link.hpp"
 
 namespace triggerd::plugin::isolation {
 namespace {
@@ -42,11 +42,11 @@ Setup setup_of(const Generation& generation, const Log& log) {
 
 class IsolatedInstance final : public Instance {
  public:
-  IsolatedInstance(std::shared_ptr<Generation> generation, std::unique_ptr<Link> link,
+  IsolatedInstance(std::shared_ptr<Generation> generation, std::unique_ptr<WorkerLink> link,
                    Description::Service service)
       : generation_(std::move(generation)), link_(std::move(link)), service_(std::move(service)) {}
   ~IsolatedInstance() override {
-    static_cast<void>(join_workers(std::chrono::steady_clock::now() + kJoinTimeout));
+    static_cast<void>(join_workers(clock().now() + kJoinTimeout));
     if (state_ == State::started) stop();
     destroy();
   }
@@ -80,7 +80,7 @@ class IsolatedInstance final : public Instance {
   void abandon() override {
     if (state_ == State::abandoned) return;
     link_->call([this] {
-      link_->end_serving(std::chrono::steady_clock::now());
+      link_->end_serving(clock().now());
       link_->close(false);
     });
     state_ = State::abandoned;
@@ -110,6 +110,7 @@ class IsolatedInstance final : public Instance {
   enum class State { created, started, stopped, abandoned, destroyed };
   static constexpr Millis kJoinTimeout{5000};
 
+  const Clock& clock() const { return *generation_->source().clock; }
   tl::unexpected<Error> gone() const {
     return fail("service \"{}:{}\" was abandoned; restart the runtime", generation_->name(),
                 service_.name);
@@ -119,7 +120,7 @@ class IsolatedInstance final : public Instance {
   auto asked(Order order) -> decltype(order()) {
     decltype(order()) result = tl::make_unexpected(Error{});
     link_->call([&] { result = order(); });
-    if (result || result.error().code == Link::kHung ||
+    if (result || result.error().code == WorkerLink::kHung ||
         result.error().message.starts_with("service ")) {
       return result;
     }
@@ -128,7 +129,7 @@ class IsolatedInstance final : public Instance {
   }
 
   const std::shared_ptr<Generation> generation_;
-  const std::unique_ptr<Link> link_;
+  const std::unique_ptr<WorkerLink> link_;
   const Description::Service service_;
   State state_ = State::created;
 };
@@ -148,10 +149,11 @@ Result<std::unique_ptr<Instance>> create(std::shared_ptr<Generation> generation,
   if (auto possible = has_program(*generation); !possible) {
     return tl::make_unexpected(possible.error());
   }
-  Link::Options options{.program = generation->source().worker_program,
-                        .setup = setup_of(*generation, log),
-                        .stopping = generation->source().patience,
-                        .random = system_random()};
+  WorkerLink::Options options{.program = generation->source().worker_program,
+                              .setup = setup_of(*generation, log),
+                              .stopping = generation->source().patience,
+                              .random = system_random(),
+                              .clock = generation->source().clock};
   options.setup.memory = trigger.isolation_memory;
   options.setup.trigger = trigger;
   if (trigger.log_level) {
@@ -159,7 +161,7 @@ Result<std::unique_ptr<Instance>> create(std::shared_ptr<Generation> generation,
   }
   options.patience = std::max(options.patience, trigger.timeout);
   close_to_workers();
-  auto link = Link::make(std::move(options), host, log);
+  auto link = WorkerLink::make(std::move(options), host, log);
   if (!link) return tl::make_unexpected(link.error());
   Result<Loaded> loaded;
   (*link)->call([&] { loaded = (*link)->open(); });
@@ -171,20 +173,21 @@ Result<std::unique_ptr<Instance>> create(std::shared_ptr<Generation> generation,
 Result<> try_create(const Generation& generation, const config::Trigger& trigger,
                     InstanceHost& host) {
   QuietLog log;  // whoever makes it here says the same again
-  Link::Options options{.program = generation.source().worker_program,
-                        .setup = setup_of(generation, log),
-                        .patience = kTryTimeout,
-                        .stopping = generation.source().patience,
-                        .random = system_random()};
+  WorkerLink::Options options{.program = generation.source().worker_program,
+                              .setup = setup_of(generation, log),
+                              .patience = kTryTimeout,
+                              .stopping = generation.source().patience,
+                              .random = system_random(),
+                              .clock = generation.source().clock};
   options.setup.trigger = trigger;
-  auto link = Link::make(std::move(options), host, log);
+  auto link = WorkerLink::make(std::move(options), host, log);
   if (!link) return tl::make_unexpected(link.error());
   Result<Loaded> loaded;
   (*link)->call([&] {
     loaded = (*link)->open();
     if (loaded) (*link)->close(true);
   });
-  if (loaded || loaded.error().code == Link::kRefused) return {};
+  if (loaded || loaded.error().code == WorkerLink::kRefused) return {};
   return tl::make_unexpected(
       Error{loaded.error().message + "; a service is made in one first, to see whether it can be",
             may_pass(loaded.error().code) ? loaded.error().code : 0});

@@ -1,35 +1,47 @@
-// isolation/: a service in a process of its own. The same plugin file, the same ABI on the far
-// side; a crash there costs an attempt here.
+// isolation/: services in processes of their own. They use the same plugin file and the same ABI; a
+// crash there costs one attempt here.
 //
+// In the host:
 //   isolation.hpp      makes such instances
-//   link.hpp           the host's end of a worker: starts, feeds, hears, buries it
-//                      (link_traffic.cpp: what goes and comes; process.hpp; mailbox.hpp)
-//   child.hpp          the process: started, watched, ended with all it has started
-//   worker.hpp         the worker's main: `triggerd --worker`
-//   worker_side.hpp    the worker's end of the rings
-//   confinement.hpp    what a worker gives up (system_call_filter.hpp)
-//   system_call_judge.hpp  what it may do to other processes: the host says
-//   shared_memory.hpp  what both see
-//   doorbell.hpp       how a worker wakes its host
+//   worker_link.hpp    keeps a worker running for one instance: the thread, and control's orders
+//   call_queue.hpp     functions that other threads run on the link thread
+//   restart_timer.hpp  when the next worker starts
+//   worker_metrics.hpp what the service counts, over all its workers
+//   worker_process.hpp one worker process: started, watched, reaped (child.hpp)
+//   message_feed.hpp   messages to the worker
+//   worker_output.hpp  what the worker writes, judged and passed on
+//   host_calls.hpp     host functions that its service calls
+//   mailbox.hpp        results of publishes, on their way to the worker
+//   system_call_judge.hpp  what the worker may do to other processes
+//
+// In the worker:
+//   worker.hpp         its main: `triggerd --worker`
+//   worker_side.hpp    its source of messages, and the host of its services
+//   host_caller.hpp    calls of host functions, which wait for the host's code
+//   host_writer.hpp    writes to the host's ring
+//   confinement.hpp    what it gives up (system_call_filter.hpp)
+//
+// Between them:
+//   shared_memory.hpp  the memory that both map
 //   ring.hpp           records in it, and the memory order
-//   frames.hpp         the socket beside it
-//   protocol.hpp       what is said, as bytes (codec.hpp)
+//   doorbell.hpp       how a worker wakes its host
+//   frames.hpp         the socket
+//   protocol.hpp       what is sent, as bytes (codec.hpp)
 //
-// One worker for each instance, so for each isolated trigger (and one for its monitor service): its
-// state is its own, and so is its crash.
+// There is one worker for each instance, so for each isolated trigger (and one for its monitor
+// service). It has its own state, and a crash affects it alone.
 //
-//      host                                            worker
-//      Dispatcher  <- poll, answered -  Link  == rings ==>  WorkerSide  <- take -  LocalInstance
-//      Trigger     <- publish ... ----  (one thread)  == socket ==>  main, reader     with its
-//      workers
+//      host                                                   worker
+//      Dispatcher <- poll, answered -  WorkerLink == rings ==>  WorkerSide <- take - LocalInstance
+//      Trigger    <- publish ... ----  (one thread) = socket =>  main, reader        with workers
 //
 // Threads of the host: one for each isolated instance, the link thread "l:TRIGGER". It alone
-// touches the worker, never waits for it without a bound, and does not hold up anybody: the
-// dispatcher rings its doorbell, an eventfd that no worker has, and goes on.
+// touches the worker, and never waits for it without a bound. Nobody waits for the link thread in
+// turn, apart from control: the dispatcher writes to its eventfd, which no worker has, and goes on.
 //
-// Who is believed: nobody. The worker may be anything by the time it writes, so every count,
-// length, type, place and token that comes from it is checked, after it was copied. What makes no
-// sense ends the worker, as a crash does.
+// Trust: none. The worker may be anything by the time it writes, so every count, length, type,
+// place and token that comes from it is copied and then checked. A violation of the protocol ends
+// the worker, as a crash does.
 #pragma once
 
 #include <memory>
@@ -38,17 +50,17 @@
 
 namespace triggerd::plugin::isolation {
 
-// As Generation::create, in a worker process. [control]
+// As Generation::create, but in a worker process. [control]
 Result<std::unique_ptr<Instance>> create(std::shared_ptr<Generation> generation,
                                          const config::Trigger& trigger, InstanceHost& host,
                                          Log& log);
 
-// Whether the trigger's service can be made in a process without ending it: it is made, and
-// destroyed, in a worker that ends then. A refusal by the service itself is none here. [control]
+// Creates and destroys the trigger's service in a worker, which then ends, to see whether that ends
+// the process. A service that refuses its settings is no error here. [control]
 Result<> try_create(const Generation& generation, const config::Trigger& trigger,
                     InstanceHost& host);
 
-// What the generation's plugin has, from a worker that loads it and ends again. [control]
+// Loads the generation's plugin in a worker, which then ends, to see what it has. [control]
 Result<Description> describe(const Generation& generation, Log& log);
 
 }  // namespace triggerd::plugin::isolation

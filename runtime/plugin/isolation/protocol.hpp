@@ -1,8 +1,10 @@
-// What host and worker say to each other, and how it looks as bytes. Both are the same program, so
-// there are no versions here; but the host believes nothing that it reads.
+// What host and worker send each other, and its encoding. Both are the same program, so it has no
+// versions; but the host believes nothing that it reads.
 //
-// In the rings go messages and verdicts, and calls that are short. On the socket goes everything
-// else: orders and their replies, the log, results of publishes, and what is too long for a ring.
+// The rings carry messages, verdicts and short calls. The socket carries everything else: orders
+// and their replies, log lines, results of publishes, and whatever is too long for a ring.
+//
+// Pure functions. [any]
 #pragma once
 
 #include <trigger/plugin.h>
@@ -22,11 +24,11 @@
 namespace triggerd::plugin::isolation {
 
 enum class ToWorker : std::uint32_t {
-  // ring; a long message goes on the socket, and its place in the ring is kept by `elsewhere`
+  // on the ring; a long message goes on the socket, and `elsewhere` takes its place in the ring
   message = 1,
   elsewhere,
   probe,
-  // socket: orders, each answered by a reply
+  // on the socket: orders, each answered by a reply
   setup,
   start,
   run,
@@ -35,31 +37,31 @@ enum class ToWorker : std::uint32_t {
   save,
   restore,
   destroy,
-  // socket: anything else
+  // on the socket: anything else
   metrics,    // answered by ToHost::metrics
-  published,  // what became of a publish
+  published,  // the result of a publish
 };
 
 enum class ToHost : std::uint32_t {
-  // ring
+  // on the ring
   verdict = 1,
   probed,
-  // ring, or the socket where it is long; answered in a call place
+  // on the ring, or on the socket if it is long; answered in a call place
   complete,
   extend,
   publish,
-  // socket
+  // on the socket
   reply,
   metrics,
   log,
-  // socket, before there is a plugin: what it is confined by. With the descriptor of the calls that
-  // its host judges, where there is one (system_call_judge.hpp).
+  // on the socket, before there is a plugin: the worker has confined itself. Comes with the
+  // descriptor of the system calls that the host judges, if there is one (system_call_judge.hpp).
   confined,
 };
 
-// The most bytes that a frame of this type may have; 0: there is none of this type on the socket.
-// What a service saves may be as long as its state may (`state_is_due`), what it publishes as long
-// as MQTT lets it be, and everything else is short.
+// The most bytes that a frame of this type may have; 0: this type is not sent on the socket. A
+// saved state (`state_is_due`) and a publish may be as long as their own limits allow; everything
+// else is short.
 std::size_t longest_frame(std::uint32_t type, bool state_is_due);
 
 // ---- Orders ----
@@ -71,23 +73,23 @@ struct Setup {
   std::uint64_t done_timeout_ms = 5'000;
   std::uint64_t memory = 0;  // bytes; 0: no limit
   std::uint32_t log_level = 0;
-  // Of the instance; with an empty name none is made.
+  // The trigger of the instance. With an empty name no instance is made.
   config::Trigger trigger;
 };
 std::string encode(const Setup& setup);
 std::optional<Setup> decode_setup(std::string_view bytes);
 
-// What the worker says of a plugin that it has loaded, and of the service it has made.
+// The plugin that the worker has loaded, and the service of which it has made an instance.
 struct Loaded : Description {
-  std::uint32_t chosen = 0;  // of the services
+  std::uint32_t chosen = 0;  // its index in `services`
 };
 std::string encode(const Loaded& loaded);
 std::optional<Loaded> decode_loaded(std::string_view bytes);
 
 struct Reply {
   bool ok = false;
-  bool may_pass = false;  // where it is not: see base/passing.hpp
-  std::string bytes;      // what was asked for; or the error
+  bool may_pass = false;  // of an error: see base/passing.hpp
+  std::string bytes;      // the result, or the text of the error
 };
 std::string encode(const Reply& reply);
 std::optional<Reply> decode_reply(std::string_view bytes);
@@ -96,15 +98,15 @@ std::string encode(const SavedState& state);
 std::optional<SavedState> decode_state(std::string_view bytes);
 
 std::string encode(const std::vector<Metric>& metrics);
-// Those that make sense; at most Metrics::kMax.
+// Only the valid ones; at most Metrics::kMax. nullopt: it is not an encoding of metrics.
 std::optional<std::vector<Metric>> decode_metrics(std::string_view bytes);
 
 // ---- Messages ----
 
-// `follows`: to be handled only where the message before it came to TRIGGER_OK.
+// `follows`: it is handled only if the message before it was answered with TRIGGER_OK.
 void encode(const trigger_message& message, bool follows, std::string& into);
 
-// A message with all it points to.
+// A message together with what it points to.
 struct OwnedMessage : trigger_message {
   OwnedMessage() : trigger_message() {}
 
@@ -113,7 +115,7 @@ struct OwnedMessage : trigger_message {
   bool follows = false;
   std::uint64_t begun_ns = 0;
 };
-// Takes the bytes, and leaves those of an earlier message, whose memory is used again.
+// Takes `bytes` over, and leaves the bytes of an earlier message in them, to reuse their memory.
 bool decode_message(std::string& bytes, OwnedMessage& into);
 
 struct Verdict {
@@ -124,7 +126,8 @@ struct Verdict {
 void encode(const Verdict& verdict, std::string& into);
 std::optional<Verdict> decode_verdict(std::string_view bytes);
 
-// ---- Calls. `place` is the one of the calls' places that waits for the code. ----
+// ---- Calls of host functions. `place` is the call place in which the worker waits for the code.
+// ----
 
 struct Complete {
   std::uint32_t place = 0;
@@ -142,7 +145,7 @@ struct Extend {
 std::string encode(const Extend& call);
 std::optional<Extend> decode_extend(std::string_view bytes);
 
-// `id` is 0 where nobody wants to know what becomes of it.
+// `id` is 0 if nobody waits for the result.
 std::string encode(std::uint32_t place, std::uint64_t id, const trigger_publish& request);
 struct Publish {
   std::uint32_t place = 0;
@@ -150,7 +153,7 @@ struct Publish {
   std::vector<trigger_property> properties;
   trigger_publish request{};
 };
-// Points into `bytes`.
+// `into` points into `bytes`.
 bool decode_publish(std::string_view bytes, Publish& into);
 
 struct Published {

@@ -19,7 +19,7 @@ std::uint64_t padded(std::uint64_t size) {
 
 RingWriter::Outcome RingWriter::write(std::uint32_t type, std::string_view record) {
   const std::uint64_t inside = written_ - counts_.read.load(std::memory_order_acquire);
-  if (inside > bytes_.size()) return Outcome::rubbish;
+  if (inside > bytes_.size()) return Outcome::protocol_error;
   const std::uint64_t needed = padded(record.size());
   if (needed > bytes_.size() - inside) return Outcome::full;
   const RecordHead head{type, static_cast<std::uint32_t>(record.size())};
@@ -43,10 +43,10 @@ void RingWriter::copy_in(std::uint64_t at, const void* from, std::size_t size) {
 RingReader::Outcome RingReader::read(std::uint32_t& type, std::string& into) {
   const std::uint64_t inside = counts_.written.load(std::memory_order_acquire) - read_;
   if (inside == 0) return Outcome::empty;
-  if (inside > bytes_.size() || inside < sizeof(RecordHead)) return Outcome::rubbish;
+  if (inside > bytes_.size() || inside < sizeof(RecordHead)) return Outcome::protocol_error;
   RecordHead head{};
   copy_out(read_, &head, sizeof head);
-  if (padded(head.size) > inside) return Outcome::rubbish;
+  if (padded(head.size) > inside) return Outcome::protocol_error;
   type = head.type;
   into.resize(head.size);
   copy_out(read_ + sizeof head, into.data(), head.size);

@@ -1,13 +1,12 @@
-// Judges what a worker asks the kernel to do to a process that may not be its own.
+// Judges system calls of a worker that affect a process that may not be its own.
 //
 // Some system calls name a process or a thread by its number: kill, prlimit, sched_setaffinity and
-// others (system_call_filter.hpp has them all). To itself a worker may do that without a word.
-// Where the number is another one the kernel holds the call up and asks the host, through a
-// descriptor that the worker has made and handed over before it loaded a plugin
-// (seccomp_unotify(2)). What is in the worker's process group, which it and its descendants cannot
-// leave, is its own.
+// others (system_call_filter.hpp lists them). A worker may call these on itself. For another number
+// the kernel holds the call up and asks the host, through a descriptor that the worker made and
+// passed to the host before it loaded a plugin (seccomp_unotify(2)). Processes in the worker's
+// process group, which it and its descendants cannot leave, are its own.
 //
-// Their arguments are numbers and no pointers, so what was judged is what is then done.
+// The arguments are numbers, not pointers, so what was judged is what is then done.
 #pragma once
 
 #include <sys/types.h>
@@ -29,11 +28,11 @@ class SystemCallJudge {
 
   // Readable while a call waits.
   int fd() const { return calls_.get(); }
-  // Answers one that waits.
+  // Answers one call that waits.
   void answer_one();
 
  private:
-  // What the call returns instead, as an errno; 0: it goes on.
+  // The errno with which the call fails; 0: the call is carried out.
   int verdict(const seccomp_notif& call) const;
   int verdict_on_process(int pid) const;
   int verdict_on_group(int group) const;
@@ -42,13 +41,12 @@ class SystemCallJudge {
   const UniqueFd calls_;
   const pid_t worker_;
   const std::uint64_t memory_;
-  // As large as this kernel has them.
+  // As large as this kernel needs them.
   std::vector<std::uint64_t> request_;
   std::vector<std::uint64_t> response_;
 };
 
-// What the process has in memory that is its own: written to, shared with others that it has made,
-// swapped out. 0: it cannot be seen.
+// How many bytes of memory the process uses: anonymous, shared, and swapped out. 0: not known.
 std::uint64_t memory_of(pid_t process);
 
 }  // namespace triggerd::plugin::isolation

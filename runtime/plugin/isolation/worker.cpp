@@ -60,9 +60,10 @@ class WorkerLog final : public Log {
 class Worker {
  public:
   // `problems`: what it could not be confined by yet.
-  Worker(SharedMemory memory, std::vector<std::string> problems)
+  Worker(SharedMemory memory, std::vector<std::string> problems, const Clock& clock)
       : memory_(std::move(memory)),
-        side_(*memory_, socket_, kDoorbellFd),
+        clock_(clock),
+        side_(*memory_, socket_, kDoorbellFd, clock),
         problems_(std::move(problems)) {}
 
   int run() {
@@ -118,7 +119,8 @@ class Worker {
                                         .done_timeout = Millis(setup.done_timeout_ms),
                                         // Who waits ends this process where a call hangs.
                                         .call_timeout = std::chrono::hours(24 * 365),
-                                        .is_private = true},
+                                        .is_private = true,
+                                        .clock = &clock_},
                                        *log_);
     if (!generation) return tl::make_unexpected(generation.error());
     generation_ = std::move(*generation);
@@ -147,7 +149,7 @@ class Worker {
       case ToWorker::join: {
         Decoder in(bytes);
         const Millis within(in.number<std::int64_t>());
-        if (instance_->join_workers(std::chrono::steady_clock::now() + within)) {
+        if (instance_->join_workers(clock_.now() + within)) {
           side_.discard();
           return {};
         }
@@ -228,6 +230,7 @@ class Worker {
   }
 
   const SharedMemory memory_;
+  const Clock& clock_;
   WorkerSocket socket_{kSocketFd};
   WorkerSide side_;
   std::vector<std::string> problems_;
@@ -255,7 +258,7 @@ int run_worker() {
   }
   auto memory = SharedMemory::map(UniqueFd(kMemoryFd));
   if (!memory) return kNoHost;
-  Worker worker(std::move(*memory), std::move(problems));
+  Worker worker(std::move(*memory), std::move(problems), system_clock());
   return worker.run();
 }
 

@@ -4,33 +4,28 @@
 
 #include <algorithm>
 #include <limits>
-#include <thread>
 #include <utility>
 
 namespace triggerd::plugin::isolation {
 namespace {
 
 constexpr std::int64_t kWait = 1'000'000'000;  // then it looks again, in case a wake-up was lost
-constexpr std::chrono::microseconds kRoomPause{50};
 constexpr std::size_t kSpare = 64;
-constexpr int kNoDoorbell = 71;
-constexpr int kRubbish = 72;
-
-std::uint64_t now_ns() {
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                        std::chrono::steady_clock::now().time_since_epoch())
-                                        .count());
-}
+constexpr int kProtocolError = 72;
 
 }  // namespace
 
-WorkerSide::WorkerSide(SharedLayout& shared, WorkerSocket& socket, int doorbell)
+WorkerSide::WorkerSide(SharedLayout& shared, WorkerSocket& socket, int doorbell, const Clock& clock)
     : shared_(shared),
-      socket_(socket),
-      doorbell_(doorbell),
-      ring_(shared.to_worker, shared.to_worker_bytes),
-      out_(shared.to_host, shared.to_host_bytes) {
-  for (std::uint32_t place = 0; place < kCallPlaces; ++place) free_places_.push_back(place);
+      clock_(clock),
+      to_host_(shared, doorbell),
+      caller_(shared, socket, to_host_),
+      ring_(shared.to_worker, shared.to_worker_bytes) {}
+
+std::uint64_t WorkerSide::now_ns() const {
+  const auto since_epoch = clock_.now().time_since_epoch();
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(since_epoch).count());
 }
 
 void WorkerSide::serve(std::string trigger, std::chrono::nanoseconds timeout) {
@@ -49,7 +44,7 @@ const trigger_message* WorkerSide::take(std::stop_token stop) {
       if (const trigger_message* message = next()) return message;
       answered_ns_ = 0;
     }
-    knock();
+    to_host_.wake_host();
     const std::stop_callback wake_up(stop, [this] {
       shared_.bell.fetch_add(1);
       wake(shared_.bell, std::numeric_limits<int>::max());
@@ -89,7 +84,7 @@ const trigger_message* WorkerSide::next() {
     std::uint32_t type = 0;
     const RingReader::Outcome outcome = ring_.read(type, scratch_);
     if (outcome == RingReader::Outcome::empty) return nullptr;
-    if (outcome == RingReader::Outcome::rubbish) ::_exit(kRubbish);
+    if (outcome == RingReader::Outcome::protocol_error) ::_exit(kProtocolError);
     if (type == static_cast<std::uint32_t>(ToWorker::probe)) return &kProbe;
     if (type == static_cast<std::uint32_t>(ToWorker::elsewhere)) {
       while (long_ones_.empty()) arrived_.wait(mutex_);
@@ -103,7 +98,7 @@ const trigger_message* WorkerSide::next() {
       owned = std::move(spare_.back());
       spare_.pop_back();
     }
-    if (!decode_message(scratch_, *owned)) ::_exit(kRubbish);
+    if (!decode_message(scratch_, *owned)) ::_exit(kProtocolError);
     if (owned->follows && !last_was_ok_) {
       recycle(std::move(owned));  // the host gives it again, after the one that failed
       continue;
@@ -139,18 +134,10 @@ void WorkerSide::answered(const trigger_message& message, Answer answer) {
     if (owned) recycle(std::move(owned));
     last_was_ok_ = verdict.answer.code == TRIGGER_OK;
   }
-  {
-    const MutexLock lock(out_mutex_);
-    encode(verdict, record_);
-    while (out_.write(static_cast<std::uint32_t>(ToHost::verdict), record_) !=
-           RingWriter::Outcome::written) {
-      knock();
-      std::this_thread::sleep_for(kRoomPause);
-    }
-  }
+  to_host_.write(verdict);
   // Asked after it was written: a host that fell asleep before that saw the same messages waiting,
   // and so looks again soon.
-  if (nothing_waits()) knock();
+  if (nothing_waits()) to_host_.wake_host();
 }
 
 bool WorkerSide::nothing_waits() {
@@ -159,10 +146,10 @@ bool WorkerSide::nothing_waits() {
 }
 
 void WorkerSide::probed(const Result<>& outcome) {
-  write(ToHost::probed, encode(Reply{.ok = outcome.has_value(),
-                                     .may_pass = false,
-                                     .bytes = outcome ? "" : outcome.error().message}));
-  knock();
+  to_host_.write(ToHost::probed, encode(Reply{.ok = outcome.has_value(),
+                                              .may_pass = false,
+                                              .bytes = outcome ? "" : outcome.error().message}));
+  to_host_.wake_host();
 }
 
 void WorkerSide::arrived(std::string message) {
@@ -178,67 +165,10 @@ void WorkerSide::forget_messages() {
   last_was_ok_ = true;
 }
 
-// ---- To the host ----
-
-void WorkerSide::write(ToHost type, std::string_view record) {
-  const MutexLock lock(out_mutex_);
-  while (out_.write(static_cast<std::uint32_t>(type), record) != RingWriter::Outcome::written) {
-    knock();
-    std::this_thread::sleep_for(kRoomPause);
-  }
-}
-
-void WorkerSide::knock() {
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (shared_.host_sleeps.load(std::memory_order_relaxed) == 0) return;
-  if (shared_.host_sleeps.exchange(0) == 0) return;
-  const std::uint64_t one = 1;
-  if (::write(doorbell_, &one, sizeof one) < 0) ::_exit(kNoDoorbell);
-}
-
-std::int32_t WorkerSide::call(ToHost type,
-                              const std::function<std::string(std::uint32_t)>& encoded) {
-  std::uint32_t place = 0;
-  {
-    const MutexLock lock(calls_mutex_);
-    while (free_places_.empty()) place_free_.wait(calls_mutex_);
-    place = free_places_.back();
-    free_places_.pop_back();
-  }
-  CallPlace& answer = shared_.calls[place];
-  answer.answered.store(0);
-  const std::string record = encoded(place);
-  if (record.size() > longest_frame(static_cast<std::uint32_t>(type), false)) {
-    const MutexLock lock(calls_mutex_);
-    free_places_.push_back(place);
-    place_free_.notify_one();
-    return TRIGGER_E_INVALID;
-  }
-  bool fits = false;
-  {
-    const MutexLock lock(out_mutex_);
-    fits = record.size() <= out_.longest();
-  }
-  if (fits) {
-    write(type, record);
-    knock();
-  } else {
-    socket_.send(static_cast<std::uint32_t>(type), record);
-  }
-  while (answer.answered.load(std::memory_order_acquire) == 0) {
-    wait_while(answer.answered, 0, kWait);
-  }
-  const std::int32_t code = answer.code.load(std::memory_order_relaxed);
-  const MutexLock lock(calls_mutex_);
-  free_places_.push_back(place);
-  place_free_.notify_one();
-  return code;
-}
+// ---- Host functions ----
 
 std::int32_t WorkerSide::complete(std::uint64_t token, Answer answer) {
-  const std::int32_t code = call(ToHost::complete, [&](std::uint32_t place) {
-    return encode(Complete{.place = place, .token = token, .answer = std::move(answer)});
-  });
+  const std::int32_t code = caller_.complete(token, std::move(answer));
   const MutexLock lock(mutex_);
   if (const auto found = pending_.find(token); found != pending_.end()) {
     recycle(std::move(found->second));
@@ -247,40 +177,6 @@ std::int32_t WorkerSide::complete(std::uint64_t token, Answer answer) {
     completed_early_.insert(token);
   }
   return code;
-}
-
-std::int32_t WorkerSide::extend(std::uint64_t token, std::uint32_t ms) {
-  return call(ToHost::extend, [&](std::uint32_t place) {
-    return encode(Extend{.place = place, .token = token, .ms = ms});
-  });
-}
-
-std::int32_t WorkerSide::publish(const trigger_publish& request, PublishDone done) {
-  std::uint64_t id = 0;
-  if (done) {
-    const MutexLock lock(calls_mutex_);
-    id = ++last_publish_;
-    publishes_.emplace(id, std::move(done));
-  }
-  const std::int32_t code =
-      call(ToHost::publish, [&](std::uint32_t place) { return encode(place, id, request); });
-  if (code != TRIGGER_OK && id != 0) {
-    const MutexLock lock(calls_mutex_);
-    publishes_.erase(id);
-  }
-  return code;
-}
-
-void WorkerSide::published(Published published) {
-  PublishDone done;
-  {
-    const MutexLock lock(calls_mutex_);
-    const auto found = publishes_.find(published.id);
-    if (found == publishes_.end()) return;
-    done = std::move(found->second);
-    publishes_.erase(found);
-  }
-  done(published.code, std::move(published.reason));
 }
 
 }  // namespace triggerd::plugin::isolation

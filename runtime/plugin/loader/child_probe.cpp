@@ -48,10 +48,10 @@ class Child {
 };
 
 // What is read until the other end is closed. nullopt: not by `deadline`.
-std::optional<std::string> read_all(int fd, Monotonic deadline) {
+std::optional<std::string> read_all(int fd, Monotonic deadline, const Clock& clock) {
   std::string said;
   for (;;) {
-    const auto left = std::chrono::ceil<Millis>(deadline - std::chrono::steady_clock::now());
+    const auto left = std::chrono::ceil<Millis>(deadline - clock.now());
     pollfd readable{.fd = fd, .events = POLLIN, .revents = 0};
     const int ready =
         ::poll(&readable, 1, static_cast<int>(std::max<Millis::rep>(left.count(), 0)));
@@ -113,8 +113,8 @@ std::string reason_in(std::string_view said, const std::filesystem::path& file) 
 }  // namespace
 
 Result<> probe_in_child(const std::filesystem::path& program, const std::filesystem::path& file,
-                        Millis timeout) {
-  const Monotonic deadline = std::chrono::steady_clock::now() + timeout;
+                        Millis timeout, const Clock& clock) {
+  const Monotonic deadline = clock.now() + timeout;
   int ends[2] = {-1, -1};
   if (::pipe2(ends, O_CLOEXEC) != 0) return fail_with(errno, "cannot be probed");
   const UniqueFd ours(ends[0]);
@@ -123,7 +123,7 @@ Result<> probe_in_child(const std::filesystem::path& program, const std::filesys
   if (!pid) return tl::make_unexpected(pid.error());
   Child child(*pid);
   theirs.reset();
-  const auto said = read_all(ours.get(), deadline);
+  const auto said = read_all(ours.get(), deadline, clock);
   if (!said) {
     return fail(
         "did not load within {} ms in a process of its own; a constructor or its entry "

@@ -8,10 +8,10 @@
 
 namespace triggerd::plugin {
 
-// Runs `program --probe FILE --private`, for `file` is a private copy, and waits for its end, at
-// most `timeout`; then it is killed. The error continues a sentence that begins with the file's
-// name: what the child said, or the signal that ended it. [control]
+// Runs `program --probe FILE --private` (`file` is a private copy) and waits for its end, at most
+// for `timeout`; then kills it. The error continues a sentence that begins with the file's name: it
+// is what the child said, or the signal that ended it. [control]
 Result<> probe_in_child(const std::filesystem::path& program, const std::filesystem::path& file,
-                        Millis timeout);
+                        Millis timeout, const Clock& clock = system_clock());
 
 }  // namespace triggerd::plugin

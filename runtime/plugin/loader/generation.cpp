@@ -7,15 +7,16 @@
 #include "plugin/host/completions.hpp"
 #include "plugin/host/guarded_call.hpp"
 #include "plugin/host/host_table.hpp"
+#include "plugin/instance/brief_services.hpp"
 #include "plugin/instance/leak.hpp"
 #include "plugin/instance/life_call.hpp"
 #include "plugin/instance/local_instance.hpp"
 #include "plugin/isolation/isolation.hpp"
 #include "plugin/loader/abi_check.hpp"
+#include "plugin/loader/create_call.hpp"
 #include "plugin/loader/library.hpp"
-#include "plugin/loader/trial_record.hpp"
+#include "plugin/loader/service_trials.hpp"
 #include "plugin/plugin.hpp"
-#include "plugin/process/current_call.hpp"
 #include "plugin/process/thread.hpp"
 
 namespace triggerd::plugin {
@@ -23,58 +24,6 @@ namespace {
 
 std::string_view name_of(const trigger_service& service) {
   return {service.name.ptr, service.name.len};
-}
-
-trigger_str borrow(const std::string& text) {
-  return {text.c_str(), text.size()};
-}
-
-std::uint32_t setting_type(config::Setting::Type type) {
-  switch (type) {
-    case config::Setting::Type::string:
-      return TRIGGER_SETTING_STRING;
-    case config::Setting::Type::integer:
-      return TRIGGER_SETTING_INTEGER;
-    case config::Setting::Type::floating:
-      return TRIGGER_SETTING_FLOAT;
-    case config::Setting::Type::boolean:
-      return TRIGGER_SETTING_BOOL;
-  }
-  return TRIGGER_SETTING_STRING;
-}
-
-// All that a call of create has, in memory that it may keep.
-struct Creation {
-  CallSite site;
-  config::Trigger trigger;
-  std::unique_ptr<HostTable> table;
-  void* handle = nullptr;
-  Result<> answer;
-};
-
-std::vector<trigger_setting> borrow(const std::vector<config::Setting>& settings) {
-  std::vector<trigger_setting> borrowed;
-  borrowed.reserve(settings.size());
-  for (const config::Setting& setting : settings) {
-    borrowed.push_back({borrow(setting.key), borrow(setting.value), setting_type(setting.type), 0});
-  }
-  return borrowed;
-}
-
-void call_create(Creation& creation, decltype(trigger_service::create) create) {
-  const config::Trigger& trigger = creation.trigger;
-  const CurrentCall current(&creation.site, "create");
-  const std::vector<trigger_setting> settings = borrow(trigger.settings.flat);
-  const trigger_instance_config config{.struct_size = sizeof config,
-                                       .concurrency = trigger.concurrency,
-                                       .trigger = borrow(trigger.name),
-                                       .alias = borrow(trigger.alias),
-                                       .settings_json = borrow(trigger.settings.json),
-                                       .settings = settings.data(),
-                                       .setting_count = settings.size()};
-  creation.answer = call_for_result("create", [&](trigger_result* error) {
-    return create(creation.table->table(), &config, &creation.handle, error);
-  });
 }
 
 Result<PluginTable> call_entry(const Library& library, const trigger_host* host) {
@@ -145,17 +94,18 @@ Generation::Generation(Source source, Log& log, StagedCopy copy)
       path_(copy.path()),
       sha256_(copy.sha256()),
       copy_(std::make_unique<StagedCopy>(std::move(copy))),
-      life_thread_(std::make_unique<LifeThread>()),
+      life_thread_(std::make_unique<LifeThread>(*source_.clock)),
       host_(std::make_unique<HostTable>(source_.name, log)),
-      completions_(std::make_shared<Completions>(source_.name, log)) {}
+      completions_(std::make_shared<Completions>(source_.name, log)),
+      trials_(std::make_unique<ServiceTrials>(source_.trials, sha256_)),
+      brief_(std::make_unique<BriefServices>()) {}
 
 Generation::~Generation() {
   if (!library_) return;
   const std::string number = std::to_string(source_.number);
   // Every instance has seen its done callbacks return, and its destroy: the threads have nothing
   // left to do.
-  const bool completed =
-      completions_->join(std::chrono::steady_clock::now() + source_.done_timeout);
+  const bool completed = completions_->join(source_.clock->now() + source_.done_timeout);
   if (!life_thread_->end() || !completed) {
     log_.error("plugin.abandoned", {{"plugin", source_.name}, {"generation", number}},
                "its {} thread does not end; the library stays loaded until a restart",
@@ -207,39 +157,29 @@ Result<std::unique_ptr<Instance>> Generation::create(const config::Trigger& trig
   if (trigger.isolation == config::Isolation::process) {
     return isolation::create(shared_from_this(), trigger, host, used);
   }
-  const auto tried = try_once(trigger, host);
-  if (!tried) return tl::make_unexpected(tried.error());
+  const auto digest = try_first(trigger, host);
+  if (!digest) return tl::make_unexpected(digest.error());
   if (!library_) {
     if (auto loaded = load_here(); !loaded) {
       return fail("plugin \"{}\": {} {}", name(), source_.file.string(), loaded.error().message);
     }
   }
   auto made = create_here(trigger, host, used, aside);
-  if (made && source_.trials) source_.trials->add(*tried);
+  if (made) trials_->passed(*digest);
   return made;
 }
 
-// In a worker: the constructor of a service may end its process as well as that of a library. Once
-// for each service is enough to see a build that does, and costs a thousand triggers no more; later
-// it is settings that are new.
-Result<std::string> Generation::try_once(const config::Trigger& trigger, InstanceHost& host) {
+Result<std::string> Generation::try_first(const config::Trigger& trigger, InstanceHost& host) {
   if (source_.worker_program.empty()) return {};
-  {
-    const MutexLock lock(tried_mutex_);
-    const bool is_new = tried_.insert(trigger.service).second;
-    if (!is_new && !in_service_) return {};
-  }
-  std::string trial = source_.trials ? source_.trials->service(sha256_, trigger) : std::string();
-  if (source_.trials && source_.trials->knows(trial)) return trial;
+  ServiceTrials::Trial trial = trials_->begin(trigger);
+  if (!trial.is_due) return trial.digest;
   log_.debug("plugin.trial", {{"plugin", name()}, {"trigger", trigger.name}},
              "a service is made in a process of its own first");
-  auto tried = isolation::try_create(*this, trigger, host);
-  if (!tried) {
-    const MutexLock lock(tried_mutex_);
-    tried_.erase(trigger.service);
+  if (auto tried = isolation::try_create(*this, trigger, host); !tried) {
+    trials_->failed(trigger);
     return tl::make_unexpected(tried.error());
   }
-  return trial;
+  return trial.digest;
 }
 
 Result<std::unique_ptr<Instance>> Generation::create_here(const config::Trigger& trigger,
@@ -252,19 +192,19 @@ Result<std::unique_ptr<Instance>> Generation::create_here(const config::Trigger&
     return fail("service \"{}\" handles one message at a time; write concurrency = 1",
                 name_of(service));
   }
-  const auto creation = std::make_shared<Creation>();
-  creation->site = {name(), std::string(name_of(service)), trigger.name};
-  creation->trigger = trigger;
-  creation->table =
+  const auto call = std::make_shared<CreateCall>();
+  call->site = {name(), std::string(name_of(service)), trigger.name};
+  call->trigger = trigger;
+  call->table =
       std::make_unique<HostTable>(name(), trigger.name, log, trigger.log_level, host, completions_);
   const bool returned = life_call(
-      thread_name('p', trigger.name),
-      [creation, create = service.create] { call_create(*creation, create); }, Millis(0));
+      thread_name('p', trigger.name), [call, create = service.create] { call->run(create); },
+      Millis(0));
   if (!returned) {
-    creation->table->sever();
+    call->table->sever();
     abandon();
     leak(shared_from_this());
-    leak(creation);
+    leak(call);
     log.error(
         "plugin.abandoned",
         {{"plugin", name()}, {"generation", std::to_string(number())}, {"trigger", trigger.name}},
@@ -273,24 +213,24 @@ Result<std::unique_ptr<Instance>> Generation::create_here(const config::Trigger&
         name(), name_of(service));
     return fail("service \"{}:{}\" has not returned from create", name(), name_of(service));
   }
-  const Result<>& made = creation->answer;
-  if (!made) {
+  if (!call->answer) {
     return fail("service \"{}:{}\" cannot be made: {}", name(), name_of(service),
-                made.error().message);
+                call->answer.error().message);
   }
   return std::unique_ptr<Instance>(
       new LocalInstance(shared_from_this(), service, trigger.name, aside, trigger.timeout,
-                        brief_for(trigger, service), std::move(creation->table), creation->handle));
+                        brief_for(trigger, service), std::move(call->table), call->handle));
 }
 
 // Null: the trigger's service is not called inline.
 std::shared_ptr<std::atomic<bool>> Generation::brief_for(const config::Trigger& trigger,
                                                          const trigger_service& service) {
   if (!trigger.brief.value_or((service.flags & TRIGGER_SERVICE_BRIEF) != 0)) return nullptr;
-  const MutexLock lock(brief_mutex_);
-  std::shared_ptr<std::atomic<bool>>& brief = brief_[std::string(name_of(service))];
-  if (!brief) brief = std::make_shared<std::atomic<bool>>(true);
-  return brief;
+  return brief_->flag_of(std::string(name_of(service)));
+}
+
+void Generation::is_in_service() {
+  trials_->expect_new_settings();
 }
 
 bool Generation::life_call(const std::string& thread, std::function<void()> call,

@@ -1,4 +1,4 @@
-// A loaded library, and proof that it is gone again.
+// A loaded library, whose unloading is verified.
 #pragma once
 
 #include <trigger/plugin.h>
@@ -17,17 +17,17 @@ class shared_library;
 
 namespace triggerd::plugin {
 
-// Whether dlopen survives the copy: see elf_check.hpp. The error continues a sentence that begins
-// with the file's name.
+// Whether dlopen survives the copy (elf_check.hpp). The error continues a sentence that begins with
+// the file's name.
 Result<> check_library(const StagedCopy& copy);
 
 // [control]
 class Library {
  public:
-  // Loads a copy that check_library() accepts, which runs its constructors. The error
+  // Loads a copy that check_library() has accepted, and so runs its constructors. The error
   // continues a sentence that begins with the file's name.
   static Result<std::unique_ptr<Library>> load(StagedCopy copy);
-  // Unloads it, where unload() has not.
+  // Unloads it if unload() was not called.
   ~Library();
   Library(const Library&) = delete;
   Library& operator=(const Library&) = delete;
@@ -36,10 +36,10 @@ class Library {
   const std::string& sha256() const { return copy_.sha256(); }
   const std::filesystem::path& path() const { return copy_.path(); }
 
-  // Where the loader looks for the libraries that it needs.
+  // The folders in which the loader looks for the libraries that it needs.
   std::vector<std::filesystem::path> search_folders() const;
 
-  // None of its code runs, or will. False: it stays mapped all the same.
+  // Called when none of its code runs or will run. False: it is still mapped.
   [[nodiscard]] bool unload();
 
  private:

@@ -1,8 +1,8 @@
 // The private copy of a plugin that is loaded instead of the file that was built.
 //
-// Who overwrites a library that is mapped kills the process with SIGBUS at the next cold page, and
-// a path or inode that dlopen has seen gives the old library back. So every generation is loaded
-// from a file of its own, with a path of its own, that nobody writes to.
+// Overwriting a mapped library kills the process with SIGBUS at the next page that is not in
+// memory, and for a path or inode that it has seen dlopen returns the old library. So every
+// generation is loaded from a file of its own, with its own path, that nobody writes to.
 #pragma once
 
 #include <filesystem>
@@ -15,16 +15,17 @@
 
 namespace triggerd::plugin {
 
-// Removes its file when it goes. [control]
+// The destructor removes the file. [control]
 class StagedCopy {
  public:
-  // Copies `file` to STAGE_DIR/NAME.NUMBER.HASH12.so, mode 0500. A file that changes meanwhile is
-  // read again, a few times. The error continues a sentence that begins with the file's name.
-  // `while_reading` is called during each attempt: a seam for tests.
+  // Copies `file` to STAGE_DIR/NAME.NUMBER.HASH12.so with mode 0500. If the file changes meanwhile
+  // it is read again, a few times. The error continues a sentence that begins with the file's name.
+  // `while_reading` is called during each attempt, for tests.
   static Result<StagedCopy> make(
       const std::filesystem::path& file, const std::filesystem::path& stage_dir,
       std::string_view name, unsigned number, const std::function<void()>& while_reading = [] {});
-  // Of a file that is a private copy already, and somebody else's. Its digest is not known.
+  // For a file that already is a private copy and belongs to somebody else. Its digest is not
+  // known.
   static Result<StagedCopy> keep(const std::filesystem::path& file) {
     StagedCopy copy(file, {});
     copy.remove_ = false;

@@ -1,19 +1,18 @@
-// What earlier starts have tried in processes of their own, and this one need not try again: a file
-// in the state folder.
+// The trial record: a file in the state folder that lists what earlier starts have tried in worker
+// processes, so that this start need not try it again.
 //
 //   triggerd-trials 1 KEY   the first line; KEY is 64 digits, drawn with the file
-//   path LOOK PATH          a file that is mapped as code, a file that the loader reads, a folder
-//   in
-//                           which it looks for the libraries of a plugin
+//   path LOOK PATH          a file that is mapped as code, a file that the loader reads, or a
+//                           folder in which it looks for the libraries of a plugin
 //   tried DIGEST            one for each thing that was tried
-//   end DIGEST              of all that stands above: without it the file is cut
+//   end DIGEST              of all lines above; without it the file is cut
 //
 // A DIGEST is an HMAC-SHA-256 with KEY, in 64 digits. LOOK is what stat(2) says: inode, size, mtime
-// and ctime, or "-" where there is nothing.
+// and ctime, or "-" if there is nothing.
 //
-// The file is there only while what it says may be relied on: who reads it removes it, and keep()
-// writes it anew once whatever was not tried has shown that it works. A process that ends in
-// between, in whatever way, leaves none, and the next start tries everything.
+// The file exists only while it can be relied on. Reading it removes it, and keep() writes it again
+// once everything that was not tried has proved to work. A process that ends in between, however it
+// ends, leaves no file, and the next start tries everything.
 #pragma once
 
 #include <cstdint>
@@ -29,34 +28,35 @@
 
 namespace triggerd::plugin {
 
-// Thread-safe.
+// Thread-safe: a lock of its own.
 class TrialRecord {
  public:
-  // Reads `file` and removes it. Nothing of it is known where it is not `trusted`, is cut, of
-  // another version or of another user, where one of its paths does not look as it did, and where
-  // it cannot be removed.
+  // Reads `file` and removes it. Its content is ignored if it is not `trusted`, is cut, is of
+  // another version or another user, if one of its paths does not look as it did, or if it cannot
+  // be removed.
   TrialRecord(std::filesystem::path file, bool trusted);
   TrialRecord(const TrialRecord&) = delete;
   TrialRecord& operator=(const TrialRecord&) = delete;
 
-  // The digest that stands for: a library with these bytes was loaded and unloaded. `in_process`:
-  // it is to be loaded into this process.
+  // The digest of a trial that loaded and unloaded a library with these bytes. `in_process`: the
+  // library is to be loaded into this process.
   std::string library(std::string_view sha256, bool in_process) const;
-  // For: the trigger's service, of a library with these bytes, was made and destroyed.
+  // The digest of a trial that created and destroyed the trigger's service, of a library with these
+  // bytes.
   std::string service(std::string_view sha256, const config::Trigger& trigger) const;
 
-  // Whether an earlier start has tried it. Of nothing any more after keep().
+  // Whether an earlier start has tried it. After keep(), always false.
   bool knows(const std::string& digest) const;
-  // It was tried, by this start or before, and is now loaded or made in this process. Not any more
-  // after keep().
+  // Notes that it was tried, by this start or an earlier one, and is now loaded or created in this
+  // process. After keep(), does nothing.
   void add(const std::string& digest);
 
   struct Plugins {
-    std::vector<std::filesystem::path> copies;   // whose content a digest has
+    std::vector<std::filesystem::path> copies;   // whose content is in a digest
     std::vector<std::filesystem::path> folders;  // where the loader looks for their libraries
   };
-  // Writes the file for the next start. An error: there is none. So it is too where a file may have
-  // been replaced since it was mapped.
+  // Writes the file for the next start. After an error there is no file; it is an error, too, if a
+  // file may have been replaced since it was mapped.
   Result<> keep(const Plugins& plugins);
 
  private:
@@ -67,8 +67,8 @@ class TrialRecord {
 
   const std::filesystem::path file_;
   const std::int64_t began_;       // in nanoseconds of Unix time
-  const std::string environment_;  // what the loader goes by
-  std::string key_;                // empty: the system has none to give, and there is no record
+  const std::string environment_;  // variables that the loader uses
+  std::string key_;                // empty: the system has no random bytes, so no record is kept
   mutable Mutex mutex_;
   std::unordered_set<std::string> known_ TRIGGERD_GUARDED_BY(mutex_);
   std::unordered_set<std::string> tried_ TRIGGERD_GUARDED_BY(mutex_);

@@ -1,5 +1,7 @@
-// Which call of a service the calling thread is in, for what is said when the process ends there.
-// Read by signal handlers: plain pointers, in memory that stays for as long as the call.
+// Which call of a service the calling thread is in, so that it can be named if the process ends
+// there. Signal handlers read it, so it is plain pointers to memory that stays as long as the call.
+//
+// thread_local; no lock.
 #pragma once
 
 #include <trigger/plugin.h>
@@ -11,16 +13,16 @@
 
 namespace triggerd::plugin {
 
-// Names are made of letters, digits and punctuation that needs no quotes: config/names.hpp.
+// The names have only letters, digits and punctuation that need no quotes (config/names.hpp).
 struct CallSite {
   std::string plugin;
-  std::string service;  // empty: of the plugin itself
-  std::string trigger;  // empty: of no trigger
+  std::string service;  // empty: the call is of the plugin itself
+  std::string trigger;  // empty: the call is for no trigger
 };
 
 class CurrentCall {
  public:
-  // `function` is a literal. `messages` are those that are handled.
+  // `function` is a string literal. `messages` are those that the call handles.
   CurrentCall(const CallSite* site, const char* function,
               std::span<const trigger_message* const> messages = {})
       : site_(site), function_(function), messages_(messages), before_(current_) {
@@ -30,7 +32,7 @@ class CurrentCall {
   CurrentCall(const CurrentCall&) = delete;
   CurrentCall& operator=(const CurrentCall&) = delete;
 
-  // Null: the thread is in none.
+  // Null: the thread is not in a call.
   static const CurrentCall* get() { return current_; }
   const CallSite* site() const { return site_; }  // may be null
   const char* function() const { return function_; }

@@ -1,12 +1,13 @@
-// What is said where a plugin ends the process: by a crash, or by exit().
+// Reports a plugin that ends the process, by a crash or by exit().
 //
-// A crash (SIGSEGV and the like) gets one line in the log and one in the crash record, written by a
-// signal handler, and then goes on to what it would have come to without: a core dump and the
-// signal as the process's end, or a sanitizer's report. A plugin's runtime that has handlers of its
-// own is not fought: its own come first, and ours follow where it passes on what it does not know.
+// For a crash (SIGSEGV and the like) a signal handler writes one line to the log and one to the
+// crash record. Then the crash takes its course: a core dump and the end by that signal, or a
+// sanitizer's report. If a plugin's language runtime has handlers of its own, these run first, and
+// ours run if they pass the signal on.
 //
-// An exit() that is not the runtime's own becomes a failure, with a line that says where. What ends
-// the process past all handlers (_exit, a signal that cannot be caught) leaves none.
+// An exit() that is not the runtime's own becomes a failure, with a line that says where it was
+// called. What ends the process past all handlers (_exit, a signal that cannot be caught) leaves no
+// line.
 #pragma once
 
 #include <string>
@@ -17,19 +18,19 @@ namespace triggerd::plugin {
 
 struct SuddenEndOptions {
   bool json = false;    // the format of the log
-  std::string runtime;  // its name, on each line of JSON
-  int failure = 1;      // what the process returns instead
-  int record = -1;      // the crash record, open to append; it stays open. -1: there is none
+  std::string runtime;  // its name, for lines of JSON
+  int failure = 1;      // the exit status of the process after an exit() in a plugin
+  int record = -1;      // the crash record, open for appending, and staying so. -1: there is none
   IdentityKey identity_key{};
 };
 
-// Once, on the main thread. `options` are kept.
+// Installs the handlers. Called once. [main]
 void watch_for_sudden_end(SuddenEndOptions options);
-// exit() is the runtime's own from now on. [main]
+// From now on exit() is the runtime's own. [main]
 void end_in_good_order();
 
-// A stack for the handlers on the calling thread, which may have none left when it crashes. Where
-// the thread has one already it keeps that.
+// A stack for signal handlers on the calling thread, whose own may be used up when it crashes. A
+// thread that already has one keeps it.
 class SignalStack {
  public:
   SignalStack();

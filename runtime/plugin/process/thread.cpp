@@ -69,9 +69,10 @@ Thread& Thread::operator=(Thread&& other) noexcept {
   return *this;
 }
 
-bool Thread::join(Monotonic deadline) {
+bool Thread::join(Millis at_most) {
   // Polled, because the bound of pthread_timedjoin_np is on the wall clock. Owners wait for their
   // own sign of the end first, so there is next to nothing left to wait for here.
+  const Monotonic deadline = std::chrono::steady_clock::now() + at_most;
   std::chrono::microseconds pause{20};
   while (joinable_) {
     if (::pthread_tryjoin_np(thread_, nullptr) == 0) {

@@ -1,7 +1,7 @@
-// A thread of this folder: named, with no signal blocked, and joined with a bound.
+// A thread that runs a plugin's code: named, with no signal blocked, and joined with a time limit.
 //
-// std::thread cannot be joined with a bound, and a plugin may keep any thread that runs its code,
-// up to the thread_local destructors that run as it ends.
+// std::thread cannot be joined with a time limit, and a plugin may hang any thread that runs its
+// code, up to the thread_local destructors that run as it ends.
 #pragma once
 
 #include <pthread.h>
@@ -20,27 +20,29 @@ namespace triggerd::plugin {
 
 class Thread {
  public:
-  // For what the system needs to end a thread whose body has returned, and for thread_local
-  // destructors of the plugin.
+  // For what is left once the body has returned: the system's work, and thread_local destructors of
+  // the plugin.
   static constexpr Millis kEndGrace{1'000};
 
-  // Runs `body`, which must not throw. No signal is blocked in it, and so in no thread or program
-  // that a plugin starts there: a fault that is blocked ends the process past the handler that a
-  // language's runtime has for it, and a program with SIGTERM blocked is ended by nobody.
+  // Runs `body`, which must not throw, with no signal blocked, so that none is blocked in threads
+  // and programs that a plugin starts there. A blocked fault would end the process without the
+  // handler that a language's runtime has for it, and a program with SIGTERM blocked could not be
+  // ended.
   static Result<Thread> start(const std::string& name, std::function<void()> body);
 
   Thread() = default;
   Thread(Thread&& other) noexcept
       : thread_(other.thread_), joinable_(std::exchange(other.joinable_, false)) {}
   Thread& operator=(Thread&& other) noexcept;
-  // Detaches. What the thread uses has to be its own by then.
+  // Detaches the thread, which by then may use only what it owns.
   ~Thread() { detach(); }
 
-  // False: it still runs at `deadline`.
-  [[nodiscard]] bool join(Monotonic deadline);
+  // Waits for its end for at most this long, in real time whatever clock is injected elsewhere.
+  // False: it still runs.
+  [[nodiscard]] bool join(Millis at_most);
   void detach();
-  // The same, of one whose call does not return: it is not taken for a thread of what comes next
-  // under its name.
+  // Detaches a thread whose call does not return, and renames it, so that it is not taken for a
+  // thread of whatever has its name next.
   void give_up();
 
  private:
@@ -50,12 +52,12 @@ class Thread {
   bool joinable_ = false;
 };
 
-// "KIND:NAME" in the 15 bytes that Linux gives a thread's name. A name that does not fit is cut and
-// ends in four digits of its hash, so that two long names do not become one.
+// "KIND:NAME" in the 15 bytes that Linux has for a thread's name. A name that does not fit is cut
+// and ends in four digits of its hash, so that two long names stay different.
 std::string thread_name(char kind, std::string_view name);
 
-// Gives the calling thread another name for a while. A thread that is started meanwhile inherits
-// it, unless it chooses its own: so it shows on whose behalf a plugin's thread was started.
+// Gives the calling thread another name while it lives. Threads that are started meanwhile inherit
+// it unless they choose their own, which shows for which trigger a plugin started them.
 class ThreadNameScope {
  public:
   explicit ThreadNameScope(const std::string& name);
@@ -67,8 +69,8 @@ class ThreadNameScope {
   char before_[16] = "";
 };
 
-// While the calling thread, which is one of the runtime's own, runs a plugin's code: what that
-// starts is to have no signal blocked, as on a Thread.
+// Unblocks all signals while it lives, on a thread of the runtime's own that runs a plugin's code:
+// threads and programs that the plugin starts there get no signal blocked, as on a Thread.
 class UnblockedSignals {
  public:
   UnblockedSignals();
@@ -80,7 +82,7 @@ class UnblockedSignals {
   sigset_t before_{};
 };
 
-// How many threads of this process, the calling one aside, have the name `a` or `b`.
+// How many threads of this process, not counting the calling one, have the name `a` or `b`.
 std::size_t count_threads_named(std::string_view a, std::string_view b);
 
 }  // namespace triggerd::plugin

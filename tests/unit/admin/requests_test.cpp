@@ -8,7 +8,6 @@
 #include "admin/body.hpp"
 #include "admin/json.hpp"
 #include "admin/router.hpp"
-#include "base/base64.hpp"
 #include "base/file.hpp"
 #include "support/temp_dir.hpp"
 #include "unit/admin/any_request.hpp"
@@ -232,17 +231,6 @@ TEST(RequestBody, ThatNestsWithoutEndIsRefused) {
   }
   const std::string most = "{\"a\":" + std::string(63, '[') + std::string(63, ']') + "}";
   EXPECT_EQ(Body(with_body(most), true).whole().dump(), most);
-}
-
-TEST(Base64, GoesThereAndBack) {
-  for (std::size_t size = 0; size < 70; ++size) {
-    std::string bytes;
-    for (std::size_t i = 0; i < size; ++i) bytes += static_cast<char>(i * 37 + size);
-    EXPECT_EQ(from_base64(base64(bytes)), bytes);
-  }
-  for (const char* wrong : {"a", "ab=c", "====", "a===", "ab c", "YQ==YQ=="}) {
-    EXPECT_FALSE(from_base64(wrong)) << wrong;
-  }
 }
 
 TEST(Moment, IsADurationBackOrATime) {

@@ -74,6 +74,63 @@ TEST(ReadFileTest, DoesNotWaitForAWriter) {
   EXPECT_NE(content.error().message.find("not a regular file"), std::string::npos);
 }
 
+class ReplaceFileTest : public testing::Test {
+ protected:
+  std::filesystem::path file() const { return folder_ / "file"; }
+  std::string text() const { return read_file(file(), 1'000).value(); }
+  bool is_anything_left() const { return std::filesystem::exists(folder_ / "file.new"); }
+  std::filesystem::perms mode() const { return std::filesystem::status(file()).permissions(); }
+
+  const test::TempDir folder_;
+};
+
+TEST_F(ReplaceFileTest, PutsANewFileInThePlaceOfTheOldOne) {
+  folder_.write("file", "before, and longer");
+  for (const bool to_disk : {false, true}) {
+    const auto before = identity_of_file(file());
+    ASSERT_TRUE(replace_private_file(file(), "after", {.to_disk = to_disk}));
+    EXPECT_EQ(text(), "after");
+    EXPECT_NE(identity_of_file(file()), before);
+    EXPECT_FALSE(is_anything_left());
+  }
+}
+
+TEST_F(ReplaceFileTest, IsForItsOwnerAloneWhateverWasLeftThere) {
+  std::filesystem::permissions(folder_.write("file.new", "left"), std::filesystem::perms::all);
+  const mode_t before = ::umask(0);
+  ASSERT_TRUE(replace_private_file(file(), "mine"));
+  ::umask(before);
+  EXPECT_EQ(mode(), std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  EXPECT_EQ(text(), "mine");
+}
+
+TEST_F(ReplaceFileTest, DoesNotFollowALinkThatIsInItsWay) {
+  const auto precious = folder_.write("precious", "precious");
+  std::filesystem::create_symlink(precious, folder_ / "file.new");
+  ASSERT_TRUE(replace_private_file(file(), "mine"));
+  EXPECT_EQ(read_file(precious, 100).value(), "precious");
+}
+
+TEST_F(ReplaceFileTest, CanBeAppendedTo) {
+  const auto fd = replace_private_file(file(), "one ");
+  ASSERT_TRUE(fd);
+  ASSERT_TRUE(write_all(fd->get(), "two", file()));
+  EXPECT_EQ(text(), "one two");
+}
+
+TEST_F(ReplaceFileTest, WithAnErrorTheOldOneStays) {
+  folder_.write("file", "before");
+  const auto refused = replace_private_file(
+      file(), "after", {.prepare = [](int) -> Result<> { return fail("not prepared"); }});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message, "not prepared");
+  EXPECT_EQ(text(), "before");
+  EXPECT_FALSE(is_anything_left());
+  std::filesystem::create_directory(folder_ / "file.new");
+  EXPECT_FALSE(replace_private_file(file(), "after"));
+  EXPECT_EQ(text(), "before");
+}
+
 TEST(ErrnoTextTest, IsInWords) {
   EXPECT_EQ(errno_text(ENOENT), "No such file or directory");
 }

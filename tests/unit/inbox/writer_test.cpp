@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "support/eventually.hpp"
+#include "support/fake_clock.hpp"
 #include "support/lossy_vfs.hpp"
 #include "unit/inbox/calling_waiter.hpp"
 
@@ -220,6 +221,35 @@ TEST_F(WriterTest, AFullDiskIsToldOnceAndTriedAgainUntilItIsWritten) {
   EXPECT_EQ(troubles_.lines().at(1), "");
   EXPECT_EQ(messages().size(), 2U);
   EXPECT_EQ(kept().size(), 1U);
+}
+
+TEST_F(WriterTest, WhatIsFinishedWithinItsGraceIsNotWritten) {
+  test::FakeClock clock;
+  start({.clock = &clock});
+  const FakePtr accepted = accept("a");
+  accepted->finished = true;
+  clock.advance(Millis(1));
+  ASSERT_TRUE(test::eventually([&] { return journal_.size() == 1; }));
+  EXPECT_EQ(journal_.lines(), Lines{"a not needed"});
+  writer_.reset();  // before its clock
+}
+
+TEST_F(WriterTest, IsTriedAgainAfterItsTime) {
+  test::FakeClock clock;
+  start({.clock = &clock});
+  vfs_.fail_writes(SQLITE_IOERR);
+  const FakePtr accepted = accept("a");
+  clock.advance(Millis(1));
+  ASSERT_TRUE(told(1));
+  vfs_.fail_writes(SQLITE_OK);
+  clock.advance(Millis(499));
+  writer_->hurry();
+  EXPECT_FALSE(writer_->flush(std::chrono::steady_clock::now())) << "nobody hurries a disk";
+  EXPECT_EQ(accepted->failures, 1);
+  clock.advance(Millis(500));  // it may have begun to wait only now
+  ASSERT_TRUE(flush());
+  EXPECT_EQ(journal_.lines(), Lines{"a written"});
+  writer_.reset();  // before its clock
 }
 
 TEST_F(WriterTest, WhatIsFinishedWhileTheDiskIsFullIsNotWritten) {

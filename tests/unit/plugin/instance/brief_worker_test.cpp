@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "plugin/process/current_call.hpp"
+#include "support/fake_clock.hpp"
 #include "unit/plugin/fakes.hpp"
 
 namespace triggerd::plugin {
@@ -28,7 +29,7 @@ Millis processor_time() {
 class BriefWorkerTest : public testing::Test {
  protected:
   // One worker, and one without a thread.
-  void start(Handle handle) {
+  void start(Handle handle, const Clock& clock = system_clock()) {
     handle_ = std::move(handle);
     auto pool = WorkerPool::start({.handle = [](void* instance, const trigger_message* message,
                                                 trigger_result*) -> std::int32_t {
@@ -36,7 +37,7 @@ class BriefWorkerTest : public testing::Test {
                                    },
                                    .instance = &handle_,
                                    .brief = brief_},
-                                  source_, 1, "w:alarms");
+                                  source_, 1, "w:alarms", clock);
     ASSERT_TRUE(pool);
     pool_ = std::move(*pool);
     worker_ = source_.inline_worker();
@@ -47,6 +48,7 @@ class BriefWorkerTest : public testing::Test {
   std::size_t answered() { return source_.answers(0).size(); }
 
   Handle handle_;
+  test::FakeClock clock_;  // for start()
   std::shared_ptr<std::atomic<bool>> brief_ = std::make_shared<std::atomic<bool>>(true);
   FakeSource source_;
   std::unique_ptr<WorkerPool> pool_;
@@ -93,17 +95,49 @@ TEST_F(BriefWorkerTest, AnExceptionIsARetryAsOnAnyWorker) {
 }
 
 TEST_F(BriefWorkerTest, ACallThatWaitsIsToldOfAndIsTheLastOfItsRun) {
-  start([](const trigger_message&) {
-    std::this_thread::sleep_for(4 * kBriefCall);
-    return TRIGGER_OK;
-  });
+  start(
+      [this](const trigger_message&) {
+        clock_.advance(4 * kBriefCall);
+        std::this_thread::sleep_for(std::chrono::microseconds(1));
+        return TRIGGER_OK;
+      },
+      clock_);
   source_.push_inline("a");
   source_.push_inline("b");
   worker_->run(true);
   EXPECT_EQ(answered(), 1U);
   ASSERT_EQ(source_.runs().size(), 1U);
-  ASSERT_TRUE(source_.runs()[0]);
-  EXPECT_GE(*source_.runs()[0], 4 * kBriefCall);
+  EXPECT_EQ(source_.runs()[0], 4 * kBriefCall);
+}
+
+TEST_F(BriefWorkerTest, ACallThatOnlyGotNoProcessorIsNotToldOf) {
+  start(
+      [this](const trigger_message&) {
+        clock_.advance(4 * kBriefCall);
+        return TRIGGER_OK;
+      },
+      clock_);
+  source_.push_inline("a");
+  worker_->run(true);
+  ASSERT_EQ(source_.runs().size(), 1U);
+  EXPECT_FALSE(source_.runs()[0]);
+  EXPECT_FALSE(worker_->willing()) << "but the next one is for a worker";
+}
+
+TEST_F(BriefWorkerTest, ACallThatTakesItsTimeEndsItsRun) {
+  start(
+      [this, calls = 0](const trigger_message&) mutable {
+        // The clock has whole milliseconds: every sixth call seems to take one.
+        if (++calls % 6 == 0) clock_.advance(Millis(1));
+        return TRIGGER_OK;
+      },
+      clock_);
+  for (int i = 0; i < 12; ++i) source_.push_inline("a");
+  worker_->run(true);
+  EXPECT_EQ(answered(), 6U);
+  clock_.advance(Millis(9));
+  worker_->run(true);
+  EXPECT_EQ(answered(), 12U);
 }
 
 TEST_F(BriefWorkerTest, SoIsOneThatComputes) {
@@ -120,16 +154,21 @@ TEST_F(BriefWorkerTest, SoIsOneThatComputes) {
 }
 
 TEST_F(BriefWorkerTest, AfterACallThatTookItsTimeOthersGetTheirs) {
-  start([](const trigger_message&) {
-    std::this_thread::sleep_for(Millis(1));
-    return TRIGGER_OK;
-  });
+  start(
+      [this](const trigger_message&) {
+        clock_.advance(Millis(1));
+        return TRIGGER_OK;
+      },
+      clock_);
   source_.push_inline("a");
   source_.push_inline("b");
   EXPECT_TRUE(worker_->willing());
   worker_->run(true);
   EXPECT_EQ(answered(), 1U) << "the next one is for a worker";
-  EXPECT_TRUE(test::eventually([this] { return worker_->willing(); }, test::kPatience));
+  clock_.advance(Millis(8));
+  EXPECT_FALSE(worker_->willing());
+  clock_.advance(Millis(1));
+  EXPECT_TRUE(worker_->willing()) << "a tenth of the time";
 }
 
 TEST_F(BriefWorkerTest, WhatWasGivenUpIsCalledNoMoreForAnyTrigger) {
@@ -139,7 +178,7 @@ TEST_F(BriefWorkerTest, WhatWasGivenUpIsCalledNoMoreForAnyTrigger) {
       WorkerPool::start({.handle = [](void*, const trigger_message*,
                                       trigger_result*) -> std::int32_t { return TRIGGER_OK; },
                          .brief = brief_},
-                        other_source, 1, "w:other");
+                        other_source, 1, "w:other", system_clock());
   ASSERT_TRUE(other);
   EXPECT_TRUE(worker_->give_up());
   EXPECT_FALSE(worker_->give_up()) << "that is known";

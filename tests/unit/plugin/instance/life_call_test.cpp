@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "support/eventually.hpp"
+#include "support/fake_clock.hpp"
 
 namespace triggerd::plugin {
 namespace {
@@ -23,7 +24,7 @@ std::thread::id thread_of_a_call(LifeThread& thread) {
 
 // A service of ABI 1.0 may keep something in a thread_local from its start to its stop.
 TEST(LifeThread, AllCallsRunOnOneThread) {
-  LifeThread thread;
+  LifeThread thread(system_clock());
   const std::thread::id first = thread_of_a_call(thread);
   EXPECT_NE(first, std::this_thread::get_id());
   EXPECT_EQ(thread_of_a_call(thread), first);
@@ -31,7 +32,7 @@ TEST(LifeThread, AllCallsRunOnOneThread) {
 }
 
 TEST(LifeThread, HasTheCallsNameMeanwhile) {
-  LifeThread thread;
+  LifeThread thread(system_clock());
   const auto name_of_a_call = [&thread](const char* name) {
     char seen[16] = "";
     EXPECT_TRUE(thread.call(
@@ -45,7 +46,7 @@ TEST(LifeThread, HasTheCallsNameMeanwhile) {
 }
 
 TEST(LifeThread, ACallThatHangsKeepsItsThreadAndTheNextGetsAnother) {
-  LifeThread thread;
+  LifeThread thread(system_clock());
   const std::thread::id first = thread_of_a_call(thread);
   auto release = std::make_shared<std::promise<void>>();
   const auto hung = [released = release->get_future().share()] { released.wait(); };
@@ -58,7 +59,7 @@ TEST(LifeThread, ACallThatHangsKeepsItsThreadAndTheNextGetsAnother) {
 }
 
 TEST(LifeThread, ARuntimeThatStopsWaitsForAShareOfItsTime) {
-  LifeThread thread;
+  LifeThread thread(system_clock());
   Patience patience;
   patience.end_by(std::chrono::steady_clock::now() + Millis(200));
   auto release = std::make_shared<std::promise<void>>();
@@ -74,7 +75,7 @@ TEST(LifeThread, ItsEndIsThatOfWhatIsKeptOnIt) {
     ~Kept() { --alive; }
     void touch() {}
   };
-  LifeThread thread;
+  LifeThread thread(system_clock());
   EXPECT_TRUE(thread.call(
       "p:t",
       [] {
@@ -86,6 +87,39 @@ TEST(LifeThread, ItsEndIsThatOfWhatIsKeptOnIt) {
   EXPECT_TRUE(thread.end());
   EXPECT_EQ(alive, 0);
   EXPECT_TRUE(thread.end()) << "once more is nothing";
+}
+
+TEST(CallBound, IsTheUsualTimeWhileTheRuntimeGoesOn) {
+  test::FakeClock clock;
+  const Monotonic began = clock.now();
+  Patience patience;
+  EXPECT_EQ(CallBound(nullptr, Millis(700), clock).end(), began + Millis(700));
+  CallBound bound(&patience, Millis(700), clock);
+  EXPECT_EQ(bound.end(), began + Millis(700));
+  clock.advance(Millis(500));
+  EXPECT_EQ(bound.end(), began + Millis(700)) << "it began then";
+}
+
+TEST(CallBound, IsAQuarterOfWhatIsLeftOnceTheRuntimeStops) {
+  test::FakeClock clock;
+  Patience patience;
+  CallBound bound(&patience, kLong, clock);
+  clock.advance(Millis(1'000));
+  patience.end_by(clock.now() + Millis(8'000));
+  const Monotonic end = clock.now() + Millis(2'000);
+  EXPECT_EQ(bound.end(), end);
+  clock.advance(Millis(400));
+  EXPECT_EQ(bound.end(), end) << "and not of less and less";
+}
+
+TEST(CallBound, IsNeverLongerForAStopAndNeverNothing) {
+  test::FakeClock clock;
+  Patience patience;
+  patience.end_by(clock.now() + Millis(600));
+  EXPECT_EQ(CallBound(&patience, kLong, clock).end(), clock.now() + Millis(500));
+  EXPECT_EQ(CallBound(&patience, Millis(20), clock).end(), clock.now() + Millis(20));
+  clock.advance(Millis(900));
+  EXPECT_EQ(CallBound(&patience, kLong, clock).end(), clock.now() + Millis(100));
 }
 
 }  // namespace

@@ -36,7 +36,7 @@ WorkerPool::Service service(Handle& handle) {
 }
 
 std::unique_ptr<WorkerPool> start(Handle& handle, FakeSource& source, unsigned count = 1) {
-  auto pool = WorkerPool::start(service(handle), source, count, "w:alarms");
+  auto pool = WorkerPool::start(service(handle), source, count, "w:alarms", system_clock());
   EXPECT_TRUE(pool);
   return std::move(*pool);
 }
@@ -292,7 +292,7 @@ std::vector<FakeSource::Answered> answers_of_a_batch(Batching& batching,
   FakeSource source;
   source.give_batches();
   for (const char* topic : topics) source.push(topic);
-  auto pool = WorkerPool::start(batching.service(), source, 1, "w:alarms");
+  auto pool = WorkerPool::start(batching.service(), source, 1, "w:alarms", system_clock());
   EXPECT_TRUE(pool);
   auto answers = source.answers(topics.size());
   EXPECT_TRUE((*pool)->join(soon()));

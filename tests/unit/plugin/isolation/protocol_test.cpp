@@ -1,4 +1,4 @@
-// What host and worker say, there and back; and what becomes of rubbish.
+// What host and worker say, there and back; and what becomes of bytes that make no sense.
 #include "plugin/isolation/protocol.hpp"
 
 #include <fcntl.h>
@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "plugin/isolation/frames.hpp"
+#include "support/fake_clock.hpp"
 
 namespace triggerd::plugin::isolation {
 namespace {
@@ -206,9 +207,10 @@ class IsolationFrames : public testing::Test {
   IsolationFrames() {
     int ends[2] = {-1, -1};
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-    host_ = std::make_unique<HostSocket>(UniqueFd(ends[0]), [](std::uint32_t type) {
-      return type == kLong ? std::size_t{8} << 20 : std::size_t{64};
-    });
+    host_ = std::make_unique<HostSocket>(
+        UniqueFd(ends[0]),
+        [](std::uint32_t type) { return type == kLong ? std::size_t{8} << 20 : std::size_t{64}; },
+        clock_);
     their_fd_ = UniqueFd(ends[1]);
     worker_ = std::make_unique<WorkerSocket>(their_fd_.get());
   }
@@ -218,6 +220,7 @@ class IsolationFrames : public testing::Test {
 
   static constexpr std::uint32_t kLong = 9;
 
+  test::FakeClock clock_;
   std::unique_ptr<HostSocket> host_;
   UniqueFd their_fd_;
   std::unique_ptr<WorkerSocket> worker_;
@@ -249,7 +252,7 @@ TEST_F(IsolationFrames, AFrameInPiecesIsWhole) {
 
 TEST_F(IsolationFrames, AnAbsurdLengthAndAnEndAreSeen) {
   send_raw(std::string_view("\x01\0\0\0\xff\xff\xff\xff", 8));
-  EXPECT_EQ(host_->receive(), HostSocket::State::rubbish);
+  EXPECT_EQ(host_->receive(), HostSocket::State::protocol_error);
   EXPECT_FALSE(host_->next());
   their_fd_.reset();
   EXPECT_EQ(host_->receive(), HostSocket::State::closed);
@@ -257,7 +260,7 @@ TEST_F(IsolationFrames, AnAbsurdLengthAndAnEndAreSeen) {
 
 TEST_F(IsolationFrames, AFrameIsRefusedByItsHeadWhereItsTypeIsNeverSoLong) {
   send_raw(std::string_view("\x04\0\0\0\x41\0\0\0", 8));
-  EXPECT_EQ(host_->receive(), HostSocket::State::rubbish);
+  EXPECT_EQ(host_->receive(), HostSocket::State::protocol_error);
 }
 
 TEST_F(IsolationFrames, ALongFrameIsWholeAndOneThatDoesNotEndIsSeen) {
@@ -269,7 +272,10 @@ TEST_F(IsolationFrames, ALongFrameIsWholeAndOneThatDoesNotEndIsSeen) {
   EXPECT_FALSE(host_->unfinished_since());
   send_raw(std::string_view("\x09\0\0\0\x03\0\0\0a", 9));
   EXPECT_EQ(host_->receive(), HostSocket::State::open);
-  EXPECT_TRUE(host_->unfinished_since());
+  EXPECT_EQ(host_->unfinished_since(), clock_.now());
+  clock_.advance(Millis(500));
+  EXPECT_EQ(host_->receive(), HostSocket::State::open);
+  EXPECT_EQ(host_->unfinished_since(), clock_.now() - Millis(500));
 }
 
 TEST_F(IsolationFrames, OnlyTheFirstDescriptorIsKept) {

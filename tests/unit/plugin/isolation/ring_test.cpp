@@ -28,10 +28,10 @@ struct Ring {
         return std::to_string(type) + ":" + record;
       case RingReader::Outcome::empty:
         return "empty";
-      case RingReader::Outcome::rubbish:
+      case RingReader::Outcome::protocol_error:
         break;
     }
-    return "rubbish";
+    return "protocol error";
   }
   void put_head(std::uint32_t type, std::uint32_t size) {
     const std::array<std::uint32_t, 2> head{type, size};
@@ -75,12 +75,12 @@ TEST(IsolationRing, BelievesNoCount) {
   for (const std::uint64_t written : {std::uint64_t{257}, std::uint64_t{4}, ~std::uint64_t{0}}) {
     Ring ring;
     ring.counts.written = written;
-    EXPECT_EQ(ring.read(), "rubbish") << written;
+    EXPECT_EQ(ring.read(), "protocol error") << written;
   }
   for (const std::uint64_t read : {std::uint64_t{1}, ~std::uint64_t{0} - 300}) {
     Ring ring;
     ring.counts.read = read;
-    EXPECT_EQ(ring.writer.write(1, "x"), RingWriter::Outcome::rubbish) << read;
+    EXPECT_EQ(ring.writer.write(1, "x"), RingWriter::Outcome::protocol_error) << read;
   }
 }
 
@@ -89,7 +89,7 @@ TEST(IsolationRing, BelievesNoLength) {
     Ring ring;
     ring.put_head(1, size);
     ring.counts.written = 16;
-    EXPECT_EQ(ring.read(), "rubbish") << size;
+    EXPECT_EQ(ring.read(), "protocol error") << size;
   }
 }
 
@@ -100,7 +100,7 @@ TEST(IsolationRing, SurvivesAnyBytes) {
     for (std::byte& byte : ring.bytes) byte = static_cast<std::byte>(engine());
     if (engine() % 2 == 0) ring.put_head(engine() % 12, engine() % 300);
     ring.counts.written = engine() % 300;
-    for (int i = 0; i < 40 && ring.read() != "rubbish"; ++i) {
+    for (int i = 0; i < 40 && ring.read() != "protocol error"; ++i) {
       ring.counts.written = ring.counts.written + engine() % 3 * 8;
     }
   }

@@ -32,7 +32,7 @@ TEST(Thread, RunsUnderItsNameWithNoSignalBlocked) {
   sigset_t blocked;
   ::pthread_sigmask(SIG_SETMASK, &before, &blocked);
   ASSERT_TRUE(thread);
-  ASSERT_TRUE(thread->join(soon()));
+  ASSERT_TRUE(thread->join(test::kPatience));
   EXPECT_EQ(name, "w:alarms");
   EXPECT_TRUE(none_blocked);
   EXPECT_EQ(::sigismember(&blocked, SIGTERM), 1) << "the caller's are as they were";
@@ -42,10 +42,10 @@ TEST(Thread, JoinGivesUpAtItsDeadline) {
   std::promise<void> release;
   auto thread = Thread::start("w:slow", [&] { release.get_future().wait(); });
   ASSERT_TRUE(thread);
-  EXPECT_FALSE(thread->join(std::chrono::steady_clock::now()));
+  EXPECT_FALSE(thread->join(Millis(0)));
   release.set_value();
-  EXPECT_TRUE(thread->join(soon()));
-  EXPECT_TRUE(thread->join(soon())) << "once more does nothing";
+  EXPECT_TRUE(thread->join(test::kPatience));
+  EXPECT_TRUE(thread->join(test::kPatience)) << "once more does nothing";
 }
 
 TEST(ThreadName, FitsAndTellsLongNamesApart) {

@@ -1,5 +1,5 @@
 // Stands in for `triggerd --worker` and is what a plugin may make of that: it answers its orders as
-// it should, and its first message with what RUBBISH says.
+// it should, and its first message with the violation of the protocol that VIOLATION names.
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -23,7 +23,7 @@ void wake_host(SharedLayout& shared) {
   static_cast<void>(!::write(kDoorbellFd, &one, sizeof one));
 }
 
-void write_rubbish(const std::string& kind, SharedLayout& shared, WorkerSocket& socket) {
+void violate(const std::string& kind, SharedLayout& shared, WorkerSocket& socket) {
   RingWriter ring(shared.to_host, shared.to_host_bytes);
   std::mt19937 engine(static_cast<unsigned>(::getpid()));
   if (kind == "counts") {
@@ -75,7 +75,7 @@ int main() {
                 encode(Reply{.ok = true, .bytes = bytes}));
     if (frame->type == static_cast<std::uint32_t>(ToWorker::run)) {
       while ((*memory)->to_worker.written.load() == 0) ::usleep(500);  // its first message
-      write_rubbish(std::getenv("RUBBISH"), **memory, socket);         // NOLINT: one thread
+      violate(std::getenv("VIOLATION"), **memory, socket);             // NOLINT: one thread
     }
   }
   return 0;

@@ -1,0 +1,136 @@
+// What the writer is asked to do, and the queue of it.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/clock.hpp"
+
+namespace triggerd::inbox {
+
+// A message as the writer sees it. The views stay valid until written() or not_written().
+struct MessageView {
+  std::string_view trigger;
+  std::string_view message_id;
+  std::string_view topic;
+  std::string_view payload;
+  int qos = 0;
+  bool retained = false;
+  std::uint16_t packet_id = 0;
+  std::uint32_t attempts = 0;
+  Wall received{};
+  std::optional<std::string_view> properties{};  // as StoredMessage has them
+  std::optional<Monotonic> expires{};
+};
+
+// An accepted message. All but the destructor: [the writer's thread, with the inbox's lock held].
+// view() may be called whatever begin_write() has returned.
+class Entry {
+ public:
+  virtual ~Entry() = default;
+  // False: the message is finished, and nobody waits for written(). [any]
+  virtual bool wants_writing() const = 0;
+  // Called just before the message is written. False: it is finished and need not be.
+  virtual bool begin_write() = 0;
+  virtual MessageView view() const = 0;
+  // The message is safe: on disk as message `number`; nullopt: it was finished before.
+  virtual void written(std::optional<std::int64_t> number) = 0;
+  // The transaction has failed; begin_write() is called again.
+  virtual void not_written() = 0;
+  // Called after written() was called for every message of a transaction, so that their
+  // acknowledgements leave together.
+  virtual void flush_acknowledgement() = 0;
+};
+using EntryPtr = std::shared_ptr<Entry>;
+
+// The QoS 2 message that the server knows by its packet id, in the session of `client_id`.
+struct PacketKey {
+  std::string client_id;
+  std::uint16_t packet_id;
+};
+
+// Waits until a packet id is kept, or forgotten. [the writer's thread]
+class PacketIdWaiter {
+ public:
+  virtual ~PacketIdWaiter() = default;
+  // It is kept, or forgotten.
+  virtual void done() = 0;
+  // Called after done() was called for all of a transaction, so that what they send leaves
+  // together.
+  virtual void flush_acknowledgement() = 0;
+};
+using PacketIdWaiterPtr = std::unique_ptr<PacketIdWaiter>;  // null: nobody waits
+
+struct Accept {
+  EntryPtr entry;
+  std::optional<PacketKey> key;  // to be kept with it
+};
+struct KeepId {
+  PacketKey key;
+  std::string message_id;
+  PacketIdWaiterPtr waiter;
+};
+struct ForgetId {
+  PacketKey key;
+  PacketIdWaiterPtr waiter;
+};
+using Operation = std::variant<Accept, KeepId, ForgetId>;
+
+// Operations in the order in which they were asked for.
+//
+// The owner's lock guards it; size() alone may be called without.
+class OperationQueue {
+ public:
+  std::size_t size() const { return size_; }
+
+  void push(Operation operation) {
+    operations_.push_back(std::move(operation));
+    size_ = operations_.size();
+  }
+  void push(std::vector<EntryPtr> entries) {
+    for (EntryPtr& entry : entries) operations_.push_back(Accept{std::move(entry), {}});
+    size_ = operations_.size();
+  }
+  std::vector<Operation> take_all() {
+    size_ = 0;
+    sweep_at_ = kSweep;
+    return std::exchange(operations_, {});
+  }
+
+  // Whether so many wait that it is time to take out those that are finished. While the writer's
+  // thread does not get its turn, on a busy machine or a slow disk, they would gather with all
+  // their memory.
+  bool is_due_for_a_sweep() const { return operations_.size() >= sweep_at_; }
+  // Takes out messages that are finished. The caller destroys them without the lock.
+  std::vector<Operation> take_finished() {
+    const auto is_wanted = [](const Operation& operation) {
+      const auto* const accept = std::get_if<Accept>(&operation);
+      return accept == nullptr || accept->key || accept->entry->wants_writing();
+    };
+    const auto end = std::stable_partition(operations_.begin(), operations_.end(), is_wanted);
+    std::vector<Operation> finished(std::make_move_iterator(end),
+                                    std::make_move_iterator(operations_.end()));
+    operations_.erase(end, operations_.end());
+    sweep_at_ = std::max(kSweep, 2 * operations_.size());
+    size_ = operations_.size();
+    return finished;
+  }
+
+ private:
+  static constexpr std::size_t kSweep = 4'096;
+
+  std::vector<Operation> operations_;
+  std::atomic<std::size_t> size_ = 0;  // of them, for those without the lock
+  std::size_t sweep_at_ = kSweep;
+};
+
+}  // namespace triggerd::inbox
