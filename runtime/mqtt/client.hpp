@@ -18,10 +18,10 @@
 namespace triggerd::mqtt {
 
 // Counts the connects of one client, from 1.
-using Attempt = std::uint64_t;
+using ConnectAttempt = std::uint64_t;
 
 // What CONNACK said.
-struct Welcome {
+struct ConnAck {
   bool session_present = false;
   // MQTT 5, where the server wants it otherwise than it was asked for.
   std::optional<std::chrono::seconds> session_expiry = std::nullopt;
@@ -46,19 +46,19 @@ class ClientEvents {
   virtual void on_pubrel(std::uint16_t packet_id, Receipt receipt) = 0;
   // CONNACK says that there is no session; on_connected() comes next.
   virtual void on_session_lost() = 0;
-  virtual void on_connected(Attempt attempt, Welcome welcome) = 0;
+  virtual void on_connected(ConnectAttempt attempt, ConnAck connack) = 0;
   // `code` is the CONNACK return code (3.1.1: 1 to 5; 5: 0x80 and above), and `why` the reason that
   // the server gave, if it did; or 0 where no CONNACK came: then `why` says what did.
-  virtual void on_connect_failed(Attempt attempt, int code, std::string why) = 0;
+  virtual void on_connect_failed(ConnectAttempt attempt, int code, std::string why) = 0;
   // `why` where more is known than that it is gone. `code` is the reason code of the server's
   // DISCONNECT (MQTT 5), -1 where there was none.
-  virtual void on_lost(Attempt attempt, std::string why, int code) = 0;
+  virtual void on_lost(ConnectAttempt attempt, std::string why, int code) = 0;
   // The return codes of SUBACK in the order of the filters: 0, 1, 2, or 0x80 and above: refused,
   // with the reason that the server gave. A shorter list: the operation failed.
-  virtual void on_subscribed(Attempt attempt, std::vector<int> codes, std::string why) = 0;
+  virtual void on_subscribed(ConnectAttempt attempt, std::vector<int> codes, std::string why) = 0;
   // The reason codes of UNSUBACK (MQTT 5), as above; empty on 3.1.1.
-  virtual void on_unsubscribed(Attempt attempt, std::vector<int> codes, std::string why) = 0;
-  virtual void on_disconnected(Attempt attempt) = 0;
+  virtual void on_unsubscribed(ConnectAttempt attempt, std::vector<int> codes, std::string why) = 0;
+  virtual void on_disconnected(ConnectAttempt attempt) = 0;
 };
 
 struct ConnectRequest {
@@ -79,12 +79,12 @@ class Client {
  public:
   // When it returns, no event is under way or will come.
   virtual ~Client() = default;
-  virtual Result<> connect(Attempt attempt, const ConnectRequest& request) = 0;
-  virtual Result<> subscribe(Attempt attempt, const std::vector<config::Topic>& topics) = 0;
-  virtual Result<> unsubscribe(Attempt attempt, const std::vector<std::string>& filters) = 0;
+  virtual Result<> connect(ConnectAttempt attempt, const ConnectRequest& request) = 0;
+  virtual Result<> subscribe(ConnectAttempt attempt, const std::vector<config::Topic>& topics) = 0;
+  virtual Result<> unsubscribe(ConnectAttempt attempt, const std::vector<std::string>& filters) = 0;
   // Sends DISCONNECT where there is a connection, gives up a connect under way. on_disconnected
   // comes only where this returned ok.
-  virtual Result<> disconnect(Attempt attempt) = 0;
+  virtual Result<> disconnect(ConnectAttempt attempt) = 0;
   // Ends the connect that is under way: on_connect_failed() comes, with code 0.
   virtual void give_up_connect() = 0;
   // Stops and starts reading from the connection there is, which stays up meanwhile, and from those

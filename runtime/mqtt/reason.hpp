@@ -24,6 +24,9 @@ constexpr bool never_taken(int code) {
 // "not authorized (reason code 0x87)", and behind a colon what the server said, where it did.
 // `said` comes from the server: control characters are made visible, and it is cut.
 std::string reason_text(int code, std::string_view said = {});
+// Why a CONNACK with this code refuses the connection, and `said` as above. `mqtt5`: what the
+// client speaks.
+std::string connack_refusal(int code, std::string_view said, bool mqtt5);
 // The reason string of a CONNACK of MQTT 5, where these bytes begin with one that has it.
 std::string connack_reason(std::string_view bytes);
 

@@ -38,15 +38,15 @@ void connect_succeeded5(void* context, MQTTAsync_successData5* data) {
   const auto call = take_call(context);
   if (!call) return;
   const MQTTProperties& properties = data->properties;
-  Welcome welcome{.session_present = data->alt.connect.sessionPresent != 0};
+  ConnAck connack{.session_present = data->alt.connect.sessionPresent != 0};
   if (const auto seconds = number_of(properties, property::kSessionExpiry)) {
-    welcome.session_expiry = std::chrono::seconds(*seconds);
+    connack.session_expiry = std::chrono::seconds(*seconds);
   }
   if (const auto seconds = number_of(properties, property::kServerKeepAlive)) {
-    welcome.keep_alive = std::chrono::seconds(*seconds);
+    connack.keep_alive = std::chrono::seconds(*seconds);
   }
   if (const auto most = number_of(properties, property::kReceiveMaximum)) {
-    welcome.receive_maximum = static_cast<std::uint16_t>(*most);
+    connack.receive_maximum = static_cast<std::uint16_t>(*most);
   }
   Hook& hook = call->hook;
   {
@@ -56,7 +56,7 @@ void connect_succeeded5(void* context, MQTTAsync_successData5* data) {
         .retained = number_of(properties, property::kRetainAvailable).value_or(1) != 0,
         .packet_size = number_of(properties, property::kMaximumPacketSize).value_or(0)};
   }
-  tell_connected(*call, welcome);
+  tell_connected(*call, connack);
 }
 
 void connect_failed5(void* context, MQTTAsync_failureData5* data) {

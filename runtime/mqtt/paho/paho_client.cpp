@@ -148,7 +148,7 @@ class PahoClient final : public Client {
     paho_handles::give_up(handle_, shared_hook_);
   }
 
-  Result<> connect(Attempt attempt, const ConnectRequest& request) override {
+  Result<> connect(ConnectAttempt attempt, const ConnectRequest& request) override {
     hook_.attempt = attempt;
     const std::string uri = dial(request);
     MQTTAsync_connectOptions options = MQTTAsync_connectOptions_initializer;
@@ -211,7 +211,7 @@ class PahoClient final : public Client {
     });
   }
 
-  Result<> subscribe(Attempt attempt, const std::vector<config::Topic>& topics) override {
+  Result<> subscribe(ConnectAttempt attempt, const std::vector<config::Topic>& topics) override {
     std::vector<char*> filters;
     std::vector<int> qos;
     for (const config::Topic& topic : topics) {
@@ -244,7 +244,7 @@ class PahoClient final : public Client {
                  });
   }
 
-  Result<> unsubscribe(Attempt attempt, const std::vector<std::string>& filters) override {
+  Result<> unsubscribe(ConnectAttempt attempt, const std::vector<std::string>& filters) override {
     std::vector<char*> pointers;
     pointers.reserve(filters.size());
     for (const std::string& filter : filters) pointers.push_back(const_cast<char*>(filter.c_str()));
@@ -264,7 +264,7 @@ class PahoClient final : public Client {
                  });
   }
 
-  Result<> disconnect(Attempt attempt) override {
+  Result<> disconnect(ConnectAttempt attempt) override {
     MQTTAsync_disconnectOptions options = MQTTAsync_disconnectOptions_initializer;
     if (hook_.v5) {
       options = MQTTAsync_disconnectOptions_initializer5;
@@ -512,13 +512,13 @@ void report_error(const std::string& text) {
 
 }  // namespace
 
-void tell_connected(Call& call, const Welcome& welcome) {
+void tell_connected(Call& call, const ConnAck& connack) {
   Hook& hook = call.hook;
   hook.aliases.clear();
   hook.tell([&](ClientEvents& events) {
-    if (!welcome.session_present) events.on_session_lost();
+    if (!connack.session_present) events.on_session_lost();
   });
-  hook.tell([&](ClientEvents& events) { events.on_connected(call.attempt, welcome); });
+  hook.tell([&](ClientEvents& events) { events.on_connected(call.attempt, connack); });
 }
 
 PahoLibrary::PahoLibrary(Log& log) {

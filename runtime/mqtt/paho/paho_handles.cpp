@@ -117,7 +117,7 @@ std::uintptr_t next_number() {
 
 }  // namespace
 
-Call::Call(Hook& of, Attempt at, Kind is, std::size_t filter_count, PublishDone told)
+Call::Call(Hook& of, ConnectAttempt at, Kind is, std::size_t filter_count, PublishDone told)
     : hook(of),
       attempt(at),
       kind(is),

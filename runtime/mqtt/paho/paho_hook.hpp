@@ -39,7 +39,7 @@ struct Hook final : wire::PacketSink, std::enable_shared_from_this<Hook> {
 
   Mutex mutex;
   ClientEvents* events TRIGGERD_GUARDED_BY(mutex) = nullptr;
-  std::atomic<Attempt> attempt{0};
+  std::atomic<ConnectAttempt> attempt{0};
   bool v5 = false;                       // constant once made
   bool hold = false;                     // constant once made
   std::atomic<std::size_t> connects{0};  // under way
@@ -92,13 +92,13 @@ struct Hook final : wire::PacketSink, std::enable_shared_from_this<Hook> {
 // twice. Those that it has forgotten are freed with the handle.
 struct Call {
   enum class Kind { connect, other };
-  Call(Hook& of, Attempt at, Kind is, std::size_t filter_count = 0, PublishDone told = {});
+  Call(Hook& of, ConnectAttempt at, Kind is, std::size_t filter_count = 0, PublishDone told = {});
   ~Call();
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 
   Hook& hook;
-  const Attempt attempt;
+  const ConnectAttempt attempt;
   const Kind kind;
   const std::size_t filters;
   const PublishDone done;
@@ -119,7 +119,7 @@ std::unique_ptr<Call> take_call(void* context);
 void free_calls(Hook& hook);
 
 // CONNACK was good: tells. (paho_client.cpp)
-void tell_connected(Call& call, const Welcome& welcome);
+void tell_connected(Call& call, const ConnAck& connack);
 
 // The callbacks of MQTT 5. (paho_callbacks5.cpp)
 void connect_succeeded5(void* context, MQTTAsync_successData5* data);
