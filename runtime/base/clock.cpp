@@ -14,8 +14,9 @@ class SystemClock final : public Clock {
 }  // namespace
 
 const Clock& system_clock() {
-  static const SystemClock clock;
-  return clock;
+  // Never destroyed: threads that nobody waits for may read it while the process ends.
+  static const auto* const clock = new SystemClock;
+  return *clock;
 }
 
 Wall wall_of(std::tm utc) {

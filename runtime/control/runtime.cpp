@@ -84,8 +84,8 @@ Runtime::Runtime(config::Config config, std::filesystem::path state_dir, Log& lo
       supervisor_(std::make_shared<EventLoop>(system_clock())),
       timer_(system_clock()),
       control_(system_clock()),
-      library_(log_),
-      resolver_(mqtt::make_system_resolver()),
+      library_(log_, system_clock()),
+      resolver_(mqtt::make_system_resolver(system_clock())),
       plugins_(config_, state_dir_ / "plugins", log_, options_.probe_program),
       package_failures_(config_),
       reloader_(

@@ -29,8 +29,8 @@ class Buffers {
     std::swap(release_, other.release_);
     return *this;
   }
-  // Without, what a message shows lies in memory that is used again: it is valid during the call
-  // that brings the message, and copied by whoever keeps it.
+  // False: a message without buffers lies in memory that is used again. It is valid during the call
+  // that brings it, and whoever keeps it makes a copy.
   explicit operator bool() const { return release_ != nullptr; }
   ~Buffers() {
     if (release_ != nullptr) release_(first_, second_);
@@ -42,8 +42,8 @@ class Buffers {
   Release release_ = nullptr;
 };
 
-// `topic` and `payload` point into `buffers`, where there are any: then a message goes from socket
-// to service without a copy, and `topic` has a NUL behind it.
+// With `buffers`, `topic` and `payload` point into them, a NUL follows `topic`, and the message
+// goes from the socket to the service without a copy.
 struct Message {
   Buffers buffers;
   std::string_view topic;
@@ -53,9 +53,9 @@ struct Message {
   bool dup = false;
   std::uint16_t packet_id = 0;  // QoS 1 and 2
   bool mqtt5 = false;           // came over MQTT 5: `properties` mean something
-  std::string properties = {};  // see properties.hpp; without the topic alias, which is resolved
+  std::string properties = {};  // as in properties.hpp; without the topic alias, which is resolved
   Wall received{};
-  // Past it nobody wants the message any more. Not on the wall clock, which may be set.
+  // When the message expires (MQTT 5). Not by the wall clock, which may be set.
   Monotonic expires = Monotonic::max();
   Receipt receipt;
 };

@@ -1,26 +1,24 @@
 // mqtt/: sessions with MQTT servers, on Paho MQTT C. It knows base/ and config/, and not what a
-// trigger is: a Connection carries one MQTT client, and tells a listener what arrives and how it is
-// doing.
+// trigger is: a Connection carries one MQTT client, and tells a listener what arrives and how the
+// connection is doing.
 //
-//   mqtt.hpp            what the rest of the runtime uses: options, listener, publish
-//   connection.hpp      the state machine of one connection (and connection_session.cpp, ..._renew)
-//   publishes.hpp       how much of what is published is in flight, and what waits
-//   losses.hpp          which connections to a server ended together
-//   client.hpp          the seam to the MQTT library
-//   paho_client.hpp     the library behind that seam, and paho_handles.hpp when its handles go
-//   resolver.hpp        host names to addresses, off every thread that must not wait
-//   message.hpp         a received message, with its receipt.hpp
-//   tls/                truststores, keystores, and why a handshake fails
-//   properties.hpp      the properties of MQTT 5, and reason.hpp its reason codes
-//   packet_check.hpp    what a server may not send; packet_type.hpp, packet_bytes.hpp: of packets
-//   wire/               under the library: what comes is taken there, and proxies, WebSocket, pings
+//   mqtt.hpp       what the rest of the runtime uses: options, listener, publish
+//   message.hpp    a received message; receipt.hpp: the acknowledgement that it owes
+//   publishes.hpp  which publishes are in flight, and which wait
+//   reason.hpp     return codes and reason codes in words
+//   client.hpp     the seam to the MQTT library
+//   session/       above that seam: connection.hpp, and the parts it is composed of
+//   paho/          below it: Paho as a Client, and when its handles are destroyed
+//   wire/          under Paho: what comes is taken there; proxies, WebSocket, keep-alive
+//   packet/        MQTT packets: their properties, and what a server may not send
+//   tls/           truststores, keystores, and why a handshake fails
 //
-// Threads. One supervisor for all connections: an EventLoop on a thread that main starts. Every
-// state of a Connection belongs to it, so those states need no lock. Paho's two threads come in
-// through Client's callbacks: messages go straight to the listener, everything else is posted to
-// the supervisor. Messages come on Paho's receive thread without Paho's lock, but under the
-// client's, and all connections share that thread; so on_message must not block. Other callbacks
-// have Paho's lock: nobody who may wait for one calls into Paho with a lock that a callback takes.
+// Threads. All connections have one supervisor, an EventLoop on a thread that main starts. The
+// states of a Connection belong to it, so they need no lock. Paho's two threads come in through
+// ClientEvents: messages go straight to the listener, everything else is posted to the supervisor.
+// All connections share Paho's receive thread, which brings messages without Paho's lock but with
+// the client's, so on_message must not block. Other callbacks run with Paho's lock: whoever may
+// have to wait for one must not call Paho with a lock that a callback takes.
 #pragma once
 
 #include <cstdint>
@@ -48,29 +46,29 @@ struct ConnectionOptions {
   config::Protocol protocol = config::Protocol::v3_1_1;
   bool clean_session = true;
   std::chrono::seconds session_expiry{0};  // MQTT 5, of a session that is not clean
-  std::uint16_t receive_maximum = 65'535;  // MQTT 5: in flight to us
-  std::uint16_t topic_aliases = 0;         // MQTT 5: that the server may give
-  // In flight from us, of QoS 1 and 2; a server of MQTT 5 may take fewer. nullopt: what it says it
-  // takes, or 20.
+  std::uint16_t receive_maximum = 65'535;  // MQTT 5: messages in flight to us
+  std::uint16_t topic_aliases = 0;         // MQTT 5: how many the server may assign
+  // Messages of QoS 1 and 2 in flight from us; a server of MQTT 5 may take fewer. nullopt: what the
+  // server says it takes, or 20.
   std::optional<std::uint16_t> max_inflight;
   std::optional<Millis> connection_timeout;  // nullopt: without limit
   Millis keep_alive{0};
   Backoff reconnect;
-  std::uint64_t max_packet_size = 0;
+  std::uint64_t max_packet_size = 0;  // bytes
   std::string user_name;
   config::Secret password;
-  std::filesystem::path password_file;        // it is in there, and read for each connect
+  std::filesystem::path password_file;        // holds the password, and is read for each connect
   std::optional<config::Proxy> proxy;         // nullopt: straight to the servers
   std::shared_ptr<tls::Current> tls;          // where the servers have TLS
   std::optional<config::LastWill> last_will;  // with its on-connect and on-disconnect payloads
-  // Subscribed to on every connect; a shared one with its $share/GROUP/ in front.
+  // Subscribed to on every connect; a shared subscription has its $share/GROUP/ in front.
   std::vector<config::Topic> topics;
-  std::size_t filters_per_packet = 100;  // of one SUBSCRIBE or UNSUBSCRIBE, at most
+  std::size_t filters_per_packet = 100;  // in one SUBSCRIBE or UNSUBSCRIBE, at most
   // Acknowledgements of QoS 1 and 2 wait for Receipt::release().
   bool hold_acknowledgements = false;
 };
 
-// What the server made of one filter.
+// What the server answered to one filter.
 struct Grant {
   std::string filter;
   int asked_qos = 0;
@@ -80,17 +78,17 @@ struct Grant {
 
 struct ConnectionStatus {
   enum class State {
-    off,         // not wanted: never opened, paused or closed
-    connecting,  // looking up the name, waiting for CONNACK
-    subscribing,
-    up,      // connected, and every filter was answered
-    waiting  // for the next attempt; `reason` says why
+    off,          // not wanted: not opened, paused or closed
+    connecting,   // looks the name up, or waits for CONNACK
+    subscribing,  // connected; not every filter was answered
+    up,           // connected, and every filter was answered
+    waiting       // for the next attempt; `reason` says why
   };
   State state = State::off;
   std::string reason;
   std::string server;  // the one connected to
   std::vector<Grant> grants;
-  std::uint64_t sessions_lost = 0;  // that the server was to keep, since the start
+  std::uint64_t sessions_lost = 0;  // how many the server was to keep and did not, since the start
 
   // Up, with every filter granted at some QoS.
   bool running() const;
@@ -102,29 +100,29 @@ class ConnectionListener {
   virtual ~ConnectionListener() = default;
   // [Paho receive thread]: must not block, publish, or call anything that waits for another thread.
   virtual void on_message(Message&& message) = 0;
-  // A message over max_packet_size, instead of on_message(): without its payload. [Paho receive
-  // thread]
+  // A message over max_packet_size came; it is without its payload. [Paho receive thread]
   virtual void on_refused(Message&& message) { message.receipt.release(); }
-  // After the last message of those that came together. [Paho receive thread]
+  // The last message of those that came together has been told. [Paho receive thread]
   virtual void on_batch_end() {}
-  // The server forgets a QoS 2 message, with PUBREL: its packet id may be another message's next.
-  // `receipt` is the PUBCOMP's, which waits until it is released. [Paho receive thread]
+  // PUBREL: the server forgets a QoS 2 message, whose packet id may belong to another message next.
+  // `receipt` is that of the PUBCOMP, which waits until it is released. [Paho receive thread]
   virtual void on_pubrel(std::uint16_t packet_id, Receipt receipt) {
     (void)packet_id;
     receipt.release();
   }
-  // The server has no session of ours: packet ids of before mean nothing. Before the first message
-  // of the new one. [Paho receive thread]
+  // The server has no session of ours, so earlier packet ids mean nothing. Comes before the first
+  // message of the new session. [Paho receive thread]
   virtual void on_session_lost() {}
-  // After every change. [supervisor]
+  // Called after every change. [supervisor]
   virtual void on_status(const ConnectionStatus& status) = 0;
 };
 
-// What a runtime remembers of the sessions it made, so that it notices lost ones and stale filters.
+// What a runtime remembers of the sessions it made, so that it notices when one is lost, and which
+// filters are stale. All on the supervisor.
 class SessionMemory {
  public:
   virtual ~SessionMemory() = default;
-  // The filters last subscribed to; nullopt where there is no session to expect. [supervisor]
+  // The filters that were subscribed to last; nullopt: no session is expected.
   virtual std::optional<std::vector<std::string>> filters(const std::string& client_id) = 0;
   virtual void remember(const std::string& client_id, const std::vector<std::string>& filters) = 0;
   virtual void forget(const std::string& client_id) = 0;
@@ -143,14 +141,14 @@ struct PublishRequest {
   int qos = 1;
   bool retained = false;
   std::span<const Property> properties = {};  // MQTT 5; see check_publish_properties()
-  // Servers take only so many at once: one that has had to wait for longer is not sent any more.
+  // Servers take only so many at once: a publish that has waited for longer is not sent any more.
   Millis wait_limit{30'000};
 };
 
-// Once the server has the message (QoS 0: once it was written), or why it may not have it; the code
-// of the error is MQTT 5's reason code, where the server has refused the message with one, or has
-// said before that it does not take such a message. Called exactly once, on any thread, possibly
-// with Paho's lock held and from inside publish(): it must not block or publish.
+// Told once the server has the message (QoS 0: once it was written), or why the server may not have
+// it. The code of the error is MQTT 5's reason code, if the server has refused the message with
+// one, or has said before that it does not take such messages. Called exactly once, on any thread,
+// possibly from inside publish() and with Paho's lock held: it must not block or publish.
 using PublishDone = std::function<void(Result<>)>;
 
 }  // namespace triggerd::mqtt

@@ -1,19 +1,19 @@
 // The publishes of one connection that the server has not confirmed yet, and those that wait for
 // their turn.
 //
-// A server takes only so many messages of QoS 1 and 2 before the first of them is confirmed. One of
-// MQTT 5 says how many (Receive Maximum); one of 3.1.1 does not, and some drop what is more without
-// a word, or answer it and drop it. So there is a window: what goes beyond it waits here, in its
-// order, and leaves as others are confirmed.
+// A server takes only so many messages of QoS 1 and 2 before the first of them is confirmed. With
+// MQTT 5 it says how many (Receive Maximum). With 3.1.1 it does not, and some servers drop what is
+// beyond that without a word, or confirm it and drop it. So there is a window: what goes beyond it
+// waits here, in order, and leaves as others are confirmed.
 //
-//     begin()     goes now, or waits for next()
+//     begin()     the publish goes now, or waits for next()
 //     next()      the first that waits and may go now; whoever got `true` from claim() calls it
 //                 until it gives none
 //     finish()    the outcome of one that went
-//     expire()    what has waited too long is told so, and never goes
+//     expire()    fails those that have waited too long, and they never go
 //
-// Whatever the MQTT library does, each is told its outcome once: confirmed, or failed. Any thread;
-// outcomes are told without a lock held.
+// Whatever the MQTT library does, the outcome of each is told once: confirmed, or failed. Any
+// thread, with a lock of its own; outcomes are told without it.
 #pragma once
 
 #include <cstdint>
@@ -39,7 +39,7 @@ class HeldPublish {
 
   const PublishRequest& request() const { return request_; }
   std::size_t bytes() const { return bytes_.size(); }
-  // What one of this request would have.
+  // What one for this request would hold.
   static std::size_t bytes_of(const PublishRequest& request);
 
  private:
@@ -50,12 +50,12 @@ class HeldPublish {
 
 class Publishes {
  public:
-  // Of all, those that wait included.
+  // How many there may be, including those that wait.
   static constexpr std::size_t kCapacity = 1000;
-  // What those that wait may hold in memory; a single one may be larger.
+  // How much memory those that wait may hold; a single one may be larger.
   static constexpr std::size_t kWaitingBytes = 16 << 20;
-  // Where neither the server nor the configuration says otherwise: what mosquitto takes, and others
-  // at least.
+  // Unless the server or the configuration says otherwise: what mosquitto takes, and others take at
+  // least as much.
   static constexpr std::size_t kDefaultWindow = 20;
 
   struct Begun {
@@ -65,23 +65,23 @@ class Publishes {
   // nullopt: there are too many under way.
   std::optional<Begun> begin(const PublishRequest& request, PublishDone done, Monotonic now);
 
-  // Whether something that waits may go now. True is told to one caller at a time, who calls next()
+  // Whether something that waits may go now. Only one caller at a time gets true, and calls next()
   // until it gives none.
   [[nodiscard]] bool claim();
   struct Next {
     std::uint64_t number;
     std::unique_ptr<HeldPublish> publish;
   };
-  std::optional<Next> next(Monotonic now);  // what is past its time is left to expire()
-  // Instead: what waits has to wait on.
+  std::optional<Next> next(Monotonic now);  // leaves what is past its time to expire()
+  // Instead of calling next(): what waits goes on waiting.
   void give_back();
 
-  // Tells the outcome, where it has not been told yet.
+  // Tells the outcome, unless it has been told already.
   void finish(std::uint64_t number, const Result<>& outcome);
-  // Forgets it untold. False: it was told already.
+  // Forgets it, and its outcome is never told. False: it was told already.
   bool withdraw(std::uint64_t number);
   void expire(Monotonic now);
-  // Those that have not gone.
+  // Fails those that have not gone.
   void fail_waiting(const std::string& why);
   void fail_all(const std::string& why);
 
@@ -90,7 +90,7 @@ class Publishes {
   std::size_t window() const;
   bool empty() const;
   std::size_t waiting() const;
-  // Since when nothing has gone although something waits; nullopt where nothing waits.
+  // When the last one went, while something waits; nullopt: nothing waits.
   std::optional<Monotonic> held_since() const;
 
  private:

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/text.hpp"
 #include "mqtt/packet/properties.hpp"
@@ -96,7 +97,28 @@ std::string_view words(int code) {
   }
 }
 
+// The return codes of MQTT 3.1.1, section 3.2.2.3.
+std::string_view return_code_words(int code) {
+  constexpr std::array<std::string_view, 6> kTexts{"",
+                                                   "it does not speak MQTT 3.1.1",
+                                                   "it does not allow this client id",
+                                                   "it says it is unavailable",
+                                                   "bad user name or password",
+                                                   "not authorized"};
+  const auto index = static_cast<std::size_t>(code);
+  return index < kTexts.size() ? kTexts[index] : "unknown return code";
+}
+
 }  // namespace
+
+std::string connack_refusal(int code, std::string_view said, bool mqtt5) {
+  if (mqtt5) {
+    // A server that knows only 3.1.1 answers with its own code.
+    if (code == 1) return "it does not speak MQTT 5 (return code 1); write protocol = \"3.1.1\"";
+    if (code >= kReasonFailure) return reason_text(code, said);
+  }
+  return fmt::format("{} (return code {})", return_code_words(code), code);
+}
 
 std::string reason_text(int code, std::string_view said) {
   std::string text = fmt::format("{} (reason code 0x{:02x})", words(code), code);

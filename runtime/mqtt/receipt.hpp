@@ -11,11 +11,11 @@ class Link;
 enum class AckKind : std::uint8_t;
 }  // namespace wire
 
-// Empty where nothing is held: QoS 0, or a connection that does not hold acknowledgements. Any
-// thread; release() and flush() once the connection is gone do nothing.
+// Empty when nothing is held: for QoS 0, or on a connection that does not hold acknowledgements.
+// Any thread. Once the connection is gone, release() and flush() do nothing.
 class Receipt {
  public:
-  using Ticket = std::uint64_t;  // wire::Gate's
+  using Ticket = std::uint64_t;  // wire::AckQueue's
 
   Receipt() = default;
   Receipt(std::shared_ptr<wire::Link> link, wire::AckKind kind, Ticket ticket)
@@ -24,7 +24,7 @@ class Receipt {
   explicit operator bool() const { return link_ != nullptr; }
   // The acknowledgement leaves with the next flush() once its turn has come.
   void release();
-  // Writes what may leave of this connection.
+  // Writes the acknowledgements of this connection that may leave.
   void flush();
   // Of the same connection.
   bool same_connection(const Receipt& other) const { return link_ == other.link_; }

@@ -5,7 +5,7 @@
 #include "config/load.hpp"
 #include "control/runtime.hpp"
 #include "integration/recorded.hpp"
-#include "mqtt/paho/paho_handles.hpp"
+#include "mqtt/paho/handles.hpp"
 #include "support/capture_log.hpp"
 #include "support/mosquitto.hpp"
 #include "support/mqtt_client.hpp"

@@ -1,8 +1,8 @@
-// Whether a packet from the server is one that may come now, before anybody acts on it (MQTT 3.1.1
-// and 5.0, sections 2 and 3). Payloads are not looked at.
+// Checks whether a packet from the server is well-formed and may come now, before anybody acts on
+// it (MQTT 3.1.1 and 5.0, sections 2 and 3). Payloads are not looked at.
 //
-// Pure, but for what it remembers of the connection: that CONNACK has come, the topic aliases that
-// the server gave, and what was asked for. One object for each connection.
+// It remembers of the connection whether CONNACK has come, the topic aliases that the server
+// assigned, and what the server was asked. One object for each connection.
 #pragma once
 
 #include <atomic>
@@ -33,10 +33,10 @@ class PacketCheck {
     std::string what;  // "the server sent what it may not: its SUBACK has 1 code for 2 filters"
     std::uint8_t reason;
   };
-  // That it sent what it may not: `what`.
+  // The server sent what it may not: `what`.
   static Wrong refusal(std::uint8_t reason, std::string_view what);
 
-  // What the properties of a PUBLISH of MQTT 5 say that has to be known of every message.
+  // Those properties of a PUBLISH of MQTT 5 that matter for every message.
   struct PublishFacts {
     std::optional<std::uint64_t> topic_alias = std::nullopt;
     std::optional<std::uint64_t> expiry = std::nullopt;  // seconds
@@ -46,21 +46,23 @@ class PacketCheck {
   static bool is_request(std::uint8_t first);
   // Whether a packet with this first byte answers one of those. Pure.
   static bool is_answer(std::uint8_t first);
-  // What is about to leave, a whole packet: of CONNECT, SUBSCRIBE and UNSUBSCRIBE it remembers what
-  // the answer depends on. [any]
+  // A whole packet is about to leave: of CONNECT, SUBSCRIBE and UNSUBSCRIBE it remembers what the
+  // answer depends on. [any]
   void sends(std::string_view packet);
-  // The first byte of a packet: what is wrong already. `came` is the beginning of what the server
-  // has sent, or empty. [receive thread]
+  // The first byte of a packet has come: what is wrong already. `came` is the beginning of what the
+  // server has sent, or empty. [receive thread]
   std::optional<Wrong> begins(std::uint8_t first, std::string_view came) const;
-  // A whole packet: `body` is all that comes behind its length. [receive thread]
+  // A whole packet has come: what is wrong with it. `body` is what follows its length. [receive
+  // thread]
   std::optional<Wrong> look(std::uint8_t first, std::string_view body);
-  // Of the PUBLISH that was looked at last. [receive thread]
+  // What the PUBLISH that was looked at last says. [receive thread]
   const PublishFacts& publish() const { return publish_; }
   // CONNACK has come. [receive thread]
   bool connected() const { return connected_; }
-  // SUBSCRIBE or UNSUBSCRIBE is under way: the answer may be behind messages. [any]
+  // A SUBSCRIBE or UNSUBSCRIBE is unanswered; its answer may be behind messages. [any]
   bool awaits_answer() const { return awaited_ > 0; }
-  // Of MQTT 5, and CONNACK has come: a client that ends it says why. [receive thread]
+  // MQTT 5 is spoken and CONNACK has come, so a client that ends the connection says why. [receive
+  // thread]
   bool may_say_why() const { return connected_ && v5_; }
 
  private:
@@ -85,11 +87,11 @@ class PacketCheck {
   std::atomic<std::size_t> awaited_{0};  // of asked_, how many
 };
 
-// The first bytes of a packet, for a log line: "90 04 00 01 00". Of a message nothing behind its
+// The first bytes of a packet, for a log line: "90 04 00 01 00". Of a message, nothing after its
 // topic and packet id.
 std::string first_bytes(std::uint8_t first, std::string_view body);
 
-// What these first bytes of an answer are of, such as "SSH"; empty where that is not known.
+// The protocol that these first bytes belong to, such as "SSH"; empty: not known.
 std::string_view protocol_of(std::string_view came);
 
 }  // namespace triggerd::mqtt

@@ -1,4 +1,4 @@
-// The types of MQTT packets, as they stand in the upper half of a packet's first byte (MQTT 5.0,
+// The types of MQTT packets: the upper four bits of a packet's first byte (MQTT 5.0,
 // section 2.1.2).
 #pragma once
 

@@ -1,7 +1,8 @@
 // The properties of MQTT 5 packets (MQTT 5.0, section 2.2.2).
 //
-// A message carries them as the bytes they have on the wire, without their length in front: their
-// order and duplicates stay as they came, through memory and inbox. Pure functions, any thread.
+// A message carries them as the bytes that they are on the wire, without the length in front of
+// them, so their order and duplicates are kept in memory and in the inbox. Pure functions, any
+// thread.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +16,7 @@
 
 namespace triggerd::mqtt {
 
-// The identifiers that this runtime has to know.
+// The identifiers that this runtime knows.
 namespace property {
 inline constexpr std::uint32_t kPayloadFormat = 0x01;
 inline constexpr std::uint32_t kMessageExpiry = 0x02;
@@ -38,7 +39,7 @@ inline constexpr std::uint32_t kMaximumPacketSize = 0x27;
 
 // How the value of a property is written.
 enum class PropertyType { byte, two_bytes, four_bytes, variable, binary, text, text_pair };
-// Whether it is what the standard calls a UTF-8 string: short enough, and without NUL.
+// Whether it can be what the standard calls a UTF-8 encoded string: short enough, and without NUL.
 bool is_text(std::string_view text);
 // nullopt: MQTT 5 has no such property.
 std::optional<PropertyType> property_type(std::uint32_t id);
@@ -53,23 +54,23 @@ struct Property {
   friend bool operator==(const Property&, const Property&) = default;
 };
 
-// Appends it. A value that does not fit its type is cut.
+// Appends one property. A value that does not fit its type is cut.
 void encode_property(std::string& bytes, const Property& property);
-// They point into `bytes`.
+// The properties point into `bytes`.
 Result<std::vector<Property>> decode_properties(std::string_view bytes);
-// Takes a variable byte integer off the front; nullopt where it is not all there.
+// Takes a variable byte integer off the front; nullopt: it is not all there.
 std::optional<std::size_t> take_variable(std::string_view& bytes);
-// How many bytes a variable byte integer takes.
+// The size of a variable byte integer in bytes.
 std::size_t variable_size(std::uint64_t value);
-// The first with this id.
+// The first with this id; null: there is none.
 const Property* find_property(std::span<const Property> properties, std::uint32_t id);
-// The first user property with this name; of bytes that cannot be read, none.
+// The first user property with this name; nullopt also when `bytes` cannot be read.
 std::optional<std::string> user_property(std::string_view bytes, std::string_view name);
 
-// Whether a client may publish with them (MQTT 5.0, section 3.3.2.3): the error says which not. A
-// server ends the connection of a client that does not keep to this.
+// Whether a client may publish with these properties (MQTT 5.0, section 3.3.2.3); the error names
+// one with which it may not. A server ends the connection of a client that does so all the same.
 Result<> check_publish_properties(std::span<const Property> properties);
-// Those of a received message that may be published again as they are.
+// Those properties of a received message that may be published again as they are.
 std::vector<Property> publishable(std::span<const Property> properties);
 
 }  // namespace triggerd::mqtt

@@ -9,9 +9,11 @@
 #include <limits>
 #include <mutex>
 
-#include "mqtt/paho/paho_handles.hpp"
-#include "mqtt/paho/paho_hook.hpp"
-#include "mqtt/paho/paho_properties.hpp"
+#include "mqtt/paho/callback_context.hpp"
+#include "mqtt/paho/callbacks_v5.hpp"
+#include "mqtt/paho/handles.hpp"
+#include "mqtt/paho/pending_call.hpp"
+#include "mqtt/paho/property_list.hpp"
 #include "mqtt/publishes.hpp"
 #include "mqtt/reason.hpp"
 #include "mqtt/tls/names.hpp"
@@ -40,32 +42,33 @@ int message_arrived(void*, char* topic, int, MQTTAsync_message* message) {
 }
 
 void connection_lost(void* context, char*) {
-  auto& hook = *static_cast<Hook*>(context);
-  const std::string why = hook.fault();
-  hook.tell([&](ClientEvents& events) { events.on_lost(hook.attempt, why, -1); });
+  auto& callbacks = *static_cast<CallbackContext*>(context);
+  const std::string why = callbacks.fault();
+  callbacks.tell([&](ClientEvents& events) { events.on_lost(callbacks.attempt, why, -1); });
 }
 
 void connect_succeeded(void* context, MQTTAsync_successData* data) {
   const auto call = take_call(context);
   if (!call) return;
-  tell_connected(*call,
-                 {.session_present = data != nullptr && data->alt.connect.sessionPresent != 0});
+  report_connected(*call,
+                   {.session_present = data != nullptr && data->alt.connect.sessionPresent != 0});
 }
 
 int tls_failed(const char* text, std::size_t size, void* context) {
-  auto& hook = *static_cast<Hook*>(context);
-  MutexLock lock(hook.tls_mutex);
-  if (hook.tls_error.empty()) hook.tls_error = tls::reason_in({text, size});
+  auto& callbacks = *static_cast<CallbackContext*>(context);
+  MutexLock lock(callbacks.tls_mutex);
+  if (callbacks.tls_error.empty()) callbacks.tls_error = tls::reason_in({text, size});
   return 1;
 }
 
 void connect_failed(void* context, MQTTAsync_failureData* data) {
   const auto call = take_call(context);
   if (!call) return;
-  const std::string fault = call->hook.fault();
+  const std::string fault = call->callbacks.fault();
   const int code = !fault.empty() ? kNotTaken : data == nullptr ? 0 : std::max(0, data->code);
-  const std::string why = fault.empty() ? call->hook.tls_failure().value_or(text_of(data)) : fault;
-  call->hook.tell(
+  const std::string why =
+      fault.empty() ? call->callbacks.tls_failure().value_or(text_of(data)) : fault;
+  call->callbacks.tell(
       [&](ClientEvents& events) { events.on_connect_failed(call->attempt, code, why); });
 }
 
@@ -78,7 +81,8 @@ void subscribe_succeeded(void* context, MQTTAsync_successData* data) {
   } else {
     codes.assign(data->alt.qosList, data->alt.qosList + call->filters);
   }
-  call->hook.tell([&](ClientEvents& events) { events.on_subscribed(call->attempt, codes, ""); });
+  call->callbacks.tell(
+      [&](ClientEvents& events) { events.on_subscribed(call->attempt, codes, ""); });
 }
 
 void subscribe_failed(void* context, MQTTAsync_failureData* data) {
@@ -86,11 +90,12 @@ void subscribe_failed(void* context, MQTTAsync_failureData* data) {
   if (!call) return;
   std::vector<int> codes;
   if (data != nullptr && data->code == kBadSubscribe) codes.assign(call->filters, kBadSubscribe);
-  call->hook.tell([&](ClientEvents& events) { events.on_subscribed(call->attempt, codes, ""); });
+  call->callbacks.tell(
+      [&](ClientEvents& events) { events.on_subscribed(call->attempt, codes, ""); });
 }
 
-void unsubscribe_ended(const Call& call) {
-  call.hook.tell([&](ClientEvents& events) { events.on_unsubscribed(call.attempt, {}, ""); });
+void unsubscribe_ended(const PendingCall& call) {
+  call.callbacks.tell([&](ClientEvents& events) { events.on_unsubscribed(call.attempt, {}, ""); });
 }
 void unsubscribe_succeeded(void* context, MQTTAsync_successData*) {
   if (const auto call = take_call(context)) unsubscribe_ended(*call);
@@ -99,8 +104,8 @@ void unsubscribe_failed(void* context, MQTTAsync_failureData*) {
   if (const auto call = take_call(context)) unsubscribe_ended(*call);
 }
 
-void disconnect_ended(const Call& call) {
-  call.hook.tell([&](ClientEvents& events) { events.on_disconnected(call.attempt); });
+void disconnect_ended(const PendingCall& call) {
+  call.callbacks.tell([&](ClientEvents& events) { events.on_disconnected(call.attempt); });
 }
 void disconnect_succeeded(void* context, MQTTAsync_successData*) {
   if (const auto call = take_call(context)) disconnect_ended(*call);
@@ -131,10 +136,11 @@ std::uint64_t packet_size(const PublishRequest& request) {
 
 class PahoClient final : public Client {
  public:
-  PahoClient(MQTTAsync handle, std::shared_ptr<Hook> hook, const ConnectionOptions& options)
+  PahoClient(MQTTAsync handle, std::shared_ptr<CallbackContext> callbacks,
+             const ConnectionOptions& options)
       : handle_(handle),
-        shared_hook_(std::move(hook)),
-        hook_(*shared_hook_),
+        shared_callbacks_(std::move(callbacks)),
+        callbacks_(*shared_callbacks_),
         receive_maximum_(options.receive_maximum),
         topic_aliases_(options.topics.empty() ? std::uint16_t{0} : options.topic_aliases),
         max_inflight_(options.max_inflight),
@@ -142,14 +148,14 @@ class PahoClient final : public Client {
 
   ~PahoClient() override {
     {
-      MutexLock lock(hook_.mutex);
-      hook_.events = nullptr;
+      MutexLock lock(callbacks_.mutex);
+      callbacks_.events = nullptr;
     }
-    paho_handles::give_up(handle_, shared_hook_);
+    paho_handles::give_up(handle_, shared_callbacks_);
   }
 
-  Result<> connect(Attempt attempt, const ConnectRequest& request) override {
-    hook_.attempt = attempt;
+  Result<> connect(ConnectAttempt attempt, const ConnectRequest& request) override {
+    callbacks_.attempt = attempt;
     const std::string uri = dial(request);
     MQTTAsync_connectOptions options = MQTTAsync_connectOptions_initializer;
     MQTTAsync_willOptions will = MQTTAsync_willOptions_initializer;
@@ -164,7 +170,7 @@ class PahoClient final : public Client {
     options.connectTimeout = timeout_seconds(request.timeout);
     // Publishes has the limit. This one is for what the library may have kept of a connection that
     // broke while it was written; with MQTT 5 it takes that of the server, where there is one.
-    if (!hook_.v5) {
+    if (!callbacks_.v5) {
       options.maxInflight = static_cast<int>(max_inflight_.value_or(Publishes::kDefaultWindow));
     }
     if (!request.user_name.empty()) {
@@ -182,14 +188,14 @@ class PahoClient final : public Client {
     }
     MQTTAsync_SSLOptions ssl = MQTTAsync_SSLOptions_initializer;
     if (request.tls) {
-      ssl = tls::ssl_options(*request.tls, &tls_failed, &hook_);
+      ssl = tls::ssl_options(*request.tls, &tls_failed, &callbacks_);
       options.ssl = &ssl;
-      MutexLock lock(hook_.tls_mutex);
-      hook_.material = request.tls;
-      hook_.tls_error.clear();
+      MutexLock lock(callbacks_.tls_mutex);
+      callbacks_.material = request.tls;
+      callbacks_.tls_error.clear();
     }
-    PahoProperties properties;
-    if (hook_.v5) {
+    PropertyList properties;
+    if (callbacks_.v5) {
       options.MQTTVersion = MQTTVERSION_5;
       options.cleansession = 0;
       options.cleanstart = request.clean_session ? 1 : 0;
@@ -205,13 +211,14 @@ class PahoClient final : public Client {
     // connection before, it would tell that one's end to this connect, and forget it. So it has to
     // be done with that: this waits for its lock.
     (void)MQTTAsync_isConnected(handle_);
-    return begin(std::make_unique<Call>(hook_, attempt, Call::Kind::connect), [&](void* call) {
-      options.context = call;
-      return MQTTAsync_connect(handle_, &options);
-    });
+    return begin(std::make_unique<PendingCall>(callbacks_, attempt, PendingCall::Kind::connect),
+                 [&](void* call) {
+                   options.context = call;
+                   return MQTTAsync_connect(handle_, &options);
+                 });
   }
 
-  Result<> subscribe(Attempt attempt, const std::vector<config::Topic>& topics) override {
+  Result<> subscribe(ConnectAttempt attempt, const std::vector<config::Topic>& topics) override {
     std::vector<char*> filters;
     std::vector<int> qos;
     for (const config::Topic& topic : topics) {
@@ -220,8 +227,8 @@ class PahoClient final : public Client {
     }
     MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
     std::vector<MQTTSubscribe_options> wishes;
-    PahoProperties properties;
-    if (hook_.v5) {
+    PropertyList properties;
+    if (callbacks_.v5) {
       for (const config::Topic& topic : topics) wishes.push_back(options_of(topic));
       options.subscribeOptions = wishes.front();
       options.subscribeOptionsCount = static_cast<int>(wishes.size());
@@ -236,27 +243,29 @@ class PahoClient final : public Client {
       options.onSuccess = &subscribe_succeeded;
       options.onFailure = &subscribe_failed;
     }
-    return begin(std::make_unique<Call>(hook_, attempt, Call::Kind::other, topics.size()),
-                 [&](void* call) {
-                   options.context = call;
-                   return MQTTAsync_subscribeMany(handle_, static_cast<int>(filters.size()),
-                                                  filters.data(), qos.data(), &options);
-                 });
+    return begin(
+        std::make_unique<PendingCall>(callbacks_, attempt, PendingCall::Kind::other, topics.size()),
+        [&](void* call) {
+          options.context = call;
+          return MQTTAsync_subscribeMany(handle_, static_cast<int>(filters.size()), filters.data(),
+                                         qos.data(), &options);
+        });
   }
 
-  Result<> unsubscribe(Attempt attempt, const std::vector<std::string>& filters) override {
+  Result<> unsubscribe(ConnectAttempt attempt, const std::vector<std::string>& filters) override {
     std::vector<char*> pointers;
     pointers.reserve(filters.size());
     for (const std::string& filter : filters) pointers.push_back(const_cast<char*>(filter.c_str()));
     MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
-    if (hook_.v5) {
+    if (callbacks_.v5) {
       options.onSuccess5 = &unsubscribe_succeeded5;
       options.onFailure5 = &unsubscribe_failed5;
     } else {
       options.onSuccess = &unsubscribe_succeeded;
       options.onFailure = &unsubscribe_failed;
     }
-    return begin(std::make_unique<Call>(hook_, attempt, Call::Kind::other, filters.size()),
+    return begin(std::make_unique<PendingCall>(callbacks_, attempt, PendingCall::Kind::other,
+                                               filters.size()),
                  [&](void* call) {
                    options.context = call;
                    return MQTTAsync_unsubscribeMany(handle_, static_cast<int>(pointers.size()),
@@ -264,9 +273,9 @@ class PahoClient final : public Client {
                  });
   }
 
-  Result<> disconnect(Attempt attempt) override {
+  Result<> disconnect(ConnectAttempt attempt) override {
     MQTTAsync_disconnectOptions options = MQTTAsync_disconnectOptions_initializer;
-    if (hook_.v5) {
+    if (callbacks_.v5) {
       options = MQTTAsync_disconnectOptions_initializer5;
       options.onSuccess5 = &disconnect_succeeded5;
       options.onFailure5 = &disconnect_failed5;
@@ -275,10 +284,11 @@ class PahoClient final : public Client {
       options.onFailure = &disconnect_failed;
     }
     options.timeout = 0;
-    return begin(std::make_unique<Call>(hook_, attempt, Call::Kind::other), [&](void* call) {
-      options.context = call;
-      return MQTTAsync_disconnect(handle_, &options);
-    });
+    return begin(std::make_unique<PendingCall>(callbacks_, attempt, PendingCall::Kind::other),
+                 [&](void* call) {
+                   options.context = call;
+                   return MQTTAsync_disconnect(handle_, &options);
+                 });
   }
 
   Result<> publish(const PublishRequest& request, PublishDone done) override {
@@ -289,8 +299,8 @@ class PahoClient final : public Client {
     message.qos = request.qos;
     message.retained = request.retained ? 1 : 0;
     MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
-    PahoProperties properties(request.properties);
-    if (hook_.v5) {
+    PropertyList properties(request.properties);
+    if (callbacks_.v5) {
       if (auto fits = fits_server(request); !fits) return fits;
       message.properties = properties.list();
       options.onSuccess5 = &publish_succeeded5;
@@ -299,16 +309,16 @@ class PahoClient final : public Client {
       options.onSuccess = &publish_succeeded;
       options.onFailure = &publish_failed;
     }
-    return begin(
-        std::make_unique<Call>(hook_, hook_.attempt, Call::Kind::other, 0, std::move(done)),
-        [&](void* call) {
-          options.context = call;
-          return MQTTAsync_sendMessage(handle_, topic.c_str(), &message, &options);
-        });
+    return begin(std::make_unique<PendingCall>(callbacks_, callbacks_.attempt,
+                                               PendingCall::Kind::other, 0, std::move(done)),
+                 [&](void* call) {
+                   options.context = call;
+                   return MQTTAsync_sendMessage(handle_, topic.c_str(), &message, &options);
+                 });
   }
 
   void give_up_connect() override {
-    if (const auto link = hook_.current_link()) link->end({});
+    if (const auto link = callbacks_.current_link()) link->end({});
   }
 
   void pause_reading() override { set_paused(true); }
@@ -316,18 +326,18 @@ class PahoClient final : public Client {
   void resume_reading() override { set_paused(false); }
 
   void flush_acknowledgements() override {
-    if (const auto link = hook_.current_link()) link->flush();
+    if (const auto link = callbacks_.current_link()) link->flush();
   }
 
  private:
   void set_paused(bool paused) {
-    MutexLock lock(hook_.link_mutex);
-    hook_.reading_paused = paused;
-    if (!hook_.link) return;
+    MutexLock lock(callbacks_.link_mutex);
+    callbacks_.reading_paused = paused;
+    if (!callbacks_.link) return;
     if (paused) {
-      hook_.link->pause();
+      callbacks_.link->pause();
     } else {
-      hook_.link->resume();
+      callbacks_.link->resume();
     }
   }
 
@@ -339,21 +349,22 @@ class PahoClient final : public Client {
     dial->host = host;
     dial->address = request.address;
     dial->tls = server.has_tls();
-    dial->v5 = hook_.v5;
+    dial->v5 = callbacks_.v5;
     if (server.is_websocket()) {
       dial->websocket = {.host = host_and_port(host, server.port), .path = server.path};
     }
     dial->proxy = request.proxy;
     dial->target = {.host = host, .port = server.port};
     dial->max_message = max_packet_size_;
-    dial->receive_maximum = hook_.v5 ? receive_maximum_ : 0;
-    dial->hold = hook_.hold;
+    dial->receive_maximum = callbacks_.v5 ? receive_maximum_ : 0;
+    dial->hold = callbacks_.hold;
     dial->keep_alive = request.keep_alive;
-    dial->sink = shared_hook_;
+    dial->clock = &callbacks_.clock;
+    dial->sink = shared_callbacks_;
     std::shared_ptr<wire::Link> before;
     {
-      MutexLock lock(hook_.link_mutex);
-      before.swap(hook_.link);
+      MutexLock lock(callbacks_.link_mutex);
+      before.swap(callbacks_.link);
     }
     dial_ = wire::DialName(std::move(dial));
     return fmt::format("{}://{}:{}", server.has_tls() ? "ssl" : "tcp", dial_.text(),
@@ -372,7 +383,7 @@ class PahoClient final : public Client {
   }
 
   // What CONNECT of MQTT 5 says of us.
-  void announce(PahoProperties& properties, const ConnectRequest& request) const {
+  void announce(PropertyList& properties, const ConnectRequest& request) const {
     if (!request.clean_session) {
       properties.add({.id = property::kSessionExpiry,
                       .number = static_cast<std::uint64_t>(request.session_expiry.count())});
@@ -396,10 +407,10 @@ class PahoClient final : public Client {
 
   // What the server has said it does not take would end the connection (MQTT 5.0, section 3.2.2.3).
   Result<> fits_server(const PublishRequest& request) {
-    Hook::Limits limits;
+    CallbackContext::Limits limits;
     {
-      MutexLock lock(hook_.link_mutex);
-      limits = hook_.limits;
+      MutexLock lock(callbacks_.link_mutex);
+      limits = callbacks_.limits;
     }
     if (request.qos > limits.qos) {
       return refused(
@@ -424,7 +435,7 @@ class PahoClient final : public Client {
 
   // Hands `call` to Paho with the operation; takes it back where Paho refused the operation.
   template <class Operation>
-  Result<> begin(std::unique_ptr<Call> call, Operation operation) {
+  Result<> begin(std::unique_ptr<PendingCall> call, Operation operation) {
     MutexLock lock(api_mutex_);
     void* const context = begin_call(std::move(call));
     const int code = operation(context);
@@ -434,8 +445,8 @@ class PahoClient final : public Client {
   }
 
   const MQTTAsync handle_;
-  const std::shared_ptr<Hook> shared_hook_;
-  Hook& hook_;
+  const std::shared_ptr<CallbackContext> shared_callbacks_;
+  CallbackContext& callbacks_;
   const std::uint16_t receive_maximum_;
   const std::uint16_t topic_aliases_;
   const std::optional<std::uint16_t> max_inflight_;
@@ -458,7 +469,7 @@ void handle_broken_pipes() {
 }
 
 Result<std::unique_ptr<Client>> make_client(const ConnectionOptions& connection,
-                                            ClientEvents& events) {
+                                            ClientEvents& events, const Clock& clock) {
   const std::string& client_id = connection.client_id;
   MQTTAsync_createOptions options = MQTTAsync_createOptions_initializer;
   const bool v5 = connection.protocol == config::Protocol::v5;
@@ -467,9 +478,9 @@ Result<std::unique_ptr<Client>> make_client(const ConnectionOptions& connection,
   // It also counts what is sent while connected; Publishes has the real limit.
   options.maxBufferedMessages = std::numeric_limits<std::uint16_t>::max();
   paho_handles::tidy();
-  auto hook = std::make_shared<Hook>();
-  hook->v5 = v5;
-  hook->hold = connection.hold_acknowledgements;
+  auto callbacks = std::make_shared<CallbackContext>(clock);
+  callbacks->v5 = v5;
+  callbacks->hold = connection.hold_acknowledgements;
   MQTTAsync handle = nullptr;
   // The address is replaced by the one of each connect.
   const int created =
@@ -477,23 +488,23 @@ Result<std::unique_ptr<Client>> make_client(const ConnectionOptions& connection,
                                   MQTTCLIENT_PERSISTENCE_NONE, nullptr, &options);
   handle_broken_pipes();
   if (created != MQTTASYNC_SUCCESS) {
-    if (handle != nullptr) paho_handles::give_up(handle, std::move(hook));
+    if (handle != nullptr) paho_handles::give_up(handle, std::move(callbacks));
     return fail("cannot make an MQTT client for client id \"{}\": {}", client_id,
                 MQTTAsync_strerror(created));
   }
   {
-    MutexLock lock(hook->mutex);
-    hook->events = &events;
+    MutexLock lock(callbacks->mutex);
+    callbacks->events = &events;
   }
   const int set =
-      MQTTAsync_setCallbacks(handle, hook.get(), &connection_lost, &message_arrived, nullptr);
+      MQTTAsync_setCallbacks(handle, callbacks.get(), &connection_lost, &message_arrived, nullptr);
   if (set != MQTTASYNC_SUCCESS) {
-    paho_handles::give_up(handle, std::move(hook));
+    paho_handles::give_up(handle, std::move(callbacks));
     return fail("cannot set the callbacks of client id \"{}\": {}", client_id,
                 MQTTAsync_strerror(set));
   }
-  if (v5) MQTTAsync_setDisconnected(handle, hook.get(), &server_disconnects);
-  return std::make_unique<PahoClient>(handle, std::move(hook), connection);
+  if (v5) MQTTAsync_setDisconnected(handle, callbacks.get(), &server_disconnects);
+  return std::make_unique<PahoClient>(handle, std::move(callbacks), connection);
 }
 
 // Paho's trace callback has no context argument, so this has to be a global.
@@ -512,16 +523,16 @@ void report_error(const std::string& text) {
 
 }  // namespace
 
-void tell_connected(Call& call, const Welcome& welcome) {
-  Hook& hook = call.hook;
-  hook.aliases.clear();
-  hook.tell([&](ClientEvents& events) {
-    if (!welcome.session_present) events.on_session_lost();
+void report_connected(PendingCall& call, const ConnAck& connack) {
+  CallbackContext& callbacks = call.callbacks;
+  callbacks.aliases.clear();
+  callbacks.tell([&](ClientEvents& events) {
+    if (!connack.session_present) events.on_session_lost();
   });
-  hook.tell([&](ClientEvents& events) { events.on_connected(call.attempt, welcome); });
+  callbacks.tell([&](ClientEvents& events) { events.on_connected(call.attempt, connack); });
 }
 
-PahoLibrary::PahoLibrary(Log& log) {
+PahoLibrary::PahoLibrary(Log& log, const Clock& clock) : clock_(clock) {
   for (const char* name : {"http_proxy", "https_proxy"})
     ::unsetenv(name);  // NOLINT(concurrency-mt-unsafe)
   // Lookups and handshakes that nobody waits for may still run when the process ends, and OpenSSL
@@ -547,7 +558,9 @@ PahoLibrary::~PahoLibrary() {
 }
 
 ClientFactory PahoLibrary::factory() {
-  return &make_client;
+  return [&clock = clock_](const ConnectionOptions& options, ClientEvents& events) {
+    return make_client(options, events, clock);
+  };
 }
 
 }  // namespace triggerd::mqtt

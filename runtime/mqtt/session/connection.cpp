@@ -2,83 +2,56 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
+#include <utility>
 
-#include "base/file.hpp"
 #include "base/units.hpp"
 #include "mqtt/reason.hpp"
 #include "mqtt/tls/material.hpp"
-#include "mqtt/tls/names.hpp"
 
 namespace triggerd::mqtt {
 namespace {
 
-// The library's own limits come first; these catch an answer that never comes.
-constexpr Millis kLibraryMargin{10'000};
+// How long the server may take for SUBACK or UNSUBACK.
+constexpr Millis kAnswerLimit{30'000};
+// The library has limits of its own; these catch an answer that never comes.
+constexpr Millis kConnectEndLimit{10'000};
 constexpr Millis kGoodbyeLimit{1'000};
 constexpr Millis kDisconnectLimit{1'000};
-
-std::string_view connack_text(int code) {
-  constexpr std::array<std::string_view, 6> kTexts{"",
-                                                   "it does not speak MQTT 3.1.1",
-                                                   "it does not allow this client id",
-                                                   "it says it is unavailable",
-                                                   "bad user name or password",
-                                                   "not authorized"};
-  const auto index = static_cast<std::size_t>(code);
-  return index < kTexts.size() ? kTexts[index] : "unknown return code";
-}
-
-std::string look_of(const std::filesystem::path& file) {
-  return file.empty() ? std::string() : look_of_file(file);
-}
-
-std::vector<LogField> fields_of(const ConnectionOptions& options) {
-  std::vector<LogField> fields{{"alias", options.alias}};
-  if (!options.trigger.empty()) fields.push_back({"trigger", options.trigger});
-  fields.push_back({"client_id", options.client_id});
-  return fields;
-}
+// How often a connection that waits looks for another password.
+constexpr Millis kLookAtPassword{2'000};
+// Before a connection with new certificates is made, the server has so long to confirm what was
+// published.
+constexpr Millis kConfirmLimit{2'000};
+constexpr Millis kLookAgain{50};
 
 }  // namespace
 
-bool ConnectionStatus::running() const {
-  return state == State::up && std::all_of(grants.begin(), grants.end(), [](const Grant& grant) {
-           return grant.granted_qos.has_value();
-         });
-}
-
-std::string_view to_string(ConnectionStatus::State state) {
-  switch (state) {
-    case ConnectionStatus::State::off:
-      return "off";
-    case ConnectionStatus::State::connecting:
-      return "connecting";
-    case ConnectionStatus::State::subscribing:
-      return "subscribing";
-    case ConnectionStatus::State::up:
-      return "up";
-    case ConnectionStatus::State::waiting:
-      return "waiting";
-  }
-  return "";
-}
-
 Connection::Connection(const ConnectionServices& services, ConnectionOptions options,
                        ConnectionListener& listener)
-    : services_(services),
-      options_(std::move(options)),
+    : context_(services, std::move(options)),
       listener_(listener),
-      log_(services_.log),
-      fields_(fields_of(options_)),
-      password_{options_.password_file, options_.password, look_of(options_.password_file), {}},
-      keep_alive_(options_.keep_alive),
-      filters_per_packet_(options_.filters_per_packet) {
-  if (!options_.proxy) return;
-  const config::Proxy& proxy = *options_.proxy;
-  proxy_password_ = {proxy.password_file, proxy.password, look_of(proxy.password_file), {}};
-}
+      timer_(context_.tasks),
+      password_timer_(context_.tasks),
+      schedule_(context_.options.servers, context_.options.reconnect, context_.services.random),
+      history_(context_.options.client_id, context_.options.protocol == config::Protocol::v5,
+               context_.services.losses),
+      reports_(context_.log),
+      credentials_(context_.options, context_.log),
+      connector_(context_, schedule_, history_, credentials_,
+                 {.on_server =
+                      [this](const std::string& server) {
+                        status_.server = server;
+                        enter(State::connecting, "");
+                      },
+                  .on_round_failed =
+                      [this](const std::string& why) {
+                        schedule_.count_failure();
+                        wait_and_retry(why, schedule_.delay());
+                      }}),
+      subscriptions_(context_.options, context_.services.sessions, context_.log),
+      publishing_(context_, [this](const std::string& why) {
+        if (library_ == Library::connected) reconnect_because(why);
+      }) {}
 
 Connection::~Connection() {
   client_.reset();
@@ -88,322 +61,272 @@ Result<std::shared_ptr<Connection>> Connection::make(const ConnectionServices& s
                                                      ConnectionOptions options,
                                                      ConnectionListener& listener) {
   std::shared_ptr<Connection> connection(new Connection(services, std::move(options), listener));
-  auto client = services.make_client(connection->options_, *connection);
+  connection->context_.tasks.owned_by(connection);
+  auto client = services.make_client(connection->options(), *connection);
   if (!client) return tl::make_unexpected(client.error());
   connection->client_ = std::move(*client);
-  if (connection->options_.tls) {
-    connection->options_.tls->on_change(connection, [raw = connection.get()] { raw->renew(); });
+  connection->connector_.use(*connection->client_);
+  connection->publishing_.use(*connection->client_);
+  if (connection->options().tls) {
+    connection->options().tls->on_change(connection, [raw = connection.get()] { raw->renew(); });
   }
   return connection;
 }
 
+std::optional<Wall> Connection::certificate_ends() const {
+  return options().tls ? options().tls->get()->not_after() : std::nullopt;
+}
+
 // ---- From other threads ----
 
-void Connection::post(std::function<void(Connection&)> task) {
-  services_.supervisor->post([weak = weak_from_this(), task = std::move(task)] {
-    if (const auto self = weak.lock()) task(*self);
-  });
-}
-
-void Connection::post_for(Attempt attempt, std::function<void(Connection&)> task) {
-  post([attempt, task = std::move(task)](Connection& self) {
-    if (self.attempt_ == attempt) task(self);
-  });
-}
-
 void Connection::open() {
-  post([](Connection& self) {
-    self.wanted_ = true;
-    self.apply_wish();
+  context_.tasks.post([this] {
+    wishes_.open();
+    follow_wishes();
   });
 }
 
 void Connection::pause(std::string why) {
-  post([why = std::move(why)](Connection& self) {
-    self.paused_ = true;
-    self.pause_reason_ = why;
-    self.apply_wish();
+  context_.tasks.post([this, why = std::move(why)] {
+    wishes_.pause(why);
+    follow_wishes();
   });
 }
 
 void Connection::resume() {
-  post([](Connection& self) {
-    self.paused_ = false;
-    self.leaving_ = false;
-    self.apply_wish();
+  context_.tasks.post([this] {
+    wishes_.resume();
+    follow_wishes();
   });
 }
 
+void Connection::leave(std::function<void()> done) {
+  context_.tasks.post([this, done = std::move(done)] { go_on_leaving(wishes_.leave(done)); });
+}
+
 void Connection::close(std::function<void()> done) {
-  post([done = std::move(done)](Connection& self) {
-    self.closing_ = true;
-    self.close_done_.push_back(done);
-    self.apply_wish();
+  context_.tasks.post([this, done = std::move(done)] {
+    wishes_.close(done);
+    follow_wishes();
+  });
+}
+
+void Connection::renew() {
+  context_.tasks.post([this] {
+    // All connections of an alias hear of it at once; their server need not see them all at once.
+    const auto spread = std::chrono::duration_cast<Millis>(
+        std::chrono::duration<double, std::milli>(options().reconnect.min) *
+        context_.services.random());
+    renew_after(spread, context_.now() + spread + kConfirmLimit);
   });
 }
 
 void Connection::on_too_large(Message&& message, std::uint64_t bytes) {
-  log_.warn("message.refused", fields_,
-            "message on \"{}\" has {} bytes, over max_packet_size ({}): refused", message.topic,
-            bytes, format_size(options_.max_packet_size));
+  context_.log.warn("message.refused",
+                    "message on \"{}\" has {} bytes, over max_packet_size ({}): refused",
+                    message.topic, bytes, format_size(options().max_packet_size));
   listener_.on_refused(std::move(message));
 }
 
-void Connection::on_connected(Attempt attempt, Welcome welcome) {
-  post([attempt, welcome](Connection& self) {
-    if (self.attempt_ == attempt) {
-      self.connected(welcome);
+void Connection::on_connected(ConnectAttempt attempt, ConnAck connack) {
+  context_.tasks.post([this, attempt, connack] {
+    if (connector_.attempt() == attempt) {
+      connected(connack);
     } else {
-      (void)self.client_->disconnect(attempt);  // nobody waits for it any more
+      (void)client_->disconnect(attempt);  // nobody waits for it any more
     }
   });
 }
 
-void Connection::on_connect_failed(Attempt attempt, int code, std::string why) {
+void Connection::on_connect_failed(ConnectAttempt attempt, int code, std::string why) {
+  post_for(attempt, [this, code, why = std::move(why)] {
+    if (library_ == Library::disconnecting) {
+      disconnected();
+    } else {
+      connector_.failed(code, why);
+    }
+  });
+}
+
+void Connection::on_lost(ConnectAttempt attempt, std::string why, int code) {
+  publishing_.disconnected();
+  post_for(attempt, [this, why = std::move(why), code] { lost(why, code); });
+}
+
+void Connection::on_subscribed(ConnectAttempt attempt, std::vector<int> codes, std::string why) {
   post_for(attempt,
-           [code, why = std::move(why)](Connection& self) { self.connect_failed(code, why); });
+           [this, codes = std::move(codes), why = std::move(why)] { subscribed(codes, why); });
 }
 
-void Connection::on_lost(Attempt attempt, std::string why, int code) {
-  can_publish_ = false;
-  post_for(attempt, [why = std::move(why), code](Connection& self) { self.lost(why, code); });
+void Connection::on_unsubscribed(ConnectAttempt attempt, std::vector<int> codes, std::string why) {
+  post_for(attempt,
+           [this, codes = std::move(codes), why = std::move(why)] { unsubscribed(codes, why); });
 }
 
-void Connection::on_subscribed(Attempt attempt, std::vector<int> codes, std::string why) {
-  post_for(attempt, [codes = std::move(codes), why = std::move(why)](Connection& self) {
-    self.subscribed(codes, why);
+void Connection::on_disconnected(ConnectAttempt attempt) {
+  post_for(attempt, [this] { disconnected(); });
+}
+
+void Connection::post_for(ConnectAttempt attempt, EventLoop::Task task) {
+  context_.tasks.post([this, attempt, task = std::move(task)] {
+    if (connector_.attempt() == attempt) task();
   });
-}
-
-void Connection::on_unsubscribed(Attempt attempt, std::vector<int> codes, std::string why) {
-  post_for(attempt, [codes = std::move(codes), why = std::move(why)](Connection& self) {
-    self.unsubscribed(codes, why);
-  });
-}
-
-void Connection::on_disconnected(Attempt attempt) {
-  post_for(attempt, [](Connection& self) { self.disconnected(); });
 }
 
 // ---- Connecting ----
 
-std::string Connection::where() const {
-  return options_.proxy
-             ? fmt::format("{} through {}", status_.server, config::to_string(*options_.proxy))
-             : status_.server;
-}
-
-void Connection::apply_wish() {
+void Connection::follow_wishes() {
   if (library_ == Library::disconnecting) return;  // disconnected() comes back here
-  if (should_connect()) {
+  if (wishes_.connect()) {
     if (status_.state == State::off) begin_round();
   } else if (status_.state != State::off) {
     begin_disconnect();
-  } else if (closing_) {
-    finish_close();
+  } else if (wishes_.closing()) {
+    wishes_.tell_closed();
   }
 }
 
 void Connection::begin_round() {
-  look_at_last_loss();
-  next_server_ = 0;
-  failures_.clear();
-  next_server();
+  // A server that was restarted may be restarted again: we come back as soon each time.
+  if (history_.was_loss_of_all()) schedule_.forget_failures();
+  connector_.begin_round();
 }
 
-void Connection::next_server() {
-  if (next_server_ == options_.servers.size()) {
-    ++failed_rounds_;
-    wait_and_retry(fmt::format("{}", fmt::join(failures_, "; ")),
-                   options_.reconnect.delay(failed_rounds_, services_.random()));
-    return;
-  }
-  server_ = &options_.servers[next_server_++];
-  status_.server = config::to_string(*server_);
-  enter(State::connecting, "");
-  const Attempt attempt = ++attempt_;
-  services_.resolver.resolve(
-      options_.proxy ? options_.proxy->host : server_->host,
-      [weak = weak_from_this(), supervisor = services_.supervisor,
-       attempt](const Result<Resolver::Addresses>& found) {
-        supervisor->post([weak, attempt, found] {
-          const auto self = weak.lock();
-          if (!self || self->attempt_ != attempt) return;
-          if (!found) {
-            self->failures_.push_back(fmt::format("{}: {}", self->where(), found.error().message));
-            self->next_server();
-            return;
-          }
-          self->addresses_ = *found;
-          self->next_address();
-        });
-      });
-}
-
-void Connection::next_address() {
-  if (addresses_.empty()) {
-    next_server();
-    return;
-  }
-  address_ = addresses_.front();
-  addresses_.erase(addresses_.begin());
-  connect();
-}
-
-void Connection::connect() {
-  const bool has_will = options_.last_will && options_.last_will->enabled;
-  material_ = options_.tls ? options_.tls->get() : nullptr;
-  proxy_ = options_.proxy;
-  if (proxy_) proxy_->password = read_again(proxy_password_);
-  const ConnectRequest request{.server = *server_,
-                               .address = address_,
-                               .proxy = proxy_,
-                               .tls = material_,
-                               .clean_session = options_.clean_session,
-                               .session_expiry = options_.session_expiry,
-                               .timeout = options_.connection_timeout,
-                               .keep_alive = keep_alive_,
-                               .user_name = options_.user_name,
-                               .password = read_again(password_),
-                               .last_will = has_will ? options_.last_will : std::nullopt};
-  ++attempt_;
-  connect_began_ = services_.supervisor->clock().now();
-  library_ = Library::connecting;
-  if (options_.connection_timeout) {
-    arm(*options_.connection_timeout, [](Connection& self) {
-      self.client_->give_up_connect();
-      self.arm(kLibraryMargin, [](Connection& late) { late.library_is_silent(); });
-    });
-  }
-  if (auto begun = client_->connect(attempt_, request); !begun) {
-    disarm();
-    library_ = Library::idle;
-    address_failed(begun.error().message);
-  }
-}
-
-void Connection::library_is_silent() {
-  log_.error("connection.library_silent", fields_,
-             "the MQTT library did not answer a connect; trying again");
-  (void)client_->disconnect(attempt_);
-  connect_failed(0, "no answer");
-}
-
-void Connection::connect_failed(int code, const std::string& why) {
-  if (library_ == Library::disconnecting) {
-    disconnected();
-    return;
-  }
-  if (library_ != Library::connecting) return;
-  disarm();
-  library_ = Library::idle;
-  if (code == kNotTaken) {
-    addresses_.clear();
-    address_failed(why);
-    return;
-  }
-  if (code != 0) {
-    addresses_.clear();  // the server has spoken: its other addresses would say the same
-    address_failed("the server refused the connection: " + refusal_text(code, why));
-    return;
-  }
-  short_sessions_ = 0;  // who takes a client id leaves the server where it is
-  const Millis waited =
-      std::chrono::duration_cast<Millis>(services_.supervisor->clock().now() - connect_began_);
-  const bool timed_out = options_.connection_timeout && waited >= *options_.connection_timeout;
-  const std::string fallback =
-      timed_out ? fmt::format("no CONNACK within connection_timeout ({})",
-                              format_duration(*options_.connection_timeout))
-                : fmt::format("the server closed the connection before CONNACK ({})", why);
-  if (timed_out && !addresses_.empty()) {
-    address_failed(fallback);  // the next one does not wait for an explanation
-    return;
-  }
-  const Attempt attempt = attempt_;
-  services_.resolver.explain(
-      {address_, *server_, material_, proxy_},
-      [weak = weak_from_this(), supervisor = services_.supervisor, attempt,
-       fallback](const std::string& reason) {
-        supervisor->post([weak, attempt, fallback, reason] {
-          const auto self = weak.lock();
-          if (self && self->attempt_ == attempt && self->library_ == Library::idle) {
-            self->address_failed(reason.empty() ? fallback : reason);
-          }
-        });
-      });
-}
-
-std::string Connection::refusal_text(int code, const std::string& why) const {
-  if (options_.protocol == config::Protocol::v5) {
-    // A server that knows only 3.1.1 answers with its own code.
-    if (code == 1) return "it does not speak MQTT 5 (return code 1); write protocol = \"3.1.1\"";
-    if (code >= kReasonFailure) return reason_text(code, why);
-  }
-  return fmt::format("{} (return code {})", connack_text(code), code);
-}
-
-void Connection::address_failed(const std::string& why) {
-  if (status_.state != State::connecting) return;
-  failures_.push_back(fmt::format("{}: {}", where(), why));
-  next_address();
-}
-
-// ---- Connected ----
-
-void Connection::connected(const Welcome& welcome) {
+void Connection::connected(const ConnAck& connack) {
   if (library_ == Library::disconnecting) {  // given up while CONNACK was on its way
     disconnect_library();
     return;
   }
-  if (library_ != Library::connecting) return;
-  disarm();
+  if (!connector_.accepted()) return;
   library_ = Library::connected;
-  last_failure_.clear();
-  connected_since_ = services_.supervisor->clock().now();
-  services_.losses->connected(where());
-  publishes_.set_window(window(welcome));
-  can_publish_ = true;
-  log_.info("connection.up", fields_, "connected to {}{}", where(),
-            welcome.session_present ? ", session resumed" : "");
-  if (!keeps_alive_as(welcome)) return;
-  if (welcome.session_expiry && *welcome.session_expiry < options_.session_expiry) {
-    log_.warn("session.shorter", fields_, "{} keeps the session for {} instead of {}",
-              status_.server, format_duration(*welcome.session_expiry),
-              format_duration(options_.session_expiry));
+  reports_.connected();
+  history_.began(connector_.where(), context_.now());
+  publishing_.connected(connack.receive_maximum);
+  context_.log.info("connection.up", "connected to {}{}", connector_.where(),
+                    connack.session_present ? ", session resumed" : "");
+  if (!keeps_alive_as(connack)) return;
+  if (connack.session_expiry && *connack.session_expiry < options().session_expiry) {
+    context_.log.warn("session.shorter", "{} keeps the session for {} instead of {}",
+                      status_.server, format_duration(*connack.session_expiry),
+                      format_duration(options().session_expiry));
   }
-  if (options_.last_will && options_.last_will->on_connect_payload) {
-    publish_presence(*options_.last_will->on_connect_payload, [](const Result<>&) {});
+  const auto& will = options().last_will;
+  if (will && will->on_connect_payload) {
+    publishing_.publish_presence(*will->on_connect_payload, [](const Result<>&) {});
   }
-  status_.grants.clear();
-  for (const config::Topic& topic : options_.topics) {
-    status_.grants.push_back({topic.filter, topic.qos, std::nullopt});
-  }
-  stale_.clear();
-  asked_.clear();
-  unsubscribing_ = 0;
-  if (!options_.topics.empty()) compare_session(welcome.session_present);
-  to_subscribe_.resize(options_.topics.size());
-  for (std::size_t i = 0; i < to_subscribe_.size(); ++i) to_subscribe_[i] = i;
+  if (subscriptions_.begin(status_.server, connack.session_present)) ++status_.sessions_lost;
   enter(State::subscribing, "");
-  if (stale_.empty()) {
-    subscribe_next();
-  } else {
+  if (subscriptions_.has_stale()) {
     unsubscribe_next();
+  } else {
+    subscribe_next();
   }
 }
 
-// The library pings as often as it was told when it connected. False: connecting again, to tell it
-// what the server wants. (MQTT 5.0, section 3.2.2.3.14)
-bool Connection::keeps_alive_as(const Welcome& welcome) {
-  if (!welcome.keep_alive || *welcome.keep_alive == std::chrono::seconds(0)) return true;
-  if (keep_alive_ > Millis(0) && keep_alive_ <= *welcome.keep_alive) return true;
-  keep_alive_ = *welcome.keep_alive;
+// The library pings as often as it was told when it connected. False: it connects again, so that it
+// can be told what the server wants (MQTT 5.0, section 3.2.2.3.14).
+bool Connection::keeps_alive_as(const ConnAck& connack) {
+  if (!connack.keep_alive || *connack.keep_alive == std::chrono::seconds(0)) return true;
+  const Millis ours = keep_alive();
+  if (ours > Millis(0) && ours <= *connack.keep_alive) return true;
+  connector_.set_keep_alive(*connack.keep_alive);
   reconnect_because(fmt::format("connecting again with the keep_alive it wants, {}",
-                                format_duration(keep_alive_)));
+                                format_duration(keep_alive())));
   return false;
 }
 
-// ---- Losing it ----
+// ---- Subscribing ----
+
+void Connection::unsubscribe_next() {
+  send_or_reconnect(client_->unsubscribe(connector_.attempt(), subscriptions_.next_unsubscribe()),
+                    "UNSUBACK");
+}
+
+void Connection::unsubscribed(const std::vector<int>& codes, const std::string& why) {
+  if (library_ != Library::connected || !subscriptions_.unsubscribed(codes, why)) return;
+  timer_.cancel();
+  if (subscriptions_.has_stale()) {
+    unsubscribe_next();
+  } else if (wishes_.leaving()) {
+    wishes_.tell_left();
+  } else {
+    subscribe_next();
+  }
+}
+
+void Connection::subscribe_next() {
+  const std::vector<config::Topic> topics = subscriptions_.next_subscribe();
+  if (topics.empty()) {
+    went_up();
+  } else {
+    send_or_reconnect(client_->subscribe(connector_.attempt(), topics), "SUBACK");
+  }
+}
+
+void Connection::subscribed(const std::vector<int>& codes, const std::string& why) {
+  if (library_ != Library::connected || !subscriptions_.awaits_suback()) return;
+  // The library gave up: the end of the connection follows, or the limit of the answer is reached.
+  if (codes.empty()) return;
+  timer_.cancel();
+  if (const auto fits = subscriptions_.subscribed(codes, why); !fits) {
+    reconnect_because(fits.error().message);
+  } else {
+    subscribe_next();
+  }
+}
+
+// The wait for an answer has a limit. A request that could not even leave is a broken connection.
+void Connection::send_or_reconnect(const Result<>& sent, std::string_view answer) {
+  if (!sent) {
+    reconnect_because(sent.error().message);
+    return;
+  }
+  timer_.set(kAnswerLimit, [this, answer] {
+    reconnect_because(fmt::format("no {} within {}", answer, format_duration(kAnswerLimit)));
+  });
+}
+
+void Connection::went_up() {
+  std::string refused = subscriptions_.refusals();
+  if (!refused.empty()) {
+    timer_.set(options().reconnect.max, [this] {
+      if (wishes_.leaving()) return;
+      subscriptions_.retry_refused();
+      subscribe_next();
+    });
+    refused = fmt::format("{} refused the subscription to {}", status_.server, refused);
+  }
+  enter(State::up, refused);
+  if (wishes_.leaving() && wishes_.awaits_left() && !subscriptions_.has_stale()) {
+    unsubscribe_from_all();
+  }
+}
+
+// ---- Leaving: a member of a shared group that merely stops reading is sent messages all the same,
+// and they are lost with its clean session. So it unsubscribes first. ----
+
+// `began`: it was not leaving before.
+void Connection::go_on_leaving(bool began) {
+  if (status_.state == State::up) {
+    if (began) {
+      unsubscribe_from_all();
+    } else if (!subscriptions_.has_stale()) {
+      wishes_.tell_left();
+    }
+  } else if (status_.state == State::off) {
+    wishes_.tell_left();
+  } else if (status_.state != State::subscribing) {  // went_up() goes on from there
+    follow_wishes();
+  }
+}
+
+void Connection::unsubscribe_from_all() {
+  timer_.cancel();
+  subscriptions_.unsubscribe_from_all();
+  unsubscribe_next();
+}
+
+// ---- Losing it, and connecting again ----
 
 void Connection::lost(const std::string& why, int code) {
   if (library_ == Library::disconnecting) {
@@ -411,37 +334,77 @@ void Connection::lost(const std::string& why, int code) {
     return;
   }
   if (library_ != Library::connected) return;
-  disarm();
+  timer_.cancel();
   library_ = Library::idle;
-  can_publish_ = false;
-  last_loss_ =
-      services_.losses->lost(where(), options_.client_id, services_.supervisor->clock().now());
-  publishes_.fail_all("the connection was lost before the server confirmed it");
-  if (leaving_) {
+  publishing_.disconnected();
+  history_.lost(context_.now());
+  publishing_.fail_all("the connection was lost before the server confirmed it");
+  if (wishes_.leaving()) {
     enter(State::off, "the connection was lost");
-    tell_left();
+    wishes_.tell_left();
     return;
   }
-  const std::string request = unanswered_request();
-  // Where it is we who have ended it, the server has said nothing of what was asked.
-  const bool fewer = (code >= 0 || why.empty()) && ask_for_fewer(code);
-  end_of_session(request, fewer);
+  const std::string request = subscriptions_.unanswered_request();
+  const bool said = code >= 0 || !why.empty();
+  // When it is we who have ended it, the server has said nothing about what was asked.
+  const bool fewer = (code >= 0 || why.empty()) && subscriptions_.ask_for_fewer(code);
+  if (!fewer && history_.count_short(!request.empty(), context_.now())) {
+    schedule_.count_failure();
+  } else {
+    schedule_.count_first_failure();
+  }
   if (code == kReasonSessionTakenOver) {
     client_id_taken("ended the connection: " + reason_text(code, why));
     return;
   }
-  const bool said = code >= 0 || !why.empty();
-  if (!said && request.empty() && seems_taken()) {
+  if (!said && request.empty() && history_.seems_taken()) {
     client_id_taken(fmt::format("ended the connection {} times in a row soon after accepting it",
-                                short_sessions_));
+                                history_.short_sessions()));
     return;
   }
   std::string text = said ? fmt::format("{}: connection closed: {}", status_.server,
                                         code >= 0 ? reason_text(code, why) : why)
                           : fmt::format("{} ended the connection", status_.server);
   if (!request.empty()) text += (said ? ", when it was " : " when ") + request;
-  if (fewer) text += fmt::format("; asking for at most {} at once now", filters_per_packet_);
-  wait_and_retry(text, options_.reconnect.delay(failed_rounds_, services_.random()));
+  if (fewer) {
+    text += fmt::format("; asking for at most {} at once now", subscriptions_.filters_per_packet());
+  }
+  wait_and_retry(text, schedule_.delay());
+}
+
+// Whoever took the client id reconnects as we do: two that insist would take turns for ever.
+void Connection::client_id_taken(const std::string& why) {
+  context_.log.error("connection.client_id_taken",
+                     "{} {}: another client seems to use client id \"{}\"; give one of them "
+                     "another client_id",
+                     status_.server, why, options().client_id);
+  wait_and_retry(
+      fmt::format("client id \"{}\" seems to be taken by another client", options().client_id),
+      options().reconnect.max);
+}
+
+void Connection::wait_and_retry(const std::string& why, Millis delay) {
+  enter(State::waiting, why);
+  reports_.failed(why, delay, context_.now());
+  timer_.set(delay, [this] { begin_round(); });
+  look_at_passwords();
+}
+
+// The password may be what was refused: once its file holds another one, there is no reason to wait
+// any longer.
+void Connection::look_at_passwords() {
+  password_timer_.cancel();
+  if (status_.state != State::waiting) return;
+  if (const auto file = credentials_.changed_file()) {
+    context_.log.info("password.changed", "{} has changed: connecting with what it holds now",
+                      file->string());
+    // Not at once: a file that changes all the time must not make us hammer the server.
+    timer_.set(options().reconnect.min, [this] { begin_round(); });
+    return;
+  }
+  if (credentials_.in_files()) {
+    password_timer_.set(kLookAtPassword, [this] { look_at_passwords(); });
+  }
 }
 
 void Connection::reconnect_because(const std::string& why) {
@@ -449,94 +412,101 @@ void Connection::reconnect_because(const std::string& why) {
   begin_disconnect();
 }
 
+// ---- New certificates: the connection there is goes on with those it began with, so it is ended
+// in good order and made again. The server keeps the session, and what comes meanwhile. ----
+
+void Connection::renew_after(Millis delay, Monotonic latest) {
+  context_.tasks.after(delay, [this, latest] { renew_now(latest); });
+}
+
+void Connection::renew_now(Monotonic latest) {
+  if (!wishes_.connect() || connector_.material() == options().tls->get()) return;
+  if (status_.state == State::waiting) {
+    timer_.cancel();
+    begin_round();
+    return;
+  }
+  const bool confirmed = publishing_.idle() || context_.now() >= latest;
+  if (status_.state != State::up || !confirmed) {
+    renew_after(kLookAgain, latest);
+    return;
+  }
+  context_.log.info("connection.renewing", "connecting to {} again, with new certificates",
+                    status_.server);
+  client_->flush_acknowledgements();
+  begin_disconnect();
+}
+
 // ---- Ending it ----
 
 void Connection::begin_disconnect() {
-  disarm();
+  timer_.cancel();
   const bool was_connected = library_ == Library::connected;
-  const bool was_idle = library_ == Library::idle;
-  if (was_connected) services_.losses->disconnected(where());
-  if (was_idle) ++attempt_;  // a lookup under way is of no interest any more
+  const bool was_connecting = !was_connected && connector_.stop();
+  if (was_connected) history_.ended_by_us();
   library_ = Library::disconnecting;
-  enter(State::off, paused_ ? pause_reason_ : "");
-  if (was_idle) {
-    disconnected();
-  } else if (!was_connected) {
+  enter(State::off, wishes_.reason());
+  if (was_connecting) {
     // The library cannot take a connect back: connected() or connect_failed() goes on from here.
-    arm(closing_ ? kDisconnectLimit : kLibraryMargin,
-        [](Connection& self) { self.disconnected(); });
-  } else if (closing_ && options_.last_will && options_.last_will->on_disconnect_payload) {
-    say_goodbye();
+    timer_.set(wishes_.closing() ? kDisconnectLimit : kConnectEndLimit, [this] { disconnected(); });
+  } else if (!was_connected) {
+    disconnected();
+  } else if (wishes_.closing() && options().last_will &&
+             options().last_will->on_disconnect_payload) {
+    publish_goodbye();
   } else {
     disconnect_library();
   }
 }
 
-void Connection::say_goodbye() {
-  publishes_.fail_waiting("it was not sent: the connection is being closed");
-  arm(kGoodbyeLimit, [](Connection& self) { self.disconnect_library(); });
-  const Attempt attempt = attempt_;
-  publish_presence(*options_.last_will->on_disconnect_payload,
-                   [weak = weak_from_this(), attempt](const Result<>&) {
-                     const auto self = weak.lock();
-                     if (!self) return;
-                     self->post_for(attempt, [](Connection& connection) {
-                       if (connection.library_ == Library::disconnecting) {
-                         connection.disconnect_library();
-                       }
-                     });
-                   });
+void Connection::publish_goodbye() {
+  publishing_.fail_waiting("it was not sent: the connection is being closed");
+  timer_.set(kGoodbyeLimit, [this] { disconnect_library(); });
+  const ConnectAttempt attempt = connector_.attempt();
+  publishing_.publish_presence(*options().last_will->on_disconnect_payload,
+                               context_.tasks.guarded([this, attempt](const Result<>&) {
+                                 post_for(attempt, [this] {
+                                   if (library_ == Library::disconnecting) disconnect_library();
+                                 });
+                               }));
 }
 
 void Connection::disconnect_library() {
-  disarm();
-  can_publish_ = false;
-  if (!client_->disconnect(attempt_)) {
+  timer_.cancel();
+  publishing_.disconnected();
+  if (!client_->disconnect(connector_.attempt())) {
     disconnected();
     return;
   }
-  arm(kDisconnectLimit, [](Connection& self) { self.disconnected(); });
+  timer_.set(kDisconnectLimit, [this] { disconnected(); });
 }
 
 void Connection::disconnected() {
   if (library_ != Library::disconnecting) return;
-  disarm();
+  timer_.cancel();
   library_ = Library::idle;
-  can_publish_ = false;
-  ++attempt_;
-  publishes_.fail_all("the connection was closed before the server confirmed it");
-  tell_left();
+  publishing_.disconnected();
+  connector_.forget_attempt();
+  publishing_.fail_all("the connection was closed before the server confirmed it");
+  wishes_.tell_left();
   const std::string broken = std::exchange(broken_because_, {});
-  if (!broken.empty() && should_connect()) {
-    ++failed_rounds_;
-    wait_and_retry(broken, options_.reconnect.delay(failed_rounds_, services_.random()));
+  if (!broken.empty() && wishes_.connect()) {
+    schedule_.count_failure();
+    wait_and_retry(broken, schedule_.delay());
   } else {
-    apply_wish();
+    follow_wishes();
   }
 }
-
-void Connection::finish_close() {
-  for (const std::function<void()>& done : std::exchange(close_done_, {})) done();
-}
-
-// ---- Small things ----
 
 void Connection::enter(State state, std::string reason) {
   status_.state = state;
   status_.reason = std::move(reason);
-  if (state != State::up && state != State::subscribing) status_.grants.clear();
+  if (state == State::up || state == State::subscribing) {
+    status_.grants = subscriptions_.grants();
+  } else {
+    status_.grants.clear();
+  }
   listener_.on_status(status_);
-}
-
-void Connection::arm(Millis delay, std::function<void(Connection&)> task) {
-  disarm();
-  timer_ = services_.supervisor->after(delay, [weak = weak_from_this(), task = std::move(task)] {
-    if (const auto self = weak.lock()) task(*self);
-  });
-}
-
-void Connection::disarm() {
-  services_.supervisor->cancel(std::exchange(timer_, {}));
 }
 
 }  // namespace triggerd::mqtt

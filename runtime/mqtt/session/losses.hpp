@@ -1,8 +1,8 @@
-// Which connections to a server ended together.
+// Which connections to a server were lost together.
 //
-// With 3.1.1 a server that ends a connection does not say why. Where all connections to it end at
-// once it has ended itself, or the network has; where only one ends, again and again, it is about
-// that one. Of the supervisor.
+// With 3.1.1 a server that ends a connection does not say why. When all connections to it end at
+// once, the server was stopped, or the network failed; when one of them ends again and again, the
+// reason lies with that one. Belongs to the supervisor; all connections of a runtime share it.
 #pragma once
 
 #include <map>
@@ -16,20 +16,20 @@ namespace triggerd::mqtt {
 
 class Losses {
  public:
-  // What ended within half a second, of what was connected when that began.
+  // The connections that were lost within half a second.
   struct Burst {
     Monotonic began;
-    std::size_t connected = 0;
+    std::size_t connected = 0;        // how many there were when it began
     std::set<std::string> lost = {};  // client ids: one may come back and be lost again
 
-    // There were others, and they ended too. What is known once the burst is over.
+    // There were others, and most of them were lost too. Known once the burst is over.
     bool of_the_server() const { return lost.size() > 1 && lost.size() * 2 > connected; }
     // There were others, and they stayed.
     bool of_one() const { return connected > 1 && !of_the_server(); }
   };
 
   void connected(const std::string& server) { ++servers_[server].connected; }
-  // Ended by us.
+  // We ended it.
   void disconnected(const std::string& server) { forget_one(server); }
   std::shared_ptr<const Burst> lost(const std::string& server, const std::string& client_id,
                                     Monotonic now);

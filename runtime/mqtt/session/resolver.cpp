@@ -60,7 +60,7 @@ Result<Resolver::Addresses> addresses_of(const std::string& host) {
   return addresses;
 }
 
-// Connects `fd`.
+// Why a TCP connect fails; empty where it does not. `fd` is the socket, connected then.
 std::string why_unreachable(const std::string& address, std::uint16_t port, UniqueFd& fd) {
   AddrinfoList list;
   if (look_up(address, std::to_string(port), AI_NUMERICHOST | AI_NUMERICSERV, list) != 0) return {};
@@ -78,13 +78,13 @@ std::string why_unreachable(const std::string& address, std::uint16_t port, Uniq
 }
 
 // Whether `fd` is ready for `events` in time.
-bool is_ready(int fd, short events, Monotonic deadline) {
-  const auto left = std::chrono::ceil<Millis>(deadline - std::chrono::steady_clock::now()).count();
+bool is_ready(int fd, short events, Monotonic deadline, const Clock& clock) {
+  const auto left = std::chrono::ceil<Millis>(deadline - clock.now()).count();
   pollfd waiting{fd, events, 0};
   return left > 0 && ::poll(&waiting, 1, static_cast<int>(left)) == 1;
 }
 
-// Leaves what the server sends first where it is.
+// Takes the proxy's answer off the socket, and leaves there what the server sends behind it.
 void take_answer(int fd, wire::ProxyHandshake& handshake) {
   char bytes[1024];
   const ssize_t came = ::recv(fd, bytes, sizeof bytes, MSG_PEEK);
@@ -97,14 +97,16 @@ void take_answer(int fd, wire::ProxyHandshake& handshake) {
   (void)::recv(fd, bytes, taken, 0);
 }
 
-// Why there is no way through the proxy at the other end of `fd`; empty where there is one now.
-std::string why_no_way(int fd, const config::Proxy& proxy, const config::Server& server) {
-  const Monotonic deadline = std::chrono::steady_clock::now() + kExplainLimit;
+// Why the proxy at the other end of `fd` does not let us through; empty where it does, and then
+// `fd` is connected to the server.
+std::string why_no_way(int fd, const config::Proxy& proxy, const config::Server& server,
+                       const Clock& clock) {
+  const Monotonic deadline = clock.now() + kExplainLimit;
   wire::ProxyHandshake handshake(proxy, {server.host, server.port});
   std::string output;
   while (!handshake.done() && handshake.fault().empty()) {
     output += handshake.take_output();
-    if (!is_ready(fd, output.empty() ? POLLIN : POLLOUT, deadline)) {
+    if (!is_ready(fd, output.empty() ? POLLIN : POLLOUT, deadline, clock)) {
       return "the proxy did not answer in time";
     }
     if (output.empty()) {
@@ -121,7 +123,7 @@ std::string why_no_way(int fd, const config::Proxy& proxy, const config::Server&
   return handshake.fault();
 }
 
-std::string why_failed(const Resolver::Failed& failed) {
+std::string why_failed(const Resolver::Failed& failed, const Clock& clock) {
   const config::Server& server = failed.server;
   const std::uint16_t port = failed.proxy ? failed.proxy->port : server.port;
   UniqueFd fd;
@@ -129,13 +131,13 @@ std::string why_failed(const Resolver::Failed& failed) {
   if (!why.empty()) return failed.proxy ? "the proxy cannot be reached: " + why : why;
   if (!fd) return {};
   if (failed.proxy) {
-    why = why_no_way(fd.get(), *failed.proxy, server);
+    why = why_no_way(fd.get(), *failed.proxy, server, clock);
     if (!why.empty()) return why;
   }
   if (failed.tls) {
-    return tls::why_handshake_fails(fd.get(), server.host, *failed.tls, kExplainLimit);
+    return tls::why_handshake_fails(fd.get(), server.host, *failed.tls, kExplainLimit, clock);
   }
-  if (tls::answers_in_tls(fd.get(), kGuessLimit)) {
+  if (tls::answers_in_tls(fd.get(), kGuessLimit, clock)) {
     return fmt::format("the server speaks TLS on this port; write {}://",
                        server.is_websocket() ? "wss" : "ssl");
   }
@@ -144,6 +146,8 @@ std::string why_failed(const Resolver::Failed& failed) {
 
 class SystemResolver final : public Resolver {
  public:
+  explicit SystemResolver(const Clock& clock) : clock_(clock) {}
+
   void resolve(const std::string& host, Done done) override {
     AddrinfoList numeric;
     if (look_up(host, "", AI_NUMERICHOST, numeric) == 0) {
@@ -163,7 +167,8 @@ class SystemResolver final : public Resolver {
   }
 
   void explain(const Failed& failed, std::function<void(std::string)> done) override {
-    start([failed, done] { done(why_failed(failed)); }, [done](const std::string&) { done({}); });
+    start([failed, done, &clock = clock_] { done(why_failed(failed, clock)); },
+          [done](const std::string&) { done({}); });
   }
 
  private:
@@ -192,13 +197,14 @@ class SystemResolver final : public Resolver {
     }
   }
 
+  const Clock& clock_;
   const std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
 };
 
 }  // namespace
 
-std::unique_ptr<Resolver> make_system_resolver() {
-  return std::make_unique<SystemResolver>();
+std::unique_ptr<Resolver> make_system_resolver(const Clock& clock) {
+  return std::make_unique<SystemResolver>(clock);
 }
 
 }  // namespace triggerd::mqtt

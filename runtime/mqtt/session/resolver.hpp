@@ -1,8 +1,8 @@
-// Host names to addresses, and why a server could not be reached.
+// Turns host names into addresses, and finds out why a server could not be reached.
 //
-// getaddrinfo() has no time limit, and Paho would call it under its own lock, which freezes every
-// connection of the process: so names are looked up here first, each on a thread of its own that
-// nobody waits for. Lookups of one name that is already being looked up share the answer.
+// getaddrinfo() has no time limit, and Paho would call it under its own lock, which would freeze
+// every connection of the process. So names are looked up here first, each on a thread of its own
+// that nobody waits for. Whoever asks for a name that is being looked up shares the answer.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "base/result.hpp"
 #include "config/config.hpp"
 #include "mqtt/tls/tls_fwd.hpp"
@@ -26,20 +27,20 @@ class Resolver {
   virtual ~Resolver() = default;
   // `done` is called once, on any thread, possibly before this returns.
   virtual void resolve(const std::string& host, Done done) = 0;
-  // What a connect that failed was for.
+  // A connect that failed.
   struct Failed {
     std::string address;
     config::Server server;
     tls::MaterialPtr tls;
-    std::optional<config::Proxy> proxy;  // whose `address` is, then
+    std::optional<config::Proxy> proxy;  // then `address` is the proxy's
   };
-  // Tries a TCP connection, the way through the proxy, and a TLS handshake on it, and tells in
-  // words why they fail
-  // ("connection refused"); empty where they do not. For messages only: the MQTT library keeps the
-  // reason to itself.
+  // Tries a TCP connection, the way through the proxy and a TLS handshake, and tells in words which
+  // of them fails and why ("connection refused"); empty where none does. For messages only, since
+  // the MQTT library keeps the reason to itself. `done` as above.
   virtual void explain(const Failed& failed, std::function<void(std::string)> done) = 0;
 };
 
-std::unique_ptr<Resolver> make_system_resolver();
+// `clock` outlives the process's lookups, which may go on when the resolver is gone.
+std::unique_ptr<Resolver> make_system_resolver(const Clock& clock);
 
 }  // namespace triggerd::mqtt

@@ -1,4 +1,5 @@
-// What to do about the session that a CONNACK spoke of: a pure function, any thread.
+// What a CONNACK means for the session: whether one was lost, and which filters to drop. A pure
+// function, any thread.
 #pragma once
 
 #include <optional>
@@ -9,11 +10,11 @@ namespace triggerd::mqtt {
 
 struct SessionPlan {
   bool lost = false;                  // a session was expected, and the server has none
-  std::vector<std::string> stale;     // filters the server may hold and nobody wants
-  std::vector<std::string> remember;  // what the server may hold once SUBSCRIBE has left
+  std::vector<std::string> stale;     // filters that the server may have and nobody wants
+  std::vector<std::string> remember;  // those that the server may have once SUBSCRIBE has left
 };
 
-// `remembered`: the filters of the session made earlier under this client id, if one was.
+// `remembered`: the filters of the session that was made earlier with this client id, if any.
 SessionPlan plan_session(const std::optional<std::vector<std::string>>& remembered,
                          bool session_present, std::vector<std::string> wanted);
 

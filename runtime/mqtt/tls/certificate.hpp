@@ -11,8 +11,8 @@
 
 namespace triggerd::mqtt::tls {
 
-// Every certificate of PEM text, in its order; other things in it are passed over. None is not an
-// error.
+// Every certificate in PEM text, in order; anything else in it is passed over. Finding none is not
+// an error.
 Result<std::vector<X509Ptr>> parse_certificates(std::string_view pem);
 std::string to_pem(X509* certificate);
 
@@ -21,7 +21,7 @@ std::string subject_of(X509* certificate);
 std::string issuer_of(X509* certificate);
 
 Validity validity_of(X509* certificate);
-// Its own issuer: the end of a chain.
+// It is its own issuer: the end of a chain.
 bool is_root(X509* certificate);
 
 }  // namespace triggerd::mqtt::tls

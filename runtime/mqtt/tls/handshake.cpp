@@ -39,9 +39,9 @@ int remember_request(SSL* ssl, void*) {
   return 1;
 }
 
-class Attempt {
+class TrialHandshake {
  public:
-  Attempt(int fd, Millis limit) : fd_(fd), limit_(limit) {
+  TrialHandshake(int fd, Millis limit, const Clock& clock) : fd_(fd), limit_(limit), clock_(clock) {
     // As the MQTT library has it.
     context_.reset(SSL_CTX_new(TLS_client_method()));
     SSL_CTX_set_security_level(context_.get(), kSecurityLevel);
@@ -97,7 +97,7 @@ class Attempt {
  private:
   template <class Step>
   void drive(Failure& failure, Millis limit, Step step) const {
-    const Monotonic deadline = std::chrono::steady_clock::now() + limit;
+    const Monotonic deadline = clock_.now() + limit;
     for (;;) {
       const int result = step();
       const int error_number = errno;
@@ -113,8 +113,7 @@ class Attempt {
         ERR_clear_error();
         return;
       }
-      const auto left =
-          std::chrono::duration_cast<Millis>(deadline - std::chrono::steady_clock::now());
+      const auto left = std::chrono::duration_cast<Millis>(deadline - clock_.now());
       pollfd waiting{fd_, static_cast<short>(error == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT), 0};
       if (left.count() <= 0 || ::poll(&waiting, 1, static_cast<int>(left.count())) == 0) {
         failure.what = Failure::What::timeout;
@@ -125,6 +124,7 @@ class Attempt {
 
   const int fd_;
   const Millis limit_;
+  const Clock& clock_;
   ContextPtr context_;
   SslPtr ssl_;
 };
@@ -132,15 +132,15 @@ class Attempt {
 }  // namespace
 
 std::string why_handshake_fails(int fd, const std::string& host, const Material& material,
-                                Millis limit) {
-  Attempt attempt(fd, limit);
-  if (!attempt.use(material)) return fmt::format("cannot prepare TLS: {}", take_error());
-  return reason_of(attempt.run(host), host, material);
+                                Millis limit, const Clock& clock) {
+  TrialHandshake trial(fd, limit, clock);
+  if (!trial.use(material)) return fmt::format("cannot prepare TLS: {}", take_error());
+  return reason_of(trial.run(host), host, material);
 }
 
-bool answers_in_tls(int fd, Millis limit) {
-  Attempt attempt(fd, limit);
-  const Failure failure = attempt.run("");
+bool answers_in_tls(int fd, Millis limit, const Clock& clock) {
+  TrialHandshake trial(fd, limit, clock);
+  const Failure failure = trial.run("");
   // A server that wants a name or a certificate answers with an alert, which is TLS too.
   return failure.what == Failure::What::none || failure.after_handshake ||
          alert_of(failure).has_value();

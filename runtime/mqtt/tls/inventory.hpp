@@ -1,4 +1,5 @@
-// What is in truststores and keystores, for whoever administers them: no key, and no byte of one.
+// Lists what is in truststores and keystores, for whoever administers them; never a key, or any
+// part of one.
 #pragma once
 
 #include <map>
@@ -13,19 +14,19 @@
 namespace triggerd::mqtt::tls {
 
 struct ListedCertificate {
-  std::string key_alias;  // of a keystore: the key that it is of; may be empty
+  std::string key_alias;  // in a keystore: the key that it belongs to; may be empty
   std::string subject;
   std::string issuer;
   Validity validity;
 };
 
 struct Listed {
-  std::vector<ListedCertificate> certificates;  // of a truststore file = "system": none
+  std::vector<ListedCertificate> certificates;  // none for a truststore with file = "system"
   std::string problem;                          // why it cannot be used; empty: it can
 };
 
-// Reads a store where its files have changed since it was asked for last. Any thread; waits for the
-// disk.
+// Reads a store again if its files have changed since the last time. Any thread, with a lock of its
+// own; waits for the disk.
 class Inventory {
  public:
   Listed of(const config::Truststore& section) const;

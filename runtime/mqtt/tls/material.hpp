@@ -1,4 +1,4 @@
-// What one connection alias connects with: a truststore, and with mutual TLS a key of a keystore.
+// What one connection alias connects with: a truststore, and for mutual TLS a key of a keystore.
 #pragma once
 
 #include <functional>
@@ -19,14 +19,14 @@ namespace triggerd::mqtt::tls {
 struct Truststore;
 struct Key;
 
-// Something to know of a certificate. `level` is info or warn.
+// Something worth knowing about a certificate. `level` is info or warn.
 struct Remark {
   LogLevel level;
   config::Place place;
   std::string text;
 };
 
-// Constant after it was made.
+// Does not change once it is made. Any thread.
 class Material {
  public:
   // `key` may be null. An error is the machine's, not the configuration's.
@@ -34,7 +34,7 @@ class Material {
                                                       const config::Alias& alias,
                                                       const Truststore& truststore, const Key* key);
 
-  // For the MQTT library; they exist as long as this object.
+  // Paths for the MQTT library; the files exist as long as this object.
   const std::string& truststore_file() const { return truststore_file_.path(); }    // "": system's
   const std::string& certificate_file() const { return certificate_file_.path(); }  // "": none
   const std::string& key_file() const { return key_file_.path(); }
@@ -43,7 +43,7 @@ class Material {
   // For messages: "plant-ca"; "key \"edge-1\" of keystore \"edge\" (CN=edge-1)", or empty.
   const std::string& truststore_name() const { return truststore_name_; }
   const std::string& key_name() const { return key_name_; }
-  // The end of our own certificate, where there is one.
+  // When our own certificate expires; nullopt: there is none.
   std::optional<Wall> not_after() const;
   std::vector<Remark> remarks(Wall now) const;
 
@@ -69,21 +69,21 @@ class Material {
   std::vector<Remark> lasting_;  // remarks whatever the time
 };
 
-// Reads the files that `alias`, which has TLS, names; a password_file too.
+// Reads the files that `alias` names, a password_file included. Wants: `alias` has TLS.
 tl::expected<MaterialPtr, config::Diagnostic> load_material(const config::Config& config,
                                                             const config::Alias& alias);
 
-// The newest good material of an alias. Any thread.
+// The newest good material of an alias. Any thread, with a lock of its own.
 class Current {
  public:
   explicit Current(MaterialPtr material) : material_(std::move(material)) {}
 
   MaterialPtr get() const;
-  // Calls everybody who asked for it, on this thread.
+  // Calls everybody who asked with on_change(), on this thread.
   void set(MaterialPtr material);
-  // Until `owner` is gone.
+  // `call` is called with every set(), until `owner` is gone.
   void on_change(std::weak_ptr<const void> owner, std::function<void()> call);
-  // How many are called, or were and are not forgotten yet.
+  // How many are called, including those that are gone and not forgotten yet.
   std::size_t listeners() const;
 
  private:

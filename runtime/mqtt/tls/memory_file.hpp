@@ -1,4 +1,4 @@
-// A file in memory that only this process can open, for a library that takes nothing but paths.
+// A file in memory that only this process can open, for a library that only takes paths.
 #pragma once
 
 #include <string>
@@ -9,14 +9,14 @@
 
 namespace triggerd::mqtt::tls {
 
-// Sealed: nobody can change it, this process included. It is gone with this object, so a path that
-// is handed on must not outlive it.
+// It is sealed: nobody can change it, not even this process. It goes with this object, so its path
+// must not be used for longer.
 class MemoryFile {
  public:
   MemoryFile() = default;
   static Result<MemoryFile> make(std::string_view content);
 
-  // "/proc/self/fd/N", or empty where there is no file.
+  // "/proc/self/fd/N"; empty: there is no file.
   const std::string& path() const { return path_; }
 
  private:

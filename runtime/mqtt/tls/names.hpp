@@ -1,6 +1,6 @@
-// Which host a certificate is made out to (RFC 9525): its subject alternative names say it and
-// nothing else does, a host name is there as a DNS name, an address as an IP address. The common
-// name does not count. Pure functions, any thread.
+// Which host a certificate is issued for (RFC 9525): only its subject alternative names count, a
+// DNS name for a host name and an IP address for an address; the common name does not. Pure
+// functions, any thread.
 #pragma once
 
 #include <string>
@@ -11,13 +11,14 @@
 
 namespace triggerd::mqtt::tls {
 
-// For X509_check_host() and the like: no common name, and "*" only for a whole label.
+// Flags for X509_check_host() and the like: no common name, and "*" only for a whole label.
 extern const unsigned kNameFlags;
 
-// As a configuration has it, and not a name; IPv6 with or without its brackets.
+// Whether `host`, as a configuration has it, is an address and not a name; IPv6 with or without
+// brackets.
 bool is_address(std::string_view host);
-// As certificates and the TLS handshake have it: without the dot that ends a whole DNS name, and
-// without the brackets of an IPv6 address.
+// `host` as certificates and the TLS handshake have it: without the dot that ends a fully qualified
+// name, and without the brackets of an IPv6 address.
 std::string_view plain_host(std::string_view host);
 
 struct Names {
@@ -27,7 +28,7 @@ struct Names {
 };
 Names names_of(X509* certificate);
 
-// What is to be said of a certificate that is not made out to `host`.
+// What to say about a certificate that is not issued for `host`.
 std::string why_not_made_out_to(X509* certificate, std::string_view host);
 
 }  // namespace triggerd::mqtt::tls

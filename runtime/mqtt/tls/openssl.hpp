@@ -1,5 +1,5 @@
-// What OpenSSL allocates, freed by its owner; and its errors as text. The names of OpenSSL's types
-// alone: sources include its headers.
+// Owners for what OpenSSL allocates, and its errors as text. OpenSSL's types are only declared
+// here: sources include its headers.
 #pragma once
 
 #include <memory>
@@ -31,15 +31,15 @@ using Pkcs12Ptr = std::unique_ptr<PKCS12, Free>;
 using ContextPtr = std::unique_ptr<SSL_CTX, Free>;
 using SslPtr = std::unique_ptr<SSL, Free>;
 
-// OpenSSL's (SSL_CTX_set_security_level), for every connection. The MQTT library sets it in some of
-// its versions; in the others the system would decide, and servers with old keys would work on one
-// and not on the next.
+// OpenSSL's security level (SSL_CTX_set_security_level), for every connection. Only some versions
+// of the MQTT library set it; with the others the system would decide, and a server with old keys
+// would work on one machine and not on the next.
 inline constexpr int kSecurityLevel = 1;
 
-// The oldest error of this thread, in words; clears them all.
+// The oldest error of this thread, in words; clears all of them.
 std::string take_error();
 
-// For reading; `bytes` outlive it.
+// A BIO that reads from `bytes`, which outlive it.
 BioPtr reading(std::string_view bytes);
 // What was written to `bio`.
 std::string content_of(BIO* bio);

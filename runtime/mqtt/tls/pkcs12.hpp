@@ -1,4 +1,4 @@
-// PKCS#12 with any number of keys. OpenSSL's own PKCS12_parse() gives only one.
+// Reads PKCS#12 with any number of keys; OpenSSL's own PKCS12_parse() gives only one.
 #pragma once
 
 #include <string>
@@ -11,7 +11,7 @@
 
 namespace triggerd::mqtt::tls {
 
-// Each with its friendly name, or an empty one.
+// Each with its friendly name, which may be empty.
 struct Pkcs12Content {
   std::vector<std::pair<std::string, KeyPtr>> keys;
   std::vector<std::pair<std::string, X509Ptr>> certificates;

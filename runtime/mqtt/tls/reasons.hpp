@@ -1,4 +1,4 @@
-// What went wrong in a TLS handshake, and what to say of it.
+// What went wrong in a TLS handshake, and how to say it.
 #pragma once
 
 #include <optional>
@@ -21,15 +21,15 @@ struct Failure {
   int error_number = 0;     // errno's
   bool server_spoke = false;
   bool after_handshake = false;
-  bool asked_for_certificate = false;  // of ours
+  bool asked_for_certificate = false;  // the server wants ours
   int verify_error = 0;                // X509_V_ERR_...
   int verify_depth = 0;
   X509Ptr certificate;  // that could not be verified
 };
 
-// The TLS alert that the server sent (RFC 8446, section 6), where that is what went wrong.
+// The TLS alert that the server sent (RFC 8446, section 6), if that is what went wrong.
 std::optional<int> alert_of(const Failure& failure);
-// Empty where nothing failed.
+// Empty if nothing failed.
 std::string reason_of(const Failure& failure, const std::string& host, const Material& material);
 
 }  // namespace triggerd::mqtt::tls

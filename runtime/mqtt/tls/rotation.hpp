@@ -1,8 +1,8 @@
-// Looks whether the files behind the TLS material have changed, and takes good new ones.
+// Watches the files behind the TLS material, and makes new material when they change.
 //
-// Files are replaced one after another, and some are written slowly: a change is taken once two
-// looks in a row have seen the same. New files that are not good change nothing: the old material
-// stays, and the reason is logged once.
+// Files are replaced one after another, and some are written slowly, so a change is taken once two
+// looks in a row have seen the same. If the new files are no good, the old material stays, and the
+// reason is logged once.
 #pragma once
 
 #include <filesystem>
@@ -16,11 +16,11 @@
 
 namespace triggerd::mqtt::tls {
 
-// Which files they are and when they were written, without reading them; of a folder, with those in
-// it.
+// Which files these are and when they were written, without reading them; for a folder, the files
+// in it too.
 std::string look_of(const std::vector<std::filesystem::path>& files);
 
-// Used from one thread. Outlived by what it is given.
+// Used by one thread. What it is given outlives it.
 class Rotation {
  public:
   static constexpr Millis kInterval{2'000};  // how often to look
@@ -28,9 +28,9 @@ class Rotation {
   Rotation(const config::Config& config, const Stores& stores, const Clock& clock, Log& log);
 
   bool empty() const { return watched_.empty(); }
-  // Once, before the first look(): when our certificates end.
+  // Logs when our certificates expire. Once, before the first look().
   void tell_ages();
-  // Reads files only where they have changed. Once a day, tells of certificates that end soon.
+  // Reads files only if they have changed. Once a day it warns of certificates that expire soon.
   void look();
 
  private:
@@ -38,8 +38,8 @@ class Rotation {
     const config::Alias* alias;
     std::shared_ptr<Current> current;
     std::vector<std::filesystem::path> files;
-    // What the files looked like when they were read, and at the last look. Empty at first, as they
-    // may have changed since the start read them: they are read once more.
+    // What the files looked like when they were read, and at the last look. Empty at first, so that
+    // they are read once more: they may have changed since the start read them.
     std::string taken;
     std::string seen;
   };

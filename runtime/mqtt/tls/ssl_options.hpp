@@ -1,4 +1,4 @@
-// The TLS part of what the MQTT library is told for a connect.
+// The TLS part of the options that the MQTT library gets for a connect.
 #pragma once
 
 #include <MQTTAsync.h>

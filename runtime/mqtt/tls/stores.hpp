@@ -15,22 +15,23 @@ namespace triggerd::mqtt::tls {
 // Constant after load(); what is current in it is for Rotation to set.
 class Stores {
  public:
-  // Reads every truststore and keystore, whether an alias uses it or not, except those of packages
-  // that are disabled. The diagnostics are of all of them, in the order of their places; but those
-  // of packages are package_problems().
+  // Reads every truststore and keystore, whether an alias uses it or not, except those of disabled
+  // packages. The diagnostics of all of them come in the order of their places; those of packages
+  // are package_problems() instead.
   static tl::expected<Stores, std::vector<config::Diagnostic>> load(const config::Config& config);
 
   // What keeps these packages from running, by their names. Their aliases may have no material.
   const std::map<std::string, std::vector<config::Diagnostic>>& package_problems() const {
     return package_problems_;
   }
-  // Of an alias that is as it was: connections that stay hold what `before` has of it.
+  // The alias has not changed: its connections go on with what `before` has for it.
   void keep(const Stores& before, const std::string& alias) {
     if (auto current = before.of(alias)) by_alias_[alias] = std::move(current);
   }
-  // Null where the alias has no TLS.
+  // Null: the alias has no TLS.
   std::shared_ptr<Current> of(std::string_view alias) const;
-  // Of all that is current: when our certificates end, and what is worth a warning; each once.
+  // About everything that is current: when our certificates expire, and what is worth a warning;
+  // each once.
   std::vector<Remark> remarks(Wall now) const;
 
  private:

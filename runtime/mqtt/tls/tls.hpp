@@ -2,22 +2,22 @@
 // takes, and why a handshake fails.
 //
 //   certificate.hpp   X.509 certificates, as far as messages and checks need them
-//   validity.hpp      how long they are good
-//   names.hpp         which host one is made out to
+//   validity.hpp      from when to when a certificate is valid
+//   names.hpp         which host a certificate is issued for
 //   truststore.hpp    whom to trust: a PEM bundle, a folder, or the system
-//   keystore.hpp      who we are: PKCS#12 or PEM, the key chosen by its alias
-//   memory_file.hpp   files that only this process can open: the library takes paths
-//   tls_fwd.hpp       the names alone
-//   material.hpp      both together, checked, for one connection alias; and the current one
-//   rotation.hpp      looks whether the files changed, and makes new material of them
-//   stores.hpp        all of them for one configuration; what --check says
-//   inventory.hpp     all of them as a list: what is in each, who uses it, until when it is good
+//   keystore.hpp      who we are: PKCS#12 or PEM; the key is chosen by its alias
+//   memory_file.hpp   files that only this process can open, because the library takes paths
+//   tls_fwd.hpp       declarations alone
+//   material.hpp      a truststore and a key, checked, for one connection alias; the current one
+//   rotation.hpp      watches the files, and makes new material when they change
+//   stores.hpp        all material of one configuration; what --check says about it
+//   inventory.hpp     lists what is in each store
 //   ssl_options.hpp   what the library is told
-//   handshake.hpp     tries a handshake to tell in words why it fails
+//   handshake.hpp     tries a handshake, to say in words why it fails
 //
-// Chain, time and host name are always verified, and there is no switch for that. Material is made
-// once and not changed afterwards, so any thread may use it; a connection takes what is current at
-// each connect. Revocation is not looked at.
+// Chain, time and host name are always verified; there is no switch to turn that off. Revocation is
+// not checked. Material does not change once it is made, so any thread may use it; a connection
+// takes the current one at each connect.
 #pragma once
 
 #include "mqtt/tls/material.hpp"

@@ -1,4 +1,4 @@
-// The names of tls/, for whoever only passes certificates on.
+// Declarations of tls/, for whoever only passes certificates on.
 #pragma once
 
 #include <memory>

@@ -11,13 +11,13 @@
 namespace triggerd::mqtt::tls {
 
 struct Truststore {
-  bool system = false;  // OpenSSL's own places; then the rest is empty
+  bool system = false;  // OpenSSL's default locations; then the rest is empty
   std::string pem;
   std::vector<X509Ptr> certificates;
 };
 
-// Of a folder every file that holds PEM certificates is taken, so it works whether or not the names
-// of its files are hashes; hidden files are passed over. An error says the path and what to do.
+// In a folder, every file that has PEM certificates counts, whether or not its name is a hash;
+// hidden files are passed over. An error says the path and what to do.
 Result<Truststore> load_truststore(const config::Truststore& section);
 
 }  // namespace triggerd::mqtt::tls

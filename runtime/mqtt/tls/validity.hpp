@@ -1,4 +1,4 @@
-// From when to when a certificate is good, and how to say it.
+// From when to when a certificate is valid, and how to say it.
 #pragma once
 
 #include <chrono>
@@ -17,7 +17,7 @@ struct Validity {
 std::string date_text(Wall when);
 
 enum class Age { good, ends_soon, expired, not_yet };
-// Certificates are worth a warning this long before their end.
+// A certificate is worth a warning this long before it expires.
 constexpr std::chrono::hours kEndsSoon{30 * 24};
 Age age_of(const Validity& validity, Wall now);
 // "is valid until 2026-11-24 02:33:35 UTC, 12 days from now"; "has expired on ..."; "is not valid

@@ -1,10 +1,10 @@
-// The head of an answer in HTTP/1 (RFC 9112): bytes in, status and fields out. Pure: it has no
+// Reads the head of an HTTP/1 response (RFC 9112): bytes in, status and fields out. Pure: it has no
 // socket and no thread.
 //
-// It takes what clients are told to take beside what servers may send: lines that end in a bare
-// line feed, and fields that go on in a line that begins with blanks. Interim answers (1xx) are
-// passed over, but for 101. A line that is no field is not the end of it: whoever asks for the
-// status of a refusal gets it, and whoever needs more looks at malformed().
+// Besides what servers may send it accepts what clients are told to accept: lines that end in a
+// bare line feed, and fields that are continued on a line that begins with blanks. Interim
+// responses (1xx) are passed over, except 101. A line that is not a field does not end it: the
+// status is still told, and whoever needs more looks at malformed().
 #pragma once
 
 #include <cstddef>
@@ -16,26 +16,27 @@ namespace triggerd::mqtt::wire {
 
 class HttpHead {
  public:
-  // Of a head in bytes, with the interim answers before it.
+  // The limit for a head, with the interim responses before it, in bytes.
   static constexpr std::size_t kMost = std::size_t{64} * 1024;
   enum class Fault { none, not_http, too_long };
 
-  // Takes what belongs to the head off the front of `bytes`, in any cut; returns how much that is.
-  // 0 once it is whole() or there is a fault().
+  // Takes what belongs to the head from the front of `bytes`, which may come in any pieces; returns
+  // how much that is. 0 once it is whole() or there is a fault().
   std::size_t take(std::string_view bytes);
-  // The empty line behind it has come.
+  // The empty line that ends it has come.
   bool whole() const { return whole_; }
   Fault fault() const { return fault_; }
-  // Not HTTP: the first bytes that came, at most 64 and as they are.
+  // If it is not HTTP: the first bytes that came, at most 64, as they are.
   const std::string& came() const { return came_; }
   // 0: its first line has not come.
   int status() const { return status_; }
   // "403 Forbidden", fit for a log line.
   std::string status_text() const;
-  // The values of the fields with this name, in lower case or not, with ", " between them; nullopt
-  // where there is none. As they came: whoever shows them makes them printable.
+  // The values of the fields with this name, in whatever case, with ", " between them; nullopt:
+  // there is none. As they came: whoever shows them makes them printable.
   std::optional<std::string> field(std::string_view name) const;
-  // The first line that is no field, or holds control characters; fit for a log line. Empty: none.
+  // The first line that is not a field, or has control characters; fit for a log line. Empty: there
+  // is none.
   const std::string& malformed() const { return malformed_; }
 
  private:
@@ -55,7 +56,7 @@ class HttpHead {
   std::string came_;
 };
 
-// Whether a and b are the same but for the case of ASCII letters.
+// Whether a and b are equal, whatever the case of ASCII letters.
 bool same_word(std::string_view a, std::string_view b);
 // Without blanks and tabs at either end.
 std::string_view trimmed(std::string_view text);

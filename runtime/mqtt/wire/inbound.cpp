@@ -73,7 +73,7 @@ Inbound::Room Inbound::room() {
   return {buffer_.get() + end_, most - end_};
 }
 
-void Inbound::came(std::size_t size) {
+void Inbound::on_received(std::size_t size) {
   if (large_ && large_has_ < large_size_) {
     large_has_ += size;
     return;
@@ -216,7 +216,7 @@ void Inbound::pop() {
   }
 }
 
-void Inbound::shed() {
+void Inbound::release_buffer() {
   if (at_ != end_ || !buffer_ || whole_) return;
   at_ = end_ = 0;
   buffers_.give(std::move(buffer_));

@@ -1,10 +1,10 @@
-// What has come on one connection, cut into packets of MQTT.
+// Cuts what comes on one connection into MQTT packets.
 //
-// Bytes are read straight into the memory that room() names; a packet is looked at where it lies. A
-// large one gets memory of its own, so that its payload is not copied again. A message that is too
-// large is not kept at all: its bytes pass by, and its beginning stays, to tell of it.
+// Bytes are read straight into the memory that room() names, and a packet is looked at where it
+// lies. A large packet gets memory of its own, so that its payload is not copied again. A message
+// that is too large is not kept: its bytes pass by, and only its beginning stays, to tell of it.
 //
-// Pure: it has no socket, clock or thread. One object for each connection.
+// Pure: it has no socket, no clock and no thread. One object for each connection.
 #pragma once
 
 #include <cstddef>
@@ -18,29 +18,29 @@
 
 namespace triggerd::mqtt::wire {
 
-// A packet that is all there, or the beginning of a message that was too large.
+// A whole packet, or the beginning of a message that was too large.
 struct Packet {
   std::uint8_t first = 0;
-  std::string_view body;   // behind its length
-  std::uint64_t size = 0;  // of all that was sent behind its length
-  bool skipped = false;    // then `body` is topic, packet id and properties only
-  bool cut = false;        // and of the properties, not all: they are very long
+  std::string_view body;   // what follows its length
+  std::uint64_t size = 0;  // of what was sent after its length, in bytes
+  bool skipped = false;    // too large: `body` is topic, packet id and properties only
+  bool cut = false;        // and not all of the properties, which are very long
 };
 
 class Inbound {
  public:
   // How much is read ahead at once.
   static constexpr std::size_t kAhead = 65'536;
-  // A packet of so many bytes is read into memory of its own, and the one behind it is taken for
-  // large too: only kLittle bytes are read with its beginning.
+  // A packet of so many bytes is read into memory of its own. The next one is expected to be large
+  // as well, so only kLittle bytes are read with its beginning.
   static constexpr std::size_t kLarge = 16'384;
   static constexpr std::size_t kLittle = 2'048;
-  // Of a packet that is no message.
+  // The limit for packets other than messages.
   static constexpr std::size_t kMostOfOthers = 1 << 20;
   // What a message may have beside topic and payload before it is too large.
   static constexpr std::size_t kAllowance = 131'072;
 
-  // Memory for reading ahead is lent: `take` gives kAhead bytes, `give` gets them back.
+  // Memory for reading ahead is borrowed: `take` gives kAhead bytes, `give` gets them back.
   struct Buffers {
     std::function<std::unique_ptr<char[]>()> take;
     std::function<void(std::unique_ptr<char[]>)> give;
@@ -59,30 +59,31 @@ class Inbound {
     char* at;
     std::size_t size;
   };
-  // Where the next bytes go. At least one; what it said before is void.
+  // Where the next bytes go; there is room for one at least. Earlier answers are void.
   Room room();
-  // So many have been put there.
-  void came(std::size_t size);
+  // So many bytes have been put there.
+  void on_received(std::size_t size);
 
   // ---- Packets out ----
 
-  // The first byte of the packet that comes next, as soon as it is there.
+  // The first byte of the next packet, as soon as it is there.
   std::optional<std::uint8_t> first_byte() const;
-  // The packet at the front, where it is all there; the same until pop().
+  // The packet at the front, the same until pop(). Null: it is not all there.
   const Packet* front();
   // All of the packet at the front, from its first byte.
   std::string_view front_bytes() const;
   void pop();
-  // The packet at the front has memory of its own, which is the caller's from now on, and freed
-  // with free(3); its views stay valid. Null: it lies in what was read ahead.
+  // Memory that the packet at the front has of its own: from now on it belongs to the caller, who
+  // frees it with free(3), and the packet's views stay valid. Null: the packet lies in what was
+  // read ahead.
   char* take_memory() { return large_ ? large_.release() : nullptr; }
-  // What is wrong with the length of the packet at the front; empty where nothing is.
+  // What is wrong with the length of the packet at the front; empty if nothing is.
   const std::string& wrong() const { return wrong_; }
-  // What has come and is not taken: the beginning of it, as far as it was read ahead.
+  // The beginning of what has come and was not taken, as far as it was read ahead.
   std::string_view ahead() const { return {buffer_.get() + at_, end_ - at_}; }
   bool empty() const { return at_ == end_ && !large_ && left_ == 0; }
-  // Gives the memory for reading ahead back, where nothing is in it.
-  void shed();
+  // Gives the memory for reading ahead back, unless something is in it.
+  void release_buffer();
 
  private:
   struct Free {

@@ -1,18 +1,14 @@
 #include "mqtt/wire/link.hpp"
 
-#include <fmt/format.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <span>
 #include <utility>
 
-#include "base/units.hpp"
 #include "mqtt/packet/packet_bytes.hpp"
 #include "mqtt/packet/packet_type.hpp"
 #include "mqtt/packet/properties.hpp"
@@ -23,14 +19,9 @@ namespace {
 
 using namespace packet_type;
 
-constexpr std::string_view kPing("\xc0\x00", 2);
 constexpr std::size_t kGreeting = 1'024;
-// Of a WebSocket, bytes that wait for room.
-constexpr std::size_t kMostAnswers = 65'536;
 // Packets that are handed over at once: room for them stays with the connection.
 constexpr std::size_t kMostTaken = 128;
-// How long a ping may be without an answer, of the keep-alive.
-constexpr int kPingShare = 2;
 
 std::shared_ptr<const Dial> no_dial() {
   static const auto none = std::make_shared<const Dial>();
@@ -42,11 +33,14 @@ std::shared_ptr<const Dial> no_dial() {
 Link::Link(int fd)
     : fd_(fd),
       dial_(no_dial()),
+      writer_(fd, state_, keep_alive_, check_),
       inbound_({.take = [] { return Receiver::of_this_thread().take_buffer(Inbound::kAhead); },
                 .give =
                     [](std::unique_ptr<char[]> buffer) {
                       Receiver::of_this_thread().give_buffer(std::move(buffer));
-                    }}) {}
+                    }}) {
+  writer_.carry(*dial_);
+}
 
 Link::~Link() = default;
 
@@ -54,38 +48,41 @@ void Link::carry(std::shared_ptr<const Dial> dial) {
   dial_ = std::move(dial);
   inbound_.limit_messages(dial_->max_message);
   inbound_.expect_properties(dial_->v5);
-  if (dial_->websocket) websocket_ = std::make_unique<WebSocket>(*dial_->websocket);
-  MutexLock lock(mutex_);
-  if (dial_->proxy) proxy_ = std::make_unique<ProxyHandshake>(*dial_->proxy, dial_->target);
+  keep_alive_.set(dial_->keep_alive);
+  writer_.carry(*dial_);
+}
+
+// ---- For the client ----
+
+void Link::resume() {
+  state_.paused = false;
+  wake_receiver();
+}
+
+void Link::end(std::string why) {
+  writer_.end(std::move(why));
+  wake_receiver();
+}
+
+void Link::shut_down() {
+  MutexLock reading(reading_);
+  writer_.shut_down();
 }
 
 // ---- Reading ----
 
 void Link::receive() {
-  if (library_has() || gone_) return;
+  if (library_has() || gone()) return;
   const Inbound::Room room = inbound_.room();
   std::size_t got = 0;
   {
     MutexLock reading(reading_);
-    if (gone_) return;
+    if (gone()) return;
     got = dial_->tls ? read_secured(room) : read_plain(room);
   }
-  if (got > 0 && !leaving_) arrived(room.at, got);
-  if (over_) end_of_opening();
+  if (got > 0 && !state_.leaving) arrived(room.at, got);
+  if (over_) writer_.end_of_opening();
   take();
-}
-
-// The server, or the proxy, has closed it: in the midst of what comes before MQTT that is worth
-// more words.
-void Link::end_of_opening() {
-  MutexLock lock(mutex_);
-  if (opening_ == Opening::proxy && proxy_) {
-    proxy_->ended();
-    if (!proxy_->fault().empty()) end_locked(proxy_->fault());
-  } else if (opening_ == Opening::websocket) {
-    websocket_->end();
-    if (!websocket_->fault().empty()) end_locked(websocket_->fault());
-  }
 }
 
 std::size_t Link::read_plain(const Inbound::Room& room) {
@@ -98,91 +95,44 @@ std::size_t Link::read_plain(const Inbound::Room& room) {
 }
 
 std::size_t Link::read_secured(const Inbound::Room& room) {
-  MutexLock lock(mutex_);
-  if (ssl_ == nullptr) return 0;
-  ERR_clear_error();
-  // One record at a time; what is in the socket already belongs to the same batch.
   // A large packet is not read to its end as long as it comes: there are other connections.
-  const std::size_t most = std::min(room.size, Inbound::kAhead);
-  std::size_t filled = 0;
-  int got = 0;
-  while (filled < most &&
-         (got = SSL_read(ssl_, room.at + filled, static_cast<int>(most - filled))) > 0) {
-    filled += static_cast<std::size_t>(got);
-  }
-  const bool full = filled == most;
-  const int error = full ? SSL_ERROR_NONE : SSL_get_error(ssl_, got);
-  const bool waits = error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE;
+  const auto read = writer_.read_tls(room.at, std::min(room.size, Inbound::kAhead));
+  if (!read) return 0;
+  const bool waits = read->error == SSL_ERROR_WANT_READ || read->error == SSL_ERROR_WANT_WRITE;
+  const bool full = read->error == SSL_ERROR_NONE;
   // An end behind what was read here is in no socket any more, for poll(2) to see.
-  more_ = full ? SSL_pending(ssl_) > 0 : filled > 0 && !waits;
-  if (filled == 0) {
-    error_ = error;
+  more_ = full ? read->pending : read->size > 0 && !waits;
+  if (read->size == 0) {
+    error_ = read->error;
     over_ = !waits;
-    tls_error_ = ERR_peek_last_error();
+    tls_error_ = read->tls_error;
   }
-  // What ended the loop comes up again with the next read.
-  ERR_clear_error();
-  return filled;
+  return read->size;
 }
 
 // What is MQTT in it goes to the front of where it lies.
 void Link::arrived(char* bytes, std::size_t size) {
-  established_ = true;
-  came_ = now();
-  pinged_ = Monotonic{};
-  if (!dial_->tls) size = pass_proxy(bytes, size);
-  if (websocket_) size = pass_websocket(bytes, size);
+  state_.established = true;
+  keep_alive_.received(dial_->clock->now());
+  if (!dial_->tls) size = writer_.pass_proxy(bytes, size);
+  if (writer_.has_websocket()) size = writer_.pass_websocket(bytes, size, ending_);
   if (greeting_.size() < kGreeting && !check_.connected()) {
     greeting_.append(bytes, std::min(size, kGreeting - greeting_.size()));
   }
-  inbound_.came(size);
-}
-
-std::size_t Link::pass_proxy(char* bytes, std::size_t size) {
-  MutexLock lock(mutex_);
-  if (opening_ != Opening::proxy) return size;
-  const std::size_t used = proxy_->receive({bytes, size});
-  out_ += proxy_->take_output();
-  if (!proxy_->fault().empty()) {
-    end_locked(proxy_->fault());
-    return 0;
-  }
-  if (proxy_->done()) go_on_opening();
-  (void)send_out();
-  std::memmove(bytes, bytes + used, size - used);
-  return size - used;
-}
-
-std::size_t Link::pass_websocket(char* bytes, std::size_t size) {
-  if (size == 0) return 0;
-  const std::size_t left = websocket_->receive(bytes, size);
-  std::string answer = websocket_->take_output();
-  const bool opens = websocket_->open();
-  MutexLock lock(mutex_);
-  const bool goes_on = websocket_->fault().empty() && !websocket_->closed();
-  // A server that asks and does not read gets no more answers than it has room for.
-  if (!goes_on || out_.size() < kMostAnswers) out_ += answer;
-  if (opening_ == Opening::websocket && opens) go_on_opening();
-  if (!out_.empty()) (void)send_out();
-  if (!websocket_->fault().empty()) {
-    ending_ = websocket_->fault();
-  } else if (websocket_->closed()) {
-    ending_ = "the server " + websocket_->close_reason();
-  }
-  return left;
+  inbound_.on_received(size);
 }
 
 // ---- Packets ----
 
 void Link::take() {
-  while (!library_front_ && !ended_ && !gone_ && !leaving_) {
+  while (!library_front_ && !ended() && !gone() && !state_.leaving) {
     const auto first = inbound_.first_byte();
     if (!first) break;
     if (!std::exchange(began_, true)) {
       const std::string_view came = check_.connected() ? std::string_view() : greeting_;
       if (const auto wrong = check_.begins(*first, came)) {
         hand_over();  // what came before it is in order
-        refused(wrong, {});
+        refuse(*wrong, {});
         break;
       }
     }
@@ -190,14 +140,14 @@ void Link::take() {
     if (packet == nullptr) {
       if (inbound_.wrong().empty()) break;
       hand_over();
-      refused(PacketCheck::refusal(disconnect_reason::kMalformed, inbound_.wrong()), {});
+      refuse(PacketCheck::refusal(disconnect_reason::kMalformed, inbound_.wrong()), {});
       break;
     }
     auto wrong = look_at(*packet);
     if (!wrong) wrong = wrong_ack(*packet);
     if (wrong) {
       hand_over();
-      refused(wrong, "; the packet begins with " + first_bytes(packet->first, packet->body));
+      refuse(*wrong, "; the packet begins with " + first_bytes(packet->first, packet->body));
       break;
     }
     began_ = false;
@@ -211,9 +161,7 @@ void Link::take() {
     }
   }
   hand_over();
-  if (library_front_ || ending_.empty()) return;
-  MutexLock lock(mutex_);
-  end_locked(ending_);
+  if (!library_front_ && !ending_.empty()) writer_.end(ending_);
 }
 
 // Of a message whose properties were not all kept, its topic and its packet id.
@@ -279,73 +227,34 @@ void Link::take_message(const Packet& packet) {
 
 void Link::hand_over() {
   if (taken_.empty()) return;
-  std::optional<PacketCheck::Wrong> wrong;
-  {
-    MutexLock lock(mutex_);
-    wrong = give_tickets();
-  }
+  const auto wrong = writer_.give_tickets(taken_);
   if (!taken_.empty()) {
     in_batch_ = true;
     dial_->sink->on_packets(*this, taken_);
   }
   taken_.clear();
-  refused(wrong, {});
+  if (wrong) refuse(*wrong, {});
 }
 
-// Each that owes an acknowledgement gets its place. More than may be unconfirmed: the rest is not
-// taken.
-std::optional<PacketCheck::Wrong> Link::give_tickets() {
-  for (std::size_t i = 0; i < taken_.size(); ++i) {
-    Taken& one = taken_[i];
-    const bool pubrel = one.kind == Taken::Kind::pubrel;
-    if (!pubrel && one.qos == 0) continue;
-    const bool another = !pubrel && !(one.qos == 2 && gate_.has_begun(one.packet_id));
-    if (another && dial_->receive_maximum > 0 && gate_.unconfirmed() >= dial_->receive_maximum) {
-      for (std::size_t left = i; left < taken_.size(); ++left) std::free(taken_[left].memory);
-      taken_.resize(i);
-      return PacketCheck::refusal(
-          disconnect_reason::kReceiveMaximum,
-          fmt::format("more than receive_maximum, {}, messages that are not confirmed",
-                      dial_->receive_maximum));
-    }
-    const AckKind kind = pubrel         ? AckKind::pubcomp
-                         : one.qos == 1 ? AckKind::puback
-                                        : AckKind::pubrec;
-    if (kind == AckKind::pubrec) gate_.begin_exactly_once(one.packet_id);
-    one.ticket = gate_.hold({kind, one.packet_id}, !dial_->hold);
-  }
-  return std::nullopt;
+void Link::refuse(const PacketCheck::Wrong& wrong, const std::string& packet) {
+  writer_.refuse(wrong, packet, check_.may_say_why());
 }
 
 // The library would tell the publisher that all is well, free the message, and free it again when
 // the connection ends.
 std::optional<PacketCheck::Wrong> Link::wrong_ack(const Packet& packet) {
   if (packet.first >> 4 != kPuback) return std::nullopt;
-  MutexLock lock(mutex_);
-  if (exactly_once_.count(number_at(packet.body, 0)) == 0) return std::nullopt;
+  if (!writer_.was_exactly_once(number_at(packet.body, 0))) return std::nullopt;
   return PacketCheck::Wrong{
       "the server answered a message that was published with QoS 2 as if it were QoS 1; publish "
       "with QoS 1",
       disconnect_reason::kProtocolError};
 }
 
-bool Link::refused(const std::optional<PacketCheck::Wrong>& wrong, const std::string& packet) {
-  if (!wrong) return false;
-  const bool may_say = check_.may_say_why();
-  MutexLock lock(mutex_);
-  if (ended_) return true;
-  if (may_say && !library_waits_ && opening_ == Opening::open) {
-    add_packet({std::string{'\xe0', 1, static_cast<char>(wrong->reason)}});
-    (void)send_out();
-  }
-  end_locked(wrong->what + packet);
-  return true;
-}
-
 void Link::end_batch() {
   if (std::exchange(in_batch_, false)) dial_->sink->on_batch_end();
   flush();
-  inbound_.shed();
+  inbound_.release_buffer();
 }
 
 // ---- What the library reads ----
@@ -359,15 +268,15 @@ std::size_t Link::serve(void* to, std::size_t size) {
     served_ = 0;
     library_front_ = false;
     inbound_.pop();
-    inbound_.shed();
+    inbound_.release_buffer();
   }
   return some;
 }
 
 ssize_t Link::read(void* to, std::size_t size) {
   if (library_front_) return static_cast<ssize_t>(serve(to, size));
-  if (over_ && error_ == 0 && !ended_) return 0;
-  errno = ended_ ? EPROTO : over_ ? error_ : EAGAIN;
+  if (over_ && error_ == 0 && !ended()) return 0;
+  errno = ended() ? EPROTO : over_ ? error_ : EAGAIN;
   return -1;
 }
 
@@ -375,7 +284,7 @@ int Link::read_tls(void* to, int size, int& error) {
   error = SSL_ERROR_NONE;
   if (library_front_) return static_cast<int>(serve(to, static_cast<std::size_t>(size)));
   ERR_clear_error();
-  error = ended_ ? SSL_ERROR_SYSCALL : over_ ? error_ : SSL_ERROR_WANT_READ;
+  error = ended() ? SSL_ERROR_SYSCALL : over_ ? error_ : SSL_ERROR_WANT_READ;
   if (over_ && tls_error_ != 0) ERR_raise(ERR_GET_LIB(tls_error_), ERR_GET_REASON(tls_error_));
   return error == SSL_ERROR_ZERO_RETURN ? 0 : -1;
 }
@@ -383,46 +292,25 @@ int Link::read_tls(void* to, int size, int& error) {
 // ---- Keep-alive ----
 
 Monotonic Link::look(Monotonic now) {
-  const Monotonic::duration keep_alive = dial_->keep_alive;
-  if (keep_alive <= Monotonic::duration::zero() || ended_ || gone_ || leaving_) {
-    return Monotonic::max();
-  }
-  if (!check_.connected()) return now + keep_alive;  // what comes after CONNACK is due later
+  if (keep_alive_.without() || ended() || gone() || state_.leaving) return Monotonic::max();
+  if (!check_.connected())
+    return now + keep_alive_.interval();  // what comes after CONNACK is later
   if (paused()) {
-    // What has come is not read, so nothing is known of the server.
-    came_ = now;
-    pinged_ = Monotonic{};
-    return now + keep_alive;
+    keep_alive_.not_reading(now);
+    return now + keep_alive_.interval();
   }
-  if (library_waits_) {
-    // A ping cannot leave in the midst of a packet; whoever takes of that is there.
-    const Monotonic::duration patience = keep_alive / kPingShare;
-    if (now < std::max(sent_.load(), came_) + keep_alive + patience) return now + patience;
-    end_silent(now, "takes nothing of what is sent to it");
-    return Monotonic::max();
+  const KeepAlive::Verdict verdict = keep_alive_.look(now, library_waits());
+  switch (verdict.action) {
+    case KeepAlive::Verdict::Action::none:
+      break;
+    case KeepAlive::Verdict::Action::ping:
+      writer_.ping();
+      break;
+    case KeepAlive::Verdict::Action::end:
+      end(keep_alive_.end_text(now, verdict.why));
+      break;
   }
-  const Monotonic pinged = pinged_;
-  if (pinged != Monotonic{}) {
-    const Monotonic overdue = pinged + keep_alive / kPingShare;
-    if (now < overdue) return overdue;
-    end_silent(now, "has not answered a ping");
-    return Monotonic::max();
-  }
-  const Monotonic due = std::min(sent_.load(), came_) + keep_alive;
-  if (now < due) return due;
-  MutexLock lock(mutex_);
-  if (!gone_ && !library_waits_ && opening_ == Opening::open) {
-    add_packet(kPing);
-    (void)send_out();
-  }
-  pinged_ = now;
-  return now + keep_alive / kPingShare;
-}
-
-void Link::end_silent(Monotonic now, std::string_view what) {
-  end(fmt::format("the server has been silent for {}, and {}; keep_alive is {}",
-                  format_duration(std::chrono::floor<Millis>(now - came_)), what,
-                  format_duration(dial_->keep_alive)));
+  return verdict.look_again;
 }
 
 }  // namespace triggerd::mqtt::wire

@@ -1,9 +1,9 @@
-// What is said to a proxy before the connection belongs to the server behind it: HTTP CONNECT (RFC
-// 9110, section 9.3.6) with Basic authentication (RFC 7617), or SOCKS5 (RFC 1928 and 1929). Pure:
-// no socket, no clock, no lock.
+// The conversation with a proxy, before the connection belongs to the server behind it: HTTP
+// CONNECT (RFC 9110, section 9.3.6) with Basic authentication (RFC 7617), or SOCKS5 (RFC 1928 and
+// 1929). Pure: no socket, no clock, no lock.
 //
-// What a proxy says is shown in no message but for the first bytes of something that speaks another
-// protocol, printable, and not where they could repeat what it was told of us.
+// Messages do not show what a proxy says, except for the first bytes of something that speaks
+// another protocol: printable, and not if they could repeat the login that it was sent.
 #pragma once
 
 #include <cstddef>
@@ -17,23 +17,23 @@ namespace triggerd::mqtt::wire {
 
 class ProxyHandshake {
  public:
-  // The MQTT server; a name is looked up by the proxy. IPv6 without its brackets.
+  // The MQTT server. The proxy looks its name up. IPv6 without brackets.
   struct Target {
     std::string host;
     std::uint16_t port;
   };
   ProxyHandshake(const config::Proxy& proxy, Target target);
 
-  // What is to be sent now; there is some after construction, where that is no fault already.
+  // What is to be sent now. There is some after construction, unless there is a fault already.
   std::string take_output();
-  // How many of `bytes` belong to the handshake; what is behind them is the server's. They may come
-  // in any pieces. None once it is over.
+  // Returns how many of `bytes` belong to the handshake; what follows them is the server's. They
+  // may come in any pieces. 0 once the handshake is over.
   std::size_t receive(std::string_view bytes);
-  // The proxy has ended the connection: that is a fault where the handshake is not over.
+  // The proxy has ended the connection, which is a fault unless the handshake is over.
   void ended();
-  // The connection is the server's.
+  // The connection belongs to the server now.
   bool done() const { return step_ == Step::done; }
-  // Why it cannot go on, beginning with "the proxy"; empty where it can.
+  // Why it cannot go on, beginning with "the proxy"; empty while it can.
   const std::string& fault() const { return fault_; }
 
  private:

@@ -54,13 +54,6 @@ short for_library(const Link& link) {
   return link.library_has() && !link.paused() ? POLLIN : 0;
 }
 
-using Clock = std::chrono::steady_clock;
-
-int left_ms(Clock::time_point until) {
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
-  return static_cast<int>(std::max<std::int64_t>(left, 0));
-}
-
 }  // namespace
 
 void wake_receiver() {
@@ -72,8 +65,9 @@ void wake_library() {
   waker().wake();
 }
 
+// The library starts the thread, so this is where its receiver is put together.
 Receiver& Receiver::of_this_thread() {
-  thread_local Receiver receiver;
+  thread_local Receiver receiver(system_clock());
   return receiver;
 }
 
@@ -168,6 +162,11 @@ void Receiver::look_at_links(Monotonic now) {
   }
 }
 
+int Receiver::left_ms(Monotonic until) const {
+  const auto left = std::chrono::ceil<Millis>(until - clock_.now()).count();
+  return static_cast<int>(std::max<std::int64_t>(left, 0));
+}
+
 int Receiver::time_to_wait(Monotonic until) const {
   for (const std::shared_ptr<Link>& link : links_) {
     if (link && link->more_without_poll() && !link->paused()) return 0;
@@ -196,9 +195,9 @@ short Receiver::serve(Link& link, int events, int wanted, bool woken) {
 }
 
 int Receiver::wait(pollfd* fds, nfds_t count, int timeout_ms) {
-  const Clock::time_point until = Clock::now() + std::chrono::milliseconds(std::max(timeout_ms, 0));
+  const Monotonic until = clock_.now() + Millis(std::max(timeout_ms, 0));
   for (;;) {
-    look_at_links(Clock::now());
+    look_at_links(clock_.now());
     asked_.assign(fds, fds + count);
     for (nfds_t i = 0; i < count; ++i) {
       const Link* link = links_[i].get();
@@ -245,7 +244,7 @@ int Receiver::wait(pollfd* fds, nfds_t count, int timeout_ms) {
     // New connections are for the library to add, and to find connected: it asks again with them.
     const bool asked = woken && waker().for_library.exchange(false);
     asks_again_ = ready == 0 && asked;
-    if (ready > 0 || asked || shown || gone || timeout_ms <= 0 || Clock::now() >= until) {
+    if (ready > 0 || asked || shown || gone || timeout_ms <= 0 || clock_.now() >= until) {
       return ready;
     }
   }
@@ -257,7 +256,7 @@ void Receiver::sleep(int timeout_ms) {
   std::vector<pollfd> fds = polled_;
   for (pollfd& p : fds) p.revents = 0;
   // Descriptors that were closed meanwhile would end the wait at once, and nothing would sleep.
-  const Clock::time_point until = Clock::now() + std::chrono::milliseconds(timeout_ms);
+  const Monotonic until = clock_.now() + Millis(timeout_ms);
   std::erase_if(fds, [](const pollfd& p) { return find_link(p.fd) == nullptr; });
   refresh(fds.data(), fds.size());
   take_what_is_here();
@@ -266,7 +265,7 @@ void Receiver::sleep(int timeout_ms) {
   const bool broken = std::any_of(fds.begin(), fds.end(),
                                   [](const pollfd& p) { return (p.revents & POLLNVAL) != 0; });
   if (ready > 0 && broken) {
-    while (Clock::now() < until && ::poll(nullptr, 0, left_ms(until)) < 0) {
+    while (clock_.now() < until && ::poll(nullptr, 0, left_ms(until)) < 0) {
     }
   }
 }

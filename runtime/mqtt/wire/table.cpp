@@ -52,7 +52,7 @@ void forget_link(int fd) {
     gone = std::move(found->second);
     t.links.erase(found);
   }
-  gone->die();
+  gone->shut_down();
 }
 
 }  // namespace triggerd::mqtt::wire

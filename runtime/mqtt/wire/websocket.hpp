@@ -3,13 +3,13 @@
 //
 //   WebSocket socket({"broker:8080", "/mqtt"});
 //   send(socket.request());
-//   for each read:  got = socket.receive(buffer, got);  // what is MQTT stands at its front
+//   for each read:  got = socket.receive(buffer, got);  // MQTT is moved to the front of it
 //                   send(socket.take_output());
 //   socket.wrap(packet, out);  send(out);
 //
-// Threads. It has two sides, each of one thread at a time, and both may be at work at once: the
-// receiving side, and the writing side (wrap() and close()). What is sent stays in the order in
-// which it was made, where the caller sees to that.
+// Threads. It has a receiving side and a writing side (wrap() and close()). Each is used by one
+// thread at a time; both may be at work at once. It is up to the caller to send bytes in the order
+// in which they were made.
 #pragma once
 
 #include <sys/uio.h>
@@ -28,7 +28,7 @@
 
 namespace triggerd::mqtt::wire {
 
-// What a close frame says of why (RFC 6455, section 7.4.1).
+// The reason that a close frame gives (RFC 6455, section 7.4.1).
 namespace close_code {
 inline constexpr std::uint16_t kNormal = 1000;
 inline constexpr std::uint16_t kGoingAway = 1001;
@@ -40,54 +40,55 @@ inline constexpr std::uint16_t kNone = 1005;  // never sent: the frame had no co
 class WebSocket {
  public:
   struct Target {
-    std::string host;  // the value of Host: as HTTP wants it: "broker:8080", "[::1]:8080"
+    std::string host;  // as the Host field has it: "broker:8080", "[::1]:8080"
     std::string path;  // "/mqtt"
   };
-  // Fills a buffer with bytes that nobody can foretell. Both sides call it, each on its thread.
+  // Fills a buffer with bytes that nobody can predict. Both sides call it, each on its thread.
   using Random = std::function<void(unsigned char* to, std::size_t size)>;
 
-  // Wants: no control characters or blanks in `target`. Without `random`: OpenSSL's RAND_bytes.
+  // Wants: no control characters or blanks in `target`. `random` is OpenSSL's RAND_bytes by
+  // default.
   explicit WebSocket(const Target& target, Random random = {});
   WebSocket(const WebSocket&) = delete;
   WebSocket& operator=(const WebSocket&) = delete;
 
-  // The upgrade that is asked for, to be sent first and as it is. [any]
+  // The request for the upgrade, to be sent first and as it is. [any]
   const std::string& request() const { return request_; }
 
   // ---- The receiving side ----
 
-  // Takes `size` bytes as they came, in any cut, and leaves what is MQTT in them at the front of
-  // `bytes`; returns how many that is. Nothing is kept of messages, however long they are.
+  // Takes `size` bytes, in whatever pieces they come, and leaves what is MQTT in them at the front
+  // of `bytes`; returns how many bytes that is. Messages are not kept, however long they are.
   std::size_t receive(char* bytes, std::size_t size);
-  // The server ended the connection. In the midst of the upgrade that is a fault().
+  // The server ended the connection. During the upgrade that is a fault().
   void end();
   // The upgrade was accepted.
   bool open() const { return open_; }
   // The server's close frame has come; nothing more is received.
   bool closed() const { return close_code_ != 0; }
-  // Its code, kNone where it had none; 0 before.
+  // The code in it, or kNone; 0 before it has come.
   std::uint16_t close_code() const { return close_code_; }
   // For a log line: "closed the WebSocket: 1011 internal error (\"out of memory\")". Empty before.
   std::string close_reason() const;
-  // What has to be sent for what was received: the answer to the newest ping, for one pong may
-  // answer all before it; the answer to a close; the close that goes with a fault. Empty: nothing.
+  // What has to be sent in answer to what was received: the pong to the newest ping, which answers
+  // all before it; the answer to a close; the close that goes with a fault. Empty: nothing.
   std::string take_output();
-  // Why it cannot go on, in words for a log line; empty where it can. Nothing more is received
-  // then.
+  // Why it cannot go on, in words for a log line; nothing more is received then. Empty while it
+  // can.
   const std::string& fault() const { return fault_; }
 
   // ---- The writing side ----
 
-  // Appends one frame with all of `payload` to `out`; nothing once a close has left. Wants: the
-  // upgrade was accepted.
+  // Appends one frame with all of `payload` to `out`; nothing once a close has been made. Wants:
+  // the upgrade was accepted.
   void wrap(std::span<const iovec> payload, std::string& out);
   void wrap(std::string_view payload, std::string& out);
-  // Appends a close frame; nothing where one has left.
+  // Appends a close frame, unless one has been made.
   void close(std::uint16_t code, std::string& out);
 
  private:
   using Mask = std::array<unsigned char, 4>;
-  // Masks out of a stock, so that not each costs a call for random bytes.
+  // Takes masks from a stock, so that not every one costs a call for random bytes.
   class Masks {
    public:
     Mask next(const Random& random);

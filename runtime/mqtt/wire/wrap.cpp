@@ -178,7 +178,7 @@ int __wrap_SSL_get_error(const SSL* ssl, int result) {
 
 // The library frees the object next, and closes the descriptor only then.
 int __wrap_SSL_shutdown(SSL* ssl) {
-  if (const auto link = find_link(SSL_get_fd(ssl))) link->die();
+  if (const auto link = find_link(SSL_get_fd(ssl))) link->shut_down();
   return SSL_shutdown(ssl);
 }
 

@@ -248,7 +248,7 @@ TEST_F(ConnectionTest, SessionsThatLastAreNoSignOfATakenClientId) {
 
 TEST_F(ConnectionTest, AnswersToAnEarlierAttemptAreIgnored) {
   up();
-  const Attempt old = asked_.attempt();
+  const ConnectAttempt old = asked_.attempt();
   lost();
   advance(Millis(1'000));
   asked_.events->on_lost(old, "", -1);
@@ -258,7 +258,8 @@ TEST_F(ConnectionTest, AnswersToAnEarlierAttemptAreIgnored) {
   asked_.events->on_connected(old, {.session_present = true});
   loop_->run_due();
   EXPECT_EQ(listener_.status().state, State::connecting);
-  EXPECT_EQ(asked_.disconnects, std::vector<Attempt>{old}) << "nobody waits for that connection";
+  EXPECT_EQ(asked_.disconnects, std::vector<ConnectAttempt>{old})
+      << "nobody waits for that connection";
 }
 
 TEST_F(ConnectionTest, PauseKeepsTheSessionAndResumeComesBackAtOnce) {
@@ -495,8 +496,8 @@ TEST_F(ConnectionTest, ASessionTakenOverIsNotFoughtFor) {
 TEST_F(ConnectionTest, ConnectsAgainWithTheKeepAliveThatTheServerWants) {
   options_.protocol = config::Protocol::v5;
   open();
-  const Welcome welcome{.session_present = true, .keep_alive = std::chrono::seconds(20)};
-  asked_.events->on_connected(asked_.attempt(), welcome);
+  const ConnAck connack{.session_present = true, .keep_alive = std::chrono::seconds(20)};
+  asked_.events->on_connected(asked_.attempt(), connack);
   loop_->run_due();
   EXPECT_TRUE(asked_.subscribes.empty());
   ASSERT_EQ(asked_.disconnects.size(), 1U);
@@ -504,7 +505,7 @@ TEST_F(ConnectionTest, ConnectsAgainWithTheKeepAliveThatTheServerWants) {
   advance(options_.reconnect.max);
   ASSERT_EQ(asked_.connects.size(), 2U);
   EXPECT_EQ(asked_.connects[1].request.keep_alive, Millis(20'000));
-  asked_.events->on_connected(asked_.attempt(), welcome);
+  asked_.events->on_connected(asked_.attempt(), connack);
   loop_->run_due();
   EXPECT_EQ(asked_.subscribes.size(), 1U) << "once is enough";
 }

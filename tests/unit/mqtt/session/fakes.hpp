@@ -15,13 +15,13 @@ namespace triggerd::mqtt::test {
 // What was asked of the library, in order. The client itself lives inside the connection.
 struct Asked {
   struct Connect {
-    Attempt attempt;
+    ConnectAttempt attempt;
     ConnectRequest request;
   };
   std::vector<Connect> connects;
   std::vector<std::vector<config::Topic>> subscribes;
   std::vector<std::vector<std::string>> unsubscribes;
-  std::vector<Attempt> disconnects;
+  std::vector<ConnectAttempt> disconnects;
   std::size_t given_up = 0;
   struct Publish {
     std::string topic;
@@ -36,26 +36,26 @@ struct Asked {
   bool refuse_publish = false;
   int refuse_publish_code = 0;
 
-  Attempt attempt() const { return connects.back().attempt; }
+  ConnectAttempt attempt() const { return connects.back().attempt; }
 };
 
 class FakeClient final : public Client {
  public:
   explicit FakeClient(Asked& asked) : asked_(asked) {}
-  Result<> connect(Attempt attempt, const ConnectRequest& request) override {
+  Result<> connect(ConnectAttempt attempt, const ConnectRequest& request) override {
     asked_.connects.push_back({attempt, request});
     if (asked_.refuse_connect) return fail("the library is out of order");
     return {};
   }
-  Result<> subscribe(Attempt, const std::vector<config::Topic>& topics) override {
+  Result<> subscribe(ConnectAttempt, const std::vector<config::Topic>& topics) override {
     asked_.subscribes.push_back(topics);
     return {};
   }
-  Result<> unsubscribe(Attempt, const std::vector<std::string>& filters) override {
+  Result<> unsubscribe(ConnectAttempt, const std::vector<std::string>& filters) override {
     asked_.unsubscribes.push_back(filters);
     return {};
   }
-  Result<> disconnect(Attempt attempt) override {
+  Result<> disconnect(ConnectAttempt attempt) override {
     asked_.disconnects.push_back(attempt);
     return {};
   }

@@ -21,7 +21,7 @@ using triggerd::test::ScriptedProxyOptions;
 constexpr const char* kProxiedHost = "broker.proxied.invalid";
 
 std::string why_through(const std::string& proxy, const config::Server& server) {
-  const auto resolver = make_system_resolver();
+  const auto resolver = make_system_resolver(system_clock());
   std::promise<std::string> told;
   resolver->explain({"127.0.0.1", server, nullptr, config::parse_proxy(proxy).value()},
                     [&told](const std::string& reason) { told.set_value(reason); });

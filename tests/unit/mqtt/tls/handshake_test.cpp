@@ -42,7 +42,7 @@ class TlsHandshakeTest : public testing::Test {
   }
   std::string why(const TlsServer& server, const std::string& host = "localhost") const {
     const auto material = load_material(config_, config_.aliases[0]);
-    return why_handshake_fails(connect_to(server).get(), host, **material, kLimit);
+    return why_handshake_fails(connect_to(server).get(), host, **material, kLimit, system_clock());
   }
 
   triggerd::test::TempDir dir_;
@@ -114,16 +114,17 @@ TEST_F(TlsHandshakeTest, SilenceAndHalfAHandshakeAreToldApart) {
 
 TEST_F(TlsHandshakeTest, WhetherAServerAnswersInTls) {
   const TlsServer tls({.identity = authority_.issue()});
-  EXPECT_TRUE(answers_in_tls(connect_to(tls).get(), kLimit));
+  EXPECT_TRUE(answers_in_tls(connect_to(tls).get(), kLimit, system_clock()));
   const TlsServer wants_certificate(
       {.identity = authority_.issue(), .client_ca = authority_.pem()});
-  EXPECT_TRUE(answers_in_tls(connect_to(wants_certificate).get(), kLimit));
+  EXPECT_TRUE(answers_in_tls(connect_to(wants_certificate).get(), kLimit, system_clock()));
   const TlsServer old(
       {.identity = authority_.issue(), .lowest = TLS1_VERSION, .highest = TLS1_1_VERSION});
-  EXPECT_TRUE(answers_in_tls(connect_to(old).get(), kLimit)) << "its alert is TLS, too";
+  EXPECT_TRUE(answers_in_tls(connect_to(old).get(), kLimit, system_clock()))
+      << "its alert is TLS, too";
   const TlsServer silent(
       {.identity = authority_.issue(), .handshake = TlsServerOptions::Handshake::silent});
-  EXPECT_FALSE(answers_in_tls(connect_to(silent).get(), kLimit));
+  EXPECT_FALSE(answers_in_tls(connect_to(silent).get(), kLimit, system_clock()));
 }
 
 }  // namespace

@@ -28,6 +28,7 @@
 #include "mqtt/wire/link.hpp"
 #include "mqtt/wire/table.hpp"
 #include "unit/mqtt/wire/any_websocket.hpp"
+#include "unit/mqtt/wire/socket_bytes.hpp"
 #include "unit/mqtt/wire/websocket_server.hpp"
 
 // NOLINTBEGIN(bugprone-reserved-identifier): the linker chose the prefix.
@@ -68,7 +69,7 @@ class AnySink final : public PacketSink {
   struct Owed {
     AckKind kind;
     std::uint16_t packet_id;
-    Gate::Ticket ticket;
+    AckQueue::Ticket ticket;
     bool released;
   };
   void on_link(const std::shared_ptr<Link>&) override {}
@@ -259,7 +260,7 @@ class Session {
       stream_ = packets + stream_;
       return;
     }
-    const std::string request = peer_has();
+    const std::string request = bytes_at(peer_);
     std::string all = is(kFlagRawUpgrade) ? "" : accepts(request);
     if (is(kFlagRawFrames)) {
       if (!packets.empty()) all += server_frame(packets);
@@ -335,16 +336,6 @@ class Session {
     expect_of_session(link_->look(now) > now || link_->ended());
   }
 
-  std::string peer_has() const {
-    std::string all;
-    char some[16384];
-    ssize_t got = 0;
-    while ((got = ::recv(peer_, some, sizeof some, 0)) > 0) {
-      all.append(some, static_cast<std::size_t>(got));
-    }
-    return all;
-  }
-
   std::vector<const AnySink::Owed*> owed_of(AckKind kind) const {
     std::vector<const AnySink::Owed*> all;
     for (const AnySink::Owed& one : sink_->owed) {
@@ -355,7 +346,7 @@ class Session {
 
   // What was sent to the server is whole packets, and none that may not be.
   void look_at_what_left() {
-    std::string bytes = peer_has();
+    std::string bytes = bytes_at(peer_);
     if (is(kFlagWebSocket)) bytes = unframed(bytes);
     for (const std::string& request : requests_left_) {
       if (bytes.empty()) break;

@@ -31,7 +31,7 @@ struct Got {
   std::string properties = {};
   std::string payload = {};
   std::uint64_t size = 0;
-  Gate::Ticket ticket = 0;
+  AckQueue::Ticket ticket = 0;
   bool own_memory = false;
   bool nul_behind_topic = false;  // where it has memory of its own
 };

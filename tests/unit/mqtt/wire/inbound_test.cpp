@@ -59,7 +59,7 @@ class Stream {
       const std::size_t some = std::min({bytes.size(), room.size, cut});
       std::memcpy(room.at, bytes.data(), some);
       bytes.remove_prefix(some);
-      inbound.came(some);
+      inbound.on_received(some);
       take();
     }
   }
@@ -187,12 +187,12 @@ TEST(WireInbound, ALargeOneIsReadIntoMemoryThatIsItsOwnAndIsTaken) {
   const std::string large = message(Inbound::kLarge, 2);
   const Inbound::Room room = stream.inbound.room();
   std::memcpy(room.at, large.data(), 1'000);
-  stream.inbound.came(1'000);
+  stream.inbound.on_received(1'000);
   EXPECT_EQ(stream.inbound.front(), nullptr);
   const Inbound::Room rest = stream.inbound.room();
   EXPECT_EQ(rest.size, large.size() - 1'000) << "not a byte of what is behind it";
   std::memcpy(rest.at, large.data() + 1'000, rest.size);
-  stream.inbound.came(rest.size);
+  stream.inbound.on_received(rest.size);
   const Packet* const one = stream.inbound.front();
   ASSERT_NE(one, nullptr);
   char* const memory = stream.inbound.take_memory();
@@ -206,7 +206,7 @@ TEST(WireInbound, ALargeOneIsReadIntoMemoryThatIsItsOwnAndIsTaken) {
   EXPECT_TRUE(large.ends_with(body)) << "its views stay valid";
   std::free(memory);
 
-  stream.inbound.came(0);
+  stream.inbound.on_received(0);
   stream.add(message(5));
   EXPECT_EQ(stream.inbound.take_memory(), nullptr) << "one that was read ahead has none";
 }
@@ -354,21 +354,21 @@ TEST(WireInbound, MemoryForReadingAheadIsLentWhileSomethingIsInIt) {
   Stream stream;
   const std::string one = message(100);
   stream.add(one.substr(0, 50));
-  stream.inbound.shed();
+  stream.inbound.release_buffer();
   EXPECT_EQ(stream.lent.out, 1) << "a part of a packet is in it";
   Inbound::Room room = stream.inbound.room();
   std::memcpy(room.at, one.data() + 50, one.size() - 50);
-  stream.inbound.came(one.size() - 50);
+  stream.inbound.on_received(one.size() - 50);
   ASSERT_NE(stream.inbound.front(), nullptr);
-  stream.inbound.shed();
+  stream.inbound.release_buffer();
   EXPECT_EQ(stream.lent.out, 1) << "a packet is in it";
   stream.inbound.pop();
-  stream.inbound.shed();
+  stream.inbound.release_buffer();
   EXPECT_EQ(stream.lent.out, 0);
-  stream.inbound.shed();
+  stream.inbound.release_buffer();
   EXPECT_EQ(stream.lent.out, 0);
   stream.add(one);
-  stream.inbound.shed();
+  stream.inbound.release_buffer();
   EXPECT_EQ(stream.packets.size(), 1U);
   EXPECT_EQ(stream.lent.out, 0);
 }
@@ -377,10 +377,10 @@ TEST(WireInbound, BetweenTwoPartsOfALargeOneNothingIsLent) {
   Stream stream;
   for (const std::string& one : {message(100'000), message(2 << 20)}) {
     stream.add(one.substr(0, 50'000));
-    stream.inbound.shed();
+    stream.inbound.release_buffer();
     EXPECT_EQ(stream.lent.out, 0);
     stream.add(one.substr(50'000));
-    stream.inbound.shed();
+    stream.inbound.release_buffer();
     EXPECT_EQ(stream.lent.out, 0);
   }
   EXPECT_EQ(stream.packets.size(), 2U);

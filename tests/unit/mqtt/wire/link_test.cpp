@@ -305,7 +305,7 @@ TEST_P(WireLink, ManyThreadsNeverSplitAPacket) {
     dialled.connect();
     std::atomic<bool> done{false};
     Mutex mutex;
-    std::vector<Gate::Ticket> ready;
+    std::vector<AckQueue::Ticket> ready;
     dialled.sink->on_each = [&](Link&, const Got& got) {
       MutexLock lock(mutex);
       ready.push_back(got.ticket);
@@ -332,7 +332,7 @@ TEST_P(WireLink, ManyThreadsNeverSplitAPacket) {
     for (int w = 0; w < 3; ++w) {
       workers.emplace_back([&] {
         while (!done && Clock::now() < until) {
-          std::vector<Gate::Ticket> mine;
+          std::vector<AckQueue::Ticket> mine;
           {
             MutexLock lock(mutex);
             mine.swap(ready);

@@ -181,7 +181,7 @@ TEST(WireOpening, WeCloseItWithAFrame) {
   on_own_thread([] {
     WebSocketDialled dialled;
     dialled.open();
-    dialled.link->die();
+    dialled.link->shut_down();
     EXPECT_EQ(payloads(dialled.pair), std::vector<std::string>{"control \x03\xe8"});
   });
 }

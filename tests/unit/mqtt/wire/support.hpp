@@ -21,6 +21,7 @@
 
 #include "mqtt/wire/table.hpp"
 #include "mqtt/wire/wire.hpp"
+#include "unit/mqtt/wire/socket_bytes.hpp"
 
 // NOLINTBEGIN(bugprone-reserved-identifier): the linker chose the prefix.
 extern "C" {
@@ -97,15 +98,7 @@ class Pair {
               static_cast<ssize_t>(bytes.size()));
   }
   // All that has arrived at the peer by now.
-  std::string peer_has() const {
-    std::string all;
-    char some[16384];
-    ssize_t got = 0;
-    while ((got = ::recv(peer_, some, sizeof some, 0)) > 0) {
-      all.append(some, static_cast<std::size_t>(got));
-    }
-    return all;
-  }
+  std::string peer_has() const { return bytes_at(peer_); }
   // At least `size` bytes, or what came within the bound.
   std::string peer_gets(std::size_t size) const {
     std::string all = peer_has();

@@ -505,7 +505,7 @@ TEST(WireTaking, OneThatIsClosedWhileItHandsOverEndsThere) {
   on_own_thread([] {
     Dialled dialled;
     dialled.connect();
-    dialled.sink->on_each = [&](Link& link, const Got&) { link.die(); };
+    dialled.sink->on_each = [&](Link& link, const Got&) { link.shut_down(); };
     dialled.server_sends(publish("a") + kPingAnswer + publish("b"));
     EXPECT_EQ(dialled.sink->happened, (Happened{"message a", "end"}));
   });

@@ -502,7 +502,7 @@ TEST(WireTls, ManyThreadsNeverSplitAPacket) {
     const auto link = tls.link();
     std::atomic<bool> done{false};
     Mutex mutex;
-    std::vector<Gate::Ticket> ready;
+    std::vector<AckQueue::Ticket> ready;
     tls.sink().on_each = [&](Link&, const Got& got) {
       MutexLock lock(mutex);
       ready.push_back(got.ticket);
@@ -526,7 +526,7 @@ TEST(WireTls, ManyThreadsNeverSplitAPacket) {
     for (int w = 0; w < 3; ++w) {
       workers.emplace_back([&] {
         while (!done && Clock::now() < until) {
-          std::vector<Gate::Ticket> mine;
+          std::vector<AckQueue::Ticket> mine;
           {
             MutexLock lock(mutex);
             mine.swap(ready);

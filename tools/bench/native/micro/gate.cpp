@@ -1,35 +1,35 @@
-// The gate: an acknowledgement is held, released, and taken to be sent.
+// The queue of acknowledgements: one is held, released, and taken to be sent.
 // Messages of one batch are handled together, as the receive thread does.
-#include "mqtt/wire/gate.hpp"
-
 #include <benchmark/benchmark.h>
 
 #include <string>
 #include <vector>
 
+#include "mqtt/wire/ack_queue.hpp"
+
 namespace {
 
 using triggerd::mqtt::wire::Ack;
 using triggerd::mqtt::wire::AckKind;
-using triggerd::mqtt::wire::Gate;
+using triggerd::mqtt::wire::AckQueue;
 
 // `late`: the oldest is released last, so that all of them wait for it.
 void gate_hold_release(benchmark::State& state, bool late) {
   const auto batch = static_cast<std::size_t>(state.range(0));
-  std::vector<Gate::Ticket> tickets(batch);
-  Gate gate;
+  std::vector<AckQueue::Ticket> tickets(batch);
+  AckQueue acks;
   std::string out;
   for (auto _ : state) {
     for (std::size_t i = 0; i < batch; ++i) {
-      tickets[i] = gate.hold(Ack{AckKind::puback, static_cast<std::uint16_t>(i + 1)});
+      tickets[i] = acks.hold(Ack{AckKind::puback, static_cast<std::uint16_t>(i + 1)});
     }
     std::size_t taken = 0;
     for (std::size_t i = 0; i < batch; ++i) {
-      gate.release(AckKind::puback, tickets[late ? batch - 1 - i : i]);
-      if (late && i + 1 < batch) taken += gate.take(out);
+      acks.release(AckKind::puback, tickets[late ? batch - 1 - i : i]);
+      if (late && i + 1 < batch) taken += acks.take(out);
     }
-    taken += gate.take(out);
-    if (taken != batch) state.SkipWithError("something stayed in the gate");
+    taken += acks.take(out);
+    if (taken != batch) state.SkipWithError("something stayed in the queue");
     out.clear();
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));

@@ -1,9 +1,9 @@
-// Paho's callbacks for MQTT 5. Paho's threads, most of them with Paho's mutex held.
+#include "mqtt/paho/callbacks_v5.hpp"
+
 #include <algorithm>
 #include <cstring>
 
-#include "mqtt/paho/paho_hook.hpp"
-#include "mqtt/paho/paho_properties.hpp"
+#include "mqtt/paho/property_list.hpp"
 #include "mqtt/reason.hpp"
 
 namespace triggerd::mqtt {
@@ -21,7 +21,7 @@ std::string library_text(const MQTTAsync_failureData5& data) {
 
 // The answers to a SUBSCRIBE or UNSUBSCRIBE of call.filters filters.
 template <class List>
-std::vector<int> codes_of(const Call& call, const List& list, int only) {
+std::vector<int> codes_of(const PendingCall& call, const List& list, int only) {
   if (call.filters == 1) return {only};
   std::vector<int> codes;
   for (int i = 0; i < list.reasonCodeCount && list.reasonCodes != nullptr; ++i) {
@@ -38,39 +38,39 @@ void connect_succeeded5(void* context, MQTTAsync_successData5* data) {
   const auto call = take_call(context);
   if (!call) return;
   const MQTTProperties& properties = data->properties;
-  Welcome welcome{.session_present = data->alt.connect.sessionPresent != 0};
+  ConnAck connack{.session_present = data->alt.connect.sessionPresent != 0};
   if (const auto seconds = number_of(properties, property::kSessionExpiry)) {
-    welcome.session_expiry = std::chrono::seconds(*seconds);
+    connack.session_expiry = std::chrono::seconds(*seconds);
   }
   if (const auto seconds = number_of(properties, property::kServerKeepAlive)) {
-    welcome.keep_alive = std::chrono::seconds(*seconds);
+    connack.keep_alive = std::chrono::seconds(*seconds);
   }
   if (const auto most = number_of(properties, property::kReceiveMaximum)) {
-    welcome.receive_maximum = static_cast<std::uint16_t>(*most);
+    connack.receive_maximum = static_cast<std::uint16_t>(*most);
   }
-  Hook& hook = call->hook;
+  CallbackContext& callbacks = call->callbacks;
   {
-    MutexLock lock(hook.link_mutex);
-    hook.limits = {
+    MutexLock lock(callbacks.link_mutex);
+    callbacks.limits = {
         .qos = static_cast<int>(number_of(properties, property::kMaximumQos).value_or(2)),
         .retained = number_of(properties, property::kRetainAvailable).value_or(1) != 0,
         .packet_size = number_of(properties, property::kMaximumPacketSize).value_or(0)};
   }
-  tell_connected(*call, welcome);
+  report_connected(*call, connack);
 }
 
 void connect_failed5(void* context, MQTTAsync_failureData5* data) {
   const auto call = take_call(context);
   if (!call) return;
   const int code = data->reasonCode != 0 ? static_cast<int>(data->reasonCode) : data->code;
-  std::string why = call->hook.tls_failure().value_or(library_text(*data));
+  std::string why = call->callbacks.tls_failure().value_or(library_text(*data));
   if (code > 0) {
     // A CONNACK has just been read, and the library does not hand its reason string on.
-    const auto link = call->hook.current_link();
+    const auto link = call->callbacks.current_link();
     why = link ? connack_reason(link->greeting()) : std::string();
   }
-  const std::string fault = call->hook.fault();
-  call->hook.tell([&](ClientEvents& events) {
+  const std::string fault = call->callbacks.fault();
+  call->callbacks.tell([&](ClientEvents& events) {
     if (fault.empty()) {
       events.on_connect_failed(call->attempt, std::max(code, 0), why);
     } else {
@@ -80,7 +80,7 @@ void connect_failed5(void* context, MQTTAsync_failureData5* data) {
 }
 
 void server_disconnects(void* context, MQTTProperties* properties, MQTTReasonCodes code) {
-  auto& hook = *static_cast<Hook*>(context);
+  auto& callbacks = *static_cast<CallbackContext*>(context);
   std::string why;
   if (properties != nullptr) {
     why = said(*properties);
@@ -88,7 +88,7 @@ void server_disconnects(void* context, MQTTProperties* properties, MQTTReasonCod
     if (!server.empty()) why += (why.empty() ? "use " : "; use ") + server;
   }
   // Paho closes the connection next, and does not call it lost.
-  hook.tell([&](ClientEvents& events) { events.on_lost(hook.attempt, why, code); });
+  callbacks.tell([&](ClientEvents& events) { events.on_lost(callbacks.attempt, why, code); });
 }
 
 // ---- Operations ----
@@ -97,7 +97,7 @@ void subscribe_succeeded5(void* context, MQTTAsync_successData5* data) {
   const auto call = take_call(context);
   if (!call) return;
   const std::vector<int> codes = codes_of(*call, data->alt.sub, data->reasonCode);
-  call->hook.tell([&](ClientEvents& events) {
+  call->callbacks.tell([&](ClientEvents& events) {
     events.on_subscribed(call->attempt, codes, said(data->properties));
   });
 }
@@ -112,7 +112,7 @@ void subscribe_failed5(void* context, MQTTAsync_failureData5* data) {
   } else {
     why = library_text(*data);
   }
-  call->hook.tell(
+  call->callbacks.tell(
       [&](ClientEvents& events) { events.on_subscribed(call->attempt, codes, std::move(why)); });
 }
 
@@ -120,7 +120,7 @@ void unsubscribe_succeeded5(void* context, MQTTAsync_successData5* data) {
   const auto call = take_call(context);
   if (!call) return;
   const std::vector<int> codes = codes_of(*call, data->alt.unsub, data->reasonCode);
-  call->hook.tell([&](ClientEvents& events) {
+  call->callbacks.tell([&](ClientEvents& events) {
     events.on_unsubscribed(call->attempt, codes, said(data->properties));
   });
 }
@@ -130,7 +130,7 @@ void unsubscribe_failed5(void* context, MQTTAsync_failureData5* data) {
   if (!call) return;
   std::vector<int> codes;
   if (data->reasonCode >= kReasonFailure) codes.assign(call->filters, data->reasonCode);
-  call->hook.tell([&](ClientEvents& events) {
+  call->callbacks.tell([&](ClientEvents& events) {
     events.on_unsubscribed(call->attempt, codes, said(data->properties));
   });
 }
@@ -138,7 +138,7 @@ void unsubscribe_failed5(void* context, MQTTAsync_failureData5* data) {
 void disconnect_succeeded5(void* context, MQTTAsync_successData5*) {
   const auto call = take_call(context);
   if (!call) return;
-  call->hook.tell([&](ClientEvents& events) { events.on_disconnected(call->attempt); });
+  call->callbacks.tell([&](ClientEvents& events) { events.on_disconnected(call->attempt); });
 }
 
 void disconnect_failed5(void* context, MQTTAsync_failureData5*) {

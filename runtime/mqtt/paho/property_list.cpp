@@ -1,4 +1,4 @@
-#include "mqtt/paho/paho_properties.hpp"
+#include "mqtt/paho/property_list.hpp"
 
 #include <cstddef>
 #include <string_view>
@@ -51,15 +51,15 @@ void for_each(const MQTTProperties& properties, Visit visit) {
 
 }  // namespace
 
-PahoProperties::PahoProperties(std::span<const Property> properties) {
+PropertyList::PropertyList(std::span<const Property> properties) {
   for (const Property& property : properties) add(property);
 }
 
-PahoProperties::~PahoProperties() {
+PropertyList::~PropertyList() {
   MQTTProperties_free(&list_);
 }
 
-PahoProperties& PahoProperties::add(const Property& property) {
+PropertyList& PropertyList::add(const Property& property) {
   const auto type = property_type(property.id);
   if (!type) return *this;
   MQTTProperty added{};

@@ -1,11 +1,14 @@
-// Hook: what the layer under Paho has taken of a connection becomes messages. Paho's receive
-// thread, without Paho's lock.
+#include "mqtt/paho/callback_context.hpp"
+
+// What the layer under Paho has taken of a connection becomes messages. Paho's receive thread,
+// without Paho's lock.
 #include <cstdlib>
 #include <cstring>
+#include <new>
+#include <utility>
 
 #include "base/clock.hpp"
 #include "mqtt/packet/properties.hpp"
-#include "mqtt/paho/paho_hook.hpp"
 
 namespace triggerd::mqtt {
 namespace {
@@ -26,11 +29,11 @@ std::string_view keep_topic(std::string_view topic, void*& memory) {
 }
 
 // The topic alias is taken out, as it means nothing elsewhere, and what it stands for is found.
-void take_properties(TopicAliases& aliases, const wire::Taken& from, Message& message) {
+void take_properties(CallbackContext& callbacks, const wire::Taken& from, Message& message) {
   if (from.facts.expiry) {
     // A server rounds what is left down to seconds; so 0 is not over yet.
-    message.expires =
-        system_clock().now() + std::chrono::seconds(std::max<std::uint64_t>(*from.facts.expiry, 1));
+    message.expires = callbacks.clock.now() +
+                      std::chrono::seconds(std::max<std::uint64_t>(*from.facts.expiry, 1));
   }
   if (!from.facts.topic_alias) {
     message.properties = from.properties;
@@ -41,11 +44,11 @@ void take_properties(TopicAliases& aliases, const wire::Taken& from, Message& me
   for (const Property& one : *properties) {
     if (one.id != property::kTopicAlias) encode_property(message.properties, one);
   }
-  const auto topic = aliases.resolve(*from.facts.topic_alias, message.topic);
+  const auto topic = callbacks.aliases.resolve(*from.facts.topic_alias, message.topic);
   if (topic) message.topic = *topic;
 }
 
-Message message_of(Hook& hook, wire::Link& link, const wire::Taken& from) {
+Message message_of(CallbackContext& callbacks, wire::Link& link, const wire::Taken& from) {
   Message message{
       .buffers = {},
       .topic = from.topic,
@@ -54,16 +57,16 @@ Message message_of(Hook& hook, wire::Link& link, const wire::Taken& from) {
       .retained = from.retained,
       .dup = from.dup,
       .packet_id = from.packet_id,
-      .mqtt5 = hook.v5,
-      .received = hook.batch_time,
+      .mqtt5 = callbacks.v5,
+      .received = callbacks.batch_time,
       .receipt = {}};
-  if (!from.properties.empty()) take_properties(hook.aliases, from, message);
+  if (!from.properties.empty()) take_properties(callbacks, from, message);
   if (from.memory != nullptr) {
     void* topic = nullptr;
     if (from.topic.empty()) message.topic = keep_topic(message.topic, topic);
     message.buffers = Buffers(from.memory, topic, &free_both);
   }
-  if (hook.hold && from.qos > 0) {
+  if (callbacks.hold && from.qos > 0) {
     const auto kind = from.qos == 1 ? wire::AckKind::puback : wire::AckKind::pubrec;
     message.receipt = Receipt(link.shared_from_this(), kind, from.ticket);
   }
@@ -72,16 +75,16 @@ Message message_of(Hook& hook, wire::Link& link, const wire::Taken& from) {
 
 }  // namespace
 
-void Hook::on_link(const std::shared_ptr<wire::Link>& made) {
+void CallbackContext::on_link(const std::shared_ptr<wire::Link>& made) {
   std::shared_ptr<wire::Link> before;
   MutexLock lock(link_mutex);
   before = std::exchange(link, made);
   if (reading_paused) made->pause();
 }
 
-void Hook::on_packets(wire::Link& from, std::span<const wire::Taken> packets) {
+void CallbackContext::on_packets(wire::Link& from, std::span<const wire::Taken> packets) {
   // What came together was received at one time.
-  if (batch_time == Wall{}) batch_time = system_clock().wall();
+  if (batch_time == Wall{}) batch_time = clock.wall();
   MutexLock lock(mutex);
   for (const wire::Taken& packet : packets) {
     if (packet.kind == wire::Taken::Kind::pubrel) {
@@ -100,7 +103,7 @@ void Hook::on_packets(wire::Link& from, std::span<const wire::Taken> packets) {
   }
 }
 
-void Hook::on_batch_end() {
+void CallbackContext::on_batch_end() {
   batch_time = {};
   tell([](ClientEvents& of) { of.on_batch_end(); });
 }

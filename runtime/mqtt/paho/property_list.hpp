@@ -13,15 +13,15 @@
 namespace triggerd::mqtt {
 
 // A list for one call of Paho, which copies it.
-class PahoProperties {
+class PropertyList {
  public:
-  PahoProperties() = default;
-  explicit PahoProperties(std::span<const Property> properties);
-  ~PahoProperties();
-  PahoProperties(const PahoProperties&) = delete;
-  PahoProperties& operator=(const PahoProperties&) = delete;
+  PropertyList() = default;
+  explicit PropertyList(std::span<const Property> properties);
+  ~PropertyList();
+  PropertyList(const PropertyList&) = delete;
+  PropertyList& operator=(const PropertyList&) = delete;
 
-  PahoProperties& add(const Property& property);
+  PropertyList& add(const Property& property);
   MQTTProperties& list() { return list_; }
 
  private:

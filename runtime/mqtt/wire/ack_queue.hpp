@@ -1,8 +1,8 @@
-// The acknowledgement gate of one connection: what is owed to the server for the packets that came,
-// and what of it may leave.
+// The acknowledgements that one connection owes its server for the packets that came, and which of
+// them may leave.
 //
 // PUBACK, PUBREC and PUBCOMP each leave in the order in which their packets arrived [MQTT-4.6.0],
-// and none before release() was called for it. A plain data structure: the link's lock is around
+// and none before release() was called for it. A plain data structure: its owner's lock is around
 // it.
 #pragma once
 
@@ -21,24 +21,24 @@ struct Ack {
   std::uint16_t packet_id;
 };
 
-class Gate {
+class AckQueue {
  public:
-  // Names one held acknowledgement of its kind.
+  // Names one held acknowledgement among those of its kind.
   using Ticket = std::uint64_t;
 
-  // The acknowledgement stays here until release(); with `released` it leaves with its turn.
+  // The acknowledgement stays here until release(); with `released` it only waits for its turn.
   Ticket hold(Ack ack, bool released = false);
   void release(AckKind kind, Ticket ticket);
-  // Appends to `out` what may leave, packet by packet; how many acknowledgements that is.
+  // Appends to `out` what may leave, packet by packet. Returns how many acknowledgements that is.
   std::size_t take(std::string& out);
-  // Held or waiting for their turn.
+  // How many are held or wait for their turn.
   std::size_t size() const;
-  // Messages of QoS 1 and 2 that came and are not confirmed to the server: their PUBACK or PUBCOMP
-  // has not left (MQTT 5.0, section 4.9).
+  // How many messages of QoS 1 and 2 came whose PUBACK or PUBCOMP has not left (MQTT 5.0, section
+  // 4.9).
   std::size_t unconfirmed() const;
   // A message of QoS 2 came: it is unconfirmed until its PUBCOMP has left.
   void begin_exactly_once(std::uint16_t packet_id);
-  // Whether such a message is unconfirmed: one that is repeated is no other message.
+  // Whether a message with this packet id is unconfirmed: one that is repeated is the same message.
   bool has_begun(std::uint16_t packet_id) const {
     return packet_id < exactly_once_.size() && exactly_once_[packet_id];
   }

@@ -1,4 +1,4 @@
-#include "mqtt/wire/gate.hpp"
+#include "mqtt/wire/ack_queue.hpp"
 
 namespace triggerd::mqtt::wire {
 namespace {
@@ -8,20 +8,20 @@ constexpr std::array<char, 3> kFirst = {0x40, 0x50, 0x70};
 
 }  // namespace
 
-Gate::Ticket Gate::hold(Ack ack, bool released) {
+AckQueue::Ticket AckQueue::hold(Ack ack, bool released) {
   Queue& q = queue(ack.kind);
   q.entries.push_back({ack.packet_id, released});
   return q.first + q.entries.size() - 1;
 }
 
-void Gate::release(AckKind kind, Ticket ticket) {
+void AckQueue::release(AckKind kind, Ticket ticket) {
   Queue& q = queue(kind);
   if (ticket < q.first) return;
   const auto index = static_cast<std::size_t>(ticket - q.first);
   if (index < q.entries.size()) q.entries[index].released = true;
 }
 
-std::size_t Gate::take(std::string& out) {
+std::size_t AckQueue::take(std::string& out) {
   std::size_t taken = 0;
   for (std::size_t kind = 0; kind < queues_.size(); ++kind) {
     Queue& q = queues_[kind];
@@ -40,18 +40,18 @@ std::size_t Gate::take(std::string& out) {
   return taken;
 }
 
-void Gate::begin_exactly_once(std::uint16_t packet_id) {
+void AckQueue::begin_exactly_once(std::uint16_t packet_id) {
   if (exactly_once_.empty()) exactly_once_.resize(65'536);
   if (has_begun(packet_id)) return;
   exactly_once_[packet_id] = true;
   ++exactly_once_count_;
 }
 
-std::size_t Gate::unconfirmed() const {
+std::size_t AckQueue::unconfirmed() const {
   return queues_[static_cast<std::size_t>(AckKind::puback)].entries.size() + exactly_once_count_;
 }
 
-std::size_t Gate::size() const {
+std::size_t AckQueue::size() const {
   std::size_t total = 0;
   for (const Queue& q : queues_) total += q.entries.size();
   return total;

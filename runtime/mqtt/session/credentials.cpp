@@ -1,0 +1,50 @@
+#include "mqtt/session/credentials.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/file.hpp"
+#include "config/password_file.hpp"
+
+namespace triggerd::mqtt {
+
+Credentials::Credentials(const ConnectionOptions& options, const ConnectionLog& log) : log_(log) {
+  passwords_[kServer] = {.file = options.password_file, .value = options.password};
+  if (options.proxy) {
+    passwords_[kProxy] = {.file = options.proxy->password_file, .value = options.proxy->password};
+  }
+  for (Password& password : passwords_) {
+    if (!password.file.empty()) password.fingerprint = look_of_file(password.file);
+  }
+}
+
+const config::Secret& Credentials::read(Password& password) {
+  if (password.file.empty()) return password.value;
+  password.fingerprint = look_of_file(password.file);
+  auto read = config::read_password_file(password.file);
+  if (read) {
+    password.value = config::Secret(*std::move(read));
+    password.problem.clear();
+  } else if (password.problem != read.error().message) {
+    password.problem = read.error().message;
+    log_.warn("password.unreadable", "the password that was read before stays in use: {}",
+              password.problem);
+  }
+  return password.value;
+}
+
+bool Credentials::in_files() const {
+  return std::any_of(passwords_.begin(), passwords_.end(),
+                     [](const Password& password) { return !password.file.empty(); });
+}
+
+std::optional<std::filesystem::path> Credentials::changed_file() {
+  for (Password& password : passwords_) {
+    if (password.file.empty()) continue;
+    const std::string now = look_of_file(password.file);
+    if (std::exchange(password.fingerprint, now) != now) return password.file;
+  }
+  return std::nullopt;
+}
+
+}  // namespace triggerd::mqtt
