@@ -22,11 +22,6 @@ constexpr std::size_t kMaxFile = std::size_t{16} << 20;
 constexpr std::size_t kMaxEntries = 1'000;
 constexpr std::int64_t kMaxAge = std::int64_t{30} * 86'400;
 
-std::int64_t seconds_now() {
-  return std::chrono::duration_cast<std::chrono::seconds>(system_clock().wall().time_since_epoch())
-      .count();
-}
-
 // How soon copies come that belong to the message that became a dead letter.
 constexpr std::chrono::seconds kAside{30};
 
@@ -41,7 +36,8 @@ std::string_view text_of(std::span<const std::uint8_t> bytes) {
 
 }  // namespace
 
-Deaths::Deaths(std::filesystem::path file, Log& log) : file_(std::move(file)), log_(log) {
+Deaths::Deaths(std::filesystem::path file, Log& log, const Clock& clock)
+    : file_(std::move(file)), log_(log), clock_(clock) {
   {
     const MutexLock lock(mutex_);
     std::error_code error;
@@ -120,7 +116,9 @@ void Deaths::count(const plugin::CrashLine& crash) {
 }
 
 void Deaths::drop_old() {
-  const std::int64_t oldest = seconds_now() - kMaxAge;
+  const auto now = clock_.wall().time_since_epoch();
+  const std::int64_t oldest =
+      std::chrono::duration_cast<std::chrono::seconds>(now).count() - kMaxAge;
   std::erase_if(entries_, [&](const auto& entry) { return entry.second.when < oldest; });
   while (entries_.size() > kMaxEntries) {
     entries_.erase(std::min_element(
@@ -153,9 +151,8 @@ void Deaths::mark(Delivery& delivery, const std::string& trigger,
   const std::uint64_t identity =
       plugin::identity_of(key_, trigger, delivery.message.topic, text_of(delivery.message.payload));
   const MutexLock lock(mutex_);
-  std::erase_if(aside_, [now = std::chrono::steady_clock::now()](const auto& aside) {
-    return aside.second.until < now;
-  });
+  std::erase_if(aside_,
+                [now = clock_.now()](const auto& aside) { return aside.second.until < now; });
   any_ = !entries_.empty() || !aside_.empty();
   if (const auto aside = aside_.find(identity); aside != aside_.end()) {
     delivery.condemned = std::make_unique<const std::string>(aside->second.reason);
@@ -184,8 +181,8 @@ void Deaths::became_dead_letter(std::uint64_t identity) {
     const MutexLock lock(mutex_);
     const auto found = entries_.find(identity);
     if (found == entries_.end()) return;
-    aside_.insert_or_assign(identity, Aside{.reason = reason_of(found->second),
-                                            .until = std::chrono::steady_clock::now() + kAside});
+    aside_.insert_or_assign(
+        identity, Aside{.reason = reason_of(found->second), .until = clock_.now() + kAside});
     entries_.erase(found);
   }
   write_again();

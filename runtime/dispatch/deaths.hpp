@@ -27,8 +27,8 @@ class Deaths {
   static constexpr std::uint32_t kMost = 3;
 
   // Tells what the file says of the last run, and keeps it for this one. A file that cannot be read
-  // or written is told, and there is no record then. `log` outlives this. [main]
-  Deaths(std::filesystem::path file, Log& log);
+  // or written is told, and there is no record then. `log` and `clock` outlive this. [main]
+  Deaths(std::filesystem::path file, Log& log, const Clock& clock = system_clock());
 
   // Open to append, for a signal handler; -1: there is none. Its number stays.
   int record() const { return fd_.get(); }
@@ -58,6 +58,7 @@ class Deaths {
 
   const std::filesystem::path file_;
   Log& log_;
+  const Clock& clock_;
   plugin::IdentityKey key_{};
   bool last_run_crashed_ = false;
   UniqueFd fd_;

@@ -597,7 +597,7 @@ void Trigger::fill_in(management::TriggerStatus& status) const {
   status.queued = stats.queued;
   status.in_flight = stats.in_flight;
   status.delayed = stats.delayed;
-  status.late = stats.late;
+  status.late = stats.expired_pending;
   if (const auto outage = dispatcher_.outage()) {
     status.unavailable_reason = outage->reason;
     status.unavailable_since = outage->since;

@@ -85,7 +85,7 @@ TEST_F(DeathsTest, OfSeveralNoneIsCountedAndEachGoesAlone) {
   }
 }
 
-TEST_F(DeathsTest, TheDispatcherBuriesItWithItsCopiesAndForgetsWhatIsHandledAfterAll) {
+TEST_F(DeathsTest, TheDispatcherMakesItADeadLetterWithItsCopiesAndForgetsWhatIsHandledAfterAll) {
   crash("bad", 1, 3);
   crash("unlucky");
   Deaths deaths(file(), log_);
@@ -131,6 +131,16 @@ TEST_F(DeathsTest, WhatNobodyWillHandleIsForgotten) {
     EXPECT_FALSE(marked(deaths, payload)->crash_suspect) << payload;
     EXPECT_FALSE(marked(Deaths(file(), log_), payload)->crash_suspect) << payload;
   }
+}
+
+TEST_F(DeathsTest, CopiesThatComeSoonFollowItAndALaterOneBeginsAnew) {
+  crash("bad", 1, 3);
+  Deaths deaths(file(), log_, clock_);
+  deaths.became_dead_letter(marked(deaths, "bad")->identity);
+  clock_.advance(Millis(30'000));
+  EXPECT_TRUE(marked(deaths, "bad")->condemned);
+  clock_.advance(Millis(1));
+  EXPECT_FALSE(marked(deaths, "bad")->condemned);
 }
 
 TEST_F(DeathsTest, ARunKnowsWhetherTheOneBeforeCrashed) {

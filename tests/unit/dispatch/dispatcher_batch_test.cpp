@@ -113,7 +113,7 @@ TEST_F(DispatcherBatchTest, ACallThatOverrunsTimesOutEveryMessageOfIt) {
   EXPECT_EQ(sink_.told, (Told{"overrunning a", "overrunning b"}));
   answer_all(batch, {TRIGGER_OK, TRIGGER_PENDING});
   EXPECT_EQ(dispatcher().stats().timed_out, 2U);
-  EXPECT_EQ(dispatcher().stats().late, 1U) << "the pending one may still be read";
+  EXPECT_EQ(dispatcher().stats().expired_pending, 1U) << "the pending one may still be read";
   advance(Millis(100));
   EXPECT_EQ(take_batch().size(), 2U);
 }
@@ -128,7 +128,7 @@ TEST_F(DispatcherBatchTest, CompletedBeforeTheCallHasReturnedCounts) {
   EXPECT_EQ(sink_.told, (Told{"finished b", "dead letter a early"}));
 }
 
-TEST_F(DispatcherBatchTest, BehindAClosedGateNothingIsAdded) {
+TEST_F(DispatcherBatchTest, QuiescedNothingIsAdded) {
   max_batch(10);
   accept("a");
   accept("b");
@@ -142,7 +142,7 @@ TEST_F(DispatcherBatchTest, BehindAClosedGateNothingIsAdded) {
   EXPECT_EQ(topics(take_batch()), Told{"b"});
 }
 
-TEST_F(DispatcherBatchTest, ATrialIsOfOneMessage) {
+TEST_F(DispatcherBatchTest, AHalfOpenAttemptIsOfOneMessage) {
   options_.on_exhausted = config::OnExhausted::suspend;
   options_.retry.max_attempts = 1;
   max_batch(10);
@@ -154,7 +154,7 @@ TEST_F(DispatcherBatchTest, ATrialIsOfOneMessage) {
   EXPECT_EQ(take_batch().size(), 1U);
 }
 
-TEST_F(DispatcherBatchTest, AllOfACallThatDoesNotReturnIsLeftOver) {
+TEST_F(DispatcherBatchTest, AllOfACallThatDoesNotReturnIsUnfinished) {
   max_batch(10);
   for (const char* t : {"a", "b", "a"}) accept(t);
   EXPECT_EQ(take_batch().size(), 2U);

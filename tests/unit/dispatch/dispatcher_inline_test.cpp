@@ -139,7 +139,7 @@ TEST_F(DispatcherInlineTest, NotWhileMessagesAreHeldBackOrSomethingIsToBeFoundOu
   receive({"a"});
   dispatcher().begin_half_open();
   receive({"b"});
-  EXPECT_TRUE(calls().empty()) << "suspended, and its trial is a worker's";
+  EXPECT_TRUE(calls().empty()) << "suspended, and its half-open attempt is a worker's";
   dispatcher().resume();
   answer(take(), TRIGGER_OK);
   answer(take(), TRIGGER_OK);

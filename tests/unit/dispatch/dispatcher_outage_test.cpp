@@ -227,7 +227,7 @@ TEST_F(DispatcherOutageTest, NeverExhausts) {
   EXPECT_EQ(std::count(sink_.told.begin(), sink_.told.end(), "suspended a"), 0);
 }
 
-TEST_F(DispatcherOutageTest, InATrialOfASuspendedTriggerItIsAFailure) {
+TEST_F(DispatcherOutageTest, InAHalfOpenAttemptItIsAFailure) {
   accept("a");
   dispatcher().hold();
   dispatcher().begin_half_open();

@@ -57,7 +57,7 @@ TEST_F(DispatcherTest, OneKeyNeverOverlaps) {
   take();
 }
 
-TEST_F(DispatcherTest, RetriesWithBackoffAndThenBuries) {
+TEST_F(DispatcherTest, RetriesWithBackoffAndThenMakesADeadLetter) {
   accept("a");
   answer(take(), TRIGGER_RETRY, 0, "down");
   advance(Millis(99));
@@ -103,7 +103,7 @@ TEST_F(DispatcherTest, AWaitingRetryHoldsItsKeyAndNothingElse) {
   EXPECT_TRUE(nothing_to_take());
 }
 
-TEST_F(DispatcherTest, RejectBuriesAtOnceWithItsReason) {
+TEST_F(DispatcherTest, RejectMakesADeadLetterAtOnceWithItsReason) {
   accept("a");
   answer(take(), TRIGGER_REJECT, 0, "not a number");
   accept("a");
@@ -223,9 +223,9 @@ TEST_F(DispatcherTest, PendingPastItsDeadlineIsRetriedAndTheLateAnswerRefused) {
   advance(Millis(1));
   EXPECT_EQ(sink_.told, Told{"retry a 1 100 no verdict within 1s"});
   EXPECT_EQ(topic(taken), "a") << "the service may read it until it completes";
-  EXPECT_EQ(dispatcher().stats().late, 1U);
+  EXPECT_EQ(dispatcher().stats().expired_pending, 1U);
   EXPECT_EQ(dispatcher().complete(token, {TRIGGER_OK, 0, ""}), TRIGGER_E_STALE);
-  EXPECT_EQ(dispatcher().stats().late, 0U);
+  EXPECT_EQ(dispatcher().stats().expired_pending, 0U);
   EXPECT_EQ(dispatcher().complete(token, {TRIGGER_OK, 0, ""}), TRIGGER_E_STALE);
   advance(Millis(100));
   EXPECT_EQ(take().attempt, 2U);
@@ -276,10 +276,10 @@ TEST_F(DispatcherTest, AnOverrunThatThenSaysPendingKeepsTheMessageReadable) {
   const std::uint64_t token = taken.token;
   advance(Millis(1'000));
   answer(taken, TRIGGER_PENDING);
-  EXPECT_EQ(dispatcher().stats().late, 1U);
+  EXPECT_EQ(dispatcher().stats().expired_pending, 1U);
   EXPECT_EQ(topic(taken), "a");
   EXPECT_EQ(dispatcher().complete(token, {}), TRIGGER_E_STALE);
-  EXPECT_EQ(dispatcher().stats().late, 0U);
+  EXPECT_EQ(dispatcher().stats().expired_pending, 0U);
 }
 
 TEST_F(DispatcherTest, CompletedDuringAnOverrunIsStaleAndPinsNothing) {
@@ -288,7 +288,7 @@ TEST_F(DispatcherTest, CompletedDuringAnOverrunIsStaleAndPinsNothing) {
   advance(Millis(1'000));
   EXPECT_EQ(dispatcher().complete(taken.token, {TRIGGER_OK, 0, ""}), TRIGGER_E_STALE);
   answer(taken, TRIGGER_PENDING);
-  EXPECT_EQ(dispatcher().stats().late, 0U);
+  EXPECT_EQ(dispatcher().stats().expired_pending, 0U);
   EXPECT_EQ(sink_.told.back(), "retry a 1 100 no verdict within 1s");
 }
 
@@ -352,7 +352,7 @@ TEST_F(DispatcherTest, DrainMayPause) {
   EXPECT_FALSE(dispatcher().drain(clock_.now() + Millis(1'000'000), clock_.now()));
 }
 
-TEST_F(DispatcherTest, RevokedPendingIsStaleAndLeftOver) {
+TEST_F(DispatcherTest, RevokedPendingIsStaleAndUnfinished) {
   accept("a");
   accept("b");
   const trigger_message& taken = take();
@@ -365,9 +365,9 @@ TEST_F(DispatcherTest, RevokedPendingIsStaleAndLeftOver) {
   EXPECT_TRUE(sink_.told.empty());
 }
 
-TEST_F(DispatcherTest, WhatAServiceDoesNotReturnIsLeftOverToo) {
+TEST_F(DispatcherTest, WhatAServiceDoesNotReturnIsUnfinishedToo) {
   options_.concurrency = 3;
-  for (const char* t : {"running", "overdue", "answered"}) accept(t);
+  for (const char* t : {"running", "overrunning", "answered"}) accept(t);
   take();
   take();
   const trigger_message& answered = take();
@@ -384,9 +384,9 @@ TEST_F(DispatcherTest, AStoppedWorkerGetsNothing) {
   EXPECT_EQ(dispatcher().stats().queued, 1U);
 }
 
-// ---- the gate ----
+// ---- quiesced ----
 
-TEST_F(DispatcherTest, BehindAClosedGateMessagesWaitInTheirOrder) {
+TEST_F(DispatcherTest, QuiescedMessagesWaitInTheirOrder) {
   EXPECT_TRUE(dispatcher().quiesce(clock_.now()));
   accept("a");
   accept("b");
@@ -395,7 +395,7 @@ TEST_F(DispatcherTest, BehindAClosedGateMessagesWaitInTheirOrder) {
   EXPECT_EQ(topic(take()), "a");
 }
 
-TEST_F(DispatcherTest, TheGateIsClosedOnceNothingIsInTheServicesHands) {
+TEST_F(DispatcherTest, ItIsQuiescedOnceNothingIsInTheServicesHands) {
   accept("a");
   const trigger_message& a = take();
   EXPECT_FALSE(dispatcher().quiesce(clock_.now()));
@@ -403,7 +403,7 @@ TEST_F(DispatcherTest, TheGateIsClosedOnceNothingIsInTheServicesHands) {
   EXPECT_TRUE(dispatcher().quiesce(clock_.now()));
 }
 
-TEST_F(DispatcherTest, ARetryWaitsBehindTheGateToo) {
+TEST_F(DispatcherTest, QuiescedARetryWaitsToo) {
   accept("a");
   answer(take(), TRIGGER_RETRY);
   EXPECT_TRUE(dispatcher().quiesce(clock_.now()));
@@ -421,9 +421,9 @@ TEST_F(DispatcherTest, APendingMessageThatIsRevokedComesAgainAndItsLateAttemptEn
   EXPECT_FALSE(dispatcher().quiesce(clock_.now()));
   dispatcher().revoke_pending();
   EXPECT_TRUE(dispatcher().quiesce(clock_.now()));
-  EXPECT_EQ(dispatcher().stats().late, 1U);
+  EXPECT_EQ(dispatcher().stats().expired_pending, 1U);
   dispatcher().end_expired_pending();
-  EXPECT_EQ(dispatcher().stats().late, 0U);
+  EXPECT_EQ(dispatcher().stats().expired_pending, 0U);
   EXPECT_EQ(dispatcher().complete(token, {TRIGGER_OK, 0, ""}), TRIGGER_E_STALE);
   dispatcher().unquiesce();
   advance(Millis(1));
@@ -502,7 +502,7 @@ TEST_F(DispatcherTest, AClockThatIsSetLetsNothingExpire) {
 }
 
 // They are written to the inbox in this order.
-TEST_F(DispatcherTest, LeftoversAreInTheOrderOfTheirArrivalWhateverTheClockSays) {
+TEST_F(DispatcherTest, UnfinishedOnesAreInTheOrderOfTheirArrivalWhateverTheClockSays) {
   for (const char* name : {"a", "b", "c"}) {
     mqtt::Message m = message(name);
     m.received = clock_.wall();

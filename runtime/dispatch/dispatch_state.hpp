@@ -1,0 +1,118 @@
+// All that a dispatcher knows of its messages and its service, and what follows from what it is
+// told: a machine without threads, composed of parts. Messages wait in lanes and in the retry
+// queue; admission says whether one may go; the table holds the attempts; outcomes say what the end
+// of one leads to.
+#pragma once
+
+#include <trigger/plugin.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dispatch/admission.hpp"
+#include "dispatch/attempt_table.hpp"
+#include "dispatch/dispatch_report.hpp"
+#include "dispatch/dispatcher_options.hpp"
+#include "dispatch/lanes.hpp"
+#include "dispatch/outcomes.hpp"
+#include "dispatch/prefetch.hpp"
+#include "dispatch/retry_queue.hpp"
+#include "plugin/work.hpp"
+
+namespace triggerd::dispatch {
+
+// No lock of its own: it lives under its dispatcher's lock, but for what is marked [any]. What has
+// a report may ask in it for a wake or for the timer.
+class DispatchState {
+ public:
+  // Messages one behind another that go to the same lane.
+  struct Run {
+    std::optional<std::string> key;
+    DeliveryQueue deliveries{};
+    std::size_t count = 0;
+  };
+
+  // All outlive it.
+  DispatchState(const DispatcherOptions& options, const Clock& clock, const Random& random);
+
+  // ---- In and out ----
+
+  void accept(std::vector<Run> runs, std::size_t count,
+              const std::array<std::uint64_t, 3>& count_by_qos);
+  // Whether a message may be handed out, and there is one and a place for it.
+  bool may_take() const;
+  // With may_take(): how many calls the messages that may go are worth, at most.
+  std::size_t calls_that_may_begin() const;
+  // The next attempt; null where none may begin. Messages that no service is to see end here.
+  const trigger_message* begin_next(DispatchReport& report);
+  // A message that follows the one that is being handled, for a worker process; `ahead` at most.
+  const trigger_message* hand_ahead(std::size_t ahead);
+  // The most messages of one call.
+  void set_max_batch(std::size_t messages);
+  std::size_t max_batch() const { return max_batch_; }
+
+  // ---- And back ----
+
+  // What handle() said of a message. False: that attempt is over.
+  bool take_answer(const trigger_message& message, plugin::Answer answer, DispatchReport& report);
+  // As InstanceHost says. Changed: something has ended.
+  struct Completion {
+    std::int32_t code = TRIGGER_E_STALE;
+    bool changed = false;
+  };
+  Completion complete(std::uint64_t token, plugin::Answer answer, DispatchReport& report);
+  // The new deadline; nullopt: that attempt is over.
+  std::optional<Monotonic> extend(std::uint64_t token, std::uint32_t ms);
+  // What is due by now. True: a call has not returned in time, which the link is to know.
+  bool pass_time(Monotonic now, DispatchReport& report);
+  // The worker process is gone with all that it had.
+  void lose_worker(const plugin::WorkSource::Loss& loss, DispatchReport& report);
+
+  // ---- The end of a trigger, or of its service ----
+
+  void end_expired_pending();
+  void revoke_pending(DispatchReport& report);
+  // Has what waits for a retry go at once; only the first time until resume().
+  void begin_draining();
+  bool nothing_left_before(Monotonic deadline) const;
+  std::vector<DeliveryPtr> take_unfinished();
+
+  // ---- What there is ----
+
+  Admission& admission() { return admission_; }
+  const Admission& admission() const { return admission_; }
+  const AttemptTable& attempts() const { return attempts_; }
+  Outcomes& outcomes() { return outcomes_; }
+  const Outcomes& outcomes() const { return outcomes_; }
+  DispatcherStats& counts() { return counts_; }
+  DispatcherStats stats() const;
+  std::size_t waiting() const { return lanes_.size(); }  // for a worker
+  std::size_t unfinished() const;
+  void for_each_unfinished(const std::function<void(const DeliveryPtr&)>& visit) const;
+
+ private:
+  bool stalled() const { return attempts_.expired_pending() >= options_.queue_capacity; }
+  // Whether the message that is handled, or handed over, last is to be alone.
+  bool suspect_is_out() const;
+  const trigger_message* begin_attempt(DeliveryPtr delivery, DispatchReport& report);
+  void lose_probe(const plugin::WorkSource::Loss& loss, DispatchReport& report);
+
+  const DispatcherOptions& options_;
+  const Clock& clock_;
+  Lanes lanes_;
+  AttemptTable attempts_;
+  RetryQueue retries_;
+  Admission admission_;
+  DispatcherStats counts_;
+  Outcomes outcomes_;
+  Prefetch prefetch_;
+  std::size_t max_batch_ = 1;
+  std::size_t places_;  // how many attempts may be under way
+};
+
+}  // namespace triggerd::dispatch

@@ -1,0 +1,56 @@
+// What a dispatcher is told once, and what it counts.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "base/clock.hpp"
+#include "base/histogram.hpp"
+#include "config/config.hpp"
+
+namespace triggerd::dispatch {
+
+class Deaths;
+
+struct DispatcherOptions {
+  std::string trigger;
+  std::uint32_t concurrency = 1;
+  config::Order order;
+  std::uint32_t queue_capacity = 1000;
+  Millis timeout{30'000};
+  config::Retry retry;
+  config::OnExhausted on_exhausted = config::OnExhausted::dead_letter;
+  Deaths* deaths = nullptr;  // outlives it; null: nothing is known of earlier runs
+};
+
+// received = ok + rejected + exhausted + discarded + expired + queued + in_flight + delayed.
+struct DispatcherStats {
+  std::uint64_t received = 0;
+  std::array<std::uint64_t, 3> received_qos{};
+  std::uint64_t ok = 0;
+  std::uint64_t retried = 0;           // attempts that failed and were not the last
+  std::uint64_t rejected = 0;          // kept as dead letters, by the service's verdict
+  std::uint64_t exhausted = 0;         // kept as dead letters, out of attempts
+  std::uint64_t timed_out = 0;         // of all attempts that failed
+  std::uint64_t invalid_verdicts = 0;  //
+  std::uint64_t late_answers = 0;
+  std::uint64_t unavailable = 0;
+  std::uint64_t expired = 0;
+  std::uint64_t discarded = 0;      // out of attempts
+  std::uint64_t inline_calls = 0;   // of the service, by the receive thread
+  std::uint64_t not_brief = 0;      // of these, those that ended it
+  std::size_t queued = 0;           // waiting for a worker
+  std::size_t in_flight = 0;        // in the service's hands
+  std::size_t delayed = 0;          // waiting for their retry, or to be kept as dead letters
+  std::size_t expired_pending = 0;  // past their deadline, and never completed
+};
+
+struct DispatcherTimes {
+  HistogramSnapshot handle;    // seconds from a call of the service to its verdict
+  HistogramSnapshot delivery;  // seconds from the socket to the last verdict
+  HistogramSnapshot batch;     // messages that came together
+};
+
+}  // namespace triggerd::dispatch
