@@ -66,12 +66,12 @@ struct Dial {
   bool v5 = false;
   std::optional<WebSocket::Target> websocket = std::nullopt;
   std::optional<config::Proxy> proxy = std::nullopt;
-  ProxyHandshake::Target target = {};   // behind the proxy
-  std::uint64_t max_message = 1 << 20;  // bytes of topic and payload
-  std::size_t receive_maximum = 0;      // MQTT 5: unconfirmed messages; 0: any number
-  bool hold = false;                    // acknowledgements wait for Receipt::release()
-  Millis keep_alive{0};                 // 0: without
-  const Clock* clock = &system_clock();
+  ProxyHandshake::Target target = {};    // behind the proxy
+  std::uint64_t max_message = 1 << 20;   // bytes of topic and payload
+  std::size_t receive_maximum = 0;       // MQTT 5: unconfirmed messages; 0: any number
+  bool hold = false;                     // acknowledgements wait for Receipt::release()
+  Millis keep_alive{0};                  // 0: without
+  const Clock* clock = &system_clock();  // sockets that nobody dialled have this one
   std::shared_ptr<PacketSink> sink = nullptr;
 };
 

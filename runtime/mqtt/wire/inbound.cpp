@@ -14,15 +14,15 @@ namespace triggerd::mqtt::wire {
 namespace {
 
 constexpr std::size_t kMostLengthBytes = 4;
-// The beginning of a message up to the length of its properties, at most.
+// The longest beginning of a message, up to the length of its properties.
 constexpr std::size_t kMostHead = 1 + kMostLengthBytes + 2 + 65'535 + 2 + kMostLengthBytes;
-// Of the properties of a message that is too large: more are not kept.
+// So much is kept of the properties of a message that is too large.
 constexpr std::size_t kMostProperties = 1 << 20;
 
 struct Variable {
   enum class State { whole, part, wrong } state;
   std::uint64_t value = 0;
-  std::size_t size = 0;  // how many bytes it takes
+  std::size_t size = 0;  // in bytes, of the integer itself
 };
 
 // The variable byte integer at `at` (MQTT 5.0, section 1.5.5).
@@ -38,7 +38,7 @@ Variable variable_at(std::string_view bytes, std::size_t at) {
   return found;
 }
 
-// Of a PUBLISH, from its first byte up to its payload: nullopt where `bytes` do not show it yet.
+// The size of a PUBLISH from its first byte up to its payload; nullopt: `bytes` do not show it yet.
 std::optional<std::size_t> head_of_message(std::string_view bytes, bool v5) {
   const Variable length = variable_at(bytes, 1);
   if (length.state != Variable::State::whole) return std::nullopt;
@@ -64,7 +64,7 @@ Inbound::Room Inbound::room() {
   if (at_ == end_) {
     at_ = end_ = 0;
   } else if (at_ > 0 && !whole_) {
-    // The beginning of a packet, which is short of kLarge.
+    // This is the beginning of a packet, and smaller than kLarge.
     std::memmove(buffer_.get(), buffer_.get() + at_, end_ - at_);
     end_ -= std::exchange(at_, 0);
   }
@@ -166,7 +166,7 @@ void Inbound::begin_skipping(std::uint64_t total) {
   skipped_size_ = total - 1 - variable_at(ahead(), 1).size;
 }
 
-// How much of a message that passes by is to be kept, as far as that is known by now.
+// How much of a message that passes by is to be kept, as far as is known by now.
 std::size_t Inbound::head_wanted() const {
   const auto head = head_of_message(head_, v5_);
   if (!head) return kMostHead;
@@ -177,7 +177,7 @@ void Inbound::skip() {
   while (left_ > 0 && at_ < end_) {
     const std::size_t here = static_cast<std::size_t>(std::min<std::uint64_t>(left_, end_ - at_));
     const std::size_t wanted = head_wanted();
-    // In steps, for its beginning says how long its beginning is.
+    // In steps, since only its beginning says how long its beginning is.
     constexpr std::size_t kStep = 256;
     const std::size_t kept =
         head_.size() < wanted ? std::min({here, wanted - head_.size(), kStep}) : 0;
@@ -192,7 +192,7 @@ void Inbound::skip() {
   }
   if (left_ > 0) return;
   skipped_ = true;
-  // A step may have taken of its payload.
+  // The last step may have taken some of the payload.
   if (const auto head = head_of_message(head_, v5_); head && *head < head_.size()) {
     head_.resize(*head);
   }

@@ -110,7 +110,7 @@ std::size_t Link::read_secured(const Inbound::Room& room) {
   return read->size;
 }
 
-// What is MQTT in it goes to the front of where it lies.
+// What is MQTT is moved to the front of `bytes`.
 void Link::arrived(char* bytes, std::size_t size) {
   state_.established = true;
   keep_alive_.received(dial_->clock->now());
@@ -164,7 +164,7 @@ void Link::take() {
   if (!library_front_ && !ending_.empty()) writer_.end(ending_);
 }
 
-// Of a message whose properties were not all kept, its topic and its packet id.
+// Of a message whose properties were not all kept, only topic and packet id are checked.
 std::optional<PacketCheck::Wrong> Link::look_at(const Packet& packet) {
   if (!packet.cut) return check_.look(packet.first, packet.body);
   const std::size_t topic = number_at(packet.body, 0);
@@ -211,7 +211,7 @@ void Link::take_message(const Packet& packet) {
     message.kind = Taken::Kind::too_large;
     message.payload = {};
     taken_.push_back(message);
-    hand_over();  // its beginning lies in memory that goes with it
+    hand_over();  // its beginning lies in memory that pop() frees
     return;
   }
   message.memory = inbound_.take_memory();
@@ -240,8 +240,8 @@ void Link::refuse(const PacketCheck::Wrong& wrong, const std::string& packet) {
   writer_.refuse(wrong, packet, check_.may_say_why());
 }
 
-// The library would tell the publisher that all is well, free the message, and free it again when
-// the connection ends.
+// A PUBACK for a QoS 2 message: the library would report success, free the message, and free it
+// again when the connection ends.
 std::optional<PacketCheck::Wrong> Link::wrong_ack(const Packet& packet) {
   if (packet.first >> 4 != kPuback) return std::nullopt;
   if (!writer_.was_exactly_once(number_at(packet.body, 0))) return std::nullopt;

@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::size_t kSpareBuffers = 4;
 
-// An eventfd that is readable while the receive thread is to look at its links again.
+// An eventfd that is readable when the receive thread is to look at its links again.
 class Waker {
  public:
   Waker() : fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
@@ -47,8 +47,8 @@ Waker& waker() {
 
 thread_local bool reads = false;
 
-// What the library is told, as revents: that it has something to read. It looks at an end whatever
-// it waits for.
+// What the library is told as revents: that it has something to read, or that the connection has
+// ended, which it looks at whatever it waits for.
 short for_library(const Link& link) {
   if (link.ended()) return POLLIN | POLLHUP;
   return link.library_has() && !link.paused() ? POLLIN : 0;
@@ -90,7 +90,8 @@ void Receiver::give_buffer(std::unique_ptr<char[]> buffer) {
   if (buffers_.size() < kSpareBuffers) buffers_.push_back(std::move(buffer));
 }
 
-// The library copies its descriptors for each poll; who they are is looked up when they change.
+// The library passes its descriptors anew with each poll; their links are looked up when they
+// change.
 void Receiver::refresh(const pollfd* fds, nfds_t count) {
   bool same = links_.size() == count;
   for (nfds_t i = 0; same && i < count; ++i) same = polled_[i].fd == fds[i].fd;
@@ -114,8 +115,9 @@ int Receiver::poll(pollfd* fds, nfds_t count, int timeout_ms) {
   return wait(fds, count, timeout_ms);
 }
 
-// The library asks this before each packet, and reads only where it might write. An established
-// connection nobody waits to write to counts as writable: a write that finds no room is queued.
+// The library asks this before each packet, and reads only from sockets that it could write to. An
+// established connection that nobody waits to write to counts as writable, since a write that finds
+// no room is queued.
 int Receiver::answer_writable(pollfd* fds, nfds_t count) {
   bool known = links_.size() == count;
   for (nfds_t i = 0; known && i < count; ++i) {
@@ -134,9 +136,9 @@ int Receiver::answer_writable(pollfd* fds, nfds_t count) {
   return static_cast<int>(count);
 }
 
-// What was behind a packet that the library has read by now.
+// Takes what was behind a packet that the library has read by now.
 void Receiver::take_what_is_here() {
-  Deferred deferred;  // what is left for when all are handed over, and no lock is held
+  Deferred deferred;  // runs once all batches are handed over and no lock is held
   for (const std::shared_ptr<Link>& link : links_) {
     if (!link || !link->may_take() || link->paused() || link->library_has()) continue;
     link->take();
@@ -174,7 +176,7 @@ int Receiver::time_to_wait(Monotonic until) const {
   return left_ms(std::min(until, next_look_));
 }
 
-// Takes what has come; what the library is told beside what it has to read.
+// Takes what has come. Returns what the library is told besides what it has to read.
 short Receiver::serve(Link& link, int events, int wanted, bool woken) {
   const bool readable = (events & POLLIN) != 0 || link.more_without_poll();
   if (!link.can_receive()) {
@@ -182,14 +184,14 @@ short Receiver::serve(Link& link, int events, int wanted, bool woken) {
   }
   if (readable) {
     link.receive();
-    // A batch is what one read has brought, so that whoever is full can say so.
+    // A batch is what one read has brought, so that a trigger that is full can say so in between.
     link.end_batch();
   } else if (woken && link.may_take()) {
-    link.take();  // it may have been resumed with packets here
+    link.take();  // it may have been resumed while packets were here
     if (link.has_batch()) link.end_batch();
   }
-  // Writability is for us; what the library has not asked for it is not told. What has come before
-  // an end is taken first.
+  // Writability is for us: the library is told only what it has asked for. What has come before an
+  // end is taken first.
   const int end = readable ? 0 : POLLERR | POLLHUP;
   return static_cast<short>(events & ((wanted & ~POLLIN) | POLLNVAL | end));
 }
@@ -202,12 +204,12 @@ int Receiver::wait(pollfd* fds, nfds_t count, int timeout_ms) {
     for (nfds_t i = 0; i < count; ++i) {
       const Link* link = links_[i].get();
       if (link == nullptr) {
-        // Made, and not connecting yet: poll(2) would call it closed. Its connect wakes us.
+        // It was made and does not connect yet: poll(2) would call it closed. Its connect wakes us.
         asked_[i].fd = -1;
         continue;
       }
       if (link->paused() || link->clogged()) asked_[i].events = 0;
-      // Room is for the library first, where it has begun a packet; ours leave after that.
+      // If the library has begun a packet, room is for the library first; ours leave after that.
       if (link->we_wait() && !link->library_waits()) asked_[i].events |= POLLOUT;
       if (link->connect_may_be_unseen()) asked_[i].events |= POLLOUT;
       if (asked_[i].events == 0) asked_[i].fd = -1;
@@ -241,7 +243,7 @@ int Receiver::wait(pollfd* fds, nfds_t count, int timeout_ms) {
       if (links_[i]) fds[i].revents = static_cast<short>(fds[i].revents | for_library(*links_[i]));
       ready += fds[i].revents != 0 ? 1 : 0;
     }
-    // New connections are for the library to add, and to find connected: it asks again with them.
+    // The library has to add new connections and find them connected: it asks again with them.
     const bool asked = woken && waker().for_library.exchange(false);
     asks_again_ = ready == 0 && asked;
     if (ready > 0 || asked || shown || gone || timeout_ms <= 0 || clock_.now() >= until) {
@@ -251,11 +253,12 @@ int Receiver::wait(pollfd* fds, nfds_t count, int timeout_ms) {
 }
 
 void Receiver::sleep(int timeout_ms) {
-  // The library sleeps after each poll that found nothing; of a new connection it would not know.
+  // The library sleeps after each poll that found nothing, and would miss a new connection.
   if (std::exchange(asks_again_, false)) return;
   std::vector<pollfd> fds = polled_;
   for (pollfd& p : fds) p.revents = 0;
-  // Descriptors that were closed meanwhile would end the wait at once, and nothing would sleep.
+  // Descriptors that were closed meanwhile would end the wait at once, and we would not sleep at
+  // all.
   const Monotonic until = clock_.now() + Millis(timeout_ms);
   std::erase_if(fds, [](const pollfd& p) { return find_link(p.fd) == nullptr; });
   refresh(fds.data(), fds.size());

@@ -1,5 +1,5 @@
-// The functions that stand between the MQTT library and the system. The linker gives the library's
-// references to them these names (wire.cmake); no other code of the program is touched.
+// The functions that stand between the MQTT library and the system. The linker makes the library
+// call these names instead (wire.cmake); no other code of the program is affected.
 #include <fcntl.h>
 #include <netdb.h>
 #include <openssl/err.h>
@@ -30,8 +30,8 @@ namespace {
 
 std::atomic<void (*)(const std::string&)> error_report{nullptr};
 
-// The library asks for the error of its last call on an object; in between, another thread may have
-// used the object.
+// The library asks for the error of its last call on an SSL object, and by then another thread may
+// have used the object.
 struct LastTls {
   const SSL* ssl = nullptr;
   int result = 0;
@@ -39,11 +39,11 @@ struct LastTls {
 };
 thread_local LastTls last_tls;
 
-// Log levels of Paho; below it there is tracing, and a message for every packet.
+// A log level of Paho; below it there is tracing, with a message for every packet.
 constexpr int kErrorLevel = 5;
 
-// Mostly it is the object of the call before. A link is gone before its object is, so one that is
-// not belongs to this object and not to one that had its address.
+// Mostly it is the object of the previous call. A link goes before its SSL object is freed, so a
+// live link proves that the address was not reused for another object.
 Link& link_of_tls(const SSL* ssl) {
   thread_local const SSL* last = nullptr;
   thread_local std::shared_ptr<Link> link;
@@ -60,7 +60,7 @@ void report_errors_to(void (*report)(const std::string& text)) {
   error_report = report;
 }
 
-// The library looks a name up and then makes the socket, on one thread.
+// The library looks a name up and then makes the socket, on the same thread.
 thread_local std::shared_ptr<const Dial> looked_up;
 
 }  // namespace triggerd::mqtt::wire
@@ -75,8 +75,8 @@ using triggerd::mqtt::wire::link_of_tls;
 using triggerd::mqtt::wire::looked_up;
 using triggerd::mqtt::wire::Receiver;
 
-// The library notes that a socket has failed under its number, and looks for the connection with
-// that number later: by then it may be another one's. So a number is not given again soon.
+// When a socket fails, the library notes its number, and looks for the connection with that number
+// later: by then the number may belong to another one. So a number is not used again soon.
 int __wrap_socket(int domain, int type, int protocol) {
   static constexpr int kFirst = 256;
   static constexpr int kNumbers = 512;
@@ -85,7 +85,7 @@ int __wrap_socket(int domain, int type, int protocol) {
   if (lowest < 0) return lowest;
   const int number = kFirst + static_cast<int>(last.fetch_add(1) % kNumbers);
   const int moved = ::fcntl(lowest, F_DUPFD_CLOEXEC, number);
-  if (moved < 0) return lowest;  // beyond what the process may have
+  if (moved < 0) return lowest;  // the process may not have that many
   ::close(lowest);
   return moved;
 }
@@ -101,7 +101,7 @@ int __wrap_connect(int fd, const sockaddr* address, socklen_t length) {
   }
   const int result = ::connect(fd, address, length);
   const int error = errno;
-  // The receive thread may be asleep over the connections there were before.
+  // The receive thread may be waiting, and does not know of this connection.
   triggerd::mqtt::wire::wake_library();
   errno = error;
   return result;
@@ -143,8 +143,8 @@ int __wrap_usleep(useconds_t time) {
   return ::nanosleep(&wait, nullptr);
 }
 
-// The library clears the errors before each byte that it reads. Most of them are here already: the
-// calls that reach OpenSSL do it instead.
+// The library clears OpenSSL's errors before each byte that it reads, though most bytes have been
+// read here already. The calls that do reach OpenSSL clear them instead.
 void __wrap_ERR_clear_error() {}
 
 int __wrap_SSL_connect(SSL* ssl) {
@@ -165,7 +165,7 @@ int __wrap_SSL_write(SSL* ssl, const void* from, int size) {
   return last_tls.result;
 }
 
-// poll(2) tells the library, once it has something to read.
+// The wrapped poll(2) tells the library when it has something to read.
 int __wrap_SSL_pending(const SSL*) {
   return 0;
 }
@@ -182,11 +182,11 @@ int __wrap_SSL_shutdown(SSL* ssl) {
   return SSL_shutdown(ssl);
 }
 
-// Tracing and heap tracking: 165 locks and 12 allocations for each message.
+// The library's tracing and heap tracking would cost 165 locks and 12 allocations for each message.
 void __wrap_StackTrace_entry(const char*, int, int) {}
 void __wrap_StackTrace_exit(const char*, int, void*, int) {}
-// The library's callback does nothing but trace each TLS record, and writes the name of the TLS
-// version into one buffer for all of its threads.
+// All that the library's callback does is trace each TLS record; and all threads write the name of
+// the TLS version into the same buffer.
 void __wrap_SSL_CTX_set_msg_callback(SSL_CTX*, void (*)(int, int, int, const void*, std::size_t,
                                                         SSL*, void*)) {}
 void* __wrap_mymalloc(char*, int, size_t size) {

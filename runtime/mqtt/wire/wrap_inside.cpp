@@ -1,6 +1,6 @@
-// Calls from one part of the MQTT library to another that come here first. They cost nothing that
-// is promised: a version of the library that has no such function, or another one of that name
-// inside, does as it does by itself.
+// Calls from one part of the MQTT library to another that come here first. They only save time: a
+// version of the library that has no such function, or does not call it, works as it does by
+// itself.
 #include <atomic>
 #include <cstdint>
 #include <ctime>
@@ -15,7 +15,7 @@ namespace {
 
 // What the library calls its receive thread.
 constexpr std::string_view kReceiveThread = "MQTTAsync_rcv";
-// How often it looks for connections that it has given up.
+// How often the library may look for connections that it has given up.
 constexpr std::int64_t kBrokenLookMs = 50;
 
 // The library's lists, as LinkedList.h has them.
@@ -38,7 +38,7 @@ extern "C" {
 using triggerd::mqtt::wire::Element;
 using triggerd::mqtt::wire::List;
 
-// The library's own, behind their wraps; null where it is not linked, or has none of that name.
+// The library's own functions behind the wraps; null: it is not linked, or has no such function.
 // Its time is a timespec or, in older versions, a timeval: two registers either way.
 __attribute__((weak)) void Thread_set_name(const char* name);
 __attribute__((weak)) void MQTTProtocol_retry(timespec now, int retry, int regardless);
@@ -47,8 +47,8 @@ __attribute__((weak)) Element* ListAppend(List* list, void* content, std::size_t
 __attribute__((weak)) void ListFreeNoContent(List* list);
 __attribute__((weak)) Element* ListFindItem(List* list, void* content, int (*same)(void*, void*));
 
-// The receive thread begins by sleeping, as there is no connection yet; that sleep has to end with
-// the first one.
+// The receive thread begins by sleeping, as there is no connection yet. The first connection has to
+// end that sleep.
 void __wrap_Thread_set_name(const char* name) {
   if (Thread_set_name != nullptr) Thread_set_name(name);
   if (std::string_view(name == nullptr ? "" : name) == triggerd::mqtt::wire::kReceiveThread) {
@@ -56,9 +56,9 @@ void __wrap_Thread_set_name(const char* name) {
   }
 }
 
-// The library calls it for each packet and then only looks for connections that it has given up
-// and not closed, over all of them: with a thousand, two fifths of what a message cost. Whether
-// something is to be sent again it asks apart, with `retry`.
+// The library calls it for each packet, and then all it does is go through all connections for
+// those that it has given up and not closed: with a thousand connections, two fifths of the cost of
+// a message. To send something again it calls it with `retry`.
 void __wrap_MQTTProtocol_retry(timespec now, int retry, int regardless) {
   static std::atomic<std::int64_t> next_look{0};
   const std::int64_t ms = std::int64_t{now.tv_sec} * 1'000 + now.tv_nsec / 1'000'000;
@@ -72,7 +72,7 @@ void __wrap_MQTTProtocol_retry(timespec now, int retry, int regardless) {
 namespace triggerd::mqtt::wire {
 namespace {
 
-// Whether lists are what we take them for: looked at with one of our own.
+// Whether lists are what we take them for, tried with one of our own.
 bool knows_lists() {
   if (ListInitialize == nullptr || ListAppend == nullptr || ListFreeNoContent == nullptr) {
     return false;
@@ -95,7 +95,7 @@ bool is(const Element* element, void* content, int (*same)(void*, void*)) {
   return same == nullptr ? element->content == content : same(element->content, content) != 0;
 }
 
-// The one nearest to `start`, on either side.
+// The element that is nearest to `start`, on either side.
 Element* find_from(Element* start, void* content, int (*same)(void*, void*)) {
   Element* after = start;
   Element* before = start == nullptr ? nullptr : start->previous;
@@ -115,10 +115,10 @@ Element* find_from(Element* start, void* content, int (*same)(void*, void*)) {
 }  // namespace
 }  // namespace triggerd::mqtt::wire
 
-// The library looks in its lists of connections for that of each packet, from the front. Packets
-// come in the order of the sockets, which is nearly that of the list or its reverse, so here the
-// search goes both ways from where the one before ended: with a thousand connections it was half of
-// what a message cost.
+// For each packet the library searches its lists of connections from the front. Packets come in the
+// order of the sockets, which is nearly that of the list or its reverse, so here the search goes
+// both ways from where the previous one ended. With a thousand connections, searching was half of
+// the cost of a message.
 extern "C" Element* __wrap_ListFindItem(List* list, void* content, int (*same)(void*, void*)) {
   static const bool known = triggerd::mqtt::wire::knows_lists();
   if (!known) return ListFindItem(list, content, same);
