@@ -27,7 +27,7 @@
 #include "base/mutex.hpp"
 #include "base/result.hpp"
 #include "control/plugin_set.hpp"
-#include "management/reload_options.hpp"
+#include "management/plugins.hpp"
 #include "trigger/trigger.hpp"
 
 namespace triggerd::control {

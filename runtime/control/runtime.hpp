@@ -40,8 +40,14 @@
 #include "control/reloader.hpp"
 #include "inbox/inbox.hpp"
 #include "inbox/writer.hpp"
-#include "management/administration.hpp"
+#include "management/dead_letters.hpp"
+#include "management/definitions.hpp"
 #include "management/event_hub.hpp"
+#include "management/management.hpp"
+#include "management/plugins.hpp"
+#include "management/states.hpp"
+#include "management/status.hpp"
+#include "management/test_runs.hpp"
 #include "mqtt/paho/paho_client.hpp"
 #include "mqtt/session/resolver.hpp"
 #include "mqtt/tls/inventory.hpp"
@@ -91,8 +97,22 @@ struct RuntimeOptions {
 };
 
 // Outlived by `log` and the state folder's lock.
-class Runtime final : public management::Administration {
+class Runtime final : public management::StatusReader,
+                      public management::StateControl,
+                      public management::DefinitionControl,
+                      public management::TestRuns,
+                      public management::PluginControl,
+                      public management::DeadLetterControl {
  public:
+  management::Management management() {
+    return {.status = *this,
+            .states = *this,
+            .definitions = *this,
+            .test_runs = *this,
+            .plugins = *this,
+            .dead_letters = *this,
+            .events = events_};
+  }
   Runtime(config::Config config, std::filesystem::path state_dir, Log& log,
           RuntimeOptions options = {});
   ~Runtime() override;
@@ -144,18 +164,18 @@ class Runtime final : public management::Administration {
   std::vector<management::StoreStatus> stores() const override;
   management::InboxStatus inbox_status() const override;
   std::vector<management::TopicMatch> match(std::string_view topic) const override;
-  management::Outcome<> enable_trigger(std::string_view name, const management::By& by) override;
-  management::Outcome<> disable_trigger(std::string_view name, const management::By& by,
+  management::Outcome<> enable_trigger(std::string_view name, const management::Actor& by) override;
+  management::Outcome<> disable_trigger(std::string_view name, const management::Actor& by,
                                         const std::string& reason) override;
-  management::Outcome<> suspend_trigger(std::string_view name, const management::By& by,
+  management::Outcome<> suspend_trigger(std::string_view name, const management::Actor& by,
                                         const std::string& reason) override;
-  management::Outcome<> resume_trigger(std::string_view name, const management::By& by) override;
-  management::Outcome<> enable_alias(std::string_view name, const management::By& by) override;
-  management::Outcome<> disable_alias(std::string_view name, const management::By& by,
+  management::Outcome<> resume_trigger(std::string_view name, const management::Actor& by) override;
+  management::Outcome<> enable_alias(std::string_view name, const management::Actor& by) override;
+  management::Outcome<> disable_alias(std::string_view name, const management::Actor& by,
                                       const std::string& reason) override;
   management::Outcome<management::ReloadReport> change_definition(
-      const management::DefinitionChange& change, const management::By& by) override;
-  management::Outcome<management::ReloadReport> reload(const management::By& by) override;
+      const management::DefinitionChange& change, const management::Actor& by) override;
+  management::Outcome<management::ReloadReport> reload(const management::Actor& by) override;
   management::Outcome<management::AliasTest> test_alias(std::string_view name,
                                                         Millis timeout) override;
   management::Outcome<management::AliasTest> test_alias(const std::string& name,
@@ -165,36 +185,35 @@ class Runtime final : public management::Administration {
       std::string_view name, const management::TriggerTestMessage& message,
       Millis timeout) override;
   management::Outcome<> publish(const management::PublishMessage& message, Millis timeout) override;
-  management::Outcome<PluginReload> reload_plugin(const std::string& plugin,
-                                                  const management::PluginReloadOptions& how,
-                                                  const management::By& by) override;
-  management::Outcome<management::ReloadReport> enable_package(std::string_view name,
-                                                               const management::By& by) override;
-  management::Outcome<management::ReloadReport> disable_package(std::string_view name,
-                                                                const management::By& by) override;
+  management::Outcome<management::PluginReload> reload_plugin(
+      const std::string& plugin, const management::PluginReloadOptions& how,
+      const management::Actor& by) override;
+  management::Outcome<management::ReloadReport> enable_package(
+      std::string_view name, const management::Actor& by) override;
+  management::Outcome<management::ReloadReport> disable_package(
+      std::string_view name, const management::Actor& by) override;
   management::Outcome<management::ReloadReport> install_package(
       const std::string& archive, const std::vector<std::string>& values, bool downgrade,
-      const management::By& by) override;
-  management::Outcome<management::ReloadReport> remove_package(std::string_view name,
-                                                               const management::By& by) override;
+      const management::Actor& by) override;
+  management::Outcome<management::ReloadReport> remove_package(
+      std::string_view name, const management::Actor& by) override;
   management::Outcome<management::DeadLetterPage> dead_letters(
       const management::DeadLetterFilter& filter, std::optional<std::int64_t> before,
       std::size_t limit, std::size_t payload_bytes) const override;
   management::Outcome<management::DeadLetterView> dead_letter(std::int64_t number) const override;
-  management::Outcome<> replay_dead_letter(std::int64_t number, const management::By& by) override;
+  management::Outcome<> replay_dead_letter(std::int64_t number,
+                                           const management::Actor& by) override;
   management::Outcome<management::DeadLettersDone> replay_dead_letters(
-      const management::DeadLetterFilter& filter, const management::By& by,
+      const management::DeadLetterFilter& filter, const management::Actor& by,
       const Progress& progress) override;
   management::Outcome<> edit_dead_letter(std::int64_t number,
                                          const std::optional<std::string>& topic,
                                          const std::optional<std::string>& payload,
-                                         const management::By& by) override;
-  management::Outcome<> drop_dead_letter(std::int64_t number, const management::By& by) override;
+                                         const management::Actor& by) override;
+  management::Outcome<> drop_dead_letter(std::int64_t number, const management::Actor& by) override;
   management::Outcome<management::DeadLettersDone> drop_dead_letters(
-      const management::DeadLetterFilter& filter, const management::By& by,
+      const management::DeadLetterFilter& filter, const management::Actor& by,
       const Progress& progress) override;
-  std::unique_ptr<management::Subscription> subscribe(const management::EventFilter& filter,
-                                                      std::size_t capacity) override;
 
  private:
   class InboxSessions;
@@ -306,7 +325,7 @@ class Runtime final : public management::Administration {
   management::Outcome<management::ReloadReport> reload_now(
       const std::optional<std::string>& managed, bool check_only,
       const std::function<Result<>()>& commit = {}, const std::string& must_run = {});
-  management::Outcome<management::ReloadReport> reload_here(const management::By& by,
+  management::Outcome<management::ReloadReport> reload_here(const management::Actor& by,
                                                             const std::string& must_run = {});
   management::Outcome<management::ReloadReport> apply_states();
   tl::expected<config::Config, Diagnostics> load_again(const std::optional<std::string>& managed);
@@ -337,15 +356,15 @@ class Runtime final : public management::Administration {
   void end_trial(const std::string& name, const std::shared_ptr<void>& trial,
                  std::unique_ptr<plugin::Instance>& instance);
   management::Outcome<management::ReloadReport> change_now(
-      const management::DefinitionChange& change, const management::By& by);
+      const management::DefinitionChange& change, const management::Actor& by);
   // Where the managed file has disabled it, it does so no more; done as well where it has not.
   management::Outcome<> enable_in_managed_file(management::DefinitionKind kind,
                                                std::string_view name);
   management::Outcome<management::ReloadReport> change_package(
-      const management::By& by, std::string_view what, const std::function<Result<>()>& change);
+      const management::Actor& by, std::string_view what, const std::function<Result<>()>& change);
   using Confirm = RuntimeOptions::Packages::Confirm;
   management::Outcome<management::ReloadReport> bring_package(
-      const management::By& by, std::string_view what,
+      const management::Actor& by, std::string_view what,
       const std::function<Result<>(const Confirm&)>& change);
   management::Outcome<> set_alias_state(std::string_view name,
                                         const std::optional<inbox::TriggerState>& state);

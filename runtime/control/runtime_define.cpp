@@ -181,7 +181,7 @@ management::AdminError Runtime::error_of_definition(const management::AdminError
 
 // [control]
 management::Outcome<management::ReloadReport> Runtime::change_now(
-    const management::DefinitionChange& change, const management::By& by) {
+    const management::DefinitionChange& change, const management::Actor& by) {
   using Verb = management::DefinitionChange::Verb;
   using Kind = management::AdminError::Kind;
   const ConfigPtr all = config();
@@ -266,7 +266,7 @@ management::Outcome<> Runtime::enable_in_managed_file(management::DefinitionKind
 }
 
 management::Outcome<management::ReloadReport> Runtime::change_definition(
-    const management::DefinitionChange& change, const management::By& by) {
+    const management::DefinitionChange& change, const management::Actor& by) {
   return on_control([&] { return change_now(change, by); });
 }
 

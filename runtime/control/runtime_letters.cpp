@@ -74,7 +74,7 @@ management::Outcome<management::DeadLetterPage> Runtime::dead_letters(
     page.next = letters->back().number;
   }
   for (inbox::DeadLetter& letter : *letters) {
-    page.letters.push_back(view_of(std::move(letter)));
+    page.dead_letters.push_back(view_of(std::move(letter)));
   }
   return page;
 }
@@ -88,7 +88,8 @@ management::Outcome<management::DeadLetterView> Runtime::dead_letter(std::int64_
 
 // Not on [control], which may be draining something for a while; but a trigger that is taken out
 // meanwhile is not lost: what is replayed is a row first.
-management::Outcome<> Runtime::replay_dead_letter(std::int64_t number, const management::By& by) {
+management::Outcome<> Runtime::replay_dead_letter(std::int64_t number,
+                                                  const management::Actor& by) {
   auto letter = inbox_->dead_letter(number, 0);
   if (!letter) return tl::make_unexpected(failed(letter.error()));
   if (!*letter) return tl::make_unexpected(no_letter(number));
@@ -113,7 +114,7 @@ management::Outcome<> Runtime::replay_dead_letter(std::int64_t number, const man
 }
 
 management::Outcome<management::DeadLettersDone> Runtime::replay_dead_letters(
-    const management::DeadLetterFilter& filter, const management::By& by,
+    const management::DeadLetterFilter& filter, const management::Actor& by,
     const Progress& progress) {
   const auto may_go = [this](const inbox::DeadLetter& letter) -> Result<> {
     const TriggerPtr trigger = running_trigger(letter.trigger);
@@ -126,7 +127,7 @@ management::Outcome<management::DeadLettersDone> Runtime::replay_dead_letters(
 }
 
 management::Outcome<management::DeadLettersDone> Runtime::drop_dead_letters(
-    const management::DeadLetterFilter& filter, const management::By& by,
+    const management::DeadLetterFilter& filter, const management::Actor& by,
     const Progress& progress) {
   const auto always = [](const inbox::DeadLetter&) { return Result<>(); };
   return for_each_letter(filter, progress, always,
@@ -177,7 +178,7 @@ management::Outcome<management::DeadLettersDone> Runtime::for_each_letter(
 management::Outcome<> Runtime::edit_dead_letter(std::int64_t number,
                                                 const std::optional<std::string>& topic,
                                                 const std::optional<std::string>& payload,
-                                                const management::By& by) {
+                                                const management::Actor& by) {
   if (topic) {
     if (const auto good = config::check_topic_name(*topic); !good) {
       return tl::make_unexpected(management::AdminError{
@@ -197,7 +198,7 @@ management::Outcome<> Runtime::edit_dead_letter(std::int64_t number,
   return {};
 }
 
-management::Outcome<> Runtime::drop_dead_letter(std::int64_t number, const management::By& by) {
+management::Outcome<> Runtime::drop_dead_letter(std::int64_t number, const management::Actor& by) {
   auto letter = inbox_->dead_letter(number, 0);
   if (!letter) return tl::make_unexpected(failed(letter.error()));
   if (!*letter) return tl::make_unexpected(no_letter(number));

@@ -392,11 +392,11 @@ management::Outcome<management::ReloadReport> Runtime::apply_states() {
   return apply(*std::move(planned));
 }
 
-management::Outcome<management::ReloadReport> Runtime::reload(const management::By& by) {
+management::Outcome<management::ReloadReport> Runtime::reload(const management::Actor& by) {
   return on_control([&] { return reload_here(by); });
 }
 
-management::Outcome<management::ReloadReport> Runtime::reload_here(const management::By& by,
+management::Outcome<management::ReloadReport> Runtime::reload_here(const management::Actor& by,
                                                                    const std::string& must_run) {
   log_.info("runtime.reload", {}, "reading the configuration again, for {}", by);
   files_taken_ = look_of_files();

@@ -482,9 +482,4 @@ management::InboxStatus Runtime::inbox_status() const {
   return status;
 }
 
-std::unique_ptr<management::Subscription> Runtime::subscribe(const management::EventFilter& filter,
-                                                             std::size_t capacity) {
-  return events_.subscribe(filter, capacity);
-}
-
 }  // namespace triggerd::control

@@ -55,7 +55,7 @@ management::Outcome<Runtime::TriggerPtr> Runtime::find_trigger(std::string_view 
                            status ? status->not_running_reason : std::string(), advice)));
 }
 
-management::Outcome<> Runtime::enable_trigger(std::string_view name, const management::By& by) {
+management::Outcome<> Runtime::enable_trigger(std::string_view name, const management::Actor& by) {
   return on_control([&]() -> management::Outcome<> {
     if (auto enabled = enable_in_managed_file(management::DefinitionKind::trigger, name);
         !enabled) {
@@ -70,7 +70,7 @@ management::Outcome<> Runtime::enable_trigger(std::string_view name, const manag
   });
 }
 
-management::Outcome<> Runtime::resume_trigger(std::string_view name, const management::By& by) {
+management::Outcome<> Runtime::resume_trigger(std::string_view name, const management::Actor& by) {
   return on_control([&]() -> management::Outcome<> {
     auto found = find_trigger(name);
     if (!found) return tl::make_unexpected(found.error());
@@ -85,7 +85,7 @@ management::Outcome<> Runtime::resume_trigger(std::string_view name, const manag
   });
 }
 
-management::Outcome<> Runtime::disable_trigger(std::string_view name, const management::By& by,
+management::Outcome<> Runtime::disable_trigger(std::string_view name, const management::Actor& by,
                                                const std::string& reason) {
   return on_control([&]() -> management::Outcome<> {
     auto found = find_trigger(name);
@@ -94,7 +94,7 @@ management::Outcome<> Runtime::disable_trigger(std::string_view name, const mana
   });
 }
 
-management::Outcome<> Runtime::suspend_trigger(std::string_view name, const management::By& by,
+management::Outcome<> Runtime::suspend_trigger(std::string_view name, const management::Actor& by,
                                                const std::string& reason) {
   return on_control([&]() -> management::Outcome<> {
     auto found = find_trigger(name);
@@ -141,7 +141,7 @@ management::Outcome<> Runtime::set_alias_state(std::string_view name,
   return {};
 }
 
-management::Outcome<> Runtime::enable_alias(std::string_view name, const management::By& by) {
+management::Outcome<> Runtime::enable_alias(std::string_view name, const management::Actor& by) {
   return on_control([&]() -> management::Outcome<> {
     if (auto enabled = enable_in_managed_file(management::DefinitionKind::alias, name); !enabled) {
       return enabled;
@@ -152,7 +152,7 @@ management::Outcome<> Runtime::enable_alias(std::string_view name, const managem
   });
 }
 
-management::Outcome<> Runtime::disable_alias(std::string_view name, const management::By& by,
+management::Outcome<> Runtime::disable_alias(std::string_view name, const management::Actor& by,
                                              const std::string& reason) {
   return on_control([&]() -> management::Outcome<> {
     auto done =
@@ -180,10 +180,10 @@ Result<Reloader::Report> Runtime::reload_plugin(const std::string& plugin,
   return *done;
 }
 
-management::Outcome<management::Administration::PluginReload> Runtime::reload_plugin(
+management::Outcome<management::PluginReload> Runtime::reload_plugin(
     const std::string& plugin, const management::PluginReloadOptions& how,
-    const management::By& by) {
-  return on_control([&]() -> management::Outcome<PluginReload> {
+    const management::Actor& by) {
+  return on_control([&]() -> management::Outcome<management::PluginReload> {
     if (!plugins_.in_service(plugin)) {
       return tl::make_unexpected(management::AdminError{
           management::AdminError::Kind::not_found, plugins_.why_not_loaded(plugin), {}});
@@ -192,15 +192,16 @@ management::Outcome<management::Administration::PluginReload> Runtime::reload_pl
               how.drop_state ? ", without the state of what serves" : "");
     const auto done = reloader_.reload(plugin, how);
     if (!done) return tl::make_unexpected(failed(done.error()));
-    return PluginReload{.changed = done->outcome == Reloader::Outcome::reloaded,
-                        .generation = done->generation,
-                        .version = done->version,
-                        .pause_seconds = std::chrono::duration<double>(done->pause).count()};
+    return management::PluginReload{
+        .changed = done->outcome == Reloader::Outcome::reloaded,
+        .generation = done->generation,
+        .version = done->version,
+        .pause_seconds = std::chrono::duration<double>(done->pause).count()};
   });
 }
 
 management::Outcome<management::ReloadReport> Runtime::change_package(
-    const management::By& by, std::string_view what, const std::function<Result<>()>& change) {
+    const management::Actor& by, std::string_view what, const std::function<Result<>()>& change) {
   return on_control([&]() -> management::Outcome<management::ReloadReport> {
     if (auto done = change(); !done) return tl::make_unexpected(conflict(done.error().message));
     log_.info("package.changed", {}, "{}, by {}", what, by);
@@ -210,7 +211,7 @@ management::Outcome<management::ReloadReport> Runtime::change_package(
 
 // A change that brings something to run: it is kept only where the reload takes it.
 management::Outcome<management::ReloadReport> Runtime::bring_package(
-    const management::By& by, std::string_view what,
+    const management::Actor& by, std::string_view what,
     const std::function<Result<>(const Confirm&)>& change) {
   return on_control([&]() -> management::Outcome<management::ReloadReport> {
     std::optional<management::Outcome<management::ReloadReport>> reloaded;
@@ -232,15 +233,15 @@ management::Outcome<management::ReloadReport> Runtime::bring_package(
 }
 
 management::Outcome<management::ReloadReport> Runtime::enable_package(std::string_view name,
-                                                                      const management::By& by) {
+                                                                      const management::Actor& by) {
   if (!options_.packages.enable) return tl::make_unexpected(no_packages());
   return bring_package(
       by, fmt::format("package \"{}\" is enabled", name),
       [&](const Confirm& confirm) { return options_.packages.enable(name, confirm); });
 }
 
-management::Outcome<management::ReloadReport> Runtime::disable_package(std::string_view name,
-                                                                       const management::By& by) {
+management::Outcome<management::ReloadReport> Runtime::disable_package(
+    std::string_view name, const management::Actor& by) {
   if (!options_.packages.disable) return tl::make_unexpected(no_packages());
   return change_package(by, fmt::format("package \"{}\" is disabled", name),
                         [&] { return options_.packages.disable(name); });
@@ -248,7 +249,7 @@ management::Outcome<management::ReloadReport> Runtime::disable_package(std::stri
 
 management::Outcome<management::ReloadReport> Runtime::install_package(
     const std::string& archive, const std::vector<std::string>& values, bool downgrade,
-    const management::By& by) {
+    const management::Actor& by) {
   if (!config()->admin.manage) return tl::make_unexpected(may_not_manage());
   if (!options_.packages.install) return tl::make_unexpected(no_packages());
   return bring_package(by, fmt::format("{} is installed", archive), [&](const Confirm& confirm) {
@@ -257,7 +258,7 @@ management::Outcome<management::ReloadReport> Runtime::install_package(
 }
 
 management::Outcome<management::ReloadReport> Runtime::remove_package(std::string_view name,
-                                                                      const management::By& by) {
+                                                                      const management::Actor& by) {
   if (!config()->admin.manage) return tl::make_unexpected(may_not_manage());
   if (!options_.packages.remove) return tl::make_unexpected(no_packages());
   return change_package(by, fmt::format("package \"{}\" is removed", name), [&] {

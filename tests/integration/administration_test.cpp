@@ -367,7 +367,8 @@ TEST_F(ManagedTest, ATriedServiceIsNotChargedWithTheThreadsOfTheOneThatServes) {
 TEST_F(ManagedTest, StatusCountsAndEventsTell) {
   start_managed();
   ASSERT_TRUE(wait_for_log("runtime.ready"));
-  const auto listener = runtime_->subscribe({.states = false, .messages = true, .trigger = ""}, 10);
+  const auto listener = runtime_->management().events.subscribe(
+      {.states = false, .messages = true, .trigger = ""}, 10);
   ASSERT_TRUE(runtime_->publish({.alias = "a", .topic = "x", .payload = "hello"}, kPatience));
   const auto event = listener->next(std::chrono::steady_clock::now() + kPatience);
   ASSERT_TRUE(event);

@@ -1,4 +1,4 @@
-#include "admin/event_hub.hpp"
+#include "admin/event_streamer.hpp"
 
 #include <fmt/core.h>
 
@@ -16,14 +16,14 @@ constexpr Millis kLook{25};
 
 }  // namespace
 
-EventHub::EventHub(management::Administration& administration)
-    : administration_(administration), thread_([this] { run(); }) {}
+EventStreamer::EventStreamer(management::EventSource& events)
+    : events_(events), thread_([this] { run(); }) {}
 
-EventHub::~EventHub() {
+EventStreamer::~EventStreamer() {
   stop();
 }
 
-std::shared_ptr<EventStream> EventHub::open(EventChoice choice) {
+std::shared_ptr<EventStream> EventStreamer::open(EventChoice choice) {
   const MutexLock lock(mutex_);
   std::erase_if(streams_, [](const auto& stream) { return stream->closed(); });
   if (stopping_ || streams_.size() >= kStreams) return nullptr;
@@ -36,7 +36,7 @@ std::shared_ptr<EventStream> EventHub::open(EventChoice choice) {
   return stream;
 }
 
-void EventHub::stop() {
+void EventStreamer::stop() {
   {
     const MutexLock lock(mutex_);
     stopping_ = true;
@@ -47,13 +47,13 @@ void EventHub::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-std::vector<std::shared_ptr<EventStream>> EventHub::listeners() {
+std::vector<std::shared_ptr<EventStream>> EventStreamer::listeners() {
   const MutexLock lock(mutex_);
   std::erase_if(streams_, [](const auto& stream) { return stream->closed(); });
   return streams_;
 }
 
-void EventHub::adapt() {
+void EventStreamer::adapt() {
   std::uint64_t wanted = 0;
   bool messages = false;
   bool anybody = false;
@@ -70,7 +70,7 @@ void EventHub::adapt() {
   } else if (!subscription_ || messages != has_messages_) {
     management::EventFilter filter;
     filter.messages = messages;
-    auto next = administration_.subscribe(filter, kCapacity);
+    auto next = events_.subscribe(filter, kCapacity);
     // What the former one still has comes first; what both have is told once, by its number.
     former_ = std::move(subscription_);
     subscription_ = std::move(next);
@@ -82,7 +82,7 @@ void EventHub::adapt() {
   adapted_.notify_all();
 }
 
-void EventHub::hand_out(const management::AdminEvent& event) {
+void EventStreamer::hand_out(const management::AdminEvent& event) {
   if (event.number <= last_number_) return;
   last_number_ = event.number;
   std::string text;
@@ -96,7 +96,7 @@ void EventHub::hand_out(const management::AdminEvent& event) {
   }
 }
 
-void EventHub::run() {
+void EventStreamer::run() {
   become_background("admin-events");
   for (;;) {
     adapt();

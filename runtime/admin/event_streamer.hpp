@@ -11,19 +11,19 @@
 
 #include "admin/event_stream.hpp"
 #include "base/mutex.hpp"
-#include "management/administration.hpp"
+#include "management/events.hpp"
 
 namespace triggerd::admin {
 
-class EventHub {
+class EventStreamer {
  public:
   static constexpr std::size_t kStreams = 32;
   static constexpr std::size_t kCapacity = 4'096;  // events that may wait for the thread
 
-  explicit EventHub(management::Administration& administration);
-  ~EventHub();
-  EventHub(const EventHub&) = delete;
-  EventHub& operator=(const EventHub&) = delete;
+  explicit EventStreamer(management::EventSource& events);
+  ~EventStreamer();
+  EventStreamer(const EventStreamer&) = delete;
+  EventStreamer& operator=(const EventStreamer&) = delete;
 
   // Null: there are as many as may be. Events from now on are in it. [any]
   std::shared_ptr<EventStream> open(EventChoice choice);
@@ -37,7 +37,7 @@ class EventHub {
   void hand_out(const management::AdminEvent& event);
   std::vector<std::shared_ptr<EventStream>> listeners();
 
-  management::Administration& administration_;
+  management::EventSource& events_;
 
   Mutex mutex_;
   CondVar wake_;

@@ -1,36 +1,6 @@
-#include "management/administration.hpp"
+#include "management/status.hpp"
 
 namespace triggerd::management {
-
-std::string_view to_string(AdminError::Kind kind) {
-  switch (kind) {
-    case AdminError::Kind::invalid:
-      return "invalid";
-    case AdminError::Kind::not_found:
-      return "not_found";
-    case AdminError::Kind::conflict:
-      return "conflict";
-    case AdminError::Kind::refused:
-      return "refused";
-    case AdminError::Kind::unavailable:
-      return "unavailable";
-    case AdminError::Kind::failed:
-      break;
-  }
-  return "failed";
-}
-
-std::string_view to_string(Definition::Origin origin) {
-  switch (origin) {
-    case Definition::Origin::managed:
-      return "managed";
-    case Definition::Origin::package:
-      return "package";
-    case Definition::Origin::file:
-      break;
-  }
-  return "file";
-}
 
 std::string_view to_string(CertificateStatus::Age age) {
   switch (age) {

@@ -1,4 +1,4 @@
-// FakeAdministration: a runtime that says what the test has put there, and remembers what it was
+// FakeManagement: a runtime that says what the test has put there, and remembers what it was
 // told to do.
 #pragma once
 
@@ -10,7 +10,14 @@
 #include <vector>
 
 #include "base/mutex.hpp"
-#include "management/administration.hpp"
+#include "management/dead_letters.hpp"
+#include "management/definitions.hpp"
+#include "management/events.hpp"
+#include "management/management.hpp"
+#include "management/plugins.hpp"
+#include "management/states.hpp"
+#include "management/status.hpp"
+#include "management/test_runs.hpp"
 
 namespace triggerd::test {
 
@@ -90,9 +97,25 @@ class FakeEvents {
 };
 
 // Set it up before others use it; what it remembers may be read at any time.
-class FakeAdministration final : public management::Administration {
+class FakeManagement final : public management::StatusReader,
+                             public management::StateControl,
+                             public management::DefinitionControl,
+                             public management::TestRuns,
+                             public management::PluginControl,
+                             public management::DeadLetterControl,
+                             public management::EventSource {
  public:
-  FakeAdministration() {
+  management::Management management() {
+    return {.status = *this,
+            .states = *this,
+            .definitions = *this,
+            .test_runs = *this,
+            .plugins = *this,
+            .dead_letters = *this,
+            .events = *this};
+  }
+
+  FakeManagement() {
     const Wall then{Millis(1'764'037'357'123)};
     status.name = "edge-1";
     status.version = "0.1.0";
@@ -215,7 +238,7 @@ class FakeAdministration final : public management::Administration {
   // Called by publish(), before it returns.
   std::function<void()> while_publishing;
   // The same of a list of dead letters.
-  std::function<void()> while_reading_letters;
+  std::function<void()> while_reading_dead_letters;
   management::RuntimeStatus status;
   std::vector<management::AliasStatus> alias_list;
   std::vector<management::TriggerStatus> trigger_list;
@@ -270,32 +293,34 @@ class FakeAdministration final : public management::Administration {
     return {{"alarms", false, "", "no filter matches"}, {"see-all", true, "plant/#", ""}};
   }
 
-  management::Outcome<> enable_trigger(std::string_view name, const management::By& by) override {
+  management::Outcome<> enable_trigger(std::string_view name,
+                                       const management::Actor& by) override {
     return did("enable_trigger", name, by);
   }
-  management::Outcome<> disable_trigger(std::string_view name, const management::By& by,
+  management::Outcome<> disable_trigger(std::string_view name, const management::Actor& by,
                                         const std::string& reason) override {
     return did("disable_trigger", name, by + ": " + reason);
   }
-  management::Outcome<> suspend_trigger(std::string_view name, const management::By& by,
+  management::Outcome<> suspend_trigger(std::string_view name, const management::Actor& by,
                                         const std::string& reason) override {
     return did("suspend_trigger", name, by + ": " + reason);
   }
-  management::Outcome<> resume_trigger(std::string_view name, const management::By& by) override {
+  management::Outcome<> resume_trigger(std::string_view name,
+                                       const management::Actor& by) override {
     return did("resume_trigger", name, by);
   }
-  management::Outcome<> enable_alias(std::string_view name, const management::By& by) override {
+  management::Outcome<> enable_alias(std::string_view name, const management::Actor& by) override {
     return did("enable_alias", name, by);
   }
-  management::Outcome<> disable_alias(std::string_view name, const management::By& by,
+  management::Outcome<> disable_alias(std::string_view name, const management::Actor& by,
                                       const std::string& reason) override {
     return did("disable_alias", name, by + ": " + reason);
   }
   management::Outcome<management::ReloadReport> change_definition(
-      const management::DefinitionChange& change, const management::By&) override {
+      const management::DefinitionChange& change, const management::Actor&) override {
     return reported(change.check_only ? "check" : "define", change.name, change.text.text);
   }
-  management::Outcome<management::ReloadReport> reload(const management::By& by) override {
+  management::Outcome<management::ReloadReport> reload(const management::Actor& by) override {
     return reported("reload", "", by);
   }
   management::Outcome<management::AliasTest> test_alias(std::string_view name, Millis) override {
@@ -327,38 +352,38 @@ class FakeAdministration final : public management::Administration {
     return did("publish", message.alias,
                message.topic + "=" + message.payload + "/" + std::to_string(message.qos));
   }
-  management::Outcome<PluginReload> reload_plugin(const std::string& plugin,
-                                                  const management::PluginReloadOptions& how,
-                                                  const management::By&) override {
+  management::Outcome<management::PluginReload> reload_plugin(
+      const std::string& plugin, const management::PluginReloadOptions& how,
+      const management::Actor&) override {
     const std::string detail =
         std::string(how.force ? "force" : "") + (how.drop_state ? "drop_state" : "");
     if (auto failed = did("reload_plugin", plugin, detail); !failed) {
       return unexpected(failed.error());
     }
-    return PluginReload{true, 3, "0.2.0", 0.003};
+    return management::PluginReload{true, 3, "0.2.0", 0.003};
   }
   management::Outcome<management::ReloadReport> enable_package(std::string_view name,
-                                                               const management::By&) override {
+                                                               const management::Actor&) override {
     return reported("enable_package", name, "");
   }
   management::Outcome<management::ReloadReport> disable_package(std::string_view name,
-                                                                const management::By&) override {
+                                                                const management::Actor&) override {
     return reported("disable_package", name, "");
   }
   management::Outcome<management::ReloadReport> install_package(
       const std::string& archive, const std::vector<std::string>& values, bool,
-      const management::By&) override {
+      const management::Actor&) override {
     return reported("install_package", archive, std::to_string(values.size()));
   }
   management::Outcome<management::ReloadReport> remove_package(std::string_view name,
-                                                               const management::By&) override {
+                                                               const management::Actor&) override {
     return reported("remove_package", name, "");
   }
   management::Outcome<management::DeadLetterPage> dead_letters(const management::DeadLetterFilter&,
                                                                std::optional<std::int64_t>,
                                                                std::size_t limit,
                                                                std::size_t bytes) const override {
-    if (while_reading_letters) while_reading_letters();
+    if (while_reading_dead_letters) while_reading_dead_letters();
     if (error) return unexpected(*error);
     remember("dead_letters", std::to_string(limit), std::to_string(bytes));
     return management::DeadLetterPage{{letter}, 17, 41};
@@ -368,11 +393,11 @@ class FakeAdministration final : public management::Administration {
     if (number != letter.number) return missing("dead letter", std::to_string(number));
     return letter;
   }
-  management::Outcome<> replay_dead_letter(std::int64_t number, const management::By&) override {
+  management::Outcome<> replay_dead_letter(std::int64_t number, const management::Actor&) override {
     return did("replay", std::to_string(number), "");
   }
   management::Outcome<management::DeadLettersDone> replay_dead_letters(
-      const management::DeadLetterFilter& filter, const management::By&,
+      const management::DeadLetterFilter& filter, const management::Actor&,
       const Progress& progress) override {
     if (auto failed = did("replay_all", filter.trigger, ""); !failed) {
       return unexpected(failed.error());
@@ -383,14 +408,14 @@ class FakeAdministration final : public management::Administration {
   management::Outcome<> edit_dead_letter(std::int64_t number,
                                          const std::optional<std::string>& topic,
                                          const std::optional<std::string>& payload,
-                                         const management::By&) override {
+                                         const management::Actor&) override {
     return did("edit", std::to_string(number), topic.value_or("-") + "=" + payload.value_or("-"));
   }
-  management::Outcome<> drop_dead_letter(std::int64_t number, const management::By&) override {
+  management::Outcome<> drop_dead_letter(std::int64_t number, const management::Actor&) override {
     return did("drop", std::to_string(number), "");
   }
   management::Outcome<management::DeadLettersDone> drop_dead_letters(
-      const management::DeadLetterFilter& filter, const management::By& by,
+      const management::DeadLetterFilter& filter, const management::Actor& by,
       const Progress& progress) override {
     return replay_dead_letters(filter, by, progress);
   }

@@ -4,26 +4,29 @@
 
 #include "admin/api.hpp"
 #include "admin/body.hpp"
+#include "management/status.hpp"
+#include "management/test_runs.hpp"
 
 namespace triggerd::admin {
 namespace {
 
-using management::Administration;
+using management::StatusReader;
+using management::TestRuns;
 
 Reply alias_test_reply(const management::Outcome<management::AliasTest>& test) {
   return test ? json_reply(to_json(*test)) : problem(test.error());
 }
 
-Reply test_new_alias(Administration& runtime, const Request& request) {
+Reply test_new_alias(TestRuns& test_runs, const Request& request) {
   Body body(request, true);
   body.all_known();
   const std::string name = body.text("name", true);
   if (auto refused = body.refused()) return *refused;
   return alias_test_reply(
-      runtime.test_alias(name, definition_of(request, body.whole().dump()), kTestTimeout));
+      test_runs.test_alias(name, definition_of(request, body.whole().dump()), kTestTimeout));
 }
 
-Reply test_trigger(Administration& runtime, const Request& request) {
+Reply test_trigger(TestRuns& test_runs, const StatusReader& status, const Request& request) {
   Body body(request, true);
   management::TriggerTestMessage message;
   message.topic = body.text("topic", true);
@@ -33,10 +36,10 @@ Reply test_trigger(Administration& runtime, const Request& request) {
   message.user_properties = body.properties("properties");
   if (auto refused = body.refused()) return *refused;
   const std::string& name = request.names[0];
-  const auto test = runtime.test_trigger(name, message, kTestTimeout);
+  const auto test = test_runs.test_trigger(name, message, kTestTimeout);
   if (!test) return problem(test.error());
   Json json = {{"matches", false}};
-  for (const management::TopicMatch& match : runtime.match(message.topic)) {
+  for (const management::TopicMatch& match : status.match(message.topic)) {
     if (match.trigger != name || match.filter.empty()) continue;
     json["matches"] = true;
     json["filter"] = match.filter;
@@ -45,7 +48,7 @@ Reply test_trigger(Administration& runtime, const Request& request) {
   return json_reply(json);
 }
 
-Reply publish(Administration& runtime, const Request& request) {
+Reply publish(TestRuns& test_runs, const Request& request) {
   Body body(request, true);
   management::PublishMessage message;
   message.alias = body.text("alias", true);
@@ -55,7 +58,7 @@ Reply publish(Administration& runtime, const Request& request) {
   message.retained = body.flag("retained");
   message.user_properties = body.properties("properties");
   if (auto refused = body.refused()) return *refused;
-  if (const auto published = runtime.publish(message, kPublishTimeout); !published) {
+  if (const auto published = test_runs.publish(message, kPublishTimeout); !published) {
     return problem(published.error());
   }
   return json_reply({{"alias", message.alias},
@@ -64,13 +67,13 @@ Reply publish(Administration& runtime, const Request& request) {
                      {"bytes", message.payload.size()}});
 }
 
-Reply match(const Administration& runtime, const Request& request) {
+Reply match(const StatusReader& status, const Request& request) {
   const std::string topic = text_parameter(request, "topic");
   if (topic.empty()) return bad_parameters({{"topic", "is needed"}});
   if (topic.find_first_of("+#") != std::string::npos) {
     return bad_parameters({{"topic", "has to be a topic of one message, without + and #"}});
   }
-  auto matches = runtime.match(topic);
+  auto matches = status.match(topic);
   std::stable_partition(matches.begin(), matches.end(),
                         [](const management::TopicMatch& one) { return one.gets_it; });
   Json json = {{"topic", topic}, {"triggers", Json::array()}};
@@ -80,21 +83,21 @@ Reply match(const Administration& runtime, const Request& request) {
 
 }  // namespace
 
-void add_try_routes(Router& router, Administration& runtime) {
+void add_test_run_routes(Router& router, TestRuns& test_runs, const StatusReader& status) {
   const auto waits = [&](const char* pattern, Handler handler) {
     router.add({"POST", pattern, Lane::wait, std::move(handler)});
   };
   waits("/api/v1/aliases/test",
-        [&runtime](const Request& request) { return test_new_alias(runtime, request); });
-  waits("/api/v1/aliases/{name}/test", [&runtime](const Request& request) {
-    return alias_test_reply(runtime.test_alias(request.names[0], kTestTimeout));
+        [&test_runs](const Request& request) { return test_new_alias(test_runs, request); });
+  waits("/api/v1/aliases/{name}/test", [&test_runs](const Request& request) {
+    return alias_test_reply(test_runs.test_alias(request.names[0], kTestTimeout));
   });
-  waits("/api/v1/triggers/{name}/test",
-        [&runtime](const Request& request) { return test_trigger(runtime, request); });
+  waits("/api/v1/triggers/{name}/test", [&test_runs, &status](const Request& request) {
+    return test_trigger(test_runs, status, request);
+  });
   waits("/api/v1/publish",
-        [&runtime](const Request& request) { return publish(runtime, request); });
-  router.get("/api/v1/match",
-             [&runtime](const Request& request) { return match(runtime, request); });
+        [&test_runs](const Request& request) { return publish(test_runs, request); });
+  router.get("/api/v1/match", [&status](const Request& request) { return match(status, request); });
 }
 
 }  // namespace triggerd::admin
