@@ -1,4 +1,4 @@
-#include "control/package_failures.hpp"
+#include "control/running/package_failures.hpp"
 
 #include "config/load.hpp"
 

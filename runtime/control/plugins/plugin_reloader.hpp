@@ -22,17 +22,19 @@
 #include <string>
 #include <vector>
 
-#include "base/event_loop.hpp"
 #include "base/log.hpp"
 #include "base/mutex.hpp"
 #include "base/result.hpp"
-#include "control/plugin_set.hpp"
+#include "control/plugins/plugin_set.hpp"
+#include "control/running/control_thread.hpp"
+#include "control/running/registry.hpp"
 #include "management/plugins.hpp"
+#include "plugin/loader/watcher.hpp"
 #include "trigger/trigger.hpp"
 
 namespace triggerd::control {
 
-class Reloader {
+class PluginReloader {
  public:
   struct Options {
     std::filesystem::path probe_program;  // this program, for `--probe FILE`; empty: no child
@@ -42,10 +44,9 @@ class Reloader {
     Millis probation_look{1'000};
     unsigned max_leaked = 20;  // then static TLS runs out
   };
-  // All outlive it. `control` runs its probation. `changed` is called after each change of what is
-  // in service, or on probation, whatever it came from.
-  Reloader(PluginSet& plugins, const std::vector<std::shared_ptr<trigger::Trigger>>& triggers,
-           EventLoop& control, Options options, std::function<void()> changed, Log& log);
+  // All outlive it. `control` runs its probation.
+  PluginReloader(PluginSet& plugins, const Registry& registry, ControlThread& control,
+                 Options options, Log& log);
 
   enum class Outcome { reloaded, unchanged };
   struct Report {
@@ -59,9 +60,17 @@ class Reloader {
   // Gives up a reload that is under way, and every later one: the runtime stops. [any]
   void cancel() { cancelled_ = true; }
 
-  // The trigger, or the plugin, is about to go.
+  // Reloads a plugin whenever its file changes, until stop_watching(). [main while nothing runs]
+  Result<> watch();
+  // The same of the plugins that there are by now, if it watches.
+  Result<> watch_again();
+  // [main, once control has stopped]
+  void stop_watching() { watcher_.reset(); }
+
+  // The trigger is about to go.
   void forget(const trigger::Trigger& trigger);
-  void forget(const std::string& plugin);
+  // Lets go of the plugins that no trigger uses, and of those that could not be loaded.
+  void drop_unused_plugins();
   bool on_probation(const std::string& plugin) const { return probations_.contains(plugin); }
   void set_drain_timeout(Millis timeout) { options_.drain_timeout = timeout; }
 
@@ -113,15 +122,16 @@ class Reloader {
   static std::filesystem::path keep_previous(const plugin::Generation& old);
   void begin_probation(const std::string& plugin, const std::filesystem::path& previous);
   void look_at(const std::string& plugin);
+  void forget(const std::string& plugin);
   void roll_back(const std::string& plugin, const std::filesystem::path& previous,
                  const std::string& reason);
 
   PluginSet& plugins_;
-  const std::vector<std::shared_ptr<trigger::Trigger>>& triggers_;
-  EventLoop& control_;
+  const Registry& registry_;
+  ControlThread& control_;
   Options options_;
-  const std::function<void()> changed_;
   Log& log_;
+  std::unique_ptr<plugin::Watcher> watcher_;
   std::atomic<bool> cancelled_{false};
   Standings at_swap_;  // of the last reload: neither build handles anything at that moment
   std::map<std::string, Probation> probations_;

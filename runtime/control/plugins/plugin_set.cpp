@@ -1,4 +1,4 @@
-#include "control/plugin_set.hpp"
+#include "control/plugins/plugin_set.hpp"
 
 #include <fmt/format.h>
 #include <stdlib.h>

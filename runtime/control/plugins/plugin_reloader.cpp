@@ -1,4 +1,4 @@
-#include "control/reloader.hpp"
+#include "control/plugins/plugin_reloader.hpp"
 
 #include <fmt/format.h>
 
@@ -21,36 +21,36 @@ constexpr std::uint64_t kFailures = 10;
 
 }  // namespace
 
-Reloader::Tally Reloader::tally(const dispatch::Dispatcher::Stats& stats) {
+PluginReloader::Tally PluginReloader::tally(const dispatch::Dispatcher::Stats& stats) {
   return {.good = stats.ok,
           .bad = stats.retried + stats.rejected + stats.exhausted + stats.discarded};
 }
 
-Reloader::Reloader(PluginSet& plugins,
-                   const std::vector<std::shared_ptr<trigger::Trigger>>& triggers,
-                   EventLoop& control, Options options, std::function<void()> changed, Log& log)
+PluginReloader::PluginReloader(PluginSet& plugins, const Registry& registry, ControlThread& control,
+                               Options options, Log& log)
     : plugins_(plugins),
-      triggers_(triggers),
+      registry_(registry),
       control_(control),
       options_(std::move(options)),
-      changed_(std::move(changed)),
       log_(log) {}
 
-std::map<std::string, Reloader::Counts> Reloader::counts() const {
+std::map<std::string, PluginReloader::Counts> PluginReloader::counts() const {
   MutexLock lock(mutex_);
   return counts_;
 }
 
-std::vector<trigger::Trigger*> Reloader::triggers_of(const plugin::Generation& generation) const {
+std::vector<trigger::Trigger*> PluginReloader::triggers_of(
+    const plugin::Generation& generation) const {
   std::vector<trigger::Trigger*> found;
-  for (const auto& trigger : triggers_) {
+  const auto running = registry_.now();
+  for (const TriggerPtr& trigger : running->triggers) {
     if (trigger->uses(generation)) found.push_back(trigger.get());
   }
   return found;
 }
 
-Result<Reloader::Report> Reloader::reload(const std::string& plugin,
-                                          const management::PluginReloadOptions& how) {
+Result<PluginReloader::Report> PluginReloader::reload(const std::string& plugin,
+                                                      const management::PluginReloadOptions& how) {
   const Generation old = plugins_.in_service(plugin);
   if (!old) {
     return fail("{}", plugins_.why_not_loaded(plugin));
@@ -74,17 +74,16 @@ Result<Reloader::Report> Reloader::reload(const std::string& plugin,
   // A bad one is replaced with the one before; where that is on probation, and has not shown yet
   // that it does well, with the last one that has. The copy of `old` is there as long as `old` is.
   begin_probation(plugin, old_is_good ? keep_previous(*old) : probation->second.previous);
-  changed_();
   return *done;
 }
 
-void Reloader::forget(const trigger::Trigger& trigger) {
+void PluginReloader::forget(const trigger::Trigger& trigger) {
   for (auto& [plugin, probation] : probations_) {
     std::erase_if(probation.before, [&](const auto& entry) { return entry.first == &trigger; });
   }
 }
 
-void Reloader::forget(const std::string& plugin) {
+void PluginReloader::forget(const std::string& plugin) {
   const auto found = probations_.find(plugin);
   if (found == probations_.end()) return;
   std::error_code error;
@@ -92,9 +91,38 @@ void Reloader::forget(const std::string& plugin) {
   probations_.erase(found);
 }
 
+void PluginReloader::drop_unused_plugins() {
+  const auto running = registry_.now();
+  const auto dropped = plugins_.drop_unused([&](const plugin::Generation& generation) {
+    return std::any_of(running->triggers.begin(), running->triggers.end(),
+                       [&](const TriggerPtr& trigger) { return trigger->uses(generation); });
+  });
+  for (const std::string& plugin : dropped) forget(plugin);
+}
+
+// ---- Watching the files ----
+
+Result<> PluginReloader::watch() {
+  auto watcher = plugin::Watcher::start(
+      {.plugins = plugins_.watched()},
+      [this](const std::string& plugin) {
+        (void)control_.post([this, plugin] { (void)reload(plugin, {}); });
+      },
+      log_);
+  if (!watcher) return tl::make_unexpected(watcher.error());
+  watcher_ = std::move(*watcher);
+  return {};
+}
+
+Result<> PluginReloader::watch_again() {
+  if (!watcher_) return {};
+  watcher_.reset();
+  return watch();
+}
+
 // ---- One replacement ----
 
-tl::expected<Reloader::Report, Reloader::Failure> Reloader::replace(
+tl::expected<PluginReloader::Report, PluginReloader::Failure> PluginReloader::replace(
     const std::string& plugin, const std::filesystem::path& file,
     const management::PluginReloadOptions& how) {
   const auto failed = [](const char* stage, Error error) {
@@ -158,7 +186,8 @@ tl::expected<Reloader::Report, Reloader::Failure> Reloader::replace(
                 .pause = *pause};
 }
 
-bool Reloader::close_gates(const std::vector<trigger::Trigger*>& triggers, Monotonic deadline) {
+bool PluginReloader::close_gates(const std::vector<trigger::Trigger*>& triggers,
+                                 Monotonic deadline) {
   // All at once, and then each: they end their calls side by side.
   for (trigger::Trigger* trigger : triggers) (void)trigger->close_gate(system_clock().now());
   return std::all_of(triggers.begin(), triggers.end(), [&](trigger::Trigger* trigger) {
@@ -170,7 +199,7 @@ bool Reloader::close_gates(const std::vector<trigger::Trigger*>& triggers, Monot
 }
 
 // How long no message was handled. After a failure everything is as before.
-tl::expected<std::chrono::microseconds, Reloader::Failure> Reloader::swap(
+tl::expected<std::chrono::microseconds, PluginReloader::Failure> PluginReloader::swap(
     const std::vector<trigger::Trigger*>& triggers, const management::PluginReloadOptions& how) {
   const Monotonic began = system_clock().now();
   const auto open_gates = [&] {
@@ -205,7 +234,7 @@ tl::expected<std::chrono::microseconds, Reloader::Failure> Reloader::swap(
 // ---- Probation ----
 
 // The private copy goes with its generation, so it gets a second name.
-std::filesystem::path Reloader::keep_previous(const plugin::Generation& old) {
+std::filesystem::path PluginReloader::keep_previous(const plugin::Generation& old) {
   std::filesystem::path kept = old.copy().parent_path() / (old.name() + ".previous.so");
   std::error_code error;
   std::filesystem::remove(kept, error);
@@ -213,7 +242,8 @@ std::filesystem::path Reloader::keep_previous(const plugin::Generation& old) {
   return error ? std::filesystem::path() : kept;
 }
 
-void Reloader::begin_probation(const std::string& plugin, const std::filesystem::path& previous) {
+void PluginReloader::begin_probation(const std::string& plugin,
+                                     const std::filesystem::path& previous) {
   if (previous.empty()) return;
   Probation probation{.until = control_.clock().now() + options_.probation,
                       .previous = previous,
@@ -223,13 +253,14 @@ void Reloader::begin_probation(const std::string& plugin, const std::filesystem:
   if (!looking) control_.after(options_.probation_look, [this, plugin] { look_at(plugin); });
 }
 
-Reloader::Standings Reloader::standings_of(const std::vector<trigger::Trigger*>& triggers) {
+PluginReloader::Standings PluginReloader::standings_of(
+    const std::vector<trigger::Trigger*>& triggers) {
   Standings all;
   for (trigger::Trigger* trigger : triggers) all.emplace_back(trigger, trigger->stats());
   return all;
 }
 
-Reloader::Record Reloader::record_of(const Probation& probation, const Standings& now) {
+PluginReloader::Record PluginReloader::record_of(const Probation& probation, const Standings& now) {
   Record record;
   for (const auto& [trigger, stats] : probation.before) {
     const auto found = std::find_if(now.begin(), now.end(), [trigger = trigger](const auto& each) {
@@ -246,12 +277,12 @@ Reloader::Record Reloader::record_of(const Probation& probation, const Standings
   return record;
 }
 
-bool Reloader::is_doing_well(const Probation& probation, const Standings& now) {
+bool PluginReloader::is_doing_well(const Probation& probation, const Standings& now) {
   const Tally since = record_of(probation, now).since;
   return since.good > 0 && !since.mostly_bad();
 }
 
-void Reloader::look_at(const std::string& plugin) {
+void PluginReloader::look_at(const std::string& plugin) {
   const auto found = probations_.find(plugin);
   if (found == probations_.end() || cancelled_) return;
   const auto [before, since] =
@@ -267,14 +298,13 @@ void Reloader::look_at(const std::string& plugin) {
     std::error_code error;
     std::filesystem::remove(found->second.previous, error);
     probations_.erase(found);
-    changed_();
     return;
   }
   control_.after(options_.probation_look, [this, plugin] { look_at(plugin); });
 }
 
-void Reloader::roll_back(const std::string& plugin, const std::filesystem::path& previous,
-                         const std::string& reason) {
+void PluginReloader::roll_back(const std::string& plugin, const std::filesystem::path& previous,
+                               const std::string& reason) {
   const unsigned bad = plugins_.in_service(plugin)->number();
   log_.error("plugin.rolled_back", {{"plugin", plugin}, {"generation", std::to_string(bad)}},
              "generation {} is on probation, and {}: the one before comes back", bad, reason);
@@ -285,11 +315,8 @@ void Reloader::roll_back(const std::string& plugin, const std::filesystem::path&
   }
   std::error_code error;
   std::filesystem::remove(previous, error);
-  {
-    MutexLock lock(mutex_);
-    ++(done ? counts_[plugin].rolled_back : counts_[plugin].failed);
-  }
-  changed_();
+  MutexLock lock(mutex_);
+  ++(done ? counts_[plugin].rolled_back : counts_[plugin].failed);
 }
 
 }  // namespace triggerd::control
