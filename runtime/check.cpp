@@ -7,7 +7,7 @@
 #include <filesystem>
 
 #include "base/log.hpp"
-#include "control/plugin_set.hpp"
+#include "control/plugins/plugin_set.hpp"
 #include "exposure.hpp"
 #include "mqtt/tls/stores.hpp"
 

@@ -135,7 +135,7 @@ Result<> PackageCommands::install() const {
   return {};
 }
 
-control::RuntimeOptions::Packages package_changes(const std::string& config_file) {
+control::PackageChanges package_changes(const std::string& config_file) {
   using Confirm = package::Packages::Confirm;
   return {
       .enable =

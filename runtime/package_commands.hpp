@@ -6,7 +6,7 @@
 
 #include "base/result.hpp"
 #include "command_line/command.hpp"
-#include "control/runtime.hpp"
+#include "control/services/packages.hpp"
 
 namespace triggerd {
 
@@ -42,6 +42,6 @@ class PackageCommands {
 };
 
 // What a runtime that runs can do with the packages of this configuration.
-control::RuntimeOptions::Packages package_changes(const std::string& config_file);
+control::PackageChanges package_changes(const std::string& config_file);
 
 }  // namespace triggerd

@@ -87,7 +87,7 @@ int run_to_the_end(const std::string& file, config::Config config) {
   }
   // Before it connects: a second one with the same configuration, which finds its port taken, would
   // take the sessions of the first one away.
-  auto admin = admin::Admin::open(options, *runtime, *log);
+  auto admin = admin::Admin::open(options, runtime->management(), *log);
   if (!admin) {
     const int code = report(admin.error());
     delete runtime;

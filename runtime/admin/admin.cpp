@@ -16,14 +16,14 @@ namespace {
 
 class RunningAdmin final : public Admin, private Application {
  public:
-  RunningAdmin(const AdminOptions& options, management::Administration& runtime, Log& log)
+  RunningAdmin(const AdminOptions& options, const management::Management& runtime, Log& log)
       : log_(log),
         options_(options),
         access_({options.token, options.token_file}, {options.read_token, options.read_token_file},
                 options.listen ? options.listen->host : std::string()),
-        hub_(runtime),
+        streamer_(runtime.events),
         server_(Server::make(*this, log)) {
-    add_all_routes(router_, runtime, hub_);
+    add_all_routes(router_, runtime, streamer_);
   }
   ~RunningAdmin() override { (void)stop(); }
 
@@ -68,7 +68,7 @@ class RunningAdmin final : public Admin, private Application {
   std::uint16_t port() const override { return server_->port(); }
 
   bool stop() override {
-    hub_.stop();
+    streamer_.stop();
     server_->stop();
     socket_.reset();
     return !workers_ || workers_->stop(system_clock().now() + Millis(1'000));
@@ -138,7 +138,7 @@ class RunningAdmin final : public Admin, private Application {
   const Access access_;
   Router router_;
   std::optional<Workers> workers_;  // once it serves: a start has better things to do before
-  EventHub hub_;
+  EventStreamer streamer_;
   std::optional<UnixListener> socket_;
   std::unique_ptr<Server> server_;
 };
@@ -146,8 +146,8 @@ class RunningAdmin final : public Admin, private Application {
 }  // namespace
 
 Result<std::unique_ptr<Admin>> Admin::open(const AdminOptions& options,
-                                           management::Administration& administration, Log& log) {
-  auto admin = std::make_unique<RunningAdmin>(options, administration, log);
+                                           const management::Management& runtime, Log& log) {
+  auto admin = std::make_unique<RunningAdmin>(options, runtime, log);
   if (auto listens = admin->listen(); !listens) {
     return tl::make_unexpected(listens.error());
   }
@@ -155,22 +155,25 @@ Result<std::unique_ptr<Admin>> Admin::open(const AdminOptions& options,
 }
 
 Result<std::unique_ptr<Admin>> Admin::start(const AdminOptions& options,
-                                            management::Administration& administration, Log& log) {
-  auto admin = open(options, administration, log);
+                                            const management::Management& runtime, Log& log) {
+  auto admin = open(options, runtime, log);
   if (admin) (*admin)->serve();
   return admin;
 }
 
-void add_all_routes(Router& router, management::Administration& runtime, EventHub& hub) {
-  add_status_routes(router, runtime);
-  add_definition_routes(router, runtime);
-  add_try_routes(router, runtime);
-  add_plugin_routes(router, runtime);
-  add_dead_letter_routes(router, runtime);
-  add_event_routes(router, hub);
+void add_all_routes(Router& router, const management::Management& runtime,
+                    EventStreamer& streamer) {
+  const management::StatusReader& status = runtime.status;
+  add_status_routes(router, status);
+  add_state_routes(router, runtime.states, status);
+  add_definition_routes(router, runtime.definitions);
+  add_test_run_routes(router, runtime.test_runs, status);
+  add_plugin_routes(router, runtime.plugins);
+  add_dead_letter_routes(router, runtime.dead_letters);
+  add_event_routes(router, streamer);
   router.add(
-      {"GET", "/metrics", Lane::metrics, [&runtime](const Request&) {
-         return Reply{200, std::string(kMetricsType), metrics_text(runtime, system_clock().wall())};
+      {"GET", "/metrics", Lane::metrics, [&status](const Request&) {
+         return Reply{200, std::string(kMetricsType), metrics_text(status, system_clock().wall())};
        }});
   add_file_routes(router);
 }

@@ -1,5 +1,5 @@
-// admin/: the HTTP side of the administrator. It sees the runtime through
-// management/administration.hpp and nothing else of it.
+// admin/: manages a runtime over HTTP. It sees the runtime through the interfaces of management/
+// and nothing else of it.
 //
 //   admin.hpp         all of it, started and stopped
 //   http.hpp          a request and a reply, as plain values
@@ -11,16 +11,16 @@
 //   router.hpp        which handler answers what, and which of the workers runs it
 //   workers.hpp       the threads that handlers run on
 //   api.hpp           the handlers of /api/v1, /healthz and /readyz; api_*.cpp
-//   json.hpp          what the seam says as JSON; body.hpp: the JSON of requests, field by field
+//   json.hpp          what management/ says as JSON; body.hpp: the JSON of requests, field by field
 //   problem.hpp       errors as application/problem+json
 //   metrics.hpp       /metrics
-//   event_stream.hpp  one client's server-sent events; event_hub.hpp: from the runtime to all
+//   event_stream.hpp  one client's server-sent events; event_streamer.hpp: from the runtime to all
 //   embedded.hpp      the console's files and openapi.yaml, which are in the binary
 //
 // Threads: "admin-http" has all sockets and never blocks. Handlers run on a few workers (Workers),
 // since what they call may wait for the inbox, for other changes or for a server. "admin-events"
 // takes events from the runtime while somebody listens. All of them are nicer than the threads that
-// handle messages, and none holds a lock of those for longer than the seam says.
+// handle messages, and none holds a lock of those for longer than management/ says.
 //
 // What users see is in docs/reference/: http-api.md, metrics.md and openapi.yaml.
 #pragma once
@@ -34,7 +34,7 @@
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "config/config.hpp"
-#include "management/administration.hpp"
+#include "management/management.hpp"
 
 namespace triggerd::admin {
 
@@ -51,12 +51,12 @@ struct AdminOptions {
 class Admin {
  public:
   // Has its port and its socket from here on, and answers nobody yet. The error says what to
-  // change. `administration` and `log` outlive it.
+  // change. What `runtime` refers to and `log` outlive it.
   static Result<std::unique_ptr<Admin>> open(const AdminOptions& options,
-                                             management::Administration& administration, Log& log);
+                                             const management::Management& runtime, Log& log);
   // open() and serve().
   static Result<std::unique_ptr<Admin>> start(const AdminOptions& options,
-                                              management::Administration& administration, Log& log);
+                                              const management::Management& runtime, Log& log);
   virtual ~Admin() = default;
   // Answers, those too who have come meanwhile. Once.
   virtual void serve() = 0;

@@ -10,7 +10,7 @@
 
 namespace triggerd::admin {
 
-management::By who(const Request& request) {
+management::Actor who(const Request& request) {
   const std::string_view said = request.header("x-triggerd-by");
   return fmt::format("{} ({})", said.empty() ? "http" : printable(said, 64), request.peer);
 }

@@ -1,14 +1,16 @@
-// The handlers, over the seam. Each group adds its routes; docs/reference/openapi.yaml has them.
+// The handlers. Each group adds its routes, over the one interface of management/ that it needs;
+// docs/reference/openapi.yaml describes them.
 #pragma once
 
 #include <cstddef>
 
-#include "admin/event_hub.hpp"
+#include "admin/event_streamer.hpp"
 #include "admin/http.hpp"
 #include "admin/json.hpp"
 #include "admin/problem.hpp"
 #include "admin/router.hpp"
-#include "management/administration.hpp"
+#include "management/definitions.hpp"
+#include "management/management.hpp"
 
 namespace triggerd::admin {
 
@@ -21,19 +23,24 @@ inline constexpr Millis kPortion{2'000};
 inline constexpr std::size_t kPageBytes = std::size_t{4} << 20;
 
 // All of them, /metrics too.
-void add_all_routes(Router& router, management::Administration& runtime, EventHub& hub);
+void add_all_routes(Router& router, const management::Management& runtime, EventStreamer& streamer);
 
-void add_status_routes(Router& router, management::Administration& runtime);
-void add_definition_routes(Router& router, management::Administration& runtime);
-void add_try_routes(Router& router, management::Administration& runtime);
-void add_plugin_routes(Router& router, management::Administration& runtime);
-void add_dead_letter_routes(Router& router, management::Administration& runtime);
-void add_event_routes(Router& router, EventHub& hub);
+void add_status_routes(Router& router, const management::StatusReader& status);
+// A change of state is answered with what the alias or trigger has become.
+void add_state_routes(Router& router, management::StateControl& states,
+                      const management::StatusReader& status);
+void add_definition_routes(Router& router, management::DefinitionControl& definitions);
+// The answer to a test of a trigger also says whether its filters match.
+void add_test_run_routes(Router& router, management::TestRuns& test_runs,
+                         const management::StatusReader& status);
+void add_plugin_routes(Router& router, management::PluginControl& plugins);
+void add_dead_letter_routes(Router& router, management::DeadLetterControl& dead_letters);
+void add_event_routes(Router& router, EventStreamer& streamer);
 // The console's files and openapi.yaml.
 void add_file_routes(Router& router);
 
 // Who asks, for the record: what X-Triggerd-By says, and from where.
-management::By who(const Request& request);
+management::Actor who(const Request& request);
 
 // The definition in the body of `request`. On the socket are those who may open whatever the
 // runtime may.

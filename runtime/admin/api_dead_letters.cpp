@@ -8,11 +8,12 @@
 #include "admin/api.hpp"
 #include "admin/body.hpp"
 #include "base/text.hpp"
+#include "management/dead_letters.hpp"
 
 namespace triggerd::admin {
 namespace {
 
-using management::Administration;
+using management::DeadLetterControl;
 using management::DeadLetterFilter;
 
 std::optional<std::int64_t> number_of(const Request& request) {
@@ -35,7 +36,7 @@ Handler numbered(std::function<Reply(const Request&, std::int64_t)> handler) {
   };
 }
 
-Reply list(const Administration& runtime, const Request& request) {
+Reply list(const DeadLetterControl& dead_letters, const Request& request) {
   std::vector<FieldError> errors;
   DeadLetterFilter filter;
   filter.trigger = text_parameter(request, "trigger");
@@ -49,37 +50,37 @@ Reply list(const Administration& runtime, const Request& request) {
   const std::size_t fit = kPageBytes / std::max<std::size_t>(payload_bytes, 1);
   const std::size_t wanted =
       std::clamp<std::size_t>(fit, 1, static_cast<std::size_t>(limit.value_or(100)));
-  const auto page = runtime.dead_letters(filter, before, wanted, payload_bytes);
+  const auto page = dead_letters.dead_letters(filter, before, wanted, payload_bytes);
   if (!page) return problem(page.error());
   Json json = {{"items", Json::array()}};
-  for (const auto& letter : page->letters) json["items"].push_back(to_json(letter));
+  for (const auto& letter : page->dead_letters) json["items"].push_back(to_json(letter));
   if (page->next) json["next"] = *page->next;
   json["total"] = page->total;
   return json_reply(json);
 }
 
-Reply show(const Administration& runtime, std::int64_t number) {
-  const auto letter = runtime.dead_letter(number);
+Reply show(const DeadLetterControl& dead_letters, std::int64_t number) {
+  const auto letter = dead_letters.dead_letter(number);
   return letter ? json_reply(to_json(*letter)) : problem(letter.error());
 }
 
-Reply edit(Administration& runtime, const Request& request, std::int64_t number) {
+Reply edit(DeadLetterControl& dead_letters, const Request& request, std::int64_t number) {
   Body body(request, true);
   const auto topic = body.optional_text("topic");
   const auto payload = body.payload();
   if (auto refused = body.refused()) return *refused;
-  const auto edited = runtime.edit_dead_letter(number, topic, payload, who(request));
-  return edited ? show(runtime, number) : problem(edited.error());
+  const auto edited = dead_letters.edit_dead_letter(number, topic, payload, who(request));
+  return edited ? show(dead_letters, number) : problem(edited.error());
 }
 
 Reply one(const management::Outcome<>& outcome) {
   return outcome ? done() : problem(outcome.error());
 }
 
-using Many = management::Outcome<management::DeadLettersDone> (Administration::*)(
-    const DeadLetterFilter&, const management::By&, const Administration::Progress&);
+using Many = management::Outcome<management::DeadLettersDone> (DeadLetterControl::*)(
+    const DeadLetterFilter&, const management::Actor&, const DeadLetterControl::Progress&);
 
-Reply many(Administration& runtime, const Request& request, Many verb) {
+Reply many(DeadLetterControl& dead_letters, const Request& request, Many verb) {
   Body body(request, true);
   const Wall now = system_clock().wall();
   DeadLetterFilter filter;
@@ -91,7 +92,7 @@ Reply many(Administration& runtime, const Request& request, Many verb) {
   const Monotonic end = system_clock().now() + kPortion;
   std::uint64_t remaining = 0;
   const auto outcome =
-      (runtime.*verb)(filter, who(request), [&](std::uint64_t so_far, std::uint64_t total) {
+      (dead_letters.*verb)(filter, who(request), [&](std::uint64_t so_far, std::uint64_t total) {
         remaining = total - std::min(so_far, total);
         return system_clock().now() < end;
       });
@@ -105,29 +106,29 @@ Reply many(Administration& runtime, const Request& request, Many verb) {
 
 }  // namespace
 
-void add_dead_letter_routes(Router& router, Administration& runtime) {
+void add_dead_letter_routes(Router& router, DeadLetterControl& dead_letters) {
   const std::string base = "/api/v1/dead-letters";
-  router.get(base, [&runtime](const Request& request) { return list(runtime, request); });
-  router.change("POST", base + "/replay", [&runtime](const Request& request) {
-    return many(runtime, request, &Administration::replay_dead_letters);
+  router.get(base, [&dead_letters](const Request& request) { return list(dead_letters, request); });
+  router.change("POST", base + "/replay", [&dead_letters](const Request& request) {
+    return many(dead_letters, request, &DeadLetterControl::replay_dead_letters);
   });
-  router.change("POST", base + "/drop", [&runtime](const Request& request) {
-    return many(runtime, request, &Administration::drop_dead_letters);
+  router.change("POST", base + "/drop", [&dead_letters](const Request& request) {
+    return many(dead_letters, request, &DeadLetterControl::drop_dead_letters);
   });
-  router.get(base + "/{number}", numbered([&runtime](const Request&, std::int64_t number) {
-               return show(runtime, number);
+  router.get(base + "/{number}", numbered([&dead_letters](const Request&, std::int64_t number) {
+               return show(dead_letters, number);
              }));
   router.change("PUT", base + "/{number}",
-                numbered([&runtime](const Request& request, std::int64_t number) {
-                  return edit(runtime, request, number);
+                numbered([&dead_letters](const Request& request, std::int64_t number) {
+                  return edit(dead_letters, request, number);
                 }));
   router.change("DELETE", base + "/{number}",
-                numbered([&runtime](const Request& request, std::int64_t number) {
-                  return one(runtime.drop_dead_letter(number, who(request)));
+                numbered([&dead_letters](const Request& request, std::int64_t number) {
+                  return one(dead_letters.drop_dead_letter(number, who(request)));
                 }));
   router.change("POST", base + "/{number}/replay",
-                numbered([&runtime](const Request& request, std::int64_t number) {
-                  return one(runtime.replay_dead_letter(number, who(request)));
+                numbered([&dead_letters](const Request& request, std::int64_t number) {
+                  return one(dead_letters.replay_dead_letter(number, who(request)));
                 }));
 }
 

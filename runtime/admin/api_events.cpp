@@ -14,7 +14,7 @@ constexpr std::array<std::string_view, 9> kKinds = {"message", "dead_letter", "t
                                                     "alias",   "connection",  "plugin",
                                                     "package", "runtime",     "inbox"};
 
-Reply events(EventHub& hub, const Request& request) {
+Reply events(EventStreamer& streamer, const Request& request) {
   EventChoice choice;
   choice.trigger = text_parameter(request, "trigger");
   const std::string kinds = text_parameter(request, "kind");
@@ -32,10 +32,10 @@ Reply events(EventHub& hub, const Request& request) {
     choice.kinds.emplace_back(kind);
   }
   if (request.method == "HEAD") return {200, "text/event-stream", ""};
-  auto stream = hub.open(std::move(choice));
+  auto stream = streamer.open(std::move(choice));
   if (!stream) {
-    return problem(
-        503, fmt::format("{} streams of events are open already; close one", EventHub::kStreams));
+    return problem(503, fmt::format("{} streams of events are open already; close one",
+                                    EventStreamer::kStreams));
   }
   Reply reply{200, "text/event-stream", ""};
   reply.stream = std::move(stream);
@@ -44,9 +44,9 @@ Reply events(EventHub& hub, const Request& request) {
 
 }  // namespace
 
-void add_event_routes(Router& router, EventHub& hub) {
+void add_event_routes(Router& router, EventStreamer& streamer) {
   router.add({"GET", "/api/v1/events", Lane::wait,
-              [&hub](const Request& request) { return events(hub, request); }});
+              [&streamer](const Request& request) { return events(streamer, request); }});
 }
 
 }  // namespace triggerd::admin

@@ -3,23 +3,24 @@
 
 #include "admin/api.hpp"
 #include "admin/body.hpp"
+#include "management/plugins.hpp"
 
 namespace triggerd::admin {
 namespace {
 
-using management::Administration;
+using management::PluginControl;
 
 Reply report_reply(const management::Outcome<management::ReloadReport>& report) {
   return report ? json_reply(to_json(*report, true)) : problem(report.error());
 }
 
-Reply reload_plugin(Administration& runtime, const Request& request) {
+Reply reload_plugin(PluginControl& plugins, const Request& request) {
   std::vector<FieldError> errors;
   management::PluginReloadOptions how;
   how.force = flag_parameter(request, "force", errors);
   how.drop_state = flag_parameter(request, "drop_state", errors);
   if (!errors.empty()) return bad_parameters(errors);
-  const auto reload = runtime.reload_plugin(request.names[0], how, who(request));
+  const auto reload = plugins.reload_plugin(request.names[0], how, who(request));
   if (!reload) return problem(reload.error());
   return json_reply({{"changed", reload->changed},
                      {"generation", reload->generation},
@@ -36,32 +37,32 @@ std::optional<Reply> refuse_code(const Request& request) {
                  "on that machine, as the user that the runtime runs as");
 }
 
-Reply install(Administration& runtime, const Request& request) {
+Reply install(PluginControl& plugins, const Request& request) {
   if (auto refused = refuse_code(request)) return *refused;
   Body body(request, true);
   const std::string archive = body.text("archive", true);
   const auto values = body.texts("values");
   const bool downgrade = body.flag("downgrade");
   if (auto refused = body.refused()) return *refused;
-  return report_reply(runtime.install_package(archive, values, downgrade, who(request)));
+  return report_reply(plugins.install_package(archive, values, downgrade, who(request)));
 }
 
 }  // namespace
 
-void add_plugin_routes(Router& router, Administration& runtime) {
+void add_plugin_routes(Router& router, PluginControl& plugins) {
   router.change("POST", "/api/v1/plugins/{name}/reload",
-                [&runtime](const Request& request) { return reload_plugin(runtime, request); });
+                [&plugins](const Request& request) { return reload_plugin(plugins, request); });
   router.change("POST", "/api/v1/packages",
-                [&runtime](const Request& request) { return install(runtime, request); });
-  router.change("DELETE", "/api/v1/packages/{name}", [&runtime](const Request& request) {
+                [&plugins](const Request& request) { return install(plugins, request); });
+  router.change("DELETE", "/api/v1/packages/{name}", [&plugins](const Request& request) {
     if (auto refused = refuse_code(request)) return *refused;
-    return report_reply(runtime.remove_package(request.names[0], who(request)));
+    return report_reply(plugins.remove_package(request.names[0], who(request)));
   });
-  router.change("POST", "/api/v1/packages/{name}/enable", [&runtime](const Request& request) {
-    return report_reply(runtime.enable_package(request.names[0], who(request)));
+  router.change("POST", "/api/v1/packages/{name}/enable", [&plugins](const Request& request) {
+    return report_reply(plugins.enable_package(request.names[0], who(request)));
   });
-  router.change("POST", "/api/v1/packages/{name}/disable", [&runtime](const Request& request) {
-    return report_reply(runtime.disable_package(request.names[0], who(request)));
+  router.change("POST", "/api/v1/packages/{name}/disable", [&plugins](const Request& request) {
+    return report_reply(plugins.disable_package(request.names[0], who(request)));
   });
 }
 

@@ -3,6 +3,7 @@
 
 #include "admin/api.hpp"
 #include "base/text.hpp"
+#include "management/status.hpp"
 
 namespace triggerd::admin {
 namespace {
@@ -49,7 +50,7 @@ Json may_of(const Request& request, bool manage) {
   return may;
 }
 
-Json status_json(const management::Administration& runtime, const Request& request) {
+Json status_json(const management::StatusReader& runtime, const Request& request) {
   const Wall now = system_clock().wall();
   const management::RuntimeStatus status = runtime.runtime();
   const std::chrono::duration<double> uptime = now - status.started;
@@ -78,7 +79,7 @@ Json status_json(const management::Administration& runtime, const Request& reque
   return json;
 }
 
-// Of those that the seam only lists.
+// Of those that can only be listed.
 template <class T>
 Reply named(const std::vector<T>& items, const std::string& what, const std::string& name,
             Json (*to)(const T&)) {
@@ -103,7 +104,7 @@ Reply state_reply(bool good, const char* yes, const char* no,
 
 }  // namespace
 
-void add_status_routes(Router& router, management::Administration& runtime) {
+void add_status_routes(Router& router, const management::StatusReader& runtime) {
   router.add({"GET", "/healthz", Lane::health,
               [&runtime](const Request& request) {
                 const auto status = runtime.runtime();

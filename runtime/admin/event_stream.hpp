@@ -8,7 +8,7 @@
 #include <string>
 
 #include "base/mutex.hpp"
-#include "management/administration.hpp"
+#include "management/events.hpp"
 
 namespace triggerd::admin {
 

@@ -5,7 +5,10 @@
 #include <string>
 #include <string_view>
 
-#include "management/administration.hpp"
+#include "management/dead_letters.hpp"
+#include "management/events.hpp"
+#include "management/status.hpp"
+#include "management/test_runs.hpp"
 
 namespace triggerd::admin {
 

@@ -269,7 +269,7 @@ void add_plugins(std::vector<MetricFamily>& all,
 
 }  // namespace
 
-std::string metrics_text(const management::Administration& runtime, Wall now) {
+std::string metrics_text(const management::StatusReader& runtime, Wall now) {
   std::vector<MetricFamily> all;
   const auto triggers = runtime.triggers();
   add_triggers(all, triggers, now);

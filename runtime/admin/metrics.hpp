@@ -8,13 +8,13 @@
 #include <string>
 #include <string_view>
 
-#include "management/administration.hpp"
+#include "management/status.hpp"
 
 namespace triggerd::admin {
 
 inline constexpr std::string_view kMetricsType = "text/plain; version=0.0.4; charset=utf-8";
 
 // Reads the runtime's status, inbox included.
-std::string metrics_text(const management::Administration& runtime, Wall now);
+std::string metrics_text(const management::StatusReader& runtime, Wall now);
 
 }  // namespace triggerd::admin

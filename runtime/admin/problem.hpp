@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "admin/http.hpp"
-#include "management/administration.hpp"
+#include "management/errors.hpp"
 
 namespace triggerd::admin {
 

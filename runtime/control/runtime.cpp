@@ -1,77 +1,173 @@
 #include "control/runtime.hpp"
 
 #include <fmt/format.h>
-#include <pthread.h>
 
 #include <algorithm>
+#include <system_error>
+#include <utility>
 
 #include "base/units.hpp"
-#include "control/alias_connection.hpp"
-#include "control/close_all.hpp"
+#include "control/members/client_ids.hpp"
+#include "control/members/member_factory.hpp"
+#include "control/members/session_memory.hpp"
+#include "control/members/session_terminator.hpp"
+#include "control/members/shutdown_sequence.hpp"
+#include "control/reload/alias_states.hpp"
+#include "control/services/services.hpp"
 #include "dispatch/deaths.hpp"
+#include "inbox/writer.hpp"
+#include "mqtt/session/resolver.hpp"
 #include "trigger/grace.hpp"
+#include "trigger/publisher.hpp"
 
 namespace triggerd::control {
 namespace {
 
-constexpr Millis kBeat{1'000};
 constexpr Millis kTrialsKept{1'000};  // after the start
 
 }  // namespace
 
-// What mqtt/ wants to know of earlier sessions, from the inbox. An inbox that fails costs
-// knowledge, not messages: it is reported, and the connection goes on.
-class Runtime::InboxSessions final : public mqtt::SessionMemory {
- public:
-  InboxSessions(inbox::Inbox& inbox, Log& log) : inbox_(inbox), log_(log) {}
+// In the order in which they need each other.
+struct Runtime::Parts {
+  Parts(Runtime& runtime, std::unique_ptr<inbox::Inbox> opened);
 
-  std::optional<std::vector<std::string>> filters(const std::string& client_id) override {
-    auto kept = inbox_.session(client_id);
-    if (!kept) {
-      report(client_id, kept.error());
-      return std::nullopt;
-    }
-    return std::move(*kept);
-  }
-  void remember(const std::string& client_id, const std::vector<std::string>& filters) override {
-    if (auto done = inbox_.remember_session(client_id, filters); !done) {
-      report(client_id, done.error());
-    }
-  }
-  void forget(const std::string& client_id) override {
-    placed_.erase(client_id);
-    if (auto done = inbox_.forget_session(client_id); !done) report(client_id, done.error());
-  }
-  void found_at(const mqtt::ConnectionOptions& options, const std::string& server) override {
-    if (const auto known = placed_.find(options.client_id);
-        known != placed_.end() && known->second == server) {
-      return;
-    }
-    const auto before = inbox_.place_session({options.client_id, options.alias, server});
-    if (!before) {
-      report(options.client_id, before.error());
-      return;
-    }
-    placed_[options.client_id] = server;
-    if (!*before || (*before)->server.empty() || (*before)->server == server) return;
-    for (const config::Server& other : options.servers) {
-      if (config::to_string(other) == (*before)->server) return;  // one session, on all of them
-    }
-    log_.warn("session.left", {{"alias", options.alias}, {"client_id", options.client_id}},
-              "it is at {} now; where {} is another server, that keeps its session under this "
-              "client id, and what is published there: end it there",
-              server, (*before)->server);
-  }
-
- private:
-  void report(const std::string& client_id, const Error& error) {
-    log_.error("inbox.error", {{"client_id", client_id}}, "{}", error.message);
-  }
-
-  inbox::Inbox& inbox_;
-  Log& log_;
-  std::map<std::string, std::string, std::less<>> placed_;  // [supervisor] servers by client id
+  const std::unique_ptr<inbox::Inbox> inbox;
+  std::unique_ptr<inbox::Writer> writer;
+  InboxSessions session_memory;
+  const std::unique_ptr<mqtt::Resolver> resolver;
+  const mqtt::ConnectionServices connections;
+  trigger::Publisher publisher;
+  dispatch::MessageIds ids;
+  ClientIds client_ids;
+  MemberFactory factory;
+  ShutdownSequence shutdown;
+  SessionTerminator sessions;
+  ConfigReloader reloader;
+  Services services;
 };
+
+namespace {
+
+std::unique_ptr<inbox::Writer> make_writer(inbox::Inbox& inbox, const config::InboxSection& section,
+                                           InboxHealth& health, Log& log) {
+  return std::make_unique<inbox::Writer>(
+      inbox,
+      inbox::Writer::Options{.sync_to_disk = section.sync_to_disk,
+                             .max_size = section.max_size,
+                             .mended =
+                                 [&log](const std::string& what) {
+                                   log.warn("inbox.written_again", {},
+                                            "{} while it was in use; it was written again from "
+                                            "what is open",
+                                            what);
+                                 }},
+      [&health](const std::optional<std::string>& reason) { health.note(reason); });
+}
+
+}  // namespace
+
+Runtime::Parts::Parts(Runtime& runtime, std::unique_ptr<inbox::Inbox> opened)
+    : inbox(std::move(opened)),
+      writer(make_writer(*inbox, runtime.registry_.config()->inbox, runtime.inbox_health_,
+                         runtime.log_)),
+      session_memory(*inbox, runtime.log_),
+      resolver(mqtt::make_system_resolver(system_clock())),
+      connections({.supervisor = runtime.supervisor_,
+                   .resolver = *resolver,
+                   .make_client = runtime.library_.factory(),
+                   .sessions = session_memory,
+                   .random = system_random(),
+                   .log = runtime.log_}),
+      client_ids(*inbox),
+      factory({.registry = runtime.registry_,
+               .control = runtime.control_,
+               .plugins = runtime.plugins_,
+               .certificates = runtime.certificates_,
+               .client_ids = client_ids,
+               .readiness = runtime.readiness_,
+               .connections = connections,
+               .timer = runtime.timer_,
+               .inbox = *inbox,
+               .writer = *writer,
+               .publisher = publisher,
+               .ids = ids,
+               .log = runtime.log_,
+               .events = runtime.events_,
+               .deaths = runtime.options_.deaths}),
+      shutdown({.registry = runtime.registry_,
+                .control = runtime.control_,
+                .reloader = runtime.plugin_reloader_,
+                .writer = *writer,
+                .publisher = publisher,
+                .supervisor = *runtime.supervisor_,
+                .timer = runtime.timer_}),
+      sessions({.registry = runtime.registry_,
+                .inbox = *inbox,
+                .client_ids = client_ids,
+                .certificates = runtime.certificates_,
+                .connections = connections,
+                .supervisor = *runtime.supervisor_,
+                .log = runtime.log_}),
+      reloader({.registry = runtime.registry_,
+                .control = runtime.control_,
+                .inbox = *inbox,
+                .plugins = runtime.plugins_,
+                .plugin_reloader = runtime.plugin_reloader_,
+                .certificates = runtime.certificates_,
+                .client_ids = client_ids,
+                .factory = factory,
+                .shutdown = shutdown,
+                .sessions = sessions,
+                .inbox_health = runtime.inbox_health_,
+                .publisher = publisher,
+                .readiness = runtime.readiness_,
+                .supervisor = *runtime.supervisor_,
+                .log = runtime.log_},
+               runtime.registry_.config(), runtime.options_.load, runtime.options_.config_file),
+      services{.status = {{.registry = runtime.registry_,
+                           .readiness = runtime.readiness_,
+                           .liveness = runtime.liveness_,
+                           .reloader = reloader,
+                           .plugin_board = runtime.plugin_board_,
+                           .plugins = runtime.plugins_,
+                           .inbox_health = runtime.inbox_health_,
+                           .inbox = *inbox,
+                           .writer = *writer,
+                           .publisher = publisher,
+                           .clock = system_clock()},
+                          {.version = runtime.options_.version,
+                           .config_file = runtime.options_.config_file.string(),
+                           .started = runtime.started_at_}},
+               .states = States({.control = runtime.control_,
+                                 .registry = runtime.registry_,
+                                 .status = services.status,
+                                 .reloader = reloader,
+                                 .inbox = *inbox,
+                                 .log = runtime.log_}),
+               .definitions = Definitions({.control = runtime.control_,
+                                           .registry = runtime.registry_,
+                                           .reloader = reloader,
+                                           .log = runtime.log_}),
+               .test_runs = TestRunner({.control = runtime.control_,
+                                        .registry = runtime.registry_,
+                                        .plugins = runtime.plugins_,
+                                        .reloader = reloader,
+                                        .connections = connections,
+                                        .supervisor = *runtime.supervisor_,
+                                        .publisher = publisher,
+                                        .log = runtime.log_}),
+               .packages = {{.control = runtime.control_,
+                             .registry = runtime.registry_,
+                             .plugins = runtime.plugins_,
+                             .plugin_reloader = runtime.plugin_reloader_,
+                             .reloader = reloader,
+                             .sessions = sessions,
+                             .log = runtime.log_},
+                            runtime.options_.packages},
+               .dead_letters = DeadLetters({.control = runtime.control_,
+                                            .registry = runtime.registry_,
+                                            .inbox = *inbox,
+                                            .log = runtime.log_})} {}
 
 Runtime::Runtime(config::Config config, std::filesystem::path state_dir, Log& log,
                  RuntimeOptions options)
@@ -80,40 +176,71 @@ Runtime::Runtime(config::Config config, std::filesystem::path state_dir, Log& lo
       patience_(std::make_shared<plugin::Patience>()),
       started_at_(system_clock().wall()),
       log_(log, events_),
-      config_(std::make_shared<const config::Config>(std::move(config))),
+      registry_(std::make_shared<const config::Config>(std::move(config))),
       supervisor_(std::make_shared<EventLoop>(system_clock())),
       timer_(system_clock()),
       control_(system_clock()),
       library_(log_, system_clock()),
-      resolver_(mqtt::make_system_resolver(system_clock())),
-      plugins_(config_, state_dir_ / "plugins", log_, options_.probe_program),
-      package_failures_(config_),
-      reloader_(
-          plugins_, triggers_, control_,
-          {.probe_program = options_.probe_program,
-           .drain_timeout = config_->runtime.drain_timeout,
-           .probation = options_.probation},
-          [this] { note_plugins(); }, log_),
-      rotation_loop_(system_clock()) {
+      plugins_(registry_.config(), state_dir_ / "plugins", log_, options_.probe_program),
+      plugin_reloader_(plugins_, registry_, control_,
+                       {.probe_program = options_.probe_program,
+                        .drain_timeout = drain_timeout(),
+                        .probation = options_.probation},
+                       log_),
+      plugin_board_(plugins_, plugin_reloader_, registry_, system_clock()),
+      inbox_health_(registry_, log_),
+      readiness_(registry_, inbox_health_, control_, log_),
+      liveness_(*supervisor_, timer_, registry_),
+      certificates_(system_clock(), log_) {
   plugins_.bound_calls(patience_);
+  control_.after_each([this] { plugin_board_.refresh(); });
 }
 
-// What the writer still holds lives in memory of the triggers.
+// What the writer still holds lives in memory of the triggers, and these use everything else.
 Runtime::~Runtime() {
-  writer_.reset();
+  if (!parts_) return;
+  parts_->writer.reset();
+  registry_.change([](Running& running) {
+    running.aliases.clear();
+    running.triggers.clear();
+  });
+}
+
+management::Management Runtime::management() {
+  return parts_->services.with(events_);
+}
+
+inbox::Inbox& Runtime::inbox() {
+  return *parts_->inbox;
 }
 
 // ---- Making ----
 
 tl::expected<void, Runtime::Problem> Runtime::prepare() {
-  auto certificates = mqtt::tls::Stores::load(*config());
+  auto certificates = mqtt::tls::Stores::load(*registry_.config());
   if (!certificates) return tl::make_unexpected(std::move(certificates.error()));
-  certificates_ = *std::move(certificates);
+  (void)certificates_.use(*std::move(certificates));
   // Copies that a runtime which was killed has left behind; nobody else uses this folder.
   std::error_code ignored;
   std::filesystem::remove_all(state_dir_ / "plugins", ignored);
   plugins_.remember_trials(state_dir_ / "trials",
                            options_.deaths == nullptr || !options_.deaths->last_run_crashed());
+  if (auto opened = open_inbox(); !opened) return tl::make_unexpected(opened.error());
+  if (auto taken = take_alias_states(); !taken) return tl::make_unexpected(taken.error());
+  if (auto made = make_aliases(); !made) return tl::make_unexpected(made.error());
+  if (auto made = make_triggers(); !made) return made;
+  leave_out_broken_packages();
+  const auto running = registry_.now();
+  for (const TriggerPtr& trigger : running->triggers) {
+    if (auto made = parts_->factory.connect(*trigger); !made) {
+      return tl::make_unexpected(made.error());
+    }
+  }
+  plugin_board_.refresh();
+  return {};
+}
+
+Result<> Runtime::open_inbox() {
   auto inbox = inbox::Inbox::open(
       state_dir_ / "inbox.db",
       {.vfs = {}, .set_aside = [this](const std::filesystem::path& aside, const std::string& why) {
@@ -121,74 +248,45 @@ tl::expected<void, Runtime::Problem> Runtime::prepare() {
                     aside.string());
        }});
   if (!inbox) return tl::make_unexpected(inbox.error());
-  inbox_ = std::move(*inbox);
-  const config::InboxSection all_inbox = config()->inbox;
-  writer_ = std::make_unique<inbox::Writer>(
-      *inbox_,
-      inbox::Writer::Options{.sync_to_disk = all_inbox.sync_to_disk,
-                             .max_size = all_inbox.max_size,
-                             .mended =
-                                 [this](const std::string& what) {
-                                   log_.warn("inbox.written_again", {},
-                                             "{} while it was in use; it was written again from "
-                                             "what is open",
-                                             what);
-                                 }},
-      [this](const std::optional<std::string>& reason) {
-        if (reason) {
-          log_.error("inbox.trouble", {}, "{}; receiving pauses until it is over", *reason);
-        } else {
-          log_.info("inbox.recovered", {}, "the inbox can be written again");
-        }
-        MutexLock lock(trouble_mutex_);
-        inbox_trouble_ = reason;
-        if (!told_of_trouble_) return;  // start() tells them
-        for (const auto& trigger : all_triggers()) trigger->inbox_trouble(reason);
-      });
-  if (const std::uint64_t limit = writer_->limit(); limit < all_inbox.max_size) {
+  parts_ = std::make_unique<Parts>(*this, *std::move(inbox));
+  const std::uint64_t max_size = registry_.config()->inbox.max_size;
+  if (const std::uint64_t limit = parts_->writer->limit(); limit < max_size) {
     log_.warn("inbox.small_volume", {},
               "max_size is {} bytes, and the volume of {} has room for {}: receiving pauses when "
               "these are used up",
-              all_inbox.max_size, state_dir_.string(), limit);
+              max_size, state_dir_.string(), limit);
   }
-  sessions_ = std::make_unique<InboxSessions>(*inbox_, log_);
-  connections_ = std::make_unique<mqtt::ConnectionServices>(
-      mqtt::ConnectionServices{.supervisor = supervisor_,
-                               .resolver = *resolver_,
-                               .make_client = library_.factory(),
-                               .sessions = *sessions_,
-                               .random = system_random(),
-                               .log = log_});
-  {
-    base_ = config();
-    config::Config effective = *base_;
-    auto states = overlay_states(effective);
-    if (!states) return tl::make_unexpected(states.error());
-    const auto shared = std::make_shared<const config::Config>(std::move(effective));
-    plugins_.use(shared);
-    package_failures_ = PackageFailures(shared);
-    for (const auto& [package, problems] : certificates_.package_problems()) {
-      for (const config::Diagnostic& problem : problems) package_failures_.add(package, problem);
+  return {};
+}
+
+Result<> Runtime::take_alias_states() {
+  config::Config effective = *registry_.config();
+  auto states = overlay_alias_states(*parts_->inbox, effective);
+  if (!states) return tl::make_unexpected(states.error());
+  const auto all = std::make_shared<const config::Config>(std::move(effective));
+  plugins_.use(all);
+  registry_.change([&](Running& running) {
+    running.config = all;
+    running.alias_states = *std::move(states);
+    running.failures = PackageFailures(all);
+    for (const auto& [package, problems] : certificates_.stores().package_problems()) {
+      for (const config::Diagnostic& problem : problems) running.failures.add(package, problem);
     }
-    MutexLock lock(members_mutex_);
-    config_ = shared;
-    alias_states_ = *std::move(states);
-  }
-  const ConfigPtr all = config();
+  });
+  return {};
+}
+
+Result<> Runtime::make_aliases() {
+  const ConfigPtr all = registry_.config();
+  std::vector<AliasPtr> made;
   for (const config::Alias& alias : all->aliases) {
     if (!alias.enabled) continue;
-    auto made = make_alias(alias);
-    if (!made) return tl::make_unexpected(made.error());
-    take_in(*std::move(made));
+    auto one = parts_->factory.make_alias(alias);
+    if (!one) return tl::make_unexpected(one.error());
+    parts_->publisher.add(alias.name, {*one, (*one)->connection().get()});
+    made.push_back(*std::move(one));
   }
-  if (auto made = prepare_triggers(); !made) return made;
-  leave_out_broken_packages();
-  for (const TriggerPtr& trigger : triggers_) {
-    if (auto made = trigger->make_connection(options_of(trigger->config())); !made) {
-      return tl::make_unexpected(made.error());
-    }
-  }
-  note_plugins();
+  registry_.change([&](Running& running) { running.aliases = std::move(made); });
   return {};
 }
 
@@ -197,10 +295,12 @@ void Runtime::hurry() {
 }
 
 // What a file says wrong stays wrong at the next start; what the machine lacks may be there then.
-tl::expected<void, Runtime::Problem> Runtime::prepare_triggers() {
-  std::vector<config::Diagnostic> diagnostics;
+tl::expected<void, Runtime::Problem> Runtime::make_triggers() {
+  Diagnostics diagnostics;
   std::vector<std::string> lacks;
-  const ConfigPtr all = config();
+  std::vector<TriggerPtr> triggers;
+  const ConfigPtr all = registry_.config();
+  PackageFailures failures = registry_.now()->failures;
   for (const config::Trigger& trigger : all->triggers) {
     if (!trigger.enabled) {
       log_.info("trigger.disabled", {{"trigger", trigger.name}}, "disabled by {}",
@@ -217,11 +317,11 @@ tl::expected<void, Runtime::Problem> Runtime::prepare_triggers() {
       lacks.emplace_back("the runtime is to stop");
       break;
     }
-    auto made = make_trigger(trigger);
+    auto made = parts_->factory.make_trigger(trigger);
     if (made) {
-      take_in(*std::move(made));
+      triggers.push_back(*std::move(made));
     } else if (!trigger.package.empty()) {
-      package_failures_.add(trigger.package, std::move(made.error().why));
+      failures.add(trigger.package, std::move(made.error().why));
     } else if (made.error().may_pass) {
       lacks.push_back(std::move(made.error().why.message));
     } else {
@@ -230,33 +330,37 @@ tl::expected<void, Runtime::Problem> Runtime::prepare_triggers() {
   }
   if (!diagnostics.empty()) return tl::make_unexpected(std::move(diagnostics));
   if (!lacks.empty()) return tl::make_unexpected(Error{fmt::format("{}", fmt::join(lacks, "; "))});
+  registry_.change([&](Running& running) {
+    running.triggers = std::move(triggers);
+    running.failures = std::move(failures);
+  });
   return {};
 }
 
 void Runtime::leave_out_broken_packages() {
-  package_failures_.spread();
-  package_failures_.report(log_);
-  const ConfigPtr all = config();
-  MutexLock lock(members_mutex_);
-  for (const config::Trigger& trigger : all->triggers) {
-    if (!package_failures_.takes_out(trigger.name)) continue;
-    constexpr const char* kWhy = "its package, or that of its alias, is broken";
-    log_.warn("trigger.not_running", {{"trigger", trigger.name}}, "{}", kWhy);
-    not_made_[trigger.name] = kWhy;
-    std::erase_if(triggers_, [&](const TriggerPtr& made) { return made->name() == trigger.name; });
-  }
-  std::erase_if(aliases_, [&](const AliasPtr& alias) {
-    const bool out = package_failures_.contains(all->find_alias(alias->name())->package);
-    if (out) publisher_.remove(alias->name());
-    return out;
+  registry_.change([&](Running& running) {
+    const config::Config& all = *running.config;
+    running.failures.spread();
+    running.failures.report(log_);
+    running.note_broken_packages();
+    for (const auto& [trigger, why] : running.not_made) {
+      log_.warn("trigger.not_running", {{"trigger", trigger}}, "{}", why);
+    }
+    std::erase_if(running.triggers,
+                  [&](const TriggerPtr& made) { return running.failures.takes_out(made->name()); });
+    std::erase_if(running.aliases, [&](const AliasPtr& alias) {
+      const bool out = running.failures.contains(all.find_alias(alias->name())->package);
+      if (out) parts_->publisher.remove(alias->name());
+      return out;
+    });
   });
 }
 
 // Messages in the inbox of triggers that the configuration does not know.
-void Runtime::report_strangers() {
-  auto counts = inbox_->message_counts();
+void Runtime::report_orphaned() {
+  const auto counts = parts_->inbox->message_counts();
   if (!counts) return;
-  const ConfigPtr all = config();
+  const ConfigPtr all = registry_.config();
   for (const auto& [name, count] : *counts) {
     if (all->find_trigger(name) != nullptr) continue;
     log_.warn("inbox.strangers", {{"trigger", name}},
@@ -267,189 +371,103 @@ void Runtime::report_strangers() {
 
 // ---- Running ----
 
-Result<> Runtime::watch_plugins() {
-  auto watcher = plugin::Watcher::start(
-      {.plugins = plugins_.watched()},
-      [this](const std::string& plugin) {
-        control_.post([this, plugin] { (void)reloader_.reload(plugin, {}); });
-      },
-      log_);
-  if (!watcher) return tl::make_unexpected(watcher.error());
-  watcher_ = std::move(*watcher);
-  return {};
+void Runtime::start_threads() {
+  supervisor_thread_ =
+      std::jthread([this](const std::stop_token& stop) { supervisor_->run(stop); });
+  timer_thread_ = std::jthread([this](const std::stop_token& stop) { timer_.run(stop); });
+  certificates_.follow(registry_.config());
+  certificates_.start();
+  liveness_.begin();
+  control_.start();
 }
 
 Result<> Runtime::start() {
   try {
-    supervisor_thread_ =
-        std::jthread([this](const std::stop_token& stop) { supervisor_->run(stop); });
-    timer_thread_ = std::jthread([this](const std::stop_token& stop) { timer_.run(stop); });
-    watch_certificates();
-    beat(*supervisor_, supervisor_beat_);
-    beat(timer_, timer_beat_);
-    control_thread_ = std::jthread([this](const std::stop_token& stop) {
-      pthread_setname_np(pthread_self(), "control");
-      control_.run(stop);
-    });
+    start_threads();
   } catch (const std::system_error& error) {
     return fail("cannot start a thread: {}", error.what());
   }
+  inbox_health_.begin();
   {
-    MutexLock lock(trouble_mutex_);
-    told_of_trouble_ = true;
-    if (inbox_trouble_) {
-      for (const auto& trigger : triggers_) trigger->inbox_trouble(inbox_trouble_);
+    const auto running = registry_.now();
+    for (const AliasPtr& alias : running->aliases) alias->connection()->open();
+    if (running->config->runtime.hot_reload) {
+      if (auto watching = plugin_reloader_.watch(); !watching) return watching;
+      parts_->reloader.watch_files();
     }
   }
-  for (const auto& alias : aliases_) alias->connection()->open();
-  const ConfigPtr all = config();
-  if (all->runtime.hot_reload) {
-    if (auto watching = watch_plugins(); !watching) return watching;
-    if (options_.load) {
-      files_taken_ = files_seen_ = look_of_files();
-      watch_files();
-    }
-  }
-  report_strangers();
-  MutexLock lock(control_mutex_);
-  control_runs_ = true;
+  report_orphaned();
   // Before whatever comes: one that hangs holds up changes, and not the end.
-  control_.post([this] { start_services(); });
+  control_.open([this] { start_services(); });
   return {};
 }
 
 // [control]
 void Runtime::start_services() {
+  const auto running = registry_.now();
   // All of them first: a start may take long, and hold up those behind it.
-  for (const TriggerPtr& trigger : triggers_) trigger->begin_receiving();
-  end_unwanted_sessions(nullptr, certificates_);
-  for (const TriggerPtr& trigger : triggers_) {
-    if (stopping_) return;
+  for (const TriggerPtr& trigger : running->triggers) trigger->begin_receiving();
+  parts_->sessions.end_unwanted(nullptr, certificates_.stores());
+  for (const TriggerPtr& trigger : running->triggers) {
+    if (control_.stopping()) return;
     (void)trigger->start_again();
   }
-  log_.info("runtime.started", {}, "{} with {} alias{} and {} trigger{}", config()->runtime.name,
-            aliases_.size(), aliases_.size() == 1 ? "" : "es", triggers_.size(),
-            triggers_.size() == 1 ? "" : "s");
+  const std::size_t aliases = running->aliases.size();
+  const std::size_t triggers = running->triggers.size();
+  log_.info("runtime.started", {}, "{} with {} alias{} and {} trigger{}",
+            running->config->runtime.name, aliases, aliases == 1 ? "" : "es", triggers,
+            triggers == 1 ? "" : "s");
   // While it connects it has better things to do.
   control_.after(kTrialsKept, [this] { plugins_.keep_trials(); });
 }
 
-// [control]
-void Runtime::start_later(trigger::Trigger& trigger, Millis delay) {
-  control_.after(delay, [this, name = trigger.name(), failed = &trigger] {
-    const TriggerPtr now = running_trigger(name);
-    if (!stopping_ && now.get() == failed) (void)now->start_again();
+void Runtime::request_reload(const std::string& by, std::function<void()> done) {
+  (void)control_.post([this, by, done = std::move(done)] {
+    if (control_.stopping()) return;
+    (void)parts_->reloader.reload(by);
+    if (done && !control_.stopping()) done();
   });
-}
-
-// On a thread of its own, as files may be slow.
-void Runtime::watch_certificates() {
-  begin_rotation();
-  const auto look = [this](const auto& again) -> void {
-    rotation_loop_.after(mqtt::tls::Rotation::kInterval, [this, again] {
-      if (rotation_) rotation_->look();
-      again(again);
-    });
-  };
-  look(look);
-  rotation_thread_ =
-      std::jthread([this](const std::stop_token& stop) { rotation_loop_.run(stop); });
-}
-
-// With the configuration and the certificates of now. [control]
-void Runtime::begin_rotation() {
-  rotation_loop_.post([this, config = config(), stores = certificates_] {
-    rotation_.reset();
-    rotation_config_ = config;
-    rotation_stores_ = stores;
-    rotation_.emplace(*rotation_config_, rotation_stores_, system_clock(), log_);
-    rotation_->tell_ages();
-  });
-}
-
-// So that a thread which is stuck is seen.
-void Runtime::beat(EventLoop& loop, std::atomic<std::int64_t>& last) {
-  last = std::chrono::steady_clock::now().time_since_epoch().count();
-  loop.after(kBeat, [this, &loop, &last] { beat(loop, last); });
-}
-
-void Runtime::beat(Millis interval, const std::function<void()>& tell) {
-  timer_.after(interval, [this, interval, tell] {
-    supervisor_->post([this, interval, tell] {
-      if (!stuck_receiver()) tell();
-      beat(interval, tell);
-    });
-  });
-}
-
-// [supervisor]
-void Runtime::report_readiness() {
-  if (stopping_) return;
-  bool ready = false;
-  {
-    MutexLock lock(members_mutex_);
-    ready = !package_failures_.any() && not_made_.empty() &&
-            std::all_of(aliases_.begin(), aliases_.end(),
-                        [](const auto& alias) { return alias->up(); }) &&
-            std::all_of(triggers_.begin(), triggers_.end(),
-                        [](const auto& trigger) { return trigger->running(); });
-  }
-  if (ready && !ready_) {
-    log_.info("runtime.ready", {}, "every alias is connected and every trigger is running");
-  } else if (!ready && ready_) {
-    log_.warn("runtime.not_ready", {}, "not every alias is connected and every trigger running");
-  }
-  ready_ = ready;
 }
 
 // ---- Stopping ----
 
 bool Runtime::stop() {
-  {
-    MutexLock lock(control_mutex_);
-    stopping_ = true;
-    control_runs_ = false;
-  }
+  control_.begin_stop();
   events_.end();
-  const Millis drain_timeout = config()->runtime.drain_timeout;
-  const Millis quarter = drain_timeout / 4;
-  const Monotonic ended = system_clock().now() + drain_timeout;
+  const Millis all = drain_timeout();
+  const Millis quarter = all / 4;
+  const Monotonic ended = system_clock().now() + all;
   // Draining leaves time for both graces, each at most a quarter of the whole.
-  const Monotonic quiet_by = ended - std::min(trigger::kDisconnectGrace, quarter);
-  const Monotonic drained = quiet_by - std::min(trigger::kServiceGrace, quarter);
+  const Monotonic quiet = ended - std::min(trigger::kDisconnectGrace, quarter);
+  const Monotonic drained = quiet - std::min(trigger::kServiceGrace, quarter);
   log_.info("runtime.stopping", {}, "taking nothing more; up to {} for what is in flight",
-            format_duration(drain_timeout));
+            format_duration(all));
   // A call that hangs has the control thread. It is left alone soon, for all others need the time.
   patience_->end_by(system_clock().now() + std::min(trigger::kServiceGrace, quarter));
-  reloader_.cancel();
-  control_thread_.request_stop();
-  if (control_thread_.joinable()) control_thread_.join();
-  control_.run_due();  // somebody may wait for what was posted last
-  watcher_.reset();    // it was the control thread's
+  plugin_reloader_.cancel();
+  control_.join();
+  plugin_reloader_.stop_watching();
   plugins_.keep_trials();
-  patience_->end_by(quiet_by);
-  tell_endings_left();
-  for (const auto& trigger : triggers_) trigger->stop_receiving();
-  drain(triggers_, drained);
-  (void)writer_->flush(quiet_by);
-  close_all(
-      triggers_, [](const TriggerPtr& trigger, auto done) { trigger->close(done); }, quiet_by);
-  const bool quiet = finish(triggers_, quiet_by).empty() && stuck_.empty();
-  dispatch::Dispatcher::Stats total;
-  for (const auto& trigger : triggers_) {
-    const dispatch::Dispatcher::Stats stats = trigger->stats();
-    total.received += stats.received;
-    total.ok += stats.ok;
-  }
-  close_all(
-      aliases_, [](const AliasPtr& alias, auto done) { alias->connection()->close(done); }, ended);
-  for (std::jthread* thread : {&rotation_thread_, &supervisor_thread_, &timer_thread_}) {
+  patience_->end_by(quiet);
+  parts_->sessions.report_unfinished();
+  const bool clean =
+      parts_->shutdown.stop_all({.drained = drained, .quiet = quiet, .ended = ended});
+  certificates_.stop();
+  for (std::jthread* thread : {&supervisor_thread_, &timer_thread_}) {
     thread->request_stop();
     if (thread->joinable()) thread->join();
   }
-  log_.info("runtime.stopped", {}, "{} message{} received, {} handled", total.received,
-            total.received == 1 ? "" : "s", total.ok);
-  return quiet;
+  std::uint64_t received = 0;
+  std::uint64_t handled = 0;
+  const auto running = registry_.now();
+  for (const TriggerPtr& trigger : running->triggers) {
+    const dispatch::Dispatcher::Stats stats = trigger->stats();
+    received += stats.received;
+    handled += stats.ok;
+  }
+  log_.info("runtime.stopped", {}, "{} message{} received, {} handled", received,
+            received == 1 ? "" : "s", handled);
+  return clean;
 }
 
 }  // namespace triggerd::control

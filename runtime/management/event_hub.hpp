@@ -1,5 +1,5 @@
-// What happens, told to whoever listens. Nobody does most of the time, and then it costs one read
-// of an atomic.
+// Fans events out to those who listen. Most of the time nobody does, and then an event costs one
+// read of an atomic.
 #pragma once
 
 #include <atomic>
@@ -10,19 +10,20 @@
 
 #include "base/log.hpp"
 #include "base/mutex.hpp"
-#include "management/administration.hpp"
+#include "management/events.hpp"
 
 namespace triggerd::management {
 
-// Thread-safe. Takes only its own locks and each queue's, so it may be told with any other held.
-class EventHub {
+// Thread-safe. Takes only its own lock and that of each queue, so tell() may be called with any
+// other lock held.
+class EventHub final : public EventSource {
  public:
   // Whether a "message" of this trigger, or a change of state, is worth making.
   bool wants_messages() const { return message_listeners_.load(std::memory_order_relaxed) > 0; }
   bool wants_states() const { return state_listeners_.load(std::memory_order_relaxed) > 0; }
   void tell(AdminEvent event);
 
-  std::unique_ptr<Subscription> subscribe(const EventFilter& filter, std::size_t capacity);
+  std::unique_ptr<Subscription> subscribe(const EventFilter& filter, std::size_t capacity) override;
   // Ends all subscriptions: the runtime stops.
   void end();
 

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/mutex.hpp"
-#include "management/administration.hpp"
+#include "management/status.hpp"
 #include "mqtt/session/connection.hpp"
 
 namespace triggerd::trigger {

@@ -5,6 +5,12 @@
 #include "config/load.hpp"
 #include "control/runtime.hpp"
 #include "integration/recorded.hpp"
+#include "management/dead_letters.hpp"
+#include "management/definitions.hpp"
+#include "management/events.hpp"
+#include "management/states.hpp"
+#include "management/status.hpp"
+#include "management/test_runs.hpp"
 #include "mqtt/paho/handles.hpp"
 #include "support/capture_log.hpp"
 #include "support/mosquitto.hpp"
@@ -66,8 +72,8 @@ TEST_F(AdministrationTest, ADisabledTriggerHandlesNothingUntilItIsEnabled) {
   TestClient client(server_.port());
   ASSERT_TRUE(client.publish("x", "before", 1));
   ASSERT_TRUE(wait_for_records(file(), 1));
-  ASSERT_TRUE(runtime_->disable_trigger("t", "somebody", "maintenance"));
-  EXPECT_FALSE(runtime_->disable_trigger("nobody", "somebody", "maintenance"));
+  ASSERT_TRUE(runtime_->management().states.disable_trigger("t", "somebody", "maintenance"));
+  EXPECT_FALSE(runtime_->management().states.disable_trigger("nobody", "somebody", "maintenance"));
   ASSERT_TRUE(wait_for_log("trigger.paused"));
   // A message that comes before that may still be received, and then come twice.
   ASSERT_TRUE(server_.process().wait_for_line("Client client-a.t disconnected"));
@@ -77,7 +83,7 @@ TEST_F(AdministrationTest, ADisabledTriggerHandlesNothingUntilItIsEnabled) {
   ASSERT_TRUE(state && *state);
   EXPECT_EQ((*state)->changed_by, "somebody");
   EXPECT_EQ((*state)->reason, "maintenance");
-  ASSERT_TRUE(runtime_->enable_trigger("t", "somebody"));
+  ASSERT_TRUE(runtime_->management().states.enable_trigger("t", "somebody"));
   ASSERT_TRUE(wait_for_records(file(), 2)) << "the server has kept it";
   EXPECT_EQ(records(file()).size(), 2U);
   EXPECT_FALSE(*runtime_->inbox().trigger_state("t"));
@@ -103,9 +109,10 @@ TEST_F(AdministrationTest, DeadLettersAreEditedReplayedAndDropped) {
   ASSERT_TRUE(inbox.drop_dead_letter(one.number));
   ASSERT_TRUE(inbox.edit_dead_letter(two.number, "y", "mended"));
   std::ofstream(healed) << "yes";
-  ASSERT_TRUE(runtime_->replay_dead_letter(two.number, "somebody"));
-  ASSERT_TRUE(runtime_->replay_dead_letter(three.number, "somebody"));
-  EXPECT_FALSE(runtime_->replay_dead_letter(three.number, "somebody")) << "it is one no more";
+  ASSERT_TRUE(runtime_->management().dead_letters.replay_dead_letter(two.number, "somebody"));
+  ASSERT_TRUE(runtime_->management().dead_letters.replay_dead_letter(three.number, "somebody"));
+  EXPECT_FALSE(runtime_->management().dead_letters.replay_dead_letter(three.number, "somebody"))
+      << "it is one no more";
   ASSERT_TRUE(wait_for_records(file(), 2));
   const auto handled = records(file(), "end");
   EXPECT_EQ(handled[0].topic, "y");
@@ -138,7 +145,7 @@ class ManagedTest : public AdministrationTest {
                                                        const std::string& name, std::string json,
                                                        management::DefinitionKind kind,
                                                        bool check_only = false) {
-    return runtime_->change_definition(
+    return runtime_->management().definitions.change_definition(
         {.verb = verb,
          .kind = kind,
          .name = name,
@@ -159,8 +166,9 @@ TEST_F(ManagedTest, ATriggerIsCreatedReplacedKeptOverARestartAndDeleted) {
   start_managed();
   ASSERT_TRUE(wait_for_log("runtime.ready"));
   ASSERT_TRUE(change(Verb::create, "m", trigger_json("\"y\""), Kind::trigger));
-  ASSERT_TRUE(eventually([&] { return runtime_->trigger("m")->running; }));
-  EXPECT_EQ(runtime_->trigger("m")->definition.origin, management::Definition::Origin::managed);
+  ASSERT_TRUE(eventually([&] { return runtime_->management().status.trigger("m")->running; }));
+  EXPECT_EQ(runtime_->management().status.trigger("m")->definition.origin,
+            management::Definition::Origin::managed);
   TestClient client(server_.port());
   ASSERT_TRUE(client.publish("y", "one", 1));
   ASSERT_TRUE(wait_for_records(dir_ / "managed-records", 1));
@@ -172,16 +180,17 @@ TEST_F(ManagedTest, ATriggerIsCreatedReplacedKeptOverARestartAndDeleted) {
   EXPECT_EQ(wrong.error().problems[0].key, "topics.1");
   EXPECT_TRUE(wrong.error().problems[0].file.empty());
   EXPECT_TRUE(change(Verb::replace, "m", trigger_json("\"z\""), Kind::trigger, true));
-  EXPECT_EQ(runtime_->trigger("m")->filters.at(0).filter, "y") << "it was only checked";
+  EXPECT_EQ(runtime_->management().status.trigger("m")->filters.at(0).filter, "y")
+      << "it was only checked";
 
   ASSERT_TRUE(change(Verb::replace, "m", trigger_json("\"z\""), Kind::trigger));
   ASSERT_TRUE(runtime_->stop());
   load_and_start();
-  ASSERT_TRUE(eventually([&] { return runtime_->trigger("m")->running; }));
+  ASSERT_TRUE(eventually([&] { return runtime_->management().status.trigger("m")->running; }));
   ASSERT_TRUE(client.publish("z", "two", 1));
   ASSERT_TRUE(wait_for_records(dir_ / "managed-records", 2));
   ASSERT_TRUE(change(Verb::remove, "m", "", Kind::trigger));
-  EXPECT_FALSE(runtime_->trigger("m"));
+  EXPECT_FALSE(runtime_->management().status.trigger("m"));
   EXPECT_TRUE(wait_for_log("session.ended"));
 }
 
@@ -209,7 +218,7 @@ TEST_F(ManagedTest, APasswordDoesNotComeBackAndIsKeptByAnEdit) {
   const std::string host =
       fmt::format(R"("host":"tcp://127.0.0.1:{}","user_name":"u")", server_.port());
   ASSERT_TRUE(change(Verb::create, "b", "{" + host + R"(,"password":"hunter2"})", Kind::alias));
-  const auto shown = runtime_->alias("b");
+  const auto shown = runtime_->management().status.alias("b");
   ASSERT_TRUE(shown);
   EXPECT_EQ(shown->definition.json.find("hunter2"), std::string::npos);
   EXPECT_EQ(shown->definition.secrets, std::vector<std::string>{"password"});
@@ -246,52 +255,54 @@ TEST_F(ManagedTest, WhatWasCreatedDisabledIsEnabled) {
                                  R"("enabled":false,"settings":{{"file":"{}"}}}})",
                                  (dir_ / "managed-records").string()),
                      Kind::trigger));
-  const auto alias = runtime_->enable_alias("b", "somebody");
+  const auto alias = runtime_->management().states.enable_alias("b", "somebody");
   ASSERT_TRUE(alias) << alias.error().message;
-  EXPECT_TRUE(runtime_->alias("b")->enabled);
-  const auto trigger = runtime_->enable_trigger("m", "somebody");
+  EXPECT_TRUE(runtime_->management().status.alias("b")->enabled);
+  const auto trigger = runtime_->management().states.enable_trigger("m", "somebody");
   ASSERT_TRUE(trigger) << trigger.error().message;
-  ASSERT_TRUE(eventually([&] { return runtime_->trigger("m")->running; }));
-  ASSERT_TRUE(runtime_->disable_trigger("m", "somebody", "again"));
-  ASSERT_TRUE(runtime_->enable_trigger("m", "somebody"));
+  ASSERT_TRUE(eventually([&] { return runtime_->management().status.trigger("m")->running; }));
+  ASSERT_TRUE(runtime_->management().states.disable_trigger("m", "somebody", "again"));
+  ASSERT_TRUE(runtime_->management().states.enable_trigger("m", "somebody"));
   ASSERT_TRUE(runtime_->stop());
   load_and_start();
-  ASSERT_TRUE(eventually([&] { return runtime_->trigger("m")->running; }))
+  ASSERT_TRUE(eventually([&] { return runtime_->management().status.trigger("m")->running; }))
       << "it stays so over a restart";
 }
 
 TEST_F(ManagedTest, ADisabledAliasStaysSoOverARestart) {
   start_managed();
   ASSERT_TRUE(wait_for_log("runtime.ready"));
-  ASSERT_TRUE(runtime_->disable_alias("a", "somebody", "maintenance"));
-  EXPECT_FALSE(runtime_->alias("a")->enabled);
-  EXPECT_EQ(runtime_->alias("a")->disabled_by, "somebody");
-  EXPECT_EQ(runtime_->trigger("t")->not_running_reason, "its alias is disabled");
+  ASSERT_TRUE(runtime_->management().states.disable_alias("a", "somebody", "maintenance"));
+  EXPECT_FALSE(runtime_->management().status.alias("a")->enabled);
+  EXPECT_EQ(runtime_->management().status.alias("a")->disabled_by, "somebody");
+  EXPECT_EQ(runtime_->management().status.trigger("t")->not_running_reason,
+            "its alias is disabled");
   ASSERT_TRUE(runtime_->stop());
   load_and_start();
-  EXPECT_FALSE(runtime_->alias("a")->enabled);
+  EXPECT_FALSE(runtime_->management().status.alias("a")->enabled);
   TestClient client(server_.port());
   ASSERT_TRUE(client.publish("x", "meanwhile", 1));
-  ASSERT_TRUE(runtime_->enable_alias("a", "somebody"));
+  ASSERT_TRUE(runtime_->management().states.enable_alias("a", "somebody"));
   ASSERT_TRUE(wait_for_records(file(), 1)) << "the server has kept it";
 }
 
 TEST_F(ManagedTest, AnAliasAndATriggerAreTried) {
   start_managed();
   ASSERT_TRUE(wait_for_log("runtime.ready"));
-  const auto good = runtime_->test_alias("a", kPatience);
+  const auto good = runtime_->management().test_runs.test_alias("a", kPatience);
   ASSERT_TRUE(good);
   EXPECT_TRUE(good->ok) << good->reason;
-  const auto bad = runtime_->test_alias(
+  const auto bad = runtime_->management().test_runs.test_alias(
       "new", {management::DefinitionText::Format::toml, "host = \"tcp://127.0.0.1:1\""}, kPatience);
   ASSERT_TRUE(bad);
   EXPECT_FALSE(bad->ok);
   EXPECT_NE(bad->reason.find("refused"), std::string::npos) << bad->reason;
-  const auto tried = runtime_->test_trigger("t", {.topic = "x", .payload = "tried"}, kPatience);
+  const auto tried = runtime_->management().test_runs.test_trigger(
+      "t", {.topic = "x", .payload = "tried"}, kPatience);
   ASSERT_TRUE(tried) << tried.error().message;
   EXPECT_EQ(tried->verdict, "ok");
   ASSERT_TRUE(wait_for_records(file(), 1)) << "the service was called";
-  EXPECT_EQ(runtime_->trigger("t")->counters.received, 0U);
+  EXPECT_EQ(runtime_->management().status.trigger("t")->counters.received, 0U);
 }
 
 TEST_F(ManagedTest, AStoredPasswordGoesToNoOtherServer) {
@@ -308,11 +319,11 @@ TEST_F(ManagedTest, AStoredPasswordGoesToNoOtherServer) {
     ASSERT_EQ(refused.error().problems.size(), 1U);
     EXPECT_EQ(refused.error().problems[0].key, "password");
   };
-  expect_refused(runtime_->test_alias("b", {management::DefinitionText::Format::json, other + "}"},
-                                      kPatience));
+  expect_refused(runtime_->management().test_runs.test_alias(
+      "b", {management::DefinitionText::Format::json, other + "}"}, kPatience));
   expect_refused(change(Verb::replace, "b", other + "}", Kind::alias));
   EXPECT_TRUE(elsewhere.connections().empty());
-  const auto own = runtime_->test_alias(
+  const auto own = runtime_->management().test_runs.test_alias(
       "b", {management::DefinitionText::Format::json, other + R"(,"password":"own"})"}, kPatience);
   ASSERT_TRUE(own) << own.error().message;
   EXPECT_TRUE(own->ok) << own->reason;
@@ -328,7 +339,7 @@ TEST_F(ManagedTest, NothingIsLeftOfWhatComesAndGoes) {
     return std::distance(begin(all), end(all));
   };
   const auto round = [this] {
-    EXPECT_TRUE(runtime_->test_alias("a", kPatience)->ok);
+    EXPECT_TRUE(runtime_->management().test_runs.test_alias("a", kPatience)->ok);
     EXPECT_TRUE(change(Verb::create, "m", trigger_json("\"y\""), Kind::trigger));
     EXPECT_TRUE(change(Verb::remove, "m", "", Kind::trigger));
   };
@@ -353,7 +364,8 @@ TEST_F(ManagedTest, ATriedServiceIsNotChargedWithTheThreadsOfTheOneThatServes) {
   start_managed("manage = true\n" + forward);
   ASSERT_TRUE(wait_for_log("runtime.ready"));
   for (int i = 0; i < 2; ++i) {
-    const auto tried = runtime_->test_trigger("f", {.topic = "f", .payload = "x"}, kPatience);
+    const auto tried = runtime_->management().test_runs.test_trigger(
+        "f", {.topic = "f", .payload = "x"}, kPatience);
     ASSERT_TRUE(tried) << tried.error().message;
     EXPECT_EQ(tried->verdict, "unavailable");
   }
@@ -367,24 +379,26 @@ TEST_F(ManagedTest, ATriedServiceIsNotChargedWithTheThreadsOfTheOneThatServes) {
 TEST_F(ManagedTest, StatusCountsAndEventsTell) {
   start_managed();
   ASSERT_TRUE(wait_for_log("runtime.ready"));
-  const auto listener = runtime_->subscribe({.states = false, .messages = true, .trigger = ""}, 10);
-  ASSERT_TRUE(runtime_->publish({.alias = "a", .topic = "x", .payload = "hello"}, kPatience));
+  const auto listener = runtime_->management().events.subscribe(
+      {.states = false, .messages = true, .trigger = ""}, 10);
+  ASSERT_TRUE(runtime_->management().test_runs.publish(
+      {.alias = "a", .topic = "x", .payload = "hello"}, kPatience));
   const auto event = listener->next(std::chrono::steady_clock::now() + kPatience);
   ASSERT_TRUE(event);
   EXPECT_EQ(event->verdict, "ok");
   EXPECT_EQ(event->payload, "hello");
-  const auto status = runtime_->trigger("t");
+  const auto status = runtime_->management().status.trigger("t");
   ASSERT_TRUE(status);
   EXPECT_EQ(status->counters.received_qos[1], 1U);
   EXPECT_EQ(status->counters.ok, 1U);
   EXPECT_EQ(status->handle.count, 1U);
   EXPECT_EQ(status->delivery.count, 1U);
   EXPECT_LE(status->handle.sum, status->delivery.sum);
-  EXPECT_EQ(runtime_->alias("a")->published_ok, 1U);
-  EXPECT_TRUE(runtime_->runtime().ready);
-  EXPECT_TRUE(runtime_->runtime().healthy);
-  EXPECT_EQ(runtime_->plugins().at(0).name, "recorder");
-  const auto matched = runtime_->match("y");
+  EXPECT_EQ(runtime_->management().status.alias("a")->published_ok, 1U);
+  EXPECT_TRUE(runtime_->management().status.runtime().ready);
+  EXPECT_TRUE(runtime_->management().status.runtime().healthy);
+  EXPECT_EQ(runtime_->management().status.plugins().at(0).name, "recorder");
+  const auto matched = runtime_->management().status.match("y");
   ASSERT_EQ(matched.size(), 1U);
   EXPECT_FALSE(matched[0].gets_it);
   EXPECT_NE(matched[0].because.find("no filter matches"), std::string::npos);

@@ -8,6 +8,9 @@
 #include "config/load.hpp"
 #include "control/runtime.hpp"
 #include "integration/revised/revisions.hpp"
+#include "management/plugins.hpp"
+#include "management/states.hpp"
+#include "management/status.hpp"
 #include "support/capture_log.hpp"
 #include "support/mosquitto.hpp"
 #include "support/mqtt_client.hpp"
@@ -46,6 +49,10 @@ class ReloadStormTest : public testing::Test {
     ASSERT_TRUE(runtime_->start());
     ASSERT_TRUE(eventually([&] { return !log_.lines("runtime.ready").empty(); }));
   }
+  management::Outcome<management::PluginReload> reload(
+      const std::string& plugin, const management::PluginReloadOptions& how = {}) {
+    return runtime_->management().plugins.reload_plugin(plugin, how, "a test");
+  }
   void reload_under_traffic(int reloads, int at_once);
   void TearDown() override {
     if (runtime_) {
@@ -69,9 +76,9 @@ class ReloadStormTest : public testing::Test {
 TEST_F(ReloadStormTest, AGoodBuildIsJustReloadedForTheTimeOfItsProbationOnly) {
   start({}, {}, {.probation = Millis(1)});
   plugin_.replace(kSecond);
-  ASSERT_TRUE(runtime_->reload_plugin("revised"));
+  ASSERT_TRUE(reload("revised"));
   EXPECT_TRUE(eventually([&] {
-    const auto plugins = runtime_->plugins();
+    const auto plugins = runtime_->management().status.plugins();
     return plugins.size() == 1 && plugins[0].generation == 2 && !plugins[0].on_probation;
   }));
 }
@@ -92,10 +99,10 @@ void ReloadStormTest::reload_under_traffic(int reloads, int at_once) {
   std::vector<double> pauses;
   for (int i = 0; i < reloads; ++i) {
     plugin_.replace(i % 2 == 0 ? kSecond : kFirst);
-    const auto report = runtime_->reload_plugin("revised");
+    const auto report = reload("revised");
     ASSERT_TRUE(report) << report.error().message;
-    ASSERT_EQ(report->outcome, control::Reloader::Outcome::reloaded);
-    pauses.push_back(static_cast<double>(report->pause.count()) / 1000);
+    ASSERT_TRUE(report->changed);
+    pauses.push_back(report->pause_seconds * 1000);
   }
   stop = true;
   traffic.join();
@@ -130,19 +137,19 @@ TEST_F(ReloadStormTest, FiveHundredReloadsUnderTrafficLoseNothingAndLeaveNothing
 TEST_F(ReloadStormTest, NorDoTheyWhereTheThreadThatReceivesCallsTheService) {
   start({}, "brief = true\n");
   reload_under_traffic(200, 2);
-  const auto triggers = runtime_->triggers();
+  const auto triggers = runtime_->management().status.triggers();
   ASSERT_EQ(triggers.size(), 1U);
   EXPECT_GT(triggers[0].counters.inline_calls, 0U);
 }
 
 TEST_F(ReloadStormTest, TheSameBuildIsNotReloaded) {
   start();
-  const auto report = runtime_->reload_plugin("revised");
+  const auto report = reload("revised");
   ASSERT_TRUE(report) << report.error().message;
-  EXPECT_EQ(report->outcome, control::Reloader::Outcome::unchanged);
+  EXPECT_FALSE(report->changed);
   EXPECT_EQ(report->generation, 1U);
   EXPECT_EQ(entries(dir_ / "state" / "plugins"), 1U) << "the copy in service, and no other";
-  const auto unknown = runtime_->reload_plugin("nobody");
+  const auto unknown = reload("nobody");
   ASSERT_FALSE(unknown);
   EXPECT_EQ(unknown.error().message, "plugin \"nobody\" is not loaded; there are revised");
 }
@@ -154,8 +161,8 @@ TEST_F(ReloadStormTest, ForcedPendingMessagesGoToTheNewBuild) {
   ASSERT_TRUE(client.publish("x", "pending"));
   ASSERT_TRUE(plugin_.wait_for(1));
   plugin_.replace(kSecond);
-  EXPECT_FALSE(runtime_->reload_plugin("revised"));
-  const auto forced = runtime_->reload_plugin("revised", {.force = true});
+  EXPECT_FALSE(reload("revised"));
+  const auto forced = reload("revised", {.force = true});
   ASSERT_TRUE(forced) << forced.error().message;
   ASSERT_TRUE(plugin_.wait_for(2));
   EXPECT_EQ(plugin_.counted(), (std::vector<Counted>{{8, 1, "pending"}, {2, 2, "pending"}}));
@@ -165,7 +172,7 @@ TEST_F(ReloadStormTest, AStateThatCannotBeSavedLeavesTheOldOneServing) {
   plugin_.replace(kDoesNotSave);
   start();
   plugin_.replace(kSecond);
-  const auto report = runtime_->reload_plugin("revised");
+  const auto report = reload("revised");
   ASSERT_FALSE(report);
   EXPECT_NE(report.error().message.find("the state is locked"), std::string::npos);
   EXPECT_EQ(entries(dir_ / "state" / "plugins"), 1U) << "the copy in service, and no other";
@@ -182,16 +189,16 @@ TEST_F(ReloadStormTest, AStateCanBeLeftBehind) {
   ASSERT_TRUE(client.publish("x", "before"));
   ASSERT_TRUE(plugin_.wait_for(1));
   plugin_.replace(kSecond);
-  ASSERT_FALSE(runtime_->reload_plugin("revised")) << "its state cannot be saved";
-  const auto another = runtime_->reload_plugin("revised", {.drop_state = true});
+  ASSERT_FALSE(reload("revised")) << "its state cannot be saved";
+  const auto another = reload("revised", {.drop_state = true});
   ASSERT_TRUE(another) << another.error().message;
   ASSERT_TRUE(client.publish("x", "second"));
   ASSERT_TRUE(plugin_.wait_for(2));
   EXPECT_EQ(plugin_.counted().back(), (Counted{2, 1, "second"}));
   // The same file, whose state could be saved.
-  const auto same = runtime_->reload_plugin("revised", {.drop_state = true});
+  const auto same = reload("revised", {.drop_state = true});
   ASSERT_TRUE(same) << same.error().message;
-  EXPECT_EQ(same->outcome, control::Reloader::Outcome::reloaded);
+  EXPECT_TRUE(same->changed);
   ASSERT_TRUE(client.publish("x", "third"));
   ASSERT_TRUE(plugin_.wait_for(3));
   EXPECT_EQ(plugin_.counted().back(), (Counted{2, 1, "third"}));
@@ -203,8 +210,8 @@ TEST_F(ReloadStormTest, DisablingFromAnotherThreadTakesTurnsWithReloading) {
   std::atomic<bool> stop{false};
   std::thread administrator([&] {
     while (!stop) {
-      EXPECT_TRUE(runtime_->disable_trigger("t", "somebody", "a test"));
-      EXPECT_TRUE(runtime_->enable_trigger("t", "somebody"));
+      EXPECT_TRUE(runtime_->management().states.disable_trigger("t", "somebody", "a test"));
+      EXPECT_TRUE(runtime_->management().states.enable_trigger("t", "somebody"));
     }
   });
   std::uint64_t sent = 0;
@@ -212,7 +219,7 @@ TEST_F(ReloadStormTest, DisablingFromAnotherThreadTakesTurnsWithReloading) {
   for (int i = 0; i < kTimes; ++i) {
     client.publish_later("x", std::to_string(++sent), 1);
     plugin_.replace(i % 2 == 0 ? kSecond : kFirst);
-    const auto report = runtime_->reload_plugin("revised");
+    const auto report = reload("revised");
     EXPECT_TRUE(report) << report.error().message;
   }
   EXPECT_TRUE(client.wait_published());
@@ -225,11 +232,11 @@ TEST_F(ReloadStormTest, DisablingFromAnotherThreadTakesTurnsWithReloading) {
 TEST_F(ReloadStormTest, GenerationsThatStayLoadedAreCountedAndBounded) {
   plugin_.replace(kStaysLoaded);
   start();
-  Result<control::Reloader::Report> report;
+  management::Outcome<management::PluginReload> report;
   int reloads = 0;
   while (report && reloads < 100) {
     plugin_.replace(++reloads % 2 == 0 ? kStaysLoaded : kStaysLoadedToo);
-    report = runtime_->reload_plugin("revised");
+    report = reload("revised");
   }
   ASSERT_FALSE(report);
   EXPECT_EQ(reloads, 21);

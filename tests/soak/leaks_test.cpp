@@ -13,6 +13,8 @@
 #include "config/load.hpp"
 #include "control/runtime.hpp"
 #include "integration/recorded.hpp"
+#include "management/definitions.hpp"
+#include "management/test_runs.hpp"
 #include "support/mosquitto.hpp"
 
 namespace triggerd::test {
@@ -89,14 +91,16 @@ class LeaksTest : public testing::Test {
 TEST_F(LeaksTest, TriggersThatAReloadReplaces) {
   expect_flat([this](int i) {
     write_config(i % 2);
-    const auto report = runtime_->reload("a test");
+    const auto report = runtime_->management().definitions.reload("a test");
     ASSERT_TRUE(report);
     EXPECT_EQ(report->changed.size(), 4U);
   });
 }
 
 TEST_F(LeaksTest, TestsOfAnAlias) {
-  expect_flat([this](int) { EXPECT_TRUE(runtime_->test_alias("a", kPatience)->ok); });
+  expect_flat([this](int) {
+    EXPECT_TRUE(runtime_->management().test_runs.test_alias("a", kPatience)->ok);
+  });
 }
 
 }  // namespace

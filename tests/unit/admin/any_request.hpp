@@ -7,18 +7,18 @@
 
 #include "admin/access.hpp"
 #include "admin/api.hpp"
-#include "unit/admin/fake_administration.hpp"
+#include "unit/admin/fake_management.hpp"
 
 namespace triggerd::test {
 
 // The status; 0: it has no target that is one. Whatever the bytes are, nothing is thrown.
 inline int answer_any_request(std::string_view bytes) {
-  // Made once: a hub has a thread.
+  // Made once: a streamer has a thread.
   struct Everything {
-    FakeAdministration runtime;
-    admin::EventHub hub{runtime};
+    FakeManagement runtime;
+    admin::EventStreamer streamer{runtime};
     admin::Router router;
-    Everything() { admin::add_all_routes(router, runtime, hub); }
+    Everything() { admin::add_all_routes(router, runtime.management(), streamer); }
   };
   static Everything all;
   const auto take_to = [&bytes](char end) {

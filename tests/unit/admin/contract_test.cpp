@@ -12,13 +12,13 @@
 
 #include "admin/api.hpp"
 #include "admin/embedded.hpp"
-#include "unit/admin/fake_administration.hpp"
+#include "unit/admin/fake_management.hpp"
 
 namespace triggerd::admin {
 namespace {
 
 using nlohmann::json;
-using test::FakeAdministration;
+using test::FakeManagement;
 
 json to_plain(const YAML::Node& node) {
   if (node.IsMap()) {
@@ -40,8 +40,8 @@ json to_plain(const YAML::Node& node) {
 
 class Contract : public testing::Test {
  protected:
-  Contract() : hub_(runtime_) {
-    add_all_routes(router_, runtime_, hub_);
+  Contract() : streamer_(runtime_) {
+    add_all_routes(router_, runtime_.management(), streamer_);
     api_ = to_plain(YAML::LoadFile(OPENAPI_FILE));
   }
 
@@ -202,8 +202,8 @@ class Contract : public testing::Test {
     EXPECT_EQ(mismatch(json::parse(reply.body), response["content"][type]["schema"], where), "");
   }
 
-  FakeAdministration runtime_;
-  EventHub hub_;
+  FakeManagement runtime_;
+  EventStreamer streamer_;
   Router router_;
   json api_;
 };

@@ -9,12 +9,12 @@
 #include <set>
 #include <sstream>
 
-#include "unit/admin/fake_administration.hpp"
+#include "unit/admin/fake_management.hpp"
 
 namespace triggerd::admin {
 namespace {
 
-using test::FakeAdministration;
+using test::FakeManagement;
 
 struct Family {
   std::string type;
@@ -67,7 +67,7 @@ class MetricsTest : public testing::Test {
   std::map<std::string, Family> read() {
     return parse(metrics_text(runtime_, Wall{Millis(1'764'037'357'123)} + std::chrono::hours(1)));
   }
-  FakeAdministration runtime_;
+  FakeManagement runtime_;
 };
 
 // The names that dashboards and alerts are built on, with their labels.

@@ -12,12 +12,12 @@
 #include <nlohmann/json.hpp>
 
 #include "admin/admin.hpp"
-#include "admin/event_hub.hpp"
+#include "admin/event_streamer.hpp"
 #include "admin/peer_user.hpp"
 #include "admin/unix_socket.hpp"
 #include "support/capture_log.hpp"
 #include "support/temp_dir.hpp"
-#include "unit/admin/fake_administration.hpp"
+#include "unit/admin/fake_management.hpp"
 #include "unit/admin/http_client.hpp"
 
 namespace triggerd::admin {
@@ -26,7 +26,7 @@ namespace {
 using nlohmann::json;
 using test::CaptureLog;
 using test::eventually;
-using test::FakeAdministration;
+using test::FakeManagement;
 using test::HttpAnswer;
 using test::HttpClient;
 using test::TempDir;
@@ -38,7 +38,7 @@ class AdminTest : public testing::Test {
     options.listen = config::ListenAddress{"127.0.0.1", 0};
     options.socket = dir_ / "admin.sock";
     options.token = token;
-    auto started = Admin::start(options, runtime_, log_);
+    auto started = Admin::start(options, runtime_.management(), log_);
     ASSERT_TRUE(started) << started.error().message;
     admin_ = std::move(*started);
   }
@@ -51,7 +51,7 @@ class AdminTest : public testing::Test {
 
   TempDir dir_;
   CaptureLog log_;
-  FakeAdministration runtime_;
+  FakeManagement runtime_;
   std::unique_ptr<Admin> admin_;
 };
 
@@ -205,7 +205,7 @@ TEST_F(AdminTest, ConnectionsWithAHeadAndNoBodyKeepNobodyOut) {
 TEST_F(AdminTest, HealthAndMetricsWaitForNoWorker) {
   std::latch go(1);
   std::atomic<int> busy{0};
-  runtime_.while_reading_letters = [&] {
+  runtime_.while_reading_dead_letters = [&] {
     ++busy;
     go.wait();
   };
@@ -360,7 +360,7 @@ TEST_F(AdminTest, WithoutAListenerThereIsNoSubscription) {
 TEST_F(AdminTest, StreamsHaveABoundOfTheirOwn) {
   start();
   std::vector<HttpClient> streams;
-  for (std::size_t i = 0; i < EventHub::kStreams; ++i) {
+  for (std::size_t i = 0; i < EventStreamer::kStreams; ++i) {
     streams.push_back(client());
     streams.back().send("GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n");
     ASSERT_EQ(streams.back().read_answer().status, 200);
@@ -383,7 +383,7 @@ TEST_F(AdminTest, APortThatIsTakenIsSaid) {
   start();
   AdminOptions options;
   options.listen = config::ListenAddress{"127.0.0.1", admin_->port()};
-  const auto second = Admin::start(options, runtime_, log_);
+  const auto second = Admin::start(options, runtime_.management(), log_);
   ASSERT_FALSE(second);
   EXPECT_NE(second.error().message.find("another program has it"), std::string::npos)
       << second.error().message;
@@ -392,7 +392,7 @@ TEST_F(AdminTest, APortThatIsTakenIsSaid) {
 TEST_F(AdminTest, OtherMachinesAreNotServedWithoutAToken) {
   AdminOptions options;
   options.listen = config::ListenAddress{"0.0.0.0", 0};
-  EXPECT_FALSE(Admin::start(options, runtime_, log_));
+  EXPECT_FALSE(Admin::start(options, runtime_.management(), log_));
 }
 
 TEST(ServerTimes, ASlowRequestIsEnded) {

@@ -1,0 +1,51 @@
+#include "control/members/session_memory.hpp"
+
+namespace triggerd::control {
+
+std::optional<std::vector<std::string>> InboxSessions::filters(const std::string& client_id) {
+  auto kept = inbox_.session(client_id);
+  if (!kept) {
+    report(client_id, kept.error());
+    return std::nullopt;
+  }
+  return std::move(*kept);
+}
+
+void InboxSessions::remember(const std::string& client_id,
+                             const std::vector<std::string>& filters) {
+  if (auto done = inbox_.remember_session(client_id, filters); !done) {
+    report(client_id, done.error());
+  }
+}
+
+void InboxSessions::forget(const std::string& client_id) {
+  placed_.erase(client_id);
+  if (auto done = inbox_.forget_session(client_id); !done) report(client_id, done.error());
+}
+
+void InboxSessions::found_at(const mqtt::ConnectionOptions& options, const std::string& server) {
+  if (const auto known = placed_.find(options.client_id);
+      known != placed_.end() && known->second == server) {
+    return;
+  }
+  const auto before = inbox_.place_session({options.client_id, options.alias, server});
+  if (!before) {
+    report(options.client_id, before.error());
+    return;
+  }
+  placed_[options.client_id] = server;
+  if (!*before || (*before)->server.empty() || (*before)->server == server) return;
+  for (const config::Server& other : options.servers) {
+    if (config::to_string(other) == (*before)->server) return;  // one session, on all of them
+  }
+  log_.warn("session.left", {{"alias", options.alias}, {"client_id", options.client_id}},
+            "it is at {} now; where {} is another server, that keeps its session under this "
+            "client id, and what is published there: end it there",
+            server, (*before)->server);
+}
+
+void InboxSessions::report(const std::string& client_id, const Error& error) {
+  log_.error("inbox.error", {{"client_id", client_id}}, "{}", error.message);
+}
+
+}  // namespace triggerd::control

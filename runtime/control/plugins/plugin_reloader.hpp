@@ -1,0 +1,142 @@
+// Hot reload: another build of a plugin takes over, under traffic.
+//
+//   1. copy    the file, privately; one that is what serves already ends the reload here
+//   2. verify  it: the ELF file, and in a child process, where a constructor may crash
+//   3. load    it, and create its instances, while the old ones serve
+//   4. gate    the triggers of the plugin: their messages wait, and calls and pending ones end
+//   5. hand over: old stop, old save, new restore, new start
+//   6. open the gates, and only then destroy what served before, and unload it
+//   7. probation: where the new one fails as the one before did not, that one comes back; or the
+//      one before it, where that was on probation itself and has handled nothing well
+//
+// A failure in 1 to 3 is seen by nobody; in 4 and 5 the old instances go on.
+//
+// Threads: [control], but for what says otherwise.
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/log.hpp"
+#include "base/mutex.hpp"
+#include "base/result.hpp"
+#include "control/plugins/plugin_set.hpp"
+#include "control/running/control_thread.hpp"
+#include "control/running/registry.hpp"
+#include "management/plugins.hpp"
+#include "plugin/loader/watcher.hpp"
+#include "trigger/trigger.hpp"
+
+namespace triggerd::control {
+
+class PluginReloader {
+ public:
+  struct Options {
+    std::filesystem::path probe_program;  // this program, for `--probe FILE`; empty: no child
+    Millis probe_timeout{5'000};
+    Millis drain_timeout{10'000};  // for calls that are under way
+    Millis probation{30'000};
+    Millis probation_look{1'000};
+    unsigned max_leaked = 20;  // then static TLS runs out
+  };
+  // All outlive it. `control` runs its probation.
+  PluginReloader(PluginSet& plugins, const Registry& registry, ControlThread& control,
+                 Options options, Log& log);
+
+  enum class Outcome { reloaded, unchanged };
+  struct Report {
+    Outcome outcome = Outcome::unchanged;
+    unsigned generation = 0;  // in service now
+    std::string version;
+    std::chrono::microseconds pause{0};  // in which the plugin's triggers handled nothing
+  };
+  // Says in the log what became of it.
+  Result<Report> reload(const std::string& plugin, const management::PluginReloadOptions& how);
+  // Gives up a reload that is under way, and every later one: the runtime stops. [any]
+  void cancel() { cancelled_ = true; }
+
+  // Reloads a plugin whenever its file changes, until stop_watching(). [main while nothing runs]
+  Result<> watch();
+  // The same of the plugins that there are by now, if it watches.
+  Result<> watch_again();
+  // [main, once control has stopped]
+  void stop_watching() { watcher_.reset(); }
+
+  // The trigger is about to go.
+  void forget(const trigger::Trigger& trigger);
+  // Lets go of the plugins that no trigger uses, and of those that could not be loaded.
+  void drop_unused_plugins();
+  bool on_probation(const std::string& plugin) const { return probations_.contains(plugin); }
+  void set_drain_timeout(Millis timeout) { options_.drain_timeout = timeout; }
+
+  struct Counts {
+    std::uint64_t reloaded = 0;
+    std::uint64_t failed = 0;
+    std::uint64_t rolled_back = 0;
+    std::chrono::microseconds last_pause{0};
+    std::chrono::microseconds longest_pause{0};
+  };
+  std::map<std::string, Counts> counts() const;  // [any]
+
+ private:
+  using Generation = std::shared_ptr<plugin::Generation>;
+  struct Failure {
+    const char* stage;
+    Error error;
+  };
+  // What became of the messages of each trigger, since it was made.
+  using Standings = std::vector<std::pair<trigger::Trigger*, dispatch::Dispatcher::Stats>>;
+  struct Probation {
+    Monotonic until{};
+    std::filesystem::path previous;  // a copy of what served before, to come back
+    Standings before;
+  };
+
+  struct Tally {
+    std::uint64_t good = 0;
+    std::uint64_t bad = 0;
+
+    bool mostly_bad() const { return bad > good; }
+  };
+  struct Record {
+    Tally before;  // of what served before it
+    Tally since;   // of what is on probation
+  };
+
+  static Tally tally(const dispatch::Dispatcher::Stats& stats);
+  static Standings standings_of(const std::vector<trigger::Trigger*>& triggers);
+  static Record record_of(const Probation& probation, const Standings& now);
+  static bool is_doing_well(const Probation& probation, const Standings& now);
+  tl::expected<Report, Failure> replace(const std::string& plugin,
+                                        const std::filesystem::path& file,
+                                        const management::PluginReloadOptions& how);
+  tl::expected<std::chrono::microseconds, Failure> swap(
+      const std::vector<trigger::Trigger*>& triggers, const management::PluginReloadOptions& how);
+  bool close_gates(const std::vector<trigger::Trigger*>& triggers, Monotonic deadline);
+  std::vector<trigger::Trigger*> triggers_of(const plugin::Generation& generation) const;
+  static std::filesystem::path keep_previous(const plugin::Generation& old);
+  void begin_probation(const std::string& plugin, const std::filesystem::path& previous);
+  void look_at(const std::string& plugin);
+  void forget(const std::string& plugin);
+  void roll_back(const std::string& plugin, const std::filesystem::path& previous,
+                 const std::string& reason);
+
+  PluginSet& plugins_;
+  const Registry& registry_;
+  ControlThread& control_;
+  Options options_;
+  Log& log_;
+  std::unique_ptr<plugin::Watcher> watcher_;
+  std::atomic<bool> cancelled_{false};
+  Standings at_swap_;  // of the last reload: neither build handles anything at that moment
+  std::map<std::string, Probation> probations_;
+  mutable Mutex mutex_;
+  std::map<std::string, Counts> counts_ TRIGGERD_GUARDED_BY(mutex_);
+};
+
+}  // namespace triggerd::control

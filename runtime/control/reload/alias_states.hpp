@@ -1,0 +1,19 @@
+// Aliases that an administrator has disabled, as the inbox keeps them over restarts.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "config/config.hpp"
+#include "control/running/registry.hpp"
+#include "inbox/inbox.hpp"
+
+namespace triggerd::control {
+
+// Disables in `config` what an administrator has disabled, whatever the files say, and returns it.
+Result<AliasStates> overlay_alias_states(inbox::Inbox& inbox, config::Config& config);
+// nullopt: it is enabled.
+Result<> set_alias_state(inbox::Inbox& inbox, std::string_view alias,
+                         const std::optional<inbox::TriggerState>& state);
+
+}  // namespace triggerd::control

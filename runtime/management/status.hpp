@@ -1,0 +1,233 @@
+// What a runtime shows of itself: snapshots, owned by the caller.
+//
+// No secret is in anything that comes out of here.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/histogram.hpp"
+#include "management/definitions.hpp"
+#include "management/errors.hpp"
+
+namespace triggerd::management {
+
+struct RuntimeStatus {
+  std::string name;
+  std::string version;
+  Wall started{};
+  std::int64_t process_id = 0;
+  bool ready = false;                      // as GET /readyz says
+  std::vector<std::string> not_ready;      // why not, one line each
+  bool healthy = true;                     // as GET /healthz says
+  std::vector<std::string> not_healthy;    // why not: stuck threads, an inbox that cannot write
+  bool manage = false;                     // [admin] manage: definitions may be changed
+  std::vector<std::string> needs_restart;  // changed in the files since the start, and not applied
+  std::string config_file;
+  std::optional<Wall> reloaded;     // the last reload that was applied
+  std::string last_reload_failure;  // why the last one was not; empty: it was, or there was none
+};
+
+struct ConnectionView {
+  std::string client_id;
+  std::string trigger;  // empty: the alias's own, which services publish with
+  std::string state;    // "off", "connecting", "subscribing", "up", "waiting"
+  bool up = false;      // connected, and every filter granted
+  std::string reason;   // why it is not up
+  Wall since{};         // in this state
+  std::string server;   // the one connected to
+  std::uint64_t reconnects = 0;
+  std::uint64_t sessions_lost = 0;  // the server had forgotten a session that it was to keep
+};
+
+struct AliasStatus {
+  Definition definition;
+  bool enabled = true;
+  std::string disabled_by;  // "the configuration", its package, or an administrator
+  std::string disabled_reason;
+  std::optional<Wall> disabled_since;
+  std::string description;
+  std::vector<std::string> servers;
+  std::string client_id;
+  std::string protocol;                     // "3.1.1", "5"
+  bool up = false;                          // its own connection
+  std::vector<ConnectionView> connections;  // its own first, then its triggers'
+  std::optional<Wall> certificate_ends;     // our own
+  std::uint64_t published_ok = 0;
+  std::uint64_t published_failed = 0;
+};
+
+struct FilterStatus {
+  std::string filter;  // as the server knows it, with $share/GROUP/
+  int asked_qos = 0;
+  std::optional<int> granted_qos;  // nullopt: refused, or not answered yet
+  std::string refusal;
+};
+
+struct TriggerCounters {
+  std::uint64_t received_qos[3] = {0, 0, 0};
+  std::uint64_t received = 0;
+  std::uint64_t ok = 0;
+  // received = ok + rejected + exhausted + discarded + expired + those that are inside.
+  std::uint64_t retried = 0;    // attempts that failed and were not the last
+  std::uint64_t rejected = 0;   // messages with the verdict reject
+  std::uint64_t exhausted = 0;  // messages that became dead letters when they ran out of attempts
+  std::uint64_t timed_out = 0;
+  std::uint64_t invalid_verdicts = 0;
+  std::uint64_t late_answers = 0;
+  std::uint64_t unavailable = 0;  // verdicts that are no attempt: what the service needs is away
+  std::uint64_t expired = 0;
+  std::uint64_t discarded = 0;
+  std::uint64_t inline_calls = 0;  // of a brief service, by the thread that had read the message
+  std::uint64_t not_brief = 0;     // of these, those that took too long
+  std::uint64_t dead_letters_made = 0;  // since the start
+  std::uint64_t refused = 0;  // over max_packet_size: acknowledged, and not among those received
+};
+
+struct TriggerStatus {
+  Definition definition;
+  std::string alias;
+  std::string service;  // "plugin:service"
+  std::string description;
+
+  enum class State { enabled, disabled, suspended };
+  State state = State::enabled;
+  std::string state_by;  // "the configuration", its package, an administrator, "the runtime"
+  std::string state_reason;
+  std::optional<Wall> state_since;
+  bool running = false;            // connected, every filter granted, enabled
+  std::string not_running_reason;  // empty where it runs
+
+  std::vector<FilterStatus> filters;
+  TriggerCounters counters;
+  std::uint64_t queued = 0;  // wait for a worker
+  std::uint64_t in_flight = 0;
+  std::uint64_t delayed = 0;  // wait for their retry
+  std::uint64_t late = 0;     // attempts past their deadline that have not come back
+  std::uint64_t inbox_messages = 0;
+  std::optional<Wall> inbox_oldest;
+  std::uint64_t dead_letters = 0;
+
+  std::optional<Wall> unavailable_since;  // what its service needs is away: its messages wait
+  std::string unavailable_reason;
+
+  bool paused = false;  // receiving pauses
+  std::string pause_reason;
+  double paused_seconds = 0;  // since the start, all pauses
+
+  HistogramSnapshot handle;    // of one call of the service, handle() to its verdict
+  HistogramSnapshot delivery;  // from the socket to the last verdict
+  HistogramSnapshot batch;     // messages that came together: the unit is 1, not seconds
+};
+std::string_view to_string(TriggerStatus::State state);
+
+struct PluginMetric {
+  std::string trigger;
+  std::string name;
+  std::string help;
+  bool counter = true;  // else a gauge
+  double value = 0;
+};
+
+struct PluginStatus {
+  std::string name;  // with "PACKAGE/" in front where a package carries it
+  std::string version;
+  unsigned generation = 0;
+  std::string sha256;
+  std::string file;
+  Wall in_service_since{};
+  std::vector<std::string> services;
+  std::vector<std::string> triggers;  // that use it
+  std::uint64_t reloads = 0;
+  std::uint64_t reloads_failed = 0;
+  std::uint64_t rolled_back = 0;
+  double last_pause_seconds = 0;
+  double longest_pause_seconds = 0;
+  bool on_probation = false;
+  std::vector<PluginMetric> metrics;
+};
+
+struct PackageStatus {
+  std::string name;
+  std::string version;
+  std::string description;
+  std::string folder;
+  bool enabled = true;
+  std::vector<std::string> requirements;
+  std::vector<std::string> aliases;
+  std::vector<std::string> triggers;
+  std::vector<std::string> problems;  // why nothing of it runs; empty: it does
+};
+
+struct CertificateStatus {
+  std::string key_alias;  // of a keystore: the key that it is of; empty: the key has no name
+  std::string subject;
+  std::string issuer;
+  Wall valid_from{};
+  Wall valid_until{};
+  enum class Age { good, ends_soon, expired, not_yet };  // soon: within 30 days
+  Age age = Age::good;
+};
+std::string_view to_string(CertificateStatus::Age age);
+
+// A truststore or keystore, as its files are now: what connections use is taken from them within
+// seconds. No key is in it.
+struct StoreStatus {
+  enum class Kind { truststore, keystore };
+  Kind kind = Kind::truststore;
+  Definition definition;                        // its json and toml are empty
+  std::string file;                             // "system": what the operating system trusts
+  std::vector<std::string> aliases;             // that use it
+  std::vector<CertificateStatus> certificates;  // of "system": none
+  std::string problem;                          // why it cannot be used; empty: it can
+};
+std::string_view to_string(StoreStatus::Kind kind);
+
+struct InboxStatus {
+  std::uint64_t messages = 0;
+  std::uint64_t dead_letters = 0;
+  std::uint64_t bytes = 0;  // of the file
+  std::uint64_t max_bytes = 0;
+  std::optional<Wall> oldest;
+  std::string trouble;          // empty: it takes messages
+  HistogramSnapshot commit;     // seconds of one transaction
+  HistogramSnapshot batch;      // messages of one transaction: the unit is 1, not seconds
+  std::uint64_t acks_held = 0;  // acknowledgements that wait for the service or the disk
+  std::uint64_t written = 0;
+  std::uint64_t finished_before = 0;  // messages that never had to be written
+  unsigned leaked_generations = 0;    // plugins that could not be unloaded
+};
+
+struct TopicMatch {
+  std::string trigger;
+  bool gets_it = false;
+  std::string filter;   // that matches, where one does
+  std::string because;  // why not: no filter matches, disabled, not running...
+};
+
+// Reads the status. Thread-safe, for many threads at once. Every call takes locks that are held for
+// microseconds; those marked "inbox" also read the inbox, which is on a disk: usually a few
+// milliseconds. None waits for a change that is under way, or for a server.
+class StatusReader {
+ public:
+  virtual ~StatusReader() = default;
+
+  virtual RuntimeStatus runtime() const = 0;
+  virtual std::vector<AliasStatus> aliases() const = 0;
+  virtual Outcome<AliasStatus> alias(std::string_view name) const = 0;
+  virtual std::vector<TriggerStatus> triggers() const = 0;                  // inbox
+  virtual Outcome<TriggerStatus> trigger(std::string_view name) const = 0;  // inbox
+  virtual std::vector<PluginStatus> plugins() const = 0;
+  virtual std::vector<PackageStatus> packages() const = 0;
+  // Truststores first. Reads their files if they have changed.
+  virtual std::vector<StoreStatus> stores() const = 0;
+  virtual InboxStatus inbox_status() const = 0;  // inbox
+  // Which triggers get a message with this topic, and why the others do not.
+  virtual std::vector<TopicMatch> match(std::string_view topic) const = 0;
+};
+
+}  // namespace triggerd::management

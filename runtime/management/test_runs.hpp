@@ -1,0 +1,80 @@
+// What asks a server or a service on somebody's behalf: test runs, and a message to publish.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "management/definitions.hpp"
+#include "management/errors.hpp"
+
+namespace triggerd::management {
+
+struct AliasTest {
+  bool ok = false;
+  std::string reason;  // why not
+  std::string server;  // the one that answered
+  double seconds = 0;  // until CONNACK, or until it failed
+};
+
+struct TriggerTestMessage {
+  std::string topic;
+  std::string payload;
+  int qos = 1;
+  bool retained = false;
+  std::vector<std::pair<std::string, std::string>> user_properties;
+};
+
+struct TriggerTest {
+  std::string verdict;  // "ok", "retry", "unavailable", "reject", "timeout", "invalid"
+  std::string reason;
+  std::uint64_t retry_after_ms = 0;
+  double seconds = 0;  // in the service
+  struct LogLine {
+    std::string level;
+    std::string text;
+  };
+  std::vector<LogLine> log;
+  struct Published {
+    std::string alias;
+    std::string topic;
+    std::string payload;
+    int qos = 0;
+    bool retained = false;
+  };
+  std::vector<Published> published;  // what it would have published: nothing was
+};
+
+struct PublishMessage {
+  std::string alias;
+  std::string topic;
+  std::string payload;
+  int qos = 1;
+  bool retained = false;
+  std::vector<std::pair<std::string, std::string>> user_properties;  // MQTT 5
+};
+
+// Tries things out without touching what runs. Thread-safe: each call waits for a server or a
+// service, for at most `timeout`. A runtime that stops answers `unavailable`.
+class TestRuns {
+ public:
+  virtual ~TestRuns() = default;
+
+  // Connects with another client id and a clean session, and disconnects.
+  virtual Outcome<AliasTest> test_alias(std::string_view name, Millis timeout) = 0;
+  // The same with an alias that is not defined yet.
+  virtual Outcome<AliasTest> test_alias(const std::string& name, const DefinitionText& text,
+                                        Millis timeout) = 0;
+  // Calls the trigger's service in an instance made for this, with a message that nobody sent and
+  // nobody stores. What the service publishes is reported and not sent. Making the instance waits
+  // its turn on [control].
+  virtual Outcome<TriggerTest> test_trigger(std::string_view name,
+                                            const TriggerTestMessage& message, Millis timeout) = 0;
+  // Publishes the message for good. Returns once the server has it.
+  virtual Outcome<> publish(const PublishMessage& message, Millis timeout) = 0;
+};
+
+}  // namespace triggerd::management
