@@ -93,7 +93,7 @@ ServiceSlot::Events Trigger::slot_events() {
 }
 
 Recovery::Steps Trigger::recovery_steps() {
-  return {.suspended = [this] { return state_.suspended() && !stopping_; },
+  return {.suspended = [this] { return state_.suspended() && !stage_.stopping; },
           .ask_monitor =
               [this] {
                 const auto monitor = slot_.monitor();
@@ -183,20 +183,20 @@ void Trigger::begin_receiving() {
 
 void Trigger::stop_receiving() {
   begin_leaving();
-  stopping_ = true;
+  stage_.stopping = true;
   backlog_.stop();
   receive_.update();
 }
 
 void Trigger::begin_leaving() {
   if (!connection_->options().clean_session) return;
-  left_ = false;
-  leaving_ = true;
-  connection_->leave(tasks_([this] { left_ = true; }));
+  stage_.left = false;
+  stage_.leaving = true;
+  connection_->leave(tasks_([this] { stage_.left = true; }));
 }
 
 void Trigger::end_leaving() {
-  leaving_ = false;
+  stage_.leaving = false;
   receive_.update();
 }
 
@@ -258,9 +258,9 @@ void Trigger::tell_leftovers(bool written) {
 // ---- Enabled, suspended, disabled ----
 
 Result<> Trigger::disable(const std::string& by, const std::string& reason, Millis drain_timeout) {
-  disabling_ = true;  // stays connected meanwhile, for the acknowledgements
+  stage_.disabling = true;  // stays connected meanwhile, for the acknowledgements
   if (auto kept = state_.change(TriggerState::Kind::disabled, by, reason); !kept) {
-    disabling_ = false;
+    stage_.disabling = false;
     receive_.update();
     return kept;
   }
@@ -277,7 +277,7 @@ Result<> Trigger::disable(const std::string& by, const std::string& reason, Mill
     (void)services_.writer.flush(clock.now() + kLastWrite);
     flush_acknowledgements();
   }
-  disabling_ = false;
+  stage_.disabling = false;
   end_leaving();
   log_.warn("trigger.disabled", {{"trigger", config_.name}}, "disabled by {}{}", by,
             because(reason));
@@ -322,11 +322,11 @@ void Trigger::store_state_later() {
 }
 
 void Trigger::replay(const inbox::StoredMessage& message) {
-  ++replaying_;
+  ++counts_.replaying;
   services_.connections.supervisor->post(tasks_([this, message] {
     // While the backlog is still being read, this one is part of it.
     if (backlog_.done()) intake_.take_stored(message);
-    --replaying_;
+    --counts_.replaying;
   }));
 }
 
@@ -355,10 +355,14 @@ Result<> Trigger::make_successor(const plugin::Generation& old,
   return {};
 }
 
+Result<> Trigger::hand_over(Monotonic deadline, bool with_state) {
+  return slot_.hand_over(deadline, with_state);
+}
+
 // ---- From the connection ----
 
 void Trigger::on_message(mqtt::Message&& message) {
-  arrived_.store(arrived() + 1, std::memory_order_relaxed);
+  counts_.arrived.store(arrived() + 1, std::memory_order_relaxed);
   if (message.retained && !retained_.takes(message.topic, message.payload)) {
     intake_.refuse(message);
     return;
@@ -367,7 +371,7 @@ void Trigger::on_message(mqtt::Message&& message) {
 }
 
 void Trigger::on_refused(mqtt::Message&& message) {
-  refused_.fetch_add(1, std::memory_order_relaxed);
+  counts_.refused.fetch_add(1, std::memory_order_relaxed);
   intake_.refuse(message);
 }
 
@@ -411,13 +415,14 @@ bool Trigger::rests() const {
 }
 
 ReceiveControl::Wish Trigger::receive_wish() const {
-  ReceiveControl::Wish wish{
-      .at_once = disabled() || rests(), .may_connect = !leaving_, .may_disconnect = !stopping_};
-  if (disabled() || (disabling_ && !leaving_)) {
+  ReceiveControl::Wish wish{.at_once = disabled() || rests(),
+                            .may_connect = !stage_.leaving,
+                            .may_disconnect = !stage_.stopping};
+  if (disabled() || (stage_.disabling && !stage_.leaving)) {
     wish.pause = "the trigger is disabled";
   } else if (rests()) {
     wish.pause = "the trigger is suspended";
-  } else if (stopping_ && !leaving_) {
+  } else if (stage_.stopping && !stage_.leaving) {
     wish.pause = "the runtime stops";
   } else if (dispatcher_.full()) {
     wish.pause = fmt::format("queue_capacity ({}) is reached", config_.queue_capacity);
@@ -593,7 +598,7 @@ void Trigger::fill_in(management::TriggerStatus& status) const {
   counters.inline_calls = stats.inline_calls;
   counters.not_brief = stats.not_brief;
   counters.dead_letters_made = dead_letters_.written();
-  counters.refused = refused_.load(std::memory_order_relaxed);
+  counters.refused = counts_.refused.load(std::memory_order_relaxed);
   status.queued = stats.queued;
   status.in_flight = stats.in_flight;
   status.delayed = stats.delayed;

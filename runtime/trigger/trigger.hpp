@@ -10,12 +10,10 @@
 //   receive_control.hpp  back-pressure
 //   retained_filter.hpp  which retained messages it takes
 //   backlog_loader.hpp   what earlier processes accepted
-//   running_report.hpp   whether it runs
-//   connection_watch.hpp how its connection has been doing
-//   publisher.hpp        what services publish, by alias
-//   draining.hpp         triggers that stop together
-//   delivery_reporter.hpp  log lines and events of what becomes of its messages
-//   dead_letter_writer.hpp, ack_flusher.hpp  what follows from that
+//   running_report.hpp   whether it runs, and connection_watch.hpp how its connection has been
+//   doing publisher.hpp        what services publish, by alias draining.hpp         triggers that
+//   stop together delivery_reporter.hpp, dead_letter_writer.hpp, ack_flusher.hpp: what follows from
+//   an outcome
 //
 // A message comes in at Trigger::on_message (on the receive thread), waits in the dispatcher, is
 // handed to a worker by Dispatcher::take, and its verdict comes back through Dispatcher::answered
@@ -24,20 +22,13 @@
 
 #include <atomic>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 
-#include "base/event_loop.hpp"
-#include "base/log.hpp"
-#include "base/mutex.hpp"
 #include "base/task_guard.hpp"
 #include "config/config.hpp"
 #include "dispatch/dispatcher.hpp"
 #include "dispatch/intake.hpp"
-#include "dispatch/message_id.hpp"
-#include "inbox/inbox.hpp"
-#include "management/event_hub.hpp"
 #include "management/status.hpp"
 #include "mqtt/session/connection.hpp"
 #include "plugin/plugin.hpp"
@@ -54,30 +45,10 @@
 #include "trigger/running_report.hpp"
 #include "trigger/service_host.hpp"
 #include "trigger/service_slot.hpp"
+#include "trigger/trigger_services.hpp"
 #include "trigger/trigger_state.hpp"
 
 namespace triggerd::trigger {
-
-class Trigger;
-
-// What all triggers of a runtime share. Outlives them.
-struct TriggerServices {
-  const mqtt::ConnectionServices& connections;
-  EventLoop& timer;
-  inbox::Inbox& inbox;
-  inbox::Writer& writer;
-  Publisher& publisher;
-  dispatch::MessageIds& ids;
-  Log& log;
-  management::EventHub& events;
-  // Some trigger began or ceased to run. [supervisor]
-  std::function<void()> running_changed;
-  // Its service did not start: start_again() is to be called after this time. [control]
-  std::function<void(Trigger&, Millis)> start_later;
-  // The runtime stops: nothing may wait for long. [any]
-  std::function<bool()> stopping;
-  dispatch::Deaths* deaths = nullptr;  // null: nothing is known of earlier runs
-};
 
 // It has no lock of its own: its parts have theirs, and it calls them with none held.
 class Trigger final : public Draining,
@@ -109,10 +80,10 @@ class Trigger final : public Draining,
   void stop_receiving();
   // 2. Is drained, with others: see draining.hpp.
   bool drain(Monotonic deadline, Monotonic pause) override;
-  bool leaving() const override { return leaving_; }
-  bool left() const override { return left_; }
+  bool leaving() const override { return stage_.leaving; }
+  bool left() const override { return stage_.left; }
   void end_leaving() override;
-  std::uint64_t arrived() const override { return arrived_.load(std::memory_order_relaxed); }
+  std::uint64_t arrived() const override { return counts_.arrived.load(std::memory_order_relaxed); }
   void flush_acknowledgements() override { acks_.flush(); }
   // 3. Disconnects, and keeps the session; `closed` is called on the supervisor.
   void close(std::function<void()> closed);
@@ -143,7 +114,7 @@ class Trigger final : public Draining,
   // Gives the service a message that was a dead letter. [any]
   void replay(const inbox::StoredMessage& message);
   // Whether one more fits in queue_capacity. [any]
-  bool may_replay() const { return dispatcher_.room() > replaying_; }
+  bool may_replay() const { return dispatcher_.room() > counts_.replaying; }
 
   // ---- Another generation of a plugin: reloader.hpp tells the whole story. [control] ----
 
@@ -160,9 +131,7 @@ class Trigger final : public Draining,
   void revoke_pending() { dispatcher_.revoke_pending(); }
   // With the gate closed: stops what serves, hands its state over if `with_state`, starts the
   // successor. After an error it is as before.
-  Result<> hand_over(Monotonic deadline, bool with_state) {
-    return slot_.hand_over(deadline, with_state);
-  }
+  Result<> hand_over(Monotonic deadline, bool with_state);
   // With the gate closed: the predecessor serves again.
   void take_back(Monotonic deadline) { slot_.take_back(deadline); }
   void drop_predecessor() { slot_.forget_predecessor(); }
@@ -177,7 +146,6 @@ class Trigger final : public Draining,
   // Connected, every filter granted, not suspended. [any]
   bool running() const { return running_.running(); }
   dispatch::Dispatcher::Stats stats() const { return dispatcher_.stats(); }
-  // As Dispatcher::inline_since().
   std::optional<Monotonic> keeps_receiver_since() const { return dispatcher_.inline_since(); }
   const config::Trigger& config() const { return config_; }
   // Once there is one. [any]
@@ -222,7 +190,7 @@ class Trigger final : public Draining,
   Recovery::Steps recovery_steps();
   void begin_leaving();
   // In effect: not while what is in flight is still being finished. [any]
-  bool disabled() const { return state_.disabled() && !disabling_; }
+  bool disabled() const { return state_.disabled() && !stage_.disabling; }
   // It receives even while it is suspended: its server keeps nothing for it, and nobody else gets
   // what it does not take.
   bool receives_suspended() const;
@@ -260,17 +228,23 @@ class Trigger final : public Draining,
   std::shared_ptr<mqtt::Connection> connection_;
 
   // The stage of its life. [any]
-  std::atomic<bool> disabling_{false};  // what is in flight is being finished
-  std::atomic<bool> stopping_{false};
-  std::atomic<bool> leaving_{false};                  // a clean session unsubscribes
-  std::atomic<bool> left_{false};                     // its server has answered
-  std::atomic<bool> half_open_needs_message_{false};  // none is here to try: one has to be received
+  struct Stage {
+    std::atomic<bool> disabling{false};  // what is in flight is being finished
+    std::atomic<bool> stopping{false};
+    std::atomic<bool> leaving{false};  // a clean session unsubscribes
+    std::atomic<bool> left{false};     // its server has answered
+  };
+  // Of messages. [any]
+  struct Counts {
+    std::atomic<std::size_t> replaying{0};  // given to replay(), and not in the dispatcher yet
+    std::atomic<std::uint64_t> arrived{0};  // one thread counts
+    std::atomic<std::uint64_t> refused{0};  // over max_packet_size
+  };
+  Stage stage_;
+  Counts counts_;
+  // None is here for a half-open attempt: one has to be received. [any]
+  std::atomic<bool> half_open_needs_message_{false};
   std::vector<dispatch::DeliveryPtr> unfinished_;  // [control, main] what the writer got at the end
-
-  // Counters. [any]
-  std::atomic<std::size_t> replaying_{0};  // given to replay(), and not in the dispatcher yet
-  std::atomic<std::uint64_t> arrived_{0};  // one thread counts
-  std::atomic<std::uint64_t> refused_{0};  // over max_packet_size
 };
 
 }  // namespace triggerd::trigger
