@@ -73,6 +73,7 @@ int main() {
     }
     socket.send(static_cast<std::uint32_t>(ToHost::reply),
                 encode(Reply{.ok = true, .bytes = bytes}));
+    if (frame->type == static_cast<std::uint32_t>(ToWorker::destroy)) return 0;
     if (frame->type == static_cast<std::uint32_t>(ToWorker::run)) {
       while ((*memory)->to_worker.written.load() == 0) ::usleep(500);  // its first message
       violate(std::getenv("VIOLATION"), **memory, socket);             // NOLINT: one thread
