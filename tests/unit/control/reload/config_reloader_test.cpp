@@ -1,0 +1,161 @@
+#include "control/reload/config_reloader.hpp"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+
+#include "unit/control/fixture.hpp"
+
+namespace triggerd::control::test {
+namespace {
+
+using Kind = management::AdminError::Kind;
+
+// Nothing here has to be stopped: that takes threads.
+class ConfigReloaderTest : public Parts {
+ protected:
+  void SetUp() override {
+    Parts::SetUp();
+    files_.runtime.state_dir = "state";
+    files_.runtime.plugin_dirs = {"before"};
+    run(shared(files_));
+    shutdown_.emplace(ShutdownSequence::Needs{.registry = registry_,
+                                              .control = control_,
+                                              .reloader = plugin_reloader_,
+                                              .writer = *writer_,
+                                              .publisher = publisher_,
+                                              .supervisor = *supervisor_,
+                                              .timer = timer_});
+    sessions_.emplace(SessionTerminator::Needs{.registry = registry_,
+                                               .inbox = *inbox_,
+                                               .client_ids = *client_ids_,
+                                               .certificates = certificates_,
+                                               .connections = connections_,
+                                               .supervisor = *supervisor_,
+                                               .log = log_});
+    reloader_.emplace(
+        ConfigReloader::Needs{.registry = registry_,
+                              .control = control_,
+                              .inbox = *inbox_,
+                              .plugins = plugins_,
+                              .plugin_reloader = plugin_reloader_,
+                              .certificates = certificates_,
+                              .client_ids = *client_ids_,
+                              .factory = *factory_,
+                              .shutdown = *shutdown_,
+                              .sessions = *sessions_,
+                              .inbox_health = inbox_health_,
+                              .publisher = publisher_,
+                              .readiness = readiness_,
+                              .supervisor = *supervisor_,
+                              .log = log_},
+        registry_.config(),
+        [this](const std::optional<std::string>& managed)
+            -> tl::expected<config::Config, Diagnostics> {
+          managed_ = managed.value_or("");
+          if (!wrong_.empty()) return tl::make_unexpected(wrong_);
+          return files_;
+        },
+        std::filesystem::path());
+  }
+  void TearDown() override {
+    publisher_.remove("a");
+    reloader_.reset();
+    Parts::TearDown();
+  }
+  // The files have an alias that they did not have.
+  void add_alias() {
+    files_.aliases = {alias_named("a")};
+    files_.runtime.plugin_dirs = {"after"};
+  }
+  bool runs_as_before() {
+    const std::string error = plugins_.load("looked for", {}).error().message;
+    plugin_reloader_.drop_unused_plugins();
+    return registry_.config()->aliases.empty() && made_.empty() &&
+           error.find("before") != std::string::npos;
+  }
+
+  config::Config files_;
+  Diagnostics wrong_;
+  std::string managed_;
+  std::optional<ShutdownSequence> shutdown_;
+  std::optional<SessionTerminator> sessions_;
+  std::optional<ConfigReloader> reloader_;
+};
+
+TEST_F(ConfigReloaderTest, WhatIsNewRunsAfterwards) {
+  add_alias();
+  const auto report = reloader_->reload("somebody");
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->added, std::vector<std::string>{"alias a"});
+  const auto running = registry_.now();
+  EXPECT_NE(running->alias("a"), nullptr);
+  EXPECT_EQ(running->config->aliases.size(), 1U);
+  EXPECT_EQ(made_.size(), 1U);
+  EXPECT_TRUE(reloader_->record().applied);
+  EXPECT_EQ(reloader_->record().failure, "");
+}
+
+TEST_F(ConfigReloaderTest, ARefusalIsLoggedAndShownAndNothingChanges) {
+  add_alias();
+  wrong_ = {{{"triggers.toml", 7, 1}, "no such key"}};
+  const auto report = reloader_->reload("somebody");
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().kind, Kind::invalid);
+  EXPECT_EQ(log_.lines("runtime.reload_refused").size(), 2U);
+  EXPECT_NE(reloader_->record().failure.find("no such key"), std::string::npos);
+  EXPECT_TRUE(runs_as_before());
+
+  wrong_.clear();
+  ASSERT_TRUE(reloader_->reload("somebody"));
+  EXPECT_EQ(reloader_->record().failure, "") << "it is over";
+}
+
+TEST_F(ConfigReloaderTest, ACheckChangesNothing) {
+  add_alias();
+  const auto report = reloader_->check_with("the managed file");
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->added, std::vector<std::string>{"alias a"});
+  EXPECT_EQ(managed_, "the managed file");
+  EXPECT_TRUE(runs_as_before());
+  EXPECT_FALSE(reloader_->record().applied);
+}
+
+TEST_F(ConfigReloaderTest, AManagedFileThatCannotBeWrittenUndoesThePlan) {
+  add_alias();
+  const auto report =
+      reloader_->reload_with("the managed file", [] { return Result<>(fail("the disk is full")); });
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().kind, Kind::failed);
+  EXPECT_EQ(report.error().message, "the disk is full");
+  EXPECT_TRUE(runs_as_before());
+}
+
+TEST_F(ConfigReloaderTest, WhatHoldsFromTheStartStaysAndIsNamed) {
+  files_.runtime.name = "another";
+  files_.inbox.sync_to_disk = false;
+  const auto report = reloader_->reload("somebody");
+  ASSERT_TRUE(report);
+  EXPECT_FALSE(report->needs_restart.empty());
+  EXPECT_EQ(reloader_->record().needs_restart, report->needs_restart);
+  EXPECT_TRUE(registry_.config()->inbox.sync_to_disk);
+  EXPECT_NE(registry_.config()->runtime.name, "another");
+
+  files_.runtime.state_dir = "elsewhere";
+  EXPECT_FALSE(reloader_->reload("somebody"));
+}
+
+TEST_F(ConfigReloaderTest, AnAliasThatAnAdministratorDisabledStaysOutUntilItIsEnabled) {
+  add_alias();
+  ASSERT_TRUE(inbox_->set_trigger_state("alias/a", inbox::TriggerState{.reason = "repairs"}));
+  ASSERT_TRUE(reloader_->reload("somebody"));
+  EXPECT_EQ(registry_.now()->alias("a"), nullptr);
+  EXPECT_EQ(registry_.now()->alias_states.at("a").reason, "repairs");
+  EXPECT_TRUE(reloader_->base().aliases.at(0).enabled) << "as the files say it";
+  ASSERT_TRUE(inbox_->set_trigger_state("alias/a", std::nullopt));
+  ASSERT_TRUE(reloader_->apply_alias_states());
+  EXPECT_NE(registry_.now()->alias("a"), nullptr);
+}
+
+}  // namespace
+}  // namespace triggerd::control::test
