@@ -7,7 +7,7 @@ use std::ffi::{c_void, CStr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-/// What a service has of the host. It is created with one, and keeps it where it needs the host
+/// What the host offers a service. It is created with one, and keeps it where it needs the host
 /// later. Clones are cheap, mean the same instance, and may be used from any thread.
 #[derive(Clone)]
 pub struct Context {
@@ -170,7 +170,7 @@ impl Context {
             abi::E_STATE => "the instance is gone",
             _ => "its name or kind is wrong, or is taken by another kind",
         };
-        Err(format!("metric \"{}\" cannot be made: {}", name, why).into())
+        Err(format!("metric \"{}\" cannot be created: {}", name, why).into())
     }
 }
 

@@ -91,7 +91,7 @@ pub const fn check_names(names: &[&str]) {
         }
         let mut before = 0;
         while before < at {
-            assert!(!same(name, names[before].as_bytes()), "two services of one name");
+            assert!(!same(name, names[before].as_bytes()), "two services have the same name");
             before += 1;
         }
         at += 1;

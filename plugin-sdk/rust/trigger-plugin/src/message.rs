@@ -57,7 +57,7 @@ impl<'a> Message<'a> {
     pub fn payload(&self) -> &'a [u8] {
         unsafe { (*self.raw).payload.as_slice() }
     }
-    /// The payload as text, where it is UTF-8.
+    /// The payload as text, if it is UTF-8.
     pub fn text(&self) -> Result<&'a str, std::str::Utf8Error> {
         std::str::from_utf8(self.payload())
     }
@@ -238,7 +238,7 @@ impl Attempt {
             return verdict.known_to(minor);
         }
         if !self.taken.load(Ordering::SeqCst) {
-            return Verdict::retry("the service said pending and took no Completion");
+            return Verdict::retry("the service returned pending but took no Completion");
         }
         match self.change(HANDLING, PENDING) {
             Err(GIVEN_UP) => forgotten(),

@@ -53,7 +53,7 @@ pub trait State: Service {
     const VERSION: u32;
     /// The state of a stopped instance. [control]
     fn save(&self) -> Result<Vec<u8>, Error>;
-    /// Takes over what a predecessor of `version` saved; an error where it cannot. [control]
+    /// Takes over what a predecessor of `version` saved; an error if it cannot. [control]
     fn restore(&self, version: u32, state: &[u8]) -> Result<(), Error>;
 }
 

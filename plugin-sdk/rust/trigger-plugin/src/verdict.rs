@@ -2,7 +2,7 @@ use crate::abi;
 use crate::PublishError;
 use std::time::Duration;
 
-/// What a service says of a message.
+/// What a service says about a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Verdict {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a trigger says beside its settings.
+/// What a trigger says besides its settings.
 #[derive(Clone, Debug)]
 pub struct Options {
     pub trigger: String,
@@ -99,7 +99,7 @@ impl Plugin {
             return Err(format!("the plugin refuses this host{}", why));
         }
         if unsafe { (*table).abi_major } != abi::ABI_MAJOR {
-            return Err("the plugin is of another ABI major".to_string());
+            return Err("the plugin has another ABI major version".to_string());
         }
         Ok(Plugin { library, table })
     }
