@@ -21,7 +21,7 @@ enum class Mode {
   batch        // a JSON array of them
 };
 
-// What an answer means where its status alone does not say so.
+// What an answer means, for statuses that the settings name.
 enum class Meaning { ok, retry, unavailable, reject };
 
 struct Header {

@@ -298,7 +298,7 @@ static int32_t handle(void* instance, const trigger_message* message, trigger_re
   return verdict;
 }
 
-/* Optional: several messages at once, where one transaction is cheaper than many. Each has its own
+/* Optional: several messages at once, if one transaction is cheaper than many. Each has its own
  * verdict, which is RETRY beforehand. A message that is alone goes to handle. */
 static void handle_batch(void* instance, const trigger_message* const* messages,
                          trigger_result* const* results, size_t count) {

@@ -48,7 +48,7 @@ class Sum {
     return take(message);
   }
 
-  // Optional: several messages at once, where one transaction is cheaper than many. Each has its
+  // Optional: several messages at once, if one transaction is cheaper than many. Each has its
   // own verdict; what is not answered comes again. A message that is alone goes to handle().
   void handle_batch(trigger::Batch& batch) {
     const std::lock_guard lock(mutex_);

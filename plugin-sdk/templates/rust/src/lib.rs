@@ -83,7 +83,7 @@ impl Service for Sum {
     }
 }
 
-// Optional: several messages at once, where one transaction is cheaper than many. Each has its own
+// Optional: several messages at once, if one transaction is cheaper than many. Each has its own
 // verdict; what is not answered comes again. A message that is alone goes to handle().
 impl HandleBatch for Sum {
     fn handle_batch(&self, batch: &mut Batch<'_>) {
