@@ -27,7 +27,7 @@ int report(const Error& error) {
 
 namespace {
 
-// For copies of plugins. Where the root is read-only, the state folder may be the only place.
+// For copies of plugins. On a read-only root file system, state_dir may be the only writable place.
 Result<std::string> make_folder(const std::filesystem::path& state_dir) {
   std::error_code error;
   const std::filesystem::path temporary = std::filesystem::temp_directory_path(error);
@@ -35,9 +35,8 @@ Result<std::string> make_folder(const std::filesystem::path& state_dir) {
     std::string name = (folder / "triggerd-check-XXXXXX").string();
     if (::mkdtemp(name.data()) != nullptr) return name;
   }
-  return fail(
-      "cannot make a folder, neither in {} nor in {}; set TMPDIR to one that can be written",
-      error ? "/tmp" : temporary.string(), state_dir.string());
+  return fail("cannot create a folder in {} or in {}; set TMPDIR to a writable one",
+              error ? "/tmp" : temporary.string(), state_dir.string());
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// What the program does instead of running, and how it says what is wrong. [main thread]
+// What the program does instead of running, and how it reports errors. [main thread]
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@ namespace triggerd {
 
 enum ExitCode { kClean = 0, kRuntimeFailure = 1, kConfiguration = 2 };
 
-// To standard error; what the program is to exit with.
+// Prints to standard error, and returns the exit code.
 int report(const std::vector<config::Diagnostic>& diagnostics);
 int report(const Error& error);
 

@@ -15,7 +15,7 @@
 namespace triggerd {
 namespace {
 
-// Where the machine has no thread for it, it is not there.
+// Does nothing if the machine has no thread left for it.
 template <class Body>
 void run_aside(Body body) {
   try {
@@ -26,7 +26,7 @@ void run_aside(Body body) {
 
 }  // namespace
 
-// What its thread uses, which ends a little later.
+// What its thread uses, which may outlive the StartWatch a little.
 struct StartWatch::Shared {
   Mutex mutex;
   std::function<void()> hurry TRIGGERD_GUARDED_BY(mutex);
@@ -86,9 +86,9 @@ void end_when_late(Millis at_most, Log& log) {
   static constexpr Millis kToSay{1'000};
   run_aside([&log, at_most] {
     std::this_thread::sleep_for(at_most + kLate);
-    // Where nobody reads what is logged, saying so may take for ever.
+    // If nobody reads the log, writing to it may block for ever.
     run_aside([&log, at_most] {
-      log.error("runtime.stuck", {}, "not ended within {}: the process ends now",
+      log.error("runtime.stuck", {}, "the shutdown did not finish within {}: exiting now",
                 format_duration(at_most));
       _exit(kRuntimeFailure);
     });

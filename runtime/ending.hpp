@@ -1,5 +1,5 @@
-// What ends the process while it is still starting, or already ending. All start a thread and
-// return.
+// What ends the process while it is still starting, or already shutting down. All of these start a
+// thread and return.
 #pragma once
 
 #include <functional>
@@ -11,15 +11,15 @@
 
 namespace triggerd {
 
-// While the runtime is made, where a plugin may hang: the first signal that is to end it calls
-// `hurry`, and is kept for Signals::wait(); a second one ends the process. [main]
+// For the time in which the runtime is made, when a plugin may hang: the first signal that asks it
+// to end calls `hurry`, and is kept for Signals::wait(); a second one ends the process. [main]
 class StartWatch {
  public:
   StartWatch(const Signals& signals, std::function<void()> hurry);
   ~StartWatch() { static_cast<void>(end()); }
   StartWatch(const StartWatch&) = delete;
   StartWatch& operator=(const StartWatch&) = delete;
-  // `hurry` is not called any more. True: it was.
+  // From now on `hurry` is not called. True: it has been.
   bool end();
 
  private:
@@ -28,9 +28,10 @@ class StartWatch {
   const std::shared_ptr<Shared> shared_;
 };
 
-// A second signal: whoever sent it wants the process gone, whatever is in flight.
+// Ends the process at a second signal: whoever sent it wants it gone, whatever is in flight.
 void end_at_the_next(const Signals& signals);
-// Everything has a bound of its own, so this is for what nobody thought of. `log` stays.
+// Ends the process if the shutdown takes longer. Each of its steps has a limit of its own, so this
+// is for what nobody thought of. `log` must never be destroyed.
 void end_when_late(Millis at_most, Log& log);
 
 }  // namespace triggerd

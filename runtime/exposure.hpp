@@ -1,4 +1,4 @@
-// What of the runtime's own files others on this machine may read or change.
+// Which of the runtime's own files other users of this machine can read or change.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace triggerd {
 
-// One line for each file, with what to do. Files that are not there are not told of. [main thread]
+// One line per file, with what to do. Skips files that do not exist. [main thread]
 std::vector<std::string> exposed_files(const config::Config& config);
 
 }  // namespace triggerd

@@ -23,12 +23,12 @@ int main(int argc, char** argv) {
   bool is_private = false;
   bool check_only = false;
   bool manual_page = false;
-  root.option("--config", file, "the configuration").show_default();
+  root.option("--config", file, "the configuration file").show_default();
   root.flag("--check", check_only, "check the configuration and every plugin, then exit");
-  root.option("--probe", plugin, "load this plugin file, say what it has, then exit");
+  root.option("--probe", plugin, "load this plugin file, print what it contains, then exit");
   root.flag("--manual-page", manual_page, "print the manual page, then exit").hidden();
   const PackageCommands packages(root, file);
-  bool worker = false;  // how it runs itself, and nobody else does
+  bool worker = false;  // only triggerd itself uses this
   root.flag("--worker", worker).hidden();
   root.flag("--private", is_private).hidden();
   program.version(std::string("triggerd ") + kVersion);
@@ -40,7 +40,7 @@ int main(int argc, char** argv) {
   if (!plugin.empty()) return probe(plugin, is_private);
   if (packages.chosen()) return packages.run();
   if (!check_only) {
-    static_cast<void>(own_signals());  // one that comes while it starts ends it in good order, too
+    static_cast<void>(own_signals());  // so that one during the start ends it in good order, too
     // A plugin may change the working directory, and files are read again.
     file = std::filesystem::absolute(file).string();
   }

@@ -1,4 +1,4 @@
-// triggerd.8, made of the command line that it describes; the build asks for it.
+// triggerd.8, generated from the command line that it describes; the build asks for it.
 #pragma once
 
 #include "command_line/command.hpp"

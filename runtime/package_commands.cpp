@@ -21,7 +21,7 @@ std::string_view state_of(const config::Package& package) {
   return package.problems.empty() ? "enabled" : "broken";
 }
 
-// A runtime that runs has read its packages, and reads them again at a reload.
+// A running runtime has read its packages already, and reads them again at a reload.
 constexpr const char* kFromThen = "from the runtime's next start or reload on";
 
 }  // namespace
@@ -30,13 +30,13 @@ PackageCommands::PackageCommands(command_line::Command root, const std::string& 
     : config_file_(config_file),
       group_(root.command("package", "packages: aliases, triggers and plugins in one folder")),
       list_(group_.command("list", "packages, their versions and states")),
-      enable_(group_.command("enable", "let a package run, from the next start or reload on")),
+      enable_(group_.command("enable", "let a package run from the next start or reload on")),
       disable_(group_.command("disable", "keep a package from running")),
-      pack_(group_.command("pack", "make an archive of a package's folder")),
+      pack_(group_.command("pack", "make an archive from a package's folder")),
       install_(group_.command("install", "install an archive, or upgrade to it")),
-      remove_(group_.command("remove", "remove a package, its local values too")) {
+      remove_(group_.command("remove", "remove a package and its local values")) {
   group_.require_command();
-  group_.fallthrough();  // --config may stand behind it
+  group_.fallthrough();  // --config may follow it
   for (command_line::Command command : {list_, enable_, disable_, pack_, install_, remove_}) {
     command.fallthrough();
   }
@@ -48,9 +48,9 @@ PackageCommands::PackageCommands(command_line::Command root, const std::string& 
   install_.option("FILE", archive_, "the archive").required();
   install_.option("--values", values_file_,
                   "a TOML file with hosts, client ids and logins for its aliases");
-  install_.option("--set", values_, "ALIAS.KEY=VALUE, one of these; may be given many times")
+  install_.option("--set", values_, "ALIAS.KEY=VALUE, one such value; may be given many times")
       .one_value();
-  install_.flag("--downgrade", downgrade_, "replace a newer version too");
+  install_.flag("--downgrade", downgrade_, "replace even a newer version");
 }
 
 int PackageCommands::run() const {

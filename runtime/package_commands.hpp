@@ -13,11 +13,11 @@ namespace triggerd {
 // Lives as long as the command line is parsed. [main thread]
 class PackageCommands {
  public:
-  // `config_file` is what the command line says of --config, once it is parsed.
+  // `config_file` is the value of --config, once the command line is parsed.
   PackageCommands(command_line::Command root, const std::string& config_file);
   // Whether the command line names one of them.
   bool chosen() const { return group_.chosen(); }
-  // Does it. 0: done; 1: it could not be, and standard error says why.
+  // Runs that command. 0: done; 1: it failed, and standard error says why.
   int run() const;
 
  private:
@@ -41,7 +41,7 @@ class PackageCommands {
   bool downgrade_ = false;
 };
 
-// What a runtime that runs can do with the packages of this configuration.
+// What a running runtime can do with the packages of this configuration.
 control::PackageChanges package_changes(const std::string& config_file);
 
 }  // namespace triggerd

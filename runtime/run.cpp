@@ -34,8 +34,8 @@ void wait_for_end(const Signals& signals, control::Runtime& runtime,
   }
 }
 
-// Sockets have numbers from 256 up; an isolated trigger has pipes and rings besides. Twice as many,
-// for what is defined while it runs.
+// Sockets are numbered from 256; an isolated trigger needs pipes and rings as well. Twice as many,
+// for what is defined at run time.
 unsigned descriptors_of(const config::Config& config) {
   const auto isolated = std::count_if(
       config.triggers.begin(), config.triggers.end(),
@@ -47,7 +47,7 @@ unsigned descriptors_of(const config::Config& config) {
 int run_to_the_end(const std::string& file, config::Config config) {
   make_room_for_descriptors(descriptors_of(config));
   const Signals& signals = own_signals();
-  // It stays for as long as a thread that nobody waits for may say something.
+  // It is never destroyed: a detached thread may still write to it.
   static const std::unique_ptr<Log> kept =
       make_log(config.log.level, config.log.format, config.runtime.name);
   Log* const log = kept.get();
@@ -58,7 +58,7 @@ int run_to_the_end(const std::string& file, config::Config config) {
     }
     return report(Error{state.error().message});
   }
-  // Both stay for as long as a plugin's thread may run.
+  // Neither is ever destroyed: a plugin's thread may still run.
   auto* const deaths = new dispatch::Deaths(state->path() / "crashes", *log);
   plugin::watch_for_sudden_end({.json = config.log.format == LogFormat::json,
                                 .runtime = config.runtime.name,
@@ -76,7 +76,7 @@ int run_to_the_end(const std::string& file, config::Config config) {
   const auto prepared = runtime->prepare();
   const bool is_to_end = watch.end();
   if (is_to_end) {
-    log->info("runtime.stopped", {}, "it was told to end while it started");
+    log->info("runtime.stopped", {}, "a signal ended it during the start");
     _exit(kClean);  // a plugin's call may still run
   }
   if (!prepared) {
@@ -85,8 +85,8 @@ int run_to_the_end(const std::string& file, config::Config config) {
     delete runtime;
     return code;
   }
-  // Before it connects: a second one with the same configuration, which finds its port taken, would
-  // take the sessions of the first one away.
+  // Before it connects: a second runtime with the same configuration fails here because its port is
+  // taken, and does not take over the sessions of the first one.
   auto admin = admin::Admin::open(options, runtime->management(), *log);
   if (!admin) {
     const int code = report(admin.error());
@@ -102,8 +102,8 @@ int run_to_the_end(const std::string& file, config::Config config) {
   manager.stopping(runtime->drain_timeout());
   end_at_the_next(signals);
   end_when_late(runtime->drain_timeout(), *log);
-  // Nobody asks for changes of what is being taken down. With a call that never returns, nothing
-  // may be taken down around it.
+  // No request may change what is being taken down. If a call never returns, nothing that it uses
+  // may be taken down.
   const bool admin_ended = (*admin)->stop();
   if (!runtime->stop() || !admin_ended) _exit(kClean);
   delete runtime;

@@ -8,9 +8,9 @@
 
 namespace triggerd {
 
-// From the first call on they are waited for: one that comes while it starts ends it in good order.
+// From the first call on, a signal that arrives during the start ends the runtime in good order.
 const Signals& own_signals();
-// Until a signal ends it. `file` is the configuration's name. What the program is to exit with.
+// Runs until a signal ends it, and returns the exit code. `file` is the configuration's name.
 int run(const std::string& file, config::Config config);
 
 }  // namespace triggerd

@@ -10,7 +10,7 @@
 
 namespace triggerd {
 
-// `file` is kept relative to where the runtime was started, as the file's own messages have it.
+// `file` may be relative to the folder in which the runtime was started.
 control::RuntimeOptions runtime_options(const std::string& file);
 admin::AdminOptions admin_options(const config::AdminSection& section,
                                   const std::filesystem::path& state_dir);

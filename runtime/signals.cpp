@@ -25,11 +25,11 @@ pid_t this_thread() {
 extern "C" void hand_over(int signal) {
   const int before = errno;
   if (::getpid() != runtime_process.load()) {
-    // A process that a plugin has forked, and that has not become another program yet.
+    // A process that a plugin has forked and that has not called exec() yet.
     ::signal(signal, SIG_DFL);
     ::raise(signal);
   } else if (this_thread() == waiter.load()) {
-    // It runs a plugin, with nothing blocked, and waits for signals later.
+    // It is running a plugin, with nothing blocked, and will wait for signals later.
     for (unsigned i = 0; i < std::size(kOwn); ++i) {
       if (kOwn[i] == signal) noted.fetch_or(1U << i);
     }

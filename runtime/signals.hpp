@@ -1,11 +1,11 @@
 // The signals that are the runtime's own: SIGTERM and SIGINT end it, a second one ends it at once,
 // SIGHUP reads the configuration again.
 //
-// The runtime's threads block them, and one waits for them. Threads that run a plugin block
-// nothing: what they start inherits their mask, and a program with SIGTERM blocked could not be
-// ended by anybody. So such a thread may be given one of these signals; then it hands it to the
-// thread that waits. The kernel prefers that one where it is the main thread, as it waits in
-// sigwait(): a plugin whose runtime has handlers of its own for them takes nothing away.
+// The runtime's threads block them, and one thread waits for them. Threads that run a plugin block
+// nothing: programs that they start inherit their mask, and nobody could end one with SIGTERM
+// blocked. So such a thread may receive one of these signals, and then passes it to the waiting
+// thread. The kernel prefers that one if it is the main thread, because it waits in sigwait(): so a
+// plugin with signal handlers of its own takes no signal away.
 #pragma once
 
 #include <csignal>
@@ -14,7 +14,8 @@
 
 namespace triggerd {
 
-// One for the process, made by the main thread before it starts another one. It stays.
+// One for the process, made by the main thread before it starts another thread, and never
+// destroyed.
 class Signals {
  public:
   Signals();
@@ -23,11 +24,11 @@ class Signals {
 
   // The next one. One thread waits at a time. [main, and later the one that waits for the second]
   int wait() const;
-  // One that comes within this time; 0: none did. What wait() is to return is not looked at.
+  // One that arrives within this time; 0: none did. Signals that were kept for wait() do not count.
   int wait_for(Millis at_most) const;
-  // From now on the calling thread is the one that waits, soon.
+  // From now on the calling thread is the one that signals are passed to; it will wait soon.
   void wait_here() const;
-  // Is returned by wait(), for which somebody else has waited.
+  // Makes wait() return a signal that another thread has received.
   void keep(int signal) const;
   void hand_to_waiting(int signal) const;
 

@@ -48,9 +48,10 @@ TEST(MessageTemplate, SaysWhatAMessageLacks) {
   EXPECT_FALSE(level.text);
   EXPECT_EQ(level.problem, "the topic \"a/b\" has no level 3");
   EXPECT_FALSE(level.lacks_property);
-  for (const auto& [text, problem] : {std::pair("{property:x}", "it has no user property \"x\""),
-                                      std::pair("{content_type}", "it has no content type"),
-                                      std::pair("{response_topic}", "it has no response topic")}) {
+  for (const auto& [text, problem] :
+       {std::pair("{property:x}", "the message has no user property \"x\""),
+        std::pair("{content_type}", "the message has no content type"),
+        std::pair("{response_topic}", "the message has no response topic")}) {
     const auto lacking = expand(text, {"a", "x"});
     EXPECT_FALSE(lacking.text);
     EXPECT_EQ(lacking.problem, problem);
@@ -81,10 +82,10 @@ TEST(MessageTemplate, NamesWhatIsWrongWithIt) {
     }
     return "none";
   };
-  EXPECT_EQ(error_of("{}"),
-            "setting \"headers.X\" has the unknown placeholder {}; there are {topic}, {topic:N}, "
-            "{trigger}, {id}, {qos}, {attempt}, {property:NAME}, {content_type} and "
-            "{response_topic}");
+  EXPECT_EQ(
+      error_of("{}"),
+      "setting \"headers.X\" has the unknown placeholder {}; use {topic}, {topic:N}, "
+      "{trigger}, {id}, {qos}, {attempt}, {property:NAME}, {content_type} or {response_topic}");
   EXPECT_EQ(error_of("{property:}"),
             "setting \"headers.X\" has the placeholder {property:} without a name");
   EXPECT_EQ(error_of("{topic:}"),

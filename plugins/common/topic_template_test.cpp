@@ -50,8 +50,8 @@ TEST(TopicTemplate, NamesWhatIsWrongWithIt) {
             "setting \"alert_topic\" has a { without its }; write {{ for a brace");
   EXPECT_EQ(error_of("a}b"), "setting \"alert_topic\" has a } without its {; write }} for a brace");
   EXPECT_EQ(error_of("{topics}"),
-            "setting \"alert_topic\" has the unknown placeholder {topics}; there are {topic}, "
-            "{topic:N} and {trigger}");
+            "setting \"alert_topic\" has the unknown placeholder {topics}; use {topic}, "
+            "{topic:N} or {trigger}");
   for (const char* level : {"{topic:0}", "{topic:}", "{topic:x}", "{topic:-1}", "{topic:1x}",
                             "{topic:99999999999999999999}"}) {
     EXPECT_NE(error_of(level).find("levels are counted {topic:1}, {topic:2}"), std::string::npos)
@@ -59,7 +59,7 @@ TEST(TopicTemplate, NamesWhatIsWrongWithIt) {
   }
   for (const char* wildcard : {"a/+/b", "a/#", "{topic}/#"}) {
     EXPECT_EQ(error_of(wildcard),
-              "setting \"alert_topic\" must not have + or #: those are for filters");
+              "setting \"alert_topic\" must not contain + or #, which are only for filters");
   }
 }
 
@@ -69,10 +69,10 @@ TEST(TopicTemplate, SaysWhyAMessageDoesNotFit) {
             "no level 3");
   EXPECT_EQ(
       expand("{topic:1}", "/a"),
-      "problem: the template \"{topic:1}\" does not fit this message: it makes an empty topic");
+      "problem: the template \"{topic:1}\" does not fit this message: the topic would be empty");
   EXPECT_EQ(expand("{trigger}", "a", "x+y"),
-            "problem: the template \"{trigger}\" does not fit this message: it makes the topic "
-            "\"x+y\", and + and # are for filters");
+            "problem: the template \"{trigger}\" does not fit this message: the topic would be "
+            "\"x+y\", but + and # are only for filters");
   const std::string longest(65535, 'a');
   EXPECT_EQ(expand("{topic}", longest.c_str()), longest);
   EXPECT_NE(expand("x{topic}", longest.c_str()).find("more than 65535 bytes"), std::string::npos);

@@ -1,12 +1,12 @@
 /*
- * discard: says ok to every message and does nothing with it. For load tests, and the proof that
- * trigger/plugin.h is all that a plugin in C99 needs.
+ * discard: answers ok to every message and does nothing with it. For load tests, and as a proof
+ * that trigger/plugin.h is all that a plugin in C99 needs.
  */
 #include <stddef.h>
 #include <string.h>
 #include <trigger/plugin.h>
 
-/* There is nothing to keep for an instance, so all instances are this one. */
+/* Instances have no state, so all of them are this one. */
 static char the_instance;
 
 static void append(trigger_result* error, size_t* used, const char* text, size_t len) {
@@ -24,7 +24,7 @@ static int32_t create(const trigger_host* host, const trigger_instance_config* c
   (void)host;
   if (config->setting_count != 0) {
     const trigger_str key = config->settings[0].key;
-    /* A key cut in two would not be UTF-8 any more: a long one is left out. */
+    /* A truncated key might not be valid UTF-8, so a long one is left out. */
     const size_t key_len = key.len <= 100 ? key.len : 0;
     size_t used = 0;
     append(error, &used, before, sizeof(before) - 1);

@@ -24,8 +24,8 @@ Content content_of(const Settings& settings, const Items& items) {
   return make_batch_content(settings, items.front().message, events);
 }
 
-// Whether a part of the batch may be taken where the whole is not: it is too large, or one message
-// of it is at fault.
+// Whether a part of the batch may be accepted although the whole was not: it is too large, or one
+// of its messages is at fault.
 bool may_be_one_of_them(int status) {
   return status == 400 || status == 409 || status == 413 || status == 415 || status == 422;
 }
@@ -92,7 +92,7 @@ void Batcher::send_next() {
   for (;;) {
     Items next = take_next();
     if (next.empty()) return;
-    // What fails here is memory: the messages go without a word, which is a retry.
+    // Only memory can run out here: the messages are dropped without a verdict, which is a retry.
     try {
       client_.submit(std::make_unique<Group>(*this, std::move(next)));
       return;
@@ -102,7 +102,7 @@ void Batcher::send_next() {
   }
 }
 
-// Empty, and nothing is under way any more: there is nothing to send.
+// Empty if there is nothing to send; then no request is in flight any more.
 Items Batcher::take_next() {
   const std::lock_guard lock(mutex_);
   Items next;

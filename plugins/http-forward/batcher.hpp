@@ -1,8 +1,8 @@
-// Mode::batch: messages that wait while a request is under way go together in the next.
+// Mode::batch: messages that wait while a request is in flight go together in the next one.
 //
-// One request at a time. So a message that comes alone leaves at once, and under load a batch is as
-// large as what came during the one before, up to the bounds of the settings and to `concurrency`,
-// which is how many messages may wait for their verdict.
+// One request at a time. So a single message is sent at once, and under load a batch has whatever
+// arrived during the previous request, up to the limits in the settings and to `concurrency`, the
+// number of messages that may wait for their verdicts.
 #pragma once
 
 #include <chrono>
@@ -34,7 +34,7 @@ class Batcher {
   Batcher(const Settings& settings, Client& client) : settings_(settings), client_(client) {}
 
   void add(Item item);
-  // The client has stopped: gives up what waits, for a new start. Their verdict was not said.
+  // The client has stopped: gives up the waiting messages, which got no verdict, for a new start.
   Items clear();
 
  private:
@@ -52,7 +52,7 @@ class Batcher {
   // Protected by mutex_.
   bool under_way_ = false;
   std::deque<Item> waiting_;
-  std::deque<Items> halves_;  // of batches that were refused; they go first
+  std::deque<Items> halves_;  // of refused batches; these go first
 };
 
 }  // namespace http_forward

@@ -15,7 +15,7 @@
 namespace http_forward {
 namespace {
 
-// The runtime's signals are for its own threads, and SIGPIPE, which OpenSSL may cause, for nobody.
+// The runtime's signals are for its own threads, and SIGPIPE, which OpenSSL may cause, is for none.
 class AllSignalsBlocked {
  public:
   AllSignalsBlocked() {
@@ -33,12 +33,12 @@ class AllSignalsBlocked {
 
 }  // namespace
 
-// libcurl counts its users, which may be several copies of this plugin and others beside it.
+// libcurl counts its users, which may be several copies of this plugin, and other plugins.
 class Client::LibraryUse {
  public:
   LibraryUse() {
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-      throw std::runtime_error("libcurl cannot be made ready");
+      throw std::runtime_error("libcurl cannot be initialized");
     }
   }
   ~LibraryUse() { curl_global_cleanup(); }
@@ -103,8 +103,7 @@ class Client::Loop {
   }
 
   void run() {
-    // A wake-up that came before the wait ends it at once, so this bound is for nothing but what
-    // nobody thought of.
+    // A wake-up before the wait ends it at once, so this limit is only a safeguard.
     constexpr int most_ms = 10'000;
     std::vector<std::unique_ptr<Exchange>> arrived;
     for (;;) {
@@ -114,7 +113,7 @@ class Client::Loop {
         arrived.swap(inbox_);
       }
       for (auto& exchange : arrived) {
-        // Without memory an exchange goes without a word, and its message is a retry.
+        // Without memory an exchange is dropped without a verdict, so its message is a retry.
         quietly([&] { begin(std::move(exchange)); });
       }
       arrived.clear();
@@ -155,7 +154,7 @@ class Client::Loop {
     }
     CURL* const easy = transfer->easy();
     running_.emplace(easy, std::move(transfer));
-    // More than libcurl's own guess: every request that is under way may leave a connection.
+    // More than libcurl's own guess: every request in flight may leave a connection.
     most_running_ = std::max(most_running_, running_.size());
     curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(most_running_));
   }
@@ -190,8 +189,8 @@ class Client::Loop {
     begin(std::move(exchange));
   }
 
-  // The one that was to open a connection has ended, and those that wait for it go on; or end with
-  // it, since each by itself would wait as long as it did.
+  // The exchange that was to open a connection has ended. Those that wait for it continue, or end
+  // with it, since each of them would wait as long as it did.
   void opened(const Outcome& outcome) {
     opening_ = false;
     connected_ = outcome.status != 0;
@@ -225,7 +224,7 @@ class Client::Loop {
   std::unordered_map<CURL*, std::unique_ptr<Transfer>> running_;
   std::size_t most_running_ = 0;
   bool opening_ = false;
-  bool connected_ = false;                       // as far as is known
+  bool connected_ = false;                       // as far as known
   std::vector<std::unique_ptr<Exchange>> held_;  // until the connection is open
   std::vector<std::unique_ptr<Transfer>> spare_;
 

@@ -1,5 +1,5 @@
-// Requests, all of an instance on one thread over libcurl's multi interface: connections are kept
-// and used again, and with HTTP/2 shared by requests that are under way at the same time.
+// Sends all requests of an instance on one thread, over libcurl's multi interface: connections are
+// kept and reused, and with HTTP/2 shared by concurrent requests.
 #pragma once
 
 #include <chrono>
@@ -29,7 +29,8 @@ class Exchange {
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
-  // The last that is heard of it; it is destroyed afterwards. May submit others. [client's thread]
+  // The last call for the exchange, which is destroyed afterwards. May submit others. [client's
+  // thread]
   virtual void finished(const Outcome& outcome) = 0;
 
   const Kind kind;
@@ -45,10 +46,10 @@ class Client {
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  // Throws std::runtime_error where libcurl has no more of what it needs.
+  // Throws std::runtime_error if libcurl runs out of resources.
   void start();
-  // Breaks off what is under way, joins the thread, closes all connections. Returns the exchanges
-  // that will never hear of their outcome.
+  // Aborts requests in flight, joins the thread, and closes all connections. Returns the exchanges
+  // that will never get an outcome.
   std::vector<std::unique_ptr<Exchange>> stop();
 
   void submit(std::unique_ptr<Exchange> exchange);

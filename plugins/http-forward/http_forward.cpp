@@ -1,4 +1,4 @@
-// http-forward: hands each message to an application over HTTP, as a CloudEvent or plain. The
+// http-forward: delivers each message to an application over HTTP, as a CloudEvent or plain. The
 // application's answer is the message's verdict.
 #include <chrono>
 #include <condition_variable>
@@ -44,7 +44,7 @@ void publish_answer(const trigger::Context& context, const Reply& reply, const s
       add(plugin_common::content_type_property, outcome.content_type);
     }
   }
-  // Of both: where nothing was sent the verdict is said here.
+  // For both: if nothing was sent, the verdict is given here.
   const auto owner = std::make_shared<Completion>(std::move(completion));
   const trigger::Publish publish{topic,       outcome.body,      reply.qos,        reply.retain,
                                  reply.alias, properties.data(), properties.size()};
@@ -55,7 +55,7 @@ void publish_answer(const trigger::Context& context, const Reply& reply, const s
   if (code != TRIGGER_OK) owner->complete(Verdict::from_publish(code));
 }
 
-// One message in a request of its own.
+// One message in its own request.
 class Forwarding : public Exchange {
  public:
   Forwarding(const trigger::Context& context, const Settings& settings, const Message& message,
@@ -73,7 +73,7 @@ class Forwarding : public Exchange {
       completion_.complete(verdict);
     } else if (outcome.body_is_cut) {
       completion_.complete(Verdict::reject(
-          "the answer of " + shown(settings_.url) + " is not published: it has more than " +
+          "the answer from " + shown(settings_.url) + " was not published: it has more than " +
           std::to_string(settings_.max_response) + " bytes (max_response_bytes)"));
     } else {
       publish_answer(context_, *settings_.reply, *answer_topic_, message_, outcome,
@@ -170,7 +170,7 @@ class HttpForward {
     if (settings_.reply) {
       auto topic = settings_.reply->topic.expand(message);
       if (topic.text) topic.problem = plugin_common::topic_problem(*topic.text);
-      // Without a response topic, say, nobody waits for an answer.
+      // Without a response topic, for example, nobody is waiting for an answer.
       if (!topic.problem.empty() && !topic.lacks_property) {
         return Verdict::reject("reply_topic does not fit this message: " + topic.problem);
       }
@@ -190,9 +190,9 @@ class HttpForward {
   Client client_;
   Batcher batcher_;
 
-  // What a stop broke off. The runtime gives those messages back by itself, which is no attempt; a
-  // Completion that goes while the instance is started would make it one. So they stay until the
-  // end.
+  // Exchanges that a stop has interrupted. The runtime takes their messages back by itself, which
+  // does not count as an attempt; destroying a Completion while the instance is started would count
+  // as one. So they are kept until the end.
   std::vector<std::unique_ptr<Exchange>> left_;
   std::vector<Item> left_items_;
 };

@@ -48,9 +48,9 @@ TEST(HttpForwardSettings, SaysWhatIsWrongWithAUrl) {
   EXPECT_EQ(why_not({}, "file:///etc/passwd"),
             "setting \"url\" must begin with http:// or https://");
   EXPECT_EQ(why_not({}, "http://me:secret@a/"),
-            "setting \"url\" must not hold a login; send it as headers.Authorization");
+            "setting \"url\" must not contain a login; send it as headers.Authorization");
   EXPECT_EQ(why_not({}, "http://a/#b"),
-            "setting \"url\" must not have a #: no server is sent what follows it");
+            "setting \"url\" must not contain a #: what follows it is never sent to a server");
   EXPECT_EQ(why_not({{"probe_url", "gopher://a/"}}),
             "setting \"probe_url\" must begin with http:// or https://");
 }
@@ -87,22 +87,21 @@ TEST(HttpForwardSettings, BoundsItsNumbers) {
 TEST(HttpForwardSettings, TakesNoHeaderThatBreaksARequest) {
   EXPECT_EQ(why_not({{"headers.X-Device", "{topic:2}"}, {"headers.Authorization", "Bearer x"}}),
             "");
-  EXPECT_EQ(why_not({{"headers.X A", "b"}}), "setting \"headers.X A\" is no name of a header");
-  EXPECT_EQ(why_not({{"headers.X:", "b"}}), "setting \"headers.X:\" is no name of a header");
+  EXPECT_EQ(why_not({{"headers.X A", "b"}}), "setting \"headers.X A\" is not a valid header name");
+  EXPECT_EQ(why_not({{"headers.X:", "b"}}), "setting \"headers.X:\" is not a valid header name");
   EXPECT_EQ(why_not({{"headers.X\r\nY", "b"}}),
-            "setting \"headers.X\r\nY\" is no name of a header");
+            "setting \"headers.X\r\nY\" is not a valid header name");
   EXPECT_EQ(why_not({{"headers.X", "a\r\nY: b"}}), "setting \"headers.X\" must be printable ASCII");
   EXPECT_EQ(why_not({{"headers.X", "a"}, {"headers.x", "b"}}),
-            "setting \"headers.x\" is there twice");
+            "setting \"headers.x\" appears twice");
   EXPECT_EQ(why_not({{"headers.content-Length", "1"}}),
-            "setting \"headers.content-Length\" is not to be set: it follows from the request");
+            "setting \"headers.content-Length\" must not be set: it follows from the request");
   EXPECT_EQ(why_not({{"headers.Content-Type", "a/b"}}),
-            "setting \"headers.Content-Type\" is not to be set here; see content_type");
+            "setting \"headers.Content-Type\" must not be set here; see content_type");
   EXPECT_EQ(why_not({{"headers.Ce-Id", "1"}}),
-            "setting \"headers.Ce-Id\" is not to be set: mode = \"binary\" writes the ce- headers");
+            "setting \"headers.Ce-Id\" must not be set: mode = \"binary\" writes the ce- headers");
   EXPECT_EQ(why_not({{"headers.Ce-Id", "1"}, {"mode", "plain"}}), "");
-  EXPECT_EQ(why_not({{"headers.X", 1}}),
-            "setting \"headers.X\" must be a string, and is an integer");
+  EXPECT_EQ(why_not({{"headers.X", 1}}), "setting \"headers.X\" must be a string, not an integer");
   EXPECT_EQ(why_not({{"headers", "X: a"}}),
             "setting \"headers\" must be a table: NAME = \"value\"");
   EXPECT_EQ(why_not({{"headers.X", "{topic:0}"}}),
@@ -110,12 +109,12 @@ TEST(HttpForwardSettings, TakesNoHeaderThatBreaksARequest) {
             "{topic:2}...");
   EXPECT_EQ(why_not({{"headers.X", "{level}"}})
                 .rfind("setting \"headers.X\" has the unknown "
-                       "placeholder {level}; there are {topic}",
+                       "placeholder {level}; use {topic}",
                        0),
             0U);
   EXPECT_EQ(why_not({{"headers.X", "{topic}"}, {"mode", "batch"}}),
-            "setting \"headers.X\" may use no other placeholder than {trigger}: with mode = "
-            "\"batch\" a request is of many messages");
+            "setting \"headers.X\" may use only the placeholder {trigger}: with mode = "
+            "\"batch\" a request carries many messages");
 }
 
 TEST(HttpForwardSettings, TakesNoAttributeThatBreaksAHeader) {
@@ -128,19 +127,19 @@ TEST(HttpForwardSettings, TakesNoAttributeThatBreaksAHeader) {
 TEST(HttpForwardSettings, KnowsWhatBelongsTogether) {
   EXPECT_EQ(why_not({{"reply_qos", 1}}), "setting \"reply_qos\" needs reply_topic");
   EXPECT_EQ(why_not({{"reply_topic", "a/+"}}),
-            "setting \"reply_topic\" must not have + or #: those are for filters");
+            "setting \"reply_topic\" must not contain + or #, which are only for filters");
   EXPECT_EQ(why_not({{"reply_topic", "a"}, {"reply_qos", 3}}),
             "setting \"reply_qos\" must be 0, 1 or 2");
   EXPECT_EQ(why_not({{"reply_topic", "a"}, {"mode", "batch"}}),
-            "setting \"reply_topic\" does not go with mode = \"batch\": there is one answer for "
-            "many messages");
+            "setting \"reply_topic\" cannot be combined with mode = \"batch\", which has one "
+            "answer for many messages");
   EXPECT_EQ(why_not({{"unix_socket", "app.sock"}}),
             "setting \"unix_socket\" must be an absolute path");
   EXPECT_EQ(why_not({{"unix_socket", "/" + std::string(107, 'a')}}),
             "setting \"unix_socket\" must have at most 107 bytes");
-  EXPECT_EQ(why_not({{"ca_file", PLUGIN_FILE}}), "setting \"ca_file\" needs a url of https://");
+  EXPECT_EQ(why_not({{"ca_file", PLUGIN_FILE}}), "setting \"ca_file\" needs an https:// url");
   EXPECT_EQ(why_not({{"ca_file", "/does/not/exist"}}, "https://a/"),
-            "setting \"ca_file\" must name a file that can be read");
+            "setting \"ca_file\" must name a readable file");
   EXPECT_EQ(why_not({{"cert_file", PLUGIN_FILE}}, "https://a/"),
             "setting \"cert_file\" needs key_file");
   EXPECT_EQ(why_not({{"key_file", PLUGIN_FILE}}, "https://a/"),
@@ -152,9 +151,9 @@ TEST(HttpForwardSettings, KnowsWhatAStatusMayMean) {
   EXPECT_EQ(why_not({{"status.409", "fine"}}),
             "setting \"status.409\" must be \"ok\", \"retry\", \"unavailable\" or \"reject\"");
   EXPECT_EQ(why_not({{"status.99", "ok"}}),
-            "setting \"status.99\" is no status: status.NNN is one of 200 to 599");
+            "setting \"status.99\" is not a status: NNN in status.NNN must be from 200 to 599");
   EXPECT_EQ(why_not({{"status.4xx", "ok"}}),
-            "setting \"status.4xx\" is no status: status.NNN is one of 200 to 599");
+            "setting \"status.4xx\" is not a status: NNN in status.NNN must be from 200 to 599");
   EXPECT_EQ(
       why_not({{"status", "ok"}}),
       "setting \"status\" must be a table: NNN = \"ok\", \"retry\", \"unavailable\" or \"reject\"");

@@ -24,10 +24,10 @@ Meaning meaning_of(int status, const Settings& settings) {
   const auto said = settings.status.find(status);
   if (said != settings.status.end()) return said->second;
   if (status >= 200 && status < 300) return Meaning::ok;
-  // Too Many Requests, Service Unavailable: no other request would do better now.
+  // Too Many Requests, Service Unavailable: no other request would fare better now.
   if (status == 429 || status == 503) return Meaning::unavailable;
-  // Request Timeout, Too Early: the same request may do later. 502 and 504 too: what is behind a
-  // gateway may be away, and may also fail over this very message.
+  // Request Timeout, Too Early: the same request may succeed later. So may 502 and 504: the server
+  // behind a gateway may be down, and may also fail because of this very message.
   if (status == 408 || status == 425 || status >= 500) return Meaning::retry;
   return Meaning::reject;
 }

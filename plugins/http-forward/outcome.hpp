@@ -1,4 +1,4 @@
-// What became of a request, and what that says of its message.
+// What happened to a request, and what that means for its message.
 #pragma once
 
 #include <chrono>
@@ -13,20 +13,20 @@ namespace http_forward {
 
 struct Outcome {
   int status = 0;       // 0: there is no complete answer
-  bool unsent = false;  // and the server has seen nothing of the request: there is no way to it
-  std::string problem;  // why not, or what else is wrong with the answer
+  bool unsent = false;  // and the server has seen nothing of the request: it cannot be reached
+  std::string problem;  // why there is none, or what else is wrong with the answer
   std::string body;     // at most max_response_bytes
   bool body_is_cut = false;
   std::string content_type;
-  std::optional<std::string> retry_after;  // the header as it came
+  std::optional<std::string> retry_after;  // the header as received
 };
 
 // How long the server asks to be left alone: seconds, or an HTTP date (RFC 9110, section 10.2.3).
-// Empty where it asks for nothing that can be understood. Never below zero.
+// Empty if it does not ask for that, or not understandably. Never negative.
 std::optional<std::chrono::seconds> retry_after(std::string_view value,
                                                 std::chrono::system_clock::time_point now);
 
-// Does not look at what a reply needs.
+// Does not consider what a reply needs.
 trigger::Verdict verdict_of(const Outcome& outcome, const Settings& settings,
                             std::chrono::system_clock::time_point now);
 

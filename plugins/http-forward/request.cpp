@@ -21,7 +21,7 @@ void append_percent(std::string& out, char c) {
   out += {'%', hex[byte >> 4], hex[byte & 0xF]};
 }
 
-// As the HTTP binding of CloudEvents has it, section 3.1.3.2.
+// As defined by the HTTP binding of CloudEvents, section 3.1.3.2.
 void append_attribute(std::string& out, std::string_view value) {
   for (const char c : value) {
     if (c > 0x20 && c < 0x7F && c != '"' && c != '%') {
@@ -32,8 +32,8 @@ void append_attribute(std::string& out, std::string_view value) {
   }
 }
 
-// What a message puts into a header of the settings. A percent sign too, so that the application
-// can undo it; and spaces at either end, which are no part of a header's value.
+// Encodes what a message puts into a header of the settings: a percent sign too, so that the
+// application can decode it, and spaces at either end, which are not part of a header's value.
 void append_header_value(std::string& out, std::string_view value) {
   const std::size_t first = value.find_first_not_of(' ');
   const std::size_t last = value.find_last_not_of(' ');
@@ -48,7 +48,7 @@ void append_header_value(std::string& out, std::string_view value) {
   }
 }
 
-// The message's own, where it may stand in a header.
+// The message's own, if it is allowed in a header.
 std::string content_type_of(const Settings& settings, const trigger::Message& message) {
   const auto own = property_of(message, content_type_property);
   if (!own || own->empty() || own->size() > 255) return settings.content_type;
@@ -103,8 +103,8 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
-// One JSON value and nothing beside it. The parser takes a NUL for the end of its input and leaves
-// a byte order mark out, and neither may come into an event.
+// Exactly one JSON value. The parser takes a NUL for the end of its input and skips a byte order
+// mark, and neither may get into an event.
 bool is_json(std::string_view text) {
   return text.find('\0') == std::string_view::npos && text.substr(0, 3) != "\xEF\xBB\xBF" &&
          nlohmann::json::accept(text.begin(), text.end());
@@ -127,7 +127,7 @@ std::string base64(std::string_view bytes) {
   return out;
 }
 
-// The media type, without parameters and in small letters.
+// The media type in lower case, without parameters.
 std::string media_type(std::string_view content_type) {
   std::string out;
   for (const char c : content_type.substr(0, content_type.find(';'))) {
@@ -141,8 +141,8 @@ bool ends_with(std::string_view text, std::string_view end) {
   return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
 }
 
-// JSON stays JSON and text stays text, as their content type promises them; all else, and what
-// breaks the promise, is base64.
+// JSON stays JSON and text stays text, as their content types promise; everything else, and
+// whatever breaks the promise, becomes base64.
 void append_data(std::string& out, std::string_view content_type, std::string_view payload) {
   if (payload.empty()) return;
   const std::string type = media_type(content_type);
@@ -176,7 +176,7 @@ void add_binary_attributes(const Settings& settings, const trigger::Message& mes
   if (message.retained()) add("mqttretained", "true");
 }
 
-// A header whose placeholders the message cannot fill is left out, as is one that comes out empty.
+// A header whose placeholders the message cannot fill is left out, as is one that would be empty.
 void add_own_headers(const Settings& settings, const trigger::Message& message,
                      std::vector<std::string>& headers) {
   for (const Header& header : settings.headers) {

@@ -1,4 +1,4 @@
-// From messages to what a request carries: headers and body, as CloudEvents 1.0 or plain.
+// Turns messages into the content of a request: headers and body, as CloudEvents 1.0 or plain.
 //
 //   CloudEvents 1.0, HTTP binding   https://github.com/cloudevents/spec: bindings/http-protocol
 //   CloudEvents 1.0, JSON format    formats/json-format
@@ -14,9 +14,9 @@
 namespace http_forward {
 
 struct Content {
-  std::vector<std::string> headers;  // "Name: value", free of control characters whatever was sent
+  std::vector<std::string> headers;  // "Name: value", free of control characters, whatever was sent
   std::string own_body;
-  std::string_view borrowed_body;  // the message's payload, where own_body is not used
+  std::string_view borrowed_body;  // the message's payload, if own_body is not used
   bool borrows = false;
 
   std::string_view body() const { return borrows ? borrowed_body : std::string_view(own_body); }
@@ -25,7 +25,7 @@ struct Content {
 // The content of one message's request; not for Mode::batch.
 Content make_content(const Settings& settings, const trigger::Message& message);
 
-// For Mode::batch: `events` are what json_event() made.
+// For Mode::batch: `events` are results of json_event().
 Content make_batch_content(const Settings& settings, const trigger::Message& any_message,
                            const std::vector<std::string_view>& events);
 

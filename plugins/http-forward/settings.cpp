@@ -24,7 +24,7 @@ using plugin_common::integer_between;
 using plugin_common::seconds;
 using trigger::SettingError;
 
-// Printable ASCII, so that it may stand in a header as it is.
+// Printable ASCII, so that it can be put into a header as it is.
 void require_printable(std::string_view key, std::string_view text, bool spaces) {
   for (const char c : text) {
     if (c > 0x20 && c < 0x7F) continue;
@@ -50,10 +50,10 @@ std::string checked_url(std::string_view key, std::string text) {
     throw SettingError(key, "must begin with http:// or https://");
   }
   if (!url.part(CURLUPART_USER).empty() || !url.part(CURLUPART_PASSWORD).empty()) {
-    throw SettingError(key, "must not hold a login; send it as headers.Authorization");
+    throw SettingError(key, "must not contain a login; send it as headers.Authorization");
   }
   if (!url.part(CURLUPART_FRAGMENT).empty()) {
-    throw SettingError(key, "must not have a #: no server is sent what follows it");
+    throw SettingError(key, "must not contain a #: what follows it is never sent to a server");
   }
   return text;
 }
@@ -64,7 +64,7 @@ std::string readable_file(const trigger::Settings& settings, std::string_view ke
   struct stat about {};
   if (::stat(file.c_str(), &about) != 0 || !S_ISREG(about.st_mode) ||
       ::access(file.c_str(), R_OK) != 0) {
-    throw SettingError(key, "must name a file that can be read");
+    throw SettingError(key, "must name a readable file");
   }
   return file;
 }
@@ -98,20 +98,20 @@ bool is_header_name(std::string_view name) {
 }
 
 void check_header_name(std::string_view key, std::string_view name, Mode mode) {
-  // What frames a request, or belongs to one connection, is libcurl's to say.
+  // Headers that frame a request, or belong to one connection, are up to libcurl.
   constexpr std::array<std::string_view, 9> reserved{"connection", "content-length",    "expect",
                                                      "keep-alive", "proxy-connection",  "te",
                                                      "trailer",    "transfer-encoding", "upgrade"};
-  if (!is_header_name(name)) throw SettingError(key, "is no name of a header");
+  if (!is_header_name(name)) throw SettingError(key, "is not a valid header name");
   const std::string wanted = lower(name);
   if (std::find(reserved.begin(), reserved.end(), wanted) != reserved.end()) {
-    throw SettingError(key, "is not to be set: it follows from the request");
+    throw SettingError(key, "must not be set: it follows from the request");
   }
   if (wanted == "content-type") {
-    throw SettingError(key, "is not to be set here; see content_type");
+    throw SettingError(key, "must not be set here; see content_type");
   }
   if (mode == Mode::binary && wanted.substr(0, 3) == "ce-") {
-    throw SettingError(key, "is not to be set: mode = \"binary\" writes the ce- headers");
+    throw SettingError(key, "must not be set: mode = \"binary\" writes the ce- headers");
   }
 }
 
@@ -123,14 +123,14 @@ std::vector<Header> read_headers(const trigger::Settings& settings, Mode mode) {
     const std::string name = leaf.key.substr(prefix.size());
     check_header_name(leaf.key, name, mode);
     for (const Header& other : headers) {
-      if (lower(other.name) == lower(name)) throw SettingError(leaf.key, "is there twice");
+      if (lower(other.name) == lower(name)) throw SettingError(leaf.key, "appears twice");
     }
     Header header{name, {leaf.key, settings.text(leaf.key)}};
     require_printable(leaf.key, header.value.literals(), true);
     if (mode == Mode::batch && !header.value.is_the_same_for_all()) {
       throw SettingError(leaf.key,
-                         "may use no other placeholder than {trigger}: with mode = "
-                         "\"batch\" a request is of many messages");
+                         "may use only the placeholder {trigger}: with mode = \"batch\" a request "
+                         "carries many messages");
     }
     headers.push_back(std::move(header));
   }
@@ -155,7 +155,7 @@ std::map<int, Meaning> read_status(const trigger::Settings& settings) {
     int code = 0;
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), code);
     if (error != std::errc() || end != digits.data() + digits.size() || code < 200 || code > 599) {
-      throw SettingError(key, "is no status: status.NNN is one of 200 to 599");
+      throw SettingError(key, "is not a status: NNN in status.NNN must be from 200 to 599");
     }
     status[code] = choice(settings, key, "", meanings,
                           "must be \"ok\", \"retry\", \"unavailable\" or \"reject\"");
@@ -175,23 +175,23 @@ std::optional<Reply> read_reply(const trigger::Settings& settings, Mode mode) {
     return std::nullopt;
   }
   if (mode == Mode::batch) {
-    throw SettingError("reply_topic",
-                       "does not go with mode = \"batch\": there is one answer for "
-                       "many messages");
+    throw SettingError(
+        "reply_topic",
+        "cannot be combined with mode = \"batch\", which has one answer for many messages");
   }
   Reply reply{{"reply_topic", settings.text("reply_topic")},
               settings.text("reply_alias", ""),
               plugin_common::qos_setting(settings, "reply_qos", 1),
               settings.boolean("reply_retain", false)};
   if (reply.topic.literals().find_first_of("+#") != std::string::npos) {
-    throw SettingError("reply_topic", "must not have + or #: those are for filters");
+    throw SettingError("reply_topic", "must not contain + or #, which are only for filters");
   }
   return reply;
 }
 
 void read_tls(const trigger::Settings& settings, Settings& out) {
   for (const char* key : {"ca_file", "cert_file", "key_file"}) {
-    if (settings.has(key) && !out.tls) throw SettingError(key, "needs a url of https://");
+    if (settings.has(key) && !out.tls) throw SettingError(key, "needs an https:// url");
   }
   out.ca_file = readable_file(settings, "ca_file");
   out.cert_file = readable_file(settings, "cert_file");

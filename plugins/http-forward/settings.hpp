@@ -21,7 +21,7 @@ enum class Mode {
   batch        // a JSON array of them
 };
 
-// What an answer means where its status alone does not say so.
+// What an answer means, for statuses that the settings name.
 enum class Meaning { ok, retry, unavailable, reject };
 
 struct Header {
@@ -45,7 +45,7 @@ struct Settings {
   bool http2 = false;
   bool tls = false;  // the url begins with https
 
-  std::string content_type;  // of messages that do not say theirs
+  std::string content_type;  // for messages that do not have one
   std::string source;
   std::string type;
   std::vector<Header> headers;
@@ -60,14 +60,14 @@ struct Settings {
   std::size_t batch_messages = 0;
   std::size_t batch_bytes = 0;
 
-  std::string ca_file;    // empty: those of the system
+  std::string ca_file;    // empty: the system's
   std::string cert_file;  // empty: none
   std::string key_file;
 
   std::optional<Reply> reply;
 };
 
-// Throws trigger::SettingError. Looks at files, and never at the network.
+// Throws trigger::SettingError. Checks files, but never uses the network.
 Settings read_settings(const trigger::Context& context);
 
 }  // namespace http_forward

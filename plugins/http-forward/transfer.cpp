@@ -14,8 +14,8 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t max_header_bytes = std::size_t{64} << 10;  // of one answer
 
-// libcurl fails to set an option where it has no memory, or was built without the ability; then the
-// request must not go out without it.
+// libcurl fails to set an option if it has no memory, or was built without the feature; then the
+// request must not be sent without it.
 template <class Value>
 void set(CURL* easy, CURLoption option, Value value) {
   const CURLcode code = curl_easy_setopt(easy, option, value);
@@ -55,7 +55,7 @@ bool Transfer::begin(std::unique_ptr<Exchange> exchange, Role role) {
     return false;
   }
   if (set_time_limit()) return true;
-  fail("its time was over before the request could be sent");
+  fail("its time was up before the request could be sent");
   return false;
 }
 
@@ -69,7 +69,7 @@ void Transfer::set_up_connection() {
   set(easy, CURLOPT_NOSIGNAL, 1L);
   set(easy, CURLOPT_ERRORBUFFER, error_.data());
   set(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-  set(easy, CURLOPT_PROXY, "");  // nor one of the environment: the application is close by
+  set(easy, CURLOPT_PROXY, "");  // not even from the environment: the application is nearby
   set(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(settings_.connect_timeout.count()));
   set(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   set(easy, CURLOPT_OPENSOCKETFUNCTION, &Sockets::open);
@@ -85,7 +85,7 @@ void Transfer::set_up_connection() {
   set(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   if (!settings_.ca_file.empty()) {
     set(easy, CURLOPT_CAINFO, settings_.ca_file.c_str());
-    set(easy, CURLOPT_CAPATH, nullptr);  // these and no others
+    set(easy, CURLOPT_CAPATH, nullptr);  // only these
   }
   if (!settings_.cert_file.empty()) {
     set(easy, CURLOPT_SSLCERT, settings_.cert_file.c_str());
@@ -147,7 +147,8 @@ void Transfer::add_header(const char* line) {
   if (!headers_) headers_.reset(longer);
 }
 
-// Ends a little before the message's deadline, so that the reason is heard. False: it is over.
+// Ends a little before the message's deadline, so that the reason still counts. False: it has
+// passed.
 bool Transfer::set_time_limit() {
   const auto left = std::chrono::duration_cast<milliseconds>(exchange_->deadline -
                                                              std::chrono::steady_clock::now());
@@ -186,7 +187,7 @@ bool Transfer::follows(CURLcode code) {
   if (code != CURLE_OK || !keeps_method || redirects_ >= settings_.follow_redirects) return false;
   char* target = nullptr;
   curl_easy_getinfo(easy_.get(), CURLINFO_REDIRECT_URL, &target);
-  // Nowhere else: headers may hold a secret that is for this server alone.
+  // Nowhere else: headers may contain a secret that is only for this server.
   if (target == nullptr || !Url(target).has_origin_of(Url(settings_.url))) return false;
   const std::string url = target;
   if (curl_easy_setopt(easy_.get(), CURLOPT_URL, url.c_str()) != CURLE_OK) return false;
@@ -196,7 +197,7 @@ bool Transfer::follows(CURLcode code) {
   return true;
 }
 
-// Whether a connection was there for it to go out on, with all that goes before, such as TLS.
+// Whether it had a connection to be sent on, complete with TLS and the like.
 bool Transfer::was_sent() const {
   curl_off_t ready = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_PRETRANSFER_TIME_T, &ready);
@@ -212,7 +213,7 @@ void Transfer::end(CURLcode code) {
     return;
   }
   // A connection that ends among the headers is an empty body to libcurl.
-  if (!headers_ended_) return fail("the connection was closed in the headers of the answer");
+  if (!headers_ended_) return fail("the connection was closed within the headers of the answer");
   outcome_.status = status();
   char* text = nullptr;
   curl_easy_getinfo(easy_.get(), CURLINFO_CONTENT_TYPE, &text);
@@ -262,7 +263,7 @@ void Transfer::take_header(std::string_view line) {
   too_many_headers_ = header_bytes_ > max_header_bytes;
   if (begins_with(line, "http/")) {
     sockets_.acknowledge_at_once();
-    outcome_.retry_after.reset();  // of an answer that was not the last
+    outcome_.retry_after.reset();  // of an intermediate answer
     headers_ended_ = false;
   } else if (line == "\r\n" || line == "\n") {
     headers_ended_ = true;

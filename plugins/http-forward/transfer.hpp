@@ -1,4 +1,4 @@
-// One request of libcurl's, from its exchange to its outcome. Belongs to the client's thread.
+// One libcurl request, from its exchange to its outcome. Belongs to the client's thread.
 #pragma once
 
 #include <curl/curl.h>
@@ -22,13 +22,14 @@ class Transfer {
  public:
   // libcurl 7.88 cannot use a connection again that was opened with prior knowledge of HTTP/2, for
   // a request with prior knowledge (its issue 10634, fixed in 8.0). It can for one that is merely
-  // willing to speak HTTP/2, which for its part would not open such a connection. So one opens, and
-  // others share what is open; where there is nothing, they end with found_no_connection().
+  // willing to speak HTTP/2, which for its part would not open such a connection. So one request
+  // opens a connection, and the others share what is open; if nothing is, they end with
+  // found_no_connection().
   enum class Role { either, opens, shares };
   // Whether requests have to take these roles with this libcurl.
   static bool roles_differ(const Settings& settings);
 
-  // Throws std::runtime_error where libcurl has no memory.
+  // Throws std::runtime_error if libcurl has no memory.
   Transfer(const Settings& settings, Sockets& sockets);
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;

@@ -14,10 +14,10 @@ class Url {
     if (url_ && curl_url_set(url_.get(), CURLUPART_URL, text.c_str(), 0) != CURLUE_OK) url_.reset();
   }
 
-  // False: the text is no URL.
+  // False: the text is not a URL.
   explicit operator bool() const { return url_ != nullptr; }
 
-  // Empty where it has none; a port is that of the scheme then.
+  // Empty if it has none; a port is then that of the scheme.
   std::string part(CURLUPart part) const {
     char* text = nullptr;
     if (!url_ || curl_url_get(url_.get(), part, &text, CURLU_DEFAULT_PORT) != CURLUE_OK) return {};

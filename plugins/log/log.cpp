@@ -1,4 +1,4 @@
-// log: writes each message to the runtime's log, with everything it came with.
+// log: writes each message to the runtime's log, with everything that came with it.
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -97,7 +97,7 @@ class Log {
     for (std::size_t i = 0; i < message.property_count(); ++i) {
       out += ' ' + show(message.properties()[i]);
     }
-    // Last, since it is what a log line is cut at.
+    // Last, because a long log line is cut off at its end.
     out += " size=" + std::to_string(message.payload().size());
     out += " payload=" + quoted(message.payload(), max_payload_);
     return out;

@@ -104,7 +104,7 @@ TEST(Log, NamesAWrongSetting) {
   EXPECT_EQ(plugin.why_not("log", {{"level", "loud"}}),
             "setting \"level\" must be trace, debug, info, warn or error");
   EXPECT_EQ(plugin.why_not("log", {{"level", 3}}),
-            "setting \"level\" must be a string, and is an integer");
+            "setting \"level\" must be a string, not an integer");
   EXPECT_EQ(plugin.why_not("log", {{"max_payload", -1}}),
             "setting \"max_payload\" must not be negative");
   EXPECT_EQ(

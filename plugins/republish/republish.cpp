@@ -1,5 +1,5 @@
-// republish: sends each message on, under another topic, through this alias or another. A message
-// is ok once the server has its copy.
+// republish: forwards each message under another topic, through the same alias or another one. A
+// message is ok once the server has its copy.
 #include <cstdint>
 #include <string>
 #include <string_view>

@@ -138,13 +138,13 @@ TEST(Republish, SurvivesAResultThatComesAfterTheDeadline) {
 TEST(Republish, NamesAWrongSetting) {
   const Plugin plugin(PLUGIN_FILE);
   EXPECT_EQ(plugin.why_not("republish", {}), "setting \"topic\" is missing; it must be a string");
-  EXPECT_EQ(plugin.why_not("republish", {{"topic", "a/{x}"}}),
-            "setting \"topic\" has the unknown placeholder {x}; there are {topic}, {topic:N} and "
-            "{trigger}");
+  EXPECT_EQ(
+      plugin.why_not("republish", {{"topic", "a/{x}"}}),
+      "setting \"topic\" has the unknown placeholder {x}; use {topic}, {topic:N} or {trigger}");
   EXPECT_EQ(plugin.why_not("republish", {{"topic", "a"}, {"qos", 3}}),
             "setting \"qos\" must be 0, 1 or 2");
   EXPECT_EQ(plugin.why_not("republish", {{"topic", "a"}, {"retain", "yes"}}),
-            "setting \"retain\" must be true or false, and is a string");
+            "setting \"retain\" must be true or false, not a string");
   EXPECT_EQ(
       plugin.why_not("republish", {{"topic", "a"}, {"retained", true}}),
       "setting \"retained\" is unknown; this service knows topic, alias, qos, retain; did you mean "

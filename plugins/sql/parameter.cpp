@@ -30,7 +30,7 @@ namespace {
 using nlohmann::json;
 using trigger::SettingError;
 
-// A value that a parameter cannot take; `what` is for people.
+// A value that a parameter cannot have; `what` is for people.
 struct Unfit {
   std::string what;
 };
@@ -94,7 +94,7 @@ void read_source(Parameter& parameter, const std::string& key, const std::string
       parameter.pointer =
           std::make_shared<JsonPointer>(JsonPointer{json::json_pointer(std::string(*pointer))});
     } catch (const json::exception&) {
-      throw SettingError(key, "must have a JSON pointer behind json:, such as json:/sensor/0/c");
+      throw SettingError(key, "must have a JSON pointer after json:, such as json:/sensor/0/c");
     }
   } else {
     throw SettingError(key,
@@ -124,7 +124,7 @@ std::string iso_time(std::chrono::system_clock::time_point at) {
   }
   const std::time_t seconds = whole;
   std::tm parts{};
-  if (::gmtime_r(&seconds, &parts) == nullptr) throw Unfit{"is no time"};
+  if (::gmtime_r(&seconds, &parts) == nullptr) throw Unfit{"is not a time"};
   std::array<char, 80> text{};
   std::snprintf(text.data(), text.size(), "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ",
                 parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min,
@@ -134,7 +134,8 @@ std::string iso_time(std::chrono::system_clock::time_point at) {
 
 std::string iso_time(double unix_seconds) {
   constexpr double most = 9'000'000'000;  // year 2255: within 64 bits of nanoseconds
-  if (!(unix_seconds >= 0 && unix_seconds <= most)) throw Unfit{"is no time in seconds since 1970"};
+  if (!(unix_seconds >= 0 && unix_seconds <= most))
+    throw Unfit{"is not a time in seconds since 1970"};
   return iso_time(std::chrono::system_clock::time_point(
       std::chrono::microseconds(std::llround(unix_seconds * 1e6))));
 }
@@ -143,12 +144,14 @@ std::string quoted(std::string_view text) {
   return "\"" + trigger::printable(text, 60) + "\"";
 }
 
-// Text as both databases take it: PostgreSQL has no NUL in text, and its driver would end there.
+// Text that both databases accept: PostgreSQL allows no NUL in text, and its driver would stop
+// there.
 std::string checked_text(std::string_view text) {
   for (std::string_view rest = text; !rest.empty();) {
     const std::size_t length = trigger::detail::utf8_sequence(rest);
     if (length == 0 || rest.front() == '\0') {
-      throw Unfit{quoted(text) + " is no text in UTF-8, or has a zero byte; bytea takes any bytes"};
+      throw Unfit{quoted(text) +
+                  " is not UTF-8 text, or contains a zero byte; bytea takes any bytes"};
     }
     rest.remove_prefix(length);
   }
@@ -159,7 +162,7 @@ std::string integer_text(std::string_view text) {
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (text.empty() || error != std::errc() || end != text.data() + text.size()) {
-    throw Unfit{quoted(text) + " is no integer of 64 bits"};
+    throw Unfit{quoted(text) + " is not a 64-bit integer"};
   }
   return std::to_string(value);
 }
@@ -170,7 +173,7 @@ std::string floating_text(std::string_view text) {
   double value = 0;
   if (!(in >> std::noskipws >> value) || in.peek() != std::istringstream::traits_type::eof() ||
       !std::isfinite(value)) {
-    throw Unfit{quoted(text) + " is no number"};
+    throw Unfit{quoted(text) + " is not a number"};
   }
   std::ostringstream out;
   out.imbue(std::locale::classic());
@@ -190,10 +193,10 @@ constexpr std::size_t max_levels = 100;
 
 json parse_json(std::string_view text) {
   if (triggerd::json_is_deeper_than(text, max_levels)) {
-    throw Unfit{"is JSON of more than " + std::to_string(max_levels) + " levels"};
+    throw Unfit{"is JSON with more than " + std::to_string(max_levels) + " levels"};
   }
   json document = json::parse(text, nullptr, false);
-  if (document.is_discarded()) throw Unfit{quoted(text) + " is no JSON"};
+  if (document.is_discarded()) throw Unfit{quoted(text) + " is not JSON"};
   return document;
 }
 
@@ -224,7 +227,7 @@ std::string convert_json(Type type, const json& value) {
   if (type == Type::integer && value.is_number_float()) {
     const double number = value.get<double>();
     if (number != std::floor(number) || std::fabs(number) > 9.0e15) {
-      throw Unfit{value.dump() + " is no integer"};
+      throw Unfit{value.dump() + " is not an integer"};
     }
     return std::to_string(static_cast<std::int64_t>(number));
   }
@@ -368,7 +371,7 @@ Made make_row(const std::vector<Parameter>& parameters, const trigger::Message& 
                                 "): " + unfit.what};
     } catch (const json::exception&) {  // text in JSON that is no UTF-8
       return {std::nullopt, "parameter $" + std::to_string(i + 1) + " (" + parameters[i].name +
-                                "): it is no JSON in UTF-8"};
+                                "): it is not JSON in UTF-8"};
     }
   }
   return {std::move(row), {}};

@@ -1,4 +1,4 @@
-// Parameters of the statement: where in a message each comes from, and what type it has.
+// The statement's parameters: where in a message each comes from, and what type it has.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@ namespace sql {
 
 enum class Type { text, integer, floating, boolean, bytea, timestamptz, json };
 
-// What a parameter says to the database.
+// The value of a parameter for the database.
 struct Value {
   Type type = Type::text;
   bool null = false;
@@ -55,7 +55,7 @@ struct Parameter {
 // The settings parameters.0, parameters.1... Throws trigger::SettingError.
 std::vector<Parameter> read_parameters(const trigger::Settings& settings);
 
-// The row of a message, or why it makes none.
+// The row of a message, or why there is none.
 struct Made {
   std::optional<Row> row;
   std::string problem;

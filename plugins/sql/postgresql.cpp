@@ -1,5 +1,5 @@
-// PostgreSQL over libpq. A batch is one transaction in one round trip (pipeline mode): what breaks
-// it is found out in a second one, row by row.
+// PostgreSQL over libpq. A batch is one transaction in one round trip (pipeline mode): if it fails,
+// a second one finds out why, row by row.
 #include <libpq-fe.h>
 #include <poll.h>
 
@@ -25,7 +25,8 @@ struct FreeResult {
 };
 using Result = std::unique_ptr<PGresult, FreeResult>;
 
-// One of pg_type.h's that PostgreSQL promises not to change. 0: what the statement wants there.
+// A type id of pg_type.h, which PostgreSQL promises not to change. 0: whatever the statement
+// expects.
 Oid type_id(Type type) {
   switch (type) {
     case Type::integer:
@@ -45,8 +46,8 @@ Oid type_id(Type type) {
   return 0;
 }
 
-// By the SQLSTATE (PostgreSQL's manual, appendix A): what this row would always get is a reject;
-// what is about the server, the transaction or the settings may go better later.
+// Decided by the SQLSTATE (PostgreSQL's manual, appendix A): an error that this row would always
+// get is a reject; one about the server, the transaction or the settings may go away.
 Fate fate_of(std::string_view sqlstate) {
   constexpr std::array<std::string_view, 6> of_the_row{
       "21",  // cardinality
@@ -66,21 +67,21 @@ Fate fate_of(std::string_view sqlstate) {
   return away ? Fate::away : Fate::again;
 }
 
-// Whether it says something of all rows of the transaction, and not of one.
+// Whether it is about all rows of the transaction, rather than about one.
 bool is_of_the_transaction(std::string_view sqlstate) {
   constexpr std::array<std::string_view, 7> groups{"08", "25", "40", "53", "57", "58", "XX"};
   return std::find(groups.begin(), groups.end(), sqlstate.substr(0, 2)) != groups.end();
 }
 
-// Whether the same connection may be used again: a conflict with others says nothing of it. A new
-// one finds the new primary, and knows the table as it is now.
+// Whether the same connection may be used again: a conflict with others is no reason against it. A
+// new connection finds the new primary, and knows the current table.
 bool spares_the_connection(std::string_view sqlstate) {
   const std::string_view group = sqlstate.substr(0, 2);
   return fate_of(sqlstate) == Fate::rejected || group == "40" || group == "55" ||
          sqlstate == "57014";
 }
 
-// Whether its outcome is known, so that what becomes of the others changes nothing.
+// Whether its outcome is final, whatever happens to the other rows.
 bool is_settled(const Outcome& outcome) {
   return outcome.fate != Fate::again || !outcome.reason.empty();
 }
@@ -187,7 +188,7 @@ class Postgresql : public Session {
     names.push_back(nullptr);
     values.push_back(nullptr);
     connection_.reset(PQconnectStartParams(names.data(), values.data(), 1));
-    if (!connection_) throw Unreachable("no connection to PostgreSQL: there is no memory");
+    if (!connection_) throw Unreachable("no connection to PostgreSQL: out of memory");
     PQsetNoticeProcessor(
         connection_.get(), [](void*, const char*) {}, nullptr);
     PostgresPollingStatusType state = PGRES_POLLING_WRITING;
@@ -215,7 +216,7 @@ class Postgresql : public Session {
                        static_cast<int>(types.size()), types.data()));
     need(PQpipelineSync(connection_.get()));
     if (const auto problem = read_results(1, deadline)) {
-      // Of the others, as of a server that is about to stop, nothing follows for the statement.
+      // Other errors, such as that the server is shutting down, say nothing about the statement.
       if (is_about_the_statement_) throw StatementRefused(problem->text);
       throw Unreachable(problem->text);
     }
@@ -237,11 +238,11 @@ class Postgresql : public Session {
     } else if (problem->command + 1 < commands.size()) {
       store_with_savepoints(rows, outcomes, deadline);
     } else {
-      store_singly(rows, outcomes, deadline);  // a constraint that is looked at with COMMIT
+      store_singly(rows, outcomes, deadline);  // a constraint that is checked at COMMIT
     }
   }
 
-  // Rows that are at fault are left out of the transaction.
+  // Leaves rows that are at fault out of the transaction.
   void store_with_savepoints(const std::vector<const Row*>& rows, std::vector<Outcome>& outcomes,
                              TimePoint deadline) {
     std::optional<Problem> problem = run({{"BEGIN", nullptr}, limit(deadline)}, deadline);
@@ -274,7 +275,7 @@ class Postgresql : public Session {
     }
   }
 
-  // The server gives up by itself when nobody waits any more.
+  // The server gives up by itself when nobody is waiting any more.
   Command limit(TimePoint deadline) {
     int ms = std::max(left_ms(deadline), 1);
     if (settings_.statement_timeout) {
@@ -313,7 +314,7 @@ class Postgresql : public Session {
                                values_.data(), lengths_.data(), formats_.data(), 0);
   }
 
-  // Of `count` commands and the sync behind them.
+  // The results of `count` commands and the sync after them.
   std::optional<Problem> read_results(std::size_t count, TimePoint deadline) {
     std::optional<Problem> problem;
     std::size_t command = 0;

@@ -1,4 +1,4 @@
-// What the service needs of a database, whichever it is.
+// What the service needs from a database of any kind.
 #pragma once
 
 #include <chrono>
@@ -14,12 +14,12 @@ namespace sql {
 
 using TimePoint = std::chrono::steady_clock::time_point;
 
-// What became of a row.
+// What happened to a row.
 enum class Fate {
   stored,    // and committed
-  rejected,  // the row is at fault: it would be refused every time
-  again,     // something else is; whether it was committed may be unknown
-  away       // the database cannot be used now, by no row; the same may be unknown
+  rejected,  // the row is at fault: it would be rejected every time
+  again,     // something else is; it may be unknown whether the row was committed
+  away       // the database cannot be used now by any row; the same may be unknown
 };
 
 struct Outcome {
@@ -42,7 +42,7 @@ class StatementRefused : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// A connection with its prepared statement. One thread at a time. No function goes on past its
+// A connection with its prepared statement. One thread at a time. No function continues past its
 // deadline.
 class Session {
  public:
@@ -53,10 +53,10 @@ class Session {
 
   // Whether it may be used again, as far as one can know without asking the server.
   virtual bool usable() = 0;
-  // Runs the statement for each row, in their order and in one transaction. A row that is rejected
-  // leaves the others as they are. One outcome a row.
+  // Runs the statement for each row, in their order and in one transaction. A rejected row does not
+  // affect the others. Returns one outcome per row.
   virtual std::vector<Outcome> store(const std::vector<const Row*>& rows, TimePoint deadline) = 0;
-  // Asks the database something. Throws Unreachable.
+  // Asks the database a trivial question. Throws Unreachable.
   virtual void probe(TimePoint deadline) = 0;
 };
 

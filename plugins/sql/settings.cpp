@@ -22,8 +22,8 @@ namespace {
 
 using trigger::SettingError;
 
-// Where what begins at `at` ends that is no SQL: a string, a quoted name, a comment. `at` itself
-// where nothing of this kind begins.
+// The end of the string, quoted name or comment that begins at `at`; `at` itself if none begins
+// there.
 std::size_t skip_quoted(std::string_view sql, std::size_t at) {
   const auto behind = [&sql](std::string_view end, std::size_t from) {
     const std::size_t found = sql.find(end, from);
@@ -35,7 +35,7 @@ std::size_t skip_quoted(std::string_view sql, std::size_t at) {
   return at;
 }
 
-// The numbers of $1, $2... Throws where there is more than one statement.
+// The numbers of $1, $2... Throws if there is more than one statement.
 std::set<std::size_t> placeholders(std::string_view sql) {
   std::set<std::size_t> found;
   for (std::size_t i = 0; i < sql.size();) {
@@ -45,7 +45,7 @@ std::set<std::size_t> placeholders(std::string_view sql) {
     }
     const char c = sql[i++];
     if (c == ';' && sql.find_first_not_of(" \t\r\n", i) != std::string_view::npos) {
-      throw SettingError("statement", "must be one statement, and there is more behind a ;");
+      throw SettingError("statement", "must be one statement, but there is more after a ;");
     }
     if (c == '?') throw SettingError("statement", "must write its parameters as $1, $2...");
     if (c != '$') continue;
@@ -72,14 +72,13 @@ void check_statement(const std::string& sql, std::size_t count) {
     word += static_cast<char>(std::tolower(static_cast<unsigned char>(sql[start++])));
   }
   if (std::find(verbs.begin(), verbs.end(), word) == verbs.end()) {
-    throw SettingError(
-        "statement",
-        "must begin with INSERT, REPLACE, UPDATE, DELETE, MERGE, WITH or SELECT; the "
-        "transaction around it is made for it");
+    throw SettingError("statement",
+                       "must begin with INSERT, REPLACE, UPDATE, DELETE, MERGE, WITH or SELECT; "
+                       "the transaction around it is added automatically");
   }
   const std::set<std::size_t> used = placeholders(sql);
   if (!used.empty() && *used.rbegin() > count) {
-    throw SettingError("statement", "uses $" + std::to_string(*used.rbegin()) + ", and there are " +
+    throw SettingError("statement", "uses $" + std::to_string(*used.rbegin()) + ", but there are " +
                                         std::to_string(count) + " parameters");
   }
   for (std::size_t i = 1; i <= count; ++i) {
@@ -108,14 +107,14 @@ void read_postgresql(const trigger::Settings& settings, Settings& out) {
   PQfreemem(problem);  // not shown: it may quote a password
   if (!options) {
     throw SettingError("connection",
-                       "must be a connection string of PostgreSQL, such as \"host=db dbname=plant "
+                       "must be a PostgreSQL connection string, such as \"host=db dbname=plant "
                        "user=triggerd\" or postgresql://triggerd@db/plant");
   }
   out.password_file = settings.text("password_file", "");
   if (!settings.has("password_file")) return;
   for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option) {
     if (std::string_view(option->keyword) == "password" && option->val != nullptr) {
-      throw SettingError("password_file", "does not go with a password in connection");
+      throw SettingError("password_file", "cannot be combined with a password in connection");
     }
   }
   try {
@@ -153,8 +152,7 @@ std::string read_password(const std::string& file) {
   std::getline(in, line);
   if (!line.empty() && line.back() == '\r') line.pop_back();
   if (!in || line.empty()) {
-    throw std::runtime_error(
-        "must name a file that can be read, with the password in its first line");
+    throw std::runtime_error("must name a readable file with the password in its first line");
   }
   return line;
 }

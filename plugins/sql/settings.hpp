@@ -31,7 +31,7 @@ struct Settings {
   std::chrono::milliseconds busy_timeout{};
 };
 
-// Throws trigger::SettingError. Looks at files, and never at the network or into a database.
+// Throws trigger::SettingError. Checks files, but never uses the network or a database.
 Settings read_settings(const trigger::Context& context);
 
 // The first line of password_file, which may change between two connections. Throws

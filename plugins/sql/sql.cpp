@@ -26,14 +26,14 @@ class Sql {
   explicit Sql(const trigger::Context& context)
       : context_(context),
         settings_(read_settings(context)),
-        rows_(context.counter("sql_rows_total", "Rows that are committed")),
+        rows_(context.counter("sql_rows_total", "Rows that were committed")),
         rejected_(context.counter("sql_rejected_total", "Rows that the database refused")),
         batches_(context.counter("sql_batches_total", "Transactions that were tried")),
         connections_(context.counter("sql_connections_total", "Connections that were opened")),
         reconnects_(context.counter("sql_reconnects_total", "Connections that were lost")) {}
 
-  // A database that is away may come later, so it keeps nobody from starting. A statement that it
-  // does not understand will not get better.
+  // A database that is unavailable may come back, so the service starts without it. A statement
+  // that the database does not understand will never work.
   void start() {
     try {
       give_back(open(std::chrono::steady_clock::now() + probe_time()));
@@ -41,7 +41,7 @@ class Sql {
       throw trigger::SettingError("statement", std::string("cannot be prepared: ") + error.what());
     } catch (const Unreachable& error) {
       context_.warn(
-          std::string("starts without its database, and tries again with each message: ") +
+          std::string("starting without the database, and trying again with each message: ") +
           error.what());
     }
   }
@@ -104,7 +104,7 @@ class Sql {
     return Verdict::retry(outcome.reason);
   }
 
-  // A little before the runtime's own: a verdict that comes too late does not count.
+  // A little before the runtime's own deadline, because a verdict that is late does not count.
   static TimePoint deadline_of(const Message& message) {
     constexpr std::chrono::milliseconds slack(20);
     const std::chrono::nanoseconds ns(static_cast<std::int64_t>(message.raw().deadline_mono_ns));

@@ -90,7 +90,7 @@ TEST(SqlSettings, NameTheirKey) {
   EXPECT_EQ(why_not({{"database", "postgresql"}}),
             "setting \"connection\" is missing; it must be a string");
   EXPECT_EQ(why_not({{"database", "postgresql"}, {"connection", "what=ever password=secret"}}),
-            "setting \"connection\" must be a connection string of PostgreSQL, such as \"host=db "
+            "setting \"connection\" must be a PostgreSQL connection string, such as \"host=db "
             "dbname=plant user=triggerd\" or postgresql://triggerd@db/plant");
   EXPECT_EQ(why_not({{"database", "postgresql"}, {"connection", ""}, {"file", "/a"}}),
             "setting \"file\" needs database = \"sqlite\"");
@@ -115,28 +115,28 @@ TEST(SqlSettings, ThePasswordIsInAFileOrInTheConnection) {
                     {"parameters.0.from", "id"}});
   };
   const std::string problem =
-      "setting \"password_file\" must name a file that can be read, with the password in its first "
+      "setting \"password_file\" must name a readable file with the password in its first "
       "line";
   EXPECT_EQ(with("absent", "host=a"), problem);
   EXPECT_EQ(with("empty", "host=a"), problem);
   EXPECT_EQ(with("password", "host=a"), "");
   EXPECT_EQ(with("password", "host=a password=b"),
-            "setting \"password_file\" does not go with a password in connection");
+            "setting \"password_file\" cannot be combined with a password in connection");
 }
 
 TEST(SqlSettings, TheStatementAndItsParametersBelongTogether) {
   EXPECT_EQ(why_not_postgresql({}, "INSERT INTO t VALUES ($1, $2)"),
-            "setting \"statement\" uses $2, and there are 1 parameters");
+            "setting \"statement\" uses $2, but there are 1 parameters");
   EXPECT_EQ(why_not_postgresql({}, "INSERT INTO t VALUES ('$1')"),
             "setting \"parameters.0\" is not used: statement has no $1");
   EXPECT_EQ(why_not_postgresql({}, "INSERT INTO t /* $2 */ VALUES ($1, ';', \"$3\") -- $4"), "");
   EXPECT_EQ(why_not_postgresql({}, "INSERT INTO t VALUES ($1); DROP TABLE t"),
-            "setting \"statement\" must be one statement, and there is more behind a ;");
+            "setting \"statement\" must be one statement, but there is more after a ;");
   EXPECT_EQ(why_not_postgresql({}, "INSERT INTO t VALUES (?)"),
             "setting \"statement\" must write its parameters as $1, $2...");
   EXPECT_EQ(why_not_postgresql({}, "COMMIT"),
             "setting \"statement\" must begin with INSERT, REPLACE, UPDATE, DELETE, MERGE, WITH or "
-            "SELECT; the transaction around it is made for it");
+            "SELECT; the transaction around it is added automatically");
 }
 
 TEST(SqlSettings, AParameterSaysWhereItComesFrom) {
@@ -147,7 +147,7 @@ TEST(SqlSettings, AParameterSaysWhereItComesFrom) {
             "setting \"parameters.0.from\" has the placeholder {topic:0}: levels are counted "
             "{topic:1}, {topic:2}...");
   EXPECT_EQ(parameter("parameters.0.from", "json:a"),
-            "setting \"parameters.0.from\" must have a JSON pointer behind json:, such as "
+            "setting \"parameters.0.from\" must have a JSON pointer after json:, such as "
             "json:/sensor/0/c");
   EXPECT_EQ(parameter("parameters.0.from", "body")
                 .rfind("setting \"parameters.0.from\" must be "
@@ -226,29 +226,29 @@ TEST(SqlRow, ReadsJson) {
 
 TEST(SqlRow, RejectsWhatDoesNotFit) {
   const Message message{"a", R"({"c":21.5})"};
-  EXPECT_EQ(from("json:/c", message, "integer"), "parameter $1 (json:/c): 21.5 is no integer");
+  EXPECT_EQ(from("json:/c", message, "integer"), "parameter $1 (json:/c): 21.5 is not an integer");
   EXPECT_EQ(from("json:/x", message), "parameter $1 (json:/x): is not in the payload");
   EXPECT_EQ(from("json:/c/0", message), "parameter $1 (json:/c/0): is not in the payload");
-  EXPECT_EQ(from("json:/c", {"a", "oops"}), "parameter $1 (json:/c): \"oops\" is no JSON");
+  EXPECT_EQ(from("json:/c", {"a", "oops"}), "parameter $1 (json:/c): \"oops\" is not JSON");
   EXPECT_EQ(from("json:", {"a", std::string(100, '[') + std::string(100, ']')}, "json").size(),
             200 + std::string("text|\n").size());
   EXPECT_EQ(from("json:/c", {"a", std::string(101, '[') + std::string(101, ']')}),
-            "parameter $1 (json:/c): is JSON of more than 100 levels");
+            "parameter $1 (json:/c): is JSON with more than 100 levels");
   EXPECT_EQ(from("json:/c", {"a", std::string(1'000'000, '[')}),
-            "parameter $1 (json:/c): is JSON of more than 100 levels");
+            "parameter $1 (json:/c): is JSON with more than 100 levels");
   EXPECT_EQ(from("topic:2", message), "parameter $1 (topic:2): is not in the message");
   EXPECT_EQ(from("property:unit", message), "parameter $1 (property:unit): is not in the message");
   EXPECT_EQ(from("payload", {"a", "abc"}, "integer"),
-            "parameter $1 (payload): \"abc\" is no integer of 64 bits");
+            "parameter $1 (payload): \"abc\" is not a 64-bit integer");
   EXPECT_EQ(from("payload", {"a", "99999999999999999999"}, "integer"),
-            "parameter $1 (payload): \"99999999999999999999\" is no integer of 64 bits");
+            "parameter $1 (payload): \"99999999999999999999\" is not a 64-bit integer");
   EXPECT_EQ(from("payload", {"a", "nan"}, "floating"),
-            "parameter $1 (payload): \"nan\" is no number");
+            "parameter $1 (payload): \"nan\" is not a number");
   EXPECT_EQ(from("payload", {"a", "maybe"}, "boolean"),
             "parameter $1 (payload): \"maybe\" is neither true nor false");
   EXPECT_EQ(
       from("payload", {"a", std::string("a\0b", 3)}),
-      "parameter $1 (payload): \"a\\x00b\" is no text in UTF-8, or has a zero byte; bytea takes "
+      "parameter $1 (payload): \"a\\x00b\" is not UTF-8 text, or contains a zero byte; bytea takes "
       "any bytes");
   EXPECT_EQ(from("payload", {"a", std::string("a\0b", 3)}, "bytea").rfind("blob|a", 0), 0U);
 }
@@ -256,7 +256,7 @@ TEST(SqlRow, RejectsWhatDoesNotFit) {
 TEST(SqlRow, WhatIsMissingMayBeNull) {
   const Settings parameter{{"parameters.0.from", "json:/x"}, {"parameters.0.missing", "null"}};
   EXPECT_EQ(stored(parameter, {"a", "{}"}), "null|NULL\n");
-  EXPECT_EQ(stored(parameter, {"a", "{"}), "parameter $1 (json:/x): \"{\" is no JSON");
+  EXPECT_EQ(stored(parameter, {"a", "{"}), "parameter $1 (json:/x): \"{\" is not JSON");
 }
 
 // ---- SQLite ----

@@ -1,4 +1,4 @@
-// What a thermometer sends, and what is said of it in an alert.
+// What a thermometer sends, and what an alert says about it.
 #pragma once
 
 #include <array>
@@ -12,7 +12,7 @@
 
 namespace thermostat {
 
-// The payload as a number, spaces around it allowed; nothing where it is none, or is not finite.
+// The payload as a number, spaces around it allowed; nullopt if it is not a number, or not finite.
 inline std::optional<double> parse_celsius(std::string_view payload) {
   constexpr std::string_view space = " \t\r\n";
   const std::size_t begin = payload.find_first_not_of(space);
@@ -25,7 +25,7 @@ inline std::optional<double> parse_celsius(std::string_view payload) {
   return celsius;
 }
 
-// The shortest text that reads back as `number`, which is finite: also what JSON wants.
+// The shortest text that reads back as `number`, which is finite; it is valid JSON, too.
 inline std::string to_text(double number) {
   std::array<char, 32> buffer{};
   const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), number);

@@ -1,4 +1,4 @@
-// thermostat: says once that a sensor is too hot, and once that it is well again.
+// thermostat: reports once that a sensor is too hot, and once that it is normal again.
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -32,8 +32,8 @@ std::uint64_t count_setting(const trigger::Settings& settings, std::string_view 
 
 // The service "high-temperature". A sensor is a topic; a reading is a payload.
 //
-// It is not concurrent: the readings of a sensor mean something in their order only. Its own state
-// is still locked, since results of publishes come on another thread.
+// It is not concurrent: the readings of a sensor make sense only in their order. Its own state is
+// still locked, because the results of publishes arrive on another thread.
 class HighTemperature {
  public:
   static constexpr std::uint32_t state_version = 1;
@@ -53,9 +53,9 @@ class HighTemperature {
   trigger::Verdict handle(const trigger::Message& message) {
     const std::optional<double> celsius = parse_celsius(message.payload());
     if (!celsius) {
-      return trigger::Verdict::reject("the payload \"" + trigger::printable(message.payload(), 60) +
-                                      "\" is no temperature: send a number of degrees Celsius, "
-                                      "such as 21.5");
+      return trigger::Verdict::reject(
+          "the payload \"" + trigger::printable(message.payload(), 60) +
+          "\" is not a temperature: send a number of degrees Celsius, such as 21.5");
     }
     if (outage(message)) return trigger::Verdict::retry("the simulated dependency is down");
 
@@ -71,7 +71,7 @@ class HighTemperature {
     return publish(Change(*this, sensor, *to_high), *celsius, *topic, message);
   }
 
-  // The sensors that are high, each with a NUL behind: a topic has none (MQTT 3.1.1, 4.7.3).
+  // The sensors that are high, each followed by a NUL, which no topic contains (MQTT 3.1.1, 4.7.3).
   std::string save() const {
     const std::lock_guard lock(mutex_);
     std::string state;
@@ -83,8 +83,8 @@ class HighTemperature {
 
   void restore(std::uint32_t version, std::string_view state) {
     if (version != state_version) {
-      throw std::runtime_error("the state is of version " + std::to_string(version) +
-                               ", and this service reads version " + std::to_string(state_version));
+      throw std::runtime_error("the state has version " + std::to_string(version) +
+                               ", but this service reads version " + std::to_string(state_version));
     }
     std::map<std::string, Sensor> sensors;
     while (!state.empty()) {
@@ -100,11 +100,11 @@ class HighTemperature {
  private:
   struct Sensor {
     bool high = false;
-    bool changing = false;  // its alert is under way
+    bool changing = false;  // its alert is being published
   };
 
-  // A sensor's change of state, which holds only once its alert is with the server. Destroyed
-  // before that, it leaves the sensor as it was: the retry publishes again.
+  // A sensor's change of state, which takes effect only once the server has its alert. If it is
+  // destroyed before that, the sensor stays as it was, and the retry publishes again.
   class Change {
    public:
     Change(HighTemperature& owner, std::string sensor, bool to_high)
@@ -139,7 +139,7 @@ class HighTemperature {
     return ++good_readings_ % outage_every_ == 0;
   }
 
-  // Which state the reading puts its sensor in; nothing where it stays as it is.
+  // The state that the reading puts its sensor in; nullopt if nothing changes.
   std::optional<bool> change_for(const std::string& sensor, double celsius) const {
     const std::lock_guard lock(mutex_);
     const auto found = sensors_.find(sensor);
@@ -155,12 +155,12 @@ class HighTemperature {
     const std::lock_guard lock(mutex_);
     const auto found = sensors_.find(sensor);
     if (found != sensors_.end()) {
-      if (found->second.changing) return "an alert of this sensor is under way";
+      if (found->second.changing) return "an alert for this sensor is being published";
       found->second.changing = true;
       return std::nullopt;
     }
     if (sensors_.size() >= max_sensors_) {
-      return "as many sensors are high as max_sensors allows: " + std::to_string(max_sensors_);
+      return "the number of high sensors has reached max_sensors: " + std::to_string(max_sensors_);
     }
     sensors_[sensor] = {!to_high, true};
     return std::nullopt;
@@ -172,7 +172,7 @@ class HighTemperature {
     if (found == sensors_.end()) return;
     if (published) found->second.high = to_high;
     found->second.changing = false;
-    if (!found->second.high) sensors_.erase(found);  // so only those that are high take room
+    if (!found->second.high) sensors_.erase(found);  // so that only high sensors take memory
   }
 
   trigger::Verdict publish(Change change, double celsius, const std::string& topic,

@@ -106,7 +106,7 @@ TEST_F(Thermostat, ReadsNumbersStrictly) {
 TEST_F(Thermostat, ShowsWhatItRejects) {
   Instance instance = run();
   EXPECT_EQ(instance.send({sensor, std::string("hot\0\n", 5)}).reason(),
-            "the payload \"hot\\x00\\x0a\" is no temperature: send a number of degrees Celsius, "
+            "the payload \"hot\\x00\\x0a\" is not a temperature: send a number of degrees Celsius, "
             "such as 21.5");
   const std::string reason = instance.send({sensor, std::string(1 << 20, 'x')}).reason();
   EXPECT_NE(reason.find(std::string(60, 'x') + "...\""), std::string::npos);
@@ -140,7 +140,7 @@ TEST_F(Thermostat, SendsNoSecondAlertWhileOneIsUnderWay) {
   for (const char* reading : {"91", "20"}) {
     const Attempt meanwhile = instance.send({sensor, reading});
     EXPECT_EQ(meanwhile.code(), TRIGGER_RETRY);
-    EXPECT_EQ(meanwhile.reason(), "an alert of this sensor is under way");
+    EXPECT_EQ(meanwhile.reason(), "an alert for this sensor is being published");
   }
   EXPECT_EQ(instance.publishes().size(), 1u);
   instance.finish_publish(0);
@@ -195,7 +195,7 @@ TEST_F(Thermostat, HoldsNoMoreSensorsThanItMay) {
   EXPECT_NE(alert_of(instance, "90", "b"), "");
   const Attempt third = instance.send({"c", "90"});
   EXPECT_EQ(third.code(), TRIGGER_RETRY);
-  EXPECT_EQ(third.reason(), "as many sensors are high as max_sensors allows: 2");
+  EXPECT_EQ(third.reason(), "the number of high sensors has reached max_sensors: 2");
   EXPECT_EQ(alert_of(instance, "20", "d"), "");  // a normal one takes no room
   EXPECT_NE(alert_of(instance, "20", "a"), "");
   EXPECT_NE(alert_of(instance, "90", "c"), "");
@@ -238,7 +238,7 @@ TEST_F(Thermostat, NamesAWrongSetting) {
   EXPECT_EQ(plugin.why_not("high-temperature", {}),
             "setting \"limit_celsius\" is missing; it must be a number");
   EXPECT_EQ(plugin.why_not("high-temperature", {{"limit_celsius", "80"}}),
-            "setting \"limit_celsius\" must be a number, and is a string");
+            "setting \"limit_celsius\" must be a number, not a string");
   EXPECT_EQ(why_not({}), "");
   EXPECT_EQ(why_not({{"hysteresis_celsius", -0.5}}),
             "setting \"hysteresis_celsius\" must not be negative");

@@ -89,20 +89,21 @@ std::optional<Reply> Access::refuse_foreign(const Request& request) const {
   const std::string_view authority = request.header("host");
   const std::string_view host = host_of(authority);
   if (!is_loopback_name(host) && (host.empty() || !equal_but_for_case(host, listen_host_))) {
-    return problem(403, fmt::format("\"{}\" is not a name of this address; use localhost, "
-                                    "127.0.0.1 or [::1], or set [admin] token_file",
+    return problem(403, fmt::format("\"{}\" is not a name of this host; use localhost, 127.0.0.1 "
+                                    "or [::1], or set [admin] token_file",
                                     printable(authority)));
   }
   const std::string_view origin = request.header("origin");
   if (!origin.empty() && !equal_but_for_case(origin, fmt::format("http://{}", authority)) &&
       !equal_but_for_case(origin, fmt::format("https://{}", authority))) {
-    return problem(403, fmt::format("a page of {} may not ask here", printable(origin)));
+    return problem(403,
+                   fmt::format("requests from pages of {} are not allowed", printable(origin)));
   }
   // A page may still have a link to the console.
   const std::string_view site = request.header("sec-fetch-site");
   if ((site == "cross-site" || site == "same-site") &&
       request.header("sec-fetch-mode") != "navigate") {
-    return problem(403, "a page of another site may not ask here");
+    return problem(403, "requests from pages of other sites are not allowed");
   }
   return std::nullopt;
 }
@@ -112,7 +113,7 @@ std::optional<Reply> Access::refuse_less(const Request& request, May needs,
                                          std::string_view otherwise) {
   if (request.may >= needs) return std::nullopt;
   return problem(403,
-                 fmt::format("{} {} changes something, and you may only look: {}",
+                 fmt::format("{} {} makes a change, and this caller has read access only: {}",
                              printable(request.method, 32), printable(request.target), otherwise));
 }
 
@@ -130,15 +131,16 @@ std::optional<Reply> Access::refuse(Request& request, May needs) const {
     }
     return refuse_less(request, needs,
                        changes_ ? "use the token of [admin] token_file"
-                                : "set [admin] token_file, and use the token of that");
+                                : "set [admin] token_file and use its token");
   }
   // Elsewhere without a token nothing listens; should it ever, nobody is let in.
   if (request.via != Via::loopback) return problem(401, "set [admin] token_file");
   if (auto refused = refuse_foreign(request)) return refused;
   request.may = request.is_own_user ? May::change : May::look;
-  return refuse_less(request, needs,
-                     "without a token only the user that triggerd runs as, and root, may; run "
-                     "triggerctl as that user, or set [admin] token_file and use its token");
+  return refuse_less(
+      request, needs,
+      "without a token, only root and the user that triggerd runs as may make changes; run "
+      "triggerctl as that user, or set [admin] token_file and use its token");
 }
 
 }  // namespace triggerd::admin

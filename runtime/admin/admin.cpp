@@ -36,7 +36,7 @@ class RunningAdmin final : public Admin, private Application {
       if (options_.token.empty() && options_.read_token.empty() &&
           !server_->listens_on_loopback()) {
         return fail(
-            "[admin] listen = \"{}\" is open to other machines: write token_file, or "
+            "[admin] listen = \"{}\" accepts connections from other machines: write token_file, or "
             "listen on 127.0.0.1",
             to_string(*options_.listen));
       }
@@ -102,7 +102,8 @@ class RunningAdmin final : public Admin, private Application {
     const bool accepted = workers_->run(
         route.lane,
         [this, &route, done, request = std::move(request)] { done(run(route, request)); });
-    if (!accepted) done(hardened(problem(503, "too many requests wait already; ask again later")));
+    if (!accepted)
+      done(hardened(problem(503, "too many requests are waiting already; try again later")));
   }
 
   // [worker]

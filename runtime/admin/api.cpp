@@ -32,7 +32,7 @@ Reply done() {
 bool flag_parameter(const Request& request, const char* name, std::vector<FieldError>& errors) {
   const std::string* value = request.parameter(name);
   if (value == nullptr || *value == "false") return false;
-  if (*value != "true" && !value->empty()) errors.push_back({name, "has to be true or false"});
+  if (*value != "true" && !value->empty()) errors.push_back({name, "must be true or false"});
   return true;
 }
 
@@ -45,7 +45,7 @@ std::optional<std::int64_t> number_parameter(const Request& request, const char*
   const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), number);
   if (error != std::errc() || end != value->data() + value->size() || number < least ||
       number > most) {
-    errors.push_back({name, fmt::format("has to be a number from {} to {}", least, most)});
+    errors.push_back({name, fmt::format("must be a number from {} to {}", least, most)});
     return std::nullopt;
   }
   return number;
@@ -57,7 +57,7 @@ std::optional<Wall> moment_parameter(const Request& request, const char* name,
   if (value == nullptr || value->empty()) return std::nullopt;
   const auto at = parse_moment(*value, system_clock().wall());
   if (!at) {
-    errors.push_back({name, "has to be a duration (\"1h\") or a time (\"2026-01-31T12:00:00Z\")"});
+    errors.push_back({name, "must be a duration (\"1h\") or a time (\"2026-01-31T12:00:00Z\")"});
   }
   return at;
 }

@@ -29,8 +29,9 @@ Handler numbered(std::function<Reply(const Request&, std::int64_t)> handler) {
   return [handler = std::move(handler)](const Request& request) {
     const auto number = number_of(request);
     if (!number) {
-      return problem(404, fmt::format("there is no dead letter \"{}\": they have numbers",
-                                      printable(request.names[0])));
+      return problem(404,
+                     fmt::format("there is no dead letter \"{}\": they are named by their numbers",
+                                 printable(request.names[0])));
     }
     return handler(request, *number);
   };

@@ -31,7 +31,7 @@ Reply define(DefinitionControl& definitions, const Request& request, DefinitionK
   const std::string said = body.text("name", name.empty());
   if (auto refused = body.refused()) return *refused;
   if (!name.empty() && !said.empty() && said != name) {
-    const std::string message = fmt::format("has to be \"{}\", as in the path", name);
+    const std::string message = fmt::format("must be \"{}\", as in the path", name);
     return problem(422, "name: " + message, {{"name", message}});
   }
   change.name = name.empty() ? said : name;

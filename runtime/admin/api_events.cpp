@@ -27,15 +27,16 @@ Reply events(EventStreamer& streamer, const Request& request) {
       std::string all;
       for (const std::string_view known : kKinds)
         all += (all.empty() ? "" : ", ") + std::string(known);
-      return bad_parameters({{"kind", fmt::format("\"{}\" is none of {}", printable(kind), all)}});
+      return bad_parameters(
+          {{"kind", fmt::format("\"{}\" is not one of {}", printable(kind), all)}});
     }
     choice.kinds.emplace_back(kind);
   }
   if (request.method == "HEAD") return {200, "text/event-stream", ""};
   auto stream = streamer.open(std::move(choice));
   if (!stream) {
-    return problem(503, fmt::format("{} streams of events are open already; close one",
-                                    EventStreamer::kStreams));
+    return problem(
+        503, fmt::format("{} event streams are open already; close one", EventStreamer::kStreams));
   }
   Reply reply{200, "text/event-stream", ""};
   reply.stream = std::move(stream);

@@ -33,7 +33,7 @@ Reply reload_plugin(PluginControl& plugins, const Request& request) {
 std::optional<Reply> refuse_code(const Request& request) {
   if (request.via == Via::unix_socket) return std::nullopt;
   return problem(403,
-                 "packages are installed and removed on the Unix socket only: use triggerctl "
+                 "packages can be installed and removed only over the Unix socket: use triggerctl "
                  "on that machine, as the user that the runtime runs as");
 }
 

@@ -69,9 +69,9 @@ Reply publish(TestRuns& test_runs, const Request& request) {
 
 Reply match(const StatusReader& status, const Request& request) {
   const std::string topic = text_parameter(request, "topic");
-  if (topic.empty()) return bad_parameters({{"topic", "is needed"}});
+  if (topic.empty()) return bad_parameters({{"topic", "is required"}});
   if (topic.find_first_of("+#") != std::string::npos) {
-    return bad_parameters({{"topic", "has to be a topic of one message, without + and #"}});
+    return bad_parameters({{"topic", "must be the topic of a message, without + and #"}});
   }
   auto matches = status.match(topic);
   std::stable_partition(matches.begin(), matches.end(),

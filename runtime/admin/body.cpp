@@ -59,10 +59,10 @@ Body::Body(const Request& request, bool required) : json_(std::make_unique<json>
   try {
     *json_ = json::parse(request.body);
   } catch (const json::exception& error) {
-    refused_ = problem(400, fmt::format("the body is no JSON: {}", error.what()));
+    refused_ = problem(400, fmt::format("the body is not valid JSON: {}", error.what()));
     return;
   }
-  if (!json_->is_object()) refused_ = problem(400, "the body has to be a JSON object");
+  if (!json_->is_object()) refused_ = problem(400, "the body must be a JSON object");
   if (refused_) *json_ = json::object();
 }
 
@@ -82,7 +82,7 @@ std::optional<std::string> Body::optional_text(const char* name) {
   const json* value = find(name);
   if (value == nullptr) return std::nullopt;
   if (!value->is_string()) {
-    wrong(name, "has to be a string");
+    wrong(name, "must be a string");
     return std::nullopt;
   }
   return value->get<std::string>();
@@ -91,14 +91,15 @@ std::optional<std::string> Body::optional_text(const char* name) {
 std::string Body::text(const char* name, bool required) {
   const std::size_t before = errors_.size();
   auto value = optional_text(name);
-  if (required && errors_.size() == before && (!value || value->empty())) wrong(name, "is needed");
+  if (required && errors_.size() == before && (!value || value->empty()))
+    wrong(name, "is required");
   return value ? std::move(*value) : std::string();
 }
 
 bool Body::flag(const char* name) {
   const json* value = find(name);
   if (value == nullptr) return false;
-  if (!value->is_boolean()) wrong(name, "has to be true or false");
+  if (!value->is_boolean()) wrong(name, "must be true or false");
   return value->is_boolean() && value->get<bool>();
 }
 
@@ -108,7 +109,7 @@ std::optional<std::int64_t> Body::number(const char* name) {
   const bool good = value->is_number_unsigned() && value->get<std::uint64_t>() >= 1 &&
                     value->get<std::uint64_t>() <= INT64_MAX;
   if (good) return value->get<std::int64_t>();
-  wrong(name, "has to be a whole number, 1 or more");
+  wrong(name, "must be a whole number, at least 1");
   return std::nullopt;
 }
 
@@ -117,7 +118,7 @@ int Body::qos(const char* name) {
   if (value == nullptr) return 1;
   // Not get<int>(): 4294967297 would be 1.
   if (!value->is_number_integer() || *value < 0 || *value > 2) {
-    wrong(name, "has to be 0, 1 or 2");
+    wrong(name, "must be 0, 1 or 2");
     return 1;
   }
   return value->get<int>();
@@ -128,11 +129,11 @@ std::optional<std::string> Body::payload() {
   const auto encoded = optional_text("payload_base64");
   if (!encoded) return text;
   if (text) {
-    wrong("payload_base64", "there is a payload already; send one of them");
+    wrong("payload_base64", "payload and payload_base64 are mutually exclusive; send one of them");
     return text;
   }
   auto bytes = from_base64(*encoded);
-  if (!bytes) wrong("payload_base64", "is not base64");
+  if (!bytes) wrong("payload_base64", "is not valid base64");
   return bytes;
 }
 
@@ -141,7 +142,7 @@ std::vector<std::string> Body::texts(const char* name) {
   const json* value = find(name);
   if (value == nullptr) return list;
   if (!value->is_array()) {
-    wrong(name, "has to be an array of strings");
+    wrong(name, "must be an array of strings");
     return list;
   }
   for (std::size_t i = 0; i < value->size(); ++i) {
@@ -149,7 +150,7 @@ std::vector<std::string> Body::texts(const char* name) {
     if (element.is_string()) {
       list.push_back(element.get<std::string>());
     } else {
-      wrong(fmt::format("{}.{}", name, i), "has to be a string");
+      wrong(fmt::format("{}.{}", name, i), "must be a string");
     }
   }
   return list;
@@ -160,7 +161,7 @@ std::vector<std::pair<std::string, std::string>> Body::properties(const char* na
   const json* value = find(name);
   if (value == nullptr) return list;
   if (!value->is_array()) {
-    wrong(name, "has to be an array of {\"name\", \"value\"}");
+    wrong(name, "must be an array of {\"name\", \"value\"}");
     return list;
   }
   for (std::size_t i = 0; i < value->size(); ++i) {
@@ -169,7 +170,8 @@ std::vector<std::pair<std::string, std::string>> Body::properties(const char* na
         element.contains("value") && element["name"].is_string() && element["value"].is_string()) {
       list.emplace_back(element["name"].get<std::string>(), element["value"].get<std::string>());
     } else {
-      wrong(fmt::format("{}.{}", name, i), "has to be an object with a name and a value, strings");
+      wrong(fmt::format("{}.{}", name, i),
+            "must be an object with a name and a value, both strings");
     }
   }
   return list;
@@ -179,7 +181,7 @@ std::optional<Wall> Body::moment(const char* name, Wall now) {
   const auto text = optional_text(name);
   if (!text) return std::nullopt;
   const auto at = parse_moment(*text, now);
-  if (!at) wrong(name, "has to be a duration (\"1h\") or a time (\"2026-01-31T12:00:00Z\")");
+  if (!at) wrong(name, "must be a duration (\"1h\") or a time (\"2026-01-31T12:00:00Z\")");
   return at;
 }
 

@@ -34,7 +34,7 @@ std::optional<std::string> fault_of_head(std::string_view head) {
     }
     if (!ends || i + 1 >= head.size()) continue;
     if (head[i + 1] == ' ' || head[i + 1] == '\t') {
-      return "a header goes on in a second line, which RFC 9112 does not allow";
+      return "a header is continued on a second line, which RFC 9112 does not allow";
     }
   }
   return std::nullopt;
@@ -47,7 +47,7 @@ std::optional<std::string> fault_of_codings(std::string_view value, unsigned ver
       ::strncasecmp(value.data(), kChunked.data(), kChunked.size()) == 0) {
     return std::nullopt;
   }
-  return fmt::format("Transfer-Encoding: {} is not known here; send \"chunked\" or Content-Length",
+  return fmt::format("Transfer-Encoding: {} is not supported; send \"chunked\" or Content-Length",
                      printable(value, 64));
 }
 

@@ -81,33 +81,34 @@ double number(std::uint64_t count) {
 
 void add_triggers(std::vector<MetricFamily>& all,
                   const std::vector<management::TriggerStatus>& triggers, Wall now) {
-  Family received = counter("triggerd_messages_received_total",
-                            "Messages that were received, by the QoS they came with.");
-  Family handled =
-      counter("triggerd_messages_handled_total",
-              "Verdicts: of calls for retry, timeout, invalid and unavailable, else of messages.");
+  Family received = counter("triggerd_messages_received_total", "Messages received, by QoS.");
+  Family handled = counter(
+      "triggerd_messages_handled_total",
+      "Verdicts: retry, timeout, invalid and unavailable count calls, the others messages.");
   Family handle =
-      histogram("triggerd_handle_seconds", "One call of the service, until its verdict.");
+      histogram("triggerd_handle_seconds", "Duration of a call to the service, until its verdict.");
   Family delivery =
-      histogram("triggerd_delivery_seconds", "From the socket to a message's last verdict.");
-  Family in_flight = gauge("triggerd_in_flight", "Messages that the service has now.");
-  Family queued = gauge("triggerd_queue_messages",
-                        "Messages in memory that wait for a worker or for their retry.");
-  Family inbox = gauge("triggerd_inbox_messages", "Messages on the disk that are not finished.");
+      histogram("triggerd_delivery_seconds", "Time from the socket to a message's final verdict.");
+  Family in_flight = gauge("triggerd_in_flight", "Messages that the service is processing.");
+  Family queued =
+      gauge("triggerd_queue_messages", "Messages in memory that wait for a worker or for a retry.");
+  Family inbox = gauge("triggerd_inbox_messages", "Unfinished messages on disk.");
   Family oldest = gauge("triggerd_inbox_oldest_seconds",
-                        "Age of the oldest message on the disk that is not finished; 0 for none.");
-  Family retries = counter("triggerd_retries_total", "Attempts that failed and were not the last.");
-  Family dead = gauge("triggerd_dead_letters", "Dead letters that are kept.");
-  Family unavailable = gauge("triggerd_service_unavailable",
-                             "1 while what the service needs is away, and its messages wait.");
-  Family inline_calls =
-      counter("triggerd_brief_calls_total",
-              "Calls of a brief service by the thread that had read the message.");
+                        "Age of the oldest unfinished message on disk; 0 if there is none.");
+  Family retries =
+      counter("triggerd_retries_total", "Failed attempts that are followed by another one.");
+  Family dead = gauge("triggerd_dead_letters", "Dead letters in the inbox.");
+  Family unavailable =
+      gauge("triggerd_service_unavailable",
+            "1 while something that the service needs is unavailable, and its messages wait.");
+  Family inline_calls = counter("triggerd_brief_calls_total",
+                                "Calls of a brief service on the thread that read the message.");
   Family not_brief = counter("triggerd_brief_calls_too_long_total",
-                             "Of these, those that took too long; there are no more then.");
-  Family refused = counter("triggerd_messages_refused_total",
-                           "Messages over max_packet_size: acknowledged, and not handled or kept.");
-  Family paused = counter("triggerd_paused_seconds_total", "Time in which receiving paused.");
+                             "Of these, calls that took too long; after one, there are no more.");
+  Family refused =
+      counter("triggerd_messages_refused_total",
+              "Messages over max_packet_size: acknowledged, but neither handled nor stored.");
+  Family paused = counter("triggerd_paused_seconds_total", "Time for which receiving was paused.");
   Family state = gauge("triggerd_trigger_state", "1 for the state that the trigger is in.");
   for (const management::TriggerStatus& trigger : triggers) {
     const Labels labels = {{"trigger", trigger.definition.name}};
@@ -159,13 +160,12 @@ void add_inbox(std::vector<MetricFamily>& all, const management::InboxStatus& in
                const std::vector<management::TriggerStatus>& triggers) {
   Family bytes = gauge("triggerd_inbox_bytes", "Size of the inbox's file.");
   bytes.add({}, number(inbox.bytes));
-  Family commit =
-      histogram("triggerd_inbox_commit_seconds", "One transaction of the inbox, with its sync.");
+  Family commit = histogram("triggerd_inbox_commit_seconds",
+                            "Duration of an inbox transaction, including its sync.");
   commit.add({}, inbox.commit, kSecondBounds);
   HistogramSnapshot together;
   for (const management::TriggerStatus& trigger : triggers) together.add(trigger.batch);
-  Family batch =
-      histogram("triggerd_wire_batch_messages", "Messages that came with one read of a socket.");
+  Family batch = histogram("triggerd_wire_batch_messages", "Messages per read from a socket.");
   batch.add({}, together, kSizeBounds);
   Family held =
       gauge("triggerd_acks_held", "Acknowledgements that wait for the service or for the disk.");
@@ -175,15 +175,16 @@ void add_inbox(std::vector<MetricFamily>& all, const management::InboxStatus& in
 
 void add_aliases(std::vector<MetricFamily>& all,
                  const std::vector<management::AliasStatus>& aliases, Wall now) {
-  Family up = gauge("triggerd_connection_up", "1 where connected, and every filter is granted.");
-  Family wanted = gauge("triggerd_connection_wanted",
-                        "0 where nobody wants it: its alias or trigger is disabled or suspended.");
-  Family reconnects = counter("triggerd_reconnects_total", "Connections that were made again.");
+  Family up = gauge("triggerd_connection_up", "1 if connected with every filter granted.");
+  Family wanted =
+      gauge("triggerd_connection_wanted",
+            "0 if the connection is not wanted: its alias or trigger is disabled or suspended.");
+  Family reconnects = counter("triggerd_reconnects_total", "Reconnections.");
   Family lost = counter("triggerd_session_lost_total",
-                        "Sessions that the server was to keep, and had forgotten.");
+                        "Sessions that the server should have kept, but had lost.");
   Family expiry = gauge("triggerd_certificate_expiry_seconds",
-                        "Until the alias's own certificate ends; negative where it has.");
-  Family published = counter("triggerd_published_total", "Messages that were published.");
+                        "Time until the alias's own certificate expires; negative once it has.");
+  Family published = counter("triggerd_published_total", "Messages published.");
   for (const management::AliasStatus& alias : aliases) {
     const std::string& name = alias.definition.name;
     for (const management::ConnectionView& connection : alias.connections) {
@@ -222,7 +223,7 @@ std::string one_line(std::string_view help) {
     if (c == '\n') text += "\\n";
     if (c != '\\' && c != '\n') text += c;
   }
-  return text.empty() ? "Of a service." : text;
+  return text.empty() ? "A metric of a service." : text;
 }
 
 // What services have registered. One bad metric would make Prometheus refuse all of them, so what
@@ -245,10 +246,11 @@ void add_services(std::vector<MetricFamily>& all,
 
 void add_plugins(std::vector<MetricFamily>& all,
                  const std::vector<management::PluginStatus>& plugins) {
-  Family info = gauge("triggerd_plugin_info", "1 for each plugin, with what is in service.");
-  Family reloads = counter("triggerd_plugin_reloads_total", "Reloads, by what became of them.");
+  Family info =
+      gauge("triggerd_plugin_info", "1 for each plugin, labelled with what is in service.");
+  Family reloads = counter("triggerd_plugin_reloads_total", "Reloads, by result.");
   Family pause = gauge("triggerd_plugin_reload_pause_seconds",
-                       "How long the last reload kept messages from the services.");
+                       "How long the last reload kept messages waiting.");
   for (const management::PluginStatus& plugin : plugins) {
     info.add({{"plugin", plugin.name},
               {"version", plugin.version},

@@ -16,19 +16,19 @@ struct Name {
 };
 
 constexpr Name kNames[] = {
-    {400, "malformed", "The request cannot be read"},
-    {401, "unauthorized", "A token is needed"},
+    {400, "malformed", "Malformed request"},
+    {401, "unauthorized", "Token required"},
     {403, "forbidden", "Not allowed"},
     {404, "not-found", "Not found"},
-    {405, "method", "Not this method"},
-    {408, "too-slow", "The request came too slowly"},
-    {409, "conflict", "Not as things are"},
-    {413, "too-large", "The body is too large"},
-    {415, "not-json", "The body is not JSON"},
-    {422, "invalid", "Not valid"},
-    {431, "headers-too-large", "The headers are too large"},
-    {500, "failed", "It did not work"},
-    {503, "unavailable", "Not now"},
+    {405, "method", "Method not allowed"},
+    {408, "too-slow", "Request timed out"},
+    {409, "conflict", "Conflict"},
+    {413, "too-large", "Body too large"},
+    {415, "not-json", "Body is not JSON"},
+    {422, "invalid", "Invalid request"},
+    {431, "headers-too-large", "Headers too large"},
+    {500, "failed", "Internal error"},
+    {503, "unavailable", "Unavailable"},
 };
 
 const Name& name_of(int status) {
@@ -88,14 +88,15 @@ Reply problem(const management::AdminError& error) {
 }
 
 Reply not_found(const Request& request) {
-  return problem(404, fmt::format("there is nothing at {}; docs/reference/openapi.yaml, also at "
-                                  "/api/v1/openapi.yaml, says what there is",
+  return problem(404, fmt::format("there is no resource at {}; docs/reference/openapi.yaml, also "
+                                  "at /api/v1/openapi.yaml, lists them",
                                   printable(request.target)));
 }
 
 Reply method_not_allowed(const Request& request, const std::string& allow) {
-  Reply reply = problem(405, fmt::format("{} has no {}; it has {}", printable(request.target),
-                                         printable(request.method, 32), allow));
+  Reply reply =
+      problem(405, fmt::format("{} does not support {}; it supports {}", printable(request.target),
+                               printable(request.method, 32), allow));
   reply.headers.emplace_back("Allow", allow);
   return reply;
 }

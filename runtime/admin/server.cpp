@@ -114,7 +114,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
       reading_ = false;
       error_code ignored;
       socket_.cancel(ignored);
-      refuse_and_close(problem(408, "the request took too long to come"));
+      refuse_and_close(problem(408, "the request took too long to arrive"));
       return;
     }
     close();
@@ -194,12 +194,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
       if (!fresh &&
           (at->first == "host" || at->first == "authorization" || at->first == "content-length" ||
            at->first == "transfer-encoding" || at->first == "origin")) {
-        return refuse_and_close(problem(400, fmt::format("there are two of {}", at->first)));
+        return refuse_and_close(problem(400, fmt::format("duplicate {} header", at->first)));
       }
     }
     const std::string_view target(message.target().data(), message.target().size());
     if (!parse_target(target, request_)) {
-      return refuse_and_close(problem(400, "the request's target is no path"));
+      return refuse_and_close(problem(400, "the request's target is not a path"));
     }
     // An unknown coding leaves no way to say where the body ends, and the rest of it would be read
     // as the next request.
@@ -211,7 +211,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     }
     request_.has_body = parser_->chunked() || parser_->content_length().value_or(0) > 0;
     if (parser_->content_length().value_or(0) > kBodyBytes) {
-      return refuse_and_close(problem(413, fmt::format("a body may have {} bytes", kBodyBytes)));
+      return refuse_and_close(problem(413, fmt::format("the body exceeds {} bytes", kBodyBytes)));
     }
     if (auto refused = shared_->application->refuse(request_)) {
       if (request_.has_body) return refuse_and_close(std::move(*refused));
@@ -219,7 +219,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
       return send(std::move(*refused));
     }
     if (reserved_ && !shared_->application->is_express(request_)) {
-      return refuse_and_close(problem(503, "all connections are in use; ask again later"));
+      return refuse_and_close(problem(503, "all connections are in use; try again later"));
     }
     expire_after(shared_->times.body);
     if (http::token_list(message[http::field::expect]).exists("100-continue") &&
@@ -265,15 +265,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void read_failed(error_code error) {
     if (error == http::error::header_limit) {
       return refuse_and_close(
-          problem(431, fmt::format("line and headers may have {} bytes", kHeaderBytes)));
+          problem(431, fmt::format("request line and headers exceed {} bytes", kHeaderBytes)));
     }
     if (error == http::error::body_limit) {
-      return refuse_and_close(problem(413, fmt::format("a body may have {} bytes", kBodyBytes)));
+      return refuse_and_close(problem(413, fmt::format("the body exceeds {} bytes", kBodyBytes)));
     }
     // The library's own errors are about what was sent; all others are about the connection.
     if (error.category() == http::make_error_code(http::error::bad_method).category() &&
         error != http::error::end_of_stream && error != http::error::partial_message) {
-      return refuse_and_close(problem(400, "this is no HTTP request: " + error.message()));
+      return refuse_and_close(problem(400, "malformed HTTP request: " + error.message()));
     }
     close();
   }
@@ -451,9 +451,10 @@ class AsioServer final : public Server {
     if (!error) tcp_.listen(asio::socket_base::max_listen_connections, error);
     if (error) {
       const bool taken = error == boost::system::errc::address_in_use;
-      return fail(
-          "cannot listen on {}:{} ([admin] listen): {}{}", host, port, error.message(),
-          taken ? "; another program has it: end that, write another port, or \"\" for none" : "");
+      return fail("cannot listen on {}:{} ([admin] listen): {}{}", host, port, error.message(),
+                  taken ? "; another program is using it: stop that program, write another port, "
+                          "or \"\" for none"
+                        : "");
     }
     port_ = tcp_.local_endpoint(error).port();
     has_tcp_ = true;

@@ -65,7 +65,7 @@ Result<> replaceable(const std::filesystem::path& path) {
   }
   if (!S_ISSOCK(status.st_mode)) {
     return fail(
-        "cannot use {} as [admin] socket: it is there and is no socket; remove it, or name "
+        "cannot use {} as [admin] socket: it exists and is not a socket; remove it, or name "
         "another file",
         path.string());
   }
@@ -84,7 +84,7 @@ Result<> replaceable(const std::filesystem::path& path) {
   }
   if (connected.error() != ECONNREFUSED && connected.error() != ENOENT) {
     return fail(
-        "cannot use {} as [admin] socket: it is there, and asking who listens on it "
+        "cannot use {} as [admin] socket: it exists, and checking whether somebody listens on it "
         "failed: {}",
         path.string(), errno_text(connected.error()));
   }
@@ -117,7 +117,7 @@ Result<UnixListener> UnixListener::listen(const std::filesystem::path& path) {
     what = "stat";
   } else if ((status.st_mode & 07777 & ~0600U) != 0 || status.st_uid != ::geteuid()) {
     errno = EPERM;  // a file system without modes or owners
-    what = "its file cannot be its owner's alone";
+    what = "cannot restrict it to its owner";
   } else if (::listen(fd.get(), SOMAXCONN) != 0) {
     what = "listen";
   } else if (::rename(fresh.c_str(), path.c_str()) != 0) {

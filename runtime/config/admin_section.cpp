@@ -17,7 +17,7 @@ bool is_address(const std::string& host, int family) {
   return ::inet_pton(family, host.c_str(), binary) == 1;
 }
 
-// "HOST:PORT"; nullopt where it is something else.
+// "HOST:PORT"; nullopt if it is anything else.
 std::optional<ListenAddress> parse_listen(std::string_view text) {
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return std::nullopt;
@@ -51,7 +51,7 @@ void read_listen(TableReader& reader, AdminSection& admin) {
                         "listen = \"{}\" is not an address; write HOST:PORT, as in "
                         "\"127.0.0.1:9464\" or \"[::1]:9464\", or \"\" to switch it off",
                         listen->shown);
-    admin.listen = ListenAddress();  // so that nothing is said of its token
+    admin.listen = ListenAddress();  // so that no missing token is reported as well
   }
 }
 
@@ -64,7 +64,7 @@ void read_socket(TableReader& reader, AdminSection& admin) {
   }
 }
 
-// `key` is token_file or read_token_file, and `said` what stands there.
+// `key` is token_file or read_token_file, and `said` its value.
 void read_token(const SourceFile& file, std::string_view key, const std::optional<Text>& said,
                 std::filesystem::path& path, Secret& target) {
   if (!said || said->value.empty()) return;
@@ -86,7 +86,8 @@ void read_tokens(TableReader& reader, AdminSection& admin, Sections& sections) {
   const auto said = reader.text("read_token_file");
   read_token(file, "read_token_file", said, admin.read_token_file, admin.read_token);
   if (!admin.read_token.empty() && admin.read_token.reveal() == admin.token.reveal()) {
-    file.error(said->spot, "read_token_file holds the token of token_file; make another one");
+    file.error(said->spot,
+               "read_token_file holds the same token as token_file; generate a different one");
   }
 }
 
@@ -126,11 +127,12 @@ void validate_admin(const Sections& sections, Diagnostics& diagnostics) {
       !admin.read_token_file.empty()) {
     return;
   }
-  diagnostics.add(sections.admin_listen_place,
-                  fmt::format("listen = \"{}\" is open to other machines, so callers have to show "
-                              "a token; write token_file = \"FILE\" with a file that holds one, "
-                              "or listen = \"127.0.0.1:{}\"",
-                              to_string(*admin.listen), admin.listen->port));
+  diagnostics.add(
+      sections.admin_listen_place,
+      fmt::format(
+          "listen = \"{}\" accepts connections from other machines, so callers need a token; write "
+          "token_file = \"FILE\" with a file that holds one, or listen = \"127.0.0.1:{}\"",
+          to_string(*admin.listen), admin.listen->port));
 }
 
 }  // namespace triggerd::config

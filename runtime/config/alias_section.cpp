@@ -16,8 +16,8 @@ namespace {
 constexpr std::size_t kMaxServers = 64;
 constexpr std::size_t kMaxClientId = 1024;
 constexpr std::size_t kMaxMqttField = 65'535;       // MQTT 3.1.1, section 1.5.3
-constexpr std::uint64_t kMaxPacket = 256ULL << 20;  // just over the largest there is, section 2.2.3
-constexpr std::int64_t kMaxInflight = 1'000;        // what a connection has under way
+constexpr std::uint64_t kMaxPacket = 256ULL << 20;  // just above MQTT's largest, section 2.2.3
+constexpr std::int64_t kMaxInflight = 1'000;        // unconfirmed messages of one connection
 constexpr std::int64_t kMaxFilters = 100;
 constexpr Millis kLongestWait = std::chrono::hours(24);
 constexpr Millis kLongestKeepAlive = std::chrono::seconds(65'535);  // section 3.1.2.10
@@ -36,7 +36,7 @@ void read_servers(TableReader& reader, Alias& alias) {
   const bool host = reader.get("host") != nullptr;
   const bool hosts = reader.get("hosts") != nullptr;
   if (host && hosts) {
-    file.error(reader.spot_of("hosts"), "host and hosts exclude each other; write one of them");
+    file.error(reader.spot_of("hosts"), "host and hosts are mutually exclusive; write one of them");
   }
   if (!host && !hosts) reader.report_missing("host", "host = \"tcp://localhost:1883\"");
   if (const auto address = reader.text("host")) add_server(file, "host", *address, alias);
@@ -50,14 +50,15 @@ void read_servers(TableReader& reader, Alias& alias) {
     return;
   }
   for (const Text& address : *addresses) add_server(file, "hosts", address, alias);
-  // The MQTT library goes on as it began: after ws:// it never connects to tcp:// again.
+  // The MQTT library keeps the transport it began with: after ws:// it never connects to tcp://
+  // again.
   const auto websockets =
       static_cast<std::size_t>(std::count_if(alias.servers.begin(), alias.servers.end(),
                                              [](const Server& s) { return s.is_websocket(); }));
   if (websockets > 0 && websockets < alias.servers.size()) {
     file.error(reader.spot_of("hosts"),
-               "hosts mixes WebSockets and others; write ws:// or wss:// for all of them, or for "
-               "none");
+               "hosts mixes WebSocket addresses with others; write ws:// or wss:// for all of "
+               "them, or for none");
   }
 }
 
@@ -97,7 +98,7 @@ void read_reconnect(TableReader& alias_reader, Alias& alias) {
   reader->report_unknown_keys();
 }
 
-// The content of a file that holds a secret, and which one it is.
+// The content of the file that `key` names, which holds a secret. `file` becomes its path.
 std::optional<std::string> read_secret_file(TableReader& reader, std::string_view key,
                                             std::filesystem::path& file) {
   const auto path = reader.path(key);
@@ -122,7 +123,7 @@ void read_credentials(TableReader& reader, Alias& alias) {
   const bool from_file = reader.get("password_file") != nullptr;
   if (plain && from_file) {
     file.error(reader.spot_of("password_file"),
-               "password and password_file exclude each other; write one of them");
+               "password and password_file are mutually exclusive; write one of them");
   }
   const std::string_view key = from_file ? "password_file" : "password";
   std::string password;
@@ -133,10 +134,10 @@ void read_credentials(TableReader& reader, Alias& alias) {
   if (password.size() > kMaxMqttField) {
     file.error(reader.spot_of(key), "{} holds more than {} bytes", key, kMaxMqttField);
   }
-  // Both may come from variables that are empty: then there is no login.
+  // Both may come from empty variables: then there is no login.
   const bool no_user_name = !has_user_name || (user_name_is_good && alias.user_name.empty());
   if (no_user_name && (from_file || !password.empty())) {
-    file.error(reader.spot_of(key), "{} without user_name; write user_name beside it", key);
+    file.error(reader.spot_of(key), "{} without user_name; add user_name", key);
   }
   alias.password = Secret(std::move(password));
 }
@@ -182,8 +183,8 @@ void read_alias(const SourceFile& file, const Member& member, Sections& sections
   const std::string shown = printable(member.key);
   if (!is_name(member.key)) {
     file.error(member.key_spot,
-               "\"{}\" cannot name an alias; use letters, digits, \"_\", \".\" and \"-\", at most "
-               "{} of them, a letter or digit first",
+               "\"{}\" is not a valid alias name; use at most {} letters, digits, \"_\", \".\" and "
+               "\"-\", starting with a letter or digit",
                shown, kMaxName);
   }
   TableReader reader(file, member.value, fmt::format("[aliases.{}]", shown));

@@ -3,10 +3,10 @@
 //   config.hpp        what a configuration says, after every check and with every default filled in
 //   load.hpp          files -> Config, or all their errors at once
 //   difference.hpp    what a reload has to restart
-//   managed.hpp       what was defined while the runtime ran
-//   managed_rules.hpp what a definition may not say that comes over the API
-//   secrets.hpp       definitions as they are shown, without what is secret in them
-//   local_values.hpp  what is different on this machine in the aliases of a package
+//   managed.hpp       aliases and triggers defined at run time
+//   managed_rules.hpp what a definition over the API must not say
+//   secrets.hpp       definitions as they are shown, without their secrets
+//   local_values.hpp  this machine's values for a package's aliases
 //   topic_filter.hpp  MQTT topic filters: validity and matching
 //   secret.hpp        passwords, which never reach a log
 //
@@ -39,7 +39,7 @@ struct Place {
 };
 std::string to_string(const Place& place);
 
-// One finding. `message` says what is wrong and, where it can, what to write instead.
+// One error. `message` says what is wrong and, if possible, what to write instead.
 struct Diagnostic {
   Place place;
   std::string message;
@@ -52,18 +52,18 @@ struct RuntimeSection {
   std::vector<std::filesystem::path> plugin_dirs;
   std::filesystem::path packages_dir = "packages";
   Millis drain_timeout{10'000};
-  bool hot_reload = false;  // watch plugin_dirs, and put what is built there in service
+  bool hot_reload = false;  // watch plugin_dirs, and reload plugins that are rebuilt there
 };
 
 struct InboxSection {
-  bool sync_to_disk = true;  // sync = "disk"; "process": in the operating system's hands
+  bool sync_to_disk = true;  // sync = "disk"; else "process": left to the operating system's cache
   std::uint64_t max_size = 1ULL << 30;
 };
 
 // Where the administrator's HTTP server listens.
 struct ListenAddress {
   std::string host = "127.0.0.1";  // a name or an address, IPv6 without its brackets
-  std::uint16_t port = 9464;       // 0: one that the kernel chooses
+  std::uint16_t port = 9464;       // 0: the kernel chooses one
 
   // Only this machine can reach it.
   bool is_loopback() const;
@@ -78,7 +78,7 @@ struct AdminSection {
   std::filesystem::path token_file;       // where `token` came from; empty: there is none
   Secret token;                           // callers from other machines have to show it
   std::filesystem::path read_token_file;  // as token_file
-  Secret read_token;                      // who shows this one may look, and change nothing
+  Secret read_token;                      // grants read access only
   bool manage = false;                    // aliases and triggers may be defined at run time
   // What is defined at run time may name files below this folder; empty: none.
   std::filesystem::path manage_files;
@@ -87,7 +87,7 @@ struct AdminSection {
 struct LogSection {
   LogLevel level = LogLevel::info;
   LogFormat format = LogFormat::text;
-  std::map<std::string, LogLevel> plugins;  // of what their services say, where it is not `level`
+  std::map<std::string, LogLevel> plugins;  // by plugin, for its services; default: `level`
 };
 
 // One server address. Schemes tcp and mqtt are TCP (default port 1883), ws is WebSocket (80); ssl,
@@ -97,30 +97,30 @@ struct Server {
   Scheme scheme = Scheme::tcp;
   std::string host;  // a name, an IPv4 address, or an IPv6 address without its brackets
   std::uint16_t port = 1883;
-  std::string path;  // of a WebSocket, with its leading slash; else empty
+  std::string path;  // a WebSocket's, with its leading slash; else empty
 
   bool has_tls() const { return scheme == Scheme::ssl || scheme == Scheme::wss; }
   bool is_websocket() const { return scheme == Scheme::ws || scheme == Scheme::wss; }
 };
-// "tcp://host:1883", IPv6 in brackets: what log lines say and Paho takes.
+// "tcp://host:1883", IPv6 in brackets: as log lines show it and Paho takes it.
 std::string to_string(const Server& server);
 
-// What stands between us and the servers of an alias; it looks their names up. Scheme http is
-// CONNECT (default port 8080), socks5 is SOCKS5 (1080).
+// The proxy between us and an alias's servers; it resolves their names. Scheme http is CONNECT
+// (default port 8080), socks5 is SOCKS5 (1080).
 struct Proxy {
   enum class Scheme { http, socks5 };
   Scheme scheme = Scheme::http;
-  std::string host;  // as a server's
+  std::string host;  // as in Server
   std::uint16_t port = 8080;
-  std::string user_name;  // empty: it is not told who we are
+  std::string user_name;  // empty: no authentication
   Secret password;
-  // Where `password` came from, if it did: it is read again for each connect.
+  // The file that `password` came from, if any; it is read again for each connect.
   std::filesystem::path password_file;
 };
 // "http://host:8080", IPv6 in brackets: without user name and password.
 std::string to_string(const Proxy& proxy);
 
-// Whom to trust: the certificates that a server's own has to lead to.
+// Whom to trust: the certificates that a server's own must chain up to.
 struct Truststore {
   std::string name;
   Place place;
@@ -139,11 +139,11 @@ struct Keystore {
   Place file_place;         // of `file` or `certificate`
   Place private_key_place;  // of `file` or `private_key`
   Secret password;
-  std::filesystem::path password_file;  // where `password` came from it: it is read again
+  std::filesystem::path password_file;  // that `password` came from, if any; it is read again
 };
 
 struct LastWill {
-  bool enabled = true;  // false: the server gets none; the payloads of connect and disconnect stay
+  bool enabled = true;  // false: the server gets none; on_connect and on_disconnect still count
   std::string topic;
   int qos = 1;
   bool retained = false;
@@ -156,54 +156,54 @@ enum class Protocol { v3_1_1, v5 };
 
 struct Alias {
   std::string name;
-  std::string package;  // that carries it; empty: the configuration's own files do
+  std::string package;  // the package that carries it; empty: the configuration's own files
   Place place;
   std::string description;
   bool enabled = true;
   std::vector<Server> servers;  // tried in order
-  std::string client_id;        // empty: made once and kept in state_dir
+  std::string client_id;        // empty: generated once and kept in state_dir
   Protocol protocol = Protocol::v3_1_1;
   bool clean_session = false;  // for subscriptions
   // MQTT 5: how long the server keeps the session without a connection, in whole seconds.
   std::chrono::seconds session_expiry{7 * 24 * 3600};
   std::uint16_t receive_maximum = 1000;  // MQTT 5: unacknowledged messages in flight to us
-  std::uint16_t topic_aliases = 32;      // MQTT 5: that the server may give on a connection
+  std::uint16_t topic_aliases = 32;  // MQTT 5: topic aliases that the server may use per connection
   // Unconfirmed messages of QoS 1 and 2 in flight from us; nullopt: what the server takes, or 20.
   std::optional<std::uint16_t> max_inflight;
-  std::uint16_t filters_per_packet = 100;  // of one SUBSCRIBE or UNSUBSCRIBE, at most
+  std::uint16_t filters_per_packet = 100;  // at most, in one SUBSCRIBE or UNSUBSCRIBE
   std::optional<Millis> connection_timeout = Millis{30'000};  // nullopt: wait without limit
   Millis keep_alive{60'000};                                  // 0: off
   Backoff reconnect{Millis{1'000}, Millis{60'000}, 2.0};
   std::uint64_t max_packet_size = 1 << 20;
   std::string user_name;
   Secret password;
-  // Where `password` came from, if it did: it is read again for each connect.
+  // The file that `password` came from, if any; it is read again for each connect.
   std::filesystem::path password_file;
-  std::optional<Proxy> proxy;  // nullopt: straight to the servers
+  std::optional<Proxy> proxy;  // nullopt: connect to the servers directly
   std::optional<LastWill> last_will;
-  std::string truststore;  // empty: none of the servers has TLS
+  std::string truststore;  // empty: no server uses TLS
   Place truststore_place;
-  std::string keystore;  // empty: the server does not ask who we are
+  std::string keystore;  // empty: no client certificate
   Place keystore_place;
   std::string key_alias;  // empty: the only key of the keystore
   Place key_alias_place;
-  std::vector<std::string> alpn;  // protocols to offer in the TLS handshake, the best one first
-  std::shared_ptr<const Node> written;  // its table, with ${NAME} as it stands there
+  std::vector<std::string> alpn;        // protocols to offer in the TLS handshake, by preference
+  std::shared_ptr<const Node> written;  // its table as written, ${NAME} unexpanded
 
   bool has_tls() const { return !servers.empty() && servers.front().has_tls(); }
 };
 
-// MQTT 5: when SUBSCRIBE brings retained messages (MQTT 5.0, section 3.8.3.1).
+// MQTT 5: when the server answers SUBSCRIBE with retained messages (MQTT 5.0, section 3.8.3.1).
 enum class RetainHandling { always, if_new, never };
 
 struct Topic {
   std::string filter;
   int qos = 1;
   // MQTT 5.
-  bool no_local = false;             // not what this very connection publishes
+  bool no_local = false;             // do not receive what this connection publishes itself
   bool retain_as_published = false;  // messages keep the RETAIN flag they were published with
   RetainHandling retain_handling = RetainHandling::always;
-  std::uint32_t subscription_id = 0;  // comes with each message of this filter; 0: none
+  std::uint32_t subscription_id = 0;  // the server adds it to messages that match; 0: none
 };
 
 // Which messages of a trigger may not overtake each other.
@@ -218,7 +218,7 @@ struct Order {
   };
   By by = By::trigger;
   unsigned level = 0;
-  std::string pointer;  // of By::json; the name of By::property
+  std::string pointer;  // By::json: the JSON pointer; By::property: the name
 };
 
 enum class Retained { process, skip, once };
@@ -226,8 +226,8 @@ enum class Acknowledge { received, finished, durable };
 enum class OnExhausted { dead_letter, suspend, discard };
 
 struct Retry {
-  // Of all attempts, the first included. With the intervals below the last comes after a minute or
-  // two: whatever is called may be started again meanwhile.
+  // Including the first. With the intervals below, the last attempt comes after a minute or two:
+  // time enough to restart whatever the service calls.
   std::uint32_t max_attempts = 8;
   Backoff backoff{Millis{1'000}, Millis{300'000}, 2.0};
 };
@@ -251,7 +251,7 @@ enum class Isolation { none, process };
 
 struct Trigger {
   std::string name;
-  std::string package;  // as an alias's
+  std::string package;  // as in Alias
   Place place;
   std::string description;
   bool enabled = true;
@@ -263,8 +263,8 @@ struct Trigger {
   Place service_place;
   std::uint32_t concurrency = 1;
   Place concurrency_place;
-  // Whether its service is brief enough for the thread that has read a message; as the service
-  // says.
+  // Whether its service is brief enough to be called on the thread that reads messages; nullopt:
+  // the service decides.
   std::optional<bool> brief;
   Order order;
   std::uint32_t queue_capacity = 1000;
@@ -274,16 +274,16 @@ struct Trigger {
   Retry retry;
   OnExhausted on_exhausted = OnExhausted::dead_letter;
   std::string dead_letter_topic;  // empty: none
-  std::string monitor_plugin;     // of the monitor service; empty: the trigger's own is asked
-  std::string monitor_service;    // as `service`
+  std::string monitor_plugin;   // of the monitor service; empty: the trigger's own service is asked
+  std::string monitor_service;  // as `service`
   Place monitor_place;
   Millis monitor_interval{60'000};
   Isolation isolation = Isolation::none;
-  std::uint64_t isolation_memory = 0;  // bytes that its process may have; 0: no limit
+  std::uint64_t isolation_memory = 0;  // bytes, for its process; 0: no limit
   Place isolation_place;
-  std::optional<LogLevel> log_level;  // of what its service says; its plugin's where it has one
+  std::optional<LogLevel> log_level;  // for its service's messages; from [log.plugins] unless set
   Settings settings;
-  std::shared_ptr<const Node> written;  // as an alias's
+  std::shared_ptr<const Node> written;  // as in Alias
 };
 
 // A package that another one needs.
@@ -296,11 +296,11 @@ struct Requirement {
 // carries is in the Config.
 struct Package {
   std::string name;
-  std::string version;  // empty where its package.toml cannot be read
+  std::string version;  // empty if its package.toml cannot be read
   std::string description;
   std::filesystem::path folder;
-  std::filesystem::path staged_in;  // where its files are read while it is installed; else empty
-  bool enabled = true;              // false: so is nothing that it carries
+  std::filesystem::path staged_in;  // where its files are during its installation; else empty
+  bool enabled = true;              // false: nothing that it carries is either
   std::vector<Requirement> requirements;
   std::vector<Diagnostic> problems;
 };
@@ -314,19 +314,19 @@ struct Config {
   std::vector<Keystore> keystores;
   std::vector<Alias> aliases;
   std::vector<Trigger> triggers;
-  std::vector<Package> packages;  // a package stands behind those that it requires
+  std::vector<Package> packages;  // each package comes after those it requires
 
   const Truststore* find_truststore(std::string_view name) const;
   const Keystore* find_keystore(std::string_view name) const;
-  // Where plugins of a trigger of `package` are looked for, in this order: in the package, in those
-  // that it requires, in plugin_dirs. With an empty name, in plugin_dirs alone.
+  // The folders to search for the plugins of `package`'s triggers, in this order: the package's
+  // own, those of the packages it requires, plugin_dirs. With an empty name, plugin_dirs alone.
   std::vector<std::filesystem::path> plugin_dirs_for(std::string_view package) const;
 
-  // What keeps packages that are enabled from being loaded.
+  // Why enabled packages could not be loaded.
   std::vector<Diagnostic> package_problems() const;
 
   const Package* find_package(std::string_view name) const;
-  // The package in whose files `place` is; null where it is in the configuration's own.
+  // The package that owns the file of `place`; null if it is one of the configuration's own files.
   const Package* package_at(const Place& place) const;
   const Alias* find_alias(std::string_view name) const;
   const Trigger* find_trigger(std::string_view name) const;

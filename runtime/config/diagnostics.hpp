@@ -1,4 +1,4 @@
-// Collects what is wrong in all files, and puts it in the order of files and places.
+// Collects the errors in all files, and sorts them by file and place.
 #pragma once
 
 #include <cstddef>
@@ -31,12 +31,12 @@ class Diagnostics {
 
 // The file that is being read: where it is, and where its errors go.
 struct SourceFile {
-  std::string name;              // as messages say it
+  std::string name;              // as messages show it
   std::filesystem::path folder;  // relative paths in it start here
   const Environment& environment;
   Diagnostics& diagnostics;
-  std::string package = {};  // that it belongs to
-  // False: it defines aliases and triggers, and says nothing of the runtime itself.
+  std::string package = {};  // the package that it belongs to; empty: none
+  // False: it may define aliases and triggers, and must not configure the runtime itself.
   bool may_set_up = true;
 
   Place place(Spot spot) const { return {name, spot.line, spot.column}; }
@@ -46,7 +46,7 @@ struct SourceFile {
   }
 };
 
-// "; did you mean "x"?", or nothing where no candidate is close.
+// "; did you mean "x"?", or an empty string if no candidate is close.
 std::string did_you_mean(std::string_view word, std::span<const std::string_view> candidates);
 
 }  // namespace triggerd::config

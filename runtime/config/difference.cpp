@@ -1,5 +1,5 @@
-// Every comparison names all members of what it compares, by structured bindings: whoever adds one
-// has to come here.
+// Every comparison names all members of what it compares, by structured bindings: a member that is
+// added does not compile until somebody decides here whether it matters.
 #include "config/difference.hpp"
 
 #include <algorithm>
@@ -24,7 +24,7 @@ auto of(const Server& server) {
   return std::tie(scheme, host, port, path);
 }
 
-// What is in a file is read by whoever uses it, when it is used.
+// A password file is read again whenever it is used, so its content is not compared.
 bool same_password(const Secret& a, const std::filesystem::path& a_file, const Secret& b,
                    const std::filesystem::path& b_file) {
   return a_file == b_file && (!a_file.empty() || a.reveal() == b.reveal());
@@ -120,7 +120,7 @@ void compare_sections(const Config& before, const Config& after, Difference& fou
   }
   {
     const auto& [level, format, plugins] = before.log;
-    (void)plugins;  // each trigger has its own of these
+    (void)plugins;  // already in the log_level of each trigger
     fixed("[log] level", level == after.log.level);
     fixed("[log] format", format == after.log.format);
   }
@@ -138,7 +138,7 @@ void compare_sections(const Config& before, const Config& after, Difference& fou
     };
     fixed("[admin] listen", text(listen) == text(b.listen));
     fixed("[admin] socket", socket == b.socket);
-    (void)token;  // what is in the files is looked at when a token is shown
+    (void)token;  // the files are read again whenever a caller shows a token
     (void)read_token;
     fixed("[admin] token_file", token_file == b.token_file);
     fixed("[admin] read_token_file", read_token_file == b.read_token_file);

@@ -1,4 +1,4 @@
-// What is different between two configurations, as far as it makes a difference to what runs.
+// The differences between two configurations, as far as they matter to what runs.
 #pragma once
 
 #include <string>
@@ -16,19 +16,20 @@ struct Changes {
 };
 
 struct Difference {
-  // An alias is also changed where a truststore or keystore that it names is.
+  // An alias also counts as changed if a truststore or keystore that it names has changed.
   Changes aliases;
-  // By its own definition alone: that its alias changed is not said again.
+  // By their own definitions alone: a changed alias does not make its triggers count as changed.
   Changes triggers;
-  // "[inbox] sync": what holds from the start of the runtime to its end.
+  // "[inbox] sync": keys that take effect only when the runtime starts.
   std::vector<std::string> needs_restart;
-  // Anything else, such as drain_timeout, [admin] manage, or a description: taken as it is.
+  // Something else differs, such as drain_timeout or [admin] manage; it takes effect at once.
   bool other = false;
 };
 
 Difference difference(const Config& before, const Config& after);
 
-// The same thing, wherever it is written and however it is described; used by difference().
+// Whether both run the same, wherever they are written and however they are described; used by
+// difference().
 bool runs_the_same(const Alias& a, const Alias& b);
 bool runs_the_same(const Trigger& a, const Trigger& b);
 

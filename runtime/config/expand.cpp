@@ -20,7 +20,7 @@ bool is_variable_name(std::string_view name) {
   });
 }
 
-// `inside` is what stands between "${" and "}".
+// `inside` is the text between "${" and "}".
 Result<std::string> value_of(std::string_view inside, const Environment& environment) {
   const std::size_t separator = inside.find(":-");
   const bool has_default = separator != std::string_view::npos;

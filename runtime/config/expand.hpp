@@ -9,9 +9,9 @@
 
 namespace triggerd::config {
 
-// ${NAME} is the variable's value, and an error where it is not set; ${NAME:-default} is the
-// default where the variable is not set or empty; $${ is a plain "${". What comes out of a variable
-// is not expanded again. Errors name the variable and quote nothing else: the text may be a secret.
+// ${NAME} is the variable's value, and an error if it is not set; ${NAME:-default} is the default
+// if the variable is not set or empty; $${ is a plain "${". A variable's value is not expanded
+// again. Errors name the variable and quote nothing else: the text may be a secret.
 Result<std::string> expand(std::string_view text, const Environment& environment);
 
 }  // namespace triggerd::config

@@ -29,7 +29,7 @@ class Loader {
   Loader(fs::path file, const Environment& environment)
       : file_(std::move(file)), folder_(file_.parent_path()), environment_(environment) {}
 
-  // `advice` is what to do where the file cannot be read.
+  // `advice` says what to do if the file cannot be read.
   void read_own_file(const fs::path& path, std::string_view advice, bool may_set_up = true) {
     const SourceFile file{.name = path.string(),
                           .folder = path.parent_path(),
@@ -41,8 +41,8 @@ class Loader {
     }
   }
 
-  // The folder's *.toml in name order, without hidden files: editors and container mounts leave
-  // such behind.
+  // The folder's *.toml in name order, without hidden files, which editors and container mounts
+  // leave behind.
   void read_folder(const fs::path& folder) {
     std::error_code error;
     if (!fs::exists(fs::symlink_status(folder, error))) return;
@@ -64,9 +64,9 @@ class Loader {
     for (const fs::path& file : files) read_own_file(file, "make it readable, or remove it");
   }
 
-  // What was defined while the runtime ran.
+  // What was defined at run time.
   void read_managed_file(const std::optional<std::string>& instead) {
-    if (!sections_.complete) return;  // state_dir may be said in what could not be read
+    if (!sections_.complete) return;  // the file that could not be read may set state_dir
     const fs::path managed = state_dir() / kManagedFile;
     std::error_code error;
     if (instead) {
@@ -104,7 +104,7 @@ class Loader {
   }
 
   tl::expected<Config, std::vector<Diagnostic>> finish() {
-    // Its aliases may be the ones that are missing.
+    // An alias that seems to be missing may be in a package that could not be loaded.
     if (std::any_of(packages_.begin(), packages_.end(),
                     [](const Package& package) { return !package.problems.empty(); })) {
       sections_.complete = false;
@@ -146,7 +146,7 @@ class Loader {
   fs::path state_dir() const { return sections_.state_dir.value_or(folder_ / "var"); }
   fs::path packages_dir() const { return sections_.packages_dir.value_or(folder_ / "packages"); }
 
-  // nullopt, with what is wrong among the file's diagnostics, where it is no TOML file.
+  // nullopt, with the error in the file's diagnostics, if it cannot be read or is not TOML.
   static std::optional<Node> read_toml(const SourceFile& file, const fs::path& path,
                                        std::string_view advice, Sections& sections) {
     file.diagnostics.begin_file(file.name);
@@ -170,7 +170,7 @@ class Loader {
     return *std::move(root);
   }
 
-  // Whether something that `package` requires could not be loaded.
+  // The requirements of `package` that could not be loaded.
   std::vector<Diagnostic> blame_requirements(const Package& package) const {
     std::vector<Diagnostic> problems;
     for (const Requirement& requirement : package.requirements) {
@@ -185,7 +185,7 @@ class Loader {
     return problems;
   }
 
-  // Takes what `package` carries, or nothing of it: then these are the reasons.
+  // Takes everything that `package` carries, or nothing, and then returns the reasons.
   std::vector<Diagnostic> read_package(const Package& package) {
     const fs::path folder = package.staged_in.empty() ? package.folder : package.staged_in;
     std::error_code error;
@@ -212,7 +212,7 @@ class Loader {
     }
     if (root && found.empty()) {
       read_sections(file, *root, tried);
-      Diagnostics all;  // those of other files were told before
+      Diagnostics all;  // those of other files have been reported already
       validate(tried, all);
       for (Diagnostic& diagnostic : std::move(all).sorted()) {
         if (diagnostic.place.file != file.name) continue;
@@ -235,7 +235,7 @@ class Loader {
     }
   }
 
-  // Those of packages too: who has to mend the one looks for the others.
+  // Including those of packages: whoever fixes one error wants to see all of them.
   std::vector<Diagnostic> all_diagnostics() {
     std::vector<Diagnostic> all = std::move(diagnostics_).sorted();
     for (const Package& package : packages_) {
@@ -282,7 +282,7 @@ tl::expected<Config, std::vector<Diagnostic>> load(const fs::path& file,
                                                    const std::optional<std::string>& managed) {
   try {
     Loader loader(file, environment);
-    // Another name was given by somebody who knows how.
+    // Whoever gave another name knows --config already.
     loader.read_own_file(file, file == kDefaultFile ? "name the configuration with --config"
                                                     : "it must be a readable file");
     loader.read_folder(file.parent_path() / "conf.d");

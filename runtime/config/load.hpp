@@ -12,27 +12,27 @@
 
 namespace triggerd::config {
 
-// "FILE:LINE:COLUMN: error: MESSAGE"; without a line where the whole file is meant.
+// "FILE:LINE:COLUMN: error: MESSAGE"; without line and column if the error is about the whole file.
 std::string to_string(const Diagnostic& diagnostic);
 
 // Looks up an environment variable; a seam for tests.
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;
 Environment process_environment();
 
-// Finds the packages in a folder: those that are required before those that require them, with the
-// problems that can be seen without their triggers.toml. What is wrong with one package is that
-// package's; an error is of all of them.
+// Finds the packages in a folder: each after those it requires, with the problems that can be found
+// without their triggers.toml. A problem of one package is stored in that package; an error
+// concerns all of them.
 using PackageSource = std::function<tl::expected<std::vector<Package>, std::vector<Diagnostic>>(
     const std::filesystem::path& packages_dir, const std::filesystem::path& state_dir)>;
 
-// The file in state_dir that holds what was defined while the runtime ran.
+// The file in state_dir that holds what was defined at run time.
 inline constexpr const char* kManagedFile = "managed.toml";
 
 // Reads `file`, then every conf.d/*.toml beside it in name order, then STATE_DIR/managed.toml (or
 // what `managed` says instead of it), then the triggers.toml of each package that `packages` finds.
-// All errors of all files are reported at once, in the order of files and places; but errors of a
-// package are its own problems, and leave it out. Paths in diagnostics are as `file` was given.
-// Never throws.
+// All errors of all files are reported at once, in the order of files and places; but errors in a
+// package become its problems, and the package is left out. Paths in diagnostics are relative or
+// absolute as `file` is. Never throws.
 tl::expected<Config, std::vector<Diagnostic>> load(const std::filesystem::path& file,
                                                    const Environment& environment,
                                                    const PackageSource& packages = {},

@@ -44,7 +44,7 @@ LocalAlias read_alias_values(const SourceFile& file, const Member& member) {
   }
   if (reader.get("password") != nullptr && reader.get("password_file") != nullptr) {
     file.error(reader.spot_of("password_file"),
-               "password and password_file exclude each other; write one of them");
+               "password and password_file are mutually exclusive; write one of them");
   }
   reader.report_unknown_keys();
   return alias;
@@ -56,7 +56,7 @@ std::string_view excluded_by(std::string_view key) {
   if (key == "host") return "hosts";
   if (key == "password") return "password_file";
   if (key == "password_file") return "password";
-  if (key == "proxy") return "proxy_password_file";  // the file belongs to the proxy of before
+  if (key == "proxy") return "proxy_password_file";  // the file belongs to the previous proxy
   return {};
 }
 

@@ -1,10 +1,9 @@
-// local.toml: what is different on this machine in the aliases of a package.
+// local.toml: this machine's values for the aliases of a package.
 //
 //   [aliases.plant]
 //   host = "tcp://broker.example:1883"
 //
-// These keys of an alias may be there. Each takes the place of the package's own value, or is added
-// to it.
+// Only the keys below are allowed. Each replaces the package's own value, or adds one.
 #pragma once
 
 #include <array>
@@ -27,15 +26,16 @@ struct LocalAlias {
 };
 using LocalValues = std::map<std::string, LocalAlias, std::less<>>;  // by alias
 
-// `root` is the root table of `file`. What is wrong in it is with the file's diagnostics.
+// `root` is the root table of `file`. Errors go to the file's diagnostics.
 LocalValues read_local_values(const SourceFile& file, const Node& root);
 
-// Puts them into `root`, the root table of the package's triggers.toml, each at the place of what
-// it replaces. An alias that is not there is reported in `file`, which the values came from.
+// Puts them into `root`, the root table of the package's triggers.toml, each with the place of the
+// value that it replaces. An alias that does not exist is reported in `file`, which the values came
+// from.
 void apply_local_values(const SourceFile& file, const LocalValues& local, Node& root);
 
-// What takes the place of what: a host that of hosts, a password that of password_file, a proxy
-// that of proxy_password_file.
+// The key that `key` replaces besides itself: host replaces hosts; password and password_file
+// replace each other; proxy replaces proxy_password_file.
 std::string_view excluded_by(std::string_view key);
 
 }  // namespace triggerd::config

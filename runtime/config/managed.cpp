@@ -14,8 +14,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kHeader =
-    "# Aliases and triggers that were defined while the runtime ran. The runtime writes this file "
-    "anew\n# with every change of them; comments are not kept.\n\n";
+    "# Aliases and triggers that were defined at run time. The runtime rewrites this file with\n"
+    "# every change; comments are not kept.\n\n";
 
 Node* member_of(Node::Table& table, std::string_view key) {
   for (Member& member : table) {
@@ -120,7 +120,7 @@ void ManagedFile::put(Defined kind, std::string_view name, Node table) {
     all = &root.back().value;
   }
   if (auto* aliases = std::get_if<Node::Table>(&all->value)) {
-    erase_member(std::get<Node::Table>(table.value), "name");  // it is the table's own
+    erase_member(std::get<Node::Table>(table.value), "name");  // the table's key is the name
     if (Node* there = member_of(*aliases, name)) {
       *there = std::move(table);
     } else {

@@ -1,8 +1,7 @@
-// What was defined while the runtime ran: the aliases and triggers of STATE_DIR/managed.toml.
+// STATE_DIR/managed.toml: the aliases and triggers that were defined at run time.
 //
-// The file is TOML as any other, may be read and edited by people while the runtime does not run,
-// and is written whole: whoever reads it, after whatever died, finds it as it was before a change
-// or after it. Comments are not kept.
+// The file is ordinary TOML, which people may edit while the runtime is stopped. It is replaced as
+// a whole: after any crash it is as it was before a change, or after it. Comments are not kept.
 #pragma once
 
 #include <filesystem>
@@ -20,15 +19,15 @@ enum class Defined { alias, trigger };
 // One table with keys of an alias or a trigger.
 class ManagedFile {
  public:
-  // A file that is missing is an empty one.
+  // A missing file counts as an empty one.
   static Result<ManagedFile> read(std::filesystem::path file);
 
-  // The same, read already.
+  // From a root table that was read already.
   static ManagedFile of(std::filesystem::path file, Node root);
 
-  // Its table; null where it is not in this file.
+  // Its table; null if it is not in this file.
   const Node* find(Defined kind, std::string_view name) const;
-  // In the place of the one with that name, or at the end. `table` is a table.
+  // Replaces the one with that name, or appends it. `table` holds a Node::Table.
   void put(Defined kind, std::string_view name, Node table);
   // False: there was none.
   bool remove(Defined kind, std::string_view name);
@@ -43,8 +42,8 @@ class ManagedFile {
   Node root_;
 };
 
-// The dotted key of what stands at `place` in `table`, elements of arrays counted from 0: "host",
-// "topics.0.filter"; empty where no key is there.
+// The dotted key at `place` in `table`, with array elements counted from 0: "host",
+// "topics.0.filter"; empty if there is no key.
 std::string key_at(const Node& table, Spot place);
 
 }  // namespace triggerd::config

@@ -25,7 +25,7 @@ bool has_variable(std::string_view text) {
   return false;
 }
 
-// The key that a value stands at, in a list or not: "ca_file" of "settings.ca_file.0".
+// The last key of a path, list indices left out: "ca_file" of "settings.ca_file.0".
 std::string_view last_key(std::string_view path) {
   for (;;) {
     const std::string_view part = path.substr(path.rfind('.') + 1);  // the whole without a dot
@@ -36,7 +36,7 @@ std::string_view last_key(std::string_view path) {
   }
 }
 
-// By their names, as the services that ship have them: "password_file", "ca_file", "file".
+// Decided by the name, as the bundled services have them: "password_file", "ca_file", "file".
 bool names_file(Defined kind, std::string_view path) {
   const std::string name = lower_case(last_key(path));
   if (kind == Defined::alias) return path == "password_file" || path == "proxy_password_file";
@@ -47,7 +47,7 @@ bool names_file(Defined kind, std::string_view path) {
   return false;
 }
 
-// Whether a parameter in the query of an address has a name that is encoded: "%70assfile".
+// Whether the query of a URL has a parameter whose name is percent-encoded: "%70assfile".
 bool has_encoded_name(std::string_view text) {
   const std::size_t scheme = text.find("://");
   std::size_t at = scheme == std::string_view::npos ? scheme : text.find('?', scheme);
@@ -60,9 +60,9 @@ bool has_encoded_name(std::string_view text) {
   return false;
 }
 
-// Files that a connection string of PostgreSQL names: "sslkey=FILE", in a query too. The strings
-// are read by libpq, whose quotes, escapes and encodings are not taken apart here: what uses them
-// for a file, or for the name of such a setting, comes out as something that no folder allows.
+// Files that a PostgreSQL connection string names: "sslkey=FILE", in a query too. libpq parses
+// these strings, and its quotes, escapes and encodings are not interpreted here: a string that uses
+// them for a file, or for the name of such a setting, yields a path that no folder allows.
 std::vector<std::string> files_in_connection(std::string_view text) {
   constexpr std::string_view kBlanks = " \t\r\n\v\f";
   constexpr std::string_view kAround = " \t\r\n\v\f'\"";
@@ -84,7 +84,7 @@ std::vector<std::string> files_in_connection(std::string_view text) {
   return files;
 }
 
-// Whether `file` is below `folder` with all symbolic links followed, there or not.
+// Whether `file`, which need not exist, is below `folder` with all symbolic links followed.
 bool is_below(const fs::path& file, const fs::path& folder) {
   std::error_code error;
   const fs::path top = fs::canonical(folder, error);
@@ -112,8 +112,8 @@ void for_each_leaf(const Node& node, const std::string& path, const Visit& visit
 
 // ---- Where secrets go ----
 
-// Settings that say where a service connects to, whom it takes for that, and by which way. The
-// runtime does not know what a setting means; what may be one of these counts as one.
+// Settings that decide where a service connects, which peer it trusts there, and by which route.
+// The runtime does not know what a setting means, so whatever may be one of these counts as one.
 bool names_destination(std::string_view path) {
   static constexpr std::array<std::string_view, 22> kParts = {
       "url",    "uri",    "host",   "server",     "address",  "endpoint", "port",     "proxy",
@@ -137,12 +137,12 @@ using Destinations = std::map<std::string, std::string>;
 
 Destinations destinations_of(Defined kind, const Node& definition) {
   Destinations all;
-  // Whoever is between us and a server could be the server.
+  // A proxy could impersonate the server.
   if (kind == Defined::alias) all["proxy"] = "";
   for_each_leaf(definition, "", [&](const std::string& path, const Node& leaf) {
     const auto* text = leaf.as<std::string>();
     if (kind == Defined::alias) {
-      // Of several servers any one may be gone.
+      // Each server counts by itself: removing one sends nothing elsewhere.
       if (text != nullptr && (path == "host" || path.starts_with("hosts."))) all[*text] = "server";
       if (text != nullptr && path == "truststore") all["truststore"] = *text;
       if (text != nullptr && path == "proxy") all["proxy"] = without_login(*text);
@@ -158,12 +158,12 @@ Destinations destinations_of(Defined kind, const Node& definition) {
   return all;
 }
 
-// Whether what is kept at `key` reaches somebody whom it did not reach before.
+// Whether the secret kept at `key` would reach somebody whom it did not reach before.
 bool goes_elsewhere(Defined kind, std::string_view key, const Node& before, const Node& after) {
   const Destinations were = destinations_of(kind, before);
   const Destinations are = destinations_of(kind, after);
   if (kind == Defined::trigger) return were != are;
-  // What a proxy is told goes to no server. Its address is kept as a whole.
+  // A proxy's own credentials go to no server, and its address is kept as a whole.
   if (key == "proxy") return false;
   if (key == "proxy_password_file") return were.at("proxy") != are.at("proxy");
   return std::any_of(are.begin(), are.end(), [&were](const auto& one) {
@@ -174,27 +174,27 @@ bool goes_elsewhere(Defined kind, std::string_view key, const Node& before, cons
 
 std::string_view goes_nowhere_else(Defined kind) {
   constexpr std::string_view kAlias =
-      "goes only to the servers that it was stored for, and others, or another proxy, are named "
-      "now; write it again, or \"\" for none";
+      "is sent only to the servers that it was stored for, and the definition now names other "
+      "servers or another proxy; write it again, or \"\" for none";
   constexpr std::string_view kTrigger =
-      "goes only where the service sent to when it was stored, and that has changed; write it "
-      "again, or \"\" for none";
+      "is kept only for the destination that the service had when it was stored, and that has "
+      "changed; write it again, or \"\" for none";
   return kind == Defined::alias ? kAlias : kTrigger;
 }
 
-// Where a relative path in a definition starts.
+// The folder that relative paths in a definition start from.
 fs::path base_of(Defined kind, const DefinitionRules& rules) {
   if (kind == Defined::alias) return rules.state_dir;
   std::error_code error;
   return fs::current_path(error);
 }
 
-// Whether the value at `path` names a file that it may not.
+// Whether the value at `path` names a file that it must not name.
 bool names_forbidden_file(Defined kind, std::string_view path, const std::string& text,
                           const DefinitionRules& rules) {
   if (rules.any_file || text.empty()) return false;
   const auto forbidden = [&](const std::string& file) {
-    // A "%2F" or "\." is decoded by whoever opens it.
+    // Whoever opens the file would decode a "%2F" or "\.".
     return rules.files_below.empty() || file.find_first_of("%\\") != std::string::npos ||
            !is_below(base_of(kind, rules) / file, rules.files_below);
   };
@@ -212,9 +212,9 @@ std::vector<AgainstRules> take_definition(Defined kind, const Node* before, Node
   Kept secrets = keep_secrets(before == nullptr ? Node{{}, Node::Table{}} : *before, next);
   std::set<std::string> kept(secrets.keys.begin(), secrets.keys.end());
   for (std::string& key : secrets.unknown) {
-    found.push_back({std::move(key),
-                     "*** stands for a secret that is not shown, and is not known here; write the "
-                     "whole value"});
+    found.push_back(
+        {std::move(key),
+         "*** stands for a hidden secret, and none is stored for this key; write the whole value"});
   }
   for_each_leaf(next, "", [&](const std::string& path, const Node& leaf) {
     const auto* text = leaf.as<std::string>();
@@ -227,17 +227,17 @@ std::vector<AgainstRules> take_definition(Defined kind, const Node* before, Node
     if (old != nullptr && *old == *text) {
       kept.insert(path);
     } else if (variable) {
-      found.push_back({path,
-                       "${NAME} is not expanded in what is defined over the API; write the "
-                       "value, or $${ for a plain \"${\", or define it in the runtime's own "
-                       "triggers.toml"});
+      found.push_back(
+          {path,
+           "${NAME} is not expanded in definitions that come over the API; write the value, or $${ "
+           "for a plain \"${\", or define it in the runtime's own triggers.toml"});
     } else if (rules.files_below.empty()) {
-      found.push_back({path,
-                       "what is defined over the API may name no file; write manage_files = "
-                       "\"FOLDER\" in [admin] of the runtime's triggers.toml to allow those "
-                       "below a folder"});
+      found.push_back(
+          {path,
+           "a definition that comes over the API must not name a file; write manage_files = "
+           "\"FOLDER\" in [admin] of the runtime's triggers.toml to allow files below a folder"});
     } else {
-      found.push_back({path, fmt::format("must name a file below {}, the manage_files of [admin]",
+      found.push_back({path, fmt::format("must name a file below {}, which is [admin] manage_files",
                                          rules.files_below.string())});
     }
   });

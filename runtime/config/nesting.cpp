@@ -17,7 +17,7 @@ class NestingScanner {
   }
 
  private:
-  // False where the limit is passed.
+  // False once the limit is exceeded.
   bool step() {
     switch (text_[at_]) {
       case '#':
@@ -96,8 +96,7 @@ class NestingScanner {
     }
   }
 
-  // Behind a first quote: the two more that close, and up to two before them that belong to the
-  // text.
+  // After a first quote: two more close the string, and up to two before those belong to the text.
   bool closes_multi_line(char quote) {
     std::size_t more = 0;
     while (more < 4 && at_ + more < text_.size() && text_[at_ + more] == quote) ++more;

@@ -8,8 +8,8 @@
 
 namespace triggerd::config {
 
-// Where dotted keys and brackets first nest deeper than `limit`. Where the text is not valid TOML
-// the answer holds up to the first error.
+// Where dotted keys and brackets first nest deeper than `limit`. If the text is not valid TOML, the
+// answer holds up to the first error.
 std::optional<Spot> find_deep_nesting(std::string_view toml, unsigned limit);
 
 }  // namespace triggerd::config

@@ -7,7 +7,7 @@
 namespace triggerd::config {
 namespace {
 
-constexpr unsigned kMaxLevel = 65'535;  // more a topic cannot have
+constexpr unsigned kMaxLevel = 65'535;  // a topic cannot have more
 
 std::optional<unsigned> parse_level(std::string_view text) {
   unsigned level = 0;
@@ -40,14 +40,14 @@ Result<Order> parse_order(std::string_view text) {
   if (text.starts_with(kTopic)) {
     const auto level = parse_level(text.substr(kTopic.size()));
     if (!level) {
-      return fail("levels are counted from 1 to {}, as in \"topic:2\"", kMaxLevel);
+      return fail("the level must be from 1 to {}, as in \"topic:2\"", kMaxLevel);
     }
     return Order{Order::By::topic_level, *level, {}};
   }
   if (text.starts_with(kJson)) {
     const std::string_view pointer = text.substr(kJson.size());
     if (!is_json_pointer(pointer)) {
-      return fail("behind \"json:\" stands a JSON pointer, as in \"json:/device/id\"");
+      return fail("\"json:\" must be followed by a JSON pointer, as in \"json:/device/id\"");
     }
     return Order{Order::By::json, 0, std::string(pointer)};
   }
@@ -55,7 +55,7 @@ Result<Order> parse_order(std::string_view text) {
     const std::string_view name = text.substr(kProperty.size());
     if (name.empty()) {
       return fail(
-          "behind \"property:\" stands the name of a user property, as in "
+          "\"property:\" must be followed by the name of a user property, as in "
           "\"property:device\"");
     }
     return Order{Order::By::property, 0, std::string(name)};

@@ -30,7 +30,7 @@ Date date_of(const toml::value<T>& value) {
   return {text.str()};
 }
 
-// Recursion ends: find_deep_nesting() has seen the text.
+// The recursion is bounded: find_deep_nesting() has checked the text.
 Node convert(const toml::node& from) {
   Node to;
   to.spot = spot_of(from.source());
@@ -74,21 +74,21 @@ bool is_outside_values(std::string_view scope) {
   return std::find(kScopes.begin(), kScopes.end(), scope) != kScopes.end();
 }
 
-// TOML++ quotes what it could not read. Outside of values that is a key or a single character; of a
-// value, which may be a secret, nothing is kept.
+// TOML++ quotes what it could not read. Outside of values that is a key or a single character; a
+// value may be a secret, so none of it is kept.
 std::string without_value(std::string_view reason) {
   if (!reason.starts_with('\'')) return std::string(reason.substr(0, reason.find(", saw ")));
   return fmt::format("the number{}", reason.substr(reason.rfind('\'') + 1));
 }
 
 std::string_view advice(std::string_view scope, std::string_view reason) {
-  if (reason.starts_with("cannot redefine")) return "; each key and each table is written once";
+  if (reason.starts_with("cannot redefine")) return "; write each key and each table once";
   if (scope == "string") {
     const bool is_open = reason.starts_with("unescaped control characters") ||
                          reason.starts_with("encountered end-of-file");
     return is_open ? "; is a closing quote missing?" : "";
   }
-  return is_outside_values(scope) ? "" : "; text is written in quotes";
+  return is_outside_values(scope) ? "" : "; write text in quotes";
 }
 
 // "Error while parsing SCOPE: REASON", or only a reason.

@@ -1,4 +1,4 @@
-// TOML text -> Node. The one door to TOML++.
+// TOML text -> Node. The only part that uses TOML++.
 #pragma once
 
 #include <cstddef>
@@ -10,20 +10,20 @@
 
 namespace triggerd::config {
 
-// Keys and brackets may nest this deep, counted once within a table header and once behind it.
+// Keys and brackets may nest this deep, counted separately within a table header and after it.
 // TOML++ and everything after it recurse, and 16 MiB of "a.a.a..." would otherwise use up any
 // stack.
 inline constexpr unsigned kMaxNesting = 64;
 
-// A file of TOML is not longer than this.
+// The largest TOML file that is read.
 inline constexpr std::size_t kMaxTomlFile = std::size_t{16} << 20;
 
 struct SyntaxError {
   Spot spot;
-  std::string message;  // quotes names of keys, and no values: a value may be a secret
+  std::string message;  // quotes keys, and never values, which may be secret
 };
 
-// The root table, or the first error: there is no telling what was meant behind it.
+// The root table, or the first error: what follows it cannot be interpreted.
 tl::expected<Node, SyntaxError> parse_toml(std::string_view text);
 
 }  // namespace triggerd::config

@@ -8,9 +8,10 @@
 
 namespace triggerd::config {
 
-// Its content without the newline at its end, if any. Errors say the path and never the content.
+// Its content without the newline at its end, if any. Errors contain the path and never the
+// content.
 Result<std::string> read_password_file(const std::filesystem::path& path);
-// The same for a token that callers show in a header.
+// The same for a token that callers send in a header.
 Result<std::string> read_token_file(const std::filesystem::path& path);
 
 }  // namespace triggerd::config

@@ -1,4 +1,4 @@
-// The keys of an alias that depend on which MQTT it speaks.
+// The keys of an alias that depend on the version of MQTT it speaks.
 #include "base/units.hpp"
 #include "config/sections.hpp"
 #include "config/table_reader.hpp"
@@ -41,7 +41,7 @@ void read_protocol(TableReader& reader, Alias& alias) {
   read_session_expiry(reader, alias);
   reader.integer("receive_maximum", alias.receive_maximum, 1, 65'535);
   reader.integer("topic_aliases", alias.topic_aliases, 0, 1'000);
-  // What is wrong with `protocol` was said; which keys go with it nobody knows then.
+  // A wrong `protocol` was reported above; which keys would go with it is unknown.
   if (!known || alias.protocol == Protocol::v5) return;
   if (!protocol && reader.get("protocol") != nullptr) return;
   for (const std::string_view key : {"session_expiry", "receive_maximum", "topic_aliases"}) {

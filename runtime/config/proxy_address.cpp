@@ -37,8 +37,8 @@ Result<std::string> decoded(std::string_view text) {
     if (text[i] != '%') {
       if (!stands_as_it_is(text[i])) {
         return fail(
-            "in user name and password only letters, digits and -._~!$&()*+,;= stand as they are; "
-            "write others as %XX, \"@\" as %40");
+            "user name and password may contain only letters, digits and -._~!$&()*+,;= as they "
+            "are; write other characters as %XX, for example \"@\" as %40");
       }
       out += text[i];
       continue;
@@ -47,8 +47,8 @@ Result<std::string> decoded(std::string_view text) {
     const int low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
     if (high < 0 || low < 0) {
       return fail(
-          "a \"%\" in user name and password stands before two hexadecimal digits; write %25 for a "
-          "plain one");
+          "a \"%\" in user name or password must be followed by two hexadecimal digits; write %25 "
+          "for a plain \"%\"");
     }
     out += static_cast<char>(high * 16 + low);
     i += 2;
@@ -91,7 +91,7 @@ Result<> check_login(const Proxy& proxy) {
   }
   // RFC 7617, section 2.
   if (http && proxy.user_name.find(':') != std::string::npos) {
-    return fail("the user name for an HTTP proxy cannot have a \":\"");
+    return fail("the user name for an HTTP proxy must not contain a \":\"");
   }
   return {};
 }
@@ -113,7 +113,7 @@ Result<Proxy> parse_proxy(std::string_view text) {
   std::string_view behind = text.substr(separator + 3);
   if (behind.find_first_of("/?#") != std::string_view::npos) {
     return fail(
-        "the address of a proxy ends with the port; in user name and password write \"/\" as %2F, "
+        "a proxy's address must end with the port; in user name and password write \"/\" as %2F, "
         "\"?\" as %3F and \"#\" as %23");
   }
   const std::size_t at = behind.rfind('@');

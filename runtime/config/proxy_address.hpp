@@ -9,10 +9,10 @@
 namespace triggerd::config {
 
 // SCHEME://[USER[:PASSWORD]@]HOST[:PORT], user name and password in percent-encoding. Errors never
-// quote the text. What is taken here is masked where it is shown: see secrets.hpp.
+// quote the text. A password that is accepted here is masked wherever it is shown: see secrets.hpp.
 Result<Proxy> parse_proxy(std::string_view text);
 
-// Whether a proxy of its kind can be told its user name and password.
+// Whether its user name and password can be sent to a proxy of its kind.
 Result<> check_login(const Proxy& proxy);
 
 }  // namespace triggerd::config

@@ -12,9 +12,9 @@ constexpr std::string_view kFileKey = "proxy_password_file";
 void read_file_of_password(TableReader& reader, const std::filesystem::path& path, Proxy& proxy) {
   const SourceFile& file = reader.file();
   if (!proxy.password.empty()) {
-    file.error(reader.spot_of(kFileKey),
-               "the password in proxy and proxy_password_file exclude each other; write one of "
-               "them");
+    file.error(
+        reader.spot_of(kFileKey),
+        "the password in proxy and proxy_password_file are mutually exclusive; write one of them");
     return;
   }
   if (proxy.user_name.empty()) {
@@ -42,10 +42,9 @@ void read_proxy(TableReader& reader, Alias& alias) {
   const auto address = reader.text("proxy");
   const auto password_file = reader.path("proxy_password_file");
   if (password_file && reader.get("proxy") == nullptr) {
-    file.error(reader.spot_of(kFileKey),
-               "proxy_password_file without proxy; write proxy beside it");
+    file.error(reader.spot_of(kFileKey), "proxy_password_file without proxy; add proxy");
   }
-  // It may come from a variable that is empty: then there is none.
+  // It may come from an empty variable: then there is no proxy.
   if (!address || address->value.empty()) return;
   auto proxy = parse_proxy(address->value);
   if (!proxy) {

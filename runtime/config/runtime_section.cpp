@@ -9,7 +9,7 @@ constexpr Millis kLongest = std::chrono::hours(24);
 constexpr std::uint64_t kSmallestInbox = 1 << 20;
 constexpr std::uint64_t kLargestInbox = 1ULL << 44;
 
-// "var/" has no last component, and who makes the folder wants to see one.
+// "var/" has no last component, and creating the folder needs one.
 std::filesystem::path without_last_slash(const std::filesystem::path& path) {
   return path.has_filename() ? path : path.parent_path();
 }
@@ -23,7 +23,7 @@ bool is_first(TableReader& table, std::string_view key, Sections& sections) {
   const auto [first, inserted] =
       sections.written.emplace(fmt::format("{} {}", table.title(), key), place);
   if (!inserted) {
-    file.error(table.spot_of(key), "{} of {} is already written at {}; write it once", key,
+    file.error(table.spot_of(key), "{} in {} is already set at {}; write it once", key,
                table.title(), to_string(first->second));
   }
   return inserted;
@@ -70,7 +70,7 @@ void read_runtime(const SourceFile& file, const Node& table, Sections& sections)
   reader.report_unknown_keys();
 }
 
-// NAME = LEVEL, for any name: a trigger that has a service of that plugin may be defined later.
+// NAME = LEVEL, for any name: a trigger that uses the plugin may be defined later.
 void read_plugin_levels(TableReader& reader, LogSection& log) {
   for (const std::string_view name : reader.keys()) {
     LogLevel level = LogLevel::info;

@@ -11,7 +11,7 @@ class Secret {
   Secret() = default;
   explicit Secret(std::string value) : value_(std::move(value)) {}
   bool empty() const { return value_.empty(); }
-  // For the one caller that hands it to the MQTT library.
+  // For the caller that passes it on, for example to the MQTT library.
   const std::string& reveal() const { return value_; }
 
  private:

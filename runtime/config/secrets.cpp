@@ -13,17 +13,17 @@ namespace {
 
 constexpr std::string_view kMask = "***";
 
-// Parts of names that say that a value is secret.
+// A value is secret if its name contains one of these.
 constexpr std::array<std::string_view, 21> kSecretParts = {
     "password",   "passwd",        "passphrase",   "passcode",        "secret",     "token",
     "apikey",     "accesskey",     "accountkey",   "authkey",         "sharedkey",  "signingkey",
     "encryptkey", "hmackey",       "functionskey", "subscriptionkey", "credential", "cookie",
     "signature",  "authorization", "bearer"};
-// Names that are so as a whole.
+// A value is also secret if this is its whole name.
 constexpr std::array<std::string_view, 5> kSecretNames = {"pwd", "pass", "jwt", "sig", "sas"};
-// The same, of parameters in the query of an address.
+// The same for the parameters in the query of a URL.
 constexpr std::array<std::string_view, 3> kSecretParameters = {"key", "code", "auth"};
-// Endings of names that say where or how, and not what.
+// A name with one of these endings says where or how, so its value is not secret.
 constexpr std::array<std::string_view, 6> kHarmlessEndings = {"file",     "url",   "uri",
                                                               "endpoint", "topic", "seconds"};
 
@@ -54,11 +54,11 @@ bool is_one_variable(std::string_view text) {
          text.find('}') == text.size() - 1;
 }
 
-// What stands for a value that comes from elsewhere.
+// Whether it stands for a value that comes from elsewhere.
 bool is_placeholder(std::string_view value) {
   return value.empty() || value == kMask || is_one_variable(value);
 }
-// In an address or a header also "{topic:2}". In a connection string braces are quotes.
+// In a URL or a header, "{topic:2}" is one too. In a connection string, braces are quotes.
 bool is_placeholder_or_template(std::string_view value) {
   return is_placeholder(value) || (value.front() == '{' && value.back() == '}');
 }
@@ -68,7 +68,7 @@ std::size_t skip_blanks(std::string_view text, std::size_t at) {
   return at;
 }
 
-// Whether "NAME =" stands at `at`, behind blanks; then `equals` is where its "=" is.
+// Whether "NAME =" follows `at` and any blanks; if so, `equals` is the position of its "=".
 bool assignment_at(std::string_view text, std::size_t at, std::size_t& equals) {
   at = skip_blanks(text, at);
   const std::size_t begin = at;
@@ -78,8 +78,8 @@ bool assignment_at(std::string_view text, std::size_t at, std::size_t& equals) {
   return equals < text.size() && text[equals] == '=';
 }
 
-// Where a value that begins at `at` ends: in quotes behind the closing one, otherwise in front of
-// the next assignment. What is doubtful belongs to the value.
+// The end of the value that begins at `at`: after the closing quote if it is quoted, otherwise
+// before the next assignment. What is doubtful belongs to the value.
 std::size_t end_of_value(std::string_view text, std::size_t at, bool is_address) {
   if (at < text.size() && (text[at] == '\'' || text[at] == '"')) {
     for (std::size_t i = at + 1; i < text.size(); ++i) {
@@ -134,14 +134,14 @@ std::string mask_assignments(std::string_view text, std::size_t from, bool is_ad
   return out;
 }
 
-// The password of "SCHEME://USER:PASSWORD@HOST", however many addresses there are.
+// Masks the password in each "SCHEME://USER:PASSWORD@HOST".
 std::string mask_logins(std::string_view text) {
   std::string out;
   for (;;) {
     const std::size_t scheme = text.find("://");
     if (scheme == std::string_view::npos) return out.append(text);
     const std::size_t begin = scheme + 3;
-    // A "/" or "?" in a password should be encoded, and is not always.
+    // A "/" or "?" in a password should be encoded, but not everybody does that.
     std::size_t end = begin;
     while (end < text.size() && !is_blank(text[end]) && text[end] != '"' && text[end] != '\'' &&
            text.substr(end, 3) != "://") {
@@ -170,7 +170,7 @@ std::string mask_logins(std::string_view text) {
   }
 }
 
-// "Bearer X", "X-Api-Key: X": as a line of HTTP has it.
+// "Bearer X", "X-Api-Key: X": as in an HTTP header.
 std::string mask_header(std::string_view text) {
   for (const std::string_view scheme : {"Bearer ", "Basic ", "Digest ", "SharedAccessSignature "}) {
     if (lower_case(text.substr(0, scheme.size())) != lower_case(scheme)) continue;
@@ -228,7 +228,7 @@ const Node* member_of(const Node::Table& table, std::string_view key) {
   return nullptr;
 }
 
-// False: there is no place for it any more.
+// False: the place it belongs to is gone.
 bool put_path(const Node& before, Node& next, std::string_view path, const Node& value) {
   auto* table = std::get_if<Node::Table>(&next.value);
   const auto* old = before.as<Node::Table>();
@@ -242,7 +242,7 @@ bool put_path(const Node& before, Node& next, std::string_view path, const Node&
     const bool inside = path.starts_with(member.key) && path.size() > member.key.size() &&
                         path[member.key.size()] == '.' && member.value.as<Node::Table>() != nullptr;
     if (!inside) continue;
-    // A table that is gone is meant to be gone.
+    // A table that is gone was removed on purpose.
     for (Member& there : *table) {
       if (there.key == member.key) {
         return put_path(member.value, there.value, path.substr(member.key.size() + 1), value);
@@ -253,7 +253,7 @@ bool put_path(const Node& before, Node& next, std::string_view path, const Node&
   return false;
 }
 
-// Whether a "***" in it stands where a secret would: in its place one would be masked.
+// Whether a "***" in it takes the place of a secret: any other value there would be masked.
 bool holds_mask(std::string_view text) {
   std::string with_secrets;
   std::size_t from = 0;
@@ -265,7 +265,7 @@ bool holds_mask(std::string_view text) {
   return text == kMask || masked(with_secrets) != with_secrets;
 }
 
-// Strings of `next` that are as those of `before` were shown become what those are.
+// Gives strings of `next` that equal the masked form of those in `before` their values back.
 void unmask(const Node* before, Node& next, const std::string& path, Kept& kept) {
   if (auto* text = std::get_if<std::string>(&next.value)) {
     const auto* was = before == nullptr ? nullptr : before->as<std::string>();
@@ -361,10 +361,10 @@ Kept keep_secrets(const Node& before, Node& next) {
                                member_of(*table, "password_file") != nullptr)) {
       continue;
     }
-    // A proxy is shown: who leaves it out wants none.
+    // A proxy is always shown, so leaving it out means that none is wanted.
     if (path == "proxy" && member_of(*table, "proxy") == nullptr) continue;
     const Node* value = at_path(before, path);
-    // Inside of arrays there is no telling which element is which.
+    // Inside arrays there is no telling which element is which.
     if (value != nullptr && put_path(before, next, path, *value)) kept.keys.push_back(path);
   }
   return kept;

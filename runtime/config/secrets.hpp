@@ -1,10 +1,9 @@
-// Definitions as they are shown: without what is secret in them. Whatever shows a definition - API,
-// console, triggerctl - gets it from here; and what comes back from there, without its secrets,
-// gets them again.
+// Definitions as they are shown: without their secrets. Whatever shows a definition (API, console,
+// triggerctl) gets it from here; a definition that comes back without its secrets gets them again.
 //
-// A key is secret by its name (names_secret), and its value is left out. In any other string, parts
-// that are secret are shown as "***" (masked): a password in an address, "sig=" in a query. Both
-// count as secrets of the definition. A ${NAME} alone is no secret: it says where one comes from.
+// A key is secret by its name (names_secret), and is left out. In any other string, secret parts
+// are shown as "***" (masked): a password in a URL, "sig=" in a query. Both count as secrets of the
+// definition. A ${NAME} alone is not a secret: it says where one comes from.
 #pragma once
 
 #include <string>
@@ -19,7 +18,7 @@ namespace triggerd::config {
 // matter. Plugins mark secret settings so: docs/guides/writing-plugins.md lists the words.
 bool names_secret(std::string_view key);
 
-// `text` with "***" in the place of what is secret in it: the same where nothing is.
+// `text` with "***" in place of each secret; unchanged if there is none.
 std::string masked(std::string_view text);
 
 // A definition to be shown.
@@ -29,16 +28,16 @@ struct Shown {
 };
 Shown without_secrets(const Node& table);
 
-// What became of a definition that came back as it was shown, or nearly so.
+// What happened to the secrets of a definition that came back as it was shown, or edited.
 struct Kept {
-  std::vector<std::string> keys;     // whose secrets are those of before
-  std::vector<std::string> unknown;  // that hold a "***" for which nothing can be put in
+  std::vector<std::string> keys;     // whose secrets were restored
+  std::vector<std::string> unknown;  // that contain a "***" that stands for no stored secret
 };
-// Puts into `next`, which replaces `before` (an empty table: it replaces nothing), the secrets that
-// it leaves out.
+// Restores the secrets that `next` leaves out of `before`, the definition that it replaces (an
+// empty table: none).
 Kept keep_secrets(const Node& before, Node& next);
 
-// The value at a dotted key, elements of arrays counted from 0; null where there is none.
+// The value at a dotted key, with array elements counted from 0; null if there is none.
 const Node* at_path(const Node& node, std::string_view path);
 
 }  // namespace triggerd::config

@@ -42,7 +42,7 @@ void read_one_table(TableReader& reader, std::string_view key, Sections& section
   if (node == nullptr) return;
   if (!reader.file().may_set_up) {
     reader.file().error(node->spot,
-                        "[{}] has no place in this file, which may define aliases and triggers; "
+                        "[{}] is not allowed in this file, which is for aliases and triggers; "
                         "write it into the runtime's own triggers.toml",
                         key);
     return;

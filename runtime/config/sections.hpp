@@ -1,6 +1,6 @@
 // The sections of a configuration file: each function reads one kind from one file, adds what it
-// found to Sections and reports what is wrong in it. What needs more than one section or more than
-// one file is in validate.hpp.
+// found to Sections and reports errors. Checks that need more than one section or file are in
+// validate.hpp.
 #pragma once
 
 #include <map>
@@ -18,7 +18,7 @@ namespace triggerd::config {
 struct AliasDraft {
   Alias alias;
   Place client_id_place;
-  std::string truststore_shown;  // as it was written; empty where the alias names none
+  std::string truststore_shown;  // as it was written; empty if the alias names none
   std::string keystore_shown;
 };
 
@@ -31,13 +31,13 @@ struct TriggerDraft {
   Trigger trigger;
   Place name_place;
   Place alias_place;
-  std::string alias_shown;  // as it was written; empty where the trigger names no alias
+  std::string alias_shown;  // as it was written; empty if the trigger names no alias
   std::vector<Mqtt5Key> mqtt5_keys;
-  std::optional<Place> retain_as_published;  // where it was first written as true
+  std::optional<Place> retain_as_published;  // the first place where it is true
 };
 
-// What all files together have said so far. A draft whose errors were reported is here all the
-// same, so that it is not missing for the others.
+// What all files together have said so far. A draft with reported errors stays here, so that
+// references to it are not reported as well.
 struct Sections {
   RuntimeSection runtime;
   std::optional<std::filesystem::path> state_dir;
@@ -47,7 +47,7 @@ struct Sections {
   InboxSection inbox;
   AdminSection admin;
   Place admin_listen_place;
-  // "[log] level" -> where it was written: the keys of [runtime] and [log] are written once.
+  // "[log] level" -> where it was written: keys of these tables may be written only once.
   std::map<std::string, Place> written;
   std::vector<Truststore> truststores;
   std::vector<Keystore> keystores;
@@ -55,7 +55,7 @@ struct Sections {
   std::vector<TriggerDraft> triggers;
   // Which packages a package requires: it may use their aliases.
   std::map<std::string, std::set<std::string>> requirements;
-  // False once a file could not be read: what is missing may have been in there.
+  // False once a file could not be read: what seems to be missing may be in it.
   bool complete = true;
 };
 
@@ -74,16 +74,18 @@ void read_trigger(const SourceFile& file, const Node& table, Sections& sections)
 
 class TableReader;
 
-// Whether `key` stands in `table` and in no table of that name before: whether it is to be read.
+// Whether `key` is in `table` and was in no earlier table of that name, so that it should be read;
+// reports it if it was.
 bool is_first(TableReader& table, std::string_view key, Sections& sections);
 
-// The TLS keys of an alias, whose servers have been read.
+// The TLS keys of an alias; its servers must have been read.
 void read_alias_tls(TableReader& reader, AliasDraft& draft);
-// The keys of an alias that depend on its protocol; clean_session was read. (protocol.cpp)
+// The keys of an alias that depend on its protocol; clean_session must have been read.
+// (protocol.cpp)
 void read_protocol(TableReader& reader, Alias& alias);
 // The proxy of an alias. (proxy_section.cpp)
 void read_proxy(TableReader& reader, Alias& alias);
-// Whether callers from other machines have to show a token. (admin_section.cpp)
+// Reports a listener that other machines can reach without a token. (admin_section.cpp)
 void validate_admin(const Sections& sections, Diagnostics& diagnostics);
 // topics and shared_group of a trigger. (topics.cpp)
 void read_topics(TableReader& reader, TriggerDraft& draft);

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kMaxHost = 253;  // RFC 1035, section 2.3.4, without the root's dot
 
-// Letters, digits, and what host names, IPv4 addresses and interface names have beside them.
+// Letters, digits, and the punctuation of host names, IPv4 addresses and interface names.
 bool is_host_text(std::string_view text) {
   return !text.empty() && text.size() <= kMaxHost &&
          std::all_of(text.begin(), text.end(), [](char c) {
@@ -57,7 +57,7 @@ Result<> parse_scheme(std::string_view text, Server& server) {
 Result<> parse_path(std::string_view path, Server& server) {
   if (path.empty()) return {};
   if (!server.is_websocket()) {
-    return fail("a path belongs only to a WebSocket (ws:// or wss://); end with the port");
+    return fail("only a WebSocket address (ws:// or wss://) has a path; end with the port");
   }
   // A query could carry a token, and addresses are written into log lines.
   const bool plain = std::all_of(path.begin(), path.end(), [](char c) {
@@ -97,7 +97,7 @@ Result<> parse_host_and_port(std::string_view text, std::string_view example, st
     const std::string_view address =
         text.substr(1, close == std::string_view::npos ? close : close - 1);
     if (close == std::string_view::npos || !is_ipv6(address) || (!rest.empty() && rest[0] != ':')) {
-      return fail("what stands in brackets must be an IPv6 address, as in {}", example);
+      return fail("the text in brackets must be an IPv6 address, as in {}", example);
     }
     host = lower_case(address);
     has_port = !rest.empty();
@@ -105,11 +105,11 @@ Result<> parse_host_and_port(std::string_view text, std::string_view example, st
   } else {
     const std::size_t colon = text.find(':');
     if (colon != std::string_view::npos && text.find(':', colon + 1) != std::string_view::npos) {
-      return fail("an IPv6 address stands in brackets, as in {}", example);
+      return fail("an IPv6 address must be in brackets, as in {}", example);
     }
     host = lower_case(text.substr(0, colon));
     if (!is_host_text(host)) {
-      return fail("the host name must be letters, digits, \"-\", \".\" and \"_\"");
+      return fail("the host name may contain only letters, digits, \"-\", \".\" and \"_\"");
     }
     has_port = colon != std::string_view::npos;
     if (has_port) behind = text.substr(colon + 1);

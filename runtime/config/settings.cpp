@@ -100,7 +100,7 @@ class SettingsReader {
     settings_.flat.push_back({key, std::move(value), type});
   }
 
-  // Strings are UTF-8: TOML++ and expand() have seen to that, and dump() would throw otherwise.
+  // Strings are UTF-8, or dump() would throw: TOML++ and expand() have checked that.
   static std::string quoted(const std::string& text) { return nlohmann::json(text).dump(); }
 
   const SourceFile& file_;

@@ -8,8 +8,8 @@
 namespace triggerd::config {
 
 // As JSON and flattened, both in the order of the file, with strings expanded. Dates and times
-// become strings. What JSON cannot say (NaN, infinity) is reported, as are tables nested deeper
-// than 32 levels and settings that flatten to more than 4 MiB. `table` holds a Node::Table.
+// become strings. Values that JSON does not have (NaN, infinity) are reported, as are tables nested
+// deeper than 32 levels and settings that flatten to more than 4 MiB. `table` holds a Node::Table.
 Settings read_settings(const SourceFile& file, const Node& table);
 
 }  // namespace triggerd::config

@@ -24,7 +24,7 @@ std::optional<Text> expand_text(const SourceFile& file, std::string_view what, c
   return Text{*std::move(value), printable(*written), node.spot};
 }
 
-// A table, or what [[NAME]] makes.
+// A table, or the array of tables that [[NAME]] makes.
 bool is_table_like(const Node& node) {
   const auto* array = node.as<Node::Array>();
   return node.as<Node::Table>() != nullptr ||
@@ -174,7 +174,7 @@ bool TableReader::duration(std::string_view key, Millis& target, Millis min, Mil
     if (!said) return false;
     const auto parsed = parse_duration(said->value);
     if (!parsed) {
-      // Not parse_duration()'s own message: it quotes what a variable may have held.
+      // Not parse_duration()'s own message, which may quote the value of a variable.
       file_.error(node->spot,
                   "{} = \"{}\" is not a duration; write a number with ms, s, m, h or d, at most 10 "
                   "years",

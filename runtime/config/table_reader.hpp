@@ -1,9 +1,9 @@
 // Reads the keys of one TOML table, checks their types and ranges, and remembers which keys it was
-// asked for: the others are unknown, and those that were asked for are what can have been meant.
+// asked for: all others are unknown, and those asked for are the candidates for "did you mean".
 //
-// Each reading function leaves its target as it was, so its default stays, where the key is absent
-// or where its value is wrong; then the error is with the file's diagnostics. It returns whether it
-// wrote. Keys are literals: the reader keeps no copy of them.
+// Each reading function leaves its target, and so the default, as it was if the key is absent or
+// its value is wrong; a wrong value is reported to the file's diagnostics. It returns whether it
+// wrote the target. Keys are literals: the reader keeps no copy of them.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@
 
 namespace triggerd::config {
 
-// A string after expansion, and what messages may say of it.
+// A string after expansion, and how messages show it.
 struct Text {
   std::string value;
   // As it was written, with its ${NAME}: what a variable holds may be a secret. On one line.
@@ -32,13 +32,14 @@ struct Text {
   Spot spot;
 };
 
-// The string in `node`, expanded. nullopt, with the error reported, where it is no string, a
-// variable is missing, or it holds U+0000, which neither MQTT nor a path can. `what` is the key.
+// The string in `node`, expanded. nullopt, with the error reported, if it is not a string, a
+// variable is missing, or it contains U+0000, which neither MQTT nor a path allows. `what` is the
+// key.
 std::optional<Text> read_text(const SourceFile& file, std::string_view what, const Node& node);
 
 class TableReader {
  public:
-  // `title` is how messages call the table: "[log]". `table` holds a Node::Table.
+  // `title` is the name of the table in messages: "[log]". `table` holds a Node::Table.
   TableReader(const SourceFile& file, const Node& table, std::string title);
 
   const SourceFile& file() const { return file_; }
@@ -49,7 +50,7 @@ class TableReader {
   std::vector<std::string_view> keys() const;
   // The value at `key`, of whatever type, or nullptr.
   const Node* get(std::string_view key);
-  // Where the value at `key` stands; where there is none, where the table does.
+  // The place of the value at `key`; if there is none, the place of the table.
   Spot spot_of(std::string_view key) const;
 
   std::optional<Text> text(std::string_view key);
@@ -57,7 +58,7 @@ class TableReader {
   std::optional<std::filesystem::path> path(std::string_view key);
   // Strings of an array.
   std::optional<std::vector<Text>> texts(std::string_view key);
-  // A string that is handed on and never interpreted, so it may hold U+0000.
+  // A string that is passed on uninterpreted, so it may contain U+0000.
   bool payload(std::string_view key, std::string& target);
   bool string(std::string_view key, std::string& target);
   bool boolean(std::string_view key, bool& target);

@@ -1,4 +1,4 @@
-// [truststores.NAME], [keystores.NAME], and what an alias says of TLS. Whether the files hold what
+// [truststores.NAME], [keystores.NAME], and the TLS keys of an alias. Whether the files hold what
 // they should is not checked here: that needs OpenSSL, which is in mqtt/tls/.
 #include <algorithm>
 
@@ -14,7 +14,7 @@ namespace {
 constexpr std::size_t kMaxProtocol = 255;    // RFC 7301, section 3.1
 constexpr std::size_t kMaxProtocols = 1024;  // all of them; far below the limit of a ClientHello
 
-// Whether it is a table with a name that may be one; `kind` is "truststore".
+// Whether it is a table. Reports that it is not, or that its name is wrong; `kind` is "truststore".
 bool is_named_table(const SourceFile& file, const Member& member, std::string_view kind) {
   if (member.value.as<Node::Table>() == nullptr) {
     file.error(member.key_spot, "\"{}\" in [{}s] must be a table, not {}; write [{}s.NAME]",
@@ -22,11 +22,10 @@ bool is_named_table(const SourceFile& file, const Member& member, std::string_vi
     return false;
   }
   if (!is_name(member.key)) {
-    file.error(
-        member.key_spot,
-        "\"{}\" cannot name a {}; use letters, digits, \"_\", \".\" and \"-\", at most {} of "
-        "them, a letter or digit first",
-        printable(member.key), kind, kMaxName);
+    file.error(member.key_spot,
+               "\"{}\" is not a valid {} name; use at most {} letters, digits, \"_\", \".\" and "
+               "\"-\", starting with a letter or digit",
+               printable(member.key), kind, kMaxName);
   }
   return true;
 }
@@ -36,7 +35,7 @@ void read_password(TableReader& reader, Keystore& keystore) {
   const bool plain = reader.get("password") != nullptr;
   if (plain && reader.get("password_file") != nullptr) {
     file.error(reader.spot_of("password_file"),
-               "password and password_file exclude each other; write one of them");
+               "password and password_file are mutually exclusive; write one of them");
   }
   std::string password;
   if (reader.string("password", password)) keystore.password = Secret(std::move(password));
@@ -101,7 +100,8 @@ void read_keystore(const SourceFile& file, const Member& member, Sections& secti
   const bool private_key = reader.get("private_key") != nullptr;
   if (pkcs12 && (certificate || private_key)) {
     file.error(reader.spot_of(certificate ? "certificate" : "private_key"),
-               "file (PKCS#12) excludes certificate and private_key (PEM); write one or the other");
+               "file (PKCS#12) cannot be combined with certificate and private_key (PEM); write "
+               "one or the other");
   } else if (!pkcs12 && !certificate && !private_key) {
     reader.report_missing("file", "file = \"certs/edge.p12\"");
   } else if (!pkcs12 && !certificate) {
@@ -137,9 +137,9 @@ void read_alias_tls(TableReader& reader, AliasDraft& draft) {
   name("key_alias", alias.key_alias, alias.key_alias_place, ignored);
   read_alpn(reader, alias);
   if (reader.get("key_alias") != nullptr && reader.get("keystore") == nullptr) {
-    file.error(reader.spot_of("key_alias"), "key_alias without keystore; write keystore beside it");
+    file.error(reader.spot_of("key_alias"), "key_alias without keystore; add keystore");
   }
-  if (alias.servers.empty()) return;  // reported, or not understood
+  if (alias.servers.empty()) return;  // missing or malformed, and reported
   const auto tls = static_cast<std::size_t>(std::count_if(
       alias.servers.begin(), alias.servers.end(), [](const Server& s) { return s.has_tls(); }));
   if (tls == 0) {

@@ -49,9 +49,8 @@ Result<> check_topic_filter(std::string_view filter) {
   if (auto checked = check_text(filter); !checked) return checked;
   if (filter.starts_with("$share/")) {
     return fail(
-        "is a shared subscription ($share/); write the group's name as shared_group of the "
-        "trigger, "
-        "and here the filter behind it");
+        "is a shared subscription ($share/); write the group's name into the trigger's "
+        "shared_group, and only the filter here");
   }
   Levels levels(filter);
   while (const auto level = levels.next()) {
@@ -75,7 +74,8 @@ std::string shared_filter(std::string_view group, std::string_view filter) {
 Result<> check_shared_group(std::string_view group) {
   if (auto checked = check_text(group); !checked) return checked;
   if (group.find_first_of("/+#") != std::string_view::npos) {
-    return fail("contains \"/\", \"+\" or \"#\", which the name of a group may not; write another");
+    return fail(
+        "contains \"/\", \"+\" or \"#\", which a group's name must not; choose another name");
   }
   return {};
 }
@@ -83,7 +83,7 @@ Result<> check_shared_group(std::string_view group) {
 Result<> check_topic_name(std::string_view topic) {
   if (auto checked = check_text(topic); !checked) return checked;
   if (topic.find_first_of("+#") != std::string_view::npos) {
-    return fail("contains a wildcard (\"+\" or \"#\"), which only topic filters may");
+    return fail("contains a wildcard (\"+\" or \"#\"), which only topic filters may contain");
   }
   return {};
 }

@@ -13,10 +13,10 @@ namespace triggerd::config {
 
 // Whether a server would accept it in SUBSCRIBE; the error says what is wrong with it.
 Result<> check_topic_filter(std::string_view filter);
-// What SUBSCRIBE names for it where replicas share the work; the filter itself without a group.
-// Messages arrive on their plain topic all the same.
+// The filter to send in SUBSCRIBE so that replicas share the work ("$share/GROUP/FILTER"); without
+// a group, the filter itself. Messages still arrive with their plain topics.
 std::string shared_filter(std::string_view group, std::string_view filter);
-// Whether it can name a group.
+// Whether it is a valid group name; the error says why not.
 Result<> check_shared_group(std::string_view group);
 // Whether a server would accept it in PUBLISH.
 Result<> check_topic_name(std::string_view topic);
@@ -25,7 +25,7 @@ Result<> check_topic_name(std::string_view topic);
 // begins with a wildcard does not match a topic that begins with "$" ($SYS and the like).
 bool matches(std::string_view filter, std::string_view topic);
 
-// Level `number` of `topic`, counted from 1; empty where it has fewer.
+// Level `number` of `topic`, counted from 1; empty if it has fewer.
 std::string_view topic_level(std::string_view topic, unsigned number);
 
 }  // namespace triggerd::config

@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t kMaxFilter = 65'535;                // MQTT 3.1.1, section 1.5.3
 constexpr std::int64_t kMaxSubscriptionId = 268'435'455;  // MQTT 5.0, section 3.8.2.1.2
 
-// The options that MQTT 5 has for a filter.
+// The subscription options of MQTT 5.
 void read_options(TableReader& reader, Topic& topic, TriggerDraft& draft) {
   reader.boolean("no_local", topic.no_local);
   reader.boolean("retain_as_published", topic.retain_as_published);
@@ -27,10 +27,9 @@ void read_options(TableReader& reader, Topic& topic, TriggerDraft& draft) {
   }
   const std::string& group = draft.trigger.shared_group;
   if (topic.no_local && !group.empty()) {
-    reader.file().error(
-        reader.spot_of("no_local"),
-        "no_local = true and shared_group exclude each other, as MQTT 5 says; leave "
-        "one of them out");
+    reader.file().error(reader.spot_of("no_local"),
+                        "no_local = true does not work with shared_group: MQTT 5 forbids it; leave "
+                        "one of them out");
   }
   if (topic.retain_as_published && !draft.retain_as_published) {
     draft.retain_as_published = reader.file().place(reader.spot_of("retain_as_published"));
@@ -73,7 +72,7 @@ std::optional<Text> read_topic(const SourceFile& file, const Node& node, Topic& 
 
 void read_shared_group(TableReader& reader, Trigger& trigger) {
   const auto group = reader.text("shared_group");
-  if (!group || group->value.empty()) return;  // "" is how one writes none
+  if (!group || group->value.empty()) return;  // "" means none
   if (const auto checked = check_shared_group(group->value); !checked) {
     reader.file().error(group->spot, "shared_group \"{}\" {}", group->shown,
                         checked.error().message);

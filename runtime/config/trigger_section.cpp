@@ -22,8 +22,8 @@ void read_name(TableReader& reader, Trigger& trigger) {
   trigger.name = name->value;
   if (!is_name(trigger.name)) {
     reader.file().error(name->spot,
-                        "\"{}\" cannot name a trigger; use letters, digits, \"_\", \".\" and "
-                        "\"-\", at most {} of them, a letter or digit first",
+                        "\"{}\" is not a valid trigger name; use at most {} letters, digits, "
+                        "\"_\", \".\" and \"-\", starting with a letter or digit",
                         name->shown, kMaxName);
   }
 }
@@ -37,8 +37,8 @@ void read_service_name(TableReader& reader, std::string_view key, const Text& sa
   if (names_service) service = said.value.substr(colon + 1);
   if (!is_plugin_name(plugin) || (names_service && !is_plugin_name(service))) {
     reader.file().error(said.spot,
-                        "{} \"{}\" is not \"PLUGIN\" or \"PLUGIN:SERVICE\", each of letters, "
-                        "digits, \"_\" and \"-\", a letter or digit first",
+                        "{} \"{}\" is not \"PLUGIN\" or \"PLUGIN:SERVICE\"; each consists of "
+                        "letters, digits, \"_\" and \"-\", and starts with a letter or digit",
                         key, said.shown);
   }
 }
@@ -94,7 +94,7 @@ void read_retry(TableReader& trigger_reader, Trigger& trigger) {
 
 void read_dead_letter_topic(TableReader& reader, Trigger& trigger) {
   const auto topic = reader.text("dead_letter_topic");
-  if (!topic || topic->value.empty()) return;  // "" is how one writes none
+  if (!topic || topic->value.empty()) return;  // "" means none
   trigger.dead_letter_topic = topic->value;
   if (const auto checked = check_topic_name(topic->value); !checked) {
     reader.file().error(topic->spot, "dead_letter_topic \"{}\" {}", topic->shown,
@@ -119,8 +119,8 @@ void read_brief(TableReader& reader, Trigger& trigger) {
   trigger.brief = brief;
   if (brief && trigger.isolation == Isolation::process) {
     reader.file().error(reader.spot_of("brief"),
-                        "brief = true has no effect with isolation = \"process\", where the thread "
-                        "that receives cannot call the service");
+                        "brief = true has no effect with isolation = \"process\": the receiving "
+                        "thread cannot call a service in another process");
   }
 }
 
@@ -174,8 +174,8 @@ void read_trigger(const SourceFile& file, const Node& table, Sections& sections)
   if (draft.retain_as_published && trigger.retained != Retained::process) {
     file.diagnostics.add(
         *draft.retain_as_published,
-        "retain_as_published = true and retained exclude each other: the flag then says how a "
-        "message was published, not why it came; leave one of them out");
+        "retain_as_published = true works only with retained = \"process\": the flag then says how "
+        "a message was published, not why it was sent; leave one of them out");
   }
   read_retry(reader, trigger);
   reader.choice("on_exhausted", trigger.on_exhausted,

@@ -11,15 +11,16 @@ namespace {
 
 using Places = std::unordered_map<std::string_view, const Place*>;
 
-// Adds a name; reports it where it is taken already.
+// Adds a name; reports it if it is taken already.
 void claim(Places& places, std::string_view kind, const std::string& name, const Place& place,
            Diagnostics& diagnostics) {
   if (name.empty()) return;  // reported as missing
   const auto [first, inserted] = places.emplace(name, &place);
   if (inserted) return;
-  diagnostics.add(place, fmt::format("{} \"{}\" is already defined at {}; names are unique across "
-                                     "all files",
-                                     kind, printable(name), to_string(*first->second)));
+  diagnostics.add(
+      place,
+      fmt::format("{} \"{}\" is already defined at {}; names must be unique across all files", kind,
+                  printable(name), to_string(*first->second)));
 }
 
 void check_names(const Sections& sections, Diagnostics& diagnostics) {
@@ -41,14 +42,15 @@ void check_names(const Sections& sections, Diagnostics& diagnostics) {
   }
 }
 
-// Everybody may use what the configuration's own files define, and these what any package carries.
+// The configuration's own files may use what any package carries, and every package may use what
+// they define.
 bool may_use(const Sections& sections, std::string_view package, std::string_view owner) {
   if (package.empty() || owner.empty() || owner == package) return true;
   const auto required = sections.requirements.find(std::string(package));
   return required != sections.requirements.end() && required->second.count(std::string(owner)) > 0;
 }
 
-// What only MQTT 5 has, in triggers whose alias speaks 3.1.1.
+// Keys that need MQTT 5, in triggers whose alias speaks 3.1.1.
 void check_protocols(const Sections& sections, Diagnostics& diagnostics) {
   std::unordered_map<std::string_view, Protocol> protocols;
   for (const AliasDraft& draft : sections.aliases) {
@@ -65,8 +67,8 @@ void check_protocols(const Sections& sections, Diagnostics& diagnostics) {
   }
 }
 
-// Who connects to which server with which client id. The server ends the older of two connections
-// with the same one, and they would end each other for ever.
+// Who connects to which server with which client id. The server closes the older of two connections
+// with the same client id, so they would close each other for ever.
 class ClientIds {
  public:
   explicit ClientIds(Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
@@ -88,7 +90,7 @@ class ClientIds {
   }
 
  private:
-  // Behind two proxies, one name may be two servers: "localhost", for one.
+  // Behind two proxies, one name may mean two servers: "localhost", for example.
   static std::string where(const Alias& alias, const Server& server) {
     return alias.proxy ? fmt::format("{} through {}", to_string(server), to_string(*alias.proxy))
                        : to_string(server);
@@ -153,8 +155,8 @@ void validate_alias_references(const Sections& sections, std::string_view packag
     } else if (!may_use(sections, package, found->second)) {
       diagnostics.add(
           draft.alias_place,
-          fmt::format("alias \"{}\" is of package \"{}\", which package \"{}\" does not require; "
-                      "write {{ name = \"{}\" }} into requires of its package.toml",
+          fmt::format("alias \"{}\" belongs to package \"{}\", which package \"{}\" does not "
+                      "require; add {{ name = \"{}\" }} to requires in its package.toml",
                       shown, found->second, package, found->second));
     }
   }

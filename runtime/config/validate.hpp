@@ -6,12 +6,13 @@
 
 namespace triggerd::config {
 
-// Names that are taken twice, client ids that two connections to one server would share.
+// Duplicate names, and client ids that two connections to one server would share.
 void validate(const Sections& sections, Diagnostics& diagnostics);
 
-// Its part for TLS: truststores and keystores that do not exist.
+// The part for TLS: references to truststores and keystores that do not exist.
 void validate_tls(const Sections& sections, Diagnostics& diagnostics);
-// Triggers of `package` (empty: of no package) whose alias does not exist, or is not theirs to use.
+// Triggers of `package` (empty: of no package) whose alias does not exist, or belongs to a package
+// that theirs does not require.
 void validate_alias_references(const Sections& sections, std::string_view package,
                                Diagnostics& diagnostics);
 

@@ -55,8 +55,8 @@ std::string inline_text(const Node& node) {
   return out.empty() ? "{}" : "{ " + out + " }";
 }
 
-// A table with a header of its own: `depth` levels of them read well, what is deeper stands on the
-// line of its key.
+// Writes tables under headers of their own down to `depth` levels, which read well; deeper ones are
+// written inline.
 void write_table(const Node::Table& table, const std::string& path, unsigned depth,
                  std::string& out) {
   const auto has_header = [&](const Node& node) {

@@ -57,8 +57,7 @@ class Resolver {
     if (file->name != candidate.name) {
       package.problems.push_back(
           {{shown, 0, 0},
-           fmt::format("the package calls itself \"{}\" and its folder \"{}\"; name the folder as "
-                       "the package",
+           fmt::format("the package is named \"{}\" but its folder \"{}\"; give both the same name",
                        file->name, printable(candidate.name))});
     }
     package.version = file->version_text;
@@ -86,7 +85,7 @@ class Resolver {
       } else if (other.version.empty()) {
         add(", whose package.toml cannot be read");
       } else if (!need.versions.accepts(found->second.version)) {
-        add(fmt::format(" {}, and version {} is installed", need.versions_text, other.version));
+        add(fmt::format(" {}, but version {} is installed", need.versions_text, other.version));
       }
     }
   }
@@ -126,9 +125,9 @@ class Resolver {
     for (auto at = begin; at != path_.end(); ++at) {
       (*at)->package.problems.push_back(
           {{((*at)->package.folder / kPackageFile).string(), 0, 0},
-           fmt::format("packages require each other in a circle: {}; one of them must do without "
-                       "the next",
-                       circle)});
+           fmt::format(
+               "packages require each other in a cycle: {}; remove one of these requirements",
+               circle)});
     }
   }
 

@@ -11,22 +11,22 @@
 
 namespace triggerd::package {
 
-// A folder that may be a package, named after it.
+// A folder that may be a package, and its name.
 struct Candidate {
   std::string name;
   std::filesystem::path folder;
-  std::filesystem::path staged_in;  // where its files are while it is installed; else empty
+  std::filesystem::path staged_in;  // where its files are during its installation; else empty
   bool enabled = true;
 };
 
-// Every folder in `packages_dir` but the hidden ones, in name order; none where it does not exist.
+// Every folder in `packages_dir` except hidden ones, sorted by name; none if `packages_dir` does
+// not exist.
 Result<std::vector<Candidate>> find_candidates(const std::filesystem::path& packages_dir,
                                                const std::set<std::string>& disabled);
 
-// Reads their package.toml and puts them in order: enabled ones first, each behind those that it
-// requires, else by name. Problems are told of packages that are enabled: a package.toml that is
-// wrong; a required package that is missing, disabled, or of another version; packages that require
-// each other in a circle.
+// Reads their package.toml and sorts them: enabled ones first, each after those it requires,
+// otherwise by name. Problems of enabled packages: a package.toml with errors; a required package
+// that is missing, disabled or has the wrong version; packages that require each other in a cycle.
 std::vector<config::Package> resolve(const std::vector<Candidate>& candidates);
 
 }  // namespace triggerd::package

@@ -22,7 +22,7 @@ fs::path folder_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
 }
 
-// nullopt: nothing is to be given away.
+// nullopt: ownership stays as it is.
 std::optional<std::pair<uid_t, gid_t>> other_owner_of(const fs::path& folder) {
   struct stat owner {};
   if (::geteuid() != 0 || ::stat(folder.c_str(), &owner) != 0 || owner.st_uid == 0) return {};
@@ -30,7 +30,7 @@ std::optional<std::pair<uid_t, gid_t>> other_owner_of(const fs::path& folder) {
 }
 
 auto cannot_give(const fs::path& folder, int error) {
-  return fail("cannot give it to the owner of {}: {}", folder.string(), errno_text(error));
+  return fail("cannot make the owner of {} its owner: {}", folder.string(), errno_text(error));
 }
 
 }  // namespace
@@ -44,8 +44,8 @@ Result<> give_to_owner_of(const fs::path& folder, int fd) {
 Result<> give_tree_to_owner_of(const fs::path& folder, const fs::path& tree) {
   const auto owner = other_owner_of(folder);
   if (!owner) return {};
-  // Whoever owns the folder may put another one in the place of `tree`, so that root gives away
-  // what is root's: it is looked at once, and from then on by its descriptor.
+  // Whoever owns the folder might swap `tree` for another folder, to make root give away its own
+  // files. So it is opened once, and reached through its descriptor from then on.
   const UniqueFd fd(::open(tree.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   struct stat status {};
   if (!fd || ::fstat(fd.get(), &status) != 0) return cannot_give(folder, errno);
@@ -72,7 +72,7 @@ Result<> set_folder_mode(const fs::path& path, mode_t mode) {
 Result<bool> make_folder(const fs::path& path, mode_t mode) {
   if (::mkdir(path.c_str(), mode) != 0) {
     if (errno == EEXIST) return false;
-    return fail("cannot make {}: {}", path.string(), errno_text(errno));
+    return fail("cannot create {}: {}", path.string(), errno_text(errno));
   }
   if (auto set = set_folder_mode(path, mode); !set) return tl::make_unexpected(set.error());
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
@@ -92,7 +92,7 @@ Result<> write_file(const fs::path& path, std::string_view content) {
 Result<Staging> Staging::make(const fs::path& parent) {
   std::string name = (parent / (std::string(kStagingPrefix) + "XXXXXX")).string();
   if (::mkdtemp(name.data()) == nullptr) {
-    return fail("cannot make a folder in {}: {}", parent.string(), errno_text(errno));
+    return fail("cannot create a folder in {}: {}", parent.string(), errno_text(errno));
   }
   if (auto set = set_folder_mode(name, 0700); !set) return tl::make_unexpected(set.error());
   return Staging(name);
@@ -117,7 +117,7 @@ Staging::~Staging() {
 Result<FolderLock> FolderLock::take(const fs::path& folder) {
   std::error_code error;
   if (folder.has_parent_path()) fs::create_directories(folder.parent_path(), error);
-  if (error) return fail("cannot make {}: {}", folder.string(), error.message());
+  if (error) return fail("cannot create {}: {}", folder.string(), error.message());
   if (!fs::is_directory(folder, error)) {
     if (auto made = make_folder(folder, 0755); !made) return tl::make_unexpected(made.error());
   }

@@ -1,4 +1,4 @@
-// Files and folders that are there after a power cut, whole.
+// Files and folders that are complete even after a power cut.
 #pragma once
 
 #include <sys/types.h>
@@ -11,29 +11,30 @@
 
 namespace triggerd::package {
 
-// Each file of TOML that this folder reads is at most this long.
+// The largest TOML file that package/ reads.
 inline constexpr std::size_t kMaxFile = std::size_t{1} << 20;
 
-// Run by root, a command works for whoever owns the folder: what is put into it is theirs, as a
-// runtime that is not root has to read it. Else nothing is done.
+// A command that root runs works for the owner of the folder: what it puts there becomes theirs,
+// since a runtime that is not root has to read it. Otherwise these do nothing.
 //
-// `fd` is a file or folder that this process has just made; `tree` a folder that it has made, with
-// all that is in it.
+// `fd` is a file or folder that this process has just created; `tree` a folder that it has created,
+// with everything in it.
 Result<> give_to_owner_of(const std::filesystem::path& folder, int fd);
 Result<> give_tree_to_owner_of(const std::filesystem::path& folder,
                                const std::filesystem::path& tree);
-// Whatever umask a plugin has set. Not through a link: whoever owns the folder that it is in may
-// have put one in its place.
+// Works whatever umask a plugin has set. Does not follow a link: the owner of the parent folder may
+// have put one there.
 Result<> set_folder_mode(const std::filesystem::path& path, mode_t mode);
-// Makes one folder, which is the owner's of its parent as above. False: it is there already.
+// Creates one folder, which gets the owner of its parent as above. False: it exists already.
 Result<bool> make_folder(const std::filesystem::path& path, mode_t mode);
 
-// Replaces a private file as replace_private_file() does, on the disk. The folder exists; where
-// root writes, the file is given to the folder's owner.
+// Replaces a private file as replace_private_file() does, on the disk. The folder must exist; a
+// file that root writes gets the owner of the folder.
 Result<> write_file(const std::filesystem::path& path, std::string_view content);
 
-// A folder that nobody sees (its name begins with a dot) on the file system of its parent, gone
-// with this object. What an earlier process has left of such is removed by remove_leftovers().
+// A temporary folder in `parent`, and so on its file system, hidden (its name begins with a dot)
+// and removed with this object. remove_leftovers() removes those that earlier processes left
+// behind.
 class Staging {
  public:
   static Result<Staging> make(const std::filesystem::path& parent);
@@ -48,10 +49,11 @@ class Staging {
   std::filesystem::path path_;
 };
 
-// Held by whoever changes packages or their state, one process at a time. Ends with the process.
+// Held by whoever changes packages or their state, one process at a time. Released when the process
+// ends.
 class FolderLock {
  public:
-  // Makes the folder where it is missing.
+  // Creates the folder if it is missing.
   static Result<FolderLock> take(const std::filesystem::path& folder);
 
  private:

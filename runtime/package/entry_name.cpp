@@ -22,26 +22,28 @@ Result<> check_entry_name(std::string_view name) {
     return fail("\"{}\" cannot be the name of a file in a package: {}", printable(name), why);
   };
   if (name.empty()) return refused("it is empty");
-  if (name.size() > kMaxLength) return refused(fmt::format("it is over {} bytes", kMaxLength));
+  if (name.size() > kMaxLength)
+    return refused(fmt::format("it is longer than {} bytes", kMaxLength));
   if (name.starts_with('/')) return refused("it is absolute");
   std::size_t parts = 0;
   for (std::size_t begin = 0; begin <= name.size();) {
     const std::size_t end = std::min(name.find('/', begin), name.size());
     const std::string_view part = name.substr(begin, end - begin);
-    if (part.empty()) return refused("it has an empty part");
-    if (part == "." || part == "..") return refused("it has a part \".\" or \"..\"");
+    if (part.empty()) return refused("it has an empty component");
+    if (part == "." || part == "..") return refused("it has a component \".\" or \"..\"");
     if (!std::all_of(part.begin(), part.end(), is_plain)) {
-      return refused("use letters, digits, \"_\", \".\", \"-\", \"+\" and \"@\" alone");
+      return refused("use only letters, digits, \"_\", \".\", \"-\", \"+\" and \"@\"");
     }
     if (part[0] == '.' || part[0] == '-') {
-      return refused("a part of it begins with \".\" or \"-\"");
+      return refused("a component of it begins with \".\" or \"-\"");
     }
-    if (++parts > kMaxParts) return refused(fmt::format("it has over {} parts", kMaxParts));
+    if (++parts > kMaxParts)
+      return refused(fmt::format("it has more than {} components", kMaxParts));
     begin = end + 1;
   }
   for (const char* reserved : {kManifestFile, kLocalFile}) {
     if (lower_case(name) == lower_case(reserved)) {
-      return refused("the runtime keeps a file of that name");
+      return refused("that name is reserved for the runtime");
     }
   }
   return {};
@@ -55,11 +57,11 @@ Result<> EntryNames::add(std::string_view name) {
     const auto [first, inserted] = seen_.emplace(lower_case(part), Seen{part, file});
     if (!inserted && (file || first->second.file || first->second.name != part)) {
       if (first->second.name == part && file && first->second.file) {
-        return fail("\"{}\" is there twice", part);
+        return fail("\"{}\" appears twice", part);
       }
       return fail(
-          "\"{}\" and \"{}\" would be one file where case does not count, or are a file and "
-          "a folder of one name",
+          "\"{}\" and \"{}\" would collide on a case-insensitive file system, or are a file and a "
+          "folder with the same name",
           first->second.name, part);
     }
     if (file) return {};

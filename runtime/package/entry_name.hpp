@@ -16,20 +16,18 @@ inline constexpr std::size_t kMaxEntries = 4096;
 inline constexpr std::uint64_t kMaxEntrySize = 256ULL << 20;
 inline constexpr std::uint64_t kMaxTotalSize = 1ULL << 30;
 
-// Parts of letters, digits, "_", ".", "-", "+" and "@", joined by "/", none of which begins with
-// "." or "-"; at most 200 bytes and 16 parts. So there is no absolute name, no "..", nothing
-// hidden, and nothing that two file systems read in two ways. MANIFEST and local.toml are not for
-// packages.
+// Components of letters, digits, "_", ".", "-", "+" and "@", joined by "/", none of which begins
+// with "." or "-"; at most 200 bytes and 16 components. So no name is absolute, has a "..", is
+// hidden, or means different files on different file systems. MANIFEST and local.toml are reserved.
 Result<> check_entry_name(std::string_view name);
 
-// The names of one package: no two that are equal, or differ only in case, and no file that is also
-// a folder.
+// The names in one package: no two are equal or differ only in case, and no file is also a folder.
 class EntryNames {
  public:
   Result<> add(std::string_view name);
 
  private:
-  // As it was first written and whether it is a file, by its lower-case form.
+  // As it was first written, and whether it is a file; keyed by its lower-case form.
   struct Seen {
     std::string name;
     bool file;

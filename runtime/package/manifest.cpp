@@ -19,7 +19,7 @@ constexpr std::size_t kDigits = 64;
 
 Result<ManifestEntry> parse_line(std::string_view line) {
   const auto malformed = [line] {
-    return fail("{} has the line \"{}\", which is no digest, size and name", kManifestFile,
+    return fail("{} has the line \"{}\", which is not a digest, a size and a name", kManifestFile,
                 printable(line));
   };
   ManifestEntry entry;
@@ -53,12 +53,13 @@ Result<std::vector<ManifestEntry>> parse_manifest(std::string_view text) {
   std::uint64_t total = 0;
   for (bool first = true; !text.empty(); first = false) {
     const std::size_t end = text.find('\n');
-    if (end == std::string_view::npos) return fail("{} ends within a line", kManifestFile);
+    if (end == std::string_view::npos)
+      return fail("{} ends in the middle of a line", kManifestFile);
     const std::string_view line = text.substr(0, end);
     text.remove_prefix(end + 1);
     if (first) {
       if (line == kFirstLine) continue;
-      return fail("{} begins with \"{}\" and not with \"{}\"", kManifestFile, printable(line),
+      return fail("{} begins with \"{}\" instead of \"{}\"", kManifestFile, printable(line),
                   kFirstLine);
     }
     auto entry = parse_line(line);
@@ -69,15 +70,16 @@ Result<std::vector<ManifestEntry>> parse_manifest(std::string_view text) {
       return fail("{} is not sorted by name", kManifestFile);
     }
     if (entry->size > kMaxEntrySize) {
-      return fail("\"{}\" has {} bytes; a file in a package may have {}", entry->name, entry->size,
-                  kMaxEntrySize);
+      return fail("\"{}\" has {} bytes; a file in a package may have at most {}", entry->name,
+                  entry->size, kMaxEntrySize);
     }
     total += entry->size;
-    if (total > kMaxTotalSize) return fail("the files have more than {} bytes", kMaxTotalSize);
+    if (total > kMaxTotalSize)
+      return fail("the files have more than {} bytes in total", kMaxTotalSize);
     if (entries.size() == kMaxEntries) return fail("there are more than {} files", kMaxEntries);
     entries.push_back(*std::move(entry));
   }
-  if (entries.empty()) return fail("{} names no file", kManifestFile);
+  if (entries.empty()) return fail("{} lists no files", kManifestFile);
   return entries;
 }
 

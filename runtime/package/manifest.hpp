@@ -1,4 +1,4 @@
-// MANIFEST: the first file in a package's archive, which says what else has to be there.
+// MANIFEST: the first file in a package's archive, which lists everything else that must be there.
 //
 //   triggerd package 1
 //   2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824 5 package.toml
@@ -27,11 +27,11 @@ struct ManifestEntry {
 };
 
 std::string manifest_text(const std::vector<ManifestEntry>& entries);
-// Refuses what manifest_text() would not write: other names, sizes and numbers of files than a
-// package may have, and any order but the sorted one.
+// Refuses what manifest_text() would not write: names, sizes and numbers of files that a package
+// must not have, and any order but the sorted one.
 Result<std::vector<ManifestEntry>> parse_manifest(std::string_view text);
 
-// A SHA-256 that grows.
+// A SHA-256 that is computed piece by piece.
 class Digest {
  public:
   Digest();
@@ -39,7 +39,7 @@ class Digest {
   Digest(const Digest&) = delete;
   Digest& operator=(const Digest&) = delete;
   void add(std::string_view bytes);
-  // Once, at the end. Empty, which is no digest, where the library has no SHA-256 to offer.
+  // Call it once, at the end. Empty, which is not a digest, if the library does not offer SHA-256.
   std::string hex();
 
  private:

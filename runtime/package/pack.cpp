@@ -67,8 +67,10 @@ Result<std::vector<std::string>> find_files(const fs::path& folder) {
     }
     if (name == kLocalFile || fs::is_directory(status)) continue;
     if (!fs::is_regular_file(status)) {
-      return fail("{} is neither a file nor a folder; a package holds nothing else, and no links",
-                  entry->path().string());
+      return fail(
+          "{} is neither a regular file nor a folder; a package must not contain anything else, "
+          "links included",
+          entry->path().string());
     }
     if (auto good = check_entry_name(name); !good) return tl::make_unexpected(good.error());
     if (auto good = unique.add(name); !good) return tl::make_unexpected(good.error());
@@ -88,7 +90,7 @@ Result<ManifestEntry> digest_of(const fs::path& folder, const std::string& name)
   });
   if (!size) return tl::make_unexpected(size.error());
   std::string hex = digest.hex();
-  if (hex.empty()) return fail("this machine's OpenSSL has no SHA-256");
+  if (hex.empty()) return fail("this machine's OpenSSL does not offer SHA-256");
   return ManifestEntry{std::move(hex), *size, name};
 }
 
@@ -126,12 +128,12 @@ Result<> add_file(archive* writer, const fs::path& folder, const ManifestEntry& 
   });
   if (!size) return tl::make_unexpected(size.error());
   if (*size != file.size || digest.hex() != file.sha256) {
-    return fail("{} changed while it was packed; try again", (folder / file.name).string());
+    return fail("{} changed while it was being packed; try again", (folder / file.name).string());
   }
   return {};
 }
 
-// ustar has neither names nor times that a file could bring along in more than one way.
+// ustar: it can record names and times in only one way, so equal files give equal bytes.
 Result<Writer> make_writer(const fs::path& archive, int fd) {
   Writer writer(archive_write_new());
   const std::string name = archive.filename().string();
@@ -143,7 +145,8 @@ Result<Writer> make_writer(const fs::path& archive, int fd) {
     status = std::min(status,
                       archive_write_set_filter_option(writer.get(), "gzip", "timestamp", nullptr));
   } else {
-    return fail("{} names no kind of archive; end it with .tar.zst or .tar.gz", archive.string());
+    return fail("{} is not the name of an archive; end it with .tar.zst or .tar.gz",
+                archive.string());
   }
   if (status != ARCHIVE_OK || archive_write_open_fd(writer.get(), fd) != ARCHIVE_OK) {
     return tl::make_unexpected(library_error(writer.get()).error());
@@ -151,7 +154,7 @@ Result<Writer> make_writer(const fs::path& archive, int fd) {
   return writer;
 }
 
-// A file beside `target` that takes its name at the end, or goes.
+// A temporary file beside `target`: keep() renames it to `target`, otherwise it is removed.
 class NewFile {
  public:
   explicit NewFile(fs::path target)
@@ -201,7 +204,7 @@ Result<Packed> pack(const fs::path& folder, const fs::path& archive) {
     return secret ? kOwnerAlone : kEverybody;
   };
   const std::string manifest = manifest_text(files);
-  // What could not be unpacked is not packed: its sizes are among what this looks at.
+  // What could not be unpacked must not be packed either; this checks the sizes, too.
   if (auto good = parse_manifest(manifest); !good) return tl::make_unexpected(good.error());
   NewFile file(archive);
   if (file.fd() < 0) return fail("cannot write {}: {}", archive.string(), errno_text(errno));

@@ -17,9 +17,9 @@ struct Packed {
 };
 
 // Writes the regular files of `folder` to `archive`, whose name ends in .tar.zst or .tar.gz. Hidden
-// files, and local.toml, stay out. The same files make the same bytes with the same library: names
-// are sorted, owners are 0, times are 1970, modes say which files are secrets. What was at
-// `archive` is replaced once all is written; with a secret in it, it is for its owner alone.
+// files and local.toml are left out. The same files give the same bytes with the same library:
+// names are sorted, owners are 0, times are 1970, modes say which files are secrets. `archive` is
+// replaced once everything is written; if a secret is in it, only its owner may read it.
 Result<Packed> pack(const std::filesystem::path& folder, const std::filesystem::path& archive);
 
 }  // namespace triggerd::package

@@ -33,7 +33,7 @@ std::string lines_of(const std::vector<config::Diagnostic>& diagnostics) {
 }
 
 tl::unexpected<Error> configuration_error(const std::vector<config::Diagnostic>& diagnostics) {
-  return fail("the configuration is at fault:\n{}", lines_of(diagnostics));
+  return fail("the configuration has errors:\n{}", lines_of(diagnostics));
 }
 
 Candidate* find(std::vector<Candidate>& candidates, std::string_view name) {
@@ -43,7 +43,7 @@ Candidate* find(std::vector<Candidate>& candidates, std::string_view name) {
   return found == candidates.end() ? nullptr : &*found;
 }
 
-// A package's folder takes the name of another one, and the other way round, in one step.
+// Exchanges the names of two packages' folders in one step.
 Result<> exchange(const fs::path& staged, const fs::path& target) {
   if (::renameat2(AT_FDCWD, staged.c_str(), AT_FDCWD, target.c_str(), RENAME_EXCHANGE) == 0) {
     return {};
@@ -61,7 +61,7 @@ Result<> rename_new(const fs::path& from, const fs::path& to) {
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return {};
   // File systems without that flag: nobody else makes this folder while the lock is held.
   if (errno == EINVAL && ::rename(from.c_str(), to.c_str()) == 0) return {};
-  return fail("cannot make {}: {}", to.string(), errno_text(errno));
+  return fail("cannot create {}: {}", to.string(), errno_text(errno));
 }
 
 }  // namespace
@@ -84,8 +84,7 @@ config::PackageSource source() {
 Result<PackedPackage> pack_package(const fs::path& folder, const fs::path& archive) {
   const auto file = read_package_file(folder, (folder / kPackageFile).string());
   if (!file) {
-    return fail("{} is no package that can be packed:\n{}", folder.string(),
-                lines_of(file.error()));
+    return fail("{} cannot be packed:\n{}", folder.string(), lines_of(file.error()));
   }
   const fs::path triggers = folder / "triggers.toml";
   std::error_code error;
@@ -94,7 +93,7 @@ Result<PackedPackage> pack_package(const fs::path& folder, const fs::path& archi
     if (!text) return tl::make_unexpected(text.error());
     if (const auto root = config::parse_toml(*text); !root) {
       const config::Spot& spot = root.error().spot;
-      return fail("{} is no package that can be packed:\n{}", folder.string(),
+      return fail("{} cannot be packed:\n{}", folder.string(),
                   lines_of({{{triggers.string(), spot.line, spot.column}, root.error().message}}));
     }
   }
@@ -108,7 +107,7 @@ struct Packages::Scene {
   config::Config config;
   std::set<std::string> disabled;
   std::vector<Candidate> candidates;
-  std::optional<FolderLock> lock;  // of whoever is going to change something
+  std::optional<FolderLock> lock;  // held for a change
 
   const fs::path& packages_dir() const { return config.runtime.packages_dir; }
   const fs::path& state_dir() const { return config.runtime.state_dir; }
@@ -132,8 +131,8 @@ Packages::Packages(fs::path config_file, config::Environment environment,
 Result<Packages::Scene> Packages::look(Purpose purpose) const {
   Scene scene;
   if (purpose == Purpose::change) {
-    // Before anything is read that the change depends on. With the packages, for the runtime's own
-    // files may use their aliases.
+    // The lock is taken before anything is read that the change depends on. Packages are loaded
+    // too, because the runtime's own files may use their aliases.
     const auto folders = config::load(config_file_, environment_, source());
     if (!folders) return configuration_error(folders.error());
     auto lock = FolderLock::take(folders->runtime.packages_dir);
@@ -159,7 +158,7 @@ Result<config::Config> Packages::load_with(const std::vector<Candidate>& candida
   return *std::move(loaded);
 }
 
-// Whether `name`, and every package that is whole now, could be loaded with these candidates.
+// Whether `name`, and every package that loads now, could be loaded with these candidates.
 Result<> Packages::judge(const Scene& scene, const std::vector<Candidate>& candidates,
                          std::string_view name) const {
   const auto loaded = load_with(candidates);
@@ -213,7 +212,8 @@ Result<> Packages::enable(std::string_view name, const Confirm& confirm) {
   if (taken || before == scene->disabled) return taken;
   auto undone = write_disabled(scene->state_dir(), before);
   if (!undone)
-    return fail("{}\nand it stays enabled: {}", taken.error().message, undone.error().message);
+    return fail("{}\nit stays enabled, because that could not be undone: {}", taken.error().message,
+                undone.error().message);
   return taken;
 }
 
@@ -226,7 +226,7 @@ Result<> Packages::disable(std::string_view name) {
   return write_disabled(scene->state_dir(), scene->disabled);
 }
 
-// The package that was there before, if any, is in the place of `staged` then, until that goes.
+// The previous package, if any, is then at `staged`, until that is removed.
 Result<> Packages::put_in_place(const Scene& scene, const fs::path& staged, const std::string& name,
                                 bool is_new, const Confirm& confirm) const {
   const fs::path target = scene.packages_dir() / name;
@@ -249,7 +249,8 @@ Result<> Packages::put_in_place(const Scene& scene, const fs::path& staged, cons
   if (undone) undone = sync_folder(scene.packages_dir());
   if (undone && was_disabled) undone = write_disabled(scene.state_dir(), scene.disabled);
   if (undone) return taken;
-  return fail("{}\nand it stays there: {}", taken.error().message, undone.error().message);
+  return fail("{}\nit stays installed, because that could not be undone: {}", taken.error().message,
+              undone.error().message);
 }
 
 Result<Installed> Packages::install(const fs::path& archive, const config::LocalValues& values,
@@ -266,7 +267,7 @@ Result<Installed> Packages::install(const fs::path& archive, const config::Local
   const fs::path staged = staging->path() / "package";
   std::error_code error;
   fs::create_directory(staged, error);
-  if (error) return fail("cannot make {}: {}", staged.string(), error.message());
+  if (error) return fail("cannot create {}: {}", staged.string(), error.message());
   if (auto set = set_folder_mode(staged, 0755); !set) return tl::make_unexpected(set.error());
   if (auto done = unpack(archive, staged); !done) return tl::make_unexpected(done.error());
   after_step_("unpacked");
@@ -277,12 +278,12 @@ Result<Installed> Packages::install(const fs::path& archive, const config::Local
   const fs::path target = packages_dir / file->name;
   Candidate* before = find(scene->candidates, file->name);
   if (before == nullptr && fs::exists(fs::symlink_status(target, error))) {
-    return fail("{} is in the way: it is no folder", target.string());
+    return fail("{} is in the way: it is not a folder", target.string());
   }
   if (before != nullptr) {
     if (fs::is_symlink(target, error)) {
       return fail(
-          "{} is a link to another folder, where somebody works on the package; remove the "
+          "{} is a link to another folder, where somebody is working on the package; remove the "
           "link first",
           target.string());
     }
@@ -290,8 +291,8 @@ Result<Installed> Packages::install(const fs::path& archive, const config::Local
     const auto version = parse_version(installed.replaced);
     if (version && file->version < *version && !downgrade) {
       return fail(
-          "package \"{}\" is there in version {}, which is newer than {}; ask for a downgrade "
-          "(--downgrade), or leave it",
+          "package \"{}\" is installed in version {}, which is newer than {}; to replace it "
+          "anyway, ask for a downgrade (--downgrade)",
           file->name, installed.replaced, file->version_text);
     }
     installed.enabled = before->enabled;

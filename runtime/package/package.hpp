@@ -1,17 +1,17 @@
-// package/: folders that carry aliases, triggers and plugins together. It knows base/ and config/;
-// what a trigger does with a message, and what is in a plugin, it does not know.
+// package/: folders that carry aliases, triggers and plugins together. It knows base/ and config/,
+// but not what a trigger does with a message or what a plugin contains.
 //
 //   package.hpp       what a person does with packages, from listing to removing them
 //   package_file.hpp  package.toml, and what packages may be called
 //   version.hpp       versions and ranges of them
 //   dependencies.hpp  which packages there are, and the order of loading
-//   state_file.hpp    which are disabled
-//   values.hpp        local.toml: what is different on this machine
+//   state_file.hpp    which packages are disabled
+//   values.hpp        local.toml: this machine's values
 //   pack.hpp          a folder -> an archive
 //   unpack.hpp        an archive -> a folder, or a refusal
 //   manifest.hpp      the archive's list of digests
-//   secrets.hpp       which files are for their owner alone
-//   entry_name.hpp    which files may be in it
+//   secrets.hpp       which files only their owner may read
+//   entry_name.hpp    which files a package may contain
 //   durable.hpp       files and folders that survive a power cut
 //
 // On the disk, below packages_dir:
@@ -20,10 +20,10 @@
 //   NAME/triggers.toml   its aliases and triggers
 //   NAME/plugins/        its plugins
 //   NAME/local.toml      this machine's hosts and logins, in no archive, kept by upgrades
-//   .lock .staging-*     of whoever changes packages
+//   .lock .staging-*     used while packages are being changed
 //
-// The runtime reads all this when it starts and at each reload. So whatever is changed here, by
-// this process or another one, holds from the next of these on.
+// The runtime reads all this when it starts and at each reload. So a change that is made here, by
+// this process or another one, takes effect at the next of these.
 #pragma once
 
 #include <filesystem>
@@ -41,17 +41,17 @@
 
 namespace triggerd::package {
 
-// What config::load() asks for the packages.
+// The source of packages for config::load().
 config::PackageSource source();
 
-// pack(), of a folder whose package.toml and triggers.toml can be read: what cannot be installed
+// pack() for a folder whose package.toml and triggers.toml can be read: what could not be installed
 // anywhere is not packed.
 struct PackedPackage {
   std::string name;
   std::string version;
   std::size_t files = 0;
   std::uint64_t bytes = 0;
-  std::vector<SecretFile> secrets;  // with one of them, the archive is for its owner alone
+  std::vector<SecretFile> secrets;  // if any, only the owner may read the archive
 };
 Result<PackedPackage> pack_package(const std::filesystem::path& folder,
                                    const std::filesystem::path& archive);
@@ -64,36 +64,36 @@ struct Installed {
   std::vector<std::string> aliases;
 };
 
-// Any thread; one process at a time changes something, a second one is refused. Errors of the
-// configuration come as its lines, joined with newlines.
+// Any thread; one process at a time changes something, a second one is refused. Errors in the
+// configuration are returned as its lines, joined with newlines.
 class Packages {
  public:
-  // The configuration is read anew by every call: a package is judged by what it would meet.
+  // Every call reads the configuration again: a package is checked against what it would meet.
   // `after_step` is for tests that end the process at each step of a change.
   Packages(
       std::filesystem::path config_file, config::Environment environment,
       std::function<void(std::string_view step)> after_step = [](std::string_view) {});
 
-  // Asked once a change of package `name` is made and before it is final: an error undoes it, and
-  // is what the call returns. Whatever dies meanwhile leaves the change made.
+  // Called once a change to package `name` is made, and before it is final: an error undoes the
+  // change, and the call returns it. A crash in between leaves the change made.
   using Confirm = std::function<Result<>(const std::string& name)>;
 
-  // All of them, with what is wrong with them, those that are required first.
+  // All packages with their problems, each after those it requires.
   Result<std::vector<config::Package>> list() const;
 
-  // Refused where the package could not be loaded, or where packages that run require it.
+  // Refused if the package could not be loaded, or if enabled packages require it.
   Result<> enable(std::string_view name, const Confirm& confirm = {});
   Result<> disable(std::string_view name);
 
-  // Whole or not at all, whatever dies in between: afterwards there is the package as it was
-  // before, or the new one. Refused where it, or any package that is whole now, could not be
-  // loaded; or where a newer version is there, unless `downgrade`. `values` are kept beside the
-  // package, and those of the version before that they do not replace stay.
+  // All or nothing, whatever crashes: afterwards the package is as it was before, or it is the new
+  // one. Refused if it, or any package that loads now, could not be loaded then; or if a newer
+  // version is installed, unless `downgrade`. `values` are kept beside the package, together with
+  // those of the previous version that they do not replace.
   Result<Installed> install(const std::filesystem::path& archive,
                             const config::LocalValues& values = {}, bool downgrade = false,
                             const Confirm& confirm = {});
 
-  // With its local values. Refused where packages that run require it, or where the configuration
+  // Together with its local values. Refused if enabled packages require it, or if the configuration
   // could not be loaded without it.
   Result<> remove(std::string_view name);
 

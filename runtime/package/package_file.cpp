@@ -30,8 +30,8 @@ void read_name(TableReader& reader, std::string_view example, std::string& targe
   target = name->value;
   if (!is_package_name(target)) {
     reader.file().error(name->spot,
-                        "\"{}\" cannot name a package; use lower-case letters, digits, \"_\" and "
-                        "\"-\", at most {} of them, a letter or digit first",
+                        "\"{}\" is not a valid package name; use at most {} lower-case letters, "
+                        "digits, \"_\" and \"-\", starting with a letter or digit",
                         name->shown, kMaxName);
   }
 }

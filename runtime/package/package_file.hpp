@@ -33,10 +33,10 @@ struct PackageFile {
   std::vector<Need> needs;
 };
 
-// [a-z0-9][a-z0-9_-]{0,63}. It is a folder's name, so there are no two that differ in case.
+// [a-z0-9][a-z0-9_-]{0,63}. It is also a folder's name, so no two may differ only in case.
 bool is_package_name(std::string_view text);
 
-// Reads FOLDER/package.toml. Messages call it SHOWN. All that is wrong with it is reported at once.
+// Reads FOLDER/package.toml. Messages call it `shown`. All errors in it are reported at once.
 tl::expected<PackageFile, std::vector<config::Diagnostic>> read_package_file(
     const std::filesystem::path& folder, const std::string& shown);
 

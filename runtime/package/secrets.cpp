@@ -18,7 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 using config::Node;
 
-// What holds a key is smaller: keystores may have 4 MiB.
+// A file that contains a key is not larger: keystores may have 4 MiB.
 constexpr std::size_t kMaxLooked = std::size_t{4} << 20;
 constexpr std::size_t kNamedKeys = 3;
 
@@ -34,7 +34,7 @@ bool has_private_pem(std::string_view text) {
   return false;
 }
 
-// The beginning of an ASN.1 SEQUENCE's content; empty where it is none.
+// The content of an ASN.1 SEQUENCE; empty if it is not one.
 std::string_view in_sequence(std::string_view bytes) {
   if (bytes.size() < 16 || bytes[0] != '\x30') return {};
   const auto length = static_cast<unsigned char>(bytes[1]);
@@ -46,7 +46,7 @@ std::string of_content(std::string_view bytes) {
   using namespace std::string_view_literals;
   if (bytes.starts_with("\x7f"
                         "ELF"))
-    return {};  // a plugin may have the words of PEM in it
+    return {};  // a plugin may contain the markers of PEM
   if (has_private_pem(bytes) || bytes.starts_with("PuTTY-User-Key-File")) return "a private key";
   const std::string_view inside = in_sequence(bytes);
   if (inside.starts_with("\x02\x01\x03"sv)) return "a keystore";  // PKCS#12, RFC 7292
@@ -69,7 +69,7 @@ std::string of_name(std::string_view path) {
   const std::string all = lower_case(path);
   if (all.ends_with(".so")) return {};
   if (all.starts_with("secrets/") || all.find("/secrets/") != std::string::npos) {
-    return "a file in a folder of secrets";
+    return "a file in a folder named secrets";
   }
   const std::string name = all.substr(all.rfind('/') + 1);
   for (const std::string_view ending : {".key", ".p12", ".pfx", ".jks", ".keystore"}) {
@@ -110,10 +110,10 @@ bool has_credentials(std::string_view text) {
 
 class Reading {
  public:
-  // What the TOML names, relative to `folder`.
+  // The files that the TOML names are relative to `folder`.
   explicit Reading(fs::path folder) : folder_(std::move(folder)) {}
 
-  // False: it is no TOML.
+  // False: it is not TOML.
   bool read(std::string_view text) {
     const auto root = config::parse_toml(text);
     if (!root) return false;
@@ -122,7 +122,7 @@ class Reading {
     read_comments(text);
     return true;
   }
-  // The dotted keys of secrets that stand there in clear.
+  // The dotted keys of secrets that it has in clear text.
   const std::vector<std::string>& keys() const { return keys_; }
   const std::map<std::string, std::string>& named() const { return named_; }
 
@@ -140,7 +140,7 @@ class Reading {
       take(*text, path, lower_case(key));
     }
   }
-  // "# password = ..." is as readable as without the mark.
+  // "# password = ..." is as readable as an assignment.
   void read_comments(std::string_view text) {
     for (std::size_t at = 0; at < text.size();) {
       const std::size_t end = std::min(text.find('\n', at), text.size());
@@ -201,7 +201,7 @@ std::vector<SecretFile> find_secrets(const fs::path& folder,
     Reading reading((folder / name).parent_path());
     const auto text = read_file(folder / name, kMaxLooked);
     if (!text || !reading.read(*text)) {
-      in_toml[name] = "TOML that cannot be read, and may hold a secret";
+      in_toml[name] = "TOML that cannot be parsed, and may contain a secret";
       continue;
     }
     if (!reading.keys().empty()) in_toml[name] = list_of(reading.keys());
@@ -229,8 +229,8 @@ std::vector<SecretFile> find_secrets(const fs::path& folder,
 
 std::string warning_of(const std::vector<SecretFile>& secrets, const fs::path& archive) {
   std::string text = fmt::format(
-      "{} holds secrets in clear, so its owner alone may read it; whoever has the archive has "
-      "them:",
+      "{} contains secrets in clear text, so only its owner may read it; whoever has the archive "
+      "has them:",
       archive.string());
   for (const SecretFile& secret : secrets) {
     text += fmt::format("\n  {}: {}", printable(secret.name), secret.what);

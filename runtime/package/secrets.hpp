@@ -1,5 +1,5 @@
-// Which files of a package hold a secret: they are for the owner alone, and whoever packs them is
-// told.
+// Which files of a package contain a secret: only their owner may read them, and whoever packs them
+// is warned.
 #pragma once
 
 #include <sys/types.h>
@@ -15,18 +15,18 @@ struct SecretFile {
   std::string what;  // "a private key", "aliases.boilers.password"
 };
 
-// As far as contents, names and the package's own TOML files tell: private keys and keystores,
-// files that the TOML names as such, TOML with a password in it, and files that are called
-// "password", "secret", "token" or alike. A TOML file that cannot be read is one: nobody knows what
-// is in it. `names` are regular files below `folder`.
+// Judged by contents, names and the package's own TOML files: private keys and keystores, files
+// that the TOML names as such, TOML with a password in it, and files that are called "password",
+// "secret", "token" or the like. A TOML file that cannot be parsed counts as one, since its content
+// is unknown. `names` are regular files below `folder`.
 std::vector<SecretFile> find_secrets(const std::filesystem::path& folder,
                                      const std::vector<std::string>& names);
 
-// What whoever has packed them is told: which files, and who may read `archive` now.
+// The warning for whoever packed them: which files they are, and who may read `archive`.
 std::string warning_of(const std::vector<SecretFile>& secrets,
                        const std::filesystem::path& archive);
 
-// Modes of what is installed and packed.
+// Modes of files that are installed or packed.
 inline constexpr mode_t kOwnerAlone = 0600;
 inline constexpr mode_t kEverybody = 0644;
 

@@ -21,10 +21,8 @@ Result<std::set<std::string>> read_disabled(const fs::path& state_dir) {
   std::error_code error;
   if (!fs::exists(fs::symlink_status(path, error))) return disabled;
   const auto damaged = [](std::string_view why) {
-    return fail(
-        "it does not say which packages are disabled: {}; remove it, and every package is "
-        "enabled",
-        why);
+    return fail("it does not say which packages are disabled: {}; remove it to enable all packages",
+                why);
   };
   const auto text = read_file(path, kMaxFile);
   if (!text) return damaged(text.error().message);
@@ -35,7 +33,7 @@ Result<std::set<std::string>> read_disabled(const fs::path& state_dir) {
     if (member.key != "disabled" || names == nullptr) return damaged("it has other keys");
     for (const Node& name : *names) {
       const auto* said = name.as<std::string>();
-      if (said == nullptr) return damaged("it names something that is no text");
+      if (said == nullptr) return damaged("a name in it is not a string");
       disabled.insert(*said);
     }
   }
@@ -45,7 +43,7 @@ Result<std::set<std::string>> read_disabled(const fs::path& state_dir) {
 Result<> write_disabled(const fs::path& state_dir, const std::set<std::string>& disabled) {
   std::error_code error;
   if (state_dir.has_parent_path()) fs::create_directories(state_dir.parent_path(), error);
-  if (error) return fail("cannot make {}: {}", state_dir.string(), error.message());
+  if (error) return fail("cannot create {}: {}", state_dir.string(), error.message());
   if (auto made = make_folder(state_dir, 0700); !made) return tl::make_unexpected(made.error());
   std::string text = "# Written by triggerd.\ndisabled = [";
   for (const std::string& name : disabled) {

@@ -11,9 +11,9 @@ namespace triggerd::package {
 
 inline constexpr const char* kStateFile = "packages.toml";
 
-// Empty where there is no such file. The error is said of that file, and does not name it.
+// Empty if there is no such file. The error is about that file, and does not name it.
 Result<std::set<std::string>> read_disabled(const std::filesystem::path& state_dir);
-// Atomically, and on the disk when it returns. Makes `state_dir` where it is missing.
+// Atomic, and on disk when it returns. Creates `state_dir` if it is missing.
 Result<> write_disabled(const std::filesystem::path& state_dir,
                         const std::set<std::string>& disabled);
 

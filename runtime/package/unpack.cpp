@@ -32,8 +32,7 @@ using Reader = std::unique_ptr<archive, CloseReader>;
 
 tl::unexpected<Error> library_error(archive* reader) {
   const char* text = archive_error_string(reader);
-  return fail("it is no archive of a package: {}",
-              text != nullptr ? printable(text) : "it cannot be read");
+  return fail("not a package archive: {}", text != nullptr ? printable(text) : "it cannot be read");
 }
 
 Reader make_reader() {
@@ -53,7 +52,7 @@ class Unpacking {
     bool more = true;
     if (auto first = next(more); !first) return first;
     if (!more) return fail("the archive is empty");
-    // The raw file and one filter over it: nothing that unpacks to something that unpacks.
+    // The raw file and one filter on top: no archives that unpack to something compressed again.
     if (archive_filter_count(reader_) > 2) return fail("the archive is compressed more than once");
     if (auto done = take_manifest(); !done) return done;
     for (;;) {
@@ -62,7 +61,7 @@ class Unpacking {
       if (auto done = take_file(); !done) return done;
     }
     if (!expected_.empty()) {
-      return fail("\"{}\" is in {} and not in the archive", expected_.begin()->first,
+      return fail("\"{}\" is listed in {} but missing from the archive", expected_.begin()->first,
                   kManifestFile);
     }
     if (auto done = finish_files(); !done) return done;
@@ -81,10 +80,11 @@ class Unpacking {
     if (name == nullptr) return fail("the name of a file cannot be read");
     name_ = name;
     if (archive_entry_hardlink(entry) != nullptr || archive_entry_symlink(entry) != nullptr) {
-      return fail("\"{}\" is a link; a package holds regular files alone", printable(name_));
+      return fail("\"{}\" is a link; a package may contain only regular files", printable(name_));
     }
     if (archive_entry_filetype(entry) != AE_IFREG) {
-      return fail("\"{}\" is no regular file; a package holds nothing else", printable(name_));
+      return fail("\"{}\" is not a regular file; a package may contain nothing else",
+                  printable(name_));
     }
     if (archive_entry_size_is_set(entry) == 0 || archive_entry_size(entry) < 0) {
       return fail("\"{}\" has no size", printable(name_));
@@ -103,7 +103,7 @@ class Unpacking {
       if (got < 0) return library_error(reader_);
       total += static_cast<std::uint64_t>(got);
       if (total > size_ || (got == 0 && total < size_)) {
-        return fail("\"{}\" has another size than its header says", printable(name_));
+        return fail("\"{}\" does not have the size that its header says", printable(name_));
       }
       if (got == 0) return {};
       if (auto taken = take(std::string_view(block_.data(), static_cast<std::size_t>(got)));
@@ -115,9 +115,9 @@ class Unpacking {
 
   Result<> take_manifest() {
     if (name_ != kManifestFile) {
-      return fail("its first file is \"{}\" and not {}", printable(name_), kManifestFile);
+      return fail("its first file is \"{}\" instead of {}", printable(name_), kManifestFile);
     }
-    if (size_ > kMaxManifest) return fail("{} has over {} bytes", kManifestFile, kMaxManifest);
+    if (size_ > kMaxManifest) return fail("{} has more than {} bytes", kManifestFile, kMaxManifest);
     std::string text;
     auto done = read_data([&text](std::string_view bytes) {
       text += bytes;
@@ -136,18 +136,18 @@ class Unpacking {
   Result<> take_file() {
     const auto found = expected_.find(name_);
     if (found == expected_.end()) {
-      // Where the manifest has no such name, the name's own fault is the better reason.
+      // If the name itself is not allowed, that is the better reason to give.
       if (auto good = check_entry_name(name_); !good) return good;
       return fail("\"{}\" is {}", name_,
                   taken_.count(name_) > 0
-                      ? std::string("there twice")
-                      : fmt::format("in the archive and not in {}", kManifestFile));
+                      ? std::string("in the archive twice")
+                      : fmt::format("in the archive but not listed in {}", kManifestFile));
     }
     const ManifestEntry expected = std::move(found->second);
     expected_.erase(found);
     taken_.insert(name_);
     if (size_ != expected.size) {
-      return fail("\"{}\" has {} bytes, and {} says {}", name_, size_, kManifestFile,
+      return fail("\"{}\" has {} bytes, but {} says {}", name_, size_, kManifestFile,
                   expected.size);
     }
     if (auto made = make_folders(); !made) return made;
@@ -165,14 +165,16 @@ class Unpacking {
     });
     if (!done) return done;
     if (digest.hex() != expected.sha256) {
-      return fail("\"{}\" has another digest than {} says: the archive is damaged, or was changed",
-                  name_, kManifestFile);
+      return fail(
+          "the digest of \"{}\" is not the one in {}: the archive is damaged, or was modified",
+          name_, kManifestFile);
     }
     return {};
   }
 
-  // Until all of them are there nobody knows which are secrets, so up to here all are for the owner
-  // alone. What the archive calls a secret is one, too: whoever packed it may know better.
+  // Which files are secrets is known only once all are there, so until then only the owner may read
+  // any of them. What the archive marks as a secret counts as one, too: whoever packed it may know
+  // better.
   Result<> finish_files() {
     const std::vector<std::string> names(taken_.begin(), taken_.end());
     for (SecretFile& secret : find_secrets(folder_, names)) secrets_.insert(std::move(secret.name));
@@ -195,7 +197,7 @@ class Unpacking {
       if (!folders_.insert(name).second) continue;
       const fs::path path = folder_ / name;
       if (::mkdir(path.c_str(), 0755) != 0 || ::chmod(path.c_str(), 0755) != 0) {
-        return fail("cannot make {}: {}", path.string(), errno_text(errno));
+        return fail("cannot create {}: {}", path.string(), errno_text(errno));
       }
     }
     return {};
@@ -213,7 +215,7 @@ class Unpacking {
   std::vector<char> block_;
   std::string name_;  // of the entry that is being read
   std::uint64_t size_ = 0;
-  bool private_ = false;  // in the archive it is not for everybody
+  bool private_ = false;  // according to the archive, not everybody may read it
   std::map<std::string, ManifestEntry> expected_;
   std::set<std::string> taken_;
   std::set<std::string> secrets_;
@@ -230,7 +232,7 @@ Result<> run(const Reader& reader, int opened, const fs::path& folder) {
 Result<> unpack(const fs::path& archive, const fs::path& folder) {
   const UniqueFd fd(::open(archive.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd && errno == EACCES) {
-    return fail("cannot open {}: {}; it has to be readable for user {}, who installs it",
+    return fail("cannot open {}: {}; it must be readable by user {}, who is installing it",
                 archive.string(), errno_text(EACCES), ::geteuid());
   }
   if (!fd) return fail("cannot open {}: {}", archive.string(), errno_text(errno));

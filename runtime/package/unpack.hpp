@@ -1,4 +1,4 @@
-// One archive -> a folder, where the archive is what its MANIFEST says, to the byte.
+// One archive -> a folder, if the archive matches its MANIFEST to the byte.
 #pragma once
 
 #include <filesystem>
@@ -8,16 +8,16 @@
 
 namespace triggerd::package {
 
-// Unpacks `archive` into `folder`, which is there and empty and which nobody else writes to.
-// Refused are: anything but a tar archive, plain or compressed once with zstd or gzip; a first file
-// that is no MANIFEST; a file that it does not name, names with another size or digest, or that is
-// missing; links, folders, devices and all else that is no regular file; and what
-// check_entry_name() and the limits beside it refuse. After an error the folder holds some of the
-// files. When it returns, all files and folders are on the disk; secrets are for their owner alone
-// (see find_secrets()), whatever the umask.
+// Unpacks `archive` into `folder`, which exists, is empty, and is written to by nobody else.
+// Refuses anything but a tar archive, plain or compressed once with zstd or gzip; a first file that
+// is not MANIFEST; files that MANIFEST does not list, lists with another size or digest, or that
+// are missing; links, folders, devices and anything else that is not a regular file; and what
+// check_entry_name() and the limits beside it refuse. After an error the folder contains some of
+// the files. When it returns, all files and folders are on disk, and only their owner may read
+// secrets (see find_secrets()), whatever the umask.
 Result<> unpack(const std::filesystem::path& archive, const std::filesystem::path& folder);
 
-// The same of an archive in memory.
+// The same for an archive in memory.
 Result<> unpack_bytes(std::string_view archive, const std::filesystem::path& folder);
 
 }  // namespace triggerd::package

@@ -20,7 +20,7 @@ constexpr std::array<std::string_view, 2> kFileKeys{"password_file", "proxy_pass
 void make_absolute(config::LocalAlias& alias, const fs::path& folder) {
   for (const std::string_view key : kFileKeys) {
     const auto file = alias.values.find(key);
-    // What begins with a variable may be absolute: its value says so, later.
+    // A path that begins with a variable may turn out to be absolute.
     if (file == alias.values.end() || file->second.starts_with("${")) continue;
     file->second = (fs::absolute(folder) / file->second).lexically_normal().string();
   }
@@ -59,13 +59,13 @@ Result<> add_value(std::string_view assignment, config::LocalValues& values) {
   const std::string_view left = assignment.substr(0, equals);
   const std::size_t dot = left.rfind('.');
   if (equals == std::string_view::npos || dot == std::string_view::npos || dot == 0) {
-    return fail("\"{}\" gives no value; write ALIAS.KEY=VALUE, as plant.host=tcp://broker:1883",
+    return fail("\"{}\" sets no value; write ALIAS.KEY=VALUE, such as plant.host=tcp://broker:1883",
                 printable(left));
   }
   const std::string_view key = left.substr(dot + 1);
   if (std::find(config::kLocalKeys.begin(), config::kLocalKeys.end(), key) ==
       config::kLocalKeys.end()) {
-    return fail("\"{}\" cannot be given for an alias; there are {}", printable(key),
+    return fail("\"{}\" cannot be set for an alias; choose one of {}", printable(key),
                 fmt::join(config::kLocalKeys, ", "));
   }
   const std::string_view value = assignment.substr(equals + 1);
@@ -87,7 +87,7 @@ void merge_values(const config::LocalValues& newer, config::LocalValues& values)
 }
 
 std::string values_text(const config::LocalValues& values) {
-  std::string text = "# What is different on this machine. Kept when the package is upgraded.\n";
+  std::string text = "# This machine's values. They are kept when the package is upgraded.\n";
   for (const auto& [name, alias] : values) {
     text += fmt::format("\n[aliases.{}]\n", in_quotes(name));
     for (const auto& [key, value] : alias.values)

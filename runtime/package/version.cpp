@@ -21,7 +21,8 @@ std::string_view trimmed(std::string_view text) {
 
 Result<Version> parse_version(std::string_view text) {
   const auto no_version = [text] {
-    return fail("\"{}\" is no version; write one to three numbers, as \"1.4.0\"", printable(text));
+    return fail("\"{}\" is not a version; write one to three numbers, such as \"1.4.0\"",
+                printable(text));
   };
   Version version;
   std::string_view rest = text;
@@ -58,8 +59,8 @@ Result<VersionRange> parse_version_range(std::string_view text) {
                      [part](std::string_view candidate) { return part.starts_with(candidate); });
     if (comparison == kComparisons.end()) {
       return fail(
-          "\"{}\" is no range of versions; write >=, >, <=, < or = and a version, and a "
-          "comma between two of them, as \">=1.2, <2\"",
+          "\"{}\" is not a version range; write >=, >, <=, < or = and a version, with commas "
+          "between several, such as \">=1.2, <2\"",
           printable(text));
     }
     auto version = parse_version(trimmed(part.substr(comparison->size())));

@@ -31,7 +31,7 @@ class VersionRange {
  private:
   friend Result<VersionRange> parse_version_range(std::string_view text);
   struct Bound {
-    std::string_view comparison;  // of the literals in version.cpp
+    std::string_view comparison;  // one of the literals in version.cpp
     Version version;
   };
   std::vector<Bound> bounds_;

@@ -90,31 +90,31 @@ test('a wrong trigger is explained field by field, and a right one runs', async 
   await another('Connection alias', 'plnt');
   await another('Service', 'thermostat');
   await field('Filter *').fill('plant/#/x');
-  await page.getByText('How to process').click();
-  await field('At once').fill('many');
+  await page.getByText('Processing').click();
+  await field('Concurrency').fill('many');
   await button('Create').click();
   const summary = page.getByRole('alert').filter({hasText: 'Connection alias'});
   await summary.waitFor();
   assert.match(await wrongAt(field('Connection alias *')), /plnt/);
   assert.match(await wrongAt(field('Filter *')), /#/);
-  assert.match(await wrongAt(field('At once')), /integer/);
+  assert.match(await wrongAt(field('Concurrency')), /integer/);
   assert.equal(await field('Name *').getAttribute('aria-invalid'), null);
   await browser.shot('wrong-form');
   // A line of the summary leads to its field.
-  await summary.getByRole('link', {name: 'At once'}).click();
+  await summary.getByRole('link', {name: 'Concurrency'}).click();
   await until('the field has the focus', () => page.evaluate(() => document.activeElement.getAttribute('aria-invalid') === 'true'));
   await page.keyboard.press('ControlOrMeta+A');
   await page.keyboard.press('Delete');
   await field('Connection alias *').selectOption('plant');
   await field('Filter *').fill('plant/+/temperature');
   await field('Calls are brief').selectOption('yes');
-  await page.getByText('Settings of the service').click();
+  await page.getByText('Service settings').click();
   await field('Settings, as JSON').fill('{"limit_celsius": ');
   await button('Check').click();
-  assert.match(await wrongAt(field('Settings, as JSON')), /no JSON/);
+  assert.match(await wrongAt(field('Settings, as JSON')), /not valid JSON/);
   await field('Settings, as JSON').fill('{"limit_celsius": 80}');
   await button('Check').click();
-  await shows('All is well; nothing has been changed.');
+  await shows('No errors; nothing has been changed.');
   await button('Create').click();
   await heading('high-temperature');
   await page.locator('main .state', {hasText: 'running'}).first().waitFor();
@@ -158,7 +158,7 @@ test('rate, latency and what was received show in the list and at the trigger', 
   await field('Topic *').fill('plant/boiler/temperature');
   await field('Payload').fill('hot');
   await button('Call the service').click();
-  await shows(/is no temperature/);
+  await shows(/is not a temperature/);
   await browser.shot('trigger');
 });
 
@@ -178,14 +178,14 @@ test('a payload that nobody can trust is shown and does nothing', async () => {
 
 test('a dead letter is edited and replayed', async () => {
   site.publish('plant/boiler/temperature', 'hot');
-  await shows(/"hot" is no temperature/);
+  await shows(/"hot" is not a temperature/);
   await browser.shot('dead-letters');
   await page.getByRole('link', {name: /^Dead letter \d+$/}).first().click();
   await button('Edit').click();
   await page.getByRole('textbox', {name: 'Payload', exact: true}).fill('23.5');
   await browser.shot('dead-letter');
   await button('Save and replay').click();
-  await shows(/is a message again/);
+  await shows(/was replayed/);
   await heading('Dead letters');
   await shows('No dead letters.');
 });
@@ -193,12 +193,12 @@ test('a dead letter is edited and replayed', async () => {
 test('a plugin is reloaded: what is the same is left, what is new serves', async () => {
   await subject('Plugins');
   await page.getByRole('button', {name: 'Reload thermostat', exact: true}).click();
-  await shows(/is what serves already, generation \d+/);
+  await shows(/has not changed; generation \d+ stays in service/);
   site.putPlugin('thermostat', 'another file');
   await page.getByRole('button', {name: 'Reload thermostat', exact: true}).click();
-  await shows(/generation \d+ \(.*\) serves, after/);
+  await shows(/generation \d+ \(.*\) is in service, after/);
   await shows(/1 well, 0 failed/);
-  await shows('Heard since this page was opened');
+  await shows('Events since this page was opened');
   await browser.shot('plugins');
 });
 
@@ -212,7 +212,7 @@ test('a trigger is edited, disabled with a reason, enabled and deleted', async (
   await shows('tells the control room');
   await shows(/limit_celsius = 80/);
   await button('Disable').click();
-  await page.getByLabel('Why (for the record)').fill('maintenance of the boiler');
+  await page.getByLabel('Reason (for the record)').fill('maintenance of the boiler');
   await page.getByRole('dialog').getByRole('button', {name: 'Disable', exact: true}).click();
   await page.locator('main .state', {hasText: 'disabled'}).first().waitFor();
   await shows(/maintenance of the boiler/);
@@ -230,13 +230,13 @@ test('what is not connected is said with its reason, and so is a daemon that is 
   await page.locator('.alarm').getByRole('link', {name: 'alias plant'}).waitFor();
   await browser.shot('not-connected');
   await site.startMosquitto();
-  await page.locator('.health', {hasText: 'all well'}).waitFor();
+  await page.locator('.health', {hasText: 'healthy'}).waitFor();
   await site.triggerd.stop();
   await page.locator('#lost', {hasText: 'triggerd does not answer'}).waitFor();
   await browser.shot('gone');
   await site.startTriggerd({rest: stores});
   await page.locator('#lost').waitFor({state: 'hidden'});
-  await page.locator('.health', {hasText: 'all well'}).waitFor();
+  await page.locator('.health', {hasText: 'healthy'}).waitFor();
 });
 
 test('certificates show with when they end and who uses them', async () => {
@@ -299,11 +299,11 @@ test('without manage nothing is offered that defines', async () => {
   assert.match(found, /triggers\/high-temperature: Suspend/);
   assert.match(found, /try: Publish/);
   await page.goto(`${site.url}/#/new/alias`);
-  await shows(/cannot be changed at run time here/);
+  await shows(/cannot be changed at run time/);
   await site.triggerd.stop();
   await site.startTriggerd({rest: stores});
   await page.reload();  // what the page shows until it asks again is of the one before
-  await page.locator('.health', {hasText: 'all well'}).waitFor();
+  await page.locator('.health', {hasText: 'healthy'}).waitFor();
 });
 
 test('on a phone every page fits, in the dark', async () => {
@@ -315,7 +315,7 @@ test('on a phone every page fits, in the dark', async () => {
   for (const [name, address] of Object.entries(pages)) {
     await page.goto(`${site.url}/#/${address}`);
     await page.locator('main h1').waitFor();
-    if (name === 'dead-letters') await shows(/"hot" is no temperature/);
+    if (name === 'dead-letters') await shows(/"hot" is not a temperature/);
     if (name === 'edit-trigger') {
       await button('Save').waitFor();
       await page.evaluate(() => document.querySelectorAll('main details').forEach((group) => { group.open = true; }));

@@ -29,10 +29,10 @@ after(async () => {
 test('the token is asked for, a wrong one is refused, and the right one lasts as long as the tab', async () => {
   browser.expect(/status of 401 /);
   await page.goto(`${site.url}/#/triggers`);
-  await page.getByRole('heading', {name: 'A token is needed'}).waitFor();
+  await page.getByRole('heading', {name: 'Token required'}).waitFor();
   await page.keyboard.type('wrong');
   await page.keyboard.press('Enter');
-  await page.getByText('This is not the token.').waitFor();
+  await page.getByText('Wrong token.').waitFor();
   await page.getByLabel('Token *').fill(TOKEN);
   await page.keyboard.press('Enter');
   await page.getByRole('heading', {name: 'Triggers', exact: true}).waitFor();

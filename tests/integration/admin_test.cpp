@@ -154,7 +154,8 @@ TEST_F(AdminTest, APortThatIsTakenStopsTheStartAndSaysSo) {
   const auto exit = second.process().wait();
   ASSERT_TRUE(exit) << second.output();
   EXPECT_EQ(exit->code, 1) << second.output();
-  EXPECT_NE(second.output().find("another program has it"), std::string::npos) << second.output();
+  EXPECT_NE(second.output().find("another program is using it"), std::string::npos)
+      << second.output();
 }
 
 TEST_F(AdminTest, ASocketThatAKilledRuntimeLeftIsReplaced) {

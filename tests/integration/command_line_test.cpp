@@ -162,7 +162,8 @@ TEST(Admin, ASecondRuntimeWithItsPortLeavesTheFirstOnesConnectionsAlone) {
   TriggerdProcess second(with_port(std::to_string(*port)));
   second.start();
   EXPECT_EQ(second.process().wait(), (Exit{1, 0})) << second.output();
-  EXPECT_NE(second.output().find("another program has it"), std::string::npos) << second.output();
+  EXPECT_NE(second.output().find("another program is using it"), std::string::npos)
+      << second.output();
   EXPECT_EQ(second.output().find("connection.up"), std::string::npos) << second.output();
   EXPECT_EQ(first.stop(), Exit{});
   EXPECT_EQ(first.output().find("connection.failed"), std::string::npos) << first.output();

@@ -93,8 +93,8 @@ TEST(HttpForwardReply, AnAnswerThatIsTooLargeIsADeadLetter) {
   server.answer(always(HttpAnswer().send(http(200, {}, std::string(101, 'x')))));
   const Answer answer = send(instance, {"a", "x"});
   EXPECT_EQ(answer.code, TRIGGER_REJECT);
-  EXPECT_EQ(answer.reason, "the answer of " + server.url() +
-                               " is not published: it has more than 100 bytes "
+  EXPECT_EQ(answer.reason, "the answer from " + server.url() +
+                               " was not published: it has more than 100 bytes "
                                "(max_response_bytes)");
   server.answer(always(HttpAnswer().send(http(200, {}, std::string(100, 'x')))));
   const Attempt fits = instance.send({"a", "x"});

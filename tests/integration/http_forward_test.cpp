@@ -347,7 +347,7 @@ TEST(HttpForward, AMessageWithoutTimeIsNotSent) {
   const Answer answer = send(instance, message);
   EXPECT_EQ(answer.code, TRIGGER_RETRY);
   EXPECT_EQ(answer.reason, "no answer from " + server.url() +
-                               ": its time was over before the request could be sent");
+                               ": its time was up before the request could be sent");
   EXPECT_EQ(server.connections(), 0U);
 }
 

@@ -145,8 +145,7 @@ TEST(ImportWebmethodsTest, TriggerctlWritesPackagesBesideTheConfigurationOrNothi
   const std::string other = (dir / "other.toml").string();
   const auto [again, refused] = triggerctl("packages", {"-o", other});
   EXPECT_EQ(again, Exit{1});
-  EXPECT_NE(refused.find("packages/plant-monitoring is there already"), std::string::npos)
-      << refused;
+  EXPECT_NE(refused.find("packages/plant-monitoring exists already"), std::string::npos) << refused;
   EXPECT_FALSE(fs::exists(other));
 }
 

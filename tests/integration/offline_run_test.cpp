@@ -62,7 +62,7 @@ TEST(OfflineRun, NothingIsLeftBehind) {
 TEST(OfflineRun, APluginThatCrashesWhileItIsLoadedIsNamed) {
   for (const auto& [way, says] : std::vector<std::pair<std::string, std::string>>{
            {"abort", "the plugin crashed with SIGABRT in a constructor or its entry function"},
-           {"exit", "the plugin ended the process it was in, with exit code 0"}}) {
+           {"exit", "the plugin ended its process with exit code 0"}}) {
     for (const std::string verb : {"probe", "run"}) {
       std::vector<std::string> command{TRIGGERCTL_BINARY, "plugin", verb,
                                        TEST_PLUGIN_DIR "/exploding.so"};

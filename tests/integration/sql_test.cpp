@@ -94,7 +94,7 @@ TEST_F(SqlTest, APoisonRowDoesNotHurtTheOthersOfItsBatch) {
   EXPECT_EQ(attempts[3].reason(),
             "PostgreSQL says 23505: duplicate key value violates unique constraint \"t_pkey\" (Key "
             "(id)=(a) already exists.)");
-  EXPECT_EQ(attempts[4].reason(), "parameter $2 (payload): \"x\" is no integer of 64 bits");
+  EXPECT_EQ(attempts[4].reason(), "parameter $2 (payload): \"x\" is not a 64-bit integer");
   EXPECT_EQ(attempts[5].code(), TRIGGER_OK);
   EXPECT_EQ(server_.run("SELECT id, n FROM t ORDER BY id"), "a|1\nf|6\n");
   EXPECT_EQ(server_.run("SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in%'"),

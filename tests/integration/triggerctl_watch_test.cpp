@@ -209,7 +209,7 @@ class DropOnTerminal : public testing::Test {
 
 TEST_F(DropOnTerminal, AllAreDroppedWhenThatIsMeant) {
   OnTerminal drop(socket(), {"dead-letters", "drop", "--all"});
-  EXPECT_TRUE(drop.shows("drop 41 dead letters for good? [y/N] "));
+  EXPECT_TRUE(drop.shows("drop 41 dead letters permanently? [y/N] "));
   EXPECT_FALSE(dropped());
   drop.type("y\n");
   EXPECT_EQ(drop.end(), 0);
@@ -219,7 +219,7 @@ TEST_F(DropOnTerminal, AllAreDroppedWhenThatIsMeant) {
 TEST_F(DropOnTerminal, NoneIsDroppedWithoutAYes) {
   for (const char* answer : {"\n", "n\n", "what\n", "\x04"}) {
     OnTerminal drop(socket(), {"dead-letters", "drop", "--trigger", "t"});
-    EXPECT_TRUE(drop.shows("for good? [y/N] "));
+    EXPECT_TRUE(drop.shows("permanently? [y/N] "));
     drop.type(answer);
     EXPECT_EQ(drop.end(), 1);
   }

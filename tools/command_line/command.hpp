@@ -7,8 +7,8 @@
 //   root.option("--jobs", jobs, "how many at a time").range(1, 64).show_default();
 //   if (const auto exit = program.parse(argc, argv)) return exit->print();
 //
-// Option and Command are pointers to what Program owns: cheap to copy, and valid as long as it is.
-// [one thread]
+// Option and Command are pointers to what Program owns: cheap to copy, and valid as long as it
+// exists. [one thread]
 #pragma once
 
 #include <cstdint>
@@ -32,22 +32,22 @@ class Option {
   Option() = default;  // none yet
 
   Option required();
-  // The value that its variable has now stands in the help as its default.
+  // The help shows its variable's current value as the default.
   Option show_default();
-  // Of a list: one value each time it is given, and not all words up to the next option.
+  // For a list: takes one value each time it is given, not all words up to the next option.
   Option one_value();
   // Both included.
   Option range(int min, int max);
   Option positive();
   Option non_negative();
   Option one_of(const std::vector<std::string>& words);
-  // It may only stand without the other, or with it.
+  // It may be given only without the other option, or only with it.
   Option excludes(Option other);
   Option needs(Option other);
   // In no help, manual page or completion.
   Option hidden();
 
-  // Whether the command line has it, once it is parsed.
+  // Whether it was given, once the command line is parsed.
   bool given() const;
 
  private:
@@ -75,18 +75,18 @@ class Command {
   Command command(const std::string& name, const std::string& description);
   // One of its commands must be given.
   void require_command();
-  // Options of the command above may stand behind it.
+  // Options of the parent command may follow it.
   void fallthrough();
   // In no help, manual page or completion.
   void hidden();
-  // Called at the end of parse(), where the command line has it.
+  // Called at the end of parse(), if the command was given.
   void on_chosen(std::function<void()> call);
 
-  // Whether the command line has it, once it is parsed.
+  // Whether it was given, once the command line is parsed.
   bool chosen() const;
   const std::string& name() const;
   std::string description() const;
-  // Without those that are hidden, in the order in which they were added.
+  // Without hidden ones, in the order in which they were added.
   std::vector<OptionInfo> options() const;
   std::vector<Command> commands() const;
 
@@ -97,10 +97,10 @@ class Command {
   CLI::App* app_;
 };
 
-// Why a program ends after its command line was parsed.
+// How a program ends right after parsing its command line.
 struct EarlyExit {
   int code = 0;          // 0: help or the version was asked for; else the command line is wrong
-  bool missing = false;  // something required is: an option or a command
+  bool missing = false;  // a required option or command is missing
   std::string output;
   std::string error;
 
@@ -110,7 +110,7 @@ struct EarlyExit {
 
 class Program {
  public:
-  // `name`: empty: what it is called as.
+  // `name`; if empty, the name by which it was called.
   explicit Program(const std::string& description, const std::string& name = {});
   ~Program();
   Program(const Program&) = delete;
@@ -121,7 +121,7 @@ class Program {
   void version(const std::string& text);
   // What errors begin with.
   void error_prefix(const std::string& prefix);
-  // Gives the variables their values. It prints nothing. std::nullopt: the program goes on.
+  // Sets the variables, and prints nothing. std::nullopt: the program continues.
   std::optional<EarlyExit> parse(int argc, const char* const* argv);
 
  private:

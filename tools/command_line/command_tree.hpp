@@ -1,4 +1,4 @@
-// A command line as data: what completion scripts and manual pages are made of.
+// A command line as data, from which completion scripts and manual pages are generated.
 #pragma once
 
 #include <functional>
@@ -9,11 +9,11 @@
 
 namespace command_line {
 
-// What may stand in an option's place.
+// The values that an option may have.
 struct Values {
   enum class Kind { any, files, folders, words, names };
   Kind kind = Kind::any;
-  std::string words = {};  // words: separated by spaces; names: of what, as the program calls it
+  std::string words = {};  // words: separated by spaces; names: their kind, for the program
 };
 
 struct OptionInfo {
@@ -35,7 +35,7 @@ struct CommandInfo {
   std::vector<CommandInfo> commands;
 };
 
-// Says what may be the value of an option of the command with that path.
+// Returns the values of an option of the command with that path.
 using ValuesOf = std::function<Values(const std::string& path, const OptionInfo& option)>;
 
 CommandInfo tree_of(Command command, const ValuesOf& values_of = {});

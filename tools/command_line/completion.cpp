@@ -14,7 +14,7 @@ std::string joined(const std::vector<std::string>& parts, const std::string& sep
   return text;
 }
 
-// Options that stand with the program may stand behind every verb.
+// The program's own options may follow every verb.
 std::vector<const OptionInfo*> options_at(const CommandInfo& program, const CommandInfo& command) {
   std::vector<const OptionInfo*> all;
   std::set<std::string> seen;

@@ -1,5 +1,5 @@
-// Completion scripts for bash, zsh and fish. Where names of things are wanted, they call
-// "PROGRAM __names KIND WORD..." with the words of the line so far, which prints one a line.
+// Completion scripts for bash, zsh and fish. To complete names of things, they call "PROGRAM
+// __names KIND WORD..." with the words of the line so far, which prints one name per line.
 #pragma once
 
 #include <string>
@@ -14,7 +14,7 @@ std::string fish_completion(const CommandInfo& program);
 
 // All names of options that take a value, each once: "--alias|--config".
 std::string valued_options(const CommandInfo& program, const std::string& separator);
-// Within single quotes of all three shells.
+// Quoted with single quotes, for all three shells.
 std::string shell_quoted(const std::string& text);
 
 }  // namespace command_line

@@ -67,7 +67,7 @@ std::string fish_completion(const CommandInfo& program) {
         out += at + values_of(name, option.values) + "\n";
         continue;
       }
-      // The program's own stand behind every verb.
+      // The program's own options may follow every verb.
       std::string line = command.path.empty() ? "complete -c " + name : at;
       for (const std::string& each : option.names) {
         line += each.starts_with("--") ? " -l " + each.substr(2) : " -s " + each.substr(1);

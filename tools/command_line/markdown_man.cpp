@@ -60,7 +60,7 @@ std::string inline_of(std::string_view text) {
   return out;
 }
 
-// A line of text must not begin with what roff takes for a request.
+// A line of text must not begin like a roff request.
 std::string line_of(std::string_view text) {
   std::string line = inline_of(text);
   return line.starts_with('.') || line.starts_with('\'') ? "\\&" + line : line;
@@ -146,7 +146,7 @@ class Writer {
     }
     if (cells.empty()) return;
     out_ += ".TP\n" + line_of(cells.front()) + '\n';
-    // What stands between the first and the last is said of it: its type, its default.
+    // The columns between the first and the last describe it: its type, its default.
     std::string between;
     for (std::size_t i = 1; i + 1 < cells.size(); ++i) {
       if (cells[i].empty()) continue;

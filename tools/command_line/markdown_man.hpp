@@ -7,10 +7,10 @@
 
 namespace command_line {
 
-// What stands below a .SH.
+// The text below a .SH.
 std::string man_of_markdown(std::string_view markdown);
 
-// A whole page. The document's own heading is left out, as NAME stands in its place.
+// A whole page. The document's own heading is left out, because NAME takes its place.
 std::string man_page_of_markdown(std::string_view markdown, const std::string& name,
                                  const std::string& section, const std::string& version,
                                  const std::string& one_line);

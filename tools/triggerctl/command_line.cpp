@@ -20,17 +20,17 @@ CommandLine::CommandLine()
   Command root = program_.root();
   root.flag("--json", json_wanted(), "print JSON instead of text");
   root.option("--config", connect_.config,
-              "the configuration of the triggerd that is meant, which says where its socket is; "
-              "default: triggers.toml here, else /etc/triggerd/triggers.toml");
-  root.option("--socket", connect_.socket, "the triggerd's admin socket itself");
+              "the configuration of the triggerd to ask, which says where its socket is; default: "
+              "triggers.toml here, else /etc/triggerd/triggers.toml");
+  root.option("--socket", connect_.socket, "the admin socket of that triggerd itself");
   root.option("--url", connect_.url,
-              "the triggerd's HTTP address, http://HOST:PORT, instead of its socket");
+              "the HTTP address of that triggerd, http://HOST:PORT, instead of its socket");
   root.option("--token", connect_.token,
-              "the token to show there; others can see it in the list of processes, so rather "
-              "use --token-file or the variable TRIGGERD_TOKEN");
-  root.option("--token-file", connect_.token_file, "a file that holds the token");
+              "the token for that address; others can see it in the process list, so prefer "
+              "--token-file or the variable TRIGGERD_TOKEN");
+  root.option("--token-file", connect_.token_file, "a file that contains the token");
   root.require_command();
-  root.fallthrough();  // these may stand behind a verb
+  root.fallthrough();  // these may follow a verb
 }
 
 Command CommandLine::group(const std::string& name, const std::string& description) {
@@ -62,7 +62,7 @@ Command CommandLine::live_verb(Command parent, const std::string& name,
   });
 }
 
-// "A subcommand is required" is all that CLI11 says of a word that is no verb.
+// For a word that is not a verb, CLI11 only says "A subcommand is required".
 int CommandLine::explain_missing_verb(int argc, char** argv) const {
   Command at = root();
   for (int i = 1; i < argc; ++i) {
@@ -76,7 +76,7 @@ int CommandLine::explain_missing_verb(int argc, char** argv) const {
     if (found == names.end()) {
       const std::vector<std::string_view> candidates(names.begin(), names.end());
       const std::string meant = triggerd::closest(word, candidates);
-      fail_with(fmt::format("there is no \"{} {}\"{}; there are: {}", at.name(), safe(word),
+      fail_with(fmt::format("there is no \"{} {}\"{}; the commands are: {}", at.name(), safe(word),
                             meant.empty() ? "" : fmt::format("; did you mean \"{}\"?", meant),
                             fmt::join(names, ", ")));
       return kUsage;

@@ -1,15 +1,15 @@
 // The command line of triggerctl: groups of verbs, of which one is chosen and run.
 //
 // A group of verbs is a file of its own with one function, add_..._verbs(CommandLine&), which
-// main.cpp calls. It says what a verb does, and adds its options:
+// main.cpp calls. The function says what each verb does, and adds its options:
 //
 //   Command group = line.group("plugin", "plugins: make, try and probe them");
 //   Command probe = line.verb(group, "probe", "say what a plugin file has", [options] { ... });
 //   probe.option("FILE", options->file, "the plugin").required();
 //
 // What a verb needs to keep between parsing and running is shared with its function. Every verb
-// understands --json: see output.hpp. Completion scripts and the manual page are made of what is
-// said here: tools/command_line.
+// understands --json: see output.hpp. Completion scripts and the manual page are generated from
+// this: see tools/command_line.
 #pragma once
 
 #include <functional>
@@ -43,12 +43,12 @@ class CommandLine {
  public:
   CommandLine();
 
-  // A word before verbs; the same one for those that ask for it again.
+  // A word before verbs. Asking for it again gives the same group.
   Command group(const std::string& name, const std::string& description);
   // `run` returns an ExitCode.
   Command verb(Command parent, const std::string& name, const std::string& description,
                std::function<int()> run);
-  // The same for what asks a triggerd. An error is printed, and its code is the exit code.
+  // The same for a verb that asks a triggerd. An error is printed, and its code is the exit code.
   Command live_verb(Command parent, const std::string& name, const std::string& description,
                     std::function<triggerd::Result<int>(const Api&)> run);
   Command root() const { return program_.root(); }
@@ -59,7 +59,8 @@ class CommandLine {
   int run(int argc, char** argv);
 
  private:
-  // Says which word is no verb, and which may have been meant. kDone: it is not that.
+  // Says which word is not a verb, and which one may have been meant. kDone: that is not the
+  // problem.
   int explain_missing_verb(int argc, char** argv) const;
 
   command_line::Program program_;
@@ -70,7 +71,7 @@ class CommandLine {
 
 // "triggerctl: error: ..." on standard error; kFailed.
 int fail_with(const std::string& message);
-// The same; the error's code, or kFailed where it has none.
+// The same; returns the error's code, or kFailed if it has none.
 int fail_with(const triggerd::Error& error);
 
 }  // namespace triggerctl

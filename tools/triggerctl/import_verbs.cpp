@@ -25,7 +25,7 @@ using triggerd::webmethods::Imported;
 using triggerd::webmethods::ImportedPackage;
 using triggerd::webmethods::Remark;
 
-constexpr std::size_t kMaxFile = 17U << 20;  // the importer says that it is too large
+constexpr std::size_t kMaxFile = 17U << 20;  // the importer reports that it is too large
 
 struct ImportOptions {
   std::string file;
@@ -40,15 +40,15 @@ void print_remarks(const std::vector<Remark>& remarks, const std::string& file, 
   }
 }
 
-// The configuration, and its packages beside it; all of it or nothing. What is there already may be
-// somebody's, and stays.
+// Writes the configuration, and its packages beside it; all or nothing. Never replaces what exists
+// already, which may be somebody's work.
 Result<> write_import(const fs::path& file, const Imported& imported) {
   const fs::path packages = file.parent_path() / "packages";
   std::error_code error;
   for (const ImportedPackage& package : imported.packages) {
     const fs::path folder = packages / package.name;
     if (fs::exists(fs::symlink_status(folder, error))) {
-      return fail("{} is there already; move it away, or write elsewhere", folder.string());
+      return fail("{} exists already; move it away, or write elsewhere", folder.string());
     }
   }
   if (auto written = write_private_file(file, imported.toml); !written) return written;
@@ -57,7 +57,7 @@ Result<> write_import(const fs::path& file, const Imported& imported) {
     const fs::path folder = packages / package.name;
     if (fs::create_directory(packages, error)) made.push_back(packages);
     if (!error && fs::create_directory(folder, error)) made.push_back(folder);
-    if (error) return fail("cannot make {}: {}", folder.string(), error.message());
+    if (error) return fail("cannot create {}: {}", folder.string(), error.message());
     for (const auto& [name, text] : {std::pair("package.toml", &package.package_toml),
                                      std::pair("triggers.toml", &package.triggers_toml)}) {
       if (auto written = write_private_file(folder / name, *text); !written) return written;
@@ -134,18 +134,18 @@ int import(const ImportOptions& chosen) {
 void add_import_verbs(CommandLine& line) {
   const auto options = std::make_shared<ImportOptions>();
   Command verb = line.verb(line.root(), "import-webmethods",
-                           "make a triggers.toml of Integration Server's aliases and triggers",
+                           "convert Integration Server's aliases and triggers to a triggers.toml",
                            [options] { return import(*options); });
-  verb.option("FILE", options->file, "what they are, as JSON: docs/guides/import-webmethods.md")
+  verb.option("FILE", options->file,
+              "their definitions as JSON: see docs/guides/import-webmethods.md")
       .required();
   verb.option("-o,--output", options->output,
-              "where the configuration goes, with its packages beside it; default: all in one, to "
-              "standard output");
+              "write the configuration to this file, and its packages beside it; default: "
+              "everything in one, to standard output");
   verb.option("--service", options->services,
-              "FOLDER:NAME=PLUGIN:SERVICE, what takes the place of a service; may be given many "
-              "times")
+              "FOLDER:NAME=PLUGIN:SERVICE, the replacement for a service; may be given many times")
       .one_value();
-  verb.flag("--exact", options->exact, "keep Integration Server's defaults, too");
+  verb.flag("--exact", options->exact, "keep Integration Server's defaults as well");
 }
 
 }  // namespace triggerctl

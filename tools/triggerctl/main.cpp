@@ -1,5 +1,5 @@
-// triggerctl: what a user types. Each group of verbs is a file: beside this one what needs no
-// triggerd, in live/ what asks one.
+// triggerctl, the command-line tool. Each group of verbs has a file: those that need no triggerd
+// beside this one, those that ask one in live/.
 #include <cstdio>
 #include <exception>
 #include <string_view>

@@ -1,4 +1,4 @@
-// How verbs print: text for people, aligned and coloured where it goes to a terminal, or one JSON
+// How verbs print: text for people, aligned, and coloured if it goes to a terminal, or one JSON
 // document with --json.
 //
 // Whatever comes from outside - topics, payloads, names, reasons - goes through safe() on its way
@@ -19,26 +19,27 @@ using Json = nlohmann::ordered_json;
 // Whether --json was given.
 bool& json_wanted();
 
-// To standard output, indented, with a newline. Text that is not UTF-8 is mended, and control
-// characters are escaped.
+// To standard output, indented, with a newline. Invalid UTF-8 is repaired, and control characters
+// are escaped.
 void print_json(const Json& json);
 // The same on one line, for documents that follow each other, and at once.
 void print_json_line(const Json& json);
 
 enum class Colour { none, green, yellow, red, dim };
-// `text` in that colour where standard output is a terminal that wants colours (NO_COLOR is unset).
+// `text` in that colour if standard output is a terminal and colours are wanted (NO_COLOR is
+// unset).
 std::string coloured(Colour colour, std::string_view text);
 
-// On one line, with nothing that a terminal obeys or that turns the direction of text.
+// On one line, without control characters and characters that change the direction of text.
 std::string safe(std::string_view text);
-// The same for text that has lines.
+// The same for text of several lines.
 std::string safe_lines(std::string_view text);
-// safe(), and cut to `columns` with "..." where it is longer.
+// safe(), and cut to `columns` with "..." if it is longer.
 std::string shortened(std::string_view text, std::size_t columns);
 
 // "4.2 s", "17 min", "3 h", "12 d": for people, who want to know about how long.
 std::string about_seconds(double seconds);
-// "0.4 ms": of something that is usually short.
+// "0.4 ms": for something that is usually short.
 std::string about_latency(double seconds);
 // "104 KiB".
 std::string about_bytes(std::uint64_t bytes);
@@ -63,9 +64,9 @@ class Table {
  public:
   explicit Table(std::vector<std::string> head);
   void add(std::vector<Cell> row) { rows_.push_back({std::move(row), false}); }
-  // A line below the row before, set in, that counts for no width.
+  // An indented line below the previous row, which does not widen any column.
   void note(std::string text) { rows_.push_back({{std::move(text)}, true}); }
-  // With the head; "" where there is no row.
+  // Including the head; "" if there are no rows.
   std::string text() const;
 
  private:
@@ -77,8 +78,8 @@ class Table {
   std::vector<bool> right_;
 };
 
-// "done 12 of 40" on one line of standard error that is written again and again, where that is a
-// terminal; else nothing. Gone when the object goes.
+// "done 12 of 40" on one line of standard error that is rewritten again and again, if that is a
+// terminal; otherwise nothing. Erased with the object.
 class Progress {
  public:
   Progress();

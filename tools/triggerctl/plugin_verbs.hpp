@@ -1,4 +1,4 @@
-// triggerctl plugin: what is done with plugin files, without a server and without a runtime.
+// triggerctl plugin: verbs for plugin files, which need neither a server nor a runtime.
 #pragma once
 
 #include "command_line.hpp"

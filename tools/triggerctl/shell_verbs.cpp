@@ -59,33 +59,30 @@ Values values_of(const std::string& path, const command_line::OptionInfo& option
 }
 
 constexpr const char* kDescription =
-    "`triggerctl` asks and operates a running `triggerd` over its admin socket, or with `--url` "
-    "over "
-    "HTTP. It also tries plugins, and packs packages, without one.\n\n"
-    "The socket is found from the configuration: `[runtime] state_dir` and `[admin] socket` of the "
-    "file that `--config` names. It is for the user alone whom triggerd runs as.\n\n"
-    "Every verb prints a table or sentences for people, and with `--json` what the API answers: "
-    "see "
+    "`triggerctl` queries and operates a running `triggerd` over its admin socket, or over HTTP "
+    "with `--url`. It also tries plugins and packs packages, which needs no `triggerd`.\n\n"
+    "The socket is found through the configuration: `[runtime] state_dir` and `[admin] socket` of "
+    "the file that `--config` names. Only the user that triggerd runs as may use it.\n\n"
+    "Every verb prints a table or sentences for people, or with `--json` the API's answer: see "
     "docs/reference/openapi.yaml. Times are UTC.\n";
 constexpr const char* kExitStatus =
     "| code | meaning |\n| --- | --- |\n"
     "| `0` | done |\n"
-    "| `1` | it could not be done, or was and something that it changed does not run; standard "
-    "error "
-    "says why |\n"
+    "| `1` | it failed, or something that it changed does not run; standard error says why |\n"
     "| `2` | the command line, a definition or the configuration is wrong |\n"
     "| `3` | triggerd does not answer |\n\n"
-    "`plugin run` asks no triggerd, and ends with the verdict: 0 ok, 3 retry, 4 reject, 5 none in "
-    "time; it and `plugin probe` with 6 where the plugin crashed.\n";
+    "`plugin run` asks no triggerd, and its exit code is the verdict: 0 ok, 3 retry, 4 reject, 5 "
+    "none in time. It and `plugin probe` exit with 6 if the plugin crashed.\n";
 constexpr const char* kEnvironment =
     "| variable | meaning |\n| --- | --- |\n"
-    "| `TRIGGERD_TOKEN` | the token, where neither --token nor --token-file is given |\n"
-    "| `VISUAL`, `EDITOR` | what `create` and `edit` open; `vi` without them |\n"
+    "| `TRIGGERD_TOKEN` | the token, if neither --token nor --token-file is given |\n"
+    "| `VISUAL`, `EDITOR` | the editor for `create` and `edit`; default: `vi` |\n"
     "| `NO_COLOR` | no colours, whatever it is set to |\n";
 constexpr const char* kFiles =
     "| file | meaning |\n| --- | --- |\n"
     "| `triggers.toml` | the configuration, in the current folder |\n"
-    "| `/etc/triggerd/triggers.toml` | the configuration, where there is none there |\n";
+    "| `/etc/triggerd/triggers.toml` | the configuration, if there is none in the current folder "
+    "|\n";
 
 command_line::Page own_page() {
   return {.section = "1",
@@ -146,10 +143,10 @@ void add_shell_verbs(CommandLine& line) {
   Command manual = line.verb(line.root(), "manual-page", "print this program's manual page",
                              [&line, page] { return print_page(line.root(), *page); });
   manual.hidden();
-  manual.option("--of", page->markdown, "that of this document instead");
+  manual.option("--of", page->markdown, "the manual page of this document instead");
   manual.option("--name", page->name, "what the document is about");
   manual.option("--section", page->section, "of the manual");
-  manual.option("--one-line", page->one_line, "what stands behind its name");
+  manual.option("--one-line", page->one_line, "what follows its name");
 }
 
 int print_names(const std::string& kind, const std::vector<std::string>& words) {

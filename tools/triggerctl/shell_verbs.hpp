@@ -1,5 +1,4 @@
-// triggerctl about itself: completion scripts and manual pages, made of the command line that it
-// has.
+// Completion scripts and manual pages, generated from the command line.
 #pragma once
 
 #include <string>
@@ -9,11 +8,11 @@
 
 namespace triggerctl {
 
-// After all others, which they describe.
+// Call this after all others, which these verbs describe.
 void add_shell_verbs(CommandLine& line);
 
-// "__names KIND WORD...": what completion scripts ask for. Prints the names of all there are, one a
-// line, and nothing where triggerd cannot be asked. `words` are those of the line so far, which may
+// "__names KIND WORD...": called by completion scripts. Prints the names that exist, one per line,
+// or nothing if triggerd cannot be asked. `words` are those of the command line so far, which may
 // say how to reach it.
 int print_names(const std::string& kind, const std::vector<std::string>& words);
 

@@ -34,7 +34,7 @@
 //                                     [worker]
 //   std::string save()                its state, for a successor. [control]
 //   void restore(std::uint32_t state_version, std::string_view state)
-//                                     takes that over. Throws where it cannot. [control]
+//                                     takes that over. Throws if it cannot. [control]
 //   const void* extension(const char* id)                                              [control]
 //   static constexpr bool concurrent = true;       handle and handle_batch may be called by several
 //                                                  workers at once

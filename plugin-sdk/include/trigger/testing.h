@@ -65,7 +65,7 @@ TRIGGER_TEST_API trigger_test* trigger_test_of(trigger_plugin_entry entry) {
   test->plugin = entry(&test->host);
   if (test->plugin == NULL) trigger_test_misuse("the plugin refuses this host");
   if (test->plugin->abi_major != TRIGGER_ABI_MAJOR) {
-    trigger_test_misuse("the plugin is of another ABI major");
+    trigger_test_misuse("the plugin has another ABI major version");
   }
   return test;
 }
@@ -142,7 +142,7 @@ TRIGGER_TEST_API int32_t trigger_test_run(trigger_test* test, const char* servic
   return code == TRIGGER_OK ? trigger_test_start(test) : code;
 }
 
-/* Tells the service what became of publish number `at`. */
+/* Reports the result of publish number `at` to the service. */
 TRIGGER_TEST_API void trigger_test_finish_publish(trigger_test* test, size_t at, int32_t code,
                                                   const char* reason) {
   trigger_test_publish kept;
@@ -214,7 +214,7 @@ TRIGGER_TEST_API void trigger_test_returned(trigger_test* test, trigger_test_att
   attempt->returned = 1;
   if (code != TRIGGER_PENDING &&
       trigger_test_end(attempt, code, result->retry_after_ms, result->reason) != TRIGGER_OK) {
-    trigger_test_violation(test, "an attempt was completed, and handle did not return PENDING");
+    trigger_test_violation(test, "an attempt was completed, but handle did not return PENDING");
   }
   trigger_test_bury(attempt);
   trigger_test_unlock(test);
@@ -293,7 +293,7 @@ TRIGGER_TEST_API void trigger_test_advance(trigger_test* test, uint64_t ms) {
   trigger_test_unlock(test);
 }
 
-/* The value of a metric; -1 where the service has made none of that name. */
+/* The value of a metric; -1 if the service has none of that name. */
 TRIGGER_TEST_API double trigger_test_value(trigger_test* test, const char* name) {
   double value = -1;
   size_t i = 0;

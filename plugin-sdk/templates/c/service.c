@@ -18,8 +18,8 @@
 #define TEXT(literal) \
   { literal, sizeof(literal) - 1 }
 
-/* What the extension "sum.total/1" shows: an ability of its own, for who knows the id. Its `total`
- * is written by workers: read it atomically. */
+/* What the extension "sum.total/1" shows, to whoever knows its id. Its `total` is written by
+ * workers: read it atomically. */
 typedef struct sum_total {
   uint32_t struct_size;
   uint32_t reserved;
@@ -124,7 +124,7 @@ static int32_t create(const trigger_host* host, const trigger_instance_config* c
   const char* wrong = NULL;
   char text[256];
   sum* const self = calloc(1, sizeof(*self));
-  if (self == NULL) return refuse(error, "there is no memory");
+  if (self == NULL) return refuse(error, "out of memory");
   self->host = host;
   self->clock = host->extension(host->ctx, TRIGGER_CLOCK);
   self->shown.struct_size = sizeof(self->shown);
@@ -277,7 +277,7 @@ static int32_t take(sum* self, const trigger_message* message, trigger_result* r
   int64_t number = 0;
   if (!parse(message->payload.ptr, message->payload.len, &number) || number < -LARGEST ||
       number > LARGEST) {
-    /* It will be none the next time either. */
+    /* It will not be one the next time either. */
     refuse(result, "the payload must be a whole number of at most 12 digits");
     return TRIGGER_REJECT;
   }
@@ -298,7 +298,7 @@ static int32_t handle(void* instance, const trigger_message* message, trigger_re
   return verdict;
 }
 
-/* Optional: several messages at once, where one transaction is cheaper than many. Each has its own
+/* Optional: several messages at once, if one transaction is cheaper than many. Each has its own
  * verdict, which is RETRY beforehand. A message that is alone goes to handle. */
 static void handle_batch(void* instance, const trigger_message* const* messages,
                          trigger_result* const* results, size_t count) {
@@ -342,7 +342,7 @@ static int32_t restore(void* instance, uint32_t state_version, trigger_bytes sta
   if (state_version != 1 || space == NULL ||
       !parse(text, (size_t)(space - text), &self->unpublished) ||
       !parse(space + 1, state.len - (size_t)(space + 1 - text), &self->total)) {
-    return refuse(error, "that state is not mine");
+    return refuse(error, "the state is not from this service");
   }
   self->shown.total = self->total;
   return TRIGGER_OK;

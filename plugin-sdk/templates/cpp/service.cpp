@@ -17,7 +17,7 @@
 
 namespace {
 
-// What the extension "sum.total/1" shows: an ability of its own, for who knows the id.
+// What the extension "sum.total/1" shows, to whoever knows its id.
 struct Total {
   std::uint32_t struct_size = sizeof(Total);
   std::uint32_t reserved = 0;
@@ -48,7 +48,7 @@ class Sum {
     return take(message);
   }
 
-  // Optional: several messages at once, where one transaction is cheaper than many. Each has its
+  // Optional: several messages at once, if one transaction is cheaper than many. Each has its
   // own verdict; what is not answered comes again. A message that is alone goes to handle().
   void handle_batch(trigger::Batch& batch) {
     const std::lock_guard lock(mutex_);
@@ -70,7 +70,7 @@ class Sum {
     const std::optional<long> unpublished = parse(state.substr(0, space));
     const std::optional<long> sum = parse(state.substr(space + 1));
     if (version != state_version || space == state.npos || !unpublished || !sum) {
-      throw std::runtime_error("that state is not mine");
+      throw std::runtime_error("the state is not from this service");
     }
     unpublished_ = *unpublished;
     sum_ = *sum;
@@ -95,7 +95,7 @@ class Sum {
   trigger::Verdict take(const trigger::Message& message) {
     const std::optional<long> number = parse(message.payload());
     if (!number || *number < -kLargest || *number > kLargest) {
-      // It will be none the next time either.
+      // It will not be one the next time either.
       return trigger::Verdict::reject("the payload must be a whole number of at most 12 digits");
     }
     const std::string id(message.id());  // the same when the message comes again

@@ -2,7 +2,7 @@
 
 const TOKEN = 'triggerd.token';
 
-// What went wrong, in the server's words. status 0: it did not answer.
+// What went wrong, in the server's words. status 0: the server did not answer.
 export class Problem extends Error {
   constructor(status, detail, errors = []) {
     super(detail);
@@ -11,14 +11,14 @@ export class Problem extends Error {
   }
 }
 
-// The token lives as long as the tab does, and nobody else's page sees it.
+// The token lives as long as the tab does, and no other site's page sees it.
 export const token = {
   get: () => sessionStorage.getItem(TOKEN) ?? '',
   set: (value) => sessionStorage.setItem(TOKEN, value),
   forget: () => sessionStorage.removeItem(TOKEN),
 };
 
-// Called when a token is needed, or the one that we have is none.
+// Called when a token is required, or the one that we have is not valid.
 let onUnauthorized = () => {};
 export function whenUnauthorized(listener) {
   onUnauthorized = listener;
@@ -57,7 +57,7 @@ async function fetched(method, path, body, options) {
   throw problem;
 }
 
-// An answer that does not come is no answer; what changes something may wait for others' drain.
+// Time out if there is no answer; a change may have to wait for others to drain.
 async function ask(method, path, body, patience) {
   const response = await fetched(method, `/api/v1${path}`, body, {signal: AbortSignal.timeout(patience)})
     .catch((error) => {

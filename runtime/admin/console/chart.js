@@ -1,4 +1,5 @@
-// A line of the last minutes, from the right; it has all of the width once it is half a minute's. It says the same as the figure beside it, so it is for the eye only.
+// A line chart of the last minutes, drawn from the right; it fills its width after half a minute.
+// It repeats the figure beside it, so screen readers skip it.
 import {el} from './dom.js';
 
 const WIDTH = 300;

@@ -1,5 +1,5 @@
 // The page: which view is shown, and what all views share - the status, the stream of events, the
-// line at the top that says how things are.
+// status line at the top.
 //
 // A view is a function of (context, parts of the address, query) that gives
 //   {title, node, update?(state), event?(event), listen?: {kinds, trigger}, close?()}
@@ -38,7 +38,7 @@ const stream = makeStream((event) => {
   }
   view?.event?.(event);
 }, (state, reason) => {
-  // It was away: something may have happened meanwhile.
+  // Something may have happened while it was not connected.
   if (state === 'open') store.soon();
   view?.streamState?.(state, reason);
 });
@@ -46,7 +46,7 @@ const stream = makeStream((event) => {
 const context = {
   store,
   go: (address) => { location.hash = address; },
-  // A view wants to hear of something else now.
+  // A view wants other events now.
   listen: () => listen(true),
 };
 
@@ -112,7 +112,7 @@ function badge(name, value, tone) {
 function update(state) {
   const lost = document.getElementById('lost');
   const isLost = state.lostSince !== null && !state.unauthorized;
-  if (isLost) setText(lost, `${state.failure}, since ${clock(state.lostSince)}. What is shown is from before. Trying again.`);
+  if (isLost) setText(lost, `${state.failure}, since ${clock(state.lostSince)}. The page shows earlier data. Trying again.`);
   lost.hidden = !isLost;
   document.body.classList.toggle('stale', isLost);
   const status = state.status;

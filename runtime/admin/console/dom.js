@@ -19,7 +19,7 @@ export function el(tag, attributes = {}, ...children) {
   return node;
 }
 
-// Changes nothing where nothing is different: what is selected or read aloud is left in peace.
+// Leaves equal text alone, so that a selection or a screen reader is not disturbed.
 export function setText(node, text) {
   const value = String(text ?? '');
   if (node.textContent !== value) node.textContent = value;

@@ -1,7 +1,7 @@
-// Server-sent events, over fetch so that a token can be sent. One stream a page, at most.
+// Server-sent events, over fetch so that a token can be sent. At most one stream per page.
 import {query, stream} from './api.js';
 
-// The server says something every 15 s; a stream that is silent for longer is a dead one.
+// The server sends something every 15 s; a stream that is silent for longer is dead.
 const SILENCE = 40_000;
 const LONGEST = 1 << 20;
 
@@ -43,7 +43,7 @@ export function makeStream(onEvent, onState) {
         text += decoder.decode(value, {stream: true}).replaceAll('\r', '');
         const blocks = text.split('\n\n');
         text = blocks.pop();
-        if (text.length > LONGEST) return 'the stream makes no sense';
+        if (text.length > LONGEST) return 'malformed event stream';
         for (const event of blocks.map(parse)) if (event !== null && abort === control) onEvent(event);
       }
     } catch (error) {

@@ -4,7 +4,7 @@ import {framed} from './framed.js';
 import {at, put} from './keys.js';
 import {topicsField} from './topics_field.js';
 
-// A number where it is one, else the text: "30s", "${LIMIT}", or what the server has to complain of.
+// A number if it is one, else the text: "30s", "${LIMIT}", or something that the server will reject.
 const amount = (text) => (/^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text);
 const typed = (text) => (text === 'true' || text === 'false' ? text === 'true' : amount(text));
 const textOf = (value) => (value === undefined ? '' : String(value));
@@ -40,11 +40,11 @@ const makers = {
     const was = at(definition, spec.key);
     return field(spec, control, (into) => put(into, spec.key, control.value === '' && was !== '' ? undefined : control.value));
   },
-  // One of what there is; or another, typed in: a plugin that nothing has loaded yet, a variable.
+  // One of the existing ones, or another one, typed in: a plugin that is not loaded yet, a variable.
   pick(spec, {definition, lists}) {
     const was = textOf(at(definition, spec.key));
     const words = [...new Set([...lists[spec.list](), was])].filter((word) => word !== '').sort();
-    const typed = input({...spec, list: null}, '', {'aria-label': `${spec.label}, another one`, hidden: true});
+    const typed = input({...spec, list: null}, '', {'aria-label': `${spec.label}, other value`, hidden: true});
     const another = el('option', {value: '…'}, 'Another…');
     const control = el('select', {}, el('option', {value: ''}, spec.none ?? 'choose one'),
       words.map((word) => el('option', {value: word, selected: word === was}, word)), another);
@@ -71,7 +71,7 @@ const makers = {
   },
   choice(spec, {definition}) {
     const was = textOf(at(definition, spec.key));
-    // What is written there and no choice, a variable for one, stays possible.
+    // A value that is not one of the choices, such as a variable, stays possible.
     const words = spec.choices.some(([word]) => word === was) ? spec.choices : [...spec.choices, [was, was]];
     const control = el('select', {}, words.map(([word, label]) => el('option', {value: word, selected: word === was}, label)));
     return field(spec, control, (into) =>
@@ -92,10 +92,10 @@ const makers = {
       put(into, 'hosts', asList ? addresses : undefined);
     });
   },
-  // The server never gives it. Left alone it stays; emptied on purpose it goes.
+  // The server never sends it. Left alone, it stays; removed on purpose, it goes.
   secret(spec, {secrets}) {
     const isThere = secrets.includes(spec.key);
-    const control = input({...spec, placeholder: isThere ? 'stays as it is' : ''}, '', {type: 'password', autocomplete: 'new-password'});
+    const control = input({...spec, placeholder: isThere ? 'unchanged' : ''}, '', {type: 'password', autocomplete: 'new-password'});
     const forget = el('input', {type: 'checkbox', id: uniqueId('forget')});
     const made = field(spec, control, (into) => put(into, spec.key, forget.checked ? '' : control.value === '' ? undefined : control.value),
       {filled: () => isThere});
@@ -129,12 +129,12 @@ const makers = {
 
 function jsonObject(text, key, errors) {
   if (text.trim() === '') return {};
-  let reason = 'has to be a JSON object, such as {"limit": 80}';
+  let reason = 'must be a JSON object, such as {"limit": 80}';
   try {
     const value = JSON.parse(text);
     if (value !== null && typeof value === 'object' && !Array.isArray(value)) return value;
   } catch (error) {
-    reason = `is no JSON: ${error.message}`;
+    reason = `is not valid JSON: ${error.message}`;
   }
   errors.push({field: key, message: reason});
   return undefined;

@@ -26,7 +26,7 @@ export function seconds(value) {
   return age(value, value < 10 ? 1 : 0);
 }
 
-// How long ago, or for how long: the two largest units say enough.
+// How long ago, or for how long, in at most the two largest units.
 export function age(value, digits = 0) {
   if (value === undefined || value === null) return NONE;
   if (value < 60) return `${Math.max(0, value).toFixed(digits)} s`;
@@ -58,7 +58,7 @@ export function clock(moment, withMillis = false) {
   return withMillis ? `${time}.${String(date.getMilliseconds()).padStart(3, '0')}` : time;
 }
 
-// With its day, where that is not today.
+// With the date if it is not today.
 export function moment(value) {
   const date = new Date(value);
   if (Number.isNaN(date.getTime())) return '';

@@ -1,14 +1,14 @@
-// A form for a definition: fields in, an object out, and what the server finds wrong at its field.
+// A form for a definition: fields in, an object out, and each of the server's errors at its field.
 //
-// Nothing is checked here but whether JSON is JSON: the rules are the file's, and the server has
-// them. What is typed in is sent as it is, so that the server can say what is wrong with it. Keys
-// without a field stay as they were.
+// Only JSON syntax is checked here: all other rules are those of the configuration, which the server
+// checks. What is typed in is sent as it is, so that the server can report what is wrong with it.
+// Keys without a field stay as they were.
 import {el, replace, uniqueId} from './dom.js';
 import {makeField} from './fields.js';
 
 const covers = (key, wrong) => wrong === key || wrong.startsWith(`${key}.`);
 
-// The tables that fields stand in are not among the keys that have no field.
+// The top-level keys that have fields, tables included.
 function keysOf(groups) {
   const keys = groups.flatMap((group) => group.fields).flatMap((field) => field.answers ?? [field.key]);
   return new Set(keys.map((key) => key.split('.')[0]).filter((key) => key !== ''));
@@ -30,7 +30,7 @@ export function makeForm(options) {
     return {node: el('details', {open: filled}, el('summary', {}, group.title), grid), parts};
   });
 
-  // Throws nothing: what cannot even be sent is {errors}.
+  // Does not throw: whatever prevents sending is in {errors}.
   function value() {
     const definition = structuredClone(options.definition);
     const errors = [];

@@ -1,6 +1,6 @@
 import {el, replace, uniqueId} from './dom.js';
 
-// Label, control, hint and what is wrong, tied to each other for those who listen to the page.
+// Label, control, hint and error, tied to each other for screen readers.
 export function framed(spec, control, {before = false} = {}) {
   const id = control.id || uniqueId('field');
   control.id = id;

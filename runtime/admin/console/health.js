@@ -1,11 +1,11 @@
-// How the runtime, an alias and a trigger are, in a tone and a word. The word is always there:
+// The state of the runtime, an alias or a trigger as a tone and a word. The word is always there:
 // colour alone says nothing to many people.
 import {el, setText} from './dom.js';
 
 export function trouble(status) {
   if (!status.healthy) return ['down', 'failing'];
   if (!status.ready) return ['wait', 'not ready'];
-  return ['up', 'all well'];
+  return ['up', 'healthy'];
 }
 
 const tones = {
@@ -33,13 +33,13 @@ export function stateMark() {
   };
 }
 
-// Where a definition stands, and whether it can be changed here.
+// Where a definition is written, and whether it can be changed here.
 export function originText(origin) {
-  if (origin.kind === 'managed') return 'made at run time, managed here';
+  if (origin.kind === 'managed') return 'defined at run time, managed here';
   const place = origin.file ? `${origin.file}${origin.line ? `:${origin.line}` : ''}` : 'a file';
   return origin.kind === 'package' ? `package ${origin.package}, ${place}` : place;
 }
 export const isManaged = (origin) => origin.kind === 'managed';
 
-// What waits for anything: for a worker, in one, for a retry, or on the disk only.
+// Everything unfinished: waiting for a worker, in one, waiting for a retry, or only on disk.
 export const backlog = (trigger) => Math.max(trigger.queued + trigger.in_flight + trigger.delayed, trigger.inbox_messages);

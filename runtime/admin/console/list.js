@@ -1,19 +1,19 @@
-// A table of many things: a box to filter it, headers to sort by, and as many rows at a time as one
-// can read. Only the rows that are shown are in the page, so a thousand cost what fifty do.
+// A table for many items: a box to filter it, headers to sort by, and pages. Only the rows that are
+// shown are in the page, so a thousand items cost what fifty do.
 import {el, keyed, setText, table, uniqueId} from './dom.js';
 import {number} from './format.js';
 
 const PAGE = 50;
 
 // options: {caption, noun, columns: [{label, class, sort: (item, state) => value}], keyOf, makeRow,
-//           text: (item) => what the filter looks in, first: index of the column to sort by, empty}
+//           text: (item) => what the filter searches, first: index of the column to sort by, empty}
 export function makeList(options) {
   const id = uniqueId('filter');
   const filter = el('input', {type: 'search', id, placeholder: 'Filter', 'aria-label': `Filter ${options.noun}`, autocomplete: 'off', spellcheck: 'false'});
   const summary = el('span', {class: 'quiet', role: 'status'});
   const made = table(options.caption, options.columns);
   const empty = el('p', {class: 'empty', hidden: true}, options.empty);
-  const before = el('button', {type: 'button'}, 'Before');
+  const before = el('button', {type: 'button'}, 'Previous');
   const after = el('button', {type: 'button'}, 'Next');
   const pages = el('span', {class: 'quiet'});
   const pager = el('nav', {class: 'pager', 'aria-label': 'Pages', hidden: true}, before, pages, after);
@@ -62,7 +62,7 @@ export function makeList(options) {
     before.disabled = page === 0;
     after.disabled = page === last;
     empty.hidden = found.length > 0;
-    setText(empty, items.length === 0 ? options.empty : `None of ${number(items.length)} has this in it.`);
+    setText(empty, items.length === 0 ? options.empty : `None of ${number(items.length)} matches the filter.`);
     made.node.hidden = found.length === 0;
     options.columns.forEach((column, index) => {
       if (index === sort && column.sort) made.head[index].setAttribute('aria-sort', down ? 'descending' : 'ascending');

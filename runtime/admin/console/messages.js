@@ -1,4 +1,4 @@
-// What the console tells in passing, and what it asks before it does something for good.
+// The console's notifications, and its questions before something that cannot be undone.
 import {el, uniqueId} from './dom.js';
 
 const KEPT = 3;
@@ -27,8 +27,8 @@ export function complain(problem) {
       el('li', {}, [error.field, error.message].filter(Boolean).join(': '), error.place ? ` (${error.place})` : ''))));
 }
 
-// A button that does something at the server: not twice at once, and it says when that failed. It is
-// there for who may change something, unless `data-needs` says something else (null: nothing).
+// A button that does something at the server: never twice at once, and it reports a failure. It is
+// shown to whoever may make changes, unless `data-needs` says something else (null: to everybody).
 export function action(label, run, attributes = {}) {
   const button = el('button', {type: 'button', 'data-needs': 'change', ...attributes}, label);
   button.addEventListener('click', () => busy(button, run));
@@ -47,7 +47,7 @@ export async function busy(button, run) {
   }
 }
 
-// Resolves to null, or to {reason}. `options.reason`: asks for one, too.
+// Resolves to null if cancelled, else to {reason}. `options.reason`: asks for a reason, too.
 export function ask(question, verb, options = {}) {
   const id = uniqueId('ask');
   const reason = el('input', {id: `${id}-reason`, type: 'text', maxlength: 200, autocomplete: 'off'});
@@ -55,7 +55,7 @@ export function ask(question, verb, options = {}) {
   const cancel = el('button', {type: 'button'}, 'Cancel');
   const form = el('form', {}, el('h2', {id}, question),
     options.detail && el('p', {}, options.detail),
-    options.reason && el('p', {class: 'field'}, el('label', {for: reason.id}, 'Why (for the record)'), reason),
+    options.reason && el('p', {class: 'field'}, el('label', {for: reason.id}, 'Reason (for the record)'), reason),
     el('p', {class: 'buttons'}, go, cancel));
   const dialog = el('dialog', {'aria-labelledby': id}, form);
   document.body.append(dialog);

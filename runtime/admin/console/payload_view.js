@@ -1,4 +1,4 @@
-// A payload to look at: as text, as indented JSON where it is JSON, as bytes; and to take away.
+// Shows a payload as text, as indented JSON if it is JSON, or as bytes; and downloads it.
 import {el, replace} from './dom.js';
 import {bytes as size} from './format.js';
 import {action} from './messages.js';
@@ -6,7 +6,7 @@ import {bytesOf, hexDump, prettyJson, visibleLines} from './payload.js';
 
 const HEX_SHOWN = 16 * 1024;
 
-// options.whole: asks for all of the message, where this is its beginning.
+// options.whole: fetches the whole message, if this is only its beginning.
 export function payloadView(message, options) {
   const bytes = bytesOf(message);
   const text = message.payload_base64 === undefined ? message.payload ?? '' : null;
@@ -18,13 +18,13 @@ export function payloadView(message, options) {
 
   function show(mode) {
     buttons.forEach((button, index) => button.setAttribute('aria-pressed', String(modes[index] === mode)));
-    // Fewer bytes a line where lines are short.
+    // Fewer bytes per line on narrow screens.
     const width = pre.clientWidth > 0 && pre.clientWidth < 560 ? 8 : 16;
     if (mode === 'JSON') replace(pre, visibleLines(json));
     if (mode === 'Text') replace(pre, visibleLines(text));
     if (mode === 'Hex') replace(pre, hexDump(bytes.subarray(0, HEX_SHOWN), width));
     const shown = mode === 'Hex' ? Math.min(bytes.length, HEX_SHOWN) : bytes.length;
-    note.textContent = message.bytes === 0 ? 'It is empty.' : shown < message.bytes ? `The first ${size(shown)} of ${size(message.bytes)}.` : '';
+    note.textContent = message.bytes === 0 ? 'The payload is empty.' : shown < message.bytes ? `The first ${size(shown)} of ${size(message.bytes)}.` : '';
   }
   buttons.forEach((button, index) => button.addEventListener('click', () => show(modes[index])));
 

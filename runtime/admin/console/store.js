@@ -1,8 +1,8 @@
-// What is known of the runtime: its status, polled, and what follows from two statuses.
+// What is known about the runtime: its status, polled, and what follows from two of them.
 //
-// The daemon is not to feel it. One request at a time, two seconds apart at the least, and further
-// apart the longer an answer takes (a thousand triggers are some of it): at most a twentieth of the
-// time goes into them. None while the page is hidden.
+// It must not burden the daemon. One request at a time, at least two seconds apart, and further apart
+// the longer an answer takes (as with a thousand triggers), so that requests take at most a
+// twentieth of the time. None while the page is hidden.
 import {get} from './api.js';
 
 const FAST = 2_000;
@@ -15,10 +15,10 @@ export function makeStore() {
     status: null,
     rates: new Map(),  // trigger's name -> messages a second, one for each poll
     total: [],         // of all triggers
-    lostSince: null,   // since when the daemon does not answer
+    lostSince: null,   // when the daemon stopped answering
     failure: '',
-    replaced: false,   // it is another version than the one that this page came from
-    events: [],        // changes of state that were heard of, newest first
+    replaced: false,   // the daemon's version is not the one that this page came from
+    events: [],        // changes of state from the event stream, newest first
   };
   const listeners = new Set();
   let before = null;
@@ -96,13 +96,13 @@ export function makeStore() {
       running = true;
       poll();
     },
-    // Rates over a pause would be averages of it.
+    // Rates across a pause would only be averages over it.
     stop() {
       running = false;
       clearTimeout(timer);
       before = null;
     },
-    // Something has changed: look soon, though not once for each of many changes.
+    // Something has changed: poll soon, but not once for each of many changes.
     soon() {
       if (!running || failures > 0) return;
       clearTimeout(timer);

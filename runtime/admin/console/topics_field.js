@@ -1,5 +1,5 @@
-// The topic filters of a trigger: rows of filter and QoS. What else a filter says, in a table with
-// MQTT 5's keys, stays as it is.
+// The topic filters of a trigger: rows of filter and QoS, with MQTT 5's keys of a filter's table in
+// its details.
 import {el, uniqueId} from './dom.js';
 import {framed} from './framed.js';
 
@@ -17,7 +17,7 @@ function option(was, [key, label, kind]) {
     return {node: el('p', {class: 'tick'}, control, el('label', {for: id}, label)), read: () => control.checked || undefined};
   }
   if (Array.isArray(kind)) {
-    const control = el('select', {id}, ['', ...kind].map((word) => el('option', {value: word, selected: word === (was[key] ?? '')}, word || 'as usual')));
+    const control = el('select', {id}, ['', ...kind].map((word) => el('option', {value: word, selected: word === (was[key] ?? '')}, word || 'default')));
     return {node: el('p', {}, el('label', {for: id}, label), control), read: () => control.value || undefined};
   }
   const control = el('input', {type: 'text', id, inputmode: 'numeric', value: was[key] ?? ''});

@@ -155,10 +155,10 @@ int main(void) {
   expect(test->violation_count == 1, "no rule was broken since");
 
   expect(trigger_test_send(test, "two verdicts", "")->code == TRIGGER_REJECT, "the first counts");
-  expect(last_violation(test, "an attempt was completed, and handle did not return PENDING"),
+  expect(last_violation(test, "an attempt was completed, but handle did not return PENDING"),
          "noticed");
   expect(trigger_test_send(test, "no verdicts", "")->code == TRIGGER_OK, "completed");
-  expect(last_violation(test, "complete was called with a code that is no final verdict"),
+  expect(last_violation(test, "complete was called with a code that is not a final verdict"),
          "noticed too");
 
   attempt = trigger_test_send(test, "extend", "");

@@ -95,7 +95,7 @@ TEST(Kit, NoticesTwoVerdicts) {
   auto instance = Plugin(&raw_entry).run();
   EXPECT_EQ(instance.send({}).code(), TRIGGER_REJECT);
   EXPECT_EQ(instance.violations().back(),
-            "an attempt was completed, and handle did not return PENDING");
+            "an attempt was completed, but handle did not return PENDING");
 }
 
 TEST(Kit, RefusesACompleteThatIsNoVerdict) {

@@ -145,7 +145,7 @@ TEST_F(SdkThrows, InCreateIsAnErrorWithItsReason) {
   Thrower::in_create = Throw::setting;
   EXPECT_EQ(plugin.why_not("service", {}), "setting \"limit\" must be even");
   Thrower::in_create = Throw::other;
-  EXPECT_EQ(plugin.why_not("service", {}), "it threw something that is no std::exception");
+  EXPECT_EQ(plugin.why_not("service", {}), "it threw something that is not a std::exception");
 }
 
 TEST_F(SdkThrows, InStartLeavesTheInstanceAsItWas) {
@@ -179,7 +179,8 @@ TEST_F(SdkThrows, InHandleIsARetryWithItsText) {
   EXPECT_EQ(instance.send({"a", "the disk is full"}).code(), TRIGGER_RETRY);
   EXPECT_EQ(instance.send({"a", "the disk is full"}).reason(), "the disk is full");
   EXPECT_EQ(instance.send({"a", "other"}).code(), TRIGGER_RETRY);
-  EXPECT_EQ(instance.send({"a", "other"}).reason(), "it threw something that is no std::exception");
+  EXPECT_EQ(instance.send({"a", "other"}).reason(),
+            "it threw something that is not a std::exception");
   EXPECT_EQ(instance.send({"a", std::string(1000, 'x')}).reason(), std::string(255, 'x'));
 }
 
@@ -253,7 +254,7 @@ TEST(SdkLife, CountsMetrics) {
   EXPECT_FALSE(instance.metric("other").has_value());
   const auto attempt = instance.send({"a", "wrong"});
   EXPECT_EQ(attempt.code(), TRIGGER_RETRY);
-  EXPECT_NE(attempt.reason().find("metric \"seen_total\" cannot be made"), std::string::npos);
+  EXPECT_NE(attempt.reason().find("metric \"seen_total\" cannot be created"), std::string::npos);
 }
 
 // A Context may be kept too long: it then answers that nobody is there.

@@ -105,7 +105,7 @@ TEST_F(SdkPending, IsRetriedWhenNobodyTookItsCompletion) {
   auto instance = run([](const Context&, const Message&) { return Verdict::pending(); });
   const auto attempt = instance.send({});
   EXPECT_EQ(attempt.code(), TRIGGER_RETRY);
-  EXPECT_EQ(attempt.reason(), "the service said pending and took no Completion");
+  EXPECT_EQ(attempt.reason(), "the service returned pending but took no Completion");
 }
 
 TEST_F(SdkPending, MayBeCompletedBeforeHandleReturns) {

@@ -115,7 +115,7 @@ TEST(SdkPublish, LogsWhatACallbackThrows) {
   ASSERT_EQ(instance.log_lines().size(), 2u);
   EXPECT_EQ(instance.log_lines()[0].text, "no luck");
   EXPECT_EQ(instance.log_lines()[1].text,
-            "a publish callback threw something that is no std::exception");
+            "a publish callback threw something that is not a std::exception");
 }
 
 TEST(SdkPublish, TakesAnyCallable) {

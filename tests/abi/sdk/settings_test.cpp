@@ -89,15 +89,15 @@ TEST(SdkSettings, NameWhatIsMissing) {
 
 TEST(SdkSettings, NameWhatHasTheWrongTypeAndDoNotQuoteIt) {
   EXPECT_EQ(error_of({{"a", "secret"}}, [](const Settings& s) { s.number("a", 1); }),
-            "setting \"a\" must be a number, and is a string");
+            "setting \"a\" must be a number, not a string");
   EXPECT_EQ(error_of({{"a", 2.0}}, [](const Settings& s) { s.integer("a", 1); }),
-            "setting \"a\" must be an integer, and is a number");
+            "setting \"a\" must be an integer, not a number");
   EXPECT_EQ(error_of({{"a", 1}}, [](const Settings& s) { s.boolean("a", true); }),
-            "setting \"a\" must be true or false, and is an integer");
+            "setting \"a\" must be true or false, not an integer");
   EXPECT_EQ(error_of({{"a", true}}, [](const Settings& s) { s.text("a", ""); }),
-            "setting \"a\" must be a string, and is true or false");
+            "setting \"a\" must be a string, not true or false");
   EXPECT_EQ(error_of({{"a.b", 1}}, [](const Settings& s) { s.number("a", 1); }),
-            "setting \"a\" must be a number, and is a table or an array");
+            "setting \"a\" must be a number, not a table or an array");
 }
 
 TEST(SdkSettings, RefuseNumbersThatAreNone) {
@@ -110,7 +110,7 @@ TEST(SdkSettings, RefuseNumbersThatAreNone) {
   trigger::testing::Setting huge("a", "9223372036854775808");
   huge.type = TRIGGER_SETTING_INTEGER;
   EXPECT_EQ(error_of({huge}, [](const Settings& s) { s.integer("a"); }),
-            "setting \"a\" must be an integer of 64 bits");
+            "setting \"a\" must be a 64-bit integer");
 }
 
 TEST(SdkSettings, SayWhatIsMissingAndMayBeMisspelt) {

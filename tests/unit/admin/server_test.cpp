@@ -385,7 +385,7 @@ TEST_F(AdminTest, APortThatIsTakenIsSaid) {
   options.listen = config::ListenAddress{"127.0.0.1", admin_->port()};
   const auto second = Admin::start(options, runtime_.management(), log_);
   ASSERT_FALSE(second);
-  EXPECT_NE(second.error().message.find("another program has it"), std::string::npos)
+  EXPECT_NE(second.error().message.find("another program is using it"), std::string::npos)
       << second.error().message;
 }
 
@@ -519,11 +519,11 @@ TEST_F(SocketFile, OfAnotherRuntimeIsLeftAlone) {
 
 TEST_F(SocketFile, IsNotPutInPlaceOfAnythingElse) {
   dir_.write("admin.sock", "precious");
-  EXPECT_NE(error().find("is no socket"), std::string::npos);
+  EXPECT_NE(error().find("is not a socket"), std::string::npos);
   EXPECT_EQ(std::filesystem::file_size(path()), 8U);
   std::filesystem::remove(path());
   std::filesystem::create_symlink(dir_ / "elsewhere", path());
-  EXPECT_NE(error().find("is no socket"), std::string::npos);
+  EXPECT_NE(error().find("is not a socket"), std::string::npos);
 }
 
 TEST_F(SocketFile, MayHaveALongPath) {

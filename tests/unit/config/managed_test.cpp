@@ -46,21 +46,22 @@ TEST_F(ManagedFileTest, WhatIsPutIsThereAfterAWrite) {
               table_of("alias = 'plant'\ntopics = [{ filter = 'a/#', qos = 2 }, 'b']\nservice = "
                        "'log'\n[settings]\nlimit = 1.0\n[settings.deep]\nx = [1, 2]"));
   ASSERT_TRUE(managed.write());
-  EXPECT_EQ(text_of_file(file()),
-            "# Aliases and triggers that were defined while the runtime ran. The runtime writes "
-            "this file anew\n# with every change of them; comments are not kept.\n\n"
-            "[aliases.plant]\n"
-            "host = \"tcp://localhost:1883\"\n"
-            "\n[aliases.plant.last_will]\n"
-            "topic = \"a \\\"b\\\"\"\n"
-            "\n[[triggers]]\n"
-            "name = \"see-all\"\n"
-            "alias = \"plant\"\n"
-            "topics = [{ filter = \"a/#\", qos = 2 }, \"b\"]\n"
-            "service = \"log\"\n"
-            "\n[triggers.settings]\n"
-            "limit = 1.0\n"
-            "deep = { x = [1, 2] }\n");
+  EXPECT_EQ(
+      text_of_file(file()),
+      "# Aliases and triggers that were defined at run time. The runtime rewrites this file with\n"
+      "# every change; comments are not kept.\n\n"
+      "[aliases.plant]\n"
+      "host = \"tcp://localhost:1883\"\n"
+      "\n[aliases.plant.last_will]\n"
+      "topic = \"a \\\"b\\\"\"\n"
+      "\n[[triggers]]\n"
+      "name = \"see-all\"\n"
+      "alias = \"plant\"\n"
+      "topics = [{ filter = \"a/#\", qos = 2 }, \"b\"]\n"
+      "service = \"log\"\n"
+      "\n[triggers.settings]\n"
+      "limit = 1.0\n"
+      "deep = { x = [1, 2] }\n");
   EXPECT_EQ(std::filesystem::status(file()).permissions(),
             std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
   const ManagedFile again = read();

@@ -116,11 +116,11 @@ TEST_F(PackagesTest, NamesAreUniqueAcrossAllAndTheLaterOneGoes) {
   const Config config = good();
   EXPECT_EQ(problems(config, "b"),
             "packages/b/triggers.toml:1:10: error: alias \"boiler\" is already defined at "
-            "packages/a/triggers.toml:1:10; names are unique across all files\n"
+            "packages/a/triggers.toml:1:10; names must be unique across all files\n"
             "packages/b/triggers.toml:3:10: error: alias \"plant\" is already defined at "
-            "triggers.toml:1:10; names are unique across all files\n"
+            "triggers.toml:1:10; names must be unique across all files\n"
             "packages/b/triggers.toml:6:8: error: trigger \"t\" is already defined at "
-            "triggers.toml:4:8; names are unique across all files\n");
+            "triggers.toml:4:8; names must be unique across all files\n");
   EXPECT_EQ(config.triggers.size(), 1U);
 }
 
@@ -131,10 +131,10 @@ TEST_F(PackagesTest, UseAliasesOfThoseThatTheyRequire) {
   add("c", trigger("u", "boiler"));
   const Config config = good();
   EXPECT_EQ(problems(config, "b"), "");
-  EXPECT_EQ(problems(config, "c"),
-            "packages/c/triggers.toml:3:9: error: alias \"boiler\" is of package \"a\", which "
-            "package \"c\" does not require; write { name = \"a\" } into requires of its "
-            "package.toml\n");
+  EXPECT_EQ(
+      problems(config, "c"),
+      "packages/c/triggers.toml:3:9: error: alias \"boiler\" belongs to package \"a\", which "
+      "package \"c\" does not require; add { name = \"a\" } to requires in its package.toml\n");
 }
 
 TEST_F(PackagesTest, ThoseThatRequireABrokenOneAreBrokenToo) {
@@ -190,8 +190,8 @@ TEST_F(PackagesTest, HaveNothingToSayOfTheRuntime) {
   folder_.write("triggers.toml", kMain);
   add("a", "[runtime]\nname = \"mine\"\n");
   EXPECT_EQ(problems(good(), "a"),
-            "packages/a/triggers.toml:1:1: error: [runtime] has no place in this file, which may "
-            "define aliases and triggers; write it into the runtime's own triggers.toml\n");
+            "packages/a/triggers.toml:1:1: error: [runtime] is not allowed in this file, which is "
+            "for aliases and triggers; write it into the runtime's own triggers.toml\n");
 }
 
 TEST_F(PackagesTest, PluginsAreLookedForInThePackageThenInThoseItRequiresThenInPluginDirs) {
@@ -262,8 +262,8 @@ TEST_F(PackagesTest, TheManagedFileIsReadFromTheStateFolder) {
   ASSERT_FALSE(loaded);
   EXPECT_EQ(shown(loaded.error()),
             "var/managed.toml:3:9: error: there is no alias \"plnt\"; did you mean \"plant\"?\n"
-            "var/managed.toml:6:1: error: [log] has no place in this file, which may define "
-            "aliases and triggers; write it into the runtime's own triggers.toml\n");
+            "var/managed.toml:6:1: error: [log] is not allowed in this file, which is for aliases "
+            "and triggers; write it into the runtime's own triggers.toml\n");
 }
 
 }  // namespace

@@ -57,18 +57,19 @@ TEST(ProxyAddressTest, SaysWhatIsWrongAndNeverQuotesIt) {
       {"edge:hunter2@proxy", "the scheme is missing; write http://HOST:PORT or socks5://HOST:PORT"},
       {"hunter2://proxy", "the scheme must be http or socks5, as in http://HOST:PORT"},
       {"https://edge:hunter2@proxy", "the scheme must be http or socks5, as in http://HOST:PORT"},
-      {"http://", "the host name must be letters, digits, \"-\", \".\" and \"_\""},
-      {"http://edge:hunter2@", "the host name must be letters, digits, \"-\", \".\" and \"_\""},
-      {"http://hunter 2", "the host name must be letters, digits, \"-\", \".\" and \"_\""},
+      {"http://", "the host name may contain only letters, digits, \"-\", \".\" and \"_\""},
+      {"http://edge:hunter2@",
+       "the host name may contain only letters, digits, \"-\", \".\" and \"_\""},
+      {"http://hunter 2", "the host name may contain only letters, digits, \"-\", \".\" and \"_\""},
       {"http://edge:hunter2", "the port must be a number from 1 to 65535"},
       {"http://proxy:0", "the port must be a number from 1 to 65535"},
-      {"http://::1", "an IPv6 address stands in brackets, as in http://[::1]:8080"},
-      {"socks5://::1", "an IPv6 address stands in brackets, as in socks5://[::1]:1080"},
+      {"http://::1", "an IPv6 address must be in brackets, as in http://[::1]:8080"},
+      {"socks5://::1", "an IPv6 address must be in brackets, as in socks5://[::1]:1080"},
       {"http://[hunter2]",
-       "what stands in brackets must be an IPv6 address, as in "
+       "the text in brackets must be an IPv6 address, as in "
        "http://[::1]:8080"},
       {"http://:hunter2@proxy", "a password without a user name; write USER:PASSWORD@ or USER@"},
-      {"http://a%3Ab:hunter2@proxy", "the user name for an HTTP proxy cannot have a \":\""},
+      {"http://a%3Ab:hunter2@proxy", "the user name for an HTTP proxy must not contain a \":\""},
       {"http://edge:hunter2%0A@proxy", "user name and password must be UTF-8 text on one line"},
       {"http://edge%00:hunter2@proxy", "user name and password must be UTF-8 text on one line"},
       {"http://edge:hunter2%7F@proxy", "user name and password must be UTF-8 text on one line"},
@@ -77,22 +78,21 @@ TEST(ProxyAddressTest, SaysWhatIsWrongAndNeverQuotesIt) {
   for (const auto& [text, message] : cases) EXPECT_EQ(refusal_of(text), message) << text;
   for (const char* encoding : {"%", "%4", "%4x", "%x4", "hunter2%", "%%40"}) {
     EXPECT_EQ(refusal_of("http://edge:" + std::string(encoding) + "@proxy"),
-              "a \"%\" in user name and password stands before two hexadecimal digits; write %25 "
-              "for a plain one")
+              "a \"%\" in user name or password must be followed by two hexadecimal digits; write "
+              "%25 for a plain \"%\"")
         << encoding;
   }
   for (const char* behind : {"/", "/hunter2", "?hunter2", "#hunter2"}) {
     EXPECT_EQ(refusal_of("http://proxy:8080" + std::string(behind)),
-              "the address of a proxy ends with the port; in user name and password write \"/\" as "
+              "a proxy's address must end with the port; in user name and password write \"/\" as "
               "%2F, \"?\" as %3F and \"#\" as %23")
         << behind;
   }
   for (const char* plain : {"hunter2@", "hunter2 ", "hunter2:", "hunter2'", "hunter2\"",
                             "{hunter2}", "hunter2\\", "[hunter2]", "hunter2<", "hunter2|"}) {
-    EXPECT_EQ(
-        refusal_of("http://edge:" + std::string(plain) + "@proxy"),
-        "in user name and password only letters, digits and -._~!$&()*+,;= stand as they are; "
-        "write others as %XX, \"@\" as %40")
+    EXPECT_EQ(refusal_of("http://edge:" + std::string(plain) + "@proxy"),
+              "user name and password may contain only letters, digits and -._~!$&()*+,;= as they "
+              "are; write other characters as %XX, for example \"@\" as %40")
         << plain;
   }
 }
@@ -194,7 +194,7 @@ TEST_F(ProxySectionTest, TakesVariablesAndAnEmptyOneIsNone) {
   EXPECT_EQ(part->password.reveal(), "hunter2");
   variables_["PASSWORD"] = "hunter2/";
   const std::string found = errors("proxy = \"http://edge:${PASSWORD}@p\"");
-  EXPECT_NE(found.find("ends with the port"), std::string::npos) << found;
+  EXPECT_NE(found.find("must end with the port"), std::string::npos) << found;
   EXPECT_EQ(found.find("hunter"), std::string::npos) << found;
 }
 

@@ -46,8 +46,8 @@ TEST_F(DependenciesTest, WhatIsMissingDisabledOrOfAnotherVersionIsNamed) {
       "a boilers b c off \n"
       "packages/a/package.toml:3:13: error: package \"a\" requires package \"boilres\", which "
       "is not installed; did you mean \"boilers\"?\n"
-      "packages/b/package.toml:3:13: error: package \"b\" requires package \"boilers\" >=2, "
-      "and version 1.4 is installed\n"
+      "packages/b/package.toml:3:13: error: package \"b\" requires package \"boilers\" >=2, but "
+      "version 1.4 is installed\n"
       "packages/c/package.toml:3:13: error: package \"c\" requires package \"off\", which is "
       "disabled; enable it first\n");
   EXPECT_EQ(told({"off", "a", "b", "c"}), "boilers a b off c \n")
@@ -63,12 +63,12 @@ TEST_F(DependenciesTest, ACircleIsToldToAllInItAndToNobodyElse) {
   const std::string text = told();
   for (const char* wrong : {"b", "c"}) {
     EXPECT_NE(text.find(std::string("packages/") + wrong +
-                        "/package.toml: error: packages require each other in a circle: b -> c -> "
+                        "/package.toml: error: packages require each other in a cycle: b -> c -> "
                         "b;"),
               std::string::npos)
         << text;
   }
-  EXPECT_NE(text.find("packages/d/package.toml: error: packages require each other in a circle: "
+  EXPECT_NE(text.find("packages/d/package.toml: error: packages require each other in a cycle: "
                       "d -> d;"),
             std::string::npos)
       << text;
@@ -86,14 +86,14 @@ TEST_F(DependenciesTest, EveryMistakeInAPackageFileIsTold) {
   dir_.write("packages/.hidden/package.toml", "");
   const std::string text = told();
   for (const char* line :
-       {"packages/a/package.toml:1:8: error: \"A/b\" cannot name a package; ",
-        "packages/a/package.toml:2:11: error: version: \"one\" is no version; ",
+       {"packages/a/package.toml:1:8: error: \"A/b\" is not a valid package name; ",
+        "packages/a/package.toml:2:11: error: version: \"one\" is not a version; ",
         "packages/a/package.toml:3:1: error: unknown key \"desription\" in package.toml; did you "
         "mean \"description\"?",
         "packages/a/package.toml:4:13: error: an element of requires must be { name = \"...\" }, ",
-        "packages/a/package.toml:4:40: error: version: \"2\" is no range of versions; ",
+        "packages/a/package.toml:4:40: error: version: \"2\" is not a version range; ",
         "an element of requires has no name; ", "error: package \"x\" is required already",
-        "packages/b/package.toml: error: the package calls itself \"c\" and its folder \"b\"; ",
+        "packages/b/package.toml: error: the package is named \"c\" but its folder \"b\"; ",
         "packages/c/package.toml: error: cannot open "}) {
     EXPECT_NE(text.find(line), std::string::npos) << line << "\nis not in\n" << text;
   }

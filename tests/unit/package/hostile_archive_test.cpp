@@ -135,38 +135,41 @@ TEST_F(HostileArchiveTest, WhatIsNoFile) {
                                                    archive_entry_set_filetype(entry, type);
                                                    archive_entry_set_size(entry, 0);
                                                  }),
-                   "is no regular file");
+                   "is not a regular file");
   }
 }
 
 TEST_F(HostileArchiveTest, FilesThatAreThereTwice) {
-  expect_refused(Builder().manifest({"a"}).add("a", "x").add("a", "x"), "\"a\" is there twice");
-  expect_refused(Builder().manifest({"a", "a"}).add("a", "x"), "\"a\" is there twice");
-  expect_refused(Builder().manifest({"a"}).add("a", "x").manifest({"a"}), "keeps a file of that");
+  expect_refused(Builder().manifest({"a"}).add("a", "x").add("a", "x"),
+                 "\"a\" is in the archive twice");
+  expect_refused(Builder().manifest({"a", "a"}).add("a", "x"), "\"a\" appears twice");
+  expect_refused(Builder().manifest({"a"}).add("a", "x").manifest({"a"}),
+                 "reserved for the runtime");
 }
 
 TEST_F(HostileArchiveTest, NamesThatDifferInCaseAlone) {
-  expect_refused(Builder().manifest({"A", "a"}).add("A", "x").add("a", "x"), "case does not count");
-  expect_refused(Builder().manifest({"B/a", "b/c"}).add("B/a", "x"), "case does not count");
+  expect_refused(Builder().manifest({"A", "a"}).add("A", "x").add("a", "x"), "case-insensitive");
+  expect_refused(Builder().manifest({"B/a", "b/c"}).add("B/a", "x"), "case-insensitive");
   expect_refused(Builder().manifest({"a", "a/b"}).add("a", "x"), "a file and a folder");
-  expect_refused(Builder().manifest({"a"}).add("A", "x"), "not in MANIFEST");
+  expect_refused(Builder().manifest({"a"}).add("A", "x"), "not listed in MANIFEST");
 }
 
 TEST_F(HostileArchiveTest, MoreOrLessThanTheManifestNames) {
   expect_refused(Builder().manifest({"a"}).add("a", "x").add("b", "x"),
-                 "\"b\" is in the archive and not in MANIFEST");
+                 "\"b\" is in the archive but not listed in MANIFEST");
   expect_refused(Builder().manifest({"a", "b"}).add("a", "x"),
-                 "\"b\" is in MANIFEST and not in the archive");
+                 "\"b\" is listed in MANIFEST but missing from the archive");
   expect_refused(Builder().add("a", "x").manifest({"a"}), "its first file is \"a\"");
-  expect_refused(Builder().add(kManifestFile, "triggerd package 1\n"), "names no file");
-  expect_refused(Builder().manifest({"local.toml"}).add("local.toml", "x"), "keeps a file of that");
+  expect_refused(Builder().add(kManifestFile, "triggerd package 1\n"), "lists no files");
+  expect_refused(Builder().manifest({"local.toml"}).add("local.toml", "x"),
+                 "reserved for the runtime");
 }
 
 TEST_F(HostileArchiveTest, OtherBytesThanTheManifestSays) {
-  expect_refused(Builder().manifest({"a"}).add("a", "y"), "another digest");
+  expect_refused(Builder().manifest({"a"}).add("a", "y"), "the digest of \"a\"");
   expect_refused(Builder().manifest({"a"}).add("a", "xx"),
-                 "\"a\" has 2 bytes, and MANIFEST says 1");
-  expect_refused(Builder().manifest({"a"}).add("a", ""), "\"a\" has 0 bytes, and MANIFEST says 1");
+                 "\"a\" has 2 bytes, but MANIFEST says 1");
+  expect_refused(Builder().manifest({"a"}).add("a", ""), "\"a\" has 0 bytes, but MANIFEST says 1");
 }
 
 TEST_F(HostileArchiveTest, TooMuchOfAnything) {
@@ -174,8 +177,8 @@ TEST_F(HostileArchiveTest, TooMuchOfAnything) {
     return Builder::digest("x") + " " + size + " a\n";
   };
   expect_refused(Builder().add(kManifestFile, "triggerd package 1\n" + of_size("268435457")),
-                 "a file in a package may have 268435456");
-  expect_refused(Builder().add(kManifestFile, std::string(kMaxManifest + 1, 'a')), "has over");
+                 "a file in a package may have at most 268435456");
+  expect_refused(Builder().add(kManifestFile, std::string(kMaxManifest + 1, 'a')), "has more than");
   std::vector<std::string> names;
   for (std::size_t i = 0; i <= kMaxEntries; ++i) names.push_back(std::to_string(100'000 + i));
   expect_refused(Builder().manifest(names), "more than 4096 files");
@@ -187,7 +190,7 @@ TEST_F(HostileArchiveTest, ABombWritesNoMoreThanItsManifestSays) {
   Builder builder({ARCHIVE_FILTER_ZSTD});
   const std::string bytes = builder.manifest({"a"}).add("a", zeros).bytes();
   ASSERT_LT(bytes.size(), std::size_t{1} << 20);
-  EXPECT_NE(unpacked(bytes).find("has 67108864 bytes, and MANIFEST says 1"), std::string::npos);
+  EXPECT_NE(unpacked(bytes).find("has 67108864 bytes, but MANIFEST says 1"), std::string::npos);
   EXPECT_EQ(tree(dir_ / "in/side"), "");
 }
 
@@ -196,16 +199,16 @@ TEST_F(HostileArchiveTest, ASparseFileIsNoWayAroundIt) {
     archive_entry_set_size(entry, la_int64_t{1} << 40);
     archive_entry_sparse_add_entry(entry, (la_int64_t{1} << 40) - 1, 1);
   };
-  expect_refused(Builder().manifest({"a"}).add("a", "x", sparse), "and MANIFEST says 1");
+  expect_refused(Builder().manifest({"a"}).add("a", "x", sparse), "but MANIFEST says 1");
 }
 
 TEST_F(HostileArchiveTest, CompressedTwiceOrInAnotherWay) {
   Builder twice({ARCHIVE_FILTER_GZIP, ARCHIVE_FILTER_GZIP});
   expect_refused(twice.manifest({"a"}).add("a", "x"), "more than once");
   Builder xz({ARCHIVE_FILTER_XZ});
-  expect_refused(xz.manifest({"a"}).add("a", "x"), "no archive of a package");
+  expect_refused(xz.manifest({"a"}).add("a", "x"), "not a package archive");
   Builder zip(std::vector<int>{}, ARCHIVE_FORMAT_ZIP);
-  expect_refused(zip.manifest({"a"}).add("a", "x"), "no archive of a package");
+  expect_refused(zip.manifest({"a"}).add("a", "x"), "not a package archive");
 }
 
 TEST_F(HostileArchiveTest, CutOffAtEveryBlockAndGarbage) {
@@ -221,7 +224,7 @@ TEST_F(HostileArchiveTest, CutOffAtEveryBlockAndGarbage) {
     damaged[at] = static_cast<char>(damaged[at] ^ 0x55);
     (void)unpacked(damaged);  // it may be an owner's name that nobody reads; it must not crash
   }
-  expect_refused("hello", "no archive of a package");
+  expect_refused("hello", "not a package archive");
   expect_refused("", "");
 }
 

@@ -46,7 +46,7 @@ TEST(ManifestTest, SizesAndNumbersHaveLimits) {
   std::string text = kFirst;
   for (const char* name : {"a", "b", "c", "d"}) text += line(name, most);
   EXPECT_EQ(error_of(text), "good");
-  EXPECT_EQ(error_of(text + line("e")), "the files have more than 1073741824 bytes");
+  EXPECT_EQ(error_of(text + line("e")), "the files have more than 1073741824 bytes in total");
   text = kFirst;
   for (std::size_t i = 0; i < kMaxEntries; ++i) text += line(std::to_string(100'000 + i), "0");
   EXPECT_EQ(error_of(text), "good");

@@ -55,7 +55,7 @@ TEST_F(PackageTest, WhatNobodyCouldInstallIsNotPacked) {
             std::string::npos);
   dir_.write("source/a/triggers.toml", "");
   fs::create_symlink("/etc/passwd", folder / "link");
-  EXPECT_NE(error_of(pack_package(folder, out)).find("neither a file nor a folder"),
+  EXPECT_NE(error_of(pack_package(folder, out)).find("neither a regular file nor a folder"),
             std::string::npos);
   fs::remove(folder / "link");
   dir_.write("source/a/with space", "");
@@ -98,8 +98,8 @@ TEST_F(PackageTest, AnUpgradeReplacesItAndADowngradeIsAskedFor) {
   EXPECT_EQ(content(dir_ / "packages/a/plugins/a.so"), "plugin of 2");
   EXPECT_FALSE(has_hidden());
   EXPECT_EQ(installed(dir_ / "a-1.tar.gz"),
-            "package \"a\" is there in version 2, which is newer than 1; ask for a downgrade "
-            "(--downgrade), or leave it");
+            "package \"a\" is installed in version 2, which is newer than 1; to replace it anyway, "
+            "ask for a downgrade (--downgrade)");
   EXPECT_TRUE(packages().install(dir_ / "a-2.tar.gz")) << "the same one again";
   EXPECT_TRUE(packages().install(dir_ / "a-1.tar.gz", {}, true));
   EXPECT_EQ(listed(), "a 1 enabled");
@@ -144,7 +144,7 @@ TEST_F(PackageTest, WhatCouldNotBeLoadedIsNotInstalled) {
   EXPECT_EQ(installed(archive("taken", "1")),
             "taken-1.tar.gz is not installed:\n"
             "packages/taken/triggers.toml:1:10: error: alias \"taken\" is already defined at "
-            "triggers.toml:1:10; names are unique across all files");
+            "triggers.toml:1:10; names must be unique across all files");
   EXPECT_EQ(installed(archive("b", "1", "{ name = \"a\" }")),
             "b-1.tar.gz is not installed:\n"
             "packages/b/package.toml:3:13: error: package \"b\" requires package \"a\", which is "
@@ -165,7 +165,7 @@ TEST_F(PackageTest, AnUpgradeThatBreaksAnotherOneIsRefused) {
   install(archive("b", "1", "{ name = \"a\", version = \"<2\" }"));
   EXPECT_EQ(installed(archive("a", "2")),
             "a-2.tar.gz is not installed:\n"
-            "packages/b/package.toml:3:13: error: package \"b\" requires package \"a\" <2, and "
+            "packages/b/package.toml:3:13: error: package \"b\" requires package \"a\" <2, but "
             "version 2 is installed");
   EXPECT_EQ(listed(), "a 1 enabled, b 1 enabled");
 }
@@ -239,7 +239,7 @@ TEST_F(PackageTest, OneCommandAtATime) {
 // works, and nothing is left.
 class EndAtEachStep : public PackageTest {
  protected:
-  // Ends a process that does `change` at its step `number`; false: it has no such step.
+  // Ends a process that does `change` at its step `number`; false: there is no such step.
   bool end_at(int number, const std::function<void(Packages&)>& change) {
     const pid_t child = ::fork();
     if (child == 0) {

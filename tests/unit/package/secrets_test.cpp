@@ -80,7 +80,7 @@ TEST_F(PackageSecretsTest, OthersByTheirNameOrByWhatTheTomlSays) {
             "certs/second: a private key\n"
             "certs/third: a secret\n"
             "db.password: a secret, by its name\n"
-            "secrets/x: a file in a folder of secrets\n"
+            "secrets/x: a file in a folder named secrets\n"
             "my-token.txt: a secret, by its name\n"
             "edge.p12: a key or a keystore, by its name\n");
 }
@@ -101,7 +101,7 @@ TEST_F(PackageSecretsTest, PasswordsInTomlAreFoundWhereverTheyStand) {
         << connection;
   }
   EXPECT_EQ(found_in("[aliases.a]\n# password = \"hunter2\"\n"), says("password in a comment"));
-  EXPECT_EQ(found_in("a = "), says("TOML that cannot be read, and may hold a secret"));
+  EXPECT_EQ(found_in("a = "), says("TOML that cannot be parsed, and may contain a secret"));
   EXPECT_EQ(found_in("[aliases.a]\nhost = \"tcp://u@h:1883\"\npassword = \"${PASSWORD}\"\n"
                      "# password = \"${PASSWORD}\"\n# write password here = or not\n"
                      "[s]\nconnection = \"host=db password=${DB_PASSWORD}\"\n"
@@ -122,8 +122,8 @@ TEST_F(PackageSecretsTest, AnArchiveWithOneIsForItsOwnerAloneAndSaysWhich) {
   EXPECT_EQ(mode_of(dir_ / "a.tar.gz"), 0600U);
   ASSERT_EQ(packed->secrets.size(), 1U);
   EXPECT_EQ(shown(warning_of(packed->secrets, dir_ / "a.tar.gz")),
-            "a.tar.gz holds secrets in clear, so its owner alone may read it; whoever has the "
-            "archive has them:\n  certs/edge.key: a private key");
+            "a.tar.gz contains secrets in clear text, so only its owner may read it; whoever has "
+            "the archive has them:\n  certs/edge.key: a private key");
   fs::remove(dir_ / "source/a/certs/edge.key");
   const auto open = pack_package(dir_ / "source/a", dir_ / "a.tar.gz");
   ASSERT_TRUE(open);
@@ -206,7 +206,7 @@ TEST_F(PackageSecretsTest, OneWhoseAliasTheOwnFilesUseIsNotRemoved) {
   dir_.write("triggers.toml",
              "[[triggers]]\nname = \"own\"\nalias = \"a\"\ntopics = [\"b\"]\nservice = \"log\"\n");
   EXPECT_EQ(error_of(packages().remove("a")),
-            "package \"a\" cannot be removed:\nthe configuration is at fault:\n"
+            "package \"a\" cannot be removed:\nthe configuration has errors:\n"
             "triggers.toml:3:9: error: there is no alias \"a\"");
   EXPECT_EQ(listed(), "a 1 enabled");
 }

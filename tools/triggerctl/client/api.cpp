@@ -53,12 +53,12 @@ Result<Json> Api::read(const Answer& answer) const {
     return tl::make_unexpected(problem_of(answer, json, endpoint()));
   }
   const std::string where = endpoint().socket.empty() ? endpoint().url : endpoint().socket.string();
-  return tl::make_unexpected(Error{
-      fmt::format("{} answers with status {} and nothing that triggerd would say{}; is it the "
-                  "address of a triggerd, and one of this version?",
-                  where, answer.status,
-                  answer.body.empty() ? "" : ": " + shortened(answer.body, 80)),
-      kFailed});
+  return tl::make_unexpected(
+      Error{fmt::format("{} answers with status {} and a body that is not from a triggerd{}; is it "
+                        "the address of a triggerd of this version?",
+                        where, answer.status,
+                        answer.body.empty() ? "" : ": " + shortened(answer.body, 80)),
+            kFailed});
 }
 
 Result<Json> Api::get(const std::string& path) const {
@@ -116,7 +116,7 @@ Result<> Api::events(const std::string& path, const std::function<bool(const Jso
     const auto problem = read(*answer);
     if (!problem) return tl::make_unexpected(problem.error());
   }
-  return tl::make_unexpected(Error{"triggerd has ended the stream of events", kUnreachable});
+  return tl::make_unexpected(Error{"triggerd has closed the event stream", kUnreachable});
 }
 
 std::string query(std::initializer_list<std::pair<const char*, std::string>> values) {

@@ -43,8 +43,8 @@ Result<> look_into(const fs::path& file, Where& where) {
   const auto text = triggerd::read_file(file, kLargestConfig);
   if (!text) {
     return usage(
-        "{}: --config FILE names the configuration of the triggerd that is meant, --socket FILE or "
-        "--url URL itself",
+        "{}; name the configuration of the triggerd to ask with --config FILE, or triggerd itself "
+        "with --socket FILE or --url URL",
         text.error().message);
   }
   const auto root = config::parse_toml(*text);
@@ -85,7 +85,7 @@ Result<Endpoint> socket_of(const fs::path& file) {
   }
   const std::string socket = where.socket.value_or("admin.sock");
   if (socket.empty()) {
-    return usage("{} switches the admin socket off with [admin] socket = \"\"; use --url URL",
+    return usage("{} disables the admin socket with [admin] socket = \"\"; use --url URL",
                  file.string());
   }
   Endpoint found;
@@ -120,13 +120,14 @@ Result<Endpoint> find_endpoint(const ConnectOptions& options) {
   if (!token) return tl::make_unexpected(token.error());
   const bool printable =
       std::all_of(token->begin(), token->end(), [](char c) { return c > ' ' && c < '\x7f'; });
-  if (!printable) return usage("the token has characters that no token has; is it the right file?");
+  if (!printable)
+    return usage("the token has characters that no token has; is this the right file?");
   Endpoint found;
   if (!options.url.empty()) {
     found.url =
         options.url.find("://") == std::string::npos ? "http://" + options.url : options.url;
     if (!found.url.starts_with("http://") && !found.url.starts_with("https://")) {
-      return usage("--url {}: only http:// and https:// are spoken", options.url);
+      return usage("--url {}: only http:// and https:// are supported", options.url);
     }
     while (found.url.ends_with('/')) found.url.pop_back();
   } else if (!options.socket.empty()) {

@@ -1,4 +1,4 @@
-// Where the triggerd is that a verb is for, and how to be let in.
+// Where to find the triggerd that a verb asks, and the token for it.
 #pragma once
 
 #include <filesystem>
@@ -8,7 +8,7 @@
 
 namespace triggerctl {
 
-// As they stand on the command line; empty: not given.
+// As given on the command line; empty: not given.
 struct ConnectOptions {
   std::string config;
   std::string socket;
@@ -19,17 +19,16 @@ struct ConnectOptions {
 
 struct Endpoint {
   std::filesystem::path socket;         // empty: `url` is used
-  std::string url = "http://triggerd";  // without a slash at its end
+  std::string url = "http://triggerd";  // without a trailing slash
   std::string token;                    // empty: none
-  std::filesystem::path config_file;    // that named the socket; empty: none did
+  std::filesystem::path config_file;    // the one that named the socket; empty: none did
 };
 
-// triggers.toml here, else /etc/triggerd/triggers.toml, where --config says nothing.
+// --config; unless given, triggers.toml here, else /etc/triggerd/triggers.toml.
 std::filesystem::path config_file_of(const ConnectOptions& options);
 
-// Of the configuration only [runtime] state_dir and [admin] socket are read, so that it may be
-// wrong elsewhere and name secrets that only triggerd may read. Errors have the exit code as their
-// code.
+// Reads only [runtime] state_dir and [admin] socket of the configuration, so the rest of it may
+// have errors and name secrets that only triggerd may read. The code of an error is the exit code.
 triggerd::Result<Endpoint> find_endpoint(const ConnectOptions& options);
 
 }  // namespace triggerctl

@@ -147,7 +147,7 @@ triggerd::Result<Answer> Http::stream(const std::string& path,
   CURL* const curl = transfer.handle.get();
   transfer.on_event = on_event;
   transfer.add_header("Accept: text/event-stream");
-  // A comment comes every 15 s, so silence is a server that hangs.
+  // A comment comes every 15 s, so silence means that the server hangs.
   curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
   curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, 60L);
   curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);

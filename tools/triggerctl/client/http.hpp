@@ -25,13 +25,12 @@ class Http {
   explicit Http(Endpoint endpoint) : endpoint_(std::move(endpoint)) {}
   const Endpoint& endpoint() const { return endpoint_; }
 
-  // An error, of which the code is kUnreachable, where no answer came in time. `body` is JSON;
-  // empty: none.
+  // An error with the code kUnreachable if no answer came in time. `body` is JSON; empty: none.
   triggerd::Result<Answer> send(const std::string& method, const std::string& path,
                                 const std::string& body = {}) const;
 
-  // Server-sent events: the data of each, until `on_event` says false, `stop` is asked for, or the
-  // stream ends. An answer other than 200 is returned, with its body.
+  // Server-sent events: the data of each, until `on_event` returns false, `stop` is requested, or
+  // the stream ends. An answer other than 200 is returned, with its body.
   triggerd::Result<Answer> stream(const std::string& path,
                                   const std::function<bool(std::string_view data)>& on_event,
                                   const std::stop_token& stop = {}) const;

@@ -35,7 +35,7 @@ std::string how_to_start(const Endpoint& endpoint) {
                                                  : endpoint.config_file.string());
 }
 
-// Of the socket, or of the nearest folder above it that can be seen.
+// The owner of the socket, or of the nearest folder above it that can be seen.
 std::string owner_of(std::filesystem::path path) {
   struct stat status {};
   while (::stat(path.c_str(), &status) != 0) {
@@ -55,26 +55,26 @@ std::string about_socket(const Endpoint& endpoint, const Silence& silence) {
     case ENOENT:
     case ENOTDIR:
       return fmt::format(
-          "triggerd does not run: there is no socket {}; start it with \"{}\"{}", path,
+          "triggerd is not running: there is no socket {}; start it with \"{}\"{}", path,
           how_to_start(endpoint),
-          endpoint.config_file.empty() ? "" : ", or say with --config FILE which one is meant");
+          endpoint.config_file.empty() ? "" : ", or name another configuration with --config FILE");
     case ECONNREFUSED:
       return fmt::format(
-          "triggerd does not run: nobody listens on {}, which one that ended has "
-          "left; start it with \"{}\"",
+          "triggerd is not running: nothing listens on {}, which an earlier one has left behind; "
+          "start it with \"{}\"",
           path, how_to_start(endpoint));
     case EACCES:
     case EPERM: {
       const std::string owner = owner_of(endpoint.socket);
       return fmt::format(
-          "{}: permission denied: it is for the user {} alone; run \"sudo -u {} "
-          "triggerctl ...\", or use --url and a token",
+          "{}: permission denied: only user {} may use it; run \"sudo -u {} triggerctl ...\", or "
+          "use --url and a token",
           path, owner, owner);
     }
     case ENAMETOOLONG:
       return fmt::format(
-          "{}: the path of a socket has at most 107 characters; name a shorter one "
-          "that leads there with --socket, or a shorter state_dir",
+          "{}: a socket's path may have at most 107 characters; name a shorter path to it with "
+          "--socket, or choose a shorter state_dir",
           path);
     default:
       if (silence.timed_out) {
@@ -89,8 +89,8 @@ std::string about_socket(const Endpoint& endpoint, const Silence& silence) {
 
 std::string why_unreachable(const Endpoint& endpoint, const Silence& silence) {
   if (!endpoint.socket.empty()) return about_socket(endpoint, silence);
-  const char* advice = "is triggerd there, and does [admin] listen say that address?";
-  if (silence.timed_out) advice = "it may be busy, or a firewall in between";
+  const char* advice = "is triggerd running there, and is that its [admin] listen address?";
+  if (silence.timed_out) advice = "it may be busy, or a firewall may be in between";
   return fmt::format("cannot reach {}: {}{}; {}", endpoint.url, silence.said,
                      silence.system_error != 0 && silence.said.find(triggerd::errno_text(
                                                       silence.system_error)) == std::string::npos

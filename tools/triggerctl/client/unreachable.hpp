@@ -1,4 +1,4 @@
-// What to tell a user whom nobody answers.
+// What to tell a user who gets no answer.
 #pragma once
 
 #include <string>
@@ -16,7 +16,7 @@ struct Silence {
 // What is wrong, where, and what to do: looks at the socket's file for it.
 std::string why_unreachable(const Endpoint& endpoint, const Silence& silence);
 
-// Whether nobody listens there at all: triggerd does not run. Only known of a socket.
+// Whether nothing listens there at all, so that triggerd is not running. Known only for a socket.
 bool nobody_runs(const Endpoint& endpoint);
 
 }  // namespace triggerctl

@@ -40,11 +40,11 @@ void add_alias_verbs(CommandLine& line) {
   add_changes(line, group, Kind::alias);
   add_switch(line, group, Kind::alias, "enable", "connect it, now and at every start", "enabled");
   add_switch(line, group, Kind::alias, "disable",
-             "disconnect it and its triggers, over restarts; sessions stay at the server",
+             "disconnect it and its triggers, across restarts too; sessions are kept on the server",
              "disabled");
   const auto name = std::make_shared<std::string>();
   Command test = line.live_verb(group, "test",
-                                "connect once, with a client id of its own, and say how that went",
+                                "connect once, with a client id of its own, and report the result",
                                 [name](const Api& api) { return test_alias(api, *name); });
   test.option("NAME", *name, "the alias").required();
 }

@@ -11,7 +11,7 @@
 namespace triggerctl {
 namespace {
 
-constexpr std::size_t kNamed = 5;  // of those that one cause stops
+constexpr std::size_t kNamed = 5;  // of everything that one cause stops
 
 // "alias plant" of `alias "plant" is not connected: REASON`; then `line` is the reason. Empty: it
 // says something else.
@@ -62,7 +62,7 @@ std::string Causes::text() const {
   std::string text;
   for (const Cause& cause : causes_) {
     std::string line = safe(cause.reason);
-    // One line, as the names are what may be left out where the screen ends.
+    // On one line, with the names last, as the screen may cut it off.
     if (!cause.stops.empty()) line += ": " + safe(named(cause.stops));
     text += "  " + coloured(Colour::yellow, line) + '\n';
   }

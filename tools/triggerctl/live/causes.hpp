@@ -1,4 +1,4 @@
-// Why a runtime is not ready: each cause once, with all that it stops.
+// Why a runtime is not ready: each cause once, with everything that it stops.
 #pragma once
 
 #include <string>
@@ -11,12 +11,12 @@ namespace triggerctl {
 class Causes {
  public:
   Causes() = default;
-  // Of `status`, from what it says of readiness and health.
+  // From what `status` says about readiness and health.
   explicit Causes(const Json& status);
 
-  // A line for each, set in; "" where there is none.
+  // An indented line for each; "" if there is none.
   std::string text() const;
-  // Whether text() says it: then it need not be said again beside each thing that it stops.
+  // Whether text() says it, so that it need not be repeated beside everything that it stops.
   bool tell(const std::string& reason) const;
 
  private:

@@ -27,7 +27,7 @@ using triggerd::Error;
 struct ManyOptions {
   std::vector<std::uint64_t> numbers;
   DeadLetterFilter filter;
-  bool yes = false;  // nobody is to be asked
+  bool yes = false;  // do not ask
 };
 struct ShowOptions {
   std::uint64_t number = 0;
@@ -71,7 +71,8 @@ Result<int> list(const Api& api, const DeadLetterFilter& filter, std::uint64_t l
   fmt::print("{}", items.empty() ? "there are no dead letters\n" : table.text());
   const auto total = count_of(*page, "total");
   if (total > items.size()) {
-    fmt::print("the newest {} of {}; --limit shows more, and export all\n", items.size(), total);
+    fmt::print("the newest {} of {}; show more with --limit, or all with export\n", items.size(),
+               total);
   }
   return kDone;
 }
@@ -83,8 +84,8 @@ Result<int> show(const Api& api, const ShowOptions& options) {
   if (options.raw) {
     if (::isatty(STDOUT_FILENO) == 1) {
       return tl::make_unexpected(
-          Error{"--raw is for a file or a program, as a terminal obeys what may be in a payload; "
-                "write \"> FILE\" behind it",
+          Error{"--raw does not write to a terminal, which would obey control characters in a "
+                "payload; append \"> FILE\"",
                 kUsage});
     }
     std::fwrite(payload.data(), 1, payload.size(), stdout);
@@ -133,8 +134,8 @@ int print_done(const char* done_word, const Json& done) {
     fmt::print("{} {}\n", done_word, counted(count_of(done, "done"), "dead letter"));
     std::fflush(stdout);
     if (failed > 0) {
-      fail_with(fmt::format("{} not {}; the last: {}", counted(failed, "dead letter"), done_word,
-                            safe(text_of(done, "last_failure", "?"))));
+      fail_with(fmt::format("{} not {}; the last error: {}", counted(failed, "dead letter"),
+                            done_word, safe(text_of(done, "last_failure", "?"))));
     } else if (remaining > 0) {
       const std::string reason = safe(text_of(done, "last_failure", ""));
       fail_with(fmt::format("{} left{}{}", counted(remaining, "dead letter"),
@@ -144,8 +145,8 @@ int print_done(const char* done_word, const Json& done) {
   return failed > 0 || remaining > 0 ? kFailed : kDone;
 }
 
-// Whether to go on with dropping all that the filter says, which nothing brings back. Where nobody
-// is at a terminal nobody can be asked.
+// Whether to drop everything that matches the filter, which cannot be undone. Without a terminal
+// there is nobody to ask.
 Result<bool> is_meant(const Api& api, const ManyOptions& options) {
   if (options.yes || ::isatty(STDIN_FILENO) != 1 || ::isatty(STDERR_FILENO) != 1) return true;
   const auto page = api.get("/dead-letters" + query({{"trigger", options.filter.trigger},
@@ -155,14 +156,14 @@ Result<bool> is_meant(const Api& api, const ManyOptions& options) {
                                                      {"payload_bytes", "0"}}));
   if (!page) return tl::make_unexpected(page.error());
   const auto total = count_of(*page, "total");
-  if (total == 0) return true;  // triggerd says so too
-  fmt::print(stderr, "drop {} for good? [y/N] ", counted(total, "dead letter"));
+  if (total == 0) return true;  // triggerd reports that
+  fmt::print(stderr, "drop {} permanently? [y/N] ", counted(total, "dead letter"));
   std::string answer;
   std::getline(std::cin, answer);
   return answer == "y" || answer == "Y" || answer == "yes";
 }
 
-// By number, each by itself; or all that a filter says.
+// By number, one by one; or everything that matches a filter.
 Result<int> do_with(const Api& api, const ManyOptions& options, const char* verb,
                     const char* done_word) {
   if (options.numbers.empty()) {
@@ -170,7 +171,7 @@ Result<int> do_with(const Api& api, const ManyOptions& options, const char* verb
     if (verb == std::string("drop")) {
       const auto meant = is_meant(api, options);
       if (!meant) return tl::make_unexpected(meant.error());
-      if (!*meant) return fail_with("nothing is dropped");
+      if (!*meant) return fail_with("nothing was dropped");
     }
     const auto done = for_all(api, verb, options.filter);
     if (!done) return tl::make_unexpected(done.error());
@@ -197,7 +198,7 @@ Result<int> do_with(const Api& api, const ManyOptions& options, const char* verb
   return print_done(done_word, done);
 }
 
-// nullopt: it is to stay as it is.
+// nullopt: keep it as it is.
 Result<std::optional<std::string>> wanted_payload(const EditOptions& options,
                                                   const std::string& before) {
   if (!options.file.empty()) {
@@ -229,7 +230,7 @@ Result<int> edit(const Api& api, const EditOptions& options) {
     if (json_wanted()) {
       print_json(*letter);
     } else {
-      fmt::print("dead letter {} stays as it is: nothing was changed\n", options.number);
+      fmt::print("dead letter {} is unchanged\n", options.number);
     }
     return kDone;
   }
@@ -239,7 +240,7 @@ Result<int> edit(const Api& api, const EditOptions& options) {
     print_json(*now);
   } else {
     fmt::print(
-        "dead letter {} is changed: {}, {}; \"triggerctl dead-letters replay {}\" gives it to "
+        "dead letter {} was changed: {}, {}; \"triggerctl dead-letters replay {}\" delivers it to "
         "its trigger\n",
         options.number, safe(text_of(*now, "topic")), counted(count_of(*now, "bytes"), "byte"),
         options.number);
@@ -251,7 +252,7 @@ Result<int> export_all(const Api& api, const ExportOptions& options) {
   const bool to_file = options.output != "-";
   std::ofstream file;
   if (to_file) {
-    // Payloads are nobody else's business.
+    // Payloads are for their owner only.
     if (auto made = make_private_file(options.output); !made) {
       return tl::make_unexpected(Error{made.error().message, kFailed});
     }
@@ -267,7 +268,7 @@ Result<int> export_all(const Api& api, const ExportOptions& options) {
   Progress progress;
   const auto exported =
       each_of(api, options.filter, [&](const Json& letter, std::uint64_t total) -> Result<> {
-        // ASCII alone, so that it may be shown on a terminal.
+        // Only ASCII, so that a terminal can show it safely.
         out << letter.dump(-1, ' ', true, Json::error_handler_t::replace) << '\n';
         if (!out) {
           return tl::make_unexpected(
@@ -288,10 +289,11 @@ Result<int> export_all(const Api& api, const ExportOptions& options) {
 }
 
 void add_filter(Command verb, DeadLetterFilter& filter) {
-  verb.option("--trigger", filter.trigger, "only of this trigger");
+  verb.option("--trigger", filter.trigger, "only those of this trigger");
   verb.option("--since", filter.since,
-              "that died not longer ago than this (1h), or not before this time");
-  verb.option("--until", filter.until, "that died longer ago than this, or before this time");
+              "only those that died within this time (1h), or since this moment");
+  verb.option("--until", filter.until,
+              "only those that died longer ago than this, or before this moment");
 }
 
 void add_many(CommandLine& line, Command group, const char* verb, const char* done,
@@ -300,11 +302,11 @@ void add_many(CommandLine& line, Command group, const char* verb, const char* do
   Command made = line.live_verb(group, verb, description, [options, verb, done](const Api& api) {
     return do_with(api, *options, verb, done);
   });
-  made.option("NUMBER", options->numbers, "which, as list shows it; or:");
+  made.option("NUMBER", options->numbers, "its number, as list shows it; or:");
   add_filter(made, options->filter);
   made.flag("--all", options->filter.all, "all of them");
   if (verb == std::string_view("drop")) {
-    made.flag("--yes", options->yes, "ask nothing, on a terminal too");
+    made.flag("--yes", options->yes, "do not ask, even on a terminal");
   }
 }
 
@@ -319,36 +321,36 @@ void add_dead_letter_verbs(CommandLine& line) {
     std::uint64_t limit = 50;
   };
   const auto listed = std::make_shared<ListOptions>();
-  Command listing = line.live_verb(group, "list", "the newest first", [listed](const Api& api) {
-    return list(api, listed->filter, listed->limit);
-  });
+  Command listing =
+      line.live_verb(group, "list", "list them, newest first",
+                     [listed](const Api& api) { return list(api, listed->filter, listed->limit); });
   add_filter(listing, listed->filter);
-  listing.option("--limit", listed->limit, "at most so many").range(1, 1000).show_default();
+  listing.option("--limit", listed->limit, "at most this many").range(1, 1000).show_default();
 
   const auto shown = std::make_shared<ShowOptions>();
-  Command showing = line.live_verb(group, "show", "one, with its payload in hex and as text",
+  Command showing = line.live_verb(group, "show", "show one, with its payload in hex and as text",
                                    [shown](const Api& api) { return show(api, *shown); });
-  showing.option("NUMBER", shown->number, "which, as list shows it").required();
-  showing.flag("--raw", shown->raw, "its payload as it is, and nothing else");
+  showing.option("NUMBER", shown->number, "its number, as list shows it").required();
+  showing.flag("--raw", shown->raw, "only its payload, as it is");
 
-  add_many(line, group, "replay", "replayed",
-           "give them to their triggers again, the oldest first");
+  add_many(line, group, "replay", "replayed", "deliver them to their triggers again, oldest first");
 
   const auto edited = std::make_shared<EditOptions>();
   Command editing = line.live_verb(
-      group, "edit", "another payload or topic for one; without options, its payload in $EDITOR",
+      group, "edit",
+      "change the payload or topic of one; without options, edit its payload in $EDITOR",
       [edited](const Api& api) { return edit(api, *edited); });
-  editing.option("NUMBER", edited->number, "which, as list shows it").required();
+  editing.option("NUMBER", edited->number, "its number, as list shows it").required();
   editing.option("--topic", edited->topic, "its new topic");
   edited->payload_option = editing.option("--payload", edited->payload, "its new payload");
-  editing.option("--file", edited->file, "a file that is its new payload")
+  editing.option("--file", edited->file, "a file with its new payload")
       .excludes(edited->payload_option);
 
-  add_many(line, group, "drop", "dropped", "forget them");
+  add_many(line, group, "drop", "dropped", "delete them");
 
   const auto exported = std::make_shared<ExportOptions>();
   Command exporting =
-      line.live_verb(group, "export", "all with their payloads, as one JSON object a line",
+      line.live_verb(group, "export", "write all with their payloads, one JSON object per line",
                      [exported](const Api& api) { return export_all(api, *exported); });
   add_filter(exporting, exported->filter);
   exporting.option("-o,--output", exported->output, "the file; - is standard output")

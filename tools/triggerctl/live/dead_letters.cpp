@@ -8,7 +8,7 @@
 namespace triggerctl {
 namespace {
 
-// A page's payloads are never over 4 MiB together; what is larger is asked for by itself.
+// The payloads of a page are at most 4 MiB together; larger ones are fetched one by one.
 constexpr std::uint64_t kPage = 100;
 constexpr std::uint64_t kPayloadBytes = 40'000;
 
@@ -28,9 +28,9 @@ Result<Json> for_all(const Api& api, const std::string& verb, const DeadLetterFi
     auto part = api.post("/dead-letters/" + verb, body);
     if (!part) return part;
     done += count_of(*part, "done");
-    // What dies again while it is replayed is not replayed again.
+    // A letter that comes back during the replay is not replayed again.
     if (const auto up_to = count_of(*part, "up_to"); up_to > 0) body["up_to"] = up_to;
-    // Those that fail are still there, and are counted by each part.
+    // Those that fail stay, and every answer counts them again.
     failed = count_of(*part, "failed");
     last_failure = text_of(*part, "last_failure", last_failure);
     remaining = count_of(*part, "remaining");

@@ -17,16 +17,16 @@ struct DeadLetterFilter {
   bool empty() const { return trigger.empty() && since.empty() && until.empty(); }
 };
 
-// Replays or drops (`verb`) all of them: asks again and again, as triggerd does some at a time.
+// Replays or drops (`verb`) all of them: with several requests, as triggerd handles some at a time.
 Result<Json> for_all(const Api& api, const std::string& verb, const DeadLetterFilter& filter);
 
-// Every one of them with its whole payload, the newest first. `take` is told how many there are.
-// Returns how many there were.
+// Hands each with its whole payload to `take`, newest first, together with their number. Returns
+// how many there were.
 Result<std::uint64_t> each_of(
     const Api& api, const DeadLetterFilter& filter,
     const std::function<Result<>(const Json& letter, std::uint64_t total)>& take);
 
-// 16 bytes a line, in hex and as text.
+// 16 bytes per line, in hex and as text.
 std::string hex_dump(std::string_view bytes);
 
 }  // namespace triggerctl

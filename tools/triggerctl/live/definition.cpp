@@ -24,7 +24,8 @@ using triggerd::Error;
 namespace config = triggerd::config;
 
 constexpr std::size_t kLargestFile = 1 << 20;
-// Texts, whatever they look like; and lists, of which --set may give one element.
+// Keys that are text, whatever the value looks like; and lists, of which --set may give one
+// element.
 constexpr std::array<std::string_view, 11> kTexts{"name",
                                                   "description",
                                                   "client_id",
@@ -61,13 +62,13 @@ Json json_of(const config::Node& node) {
   return *node.as<bool>();
 }
 
-// Steps into the tables on the way; the last key is left.
+// Steps into the tables on the way; `key` becomes the last key.
 Result<Json*> table_at(std::string& key, const std::string& option, Json& definition) {
   Json* at = &definition;
   for (std::size_t dot = 0; (dot = key.find('.')) != std::string::npos; key.erase(0, dot + 1)) {
     at = &(*at)[key.substr(0, dot)];
     if (!at->is_null() && !at->is_object()) {
-      return usage("{}: \"{}\" is no table", option, key.substr(0, dot));
+      return usage("{}: \"{}\" is not a table", option, key.substr(0, dot));
     }
   }
   return at;
@@ -99,14 +100,14 @@ std::string check_query(bool check) {
 std::string first_lines(Kind kind, const std::string& name, const Json& shown) {
   std::string text = fmt::format(
       "# The {} \"{}\". Its keys are explained in triggers.toml(5).\n"
-      "# Save and leave the editor to apply it; save it empty to leave all as it is.\n",
+      "# Save and leave the editor to apply it; save it empty to change nothing.\n",
       word(kind), name);
   std::string secrets;
   for (const Json& secret : list_of(shown, "secrets")) {
     secrets += (secrets.empty() ? "" : ", ") + secret.get<std::string>();
   }
   if (!secrets.empty()) {
-    text += fmt::format("# Not shown, and kept unless it is written here: {}\n", secrets);
+    text += fmt::format("# Hidden, and kept unless you write it here: {}\n", secrets);
   }
   return text + '\n';
 }
@@ -123,7 +124,8 @@ std::string draft(Kind kind) {
          "# retry = { max_attempts = 8, interval = \"1s\" }\n\n# [settings]\n";
 }
 
-// The user's editor until it is valid, or given up. `apply` says what triggerd thinks of it.
+// Opens the user's editor until the text is valid or the user gives up. `apply` sends it to
+// triggerd.
 Result<int> in_editor(Kind kind, const std::string& name, const std::string& text,
                       const std::function<Result<Json>(const Json&)>& apply) {
   auto editing = EditedFile::make(text);
@@ -136,7 +138,7 @@ Result<int> in_editor(Kind kind, const std::string& name, const std::string& tex
     if (empty || *after == before) {
       if (before != text && !empty) {
         editing->keep();
-        return usage("it is not valid, and nothing has changed; what you wrote is in {}",
+        return usage("it is not valid, so nothing has changed; your text is in {}",
                      editing->path());
       }
       fmt::print("nothing has changed\n");
@@ -147,9 +149,9 @@ Result<int> in_editor(Kind kind, const std::string& name, const std::string& tex
     if (report) return print_report(*report);
     if (report.error().code != kUsage) {
       editing->keep();
-      return tl::make_unexpected(Error{
-          fmt::format("{}\n  what you wrote is in {}", report.error().message, editing->path()),
-          report.error().code});
+      return tl::make_unexpected(
+          Error{fmt::format("{}\n  your text is in {}", report.error().message, editing->path()),
+                report.error().code});
     }
     before = with_error(*after, report.error().message);
     if (auto written = editing->write(before); !written) {
@@ -178,15 +180,14 @@ void add_definition_options(Command verb, DefinitionOptions& options, bool may_u
                   "be given many times")
           .one_value();
   if (may_unset) {
-    verb.option("--unset", options.unset,
-                "KEY that is to have its default again; may be given many times")
+    verb.option("--unset", options.unset, "KEY to reset to its default; may be given many times")
         .one_value();
   }
   verb.option("--file", options.file,
-              "a file with all of it, as in triggers.toml; - is standard input. Without this "
-              "and --set, $VISUAL or $EDITOR is opened")
+              "a file with the whole definition, as in triggers.toml; - is standard input. Without "
+              "this and --set, $VISUAL or $EDITOR is opened")
       .excludes(set);
-  verb.flag("--check", options.check, "only say whether it could be done");
+  verb.flag("--check", options.check, "only check whether it could be done");
 }
 
 Result<Json> definition_from_toml(Kind kind, const std::string& name, std::string_view toml,
@@ -200,7 +201,8 @@ Result<Json> definition_from_toml(Kind kind, const std::string& name, std::strin
   const char* const section = kind == Kind::alias ? "aliases" : "triggers";
   if (json.contains(section)) {
     if (json.size() > 1) {
-      return usage("{}: beside {} there is more; leave only the one that is meant", file, section);
+      return usage("{}: there is more in it than {}; leave only the one that you mean", file,
+                   section);
     }
     Json found = nullptr;
     const Json all = json[section];
@@ -210,15 +212,15 @@ Result<Json> definition_from_toml(Kind kind, const std::string& name, std::strin
                                                      : "";
       if (called == name) found = value;
     }
-    if (found.is_null()) return usage("{}: it has no {} \"{}\"", file, word(kind), name);
+    if (found.is_null()) return usage("{}: there is no {} \"{}\"", file, word(kind), name);
     json = std::move(found);
   }
-  if (!json.is_object()) return usage("{}: {} is no table", file, section);
+  if (!json.is_object()) return usage("{}: {} is not a table", file, section);
   const std::string called = text_of(json, "name", name);
   if (called != name) {
     return usage(
-        "{}: name is \"{}\" there and \"{}\" on the command line; a name stays what it is, "
-        "so create another {} where another name is wanted",
+        "{}: name is \"{}\" there and \"{}\" on the command line; a name cannot be changed, so "
+        "create another {} instead",
         file, called, name, word(kind));
   }
   json["name"] = name;
@@ -243,7 +245,7 @@ Result<> assign_all(const std::vector<std::string>& set, Json& definition) {
       value = std::move(list);
     }
     begun.insert(whole);
-    // A server is named in one way.
+    // A server is named by one of the two.
     if (whole == "host") definition.erase("hosts");
     if (whole == "hosts") definition.erase("host");
     (**table)[key] = std::move(value);
@@ -275,8 +277,8 @@ Result<int> create(const Api& api, Kind kind, const DefinitionOptions& options) 
   } else if (options.set.empty()) {
     if (!has_editor()) {
       return usage(
-          "say what the {} is, with --set KEY=VALUE or --file FILE, or have it asked for "
-          "in an editor by setting EDITOR",
+          "define the {} with --set KEY=VALUE or --file FILE, or set EDITOR to write it in an "
+          "editor",
           word(kind));
     }
     return in_editor(kind, options.name,
@@ -308,8 +310,8 @@ Result<int> edit(const Api& api, Kind kind, const DefinitionOptions& options) {
     if (options.set.empty() && options.unset.empty()) {
       if (!has_editor()) {
         return usage(
-            "say what is to change, with --set KEY=VALUE, --unset KEY or --file FILE, or "
-            "have the {} opened in an editor by setting EDITOR",
+            "say what to change with --set KEY=VALUE, --unset KEY or --file FILE, or set EDITOR to "
+            "edit the {} in an editor",
             word(kind));
       }
       return in_editor(kind, options.name,

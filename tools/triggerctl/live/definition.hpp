@@ -1,4 +1,4 @@
-// What an alias or a trigger is to be: from the command line, a file, or the user's editor.
+// The definition of an alias or a trigger, from the command line, a file, or the user's editor.
 #pragma once
 
 #include <string>
@@ -23,17 +23,17 @@ struct DefinitionOptions {
 };
 void add_definition_options(Command verb, DefinitionOptions& options, bool may_unset);
 
-// `create` and `edit`, whole.
+// The verbs `create` and `edit`.
 Result<int> create(const Api& api, Kind kind, const DefinitionOptions& options);
 Result<int> edit(const Api& api, Kind kind, const DefinitionOptions& options);
 
-// TOML as it stands in a file: the keys alone, or within [aliases.NAME] or [[triggers]]. `file` is
-// for errors.
+// TOML as in a file: only the keys, or within [aliases.NAME] or [[triggers]]. `file` is its name in
+// errors.
 Result<Json> definition_from_toml(Kind kind, const std::string& name, std::string_view toml,
                                   const std::string& file);
 
-// KEY=VALUE: KEY is a dotted path; VALUE is a number, true, false, or JSON where it reads as one,
-// and else text as it stands. A list that is given several times gets all of them.
+// KEY=VALUE: KEY is a dotted path; VALUE is a number, true, false or JSON if it can be read as
+// such, and otherwise plain text. A list that is given several times gets all the values.
 Result<> assign_all(const std::vector<std::string>& set, Json& definition);
 Result<> remove_all(const std::vector<std::string>& unset, Json& definition);
 

@@ -18,7 +18,7 @@ void print_definition(const Json& shown) {
     if (!toml.ends_with('\n')) fmt::print("\n");
   }
   for (const Json& secret : list_of(shown, "secrets")) {
-    fmt::print("# {} is not shown\n", safe(secret.get<std::string>()));
+    fmt::print("# {} is hidden\n", safe(secret.get<std::string>()));
   }
 }
 
@@ -34,15 +34,15 @@ void add_list_and_show(CommandLine& line, Command group, Kind kind,
                        std::function<std::string(const Json&)> text,
                        std::function<void(const Json&)> print) {
   const std::string many = kind == Kind::alias ? "aliases" : "triggers";
-  line.live_verb(group, "list", "all " + many + " and their state",
+  line.live_verb(group, "list", "list all " + many + " with their states",
                  [kind, many, text = std::move(text)](const Api& api) -> Result<int> {
                    const auto all = api.get(path_of(kind));
                    if (!all) return tl::make_unexpected(all.error());
                    if (json_wanted()) {
                      print_json(*all);
                    } else if (list_of(*all, "items").empty()) {
-                     fmt::print("there are no {}; \"triggerctl {} create NAME\" makes one\n", many,
-                                word(kind));
+                     fmt::print("there are no {}; \"triggerctl {} create NAME\" creates one\n",
+                                many, word(kind));
                    } else {
                      fmt::print("{}", text(list_of(*all, "items")));
                    }
@@ -50,7 +50,7 @@ void add_list_and_show(CommandLine& line, Command group, Kind kind,
                  });
   const auto name = std::make_shared<std::string>();
   Command show =
-      line.live_verb(group, "show", fmt::format("one {}, with its definition", word(kind)),
+      line.live_verb(group, "show", fmt::format("show one {}, with its definition", word(kind)),
                      [kind, name, print = std::move(print)](const Api& api) -> Result<int> {
                        const auto shown = api.get(path_of(kind, *name));
                        if (!shown) return tl::make_unexpected(shown.error());
@@ -70,17 +70,17 @@ void add_changes(CommandLine& line, Command group, Kind kind) {
   add_definition_options(
       line.live_verb(
           group, "create",
-          fmt::format("a new {}, kept in the managed file ([admin] manage = true)", word(kind)),
+          fmt::format("create a {} in the managed file ([admin] manage = true)", word(kind)),
           [kind, created](const Api& api) { return create(api, kind, *created); }),
       *created, false);
   const auto edited = std::make_shared<DefinitionOptions>();
   add_definition_options(
-      line.live_verb(group, "edit", fmt::format("change one {} of the managed file", word(kind)),
+      line.live_verb(group, "edit", fmt::format("change a {} in the managed file", word(kind)),
                      [kind, edited](const Api& api) { return edit(api, kind, *edited); }),
       *edited, true);
   const auto name = std::make_shared<std::string>();
   Command gone =
-      line.live_verb(group, "delete", fmt::format("forget one {} of the managed file", word(kind)),
+      line.live_verb(group, "delete", fmt::format("delete a {} from the managed file", word(kind)),
                      [kind, name](const Api& api) { return remove(api, kind, *name); });
   gone.option("NAME", *name, fmt::format("the {}", word(kind))).required();
 }
@@ -101,14 +101,14 @@ void add_switch(CommandLine& line, Command group, Kind kind, const std::string& 
         if (json_wanted()) {
           print_json(*now);
         } else {
-          fmt::print("{} \"{}\" is {}; its state: {}\n", word(kind), safe(options->name), done,
+          fmt::print("{} \"{}\" was {}; its state: {}\n", word(kind), safe(options->name), done,
                      safe(text_of(*now, "state", "?")));
         }
         return kDone;
       });
   made.option("NAME", options->name, fmt::format("the {}", word(kind))).required();
   if (verb == "disable" || verb == "suspend") {
-    made.option("--reason", options->reason, "why, for whoever looks at it later");
+    made.option("--reason", options->reason, "the reason, for whoever looks at it later");
   }
 }
 

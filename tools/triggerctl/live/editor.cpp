@@ -37,7 +37,7 @@ Result<EditedFile> EditedFile::make(const std::string& text, const std::string& 
   std::string path = std::filesystem::temp_directory_path(error) / "triggerctl-XXXXXX";
   path += extension;
   const triggerd::UniqueFd fd(::mkstemps(path.data(), static_cast<int>(extension.size())));
-  if (!fd) return fail("cannot make {}: {}", path, triggerd::errno_text(errno));
+  if (!fd) return fail("cannot create {}: {}", path, triggerd::errno_text(errno));
   EditedFile made(std::move(path));
   if (auto written = made.write(text); !written) return tl::make_unexpected(written.error());
   return made;
@@ -67,7 +67,7 @@ Result<std::string> EditedFile::edit() {
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-    return fail("the editor \"{}\" has failed, so nothing has changed; EDITOR names another one",
+    return fail("the editor \"{}\" failed, so nothing has changed; choose another one with EDITOR",
                 program);
   }
   return triggerd::read_file(path_, kLargest);

@@ -1,4 +1,4 @@
-// A text in the user's editor.
+// Text in the user's editor.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace triggerctl {
 
-// A file that only its owner may read, gone with the object unless it is to be kept.
+// A file that only its owner may read, removed with the object unless keep() was called.
 class EditedFile {
  public:
   static triggerd::Result<EditedFile> make(const std::string& text,
@@ -18,7 +18,7 @@ class EditedFile {
       : path_(std::exchange(other.path_, {})), keep_(other.keep_) {}
   EditedFile& operator=(EditedFile&&) = delete;
 
-  // Waits for $VISUAL, $EDITOR or vi, and returns what is in the file then.
+  // Waits for $VISUAL, $EDITOR or vi, and returns the content of the file after that.
   triggerd::Result<std::string> edit();
   triggerd::Result<> write(const std::string& text);
   void keep() { keep_ = true; }
@@ -30,7 +30,7 @@ class EditedFile {
   bool keep_ = false;
 };
 
-// `text` with `error` in comments above it, in the place of those of an earlier one.
+// `text` with `error` in comments above it, which replace those of an earlier error.
 std::string with_error(const std::string& text, const std::string& error);
 
 }  // namespace triggerctl

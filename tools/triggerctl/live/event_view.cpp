@@ -36,8 +36,9 @@ std::string event_line(const Json& event) {
   const std::string kind = text_of(event, "kind");
   if (kind == "missed") {
     return time + "  " +
-           coloured(Colour::yellow, counted(count_of(event, "count"), "event") +
-                                        " left out: there were more than this connection takes");
+           coloured(Colour::yellow,
+                    counted(count_of(event, "count"), "event") +
+                        " skipped: they came faster than this connection takes them");
   }
   if (kind == "message") {
     const std::string verdict = text_of(event, "verdict");

@@ -9,7 +9,7 @@
 namespace triggerctl {
 namespace {
 
-// In base64 it still fits into a body.
+// In base64 it still fits into the body of a request.
 constexpr std::size_t kLargestPayload = 700 << 10;
 
 }  // namespace
@@ -17,10 +17,9 @@ constexpr std::size_t kLargestPayload = 700 << 10;
 void add_message_options(Command verb, MessageOptions& options) {
   verb.option("--topic", options.topic, "its topic").required();
   options.payload_option = verb.option("--payload", options.payload, "its payload");
-  verb.option("--file", options.file, "a file that is its payload")
-      .excludes(options.payload_option);
+  verb.option("--file", options.file, "a file with its payload").excludes(options.payload_option);
   verb.option("--qos", options.qos, "its QoS").range(0, 2).show_default();
-  verb.flag("--retain", options.retain, "it is retained");
+  verb.flag("--retain", options.retain, "mark it as retained");
   verb.option("--property", options.properties,
               "NAME=VALUE, a user property of MQTT 5; may be given many times")
       .one_value();

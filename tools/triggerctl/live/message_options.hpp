@@ -17,7 +17,7 @@ struct MessageOptions {
   std::uint32_t qos = 1;
   bool retain = false;
   std::vector<std::string> properties;
-  Option payload_option;  // tells "" from nothing
+  Option payload_option;  // distinguishes "" from no payload
 };
 
 void add_message_options(Command verb, MessageOptions& options);
@@ -25,7 +25,7 @@ void add_message_options(Command verb, MessageOptions& options);
 // Whether the payload is on the command line, as text or as a file.
 bool names_payload(const MessageOptions& options);
 
-// The body of a request, with the payload where there is one.
+// The body of a request, with the payload if there is one.
 Result<Json> message_from(const MessageOptions& options);
 
 }  // namespace triggerctl

@@ -1,5 +1,5 @@
-// Packages are changed by the triggerd that runs, which applies the change; where none does, in
-// their folder, for its next start.
+// A running triggerd changes packages itself, and applies the change; if none is running, they are
+// changed in their folder, for its next start.
 #include <fmt/format.h>
 
 #include <filesystem>
@@ -33,7 +33,7 @@ tl::unexpected<triggerd::Error> usage_error(const triggerd::Error& error) {
   return tl::make_unexpected(triggerd::Error{error.message, kUsage});
 }
 
-// Where there is none to ask.
+// Whether no triggerd is running that could be asked.
 bool is_stopped(const Api& api) {
   return !api.endpoint().config_file.empty() && nobody_runs(api.endpoint());
 }
@@ -79,7 +79,7 @@ int print_change(const std::string& name, const char* done) {
   if (json_wanted()) {
     print_json({{"package", name}, {"done", done}, {"applied", false}});
   } else {
-    fmt::print("package \"{}\" is {}, from triggerd's next start on: it does not run now\n",
+    fmt::print("package \"{}\" is {}, from triggerd's next start on: it is not running now\n",
                safe(name), done);
   }
   return kDone;
@@ -184,14 +184,15 @@ void add_package_verbs(CommandLine& line) {
   Command group = line.group("package", "packages: aliases, triggers and plugins in one folder");
   line.live_verb(group, "list", "packages, their versions and states", list_packages);
   add_change(line, group, "enable", "let a package run");
-  add_change(line, group, "disable", "keep a package from running; sessions stay at the servers");
+  add_change(line, group, "disable",
+             "keep a package from running; sessions are kept on the servers");
 
   struct PackOptions {
     std::string folder;
     std::string archive;
   };
   const auto packing = std::make_shared<PackOptions>();
-  Command packed = line.verb(group, "pack", "make an archive of a package's folder",
+  Command packed = line.verb(group, "pack", "make an archive from a package's folder",
                              [packing] { return pack(packing->folder, packing->archive); });
   packed.option("DIR", packing->folder, "the package's folder").required();
   packed.option("-o,--output", packing->archive, "the archive: FILE.tar.zst or FILE.tar.gz")
@@ -205,11 +206,12 @@ void add_package_verbs(CommandLine& line) {
   installed.option("FILE", options->archive, "the archive").required();
   installed.option("--values", options->values_file,
                    "a TOML file with hosts, client ids and logins for its aliases");
-  installed.option("--set", options->set, "ALIAS.KEY=VALUE, one of these; may be given many times")
+  installed
+      .option("--set", options->set, "ALIAS.KEY=VALUE, one such value; may be given many times")
       .one_value();
-  installed.flag("--downgrade", options->downgrade, "replace a newer version too");
+  installed.flag("--downgrade", options->downgrade, "replace even a newer version");
 
-  add_change(line, group, "remove", "remove a package, its local values too");
+  add_change(line, group, "remove", "remove a package and its local values");
 }
 
 }  // namespace triggerctl

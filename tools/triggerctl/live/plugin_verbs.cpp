@@ -23,7 +23,7 @@ Result<int> list_plugins(const Api& api) {
   if (json_wanted()) {
     print_json(*all);
   } else if (list_of(*all, "items").empty()) {
-    fmt::print("no plugin is loaded: one is when a trigger names a service of it\n");
+    fmt::print("no plugin is loaded: a plugin is loaded when a trigger uses one of its services\n");
   } else {
     fmt::print("{}", plugins_text(list_of(*all, "items")));
   }
@@ -40,11 +40,11 @@ Result<int> reload_plugin(const Api& api, const ReloadOptions& options) {
     print_json(*reloaded);
   } else if (!flag_of(*reloaded, "changed")) {
     fmt::print(
-        "plugin \"{}\": its file is what is in service already, generation {}; --force loads "
-        "it all the same\n",
+        "plugin \"{}\": its file has not changed, so generation {} stays in service; --force "
+        "reloads it anyway\n",
         safe(options.name), count_of(*reloaded, "generation"));
   } else {
-    fmt::print("plugin \"{}\" is reloaded: version {}, generation {}, paused for {}\n",
+    fmt::print("plugin \"{}\" was reloaded: version {}, generation {}, paused for {}\n",
                safe(options.name), safe(text_of(*reloaded, "version")),
                count_of(*reloaded, "generation"),
                about_latency(number_of(*reloaded, "pause_seconds")));
@@ -55,20 +55,18 @@ Result<int> reload_plugin(const Api& api, const ReloadOptions& options) {
 }  // namespace
 
 void add_live_plugin_verbs(CommandLine& line) {
-  Command group = line.group("plugin", "plugins: make, probe and try them, and reload them");
-  line.live_verb(group, "list", "plugins that are loaded, their generations and services",
+  Command group = line.group("plugin", "plugins: create, probe, try and reload them");
+  line.live_verb(group, "list", "list the loaded plugins, their generations and services",
                  list_plugins);
   const auto options = std::make_shared<ReloadOptions>();
-  Command reload =
-      line.live_verb(group, "reload",
-                     "put a plugin's file, as it is now, in service; the old one stays if it fails",
-                     [options](const Api& api) { return reload_plugin(api, *options); });
-  reload.option("NAME", options->name, "the plugin, with PACKAGE/ in front where it is of one")
+  Command reload = line.live_verb(
+      group, "reload", "put a plugin's current file in service; if that fails, the old one stays",
+      [options](const Api& api) { return reload_plugin(api, *options); });
+  reload.option("NAME", options->name, "the plugin; PACKAGE/NAME if it belongs to a package")
       .required();
-  reload.flag("--force", options->force, "even where the file is what is loaded");
-  reload.flag(
-      "--drop-state", options->drop_state,
-      "begin anew, without the state of what serves; even where the file is what is loaded");
+  reload.flag("--force", options->force, "even if the file has not changed");
+  reload.flag("--drop-state", options->drop_state,
+              "start without the state of the old generation; even if the file has not changed");
 }
 
 }  // namespace triggerctl

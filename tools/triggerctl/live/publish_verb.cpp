@@ -30,8 +30,8 @@ Result<int> publish_one(const Api& api, const Json& message) {
   return kDone;
 }
 
-// Each line of standard input is one message. Ends at the first that is not published, so that it
-// is known from where to go on.
+// Each line of standard input is one message. Stops at the first one that is not published, and
+// says which, so that the user can continue from there.
 Result<int> publish_lines(const Api& api, Json message) {
   if (::isatty(STDIN_FILENO) == 1) {
     fmt::print(stderr, "each line that you type is one message; Ctrl-D ends\n");
@@ -46,7 +46,7 @@ Result<int> publish_lines(const Api& api, Json message) {
     const auto published = api.post("/publish", message);
     if (!published) {
       return tl::make_unexpected(
-          triggerd::Error{fmt::format("line {} is not published: {}\n  the {} before it are",
+          triggerd::Error{fmt::format("line {} was not published: {}\n  the {} before it were",
                                       count + 1, published.error().message, count),
                           published.error().code});
     }
@@ -77,7 +77,7 @@ void add_publish_verb(CommandLine& line) {
   const auto options = std::make_shared<PublishOptions>();
   Command verb = line.live_verb(
       line.root(), "publish",
-      "publish a message on an alias; without a payload each line of standard input is one",
+      "publish a message on an alias; without a payload, each line of standard input is a message",
       [options](const Api& api) { return publish(api, *options); });
   verb.option("--alias", options->alias, "the alias").required();
   add_message_options(verb, options->message);

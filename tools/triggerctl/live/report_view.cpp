@@ -29,19 +29,19 @@ int print_report(const Json& report) {
     }
   }
   for (const Json& each : list_of(report, "needs_restart")) {
-    fmt::print("{}\n", coloured(Colour::yellow,
-                                "taken at the next start only: " + safe(each.get<std::string>())));
+    fmt::print("{}\n", coloured(Colour::yellow, "takes effect at the next start: " +
+                                                    safe(each.get<std::string>())));
   }
   for (const Json& each : list_of(report, "warnings")) {
     fmt::print("{} {}\n", coloured(Colour::yellow, "warning:"),
                safe_lines(each.get<std::string>()));
   }
   if (!flag_of(report, "applied")) {
-    fmt::print("valid; nothing is changed by a check\n");
+    fmt::print("valid; a check changes nothing\n");
   } else {
     fmt::print(
         "{}, {} untouched\n",
-        any ? "applied in " + about_latency(number_of(report, "seconds")) : "nothing differs",
+        any ? "applied in " + about_latency(number_of(report, "seconds")) : "nothing changed",
         count_of(report, "unchanged"));
   }
   std::fflush(stdout);

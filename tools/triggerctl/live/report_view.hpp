@@ -5,7 +5,7 @@
 
 namespace triggerctl {
 
-// Prints it. kFailed where something was applied and does not run.
+// Prints it. kFailed if something was applied but does not run.
 int print_report(const Json& report);
 
 }  // namespace triggerctl

@@ -68,26 +68,25 @@ Result<int> reload(const Api& api) {
 
 void add_runtime_verbs(CommandLine& line) {
   const auto topic = std::make_shared<std::string>();
-  Command matching = line.live_verb(line.root(), "match",
-                                    "which triggers would get a message, and why not the others",
-                                    [topic](const Api& api) { return match(api, *topic); });
+  Command matching = line.live_verb(
+      line.root(), "match", "which triggers would get a message, and why the others would not",
+      [topic](const Api& api) { return match(api, *topic); });
   matching.option("TOPIC", *topic, "the message's topic").required();
 
   const auto options = std::make_shared<TailOptions>();
-  Command tailing = line.live_verb(line.root(), "tail",
-                                   "messages, verdicts and changes as they happen, until Ctrl-C",
-                                   [options](const Api& api) { return tail(api, *options); });
-  tailing.option("--trigger", options->trigger, "only of this trigger");
+  Command tailing = line.live_verb(
+      line.root(), "tail", "print messages, verdicts and changes as they happen, until Ctrl-C",
+      [options](const Api& api) { return tail(api, *options); });
+  tailing.option("--trigger", options->trigger, "only those of this trigger");
   tailing.option("--kind", options->kinds,
-                 "only these, with commas between: message, dead_letter, trigger, alias, "
+                 "only these, separated by commas: message, dead_letter, trigger, alias, "
                  "connection, plugin, package, runtime, inbox");
-  tailing.option("--count", options->count, "end after so many");
+  tailing.option("--count", options->count, "stop after this many");
 
-  line.live_verb(
-      line.root(), "reload",
-      "read the configuration again, as SIGHUP does: all of it is valid and what differs "
-      "is applied, or nothing changes",
-      reload);
+  line.live_verb(line.root(), "reload",
+                 "read the configuration again, as SIGHUP does: if all of it is valid, the "
+                 "differences are applied, otherwise nothing changes",
+                 reload);
 }
 
 }  // namespace triggerctl

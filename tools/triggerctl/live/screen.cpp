@@ -36,7 +36,7 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
-// Colours take no column, and are ended where the line is cut.
+// Colours take no column, and are reset where the line is cut.
 std::string cut(const std::string& line, std::size_t columns) {
   std::size_t seen = 0;
   for (std::size_t i = 0; i < line.size(); ++i) {
@@ -102,7 +102,7 @@ void Screen::draw(const std::string& text, const std::string& foot) {
   if (scrolls) {
     const std::string where =
         fmt::format("lines {} to {} of {}{}", first_ + 1, first_ + room, lines.size(),
-                    keys_ ? "; arrows and Page Up, Page Down scroll" : "");
+                    keys_ ? "; scroll with the arrow keys, Page Up and Page Down" : "");
     out += cut(where, size.columns) + "\x1b[K\r\n";
   }
   for (std::size_t i = 0; i < below.size(); ++i) {
@@ -132,7 +132,7 @@ Screen::Happened Screen::wait(triggerd::Millis timeout, char& key) {
   return read_key(key);
 }
 
-// A key that has a name sends several bytes, which come together: ESC [ A.
+// A key with a name sends several bytes at once: ESC [ A.
 Screen::Happened Screen::read_key(char& key) {
   std::array<char, 32> bytes{};
   const ssize_t got = ::read(STDIN_FILENO, bytes.data(), bytes.size());
@@ -176,7 +176,7 @@ bool Screen::scroll(char key) {
   }
 }
 
-// What is behind ESC.
+// `sequence` is what follows ESC.
 bool Screen::scroll(std::string_view sequence) {
   static constexpr std::array<std::pair<std::string_view, char>, 12> kKeys = {{{"[A", 'k'},
                                                                                {"OA", 'k'},

@@ -1,5 +1,5 @@
-// The whole terminal, for a view that is drawn again and again. What was on it before comes back
-// when the object goes, and while the process is stopped (Ctrl-Z).
+// The whole terminal, for a view that is redrawn again and again. Its previous content comes back
+// with the end of the object, and while the process is stopped (Ctrl-Z).
 #pragma once
 
 #include <signal.h>
@@ -22,13 +22,13 @@ class Screen {
   Screen(const Screen&) = delete;
   Screen& operator=(const Screen&) = delete;
 
-  // Lines that are too long are cut. Of lines that are too many those are shown to which was
-  // scrolled, and a line says which they are; `foot` always is.
+  // Lines that are too long are cut. If there are too many, those at the scroll position are shown,
+  // with a line that says which they are; `foot` is always shown.
   void draw(const std::string& text, const std::string& foot);
 
   enum class Happened { nothing, key, redraw, end };
-  // A key, a new size, or a signal that ends; nothing: none within `timeout`. `key` is the byte.
-  // Keys that scroll have done so already, and are a redraw.
+  // A key, a new size, or a signal to end; nothing: none of these within `timeout`. `key` is the
+  // byte. Keys that scroll are handled already, and count as redraw.
   Happened wait(triggerd::Millis timeout, char& key);
 
  private:

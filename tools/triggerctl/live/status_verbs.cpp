@@ -30,7 +30,7 @@ struct StatusOptions {
   std::uint64_t count = 0;
 };
 
-// What has happened lately besides messages, read on a thread of its own.
+// Recent events other than messages, read on a thread of its own.
 class Lately {
  public:
   explicit Lately(const Api& api)
@@ -46,7 +46,7 @@ class Lately {
  private:
   void read(const Api& api, const std::stop_token& stop) {
     while (!stop.stop_requested()) {
-      // Lost with triggerd, and there again with it.
+      // Ends when triggerd ends, and is tried again until it is back.
       static_cast<void>(api.events(
           "/events?kind=dead_letter,trigger,alias,connection,plugin,package,runtime,inbox",
           [this](const Json& event) {
@@ -67,7 +67,7 @@ class Lately {
   std::jthread thread_;
 };
 
-// Until q or a signal. What is not reached is waited for, with what was seen last.
+// Runs until q or a signal. While triggerd cannot be reached, the last status stays on the screen.
 int watch_on_screen(const Api& api, Millis interval) {
   std::optional<Screen> screen(std::in_place);
   Lately lately(api);
@@ -88,7 +88,7 @@ int watch_on_screen(const Api& api, Millis interval) {
                   safe(status.error().message) + '\n';
       }
     }
-    screen->draw(trouble + body, lately.text() + coloured(Colour::dim, "q ends"));
+    screen->draw(trouble + body, lately.text() + coloured(Colour::dim, "q quits"));
     const auto left = std::chrono::duration_cast<Millis>(next - std::chrono::steady_clock::now());
     char key = 0;
     const auto happened = screen->wait(std::max(left, Millis(10)), key);
@@ -160,15 +160,16 @@ Result<int> show_status(const Api& api, const StatusOptions& options) {
 
 void add_status_verbs(CommandLine& line) {
   const auto options = std::make_shared<StatusOptions>();
-  Command verb = line.live_verb(line.root(), "status",
-                                "what is connected, what runs and why not, on one screen",
-                                [options](const Api& api) { return show_status(api, *options); });
-  verb.flag("--watch", options->watch,
-            "again and again, with rates and what happens, until q or Ctrl-C");
-  verb.flag("--health", options->health,
-            "only whether the process works, as /healthz says: exit code 0, or 1 and why not");
+  Command verb =
+      line.live_verb(line.root(), "status",
+                     "what is connected and running, and what is not and why, on one screen",
+                     [options](const Api& api) { return show_status(api, *options); });
+  verb.flag("--watch", options->watch, "keep updating, with rates and events, until q or Ctrl-C");
+  verb.flag(
+      "--health", options->health,
+      "only whether the process is healthy, as /healthz says: exit code 0, or 1 with the reasons");
   verb.option("--interval", options->interval, "how often, with --watch").show_default();
-  verb.option("--count", options->count, "end after so many, with --watch");
+  verb.option("--count", options->count, "stop after this many, with --watch");
 }
 
 }  // namespace triggerctl

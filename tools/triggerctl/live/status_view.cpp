@@ -15,7 +15,7 @@ namespace triggerctl {
 namespace {
 
 constexpr std::size_t kPictureColumns = 20;
-// What comes from a socket may say any number.
+// A number from a socket may have any value.
 constexpr double kLongestUptimeSeconds = 1e10;
 
 Colour colour_of(const std::string& state) {
@@ -93,7 +93,7 @@ std::string head_text(const Json& status, const Causes& causes) {
     text += coloured(Colour::red, "the last reload was not applied: ") + safe_lines(failure) + '\n';
   }
   if (const Json& waiting = list_of(status, "needs_restart"); !waiting.empty()) {
-    text += "taken at the next start only: " + joined(waiting) + '\n';
+    text += "takes effect at the next start: " + joined(waiting) + '\n';
   }
   return text;
 }
@@ -124,7 +124,7 @@ std::string inbox_text(const Json& status, const Causes& told) {
   return text;
 }
 
-// Reasons stand below, as they are long.
+// Reasons are long, so they go below the row.
 void note_reason(Table& table, const Json& object, const Causes& told) {
   std::string reason = text_of(object, "reason");
   if (told.tell(reason)) reason.clear();
@@ -141,7 +141,7 @@ void Rates::add(const Json& status) {
   const double uptime = number_of(status, "uptime_seconds");
   const double passed = uptime - uptime_;
   const bool comparable = uptime_ >= 0 && passed > 0;
-  if (!comparable) triggers_.clear();  // it was started anew
+  if (!comparable) triggers_.clear();  // triggerd was restarted
   for (const Json& trigger : list_of(status, "triggers")) {
     const double received = number_of(trigger, "received");
     const auto [at, is_new] = triggers_.try_emplace(text_of(trigger, "name"));
@@ -207,14 +207,15 @@ std::string aliases_text(const Json& aliases, const std::string& now, const Caus
       const auto ends = unix_seconds(text_of(alias, "certificate_ends"));
       const auto at = unix_seconds(now);
       if (ends && at && *ends - *at < 14 * 86400.0) {
-        table.note("its certificate ends on " + date_and_time(text_of(alias, "certificate_ends")));
+        table.note("its certificate expires on " +
+                   date_and_time(text_of(alias, "certificate_ends")));
       }
     }
   }
   return table.text();
 }
 
-// A screen is cut at its right, so what somebody watches for stands at the left there.
+// A screen is cut off at the right, so the columns that one watches go to the left there.
 std::string triggers_text(const Json& triggers, const Rates* rates, const Causes& told) {
   std::vector<std::string> head{"TRIGGER", "STATE"};
   if (rates != nullptr) {
@@ -268,7 +269,7 @@ std::string triggers_text(const Json& triggers, const Rates* rates, const Causes
                              safe(text_of(filter, "refusal"))));
     }
     if (const auto late = count_of(trigger, "late"); late != 0) {
-      table.note(counted(late, "call") + " past the deadline that did not come back");
+      table.note(counted(late, "call") + " past the deadline still running");
     }
   }
   return table.text();
@@ -284,7 +285,7 @@ std::string plugins_text(const Json& plugins, const std::string& now) {
                worry_cell(count_of(plugin, "reloads_failed") + count_of(plugin, "rolled_back")),
                since_text(plugin, "in_service_since", now)});
     if (flag_of(plugin, "on_probation")) {
-      table.note("just reloaded: where it fails now, the generation before comes back");
+      table.note("just reloaded: if it fails now, the previous generation comes back");
     }
   }
   return table.text();

@@ -1,4 +1,4 @@
-// A status as text: of all, or as `alias list`, `trigger list`, ... show parts of it.
+// A status as text: all of it, or the parts that `alias list`, `trigger list`, ... show.
 #pragma once
 
 #include <deque>
@@ -10,14 +10,14 @@
 
 namespace triggerctl {
 
-// How many messages each trigger has received, over the last seconds: made of one status after
-// another.
+// How many messages each trigger has received over the last seconds, computed from successive
+// statuses.
 class Rates {
  public:
   void add(const Json& status);
-  // Messages a second between the last two; negative: not known yet.
+  // Messages per second between the last two; negative: not known yet.
   double of(const std::string& trigger) const;
-  // One column for each of the last times, as high as its rate is beside the highest.
+  // One column for each of the last statuses, its height relative to the highest rate.
   std::string picture(const std::string& trigger) const;
 
  private:
@@ -29,11 +29,11 @@ class Rates {
   std::map<std::string, Seen> triggers_;
 };
 
-// One screen. With `rates`: of a screen that is drawn again and again.
+// One screen. With `rates`: for a screen that is redrawn again and again.
 std::string status_text(const Json& status, const Rates* rates = nullptr);
 
-// Ages are beside `now`, RFC 3339, where it is not empty; else times are shown as such. Reasons
-// that `told` says are left out.
+// Ages are relative to `now` (RFC 3339); if that is empty, times are shown instead. Reasons that
+// `told` says already are left out.
 std::string aliases_text(const Json& aliases, const std::string& now = "", const Causes& told = {});
 std::string triggers_text(const Json& triggers, const Rates* rates = nullptr,
                           const Causes& told = {});

@@ -54,14 +54,14 @@ Result<int> list_stores(const Api& api) {
   if (json_wanted()) {
     print_json(*all);
   } else if (list_of(*all, "items").empty()) {
-    fmt::print("there are no truststores and no keystores\n");
+    fmt::print("there are no truststores or keystores\n");
   } else {
     fmt::print("{}", stores_text(list_of(*all, "items")));
   }
   return kDone;
 }
 
-// A truststore and a keystore may have one name.
+// A truststore and a keystore may have the same name.
 Result<int> show_store(const Api& api, const std::string& name) {
   const auto all = api.get("/stores");
   if (!all) return tl::make_unexpected(all.error());
@@ -71,8 +71,7 @@ Result<int> show_store(const Api& api, const std::string& name) {
   }
   if (found.empty()) {
     return triggerd::fail(
-        "there is no truststore and no keystore \"{}\"; \"triggerctl store list\" "
-        "shows which there are",
+        "there is no truststore or keystore \"{}\"; \"triggerctl store list\" lists them",
         safe(name));
   }
   if (json_wanted()) {
@@ -95,10 +94,12 @@ Result<int> show_store(const Api& api, const std::string& name) {
 }  // namespace
 
 void add_store_verbs(CommandLine& line) {
-  Command group = line.group("store", "truststores and keystores: what is in them, and until when");
-  line.live_verb(group, "list", "each with when it ends, and the aliases that use it", list_stores);
+  Command group =
+      line.group("store", "truststores and keystores: what is in them, and until when it is valid");
+  line.live_verb(group, "list", "list them, with when they expire and which aliases use them",
+                 list_stores);
   const auto name = std::make_shared<std::string>();
-  Command shown = line.live_verb(group, "show", "its certificates, and no key",
+  Command shown = line.live_verb(group, "show", "show its certificates, but no keys",
                                  [name](const Api& api) { return show_store(api, *name); });
   shown.option("NAME", *name, "the truststore or keystore").required();
 }

@@ -46,7 +46,7 @@ Result<int> test_trigger(const Api& api, const TestOptions& options) {
       "verdict     {} in {}{}{}\n", coloured(ok ? Colour::green : Colour::red, safe(verdict)),
       about_latency(number_of(*tested, "seconds")), reason.empty() ? "" : ": " + safe(reason),
       tested->contains("retry_after_seconds")
-          ? ", again after " + about_seconds(number_of(*tested, "retry_after_seconds"))
+          ? ", retry after " + about_seconds(number_of(*tested, "retry_after_seconds"))
           : "");
   if (flag_of(*tested, "matches")) {
     fmt::print("filter      {}\n", safe(text_of(*tested, "filter")));
@@ -79,15 +79,15 @@ void add_trigger_verbs(CommandLine& line) {
   add_changes(line, group, Kind::trigger);
   add_switch(line, group, Kind::trigger, "enable", "run it, now and at every start", "enabled");
   add_switch(line, group, Kind::trigger, "disable",
-             "stop it, over restarts; its session stays at the server", "disabled");
+             "stop it, across restarts too; its session is kept on the server", "disabled");
   add_switch(line, group, Kind::trigger, "suspend",
-             "stop it until it is resumed; its session stays at the server", "suspended");
-  add_switch(line, group, Kind::trigger, "resume", "go on after a suspension", "resumed");
+             "stop it until it is resumed; its session is kept on the server", "suspended");
+  add_switch(line, group, Kind::trigger, "resume", "continue after a suspension", "resumed");
   const auto options = std::make_shared<TestOptions>();
-  Command test = line.live_verb(
-      group, "test",
-      "call its service with a message, once, and say the verdict; what it publishes is only shown",
-      [options](const Api& api) { return test_trigger(api, *options); });
+  Command test = line.live_verb(group, "test",
+                                "call its service once with a message, and print the verdict; what "
+                                "it publishes is shown, not sent",
+                                [options](const Api& api) { return test_trigger(api, *options); });
   test.option("NAME", options->name, "the trigger").required();
   add_message_options(test, options->message);
 }

@@ -28,11 +28,11 @@ using triggerd::errno_text;
 using triggerd::fail;
 using triggerd::UniqueFd;
 
-// Where the parent is gone nobody wants to know, and the child must not stay.
+// The child must not outlive its parent: nobody would read its events.
 [[noreturn]] void be_the_child(const std::function<int(Events&)>& body, int fd) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::signal(SIGPIPE, SIG_IGN);
-  // What the plugin prints by itself must not stand between lines of JSON.
+  // What the plugin itself prints must not get into the JSON.
   if (json_wanted()) ::dup2(STDERR_FILENO, STDOUT_FILENO);
   Events events(fd);
   const int code = body(events);
@@ -56,7 +56,7 @@ class Reader {
  public:
   Reader(int fd, const std::function<void(const Json&)>& on_event) : fd_(fd), on_event_(on_event) {}
 
-  // To the end of what the child tells. False: it was silent for too long.
+  // Reads the child's events to the end. False: it was silent for too long.
   bool read(Millis silence) {
     for (;;) {
       pollfd readable{.fd = fd_, .events = POLLIN, .revents = 0};
@@ -113,7 +113,7 @@ void Events::stage(const std::string& words) {
 Result<ChildEnd> run_in_child(const std::function<int(Events&)>& body,
                               const std::function<void(const Json&)>& on_event, Millis silence) {
   int ends[2] = {-1, -1};
-  if (::pipe2(ends, O_CLOEXEC) != 0) return fail("cannot make a pipe: {}", errno_text(errno));
+  if (::pipe2(ends, O_CLOEXEC) != 0) return fail("cannot create a pipe: {}", errno_text(errno));
   UniqueFd ours(ends[0]);
   UniqueFd theirs(ends[1]);
   std::fflush(nullptr);
@@ -138,7 +138,7 @@ Result<StageFolder> StageFolder::make() {
   std::error_code error;
   std::string name = (std::filesystem::temp_directory_path(error) / "triggerctl-XXXXXX").string();
   if (error || ::mkdtemp(name.data()) == nullptr) {
-    return fail("cannot make a folder in {}; set TMPDIR to one that can be written", name);
+    return fail("cannot create the folder {}; set TMPDIR to a writable folder", name);
   }
   return StageFolder(name);
 }

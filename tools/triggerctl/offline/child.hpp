@@ -1,5 +1,5 @@
-// A plugin is tried in a process of its own, so that one that crashes or never returns costs the
-// user nothing but an error that says so. What happens there comes back as events.
+// A plugin is tried in a separate process, so that one that crashes or never returns costs the user
+// only an error that says so. What happens there comes back as events.
 #pragma once
 
 #include <functional>
@@ -31,20 +31,20 @@ class Events {
 };
 
 // How the child ended. `signal` is the name of the signal that ended it, "SIGSEGV"; `silent`: it
-// told nothing for so long that it was killed.
+// sent nothing for so long that it was killed.
 struct ChildEnd {
   std::string signal;
   bool silent = false;
   int code = 0;
-  std::string stage;  // the last one it told
+  std::string stage;  // the last one that it reported
 };
 
-// Runs `body` in a child process, which then ends with what it returns, and `on_event` here for
-// each event but stages. An error: there is no child.
+// Runs `body` in a child process, whose exit code is the result, and calls `on_event` here for each
+// event except stages. An error means that there is no child.
 Result<ChildEnd> run_in_child(const std::function<int(Events&)>& body,
                               const std::function<void(const Json&)>& on_event, Millis silence);
 
-// A folder for the private copies of plugins, gone with the object.
+// A folder for the private copies of plugins, removed with the object.
 class StageFolder {
  public:
   static Result<StageFolder> make();

@@ -28,7 +28,7 @@ Result<fs::path> find_share() {
   fs::path share = program.parent_path().parent_path() / "share" / "trigger-plugin";
   if (!error && fs::exists(share / "templates", error)) return share;
   return fail(
-      "{} is not there, from which projects are made; install the SDK beside triggerctl: "
+      "{}, from which projects are created, does not exist; install the SDK beside triggerctl: "
       "cmake --install BUILD --component sdk --prefix PREFIX",
       share.string());
 }
@@ -44,16 +44,17 @@ Result<> check_name(const std::string& name) {
                      });
   if (!sound) {
     return fail(
-        "\"{}\" cannot be a plugin's name: it is made of a-z, 0-9 and -, begins with a "
-        "letter and has at most 64 of them; say another with --name",
+        "\"{}\" is not a valid plugin name; use at most 64 characters of a-z, 0-9 and \"-\", "
+        "starting with a letter; choose another name with --name",
         name);
   }
-  // Of cmake, make and cargo, or of what is beside it.
+  // Names that cmake, make, cargo or the project itself use.
   static const std::set<std::string_view> taken{"test",    "sdk",     "all",  "clean", "help",
                                                 "install", "package", "core", "std",   "alloc"};
   if (taken.contains(name)) {
-    return fail("\"{}\" is the name of something else in the project; say another with --name",
-                name);
+    return fail(
+        "\"{}\" is the name of something else in the project; choose another name with --name",
+        name);
   }
   return {};
 }
@@ -109,7 +110,7 @@ void make_files(const fs::path& share, const fs::path& dir, const Project& proje
 
 Result<> make(Project project) {
   if (project.language != "c" && project.language != "cpp" && project.language != "rust") {
-    return fail("there is no language \"{}\"; there are c, cpp and rust", project.language);
+    return fail("unknown language \"{}\"; choose c, cpp or rust", project.language);
   }
   const fs::path dir = fs::path(project.dir).has_filename() ? fs::path(project.dir)
                                                             : fs::path(project.dir).parent_path();
@@ -118,14 +119,14 @@ Result<> make(Project project) {
   std::error_code error;
   const fs::file_status status = fs::status(dir, error);
   if (fs::exists(status) && (!fs::is_directory(status) || !fs::is_empty(dir, error))) {
-    return fail("{} is there already; name a folder that is new or empty", project.dir);
+    return fail("{} exists already; name a folder that is new or empty", project.dir);
   }
   const auto share = find_share();
   if (!share) return tl::make_unexpected(share.error());
   try {
     make_files(*share, dir, project);
   } catch (const fs::filesystem_error& failure) {
-    return fail("the project cannot be made: {}", failure.what());
+    return fail("cannot create the project: {}", failure.what());
   }
   if (json_wanted()) {
     print_json({{"dir", project.dir}, {"plugin", project.name}, {"language", project.language}});

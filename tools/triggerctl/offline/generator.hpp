@@ -1,5 +1,5 @@
-// triggerctl plugin new: a project for a plugin, outside this tree, with all that it needs to
-// build. tools/plugin-new makes the same where triggerctl is not built yet.
+// triggerctl plugin new: a project for a plugin, outside this tree, with everything that it needs
+// to build. tools/plugin-new creates the same if triggerctl is not built yet.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@ struct Project {
   std::string dir;
   std::string language;  // c, cpp, rust
   std::string name;      // of the plugin; empty: that of `dir`
-  bool minimal = false;  // a service that only greets, not the one that shows all that there is
+  bool minimal = false;  // a service that only greets, not the one that shows everything there is
 };
 
 int make_project(const Project& project);

@@ -29,7 +29,7 @@ std::string text_of(trigger_bytes text) {
                        : std::string(reinterpret_cast<const char*>(text.ptr), text.len);
 }
 
-// "payload", or "payload_hex" where it is not text.
+// "payload", or "payload_hex" if it is not text.
 void put_payload(Json& json, const std::string& payload) {
   if (triggerd::is_utf8(payload)) {
     json["payload"] = payload;
@@ -139,7 +139,7 @@ bool OfflineHost::try_message(std::uint32_t number) {
   event["verdict"] = verdict_name(verdict_->code);
   event["reason"] =
       known ? verdict_->reason
-            : fmt::format("the service returned {}, which is no verdict", verdict_->code);
+            : fmt::format("the service returned {}, which is not a verdict", verdict_->code);
   if (again && verdict_->retry_after_ms > 0) {
     event["retry_after_ms"] = verdict_->retry_after_ms;
   }

@@ -1,5 +1,5 @@
-// The world of a service that is tried offline: it gets one message after another, its log, its
-// publishes and its verdicts become events, and every publish reaches its server.
+// The world of a service that is tried offline: it gets one message after another; its log, its
+// publishes and its verdicts become events; every publish succeeds.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ struct OfflineMessage {
   std::uint32_t qos = 1;
   bool retain = false;
   std::uint32_t attempt = 1;
-  // Of MQTT 5, which the message is of where it has one.
+  // MQTT 5 properties; a message that has any is an MQTT 5 message.
   std::vector<std::pair<std::string, std::string>> user_properties;
   std::string content_type;
   std::string response_topic;
@@ -36,7 +36,7 @@ class EventLog final : public triggerd::Log {
   bool enabled(triggerd::LogLevel level) const override {
     return level >= triggerd::LogLevel::debug;
   }
-  // The service's own lines, and what the runtime finds wrong with it.
+  // The service's own lines, and the runtime's complaints about it.
   void write(triggerd::LogLevel level, std::string_view event, triggerd::LogFields fields,
              std::string_view text) override;
 
@@ -49,8 +49,8 @@ class OfflineHost final : public triggerd::plugin::InstanceHost,
  public:
   OfflineHost(Events& events, OfflineMessage message, Millis timeout);
 
-  // Has a worker call the service with the message number `number`, counted from 1, and waits for
-  // the verdict. False: there was none in time, or handle has not returned.
+  // Has a worker call the service with message `number`, counted from 1, and waits for the verdict.
+  // False: there was none in time, or handle has not returned.
   [[nodiscard]] bool try_message(std::uint32_t number);
   // Whether handle has returned from everything it was called with.
   bool quiet();
@@ -80,7 +80,8 @@ class OfflineHost final : public triggerd::plugin::InstanceHost,
   bool pending_ TRIGGERD_GUARDED_BY(mutex_) = false;
   triggerd::Monotonic deadline_ TRIGGERD_GUARDED_BY(mutex_){};
   std::optional<triggerd::plugin::Answer> verdict_ TRIGGERD_GUARDED_BY(mutex_);
-  std::uint64_t token_ TRIGGERD_GUARDED_BY(mutex_) = 0;  // of the message; 0: none is tried
+  std::uint64_t token_ TRIGGERD_GUARDED_BY(mutex_) =
+      0;  // of the message; 0: no message is being tried
 };
 
 }  // namespace triggerctl

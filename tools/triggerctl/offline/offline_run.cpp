@@ -19,7 +19,7 @@ namespace {
 using triggerd::plugin::Generation;
 using triggerd::plugin::Instance;
 
-constexpr Millis kEnd{2'000};  // for a call that has been answered to return
+constexpr Millis kEnd{2'000};  // for a call to return after its verdict
 
 int failed(Events& events, const std::string& message) {
   events.send({{"event", "failed"}, {"message", message}});
@@ -66,7 +66,7 @@ void tell_metrics(const Instance& instance, Events& events) {
   }
 }
 
-// A call that does not return keeps everything else from ending: the process just goes.
+// While a call does not return, nothing else can be shut down: the process just exits.
 [[noreturn]] void leave_now(int code) {
   std::fflush(nullptr);
   ::_exit(code);

@@ -22,11 +22,11 @@ struct OfflineRun {
   std::filesystem::path stage_dir;
 };
 
-// Tells all of it in events: "plugin", "log", "publish", "verdict", "metric", and "failed", with
-// which it ends early. Returns an ExitCode.
+// Reports everything as events: "plugin", "log", "publish", "verdict", "metric", and "failed",
+// after which it ends early. Returns an ExitCode.
 int run_offline(const OfflineRun& run, Events& events);
 
-// Loads it and unloads it again; tells "plugin" or "failed".
+// Loads and unloads it; reports "plugin" or "failed".
 int probe_offline(const std::filesystem::path& file, const std::filesystem::path& stage_dir,
                   Events& events);
 

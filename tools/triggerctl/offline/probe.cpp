@@ -55,8 +55,8 @@ int probe_plugin(const std::string& file) {
   }
   if (!error.empty()) return fail_with(error);
   if (plugin.is_null()) {
-    fail_with(fmt::format("the plugin ended the process it was in, with exit code {}, in {}",
-                          end->code, end->stage));
+    fail_with(
+        fmt::format("the plugin ended its process with exit code {} in {}", end->code, end->stage));
     return kCrashed;
   }
   plugin.erase("event");

@@ -116,7 +116,7 @@ std::string how_it_died(const ChildEnd& end, Millis silence) {
     return fmt::format("the plugin crashed with {} in {}", end.signal, end.stage);
   }
   if (end.silent) {
-    return fmt::format("the plugin does not return from {} within {}", end.stage,
+    return fmt::format("the plugin did not return from {} within {}", end.stage,
                        triggerd::format_duration(silence));
   }
   return "";
@@ -125,8 +125,7 @@ std::string how_it_died(const ChildEnd& end, Millis silence) {
 int RunReport::finish(const ChildEnd& end, Millis silence) {
   std::string died = how_it_died(end, silence);
   if (died.empty() && !failed_ && (*document_)["verdicts"].empty()) {
-    died = fmt::format("the plugin ended the process it was in, with exit code {}, in {}", end.code,
-                       end.stage);
+    died = fmt::format("the plugin ended its process with exit code {} in {}", end.code, end.stage);
   }
   if (!died.empty()) {
     (*document_)["error"] = died;

@@ -1,4 +1,4 @@
-// What is said of a plugin that was tried: as it happens, or all of it in one JSON document.
+// The report about a plugin that is tried: as it happens, or all of it in one JSON document.
 #pragma once
 
 #include <memory>
@@ -16,7 +16,7 @@ class RunReport {
   RunReport& operator=(const RunReport&) = delete;
 
   void add(const Json& event);
-  // Says how it ended, and what triggerctl is to exit with: of several verdicts the worst.
+  // Reports how it ended, and returns the exit code: that of the worst verdict.
   int finish(const ChildEnd& end, Millis silence);
 
  private:
@@ -27,7 +27,7 @@ class RunReport {
   bool failed_ = false;
 };
 
-// The sentence for a child that did not end by itself; "" where it did.
+// A sentence about a child that did not end by itself; "" if it did.
 std::string how_it_died(const ChildEnd& end, Millis silence);
 
 }  // namespace triggerctl

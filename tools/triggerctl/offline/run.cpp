@@ -19,10 +19,10 @@ namespace {
 
 using triggerd::fail;
 
-// Beside the time for a verdict: what create, start, stop and unloading may take.
+// In addition to the time for a verdict: for create, start, stop and unloading.
 constexpr Millis kBesides{10'000};
 
-// A file may have a colon in its name.
+// The name of a file may contain a colon.
 void split_service(const std::string& text, OfflineRun& run) {
   std::error_code ignored;
   const std::size_t colon = text.rfind(':');
@@ -41,8 +41,7 @@ Result<std::string> payload_of(const RunOptions& options) {
   }
   std::ifstream in(options.payload_file, std::ios::binary);
   std::string payload(std::istreambuf_iterator<char>(in), {});
-  if (!in.is_open() || in.bad())
-    return fail("--payload-file {}: cannot be read", options.payload_file);
+  if (!in.is_open() || in.bad()) return fail("cannot read --payload-file {}", options.payload_file);
   return payload;
 }
 
@@ -50,7 +49,8 @@ Result<OfflineMessage> message_of(const RunOptions& options) {
   auto payload = payload_of(options);
   if (!payload) return tl::make_unexpected(payload.error());
   if (options.topic.empty() || options.topic.find_first_of("+#") != std::string::npos) {
-    return fail("--topic {}: a message's topic is not empty and has no wildcards", options.topic);
+    return fail("--topic {}: a message's topic must not be empty or contain wildcards",
+                options.topic);
   }
   OfflineMessage message{.topic = options.topic,
                          .payload = *std::move(payload),

@@ -7,7 +7,7 @@
 
 namespace triggerctl {
 
-// As they stand on the command line.
+// As given on the command line.
 struct RunOptions {
   std::string service;  // FILE[:SERVICE]
   std::string topic;

@@ -13,7 +13,7 @@ using triggerd::fail;
 using triggerd::Result;
 using triggerd::config::Setting;
 
-// As the configuration's: one for each leaf, elements of arrays by index.
+// As for the configuration: one for each leaf, with elements of arrays by index.
 Result<> flatten(const Json& json, const std::string& path, std::vector<Setting>& flat) {
   const auto add = [&](std::string value, Setting::Type type) -> Result<> {
     flat.push_back({path, std::move(value), type});
@@ -56,7 +56,7 @@ Result<> assign(const std::string& assignment, Json& settings) {
   for (std::size_t dot = 0; (dot = key.find('.')) != std::string::npos; key.erase(0, dot + 1)) {
     at = &(*at)[key.substr(0, dot)];
     if (!at->is_null() && !at->is_object()) {
-      return fail("--set {}: \"{}\" is no table", assignment, key.substr(0, dot));
+      return fail("--set {}: \"{}\" is not a table", assignment, key.substr(0, dot));
     }
   }
   (*at)[key] = std::move(value);
@@ -71,7 +71,7 @@ Result<triggerd::config::Settings> settings_from(const std::string& json,
   if (!json.empty()) {
     settings = Json::parse(json, nullptr, false);
     if (!settings.is_object()) {
-      return fail("--settings: that is no JSON object; write '{{\"key\": \"value\"}}'");
+      return fail("--settings: not a JSON object; write '{{\"key\": \"value\"}}'");
     }
   }
   for (const std::string& assignment : set) {

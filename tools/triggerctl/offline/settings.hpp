@@ -10,7 +10,7 @@
 namespace triggerctl {
 
 // A JSON object ("" is an empty one), and KEY=VALUE on top of it: KEY is a dotted path, VALUE a
-// number, true, false or a JSON string where it reads as one, else text as it stands.
+// number, true, false or a JSON string if it can be read as one, otherwise plain text.
 triggerd::Result<triggerd::config::Settings> settings_from(const std::string& json,
                                                            const std::vector<std::string>& set);
 

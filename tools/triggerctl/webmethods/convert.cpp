@@ -35,7 +35,7 @@ void Conversion::write_runtime() {
 void Conversion::write_stores() {
   for (const ExportedStore& store : exported_.truststores) write_truststore(store);
   for (const ExportedStore& store : exported_.keystores) write_keystore(store);
-  // What aliases name and the file does not describe is described by its name alone.
+  // A store that aliases name but the file does not describe is known only by its name.
   for (const ExportedAlias& alias : exported_.aliases) {
     if (!is_tls(alias)) continue;
     if (!alias.truststore.value.empty() && truststores_.find(alias.truststore.value).empty()) {
@@ -46,7 +46,7 @@ void Conversion::write_stores() {
     }
     if (alias.truststore.value.empty() && truststores_.find("").empty()) {
       toml_.blank();
-      toml_.comment("For TLS aliases that had no truststore: what the system trusts.");
+      toml_.comment("For TLS aliases that had no truststore: the system's certificates.");
       toml_.header(
           fmt::format("[truststores.{}]", config::toml_key(truststores_.give("", "system"))));
       toml_.set_text("file", "system");
@@ -58,10 +58,10 @@ void Conversion::write_truststore(const ExportedStore& store) {
   const Entry entry{fmt::format("truststore \"{}\"", printable(store.name.value)), store.name.line};
   const std::string name = truststores_.give(store.name.value);
   toml_.blank();
-  differs(entry,
-          "certificates were in {}; triggerd reads PEM. keytool -list -rfc -keystore FILE writes "
-          "them as such",
-          shown_place(store));
+  differs(
+      entry,
+      "certificates were in {}; triggerd reads PEM, which keytool -list -rfc -keystore FILE writes",
+      shown_place(store));
   toml_.header(fmt::format("[truststores.{}]", config::toml_key(name)));
   toml_.set_text("file", fmt::format("certs/{}.pem", name));
 }
@@ -71,14 +71,14 @@ void Conversion::write_keystore(const ExportedStore& store) {
   const std::string name = keystores_.give(store.name.value);
   toml_.blank();
   if (is_pkcs12(store)) {
-    differs(entry,
-            "keys were in {}; copy it here. Its password is not carried: write it into "
-            "password_file",
-            shown_place(store));
+    differs(
+        entry,
+        "keys were in {}; copy it here. Its password is not exported: write it into password_file",
+        shown_place(store));
   } else {
     differs(entry,
             "keys were in {}; triggerd reads PKCS#12. keytool -importkeystore -srckeystore FILE "
-            "-destkeystore {}.p12 -deststoretype PKCS12 makes one. Its password is not carried: "
+            "-destkeystore {}.p12 -deststoretype PKCS12 converts it. Its password is not exported: "
             "write it into password_file",
             shown_place(store), name);
   }
@@ -93,12 +93,12 @@ void Conversion::write_name(const Entry& entry, const Read<std::string>& name,
                             const std::string& given) {
   if (given == name.value || !name.given) return;
   differs(entry,
-          "it is called \"{}\" here: names are unique, of letters, digits, \"_\", \".\", "
-          "\"-\"",
+          "it is called \"{}\" here: names must be unique, and consist of letters, digits, \"_\", "
+          "\".\" and \"-\"",
           given);
 }
 
-// Those of `package`; of none where it is empty.
+// Those of `package`; if it is empty, those of no package.
 void Conversion::write_members(const std::string& package) {
   for (std::size_t i = 0; i < exported_.aliases.size(); ++i) {
     const ExportedAlias& alias = exported_.aliases[i];
@@ -113,11 +113,11 @@ void Conversion::write_members(const std::string& package) {
 // ---- All of it ----
 
 Imported Conversion::run() && {
-  toml_.comment("Made by triggerctl import-webmethods of " + options_.file + '.');
-  if (!exported_.source.empty()) toml_.comment("It says of itself: " + exported_.source + '.');
+  toml_.comment("Made by triggerctl import-webmethods from " + options_.file + '.');
+  if (!exported_.source.empty()) toml_.comment("It describes itself as: " + exported_.source + '.');
   toml_.comment(
-      "Each line that begins with DIFFERS says what is not as it was, and why. Where "
-      "nothing is said, what a key means is the same there and here.");
+      "Each line that begins with DIFFERS says what differs from Integration Server, and why. A "
+      "key without such a line means the same there and here.");
   for (const ExportedAlias& alias : exported_.aliases) {
     alias_names_.push_back(aliases_.give(alias.name.value));
   }
@@ -131,7 +131,7 @@ Imported Conversion::run() && {
   for (const Remark& ignored : findings_.ignored) differences_.push_back(ignored);
   if (!findings_.ignored.empty()) {
     toml_.blank();
-    toml_.comment("Left out, for want of a place:");
+    toml_.comment("Left out, because there is no counterpart:");
     for (const Remark& ignored : findings_.ignored) {
       toml_.comment(fmt::format("line {}: {}", ignored.line, ignored.text));
     }
@@ -156,7 +156,7 @@ tl::expected<Imported, std::vector<Remark>> import(std::string_view json, const 
   if (!root) return tl::make_unexpected(std::vector<Remark>{root.error()});
   Findings findings;
   const Exported exported = read_exported(*root, findings);
-  // Whatever is wrong already: what else is wrong is to be told with it.
+  // Even if there are errors already, so that all of them are reported at once.
   Imported imported = Conversion(exported, options, findings).run();
   if (findings.errors.empty()) return imported;
   std::stable_sort(findings.errors.begin(), findings.errors.end(),

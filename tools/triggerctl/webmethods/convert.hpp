@@ -1,5 +1,5 @@
-// From what Integration Server has to what triggerd has. Each way in which the two differ is said
-// twice: as a remark, and as a comment where it stands.
+// Converts what Integration Server has to what triggerd has. Each difference between the two is
+// reported twice: as a remark, and as a comment at its place.
 #pragma once
 
 #include <fmt/core.h>
@@ -21,11 +21,11 @@ class Conversion {
   Conversion(const Exported& exported, const Options& options, Findings& findings)
       : exported_(exported), options_(options), findings_(findings) {}
 
-  // To be used only where `findings` has no errors after it.
+  // Use the result only if `findings` has no errors afterwards.
   Imported run() &&;
 
  private:
-  // The entry that is being written: how remarks name it, and its line.
+  // The entry that is being written: its name in remarks, and its line.
   struct Entry {
     std::string what;
     unsigned line;
@@ -84,9 +84,9 @@ class Conversion {
   Names triggers_;
   std::vector<std::string> alias_names_;    // of all, in their order
   std::vector<std::string> trigger_names_;  //
-  // Packages that others require, by who requires them; without circles.
+  // The packages that each package requires; without cycles.
   std::map<std::string, std::set<std::string>> required_;
-  // Aliases that cannot be their package's, and why.
+  // Aliases that cannot stay in their package, and the package that also uses them.
   std::map<const ExportedAlias*, std::string> moved_;
   std::vector<std::pair<std::string, std::string>> client_ids_;  // server and client id
 };

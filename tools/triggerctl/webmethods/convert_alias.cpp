@@ -34,8 +34,8 @@ void Conversion::write_alias(const ExportedAlias& alias, const std::string& name
   write_package(entry, alias.package);
   if (const auto moved = moved_.find(&alias); moved != moved_.end()) {
     differs(entry,
-            "it belongs to package \"{}\" there, and packages that require each other use it, "
-            "such as \"{}\", which cannot be here: it is no package's",
+            "it belongs to package \"{}\" there, and packages that require each other use it, such "
+            "as \"{}\", which is not possible here: it belongs to no package",
             printable(alias.package), printable(moved->second));
   }
   toml_.header(fmt::format("[aliases.{}]", config::toml_key(name)));
@@ -57,7 +57,7 @@ void Conversion::write_host(const Entry& entry, const ExportedAlias& alias) {
   } else if (tls && host.starts_with(kTcp)) {
     host = std::string(kSsl) + host.substr(kTcp.size());
     differs(entry,
-            "Use SSL is on and the address says tcp://; here the address says it all, so it "
+            "Use SSL is on although the address says tcp://; here only the address decides, so it "
             "is ssl://");
   }
   if (const auto server = config::parse_server(host); !server) {
@@ -68,15 +68,15 @@ void Conversion::write_host(const Entry& entry, const ExportedAlias& alias) {
   const std::string& id = alias.client_id.value;
   if (id.empty()) {
     differs(entry,
-            "its client id was generated anew; here it is generated once and kept, so that "
-            "a session is found again");
+            "its client id was generated each time; here it is generated once and kept, so that "
+            "its session is found again");
     return;
   }
   for (const auto& [other_host, other_id] : client_ids_) {
     if (other_host != host || other_id != id) continue;
     differs(entry,
-            "client id \"{}\" is another alias's on the same server already, which would "
-            "end each other's connections: one is generated",
+            "another alias uses client id \"{}\" on the same server already, and they would close "
+            "each other's connections: one is generated",
             printable(id));
     return;
   }
@@ -84,7 +84,7 @@ void Conversion::write_host(const Entry& entry, const ExportedAlias& alias) {
   if (!alias.clean_session) {
     differs(entry,
             "a trigger connects as CLIENT_ID.TRIGGER: sessions that the server keeps for "
-            "Integration Server's own ids are not found again, and should be ended there");
+            "Integration Server's client ids are not resumed, and should be ended there");
   }
   toml_.set_text("client_id", id);
 }
@@ -97,12 +97,10 @@ void Conversion::write_session(const Entry& entry, const ExportedAlias& alias) {
   const long long period = exported_.retry_period.value;
   const bool chosen = exported_.retry_period.given && period != kTheirs;
   if (chosen || options_.exact) {
-    differs(entry, "connecting again was tried every {} s; here, too, with jitter", period);
+    differs(entry, "it reconnected every {} s; here too, with jitter", period);
     toml_.set("reconnect", fmt::format("{{ min = \"{0}s\", max = \"{0}s\" }}", period));
   } else {
-    differs(entry,
-            "connecting again was tried every {} s; here after 1 s, growing to 60 s, with "
-            "jitter",
+    differs(entry, "it reconnected every {} s; here after 1 s, growing to 60 s, with jitter",
             kTheirs);
   }
 }
@@ -110,14 +108,14 @@ void Conversion::write_session(const Entry& entry, const ExportedAlias& alias) {
 void Conversion::write_login(const Entry& entry, const ExportedAlias& alias,
                              const std::string& name) {
   if (alias.user_name.value.empty()) {
-    if (alias.password.value) differs(entry, "it has a password and no user name: left out");
+    if (alias.password.value) differs(entry, "it has a password but no user name: left out");
     return;
   }
   toml_.set_text("user_name", alias.user_name.value);
   const std::string file = fmt::format("secrets/{}.password", name);
   differs(entry,
-          "its password is not carried; write it into {}, for the runtime's user alone, or "
-          "leave password_file out where there is none",
+          "its password is not exported; write it into {}, readable only by the runtime's user, or "
+          "leave password_file out if there is none",
           file);
   toml_.set_text("password_file", file);
 }
@@ -126,13 +124,13 @@ void Conversion::write_tls(const Entry& entry, const ExportedAlias& alias) {
   if (!is_tls(alias)) {
     for (const auto* store : {&alias.truststore, &alias.keystore, &alias.key}) {
       if (store->value.empty()) continue;
-      differs(entry, "it names \"{}\" and does not use SSL: left out", printable(store->value));
+      differs(entry, "it names \"{}\" but does not use SSL: left out", printable(store->value));
     }
     return;
   }
-  differs(entry, "that the certificate is the host's own is always verified here");
+  differs(entry, "here it is always verified that the certificate belongs to the host");
   if (alias.truststore.value.empty()) {
-    differs(entry, "it names no truststore, and one is needed here: what the system trusts");
+    differs(entry, "it names no truststore, but one is required here: the system's certificates");
   }
   toml_.set_text("truststore", truststores_.find(alias.truststore.value));
   if (alias.keystore.value.empty()) {
@@ -156,12 +154,12 @@ void Conversion::write_will(const Entry& entry, const ExportedAlias& alias,
     toml_.blank();
     if (will.enabled) {
       differs(entry,
-              "the alias's own connection carries the last will, and no trigger's: presence "
-              "is said once");
+              "only the alias's own connection has the last will, not those of its triggers: "
+              "presence is announced once");
     } else {
       differs(entry,
-              "its last will is off: the server says nothing, and what the alias says of itself "
-              "comes from its own connection, and no trigger's");
+              "its last will is off: the server publishes nothing, and only the alias's own "
+              "connection announces it, not those of its triggers");
     }
     toml_.header(fmt::format("[aliases.{}.last_will]", config::toml_key(name)));
     if (!will.enabled) toml_.set("enabled", "false");

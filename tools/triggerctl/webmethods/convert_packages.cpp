@@ -1,4 +1,4 @@
-// Packages: what belongs to one there becomes one here.
+// Packages: what belongs to a package there belongs to one here.
 #include <algorithm>
 #include <cctype>
 
@@ -33,8 +33,8 @@ std::string Conversion::package_of(const ExportedTrigger& trigger) const {
   return options_.flat || !is_of_package(trigger.package) ? std::string() : trigger.package;
 }
 
-// A package uses only aliases of its own, of those that it requires, and of none; and packages
-// cannot require each other in a circle, as they can there.
+// A package may use only its own aliases, those of packages that it requires, and those of no
+// package; and unlike there, packages cannot require each other in a cycle.
 void Conversion::plan_packages() {
   const auto reaches = [&](const std::string& from, const std::string& to) {
     std::set<std::string> seen;
@@ -61,7 +61,7 @@ void Conversion::plan_packages() {
       required_[user].insert(owner);
     }
   }
-  // What was required for the sake of an alias that has moved since.
+  // Drops requirements that were only for an alias that has moved since.
   required_.clear();
   for (const ExportedTrigger& trigger : exported_.triggers) {
     const ExportedAlias* alias = alias_of(trigger);
@@ -113,13 +113,16 @@ ImportedPackage Conversion::write_one_package(const std::string& package, const 
                     described == nullptr ? 1 : described->line};
   toml_ = TomlWriter();
   if (name != package) {
-    differs(entry, "it is called \"{}\" here: lower-case letters, digits, \"_\" and \"-\"", name);
+    differs(
+        entry,
+        "it is called \"{}\" here: names consist of lower-case letters, digits, \"_\" and \"-\"",
+        name);
   }
   if (described != nullptr && !described->enabled) {
-    differs(entry,
-            "it was disabled; here it is enabled until somebody says otherwise: triggerctl "
-            "package disable {}",
-            name);
+    differs(
+        entry,
+        "it was disabled; here it is enabled until you disable it: triggerctl package disable {}",
+        name);
   }
   std::string version = kVersion;
   if (described != nullptr && package::parse_version(described->version.value)) {
@@ -127,8 +130,8 @@ ImportedPackage Conversion::write_one_package(const std::string& package, const 
   } else {
     differs(entry, "its version is {} here: {}", kVersion,
             described == nullptr || described->version.value.empty()
-                ? std::string("the file does not say it")
-                : fmt::format("\"{}\" is no version of a package here",
+                ? std::string("the file does not say which")
+                : fmt::format("\"{}\" is not a valid version here",
                               printable(described->version.value)));
   }
   toml_.set_text("name", name);

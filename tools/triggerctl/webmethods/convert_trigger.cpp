@@ -37,9 +37,9 @@ SharedFilter take_apart(std::string_view text) {
 void Conversion::write_trigger(const ExportedTrigger& trigger, const std::string& name) {
   const Entry entry{fmt::format("trigger \"{}\"", printable(trigger.name.value)), trigger.line};
   const std::string alias = aliases_.find(trigger.alias.value);
-  // It may be one of those whose name could not be read.
+  // The alias may be one of those whose name could not be read.
   if (alias.empty() && trigger.alias.given && exported_.all_aliases_named) {
-    error(trigger.alias.line, entry, "connectionAliasName \"{}\" is no alias in this file",
+    error(trigger.alias.line, entry, "connectionAliasName \"{}\" is not an alias in this file",
           printable(trigger.alias.value));
   }
   toml_.blank();
@@ -49,9 +49,9 @@ void Conversion::write_trigger(const ExportedTrigger& trigger, const std::string
   write_package(entry, trigger.package);
   if (!trigger.description.empty()) toml_.set_text("description", trigger.description);
   if (trigger.state.value == ExportedState::suspended) {
-    differs(entry,
-            "it was suspended, which a restart there forgets; here it is disabled until "
-            "somebody says otherwise");
+    differs(
+        entry,
+        "it was suspended, which a restart there forgets; here it is disabled until you enable it");
   }
   if (trigger.state.value != ExportedState::enabled) toml_.set("enabled", "false");
   toml_.set_text("alias", alias);
@@ -77,7 +77,7 @@ void Conversion::write_topics(const Entry& entry, const ExportedTrigger& trigger
             checked.error().message);
     }
     if (!seen.insert(shared.filter).second) {
-      differs(entry, "topic \"{}\" is there twice; the first one counts", printable(shared.filter));
+      differs(entry, "topic \"{}\" appears twice; the first one counts", printable(shared.filter));
       continue;
     }
     topics +=
@@ -85,8 +85,8 @@ void Conversion::write_topics(const Entry& entry, const ExportedTrigger& trigger
   }
   if (groups.size() > 1) {
     error(trigger.line, entry,
-          "its topics are of several $share groups, or of one and of none; "
-          "make a trigger of each");
+          "its topics belong to several $share groups, or only some of them to one; make a trigger "
+          "for each");
   } else if (!groups.empty() && !groups.begin()->empty()) {
     toml_.set_text("shared_group", *groups.begin());
   }
@@ -99,18 +99,16 @@ void Conversion::write_service(const Entry& entry, const Read<std::string>& serv
   const auto mapped = options_.services.find(service.value);
   if (mapped != options_.services.end()) {
     if (!is_service(mapped->second)) {
-      error(service.line, entry,
-            "\"{}\" is to take the place of \"{}\", and is no "
-            "PLUGIN:SERVICE",
+      error(service.line, entry, "\"{}\", the replacement for \"{}\", is not PLUGIN:SERVICE",
             printable(mapped->second), printable(service.value));
     }
-    toml_.comment(fmt::format("{} there", service.value));
+    toml_.comment(fmt::format("{} in Integration Server", service.value));
     toml_.set_text(key, mapped->second);
     return;
   }
   differs(entry,
-          "{} was {}, which runs in Integration Server; a plugin of this name has to be written, "
-          "see docs/guides/writing-plugins.md, or one named with --service",
+          "{} was {}, which runs in Integration Server; write a plugin of this name, see "
+          "docs/guides/writing-plugins.md, or name one with --service",
           key, printable(service.value));
   toml_.set_text(key, as_service(service.value));
 }
@@ -128,7 +126,7 @@ void Conversion::write_processing(const Entry& entry, const ExportedTrigger& tri
   if (options_.exact || trigger.queue_capacity.value != kTheirs) {
     toml_.set("queue_capacity", std::to_string(trigger.queue_capacity.value));
   } else {
-    differs(entry, "queue capacity was {}, as Integration Server has it; left out, it is 1000 here",
+    differs(entry, "queue capacity was {}, Integration Server's default; left out, it is 1000 here",
             kTheirs);
   }
   if (!trigger.acknowledged_by_client.value && trigger.acknowledged_by_client.given) {
@@ -138,7 +136,7 @@ void Conversion::write_processing(const Entry& entry, const ExportedTrigger& tri
   } else {
     differs(entry,
             "acknowledgement was \"client\"; left out, it is \"durable\" here: a message is "
-            "acknowledged when it is finished or on disk. \"finished\" is as it was");
+            "acknowledged when it is finished or on disk. \"finished\" keeps the old behaviour");
   }
 }
 
@@ -146,18 +144,19 @@ void Conversion::write_retry(const Entry& entry, const ExportedTrigger& trigger)
   const bool as_theirs = trigger.retries.value == 0;
   if (as_theirs && !options_.exact) {
     differs(entry,
-            "a message was tried once; left out, it is tried 8 times here, 1 s after the "
-            "first and each time twice as long");
+            "a message was tried once; left out, it is tried 8 times here, after 1 s and then at "
+            "doubling intervals");
   } else {
     constexpr long long kForEver = -1;
     constexpr long long kMost = 1'000'000;
     const bool for_ever = trigger.retries.value == kForEver;
     if (for_ever)
-      differs(entry, "it was tried without end; here {} times, the most there is", kMost);
+      differs(entry, "it was retried without end; here it is tried {} times, the maximum", kMost);
     const long long attempts = for_ever ? kMost : trigger.retries.value + 1;
     const long long seconds = trigger.retry_interval.value;
     const std::string interval = seconds == 0 ? "1ms" : fmt::format("{}s", seconds);
-    toml_.comment("Retries there; here all attempts count, the first one too.");
+    toml_.comment(
+        "Integration Server counts retries; here all attempts count, including the first.");
     std::string retry =
         fmt::format("max_attempts = {}, interval = \"{}\", backoff = 1.0", attempts, interval);
     if (seconds > kLongestDefaultInterval)
@@ -170,8 +169,8 @@ void Conversion::write_retry(const Entry& entry, const ExportedTrigger& trigger)
     toml_.set_text("on_exhausted", "discard");
   } else {
     differs(entry,
-            "after the last attempt a message was acknowledged and gone; left out, it is "
-            "kept as a dead letter here. on_exhausted = \"discard\" is as it was");
+            "after the last attempt a message was acknowledged and lost; left out, it is kept as a "
+            "dead letter here. on_exhausted = \"discard\" keeps the old behaviour");
   }
 }
 

@@ -18,7 +18,8 @@ constexpr long long kMaxCapacity = 1'000'000;
 constexpr long long kMaxRetries = 999'999;
 constexpr long long kForEver = -1;
 
-// Calls `read` with a reader for each object in the list `field`. False: something is no object.
+// Calls `read` with a reader for each object in the list `field`. False: an element is not an
+// object.
 template <class Read>
 bool for_each(FieldReader& reader, std::string_view field, std::string_view what,
               Findings& findings, Read&& read) {
@@ -40,7 +41,7 @@ bool for_each(FieldReader& reader, std::string_view field, std::string_view what
   return all;
 }
 
-// Its name, by which every later error calls it.
+// Its name, which every later error uses.
 Read<std::string> read_name(FieldReader& reader, std::string_view field, std::string_view what) {
   Read<std::string> name = reader.needed_text(field);
   if (name.given) reader.rename(fmt::format("{} \"{}\"", what, printable(name.value)));

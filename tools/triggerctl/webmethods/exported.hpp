@@ -1,4 +1,4 @@
-// What the file says, in the words of Integration Server. Defaults are those of its administrator.
+// What the file says, in the terms of Integration Server. Defaults are those of its Administrator.
 #pragma once
 
 #include <string>
@@ -83,7 +83,7 @@ struct Exported {
   std::vector<ExportedStore> truststores;
   std::vector<ExportedStore> keystores;
   std::vector<ExportedAlias> aliases;
-  bool all_aliases_named = true;  // else one that is missing may be among those without a name
+  bool all_aliases_named = true;  // else one that seems to be missing may be one without a name
   std::vector<ExportedTrigger> triggers;
   Read<long long> retry_period{20};      // watt.server.commonmessaging.connection.retryPeriod
   Read<long long> stop_request_time{3};  // watt.server.commonmessaging.trigger.stopRequestTimeOut

@@ -85,7 +85,7 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   bool key(string_t& name) override {
     for (const Member& member : open_.back()->members) {
       if (member.name != name) continue;
-      error_ = {position_.line, fmt::format("\"{}\" is there twice, first on line {}",
+      error_ = {position_.line, fmt::format("\"{}\" appears twice, first on line {}",
                                             printable(name), member.value.line)};
       return false;
     }
@@ -97,7 +97,7 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     std::string what = e.what();
     if (const auto colon = what.find(": "); colon != std::string::npos) what.erase(0, colon + 2);
     const unsigned line = position_.last == '\n' ? position_.line - 1 : position_.line;
-    error_ = {line, "this is no JSON: " + printable(what)};
+    error_ = {line, "not valid JSON: " + printable(what)};
     return false;
   }
 
@@ -105,7 +105,7 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   const std::optional<Remark>& error() const { return error_; }
 
  private:
-  // The parser sees where a number ends by the character behind it.
+  // The parser finds the end of a number by reading the next character.
   unsigned line_of_number() const {
     return position_.last == '\n' ? position_.line - 1 : position_.line;
   }
@@ -169,7 +169,7 @@ std::string_view to_string(Value::Kind kind) {
 
 tl::expected<Value, Remark> parse_json(std::string_view text) {
   if (text.size() > kMaxBytes) {
-    return tl::make_unexpected(Remark{1, "it is larger than 16 MiB; take it apart"});
+    return tl::make_unexpected(Remark{1, "it is larger than 16 MiB; split it"});
   }
   Position position;
   Builder builder(position);
@@ -177,7 +177,7 @@ tl::expected<Value, Remark> parse_json(std::string_view text) {
       nlohmann::json::sax_parse(CountingIterator(text.data(), &position),
                                 CountingIterator(text.data() + text.size(), &position), &builder);
   if (parsed) return builder.take_root();
-  return tl::make_unexpected(builder.error().value_or(Remark{position.line, "this is no JSON"}));
+  return tl::make_unexpected(builder.error().value_or(Remark{position.line, "not valid JSON"}));
 }
 
 }  // namespace triggerd::webmethods

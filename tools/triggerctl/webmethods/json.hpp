@@ -1,4 +1,4 @@
-// JSON whose values know the line they stand on, so that an error can name it.
+// JSON whose values know their line, so that an error can name it.
 #pragma once
 
 #include <cstddef>
@@ -30,7 +30,7 @@ struct Member {
 
 std::string_view to_string(Value::Kind kind);  // "a number"
 
-// At most 16 MiB, 32 levels deep. A name that stands twice in one object is an error.
+// At most 16 MiB, 32 levels deep. A name that appears twice in one object is an error.
 tl::expected<Value, Remark> parse_json(std::string_view text);
 
 }  // namespace triggerd::webmethods

@@ -1,4 +1,4 @@
-// Names of Integration Server as triggerd can have them.
+// Names of Integration Server in a form that triggerd accepts.
 #pragma once
 
 #include <map>
@@ -16,13 +16,13 @@ std::string as_service(std::string_view text);
 // "PlantMonitoring" -> "plant-monitoring", as packages are called.
 std::string as_package(std::string_view text);
 
-// Names that were given out: a second one gets "-2" behind it.
+// Names that are taken: a second one gets "-2" appended.
 class Names {
  public:
-  // What `original` is called from now on. Two that are equal there stay two here.
+  // The name of `original` from now on. Two equal names there get two different names here.
   std::string give(std::string_view original) { return give(original, original); }
   std::string give(std::string_view original, std::string_view wanted);
-  // What the first one of that name is called; empty where there is none.
+  // The name given to the first one called `original`; empty if there is none.
   std::string find(std::string_view original) const;
 
  private:

@@ -26,7 +26,7 @@ std::string simplified(std::string_view label) {
 
 struct Label {
   std::string_view name;   // of the field, or a word of a choice
-  std::string_view label;  // simplified: how a screen says it, where that is more than another case
+  std::string_view label;  // simplified: the label on a screen, if it differs in more than case
 };
 constexpr std::array<Label, 12> kFields{{
     {"aliasName", "connectionaliasname"},
@@ -210,7 +210,7 @@ void FieldReader::finish() {
         asked_.count(member.name) > 0 ? std::string() : closest(member.name, known);
     findings_.ignored.push_back(
         {member.value.line,
-         fmt::format("{}: \"{}\" has no place in triggers.toml and is left out{}", what_,
+         fmt::format("{}: \"{}\" has no counterpart in triggers.toml and is left out{}", what_,
                      printable(member.name),
                      near.empty() ? "" : fmt::format("; did you mean \"{}\"?", near))});
   }

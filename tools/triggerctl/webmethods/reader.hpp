@@ -1,4 +1,4 @@
-// Reads the fields of one object. What is wrong is collected, and so is what nobody asked for.
+// Reads the fields of one object. Collects errors, and fields that nobody asked for.
 #pragma once
 
 #include <initializer_list>
@@ -13,13 +13,13 @@
 
 namespace triggerd::webmethods {
 
-// What reading brings to light beside the values.
+// What reading finds besides the values.
 struct Findings {
   std::vector<Remark> errors;
-  std::vector<Remark> ignored;  // fields that have no place in a triggers.toml
+  std::vector<Remark> ignored;  // fields without a counterpart in triggers.toml
 };
 
-// A value that was read, and where: of what was not there, the line of the object it belongs to.
+// A value that was read, and its line; for a missing one, the line of its object.
 template <class T>
 struct Read {
   T value{};
@@ -29,7 +29,7 @@ struct Read {
 
 // Integration Server writes numbers and flags as text in many places, so both are taken. Fields and
 // words may also be written as Administrator and Designer label them: "Max retry attempts", "Throw
-// exception", "Yes". A null is as good as a field that is not there.
+// exception", "Yes". A null counts as a missing field.
 class FieldReader {
  public:
   // `what` is how errors name the object: `alias "plant"`.
@@ -47,11 +47,11 @@ class FieldReader {
   // 0 to 2, or "At least once (1)".
   Read<long long> qos();
   Read<std::size_t> choice(std::string_view field, std::initializer_list<std::string_view> words);
-  // The object or list in it; null where it is not there or something else.
+  // The object or list in the field; null if it is missing or something else.
   const Value* object(std::string_view field);
   const std::vector<Value>* list(std::string_view field);
   bool has(std::string_view field) const { return find(field) != nullptr; }
-  // Takes it without a look.
+  // Marks it as known without reading it.
   void skip(std::string_view field) { (void)take(field); }
   // Reports what was not asked for.
   void finish();

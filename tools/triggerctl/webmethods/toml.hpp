@@ -1,4 +1,4 @@
-// Lines of TOML, with comments above what they are about.
+// Lines of TOML, with comments above the lines that they are about.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace triggerd::webmethods {
 
-// A basic string that triggerd reads back as it is: "${" begins no variable.
+// A basic string that triggerd reads back unchanged: "${" does not begin a variable.
 std::string toml_string(std::string_view text);
 
 class TomlWriter {

@@ -1,14 +1,14 @@
-// From MQTT aliases and triggers of webMethods Integration Server to a triggers.toml.
+// Converts MQTT aliases and triggers of webMethods Integration Server to a triggers.toml.
 //
-//   webmethods.hpp  this: the whole way, from text to text
+//   webmethods.hpp  this: the whole conversion, from text to text
 //   json.hpp        JSON whose values know their line
-//   reader.hpp      fields of an object: what is wrong, and what nobody asked for
-//   exported.hpp    what the file says, in words of Integration Server
+//   reader.hpp      fields of an object: errors, and fields that nobody asked for
+//   exported.hpp    what the file says, in the terms of Integration Server
 //   toml.hpp        lines of TOML with comments
-//   convert.hpp     from the one to the other; here stands what differs, and why
+//   convert.hpp     from the one to the other; says what differs, and why
 //
-// The file is the neutral JSON of docs/guides/import-webmethods.md: the real package files are not
-// documented by their maker. Pure functions, any thread; knows base and config.
+// The file is the neutral JSON of docs/guides/import-webmethods.md, because the format of the real
+// package files is not documented. Pure functions, any thread; knows base and config.
 #pragma once
 
 #include <cstddef>
@@ -21,11 +21,12 @@
 namespace triggerd::webmethods {
 
 struct Options {
-  std::string file;    // as remarks name it
-  bool exact = false;  // keep Integration Server's defaults, too, as far as they can be kept
-  // All of it in one configuration: what belongs to a package there says so, and is none here.
+  std::string file;    // its name in remarks
+  bool exact = false;  // keep Integration Server's defaults as well, as far as possible
+  // Everything in one configuration: what belongs to a package there gets a comment, and no package
+  // here.
   bool flat = false;
-  // What takes the place of a service there: "folder:name" -> "PLUGIN:SERVICE".
+  // Replacements for services: "folder:name" -> "PLUGIN:SERVICE".
   std::map<std::string, std::string, std::less<>> services = {};
 };
 
@@ -38,19 +39,19 @@ std::string to_string(const Remark& remark, std::string_view file, std::string_v
 
 struct ImportedPackage {
   std::string name;           // of its folder, in packages_dir
-  std::string package_toml;   // what stands in it
+  std::string package_toml;   // its content
   std::string triggers_toml;  //
 };
 
 struct Imported {
-  std::string toml;  // says each difference again, where it stands
+  std::string toml;  // repeats each difference at its place
   std::vector<ImportedPackage> packages;
   std::vector<Remark> differences;
   std::size_t aliases = 0;
   std::size_t triggers = 0;
 };
 
-// All errors at once, in the order of lines.
+// Returns all errors at once, sorted by line.
 tl::expected<Imported, std::vector<Remark>> import(std::string_view json, const Options& options);
 
 }  // namespace triggerd::webmethods

@@ -1,4 +1,4 @@
-// What a service has of the host: settings, log, publish, metrics. Included by trigger/plugin.hpp.
+// What the host offers a service: settings, log, publish, metrics. Included by trigger/plugin.hpp.
 #ifndef TRIGGER_CPP_CONTEXT_HPP
 #define TRIGGER_CPP_CONTEXT_HPP
 
@@ -33,8 +33,8 @@ enum class Level : std::uint32_t {
 
 namespace detail {
 
-// The line to the host that an instance's Context, Messages and Completions share. It outlives the
-// instance with them, and then answers that nobody is there.
+// The link to the host that an instance's Context, Messages and Completions share. With them it
+// outlives the instance, and then answers that the host is gone.
 class Link {
  public:
   explicit Link(const trigger_host* host) noexcept : host_(host) {}
@@ -70,7 +70,7 @@ struct Origin {
   std::uint32_t concurrency;
 };
 
-// Whom to tell what became of a publish: `Done` is called once and freed with this.
+// Who gets the result of a publish: `Done` is called once and freed with this.
 template <class Done>
 struct PublishCallback {
   std::shared_ptr<Link> link;
@@ -83,14 +83,15 @@ struct PublishCallback {
     } catch (const std::exception& error) {
       self->link->log(Level::error, error.what());
     } catch (...) {
-      self->link->log(Level::error, "a publish callback threw something that is no std::exception");
+      self->link->log(Level::error,
+                      "a publish callback threw something that is not a std::exception");
     }
   }
 };
 
 }  // namespace detail
 
-// A message to publish. It borrows everything it names for the call of publish() only.
+// A message to publish. It only borrows what it refers to, for the call of publish().
 struct Publish {
   std::string_view topic;  // no wildcards
   std::string_view payload;
@@ -126,8 +127,8 @@ class Metric {
 
 class Message;
 
-// A service is constructed with one, and keeps a copy where it needs the host later. Copies are
-// cheap, mean the same instance, and may be used from any thread.
+// A service is constructed with one, and keeps a copy if it needs the host later. Copies are cheap,
+// mean the same instance, and may be used from any thread.
 class Context {
  public:
   Context(std::shared_ptr<detail::Link> link, std::shared_ptr<const detail::Origin> origin) noexcept
@@ -136,7 +137,7 @@ class Context {
   const Settings& settings() const noexcept { return origin_->settings; }
   const std::string& trigger() const noexcept { return origin_->trigger; }
   const std::string& alias() const noexcept { return origin_->alias; }
-  // The most messages that are in the instance's hands at once.
+  // The most messages that the instance may have at once.
   std::uint32_t concurrency() const noexcept { return origin_->concurrency; }
 
   bool log_enabled(Level level) const noexcept {
@@ -164,17 +165,17 @@ class Context {
                             : at<Clock>(static_cast<std::int64_t>(clock->mono_ns(clock->ctx)));
   }
 
-  // Publishes, with nobody to tell. TRIGGER_OK: on its way; otherwise one of the codes of
+  // Publishes without reporting the result. TRIGGER_OK: on its way; otherwise one of the codes of
   // trigger_host.publish, and nothing was sent. [any; started]
   [[nodiscard]] std::int32_t publish(const Publish& message) const noexcept {
     return publish_with(message, nullptr, nullptr);
   }
 
-  // The same, and where it returned TRIGGER_OK, `done` is called exactly once, as
-  // void(std::int32_t code, std::string_view reason): TRIGGER_OK once the server has the message,
-  // otherwise an error. It is called on the plugin's completions thread, perhaps before publish()
-  // has returned, and must not block. It may be a move-only callable, such as a lambda that holds a
-  // Completion. Where publish() returned an error, `done` was destroyed uncalled. [any; started]
+  // The same, and if it returned TRIGGER_OK, `done` is called exactly once, as void(std::int32_t
+  // code, std::string_view reason): TRIGGER_OK once the server has the message, otherwise an error.
+  // It is called on the plugin's completions thread, perhaps before publish() has returned, and
+  // must not block. It may be a move-only callable, such as a lambda that holds a Completion. If
+  // publish() returned an error, `done` was destroyed uncalled. [any; started]
   template <class Done>
   [[nodiscard]] std::int32_t publish(const Publish& message, Done&& done) const {
     using Callback = detail::PublishCallback<std::decay_t<Done>>;
@@ -194,14 +195,14 @@ class Context {
   template <class Done>
   [[nodiscard]] std::int32_t reply(const Message& request, std::string_view payload,
                                    Done&& done) const;
-  // The same with the QoS and the properties of `answer`; its topic and alias are not looked at.
+  // The same with the QoS and the properties of `answer`; its topic and alias are ignored.
   [[nodiscard]] std::int32_t reply(const Message& request, const Publish& answer) const;
   template <class Done>
   [[nodiscard]] std::int32_t reply(const Message& request, const Publish& answer,
                                    Done&& done) const;
 
   // A metric of the service; the runtime labels it with plugin and trigger. The same name again is
-  // the same metric. Throws std::runtime_error where the name is wrong or there are too many.
+  // the same metric. Throws std::runtime_error if the name is wrong or there are too many.
   Metric counter(std::string_view name, std::string_view help) const {
     return metric(name, TRIGGER_METRIC_COUNTER, help);
   }
@@ -209,7 +210,7 @@ class Context {
     return metric(name, TRIGGER_METRIC_GAUGE, help);
   }
 
-  // The host's extension `id`, or nullptr where this runtime has none.
+  // The host's extension `id`, or nullptr if this runtime has none.
   const void* extension(const char* id) const noexcept {
     const trigger_host* host = link_->host();
     return host == nullptr ? nullptr : host->extension(host->ctx, id);
@@ -251,7 +252,7 @@ class Context {
                                               : host->metric(host->ctx, detail::to_abi(name), kind,
                                                              detail::to_abi(help), &id);
     if (code != TRIGGER_OK) {
-      throw std::runtime_error("metric \"" + std::string(name) + "\" cannot be made: " +
+      throw std::runtime_error("metric \"" + std::string(name) + "\" cannot be created: " +
                                (code == TRIGGER_E_FULL
                                     ? "the plugin has too many"
                                     : "its name or kind is wrong, or is taken by another kind"));

@@ -23,8 +23,8 @@
 namespace trigger {
 namespace detail {
 
-// One attempt at a message: sees to it that it gets one verdict, from handle or from a Completion,
-// and that one is said for a Completion that went away without. Any thread.
+// One attempt at a message: makes sure that it gets one verdict, from handle or from a Completion,
+// and that a Completion destroyed without one gives one. Any thread.
 class Attempt {
  public:
   Attempt(std::shared_ptr<Link> link, std::uint64_t token) noexcept
@@ -49,15 +49,15 @@ class Attempt {
     if (stage_.compare_exchange_strong(expected, Stage::over)) tell(forgotten());
   }
 
-  // What handle answers the host, when the service's own handle has returned `verdict`. Where the
-  // Completion spoke first, its verdict is the one that counts.
+  // What handle answers the host when the service's own handle has returned `verdict`. If the
+  // Completion came first, its verdict is the one that counts.
   Verdict settle(Verdict verdict) noexcept {
     if (verdict.code() != TRIGGER_PENDING) {
       if (stage_.exchange(Stage::over) == Stage::over) return Verdict::pending();
       const trigger_host* host = link_->host();
       return std::move(verdict).known_to(host == nullptr ? TRIGGER_ABI_MINOR : host->abi_minor);
     }
-    if (!taken_) return Verdict::retry("the service said pending and took no Completion");
+    if (!taken_) return Verdict::retry("the service returned pending but took no Completion");
     Stage expected = Stage::handling;
     if (stage_.compare_exchange_strong(expected, Stage::pending)) return verdict;
     return expected == Stage::given_up ? forgotten() : std::move(verdict);
@@ -195,7 +195,7 @@ class Message {
   const trigger_message& raw() const noexcept { return *message_; }
 
   // Takes the right to say the verdict, for a service that is about to answer Verdict::pending().
-  // There is one: a second call throws std::logic_error. Where handle then answers something else,
+  // There is one: a second call throws std::logic_error. If handle then answers something else,
   // that counts and the Completion is dead.
   Completion completion() const {
     attempt_->take();

@@ -14,8 +14,8 @@
 
 namespace trigger {
 
-// What a message is published with beside its payload, in this order. It keeps copies of what it is
-// given, and has to live for the call of publish() only:
+// What a message is published with besides its payload, in this order. It copies what it is given,
+// and has to live only for the call of publish():
 //
 //   trigger::Properties properties;
 //   properties.content_type("application/json").user("device", "7");
@@ -28,7 +28,7 @@ class Properties {
   Properties& operator=(const Properties&) = delete;
 
   Properties& payload_is_text() { return add_number(TRIGGER_PROPERTY_PAYLOAD_FORMAT, 1); }
-  // How long anybody may want it. Whole seconds.
+  // How long the message is of interest. Whole seconds.
   Properties& message_expiry(std::uint32_t seconds) {
     return add_number(TRIGGER_PROPERTY_MESSAGE_EXPIRY, seconds);
   }

@@ -57,7 +57,7 @@ inline void write_current_exception(trigger_result& result) noexcept {
   } catch (const std::exception& error) {
     write_reason(result, error.what());
   } catch (...) {
-    write_reason(result, "it threw something that is no std::exception");
+    write_reason(result, "it threw something that is not a std::exception");
   }
 }
 
@@ -196,7 +196,7 @@ struct ServiceFunctions {
     }
     for (Batch::Item& item : batch.items_) {
       if (item.answered) continue;
-      // Its result says retry already, with the reason where something was thrown.
+      // Its result says retry already, with the reason if something was thrown.
       item.result->code = item.attempt->settle(Verdict::retry()).code();
     }
   }
@@ -209,7 +209,7 @@ struct ServiceFunctions {
       } catch (const std::exception& error) {
         self.link->log(Level::error, std::string_view(error.what()));
       } catch (...) {
-        self.link->log(Level::error, "stop threw something that is no std::exception");
+        self.link->log(Level::error, "stop threw something that is not a std::exception");
       }
     }
     self.link->set_started(false);
@@ -265,7 +265,8 @@ constexpr trigger_service service(std::string_view name) {
           decltype(std::declval<Service&>().handle(std::declval<const Message&>())), Verdict>,
       "a service needs trigger::Verdict handle(const trigger::Message&)");
   if (!detail::is_service_name(name)) {
-    throw "a service's name is 1 to 64 of a-z, 0-9 and -";  // never run: stops the compilation
+    throw "a service's name is 1 to 64 characters of a-z, 0-9 and -";  // never run: stops the
+                                                                       // compilation
   }
   trigger_service row{};
   row.struct_size = sizeof(trigger_service);
@@ -313,7 +314,8 @@ constexpr ServiceList<count> list_services(const trigger_service (&table)[count]
     for (std::size_t k = 0; k < i; ++k) {
       const std::string_view one(table[i].name.ptr, table[i].name.len);
       const std::string_view other(table[k].name.ptr, table[k].name.len);
-      if (one == other) throw "two services of one name";  // never run: stops the compilation
+      if (one == other)
+        throw "two services have the same name";  // never run: stops the compilation
     }
     list.rows[i] = &table[i];
   }

@@ -40,8 +40,8 @@ struct Setting {
 
 // A copy of an instance's settings. Constant after construction, so any thread may read it.
 //
-// Each getter comes twice: without a default, where the setting must be there, and with one. Both
-// throw SettingError where the setting has another type. Keys are dotted paths: "limits.high",
+// Each getter comes twice: without a default, if the setting is required, and with one. Both throw
+// SettingError if the setting has another type. Keys are dotted paths: "limits.high",
 // "sensors.0.name".
 class Settings {
  public:
@@ -81,8 +81,8 @@ class Settings {
     return find_boolean(key).value_or(absent);
   }
 
-  // Throws SettingError for the first setting that is none of `keys` and in none of them, so that a
-  // misspelt key does not pass for an absent one. Where one of `keys` is close, it says so.
+  // Throws SettingError for the first setting that is neither one of `keys` nor below one, so that
+  // a misspelt key does not pass for an absent one. If one of `keys` is close, it says so.
   void require_known(std::initializer_list<std::string_view> keys) const {
     for (const Setting& leaf : leaves_) {
       bool known = false;
@@ -132,11 +132,11 @@ class Settings {
       if (leaf.key == key) {
         if (leaf.type == type || leaf.type == or_type) return &leaf;
         throw SettingError(
-            key, "must be " + std::string(wanted) + ", and is " + std::string(name_of(leaf.type)));
+            key, "must be " + std::string(wanted) + ", not " + std::string(name_of(leaf.type)));
       }
     }
     if (has(key)) {
-      throw SettingError(key, "must be " + std::string(wanted) + ", and is a table or an array");
+      throw SettingError(key, "must be " + std::string(wanted) + ", not a table or an array");
     }
     return nullptr;
   }
@@ -168,7 +168,7 @@ class Settings {
     const char* end = leaf->value.data() + leaf->value.size();
     const auto [stopped, error] = std::from_chars(leaf->value.data(), end, value);
     if (error != std::errc() || stopped != end) {
-      throw SettingError(key, "must be an integer of 64 bits");
+      throw SettingError(key, "must be a 64-bit integer");
     }
     return value;
   }
@@ -179,7 +179,7 @@ class Settings {
     return leaf->value == "true";
   }
 
-  // What is missing may be there under another name.
+  // What is missing may be there under a misspelt name.
   template <class T>
   T require(std::optional<T> value, std::string_view key, const char* wanted) const {
     if (value) return *std::move(value);
@@ -195,7 +195,7 @@ class Settings {
     return word.empty() ? std::string() : "; did you mean \"" + std::string(word) + "\"?";
   }
 
-  // How many characters are to be added, removed or replaced to make one of the other.
+  // How many characters must be added, removed or replaced to turn one into the other.
   static std::size_t distance(std::string_view a, std::string_view b) {
     std::vector<std::size_t> row(b.size() + 1);
     for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
@@ -212,7 +212,7 @@ class Settings {
     return row[b.size()];
   }
 
-  // The word that can have been meant: a third of it may be wrong. Empty where none is so close.
+  // The word that may have been meant: up to a third of it may be wrong. Empty if none is so close.
   template <class Iterator>
   static std::string_view closest(std::string_view word, Iterator begin, Iterator end) {
     constexpr std::size_t longest = 64;

@@ -29,8 +29,8 @@ inline std::string_view view(trigger_bytes bytes) noexcept {
   return {reinterpret_cast<const char*>(bytes.ptr), bytes.len};
 }
 
-// Length of the well-formed UTF-8 sequence (RFC 3629, section 4) that `bytes` begins with; 0 where
-// it begins with none.
+// Length of the well-formed UTF-8 sequence (RFC 3629, section 4) that `bytes` begins with; 0 if it
+// begins with none.
 inline std::size_t utf8_sequence(std::string_view bytes) noexcept {
   const auto at = [bytes](std::size_t i) -> unsigned {
     return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0u;
@@ -53,7 +53,7 @@ inline std::size_t utf8_sequence(std::string_view bytes) noexcept {
   return 0;
 }
 
-// Fills result.reason: cut between characters, bytes that are no UTF-8 and NULs replaced by '?'.
+// Fills result.reason: cut between characters, with invalid UTF-8 and NULs replaced by '?'.
 inline void write_reason(trigger_result& result, std::string_view text) noexcept {
   std::size_t used = 0;
   while (!text.empty()) {
@@ -74,8 +74,8 @@ inline void write_reason(trigger_result& result, std::string_view text) noexcept
 
 }  // namespace detail
 
-// `bytes` for people, on one line: printable UTF-8 as it stands, everything else as \xNN. At most
-// `limit` bytes of it are shown, with "..." behind where there are more.
+// `bytes` for people, on one line: printable UTF-8 as it is, everything else as \xNN. At most
+// `limit` bytes are shown, followed by "..." if there are more.
 inline std::string printable(std::string_view bytes, std::size_t limit = 200) {
   constexpr const char* hex = "0123456789abcdef";
   std::string out;

@@ -1,4 +1,4 @@
-// What a service says of a message. Included by trigger/plugin.hpp.
+// What a service says about a message. Included by trigger/plugin.hpp.
 #ifndef TRIGGER_CPP_VERDICT_HPP
 #define TRIGGER_CPP_VERDICT_HPP
 
@@ -57,9 +57,9 @@ class Verdict {
     return Verdict(TRIGGER_RETRY, static_cast<std::uint32_t>(ms), std::move(reason));
   }
 
-  // What the service needs is away, and nothing is wrong with the message: this is no attempt of
-  // it. The trigger waits, tries one message after its own backoff, and goes on once that gets
-  // another verdict. A runtime of ABI 1.0 counts it as a retry.
+  // Something that the service needs is unavailable, and nothing is wrong with the message: this
+  // does not count as an attempt. The trigger waits, tries one message after its own backoff, and
+  // continues once that gets another verdict. A runtime of ABI 1.0 counts it as a retry.
   static Verdict unavailable(std::string reason) noexcept {
     return Verdict(TRIGGER_UNAVAILABLE, 0, std::move(reason));
   }
@@ -79,8 +79,8 @@ class Verdict {
   static Verdict pending() noexcept { return Verdict(TRIGGER_PENDING, 0, {}); }
 
   // The verdict on a message whose handling was a publish that ended with `code`: without a
-  // connection it is unavailable, as it is with too much in flight; what else may go better later
-  // is a retry, what cannot is a reject.
+  // connection it is unavailable, as it is with too much in flight; other errors that may go away
+  // are a retry, those that cannot are a reject.
   static Verdict from_publish(std::int32_t code, std::string_view reason = {}) {
     if (code == TRIGGER_OK) return ok();
     std::string text = "not published: ";

@@ -97,7 +97,7 @@ TRIGGER_TEST_API void trigger_test_misuse(const char* what) {
 
 TRIGGER_TEST_API void* trigger_test_memory(void* memory, size_t size) {
   void* const made = realloc(memory, size);
-  if (made == NULL) trigger_test_misuse("there is no memory");
+  if (made == NULL) trigger_test_misuse("out of memory");
   return made;
 }
 
@@ -160,7 +160,7 @@ TRIGGER_TEST_API int32_t trigger_test_complete(void* ctx, uint64_t token,
     trigger_test_violation(test, "complete was called when the instance was not started");
   } else if (result->code != TRIGGER_OK && result->code != TRIGGER_RETRY &&
              result->code != TRIGGER_REJECT && result->code != TRIGGER_UNAVAILABLE) {
-    trigger_test_violation(test, "complete was called with a code that is no final verdict");
+    trigger_test_violation(test, "complete was called with a code that is not a final verdict");
     code = TRIGGER_E_INVALID;
   } else if (attempt != NULL) {
     code = trigger_test_end(attempt, result->code, result->retry_after_ms, result->reason);

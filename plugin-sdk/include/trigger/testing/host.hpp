@@ -121,7 +121,7 @@ class RecordingHost {
     const std::lock_guard lock(mutex_);
     record.returned = true;
     if (answer.code != TRIGGER_PENDING) {
-      if (record.over) violation("an attempt was completed, and handle did not return PENDING");
+      if (record.over) violation("an attempt was completed, but handle did not return PENDING");
       finish(record, answer);
     }
     if (record.over) bury(record);
@@ -202,7 +202,7 @@ class RecordingHost {
     }
   }
 
-  // Tells the service what became of its publish number `index`, on a thread of its own.
+  // Reports the result of its publish number `index` to the service, on a separate thread.
   void finish_publish(std::size_t index, std::int32_t code, std::string_view reason) {
     trigger_publish_done done = nullptr;
     void* user = nullptr;
@@ -302,7 +302,7 @@ class RecordingHost {
     }
     if (result.code != TRIGGER_OK && result.code != TRIGGER_RETRY &&
         result.code != TRIGGER_REJECT && result.code != TRIGGER_UNAVAILABLE) {
-      violation("complete was called with a code that is no final verdict");
+      violation("complete was called with a code that is not a final verdict");
       return TRIGGER_E_INVALID;
     }
     const auto found = attempts_.find(token);

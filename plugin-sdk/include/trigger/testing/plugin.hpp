@@ -22,7 +22,7 @@
 namespace trigger {
 namespace testing {
 
-// What a trigger says beside its settings.
+// What a trigger says besides its settings.
 struct Options {
   std::string trigger = "test-trigger";
   std::string alias = "test-alias";
@@ -42,7 +42,7 @@ class Attempt {
   Answer wait(std::chrono::milliseconds limit = std::chrono::seconds(10)) const {
     return host_->wait(*record_, limit);
   }
-  // What the service last asked for with extend; 0 where it has not.
+  // What the service last asked for with extend; 0 if it has not.
   std::uint32_t extended_ms() const { return host_->extended_ms(*record_); }
   // Lets the deadline pass: the attempt is a retry, and a verdict that comes later is stale.
   void expire() const { host_->expire(*record_); }
@@ -58,11 +58,11 @@ class Attempt {
 };
 
 // One instance of a service, as the runtime makes one for each trigger. Its destructor stops and
-// destroys. What the service answers with an error is thrown as std::runtime_error with its reason;
-// what the test may not do (send before start) as std::logic_error.
+// destroys. The service's errors are thrown as std::runtime_error with their reason, misuse by the
+// test (send before start) as std::logic_error.
 //
-// send() may be called from several threads at once where the service is concurrent; everything
-// else is for one thread at a time.
+// send() may be called from several threads at once if the service is concurrent; everything else
+// is for one thread at a time.
 class Instance {
  public:
   Instance(Instance&& other) noexcept
@@ -163,7 +163,7 @@ class Instance {
 
   std::vector<LogLine> log_lines() const { return host_->log_lines(); }
 
-  // The value of a metric of the service; empty where it has made none of that name.
+  // The value of a metric of the service; empty if it has none of that name.
   std::optional<double> metric(std::string_view name) const { return host_->metric_value(name); }
 
   // What the service did with the host that plugin.h forbids. Empty, or it has a defect.
@@ -201,12 +201,12 @@ class Instance {
     }
   }
 
-  // The service's own extension `id`; nullptr where it has none.
+  // The service's own extension `id`; nullptr if it has none.
   const void* extension(const char* id) const {
     return service_->extension == nullptr ? nullptr : service_->extension(instance_, id);
   }
 
-  // For what this kit has no word for.
+  // For whatever this kit does not cover.
   const trigger_service& service() const { return *service_; }
   void* raw() const { return instance_; }
 
@@ -263,7 +263,7 @@ class Instance {
 // A plugin, unloaded when the last of it and its instances is gone.
 class Plugin {
  public:
-  // Opens a library. Throws std::runtime_error where that fails.
+  // Opens a library. Throws std::runtime_error if that fails.
   explicit Plugin(const std::string& file)
       : library_(::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL), [](void* handle) {
           if (handle != nullptr) ::dlclose(handle);
@@ -281,7 +281,7 @@ class Plugin {
   std::string name() const { return detail::copy(plugin_->name); }
   std::string version() const { return detail::copy(plugin_->version); }
 
-  // The service called `name`, or the only one where that is empty.
+  // The service called `name`, or the only one if that is empty.
   const trigger_service& service(std::string_view name = {}) const {
     if (name.empty() && plugin_->service_count == 1) return *plugin_->services[0];
     for (std::uint32_t i = 0; i < plugin_->service_count; ++i) {
@@ -304,7 +304,7 @@ class Plugin {
     return instance;
   }
 
-  // Why the service refuses these settings; empty where it takes them.
+  // Why the service refuses these settings; empty if it accepts them.
   std::string why_not(std::string_view service_name, const Settings& settings) const {
     try {
       create(service_name, settings);
@@ -331,7 +331,7 @@ class Plugin {
                                (lines.size() > lines_before ? ": " + lines.back().text : ""));
     }
     if (plugin_->abi_major != TRIGGER_ABI_MAJOR) {
-      throw std::runtime_error("the plugin is of another ABI major");
+      throw std::runtime_error("the plugin has another ABI major version");
     }
   }
 

@@ -1,7 +1,7 @@
 //! `trigger/plugin.h` in Rust: the same structs and numbers, and nothing else. Its comments say what
 //! each of them means. The test `layout` compares them with the golden file of the ABI.
 //!
-//! A struct of the host may be shorter than here where the host is older. So the rest of this crate
+//! A struct of an older host may be shorter than here. So the rest of this crate
 //! holds them by pointer, and reads no member that ABI 1.0 did not have without asking.
 
 use std::ffi::c_void;

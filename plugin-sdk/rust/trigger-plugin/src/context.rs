@@ -7,7 +7,7 @@ use std::ffi::{c_void, CStr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-/// What a service has of the host. It is created with one, and keeps it where it needs the host
+/// What the host offers a service. It is created with one, and keeps it if it needs the host
 /// later. Clones are cheap, mean the same instance, and may be used from any thread.
 #[derive(Clone)]
 pub struct Context {
@@ -47,7 +47,7 @@ impl Context {
     pub fn alias(&self) -> &str {
         &self.origin.alias
     }
-    /// The most messages that are in the instance's hands at once.
+    /// The most messages that the instance may have at once.
     pub fn concurrency(&self) -> u32 {
         self.origin.concurrency
     }
@@ -90,14 +90,15 @@ impl Context {
         })
     }
 
-    /// Publishes, with nobody to tell. `Ok`: on its way; otherwise nothing was sent. [any; started]
+    /// Publishes without reporting the result. `Ok`: on its way; otherwise nothing was sent.
+    /// [any; started]
     pub fn publish(&self, message: &Publish<'_>) -> Result<(), PublishError> {
         publish::publish(&self.link, message)
     }
 
-    /// The same, and where it returned `Ok`, `done` is called exactly once: with `Ok` when the
+    /// The same, and if it returned `Ok`, `done` is called exactly once: with `Ok` when the
     /// server has the message, otherwise with the error. It is called on the plugin's completions
-    /// thread, perhaps before this has returned, and must not block. Where this returned an error,
+    /// thread, perhaps before this has returned, and must not block. If this returned an error,
     /// `done` was dropped uncalled. [any; started]
     pub fn publish_then<Done>(&self, message: &Publish<'_>, done: Done) -> Result<(), PublishError>
     where
@@ -107,8 +108,8 @@ impl Context {
     }
 
     /// Answers a request of MQTT 5: publishes `payload` with QoS 1 on the response topic that
-    /// `request` names, with its correlation data. An error where it names none, so is no request.
-    /// [any; started]
+    /// `request` names, with its correlation data. An error if it names none, and so is not a
+    /// request. [any; started]
     pub fn reply(&self, request: &Message<'_>, payload: &[u8]) -> Result<(), PublishError> {
         let topic = request.response_topic().ok_or_else(PublishError::no_request)?;
         let correlation = correlation_of(request);
@@ -141,7 +142,7 @@ impl Context {
         self.metric(name, abi::METRIC_GAUGE, help)
     }
 
-    /// The host's extension `id`, or NULL where this runtime has none. To use what it points to is
+    /// The host's extension `id`, or NULL if this runtime has none. To use what it points to is
     /// as safe as that extension's own header says.
     pub fn extension(&self, id: &CStr) -> *const c_void {
         let absent = std::ptr::null();
@@ -170,7 +171,7 @@ impl Context {
             abi::E_STATE => "the instance is gone",
             _ => "its name or kind is wrong, or is taken by another kind",
         };
-        Err(format!("metric \"{}\" cannot be made: {}", name, why).into())
+        Err(format!("metric \"{}\" cannot be created: {}", name, why).into())
     }
 }
 

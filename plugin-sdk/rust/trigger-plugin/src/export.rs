@@ -7,9 +7,9 @@ use crate::thunks;
 use std::marker::PhantomData;
 use std::mem::size_of;
 
-/// What a service has beside the required functions. `Offer::<S>::PROBE` is the constant below where
+/// What a service has besides the required functions. `Offer::<S>::PROBE` is the constant below if
 /// `S` implements the trait, since a type's own constant goes before a trait's, and otherwise the one
-/// of [`Absent`]. That works where `S` is a concrete type, which it is in [`export_plugin!`].
+/// of [`Absent`]. That works if `S` is a concrete type, which it is in [`export_plugin!`].
 pub struct Offer<S>(PhantomData<S>);
 
 pub trait Absent {
@@ -75,7 +75,7 @@ pub const fn plugin_table<const COUNT: usize>(
     }
 }
 
-/// Stops the compilation where a service's name is wrong or there twice.
+/// Stops the compilation if a service's name is wrong or appears twice.
 pub const fn check_names(names: &[&str]) {
     let mut at = 0;
     while at < names.len() {
@@ -91,7 +91,7 @@ pub const fn check_names(names: &[&str]) {
         }
         let mut before = 0;
         while before < at {
-            assert!(!same(name, names[before].as_bytes()), "two services of one name");
+            assert!(!same(name, names[before].as_bytes()), "two services have the same name");
             before += 1;
         }
         at += 1;

@@ -1,5 +1,5 @@
-//! The line to the host that an instance's Context, Messages and Completions share. It outlives the
-//! instance with them, and then answers that nobody is there.
+//! The link to the host that an instance's Context, Messages and Completions share. With them it
+//! outlives the instance, and then answers that the host is gone.
 
 use crate::abi;
 use crate::Level;
@@ -41,7 +41,7 @@ impl Link {
         state.host = std::ptr::null();
     }
 
-    /// Calls the host, or returns `otherwise` where it is gone. The host never calls back from
+    /// Calls the host, or returns `otherwise` if it is gone. The host never calls back from
     /// inside, so this lock is held by nobody who waits for it.
     pub fn call<T>(&self, otherwise: T, call: impl FnOnce(*const abi::Host) -> T) -> T {
         let state = self.read();

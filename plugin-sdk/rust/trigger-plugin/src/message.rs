@@ -57,7 +57,7 @@ impl<'a> Message<'a> {
     pub fn payload(&self) -> &'a [u8] {
         unsafe { (*self.raw).payload.as_slice() }
     }
-    /// The payload as text, where it is UTF-8.
+    /// The payload as text, if it is UTF-8.
     pub fn text(&self) -> Result<&'a str, std::str::Utf8Error> {
         std::str::from_utf8(self.payload())
     }
@@ -128,7 +128,7 @@ impl<'a> Message<'a> {
     }
 
     /// Takes the right to say the verdict, for a service that is about to answer
-    /// [`Verdict::pending`]. There is one: a second call panics. Where `handle` then answers
+    /// [`Verdict::pending`]. There is one: a second call panics. If `handle` then answers
     /// something else, that counts and the Completion is dead.
     pub fn completion(&self) -> Completion {
         self.attempt.take();
@@ -163,8 +163,9 @@ pub struct Completion {
 }
 
 impl Completion {
-    /// Says ok, retry, unavailable or reject. False: the attempt was over already (past its deadline, revoked by
-    /// stop), and the verdict does not count. `Verdict::pending()` says nothing, and is a retry.
+    /// Says ok, retry, unavailable or reject. False: the attempt was over already (past its
+    /// deadline, revoked by stop), and the verdict does not count. `Verdict::pending()` says
+    /// nothing, and is a retry.
     pub fn complete(mut self, verdict: Verdict) -> bool {
         match self.attempt.take() {
             Some(attempt) if verdict.is_pending() => {
@@ -195,8 +196,8 @@ const PENDING: u8 = 1;
 const GIVEN_UP: u8 = 2;
 const OVER: u8 = 3;
 
-/// One attempt at a message: sees to it that it gets one verdict, from `handle` or from a
-/// Completion, and that one is said for a Completion that went away without. Any thread.
+/// One attempt at a message: makes sure that it gets one verdict, from `handle` or from a
+/// Completion, and that a Completion dropped without one gives one. Any thread.
 pub(crate) struct Attempt {
     link: Arc<Link>,
     token: u64,
@@ -226,8 +227,8 @@ impl Attempt {
         }
     }
 
-    /// What `handle` answers the host when the service's own has returned `verdict`. Where the
-    /// Completion spoke first, its verdict is the one that counts.
+    /// What `handle` answers the host when the service's own has returned `verdict`. If the
+    /// Completion came first, its verdict is the one that counts.
     pub fn settle(&self, verdict: Verdict) -> Verdict {
         if !verdict.is_pending() {
             let before = self.stage.swap(OVER, Ordering::SeqCst);
@@ -238,7 +239,7 @@ impl Attempt {
             return verdict.known_to(minor);
         }
         if !self.taken.load(Ordering::SeqCst) {
-            return Verdict::retry("the service said pending and took no Completion");
+            return Verdict::retry("the service returned pending but took no Completion");
         }
         match self.change(HANDLING, PENDING) {
             Err(GIVEN_UP) => forgotten(),

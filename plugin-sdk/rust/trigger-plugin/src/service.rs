@@ -47,13 +47,13 @@ pub trait Probe: Service {
     fn probe(&self) -> Result<(), Error>;
 }
 
-/// For services whose successor, after a reload, goes on where they ended.
+/// For services whose successor, after a reload, continues where they ended.
 pub trait State: Service {
     /// Of what `save` writes.
     const VERSION: u32;
     /// The state of a stopped instance. [control]
     fn save(&self) -> Result<Vec<u8>, Error>;
-    /// Takes over what a predecessor of `version` saved; an error where it cannot. [control]
+    /// Takes over what a predecessor of `version` saved; an error if it cannot. [control]
     fn restore(&self, version: u32, state: &[u8]) -> Result<(), Error>;
 }
 
@@ -88,7 +88,7 @@ impl<'a> Batch<'a> {
     pub fn is_empty(&self) -> bool {
         self.attempts.is_empty()
     }
-    /// Panics where there is no message number `at`.
+    /// Panics if there is no message number `at`.
     pub fn message(&self, at: usize) -> Message<'a> {
         let attempt = &self.attempts[at];
         unsafe { Message::new(*self.messages.add(at), attempt) }

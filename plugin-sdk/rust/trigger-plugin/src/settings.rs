@@ -30,7 +30,7 @@ struct Leaf {
 /// Everything under `[triggers.settings]`, by dotted key: `limits.high`, `sensors.0.name`.
 ///
 /// Each getter comes twice: one for a setting that must be there, one that has a default. Both fail
-/// where the setting has another type.
+/// if the setting has another type.
 #[derive(Clone, Debug)]
 pub struct Settings {
     json: String,
@@ -74,16 +74,19 @@ impl Settings {
         self.leaves.iter().any(|leaf| covers(key, &leaf.key))
     }
 
-    /// Fails for the first setting that is none of `known`, so that a misspelt key is an error and
-    /// not a default. Where one of `known` is close, the error says so.
+    /// Fails for the first setting that is not in `known`, so that a misspelt key is an error and
+    /// not a default. If one of `known` is close, the error says so.
     pub fn require_known(&self, known: &[&str]) -> Found<()> {
         match self.leaves.iter().find(|leaf| !known.iter().any(|key| covers(key, &leaf.key))) {
             None => Ok(()),
             Some(leaf) => {
                 let meant = closest(&leaf.key, known.iter().copied());
                 let meant = meant.map(|key| format!("; did you mean \"{}\"?", key));
-                let what =
-                    format!("is unknown; known are: {}{}", known.join(", "), meant.unwrap_or_default());
+                let what = format!(
+                    "is unknown; this service knows {}{}",
+                    known.join(", "),
+                    meant.unwrap_or_default()
+                );
                 Err(SettingError::new(&leaf.key, &what))
             }
         }
@@ -144,7 +147,7 @@ impl Settings {
     fn find_integer(&self, key: &str) -> Found<Option<i64>> {
         let leaf = self.find(key, &[abi::SETTING_INTEGER], "an integer")?;
         let parse = |leaf: &Leaf| {
-            let wrong = |_| SettingError::new(key, "must be an integer of 64 bits");
+            let wrong = |_| SettingError::new(key, "must be a 64-bit integer");
             leaf.value.parse::<i64>().map_err(wrong)
         };
         leaf.map(parse).transpose()
@@ -156,7 +159,7 @@ impl Settings {
 }
 
 fn not_of_type(key: &str, wanted: &str, is: &str) -> SettingError {
-    SettingError::new(key, &format!("must be {}, and is {}", wanted, is))
+    SettingError::new(key, &format!("must be {}, not {}", wanted, is))
 }
 
 fn type_name(kind: u32) -> &'static str {
@@ -169,7 +172,7 @@ fn type_name(kind: u32) -> &'static str {
     }
 }
 
-/// How many characters are to be added, removed or replaced to make one of the other.
+/// How many characters must be added, removed or replaced to turn one into the other.
 fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.chars().count()).collect();
     for (i, from) in a.chars().enumerate() {
@@ -185,7 +188,7 @@ fn distance(a: &str, b: &str) -> usize {
     row[b.chars().count()]
 }
 
-/// The word that can have been meant: a third of it may be wrong.
+/// The word that may have been meant: up to a third of it may be wrong.
 fn closest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     const LONGEST: usize = 64;
     let most = (word.len() / 3).max(1);

@@ -2,7 +2,7 @@ use crate::abi;
 use crate::PublishError;
 use std::time::Duration;
 
-/// What a service says of a message.
+/// What a service says about a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Verdict {
@@ -25,9 +25,9 @@ impl Verdict {
         let ms = delay.as_millis().min(u128::from(u32::MAX)) as u32;
         Verdict { retry_after_ms: ms, ..Verdict::retry(reason) }
     }
-    /// What the service needs is away, and nothing is wrong with the message: this is no attempt of
-    /// it. The trigger waits, tries one message after its own backoff, and goes on once that gets
-    /// another verdict. A runtime of ABI 1.0 counts it as a retry.
+    /// Something that the service needs is unavailable, and nothing is wrong with the message: this
+    /// does not count as an attempt. The trigger waits, tries one message after its own backoff, and
+    /// continues once that gets another verdict. A runtime of ABI 1.0 counts it as a retry.
     pub fn unavailable(reason: impl Into<String>) -> Verdict {
         Verdict::new(abi::UNAVAILABLE, reason)
     }

@@ -268,16 +268,19 @@ fn panics_stay_inside() {
 #[test]
 fn settings_are_refused_by_name() {
     let why = |key: &str, value| plugin().create("scripted", &[(key, value)]).err().unwrap();
-    assert_eq!(why("limit", "x".into()), "setting \"limit\" must be an integer, and is a string");
+    assert_eq!(why("limit", "x".into()), "setting \"limit\" must be an integer, not a string");
     assert_eq!(
         why("limit.x", 1.into()),
-        "setting \"limit\" must be an integer, and is a table or an array"
+        "setting \"limit\" must be an integer, not a table or an array"
     );
     assert_eq!(
         why("limits", 1.into()),
-        "setting \"limits\" is unknown; known are: limit, panic; did you mean \"limit\"?"
+        "setting \"limits\" is unknown; this service knows limit, panic; did you mean \"limit\"?"
     );
-    assert_eq!(why("other", 1.into()), "setting \"other\" is unknown; known are: limit, panic");
+    assert_eq!(
+        why("other", 1.into()),
+        "setting \"other\" is unknown; this service knows limit, panic"
+    );
     assert!(plugin().create("scripted", &[("limit", 3.into())]).is_ok());
 }
 
@@ -290,7 +293,7 @@ fn a_completion_speaks_once() {
     assert_eq!(answer(&instance, "completed with pending"), retry(dropped));
     assert_eq!(
         answer(&instance, "pending without"),
-        retry("the service said pending and took no Completion")
+        retry("the service returned pending but took no Completion")
     );
     assert_eq!(answer(&instance, "completed in handle"), (abi::REJECT, "at once".into()));
     assert_eq!(answer(&instance, "answered all the same"), (abi::OK, String::new()));
@@ -398,7 +401,7 @@ fn metrics_are_counted() {
     let instance = scripted();
     let (code, reason) = answer(&instance, "metrics");
     assert_eq!(code, abi::RETRY);
-    assert!(reason.starts_with("metric \"seen_total\" cannot be made: its name or kind"));
+    assert!(reason.starts_with("metric \"seen_total\" cannot be created: its name or kind"));
     assert_eq!(instance.metric("seen_total"), Some(1.0));
     assert_eq!(instance.metric("level"), Some(1.5));
     assert_eq!(instance.metric("other"), None);

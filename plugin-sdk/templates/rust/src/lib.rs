@@ -45,7 +45,7 @@ struct Waiting {
     number: i64,
 }
 
-/// What the extension "sum.total/1" shows: an ability of its own, for who knows the id.
+/// What the extension "sum.total/1" shows, to whoever knows its id.
 #[repr(C)]
 pub struct Total {
     struct_size: u32,
@@ -83,7 +83,7 @@ impl Service for Sum {
     }
 }
 
-// Optional: several messages at once, where one transaction is cheaper than many. Each has its own
+// Optional: several messages at once, if one transaction is cheaper than many. Each has its own
 // verdict; what is not answered comes again. A message that is alone goes to handle().
 impl HandleBatch for Sum {
     fn handle_batch(&self, batch: &mut Batch<'_>) {
@@ -118,7 +118,7 @@ impl State for Sum {
         let text = std::str::from_utf8(state)?;
         let (unpublished, sum) = match text.split_once(' ') {
             Some(parts) if version == Self::VERSION => parts,
-            _ => return Err("that state is not mine".into()),
+            _ => return Err("the state is not from this service".into()),
         };
         let mut so_far = self.shared.lock();
         so_far.unpublished = unpublished.parse()?;

@@ -1,4 +1,4 @@
-// Text made from a message and all it came with: "{topic:2}/{property:unit}".
+// Text made from a message and everything that came with it: "{topic:2}/{property:unit}".
 //
 //   {topic}            the message's topic
 //   {topic:N}          its level N, counted from 1
@@ -10,7 +10,7 @@
 //   {response_topic}   its MQTT 5 response topic
 //   {{ and }}          a brace
 //
-// What is put in is not looked at again.
+// Inserted values are not expanded again.
 #pragma once
 
 #include <trigger/plugin.h>
@@ -37,7 +37,7 @@ constexpr std::uint32_t response_topic_property = 0x08;
 constexpr std::uint32_t correlation_data_property = 0x09;
 constexpr std::uint32_t user_property = 0x26;
 
-// The value of the first property with this id, and with this name where that is not empty.
+// The value of the first property with this id and, unless `name` is empty, with this name.
 inline std::optional<std::string_view> property_of(const trigger::Message& message,
                                                    std::uint32_t id, std::string_view name = {}) {
   for (std::size_t i = 0; i < message.property_count(); ++i) {
@@ -52,7 +52,7 @@ inline std::optional<std::string_view> property_of(const trigger::Message& messa
 // Constant after construction; any thread.
 class MessageTemplate {
  public:
-  // Throws trigger::SettingError about `key` where `text` is no template.
+  // Throws trigger::SettingError about `key` if `text` is not a valid template.
   MessageTemplate(std::string_view key, std::string_view text) {
     for (TemplatePart& part : parse_template(key, text)) {
       if (part.is_placeholder) {
@@ -63,14 +63,15 @@ class MessageTemplate {
     }
   }
 
-  // How what is put in is written; the literals stay as they are.
+  // How inserted values are written; literals stay as they are.
   using Write = void (*)(std::string& out, std::string_view value);
 
-  // The text, or what the message lacks for it: "it has no user property \"unit\"".
+  // The text, or what the message lacks for it: "the message has no user property \"unit\"".
   struct Text {
     std::optional<std::string> text;
     std::string problem;
-    bool lacks_property = false;  // which a sender may leave out, and not a topic level
+    bool lacks_property =
+        false;  // a property, which senders may leave out, rather than a topic level
   };
   Text expand(const trigger::Message& message, Write write = as_it_is) const {
     std::string out;
@@ -88,7 +89,7 @@ class MessageTemplate {
     return {std::move(out), {}, false};
   }
 
-  // Whether every message of a trigger makes the same.
+  // Whether it gives the same text for every message of a trigger.
   bool is_the_same_for_all() const {
     for (const Part& part : parts_) {
       if (part.kind != Kind::literal && part.kind != Kind::trigger) return false;
@@ -96,7 +97,7 @@ class MessageTemplate {
     return true;
   }
 
-  // All literals in one.
+  // All literals, concatenated.
   std::string literals() const {
     std::string all;
     for (const Part& part : parts_) {
@@ -147,10 +148,10 @@ class MessageTemplate {
       }
       return {Kind::user_property, std::string(*property), 0};
     }
-    throw trigger::SettingError(
-        key, "has the unknown placeholder {" + std::string(name) +
-                 "}; there are {topic}, {topic:N}, {trigger}, {id}, {qos}, {attempt}, "
-                 "{property:NAME}, {content_type} and {response_topic}");
+    throw trigger::SettingError(key,
+                                "has the unknown placeholder {" + std::string(name) +
+                                    "}; use {topic}, {topic:N}, {trigger}, {id}, {qos}, {attempt}, "
+                                    "{property:NAME}, {content_type} or {response_topic}");
   }
 
   static std::optional<std::string_view> value_of(const Part& part,
@@ -183,11 +184,11 @@ class MessageTemplate {
         return "the topic \"" + trigger::printable(message.topic(), 80) + "\" has no level " +
                std::to_string(part.level);
       case Kind::content_type:
-        return "it has no content type";
+        return "the message has no content type";
       case Kind::response_topic:
-        return "it has no response topic";
+        return "the message has no response topic";
       default:
-        return "it has no user property \"" + trigger::printable(part.argument, 80) + "\"";
+        return "the message has no user property \"" + trigger::printable(part.argument, 80) + "\"";
     }
   }
 

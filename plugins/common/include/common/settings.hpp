@@ -12,7 +12,7 @@
 
 namespace plugin_common {
 
-// All of them throw trigger::SettingError where the setting is none of what they describe.
+// All of these throw trigger::SettingError if the setting is not what they describe.
 
 // A quality of service to publish with.
 inline int qos_setting(const trigger::Settings& settings, std::string_view key, int absent) {
@@ -21,7 +21,7 @@ inline int qos_setting(const trigger::Settings& settings, std::string_view key, 
   return static_cast<int>(qos);
 }
 
-// One word of several, as what it stands for; `problem` continues 'setting "KEY" '.
+// One of several words, as the value that it stands for; `problem` continues 'setting "KEY" '.
 template <class T, std::size_t count>
 T choice(const trigger::Settings& settings, std::string_view key, const char* absent,
          const std::array<std::pair<std::string_view, T>, count>& choices, const char* problem) {

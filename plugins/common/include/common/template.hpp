@@ -1,7 +1,7 @@
 // Text with placeholders in braces, taken apart: "copy/{topic:2}".
 //
-// {{ and }} are a brace. What a placeholder means is the caller's business; what several of them
-// have in common is here.
+// {{ and }} are a brace. What a placeholder means is up to the caller; the helpers below are shared
+// by several callers.
 #pragma once
 
 #include <charconv>
@@ -15,13 +15,13 @@
 
 namespace plugin_common {
 
-// Text as it stands, or what is between the braces of a placeholder.
+// Literal text, or the text between the braces of a placeholder.
 struct TemplatePart {
   bool is_placeholder;
   std::string text;
 };
 
-// No literal is empty. Throws trigger::SettingError about `key` where `text` is no template.
+// No literal is empty. Throws trigger::SettingError about `key` if `text` is not a valid template.
 inline std::vector<TemplatePart> parse_template(std::string_view key, std::string_view text) {
   if (text.empty()) throw trigger::SettingError(key, "must not be empty");
   std::vector<TemplatePart> parts;
@@ -53,7 +53,7 @@ inline std::vector<TemplatePart> parse_template(std::string_view key, std::strin
   return parts;
 }
 
-// What `placeholder` says behind `prefix`, which ends with a colon; empty where it begins with
+// What follows `prefix`, which ends with a colon, in `placeholder`; empty if it begins with
 // something else.
 inline std::optional<std::string_view> placeholder_argument(std::string_view placeholder,
                                                             std::string_view prefix) {
@@ -61,7 +61,7 @@ inline std::optional<std::string_view> placeholder_argument(std::string_view pla
   return placeholder.substr(prefix.size());
 }
 
-// The N of {topic:N}. Throws trigger::SettingError where it is no number from 1 on.
+// The N of {topic:N}. Throws trigger::SettingError if it is not a number of 1 or more.
 inline std::size_t placeholder_level(std::string_view key, std::string_view digits) {
   std::size_t level = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), level);
@@ -72,7 +72,7 @@ inline std::size_t placeholder_level(std::string_view key, std::string_view digi
   return level;
 }
 
-// Level `level` of a topic, counted from 1; empty where it has fewer.
+// Level `level` of a topic, counted from 1; empty if it has fewer.
 inline std::optional<std::string_view> topic_level(std::string_view topic, std::size_t level) {
   for (; level > 1; --level) {
     const std::size_t slash = topic.find('/');

@@ -5,7 +5,7 @@
 //   {trigger}   the name of the trigger
 //   {{ and }}   a brace
 //
-// What is put in is not looked at again: a topic that says "{trigger}" stays as it is.
+// Inserted values are not expanded again: a topic that contains "{trigger}" stays as it is.
 #pragma once
 
 #include <cstddef>
@@ -21,14 +21,14 @@
 
 namespace plugin_common {
 
-// Why nobody can publish to a topic that a template made; empty where one can.
+// Why a topic that a template made cannot be published to; empty if it can.
 inline std::string topic_problem(std::string_view topic) {
   constexpr std::size_t max_topic = 65535;  // MQTT 3.1.1, section 1.5.3
-  if (topic.empty()) return "it makes an empty topic";
-  if (topic.size() > max_topic) return "it makes a topic of more than 65535 bytes";
+  if (topic.empty()) return "the topic would be empty";
+  if (topic.size() > max_topic) return "the topic would have more than 65535 bytes";
   if (topic.find_first_of("+#") != std::string_view::npos) {
-    return "it makes the topic \"" + trigger::printable(topic, 80) +
-           "\", and + and # are for filters";
+    return "the topic would be \"" + trigger::printable(topic, 80) +
+           "\", but + and # are only for filters";
   }
   return {};
 }
@@ -36,7 +36,7 @@ inline std::string topic_problem(std::string_view topic) {
 // Constant after construction; any thread.
 class TopicTemplate {
  public:
-  // Throws trigger::SettingError about `key` where `text` is no template.
+  // Throws trigger::SettingError about `key` if `text` is not a valid template.
   TopicTemplate(std::string_view key, std::string_view text) : text_(text) {
     for (TemplatePart& part : parse_template(key, text)) {
       if (part.is_placeholder) {
@@ -90,7 +90,7 @@ class TopicTemplate {
 
   void add_literal(std::string_view key, std::string literal) {
     if (literal.find_first_of("+#") != std::string::npos) {
-      throw trigger::SettingError(key, "must not have + or #: those are for filters");
+      throw trigger::SettingError(key, "must not contain + or #, which are only for filters");
     }
     parts_.push_back({Kind::literal, std::move(literal), 0});
   }
@@ -104,7 +104,7 @@ class TopicTemplate {
       parts_.push_back({Kind::level, {}, placeholder_level(key, *digits)});
     } else {
       throw trigger::SettingError(key, "has the unknown placeholder {" + std::string(name) +
-                                           "}; there are {topic}, {topic:N} and {trigger}");
+                                           "}; use {topic}, {topic:N} or {trigger}");
     }
   }
 

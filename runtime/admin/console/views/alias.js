@@ -20,7 +20,7 @@ function connectionRow() {
       if (one.trigger) {
         if (!owner.firstElementChild) replace(owner, el('a', {href: `#${path('triggers', one.trigger)}`}, one.trigger));
       } else {
-        setText(owner, 'its own, for publishing');
+        setText(owner, 'the alias’s own, for publishing');
       }
       setText(sub, one.reason ? visible(one.reason) : `${one.client_id}${one.server ? ` at ${one.server}` : ''}`);
       sub.dataset.tone = one.reason ? 'down' : '';
@@ -44,7 +44,7 @@ export function alias(context, name) {
     tested.textContent = 'Connecting…';
     try {
       const result = await post(path('aliases', name, 'test'));
-      tested.textContent = result.ok ? `${result.server} answered after ${seconds(result.seconds)}.` : `No: ${visible(result.reason)}`;
+      tested.textContent = result.ok ? `${result.server} answered after ${seconds(result.seconds)}.` : `Failed: ${visible(result.reason)}`;
     } catch (problem) {
       tested.textContent = '';
       throw problem;
@@ -57,7 +57,7 @@ export function alias(context, name) {
     if (key === drawn) return;
     drawn = key;
     replace(buttons,
-      one.enabled ? stateButton(context, 'alias', 'aliases', name, 'disable', 'Disable', {title: `Disable alias ${name}?`, detail: 'It and its triggers disconnect, over restarts too. Sessions stay at the server.'})
+      one.enabled ? stateButton(context, 'alias', 'aliases', name, 'disable', 'Disable', {title: `Disable alias ${name}?`, detail: 'The alias and its triggers disconnect, and stay disconnected across restarts. Sessions are kept on the server.'})
         : stateButton(context, 'alias', 'aliases', name, 'enable', 'Enable'),
       test, changeButtons(context, 'alias', 'aliases', name, one.origin));
     replace(body, el('div', {class: 'head'}, el('h1', {}, name), mark.node), why, buttons, tested,
@@ -79,7 +79,7 @@ export function alias(context, name) {
     rows(one.connections);
     replace(about, facts([
       ['Description', one.description], ['Servers', one.servers.join(', ')], ['Client id', one.client_id], ['MQTT', one.protocol],
-      ['Disabled by', one.disabled_by], ['Our certificate ends', one.certificate_ends && moment(one.certificate_ends)],
+      ['Disabled by', one.disabled_by], ['Client certificate expires', one.certificate_ends && moment(one.certificate_ends)],
       ['Published', `${number(one.published_ok)}${one.published_failed > 0 ? `, ${number(one.published_failed)} failed` : ''}`], ['Defined in', originText(one.origin)],
     ]));
   }

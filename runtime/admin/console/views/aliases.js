@@ -1,4 +1,4 @@
-// All aliases: what is connected, what is not, and why; and the certificates that they use.
+// All aliases: which are connected, which are not, and why; and the certificates that they use.
 import {path} from '../api.js';
 import {el, setText} from '../dom.js';
 import {number, since} from '../format.js';
@@ -35,7 +35,7 @@ export function aliases(context) {
   const list = makeList({
     caption: 'Connection aliases', noun: 'aliases', keyOf: (alias) => alias.name, makeRow,
     text: (alias) => [alias.name, alias.description, alias.state, alias.reason, alias.client_id, ...alias.servers].join(' '),
-    empty: 'There is no alias yet. An alias is how to reach one MQTT server.',
+    empty: 'There is no alias yet. An alias says how to connect to an MQTT server.',
     columns: [
       {label: 'State', sort: order}, {label: 'Alias', class: 'grow', sort: (alias) => alias.name}, {label: 'Server', class: 'wide', sort: (alias) => alias.servers[0] ?? ''},
       {label: 'Up', class: 'figure-cell'}, {label: 'For', class: 'figure-cell wide'}, {label: 'Published', class: 'figure-cell wide', sort: (alias) => alias.published_ok, downFirst: true},

@@ -23,7 +23,7 @@ export function definition(context, kind, name, from) {
     return (context.store.state.status?.plugins ?? []).flatMap((plugin) =>
       plugin.services.length === 1 ? [plugin.name] : plugin.services.map((service) => `${plugin.name}:${service}`));
   }
-  // Named, never defined here.
+  // Definitions refer to these by name; they are not defined here.
   let stores = [];
   const storesOf = (of) => () => stores.filter((one) => one.kind === of).map((one) => one.name);
   const words = {...lists, services, truststores: storesOf('truststore'), keystores: storesOf('keystore'), aliases: () => (context.store.state.status?.aliases ?? []).map((one) => one.name)};
@@ -34,12 +34,12 @@ export function definition(context, kind, name, from) {
     const check = el('button', {type: 'button'}, 'Check');
     const test = kind === 'alias' && el('button', {type: 'button'}, 'Test the connection');
 
-    // What the form says, sent; what is wrong with it shows at its fields.
+    // Sends what the form says; errors are shown at their fields.
     async function send(request) {
       setText(done, '');
       const {definition: said, errors} = form.value();
       if (errors.length > 0) {
-        form.show('This cannot be sent:', errors);
+        form.show('Correct these errors first:', errors);
         return null;
       }
       try {
@@ -69,12 +69,12 @@ export function definition(context, kind, name, from) {
     });
     check.addEventListener('click', () => busy(check, async () => {
       const report = await send(store('?check=true'));
-      if (report !== null) setText(done, ['All is well; nothing has been changed.', ...report.warnings].join(' '));
+      if (report !== null) setText(done, ['No errors; nothing has been changed.', ...report.warnings].join(' '));
     }));
     if (test) {
       test.addEventListener('click', () => busy(test, async () => {
         const result = await send((said) => post('/aliases/test', said));
-        if (result !== null) setText(done, result.ok ? `${result.server} answered after ${seconds(result.seconds)}.` : `It does not connect: ${visible(result.reason)}`);
+        if (result !== null) setText(done, result.ok ? `${result.server} answered after ${seconds(result.seconds)}.` : `Cannot connect: ${visible(result.reason)}`);
       }));
     }
     form.buttons.append(save, check, ...(test ? [test] : []), el('a', {class: 'button', href: `#${name ? path(folder, name) : `/${folder}`}`}, 'Cancel'));
@@ -86,7 +86,7 @@ export function definition(context, kind, name, from) {
     const known = name ?? from;
     let one = null;
     try {
-      // The lists of words need the status, which may be on its way.
+      // The lists of words need the status, which may not have arrived yet.
       if (context.store.state.status === null) await context.store.now();
       if (known) one = await get(path(folder, known));
       if (kind === 'alias') stores = (await get('/stores')).items;
@@ -106,14 +106,14 @@ export function definition(context, kind, name, from) {
     build(start, name ? one.secrets ?? [] : []);
   }
 
-  // Once this view is in the page: before, nothing in it can have the focus.
+  // Only once this view is in the page can something in it have the focus.
   queueMicrotask(load);
   return {
     title, node,
     update({status}) {
       if (mayDefine(status) || note.childNodes.length > 0) return;
-      replace(note, status.manage ? 'You may look here, and define nothing.'
-        : ['Aliases and triggers cannot be changed at run time here: set ', el('code', {}, 'manage = true'), ' in ', el('code', {}, '[admin]'), ' for that.']);
+      replace(note, status.manage ? 'You have read access only.'
+        : ['Aliases and triggers cannot be changed at run time: set ', el('code', {}, 'manage = true'), ' in ', el('code', {}, '[admin]'), ' to allow that.']);
       note.hidden = false;
     },
   };

@@ -7,10 +7,10 @@ import {action, ask, busy, say} from '../messages.js';
 import {base64Of, bytesOf, fromHex, hexOf, visible} from '../payload.js';
 import {payloadView} from '../payload_view.js';
 
-// What a page shows of a payload; a server has some of 256 MiB.
+// How much of a payload the page shows; payloads can have 256 MiB.
 const SHOWN = 64 * 1024;
 
-// Not the whole letter, whose size nobody knows: it is the newest one below the next number.
+// Fetches only the beginning, as the payload may be huge: the newest letter below the next number.
 async function beginningOf(number) {
   const page = await get(`/dead-letters${query({before: number + 1, limit: 1, payload_bytes: SHOWN})}`);
   const found = page.items[0];
@@ -42,12 +42,12 @@ export function letter(context, name) {
       payloadFrame.show([]);
       const changed = topic.value === one.topic ? {} : {topic: topic.value};
       if (isText) {
-        // A text area has made \n of every line's end: what was not touched is not sent.
+        // A text area turns every line ending into \n, so an untouched payload is not sent.
         if (payload.value !== payload.defaultValue && payload.dataset.touched) changed.payload = payload.value;
       } else if (payload.dataset.touched) {
         const given = fromHex(payload.value);
         if (given === null) {
-          payloadFrame.show(['has to be pairs of hexadecimal digits, such as 0a ff']);
+          payloadFrame.show(['must be pairs of hexadecimal digits, such as 0a ff']);
           payload.focus();
           return false;
         }
@@ -69,7 +69,7 @@ export function letter(context, name) {
       event.preventDefault();
       busy(save, async () => {
         if (!(await write())) return;
-        say(`Dead letter ${name} is changed.`);
+        say(`Dead letter ${name} was changed.`);
         load();
       });
     });
@@ -83,19 +83,19 @@ export function letter(context, name) {
 
   async function replay() {
     await post(path('dead-letters', name, 'replay'));
-    say(`Dead letter ${name} is a message again.`);
+    say(`Dead letter ${name} was replayed.`);
     back();
   }
 
   function draw(one) {
     const isWhole = bytesOf(one).length === one.bytes;
-    const edit = el('button', {type: 'button', 'data-needs': 'change', disabled: !isWhole, title: isWhole ? null : 'It is too large for a form; triggerctl can do that.'}, 'Edit');
+    const edit = el('button', {type: 'button', 'data-needs': 'change', disabled: !isWhole, title: isWhole ? null : 'Too large to edit here; use triggerctl.'}, 'Edit');
     const buttons = el('p', {class: 'buttons'},
       action('Replay', replay, {class: 'main'}), edit,
       action('Drop', async () => {
-        if ((await ask(`Drop dead letter ${name}?`, 'Drop', {danger: true, detail: 'It is gone then.'})) === null) return;
+        if ((await ask(`Drop dead letter ${name}?`, 'Drop', {danger: true, detail: 'This cannot be undone.'})) === null) return;
         await remove(address);
-        say(`Dead letter ${name} is dropped.`);
+        say(`Dead letter ${name} was dropped.`);
         back();
       }, {class: 'danger'}));
     const content = el('div', {class: 'columns two'},

@@ -1,4 +1,4 @@
-// Dead letters, a page at a time; and all of a filter replayed or dropped.
+// Dead letters, a page at a time; all that match the filter can be replayed or dropped.
 import {get, path, post, query as queryOf} from '../api.js';
 import {el, replace, setText, table, uniqueId} from '../dom.js';
 import {bytes, moment, number, plural} from '../format.js';
@@ -6,7 +6,7 @@ import {action, ask, complain, say} from '../messages.js';
 import {preview, visible} from '../payload.js';
 
 const PAGE = 50;
-const spans = [['', 'ever'], ['10m', 'last 10 minutes'], ['1h', 'last hour'], ['24h', 'last day'], ['7d', 'last 7 days']];
+const spans = [['', 'any time'], ['10m', 'last 10 minutes'], ['1h', 'last hour'], ['24h', 'last day'], ['7d', 'last 7 days']];
 
 function row(letter) {
   return el('tr', {class: 'letter'},
@@ -55,7 +55,7 @@ export function letters(context, query) {
     return page;
   }
 
-  // The server does about two seconds of it at a time.
+  // The server works for about two seconds per request.
   async function each(verb, past) {
     let [done, failed, left, reason] = [0, 0, 0, ''];
     const body = Object.fromEntries(Object.entries(filter()).filter(([, value]) => value !== ''));
@@ -63,8 +63,8 @@ export function letters(context, query) {
       const part = await post(`/dead-letters/${verb}`, body);
       done += part.done;
       left = part.remaining;
-      failed = part.failed; // those are still there, and each part counts them
-      if (part.up_to) body.up_to = part.up_to; // what dies again meanwhile is not taken again
+      failed = part.failed; // these stay, so every request counts them again
+      if (part.up_to) body.up_to = part.up_to; // letters that come back meanwhile are left alone
       reason = part.last_failure ?? reason;
       setText(summary, `${number(done)} ${past}, ${number(part.remaining)} left`);
       if (part.remaining === 0 || part.done === 0) break;
@@ -81,10 +81,10 @@ export function letters(context, query) {
   }
   const all = [
     action('Replay all', async () => {
-      if (await ask('Replay these dead letters?', 'Replay', {detail: `Those ${what()}: each is a message of its trigger again, the oldest first.`})) await each('replay', 'replayed');
+      if (await ask('Replay these dead letters?', 'Replay', {detail: `Those ${what()}: each is delivered to its trigger again, the oldest first.`})) await each('replay', 'replayed');
     }),
     action('Drop all', async () => {
-      if (await ask('Drop these dead letters?', 'Drop', {danger: true, detail: `Those ${what()}. They are gone then.`})) await each('drop', 'dropped');
+      if (await ask('Drop these dead letters?', 'Drop', {danger: true, detail: `Those ${what()}. This cannot be undone.`})) await each('drop', 'dropped');
     }, {class: 'danger'}),
   ];
   for (const control of [trigger, since]) control.addEventListener('change', () => load(null));
@@ -95,10 +95,10 @@ export function letters(context, query) {
   el('div', {class: 'list'}, list.node, empty, el('p', {class: 'buttons'}, more)));
   return {
     title: 'Dead letters', node,
-    // A page that is being read stays as it is while it is more than the first.
+    // While more than the first page is shown, the list stays as it is.
     update({status}) {
       if (names.childElementCount !== status.triggers.length) replace(names, status.triggers.map((one) => el('option', {value: one.name})));
-      // One that went and one that came leave the number as it was.
+      // If one goes and another one comes, the number alone does not change.
       const now = `${status.inbox.dead_letters} ${status.triggers.reduce((sum, one) => sum + one.dead_letters_made, 0)}`;
       if (known !== null && known !== now && list.body.childElementCount <= PAGE && !list.body.contains(document.activeElement)) load(null);
       known = now;

@@ -1,12 +1,12 @@
-// Where the server wants a token.
+// Shown when the server requires a token.
 import {get, token} from '../api.js';
 import {el} from '../dom.js';
 import {framed} from '../framed.js';
 
 export function login(said, onToken) {
   const input = el('input', {type: 'password', autocomplete: 'current-password', spellcheck: 'false'});
-  const frame = framed({label: 'Token', hint: 'what [admin] token_file holds; it is kept until this tab is closed', needed: true, wide: true}, input);
-  const form = el('form', {class: 'login panel'}, el('h1', {}, 'A token is needed'), frame.node,
+  const frame = framed({label: 'Token', hint: 'the content of [admin] token_file; it is kept until this tab is closed', needed: true, wide: true}, input);
+  const form = el('form', {class: 'login panel'}, el('h1', {}, 'Token required'), frame.node,
     el('p', {class: 'buttons'}, el('button', {type: 'submit', class: 'main'}, 'Sign in')));
   const wrong = (message) => {
     frame.show(message ? [message] : []);
@@ -23,12 +23,12 @@ export function login(said, onToken) {
       await get('/status');
     } catch (problem) {
       token.forget();
-      wrong(problem.status === 401 ? 'This is not the token.' : problem.message);
+      wrong(problem.status === 401 ? 'Wrong token.' : problem.message);
       return;
     }
     onToken();
   });
-  if (said) frame.show(['The token that was given is not taken any more.']);
+  if (said) frame.show(['The token is no longer valid.']);
   queueMicrotask(() => input.focus());
   return {title: 'Sign in', node: form, isLogin: true};
 }

@@ -1,17 +1,17 @@
-// What the pages of one alias and of one trigger have in common: what is not there, the buttons that
-// change it, and its definition.
+// What the pages of an alias and of a trigger have in common: the note that it does not exist, the
+// buttons that change it, and its definition.
 import {get, path, post, remove} from '../api.js';
 import {el, panel, replace} from '../dom.js';
 import {isManaged, originText} from '../health.js';
 import {action, ask, say} from '../messages.js';
 
 export function missing(kind, name, back) {
-  return el('p', {class: 'empty'}, `There is no ${kind} “${name}”. `, el('a', {href: back}, 'All of them'));
+  return el('p', {class: 'empty'}, `There is no ${kind} “${name}”. `, el('a', {href: back}, 'Show all'));
 }
 
 const past = {enable: 'enabled', disable: 'disabled', suspend: 'suspended', resume: 'resumed'};
 
-// verbs: [[verb, label, question?]]; the state decides which of them are there.
+// A button for one verb; with `question`, it asks for confirmation and a reason first.
 export function stateButton(context, kind, folder, name, verb, label, question) {
   return action(label, async () => {
     let body = {};
@@ -21,7 +21,7 @@ export function stateButton(context, kind, folder, name, verb, label, question) 
       if (answer.reason !== '') body = {reason: answer.reason};
     }
     await post(path(folder, name, verb), body);
-    say(`${kind} ${name} is ${past[verb]}.`);
+    say(`${kind} ${name} was ${past[verb]}.`);
     await context.store.now();
   });
 }
@@ -33,24 +33,24 @@ export function changeButtons(context, kind, folder, name, origin) {
     el('a', {class: 'button', 'data-needs': 'define', href: `#${path(folder, name, 'edit')}`}, 'Edit'), copy,
     action('Delete', async () => {
       const answer = await ask(`Delete ${kind} ${name}?`, 'Delete', {danger: true,
-        detail: kind === 'trigger' ? 'It unsubscribes. Its dead letters stay until they are dropped.' : 'It disconnects. What its session holds at the server stays there.'});
+        detail: kind === 'trigger' ? 'The trigger unsubscribes. Its dead letters stay until they are dropped.' : 'The alias disconnects. Its session stays on the server.'});
       if (answer === null) return;
       await remove(path(folder, name));
-      say(`${kind} ${name} is deleted.`);
+      say(`${kind} ${name} was deleted.`);
       context.store.soon();
       context.go(`/${folder}`);
     }, {class: 'danger', 'data-needs': 'define'}),
   ];
 }
 
-// As it is written; asked for once, and again when it has changed.
+// The definition as it is written; fetched once, and again when it has changed.
 export function definitionPanel(kind, folder, name) {
   const place = el('p', {class: 'quiet'});
   const text = el('pre', {class: 'code', tabindex: '0', 'aria-label': `Definition of ${name}`});
   async function load() {
     try {
       const one = await get(path(folder, name));
-      place.textContent = `${originText(one.origin)}${one.secrets?.length > 0 ? `; not shown: ${one.secrets.join(', ')}` : ''}`;
+      place.textContent = `${originText(one.origin)}${one.secrets?.length > 0 ? `; hidden: ${one.secrets.join(', ')}` : ''}`;
       text.textContent = one.toml ?? JSON.stringify(one.definition, null, 2);
     } catch (problem) {
       place.textContent = problem.message;

@@ -1,4 +1,4 @@
-// Everything on one screen: what is wrong first, then figures, connections, and what has happened.
+// Everything on one screen: problems first, then figures, connections, and recent events.
 import {sparkline} from '../chart.js';
 import {post, path} from '../api.js';
 import {el, keyed, panel, replace, setText} from '../dom.js';
@@ -14,7 +14,7 @@ function figure(label) {
     set: (text, more = '') => { setText(value, text); setText(note, more); }};
 }
 
-// What begins with: trigger "NAME", leads to it.
+// A reason that begins with trigger "NAME" or alias "NAME" links to it.
 function reason(text) {
   const found = /^(alias|trigger) "([^"]+)"([\s\S]*)$/.exec(text);
   if (!found) return [visible(text)];
@@ -75,7 +75,7 @@ function eventRow() {
 
 export function overview({store}) {
   const wrongs = el('ul', {class: 'plain-list'});
-  const wrong = el('section', {class: 'panel alarm', 'aria-labelledby': 'wrong-title', hidden: true}, el('h2', {id: 'wrong-title'}, 'Not as it should be'), wrongs);
+  const wrong = el('section', {class: 'panel alarm', 'aria-labelledby': 'wrong-title', hidden: true}, el('h2', {id: 'wrong-title'}, 'Needs attention'), wrongs);
   const figures = {flow: figure('Messages'), backlog: figure('Backlog'), oldest: figure('Oldest waiting'), letters: figure('Dead letters'), inbox: figure('Inbox')};
   const flow = sparkline(64);
   figures.flow.node.append(flow.node);
@@ -84,7 +84,7 @@ export function overview({store}) {
   const busyList = el('ul', {class: 'plain-list'});
   const eventList = el('ul', {class: 'plain-list events'});
   const aliasNote = el('p', {class: 'empty'});
-  const busyNote = el('p', {class: 'empty'}, 'Nothing comes in at the moment.');
+  const busyNote = el('p', {class: 'empty'}, 'No messages are arriving at the moment.');
   const eventNote = el('p', {class: 'empty'}, 'Nothing since this page was opened.');
   const file = el('span', {class: 'quiet'});
   const aliases = keyed(aliasList, (alias) => alias.name, aliasRow);
@@ -93,7 +93,7 @@ export function overview({store}) {
   const reload = action('Reload the configuration', async () => {
     const report = await post('/reload');
     const parts = ['added', 'removed', 'changed', 'restarted'].filter((key) => report[key].length > 0).map((key) => `${key} ${report[key].join(', ')}`);
-    say(parts.length > 0 ? `Reloaded: ${parts.join('; ')}.` : 'Reloaded: nothing is different.');
+    say(parts.length > 0 ? `Reloaded: ${parts.join('; ')}.` : 'Reloaded: nothing has changed.');
     store.soon();
   });
 
@@ -102,8 +102,8 @@ export function overview({store}) {
     const all = [...(status.not_healthy ?? []), ...(status.not_ready ?? []),
       status.last_reload_failure && `the last reload was not applied: ${status.last_reload_failure}`,
       ...status.packages.flatMap((one) => (one.problems ?? []).map((text) => `package ${one.name}: ${text}`)),
-      ...status.needs_restart.map((text) => `${text} has changed and is taken at the next start`),
-      state.replaced && `triggerd is ${status.version} now: reload this page`].filter(Boolean);
+      ...status.needs_restart.map((text) => `${text} has changed and takes effect at the next start`),
+      state.replaced && `triggerd is now ${status.version}: reload this page`].filter(Boolean);
     wrong.hidden = all.length === 0;
     const text = all.slice(0, 12).join('\n') + all.length;
     if (wrongs.dataset.text !== text) {
@@ -113,13 +113,13 @@ export function overview({store}) {
     const waiting = status.triggers.reduce((sum, one) => sum + backlog(one), 0);
     figures.flow.set(`${rate(state.total.at(-1))}/s`, `to ${plural(status.triggers.length, 'trigger')}`);
     flow.set(state.total);
-    figures.backlog.set(number(waiting), `${number(status.triggers.reduce((sum, one) => sum + one.delayed, 0))} wait for a retry`);
+    figures.backlog.set(number(waiting), `${number(status.triggers.reduce((sum, one) => sum + one.delayed, 0))} waiting for a retry`);
     figures.oldest.set(age(status.inbox.oldest_seconds), `${number(status.inbox.messages)} in the inbox`);
     figures.letters.set(number(status.inbox.dead_letters), 'kept');
     figures.inbox.set(bytes(status.inbox.bytes), `of ${bytes(status.inbox.max_bytes)}`);
     const order = (alias) => (alias.state === 'up' ? 1 : alias.enabled ? 0 : 2);
     aliases([...status.aliases].sort((a, b) => order(a) - order(b)).slice(0, 12));
-    setText(aliasNote, status.aliases.length === 0 ? 'There is no alias yet: make one, and then a trigger that uses it.'
+    setText(aliasNote, status.aliases.length === 0 ? 'There is no alias yet: create one, and then a trigger that uses it.'
       : status.aliases.length > 12 ? `and ${number(status.aliases.length - 12)} more` : '');
     const flowing = status.triggers.map((trigger) => ({trigger, history: state.rates.get(trigger.name) ?? []}))
       .filter((one) => one.history.some((value) => value > 0))
@@ -139,6 +139,6 @@ export function overview({store}) {
     el('div', {class: 'columns'},
       panel('Connections', aliasList, aliasNote, el('p', {class: 'buttons'}, el('a', {class: 'button', 'data-needs': 'define', href: '#/new/alias'}, 'New alias'))),
       panel('Busiest triggers', busyList, busyNote, el('p', {class: 'buttons'}, el('a', {class: 'button', 'data-needs': 'define', href: '#/new/trigger'}, 'New trigger'))),
-      panel('What happened', eventNote, eventList)));
+      panel('Recent events', eventNote, eventList)));
   return {title: 'Overview', node, update, event: () => drawEvents(store.state)};
 }

@@ -1,4 +1,4 @@
-// Plugins and packages: which generation serves, how reloads went, and a reload by hand.
+// Plugins and packages: which generation is in service, how reloads went, and a manual reload.
 import {path, post} from '../api.js';
 import {el, facts, keyed, replace, setText} from '../dom.js';
 import {clock, moment, number, plural, seconds} from '../format.js';
@@ -10,21 +10,21 @@ function pluginPart(context) {
   return ({plugin: first}) => {
     const about = el('div');
     const history = el('ul', {class: 'plain-list'});
-    const historyTitle = el('h3', {}, 'Heard since this page was opened');
+    const historyTitle = el('h3', {}, 'Events since this page was opened');
     const version = el('span', {class: 'quiet'});
     const probation = el('span', {class: 'state', 'data-tone': 'wait', hidden: true}, 'on probation');
     const metrics = el('div');
     const reload = action('Reload', async () => {
       const answer = await post(path('plugins', first.name, 'reload'));
-      say(answer.changed ? `${first.name}: generation ${answer.generation} (${answer.version}) serves, after a pause of ${seconds(answer.pause_seconds)}.`
-        : `${first.name}: its file is what serves already, generation ${answer.generation}.`);
+      say(answer.changed ? `${first.name}: generation ${answer.generation} (${answer.version}) is in service, after a pause of ${seconds(answer.pause_seconds)}.`
+        : `${first.name}: its file has not changed; generation ${answer.generation} stays in service.`);
       await context.store.now();
     }, {'aria-label': `Reload ${first.name}`});
     const again = action('Force', async () => {
       const answer = await post(`${path('plugins', first.name, 'reload')}?force=true`);
-      say(`${first.name}: generation ${answer.generation} (${answer.version}) serves, after a pause of ${seconds(answer.pause_seconds)}.`);
+      say(`${first.name}: generation ${answer.generation} (${answer.version}) is in service, after a pause of ${seconds(answer.pause_seconds)}.`);
       await context.store.now();
-    }, {'aria-label': `Reload ${first.name} even where its file is the same`});
+    }, {'aria-label': `Reload ${first.name} even if its file has not changed`});
     const node = el('section', {class: 'panel', 'aria-label': first.name},
       el('div', {class: 'head'}, el('h2', {}, first.name), version, probation, el('span', {class: 'push'}, reload, again)), about, metrics, historyTitle, history);
     return {
@@ -34,14 +34,14 @@ function pluginPart(context) {
         probation.hidden = !plugin.on_probation;
         replace(about, facts([
           ['In service since', moment(plugin.in_service_since)],
-          ['Reloads', `${number(plugin.reloads)} well, ${number(plugin.reloads_failed)} failed, ${number(plugin.rolled_back)} rolled back`],
+          ['Reloads', `${number(plugin.reloads)} succeeded, ${number(plugin.reloads_failed)} failed, ${number(plugin.rolled_back)} rolled back`],
           ['Pause, last and longest', plugin.reloads > 0 ? `${seconds(plugin.last_pause_seconds)}, ${seconds(plugin.longest_pause_seconds)}` : null],
           ['Services', plugin.services.join(', ')],
           ['Triggers', plugin.triggers.length === 0 ? 'none' : plugin.triggers.slice(0, 20).map((name, index) => [index > 0 && ', ', el('a', {href: `#${path('triggers', name)}`}, name)])
             .concat(plugin.triggers.length > 20 ? [` and ${number(plugin.triggers.length - 20)} more`] : [])],
           ['File', el('code', {}, visible(plugin.file))], ['SHA-256', el('code', {}, plugin.sha256.slice(0, 16))],
         ]));
-        replace(metrics, plugin.metrics.length > 0 && el('details', {class: 'inner', open: metrics.firstElementChild?.open}, el('summary', {}, plural(plugin.metrics.length, 'figure of its own', 'figures of its own')),
+        replace(metrics, plugin.metrics.length > 0 && el('details', {class: 'inner', open: metrics.firstElementChild?.open}, el('summary', {}, plural(plugin.metrics.length, 'metric of its own', 'metrics of its own')),
           facts(plugin.metrics.slice(0, 100).map((one) => [`${one.name} (${one.trigger})`, number(one.value)]))));
         const own = events.filter((event) => event.plugin === plugin.name).slice(0, 8);
         historyTitle.hidden = own.length === 0;

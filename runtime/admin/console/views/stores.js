@@ -1,5 +1,5 @@
-// Truststores and keystores: what is in them, until when, and who uses them. Asked for when the page
-// is opened and now and then after that: they change with files, and not with messages.
+// Truststores and keystores: what is in them, until when it is valid, and who uses them. Fetched when
+// the page is opened and occasionally after that: they change with files, not with messages.
 import {get, path} from '../api.js';
 import {el, keyed, panel, replace, setText} from '../dom.js';
 import {moment, plural} from '../format.js';
@@ -7,7 +7,7 @@ import {stateMark} from '../health.js';
 import {visible} from '../payload.js';
 
 const AGAIN = 30_000;
-const words = {good: 'good', ends_soon: 'ends soon', expired: 'expired', not_yet: 'not valid yet', broken: 'cannot be used'};
+const words = {good: 'good', ends_soon: 'expires soon', expired: 'expired', not_yet: 'not valid yet', broken: 'unusable'};
 
 function certificateLine(one) {
   return el('li', {class: 'row'}, el('span', {class: 'grow'}, el('span', {class: 'name'}, visible(one.subject)),
@@ -25,7 +25,7 @@ function storePart(first) {
     node: el('li', {}, el('div', {class: 'row'}, el('span', {class: 'grow'}, el('span', {class: 'name'}, first.name), sub, users, problem), mark.node), inside),
     update(one) {
       mark.set(one.state === 'good' || one.state === 'ends_soon' ? one.state : 'broken', words[one.state]);
-      setText(sub, [one.kind, one.file === 'system' ? 'what the operating system trusts' : visible(one.file), one.valid_until && `until ${moment(one.valid_until)}`].filter(Boolean).join(' · '));
+      setText(sub, [one.kind, one.file === 'system' ? 'the operating system’s certificates' : visible(one.file), one.valid_until && `until ${moment(one.valid_until)}`].filter(Boolean).join(' · '));
       replace(users, one.aliases.length === 0 ? 'no alias uses it' : ['used by ', one.aliases.map((name, index) => [index > 0 && ', ', el('a', {href: `#${path('aliases', name)}`}, name)])]);
       setText(problem, one.problem ? visible(one.problem) : '');
       inside.hidden = one.certificates.length === 0;

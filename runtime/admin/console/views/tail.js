@@ -1,4 +1,4 @@
-// Messages and verdicts as they happen. What comes faster than one can read is counted, not shown.
+// Messages and verdicts as they happen. Those that come too fast to read are counted, not shown.
 import {path} from '../api.js';
 import {el, replace, setText, uniqueId} from '../dom.js';
 import {STATES} from '../events.js';
@@ -28,14 +28,14 @@ export function tail(context, query) {
   const triggerId = uniqueId('trigger');
   const names = el('datalist', {id: `${triggerId}-names`});
   const trigger = el('input', {type: 'search', id: triggerId, list: names.id, value: query.get('trigger') ?? '', placeholder: 'all', spellcheck: 'false', autocomplete: 'off'});
-  const word = el('input', {type: 'search', 'aria-label': 'Only with this in topic or payload', placeholder: 'Filter', spellcheck: 'false', autocomplete: 'off'});
+  const word = el('input', {type: 'search', 'aria-label': 'Only with this text in topic or payload', placeholder: 'Filter', spellcheck: 'false', autocomplete: 'off'});
   const bad = el('input', {type: 'checkbox', id: uniqueId('bad')});
   const hold = el('button', {type: 'button', 'aria-pressed': 'false'}, 'Pause');
   const clear = el('button', {type: 'button'}, 'Clear');
   const status = el('span', {class: 'quiet', role: 'status'}, 'connecting');
   const counted = el('span', {class: 'quiet'});
-  const list = el('ol', {class: 'tail plain-list', 'aria-label': 'Events, the newest first', tabindex: '0'});
-  const empty = el('p', {class: 'empty'}, 'Nothing yet. Messages show here as they are handled.');
+  const list = el('ol', {class: 'tail plain-list', 'aria-label': 'Events, newest first', tabindex: '0'});
+  const empty = el('p', {class: 'empty'}, 'Nothing yet. Messages appear here as they are handled.');
   let waiting = [];
   let seen = 0;
   let left = 0;
@@ -62,7 +62,7 @@ export function tail(context, query) {
   hold.addEventListener('click', () => {
     const holds = hold.getAttribute('aria-pressed') !== 'true';
     hold.setAttribute('aria-pressed', String(holds));
-    setText(hold, holds ? 'Go on' : 'Pause');
+    setText(hold, holds ? 'Resume' : 'Pause');
   });
   clear.addEventListener('click', () => {
     replace(list);
@@ -74,7 +74,7 @@ export function tail(context, query) {
   const view = {
     title: 'Tail',
     node: el('div', {}, el('div', {class: 'head'}, el('h1', {}, 'Tail'), status, counted,
-      el('span', {class: 'push'}, el('label', {for: triggerId}, 'of'), trigger, names, word, el('span', {class: 'tick'}, bad, el('label', {for: bad.id}, 'not ok only')), hold, clear)), empty, list),
+      el('span', {class: 'push'}, el('label', {for: triggerId}, 'of'), trigger, names, word, el('span', {class: 'tick'}, bad, el('label', {for: bad.id}, 'failures only')), hold, clear)), empty, list),
     listen: {kinds: ['message', 'dead_letter', ...STATES], trigger: trigger.value.trim()},
     streamState: (state, reason) => setText(status, state === 'open' ? 'live' : `not connected: ${reason}; trying again`),
     event(event) {

@@ -1,4 +1,4 @@
-// One trigger: how it does, why it does not, and what can be done about it.
+// One trigger: how it is doing, why it is not running, and what can be done about it.
 import {path} from '../api.js';
 import {sparkline} from '../chart.js';
 import {el, facts, panel, replace, setText} from '../dom.js';
@@ -8,8 +8,8 @@ import {visible} from '../payload.js';
 import {changeButtons, definitionPanel, missing, stateButton} from './member.js';
 import {testPanel} from './trigger_test.js';
 
-const stop = {title: 'Disable trigger', detail: 'It stops, over restarts too. Its session stays at the server.'};
-const halt = {title: 'Suspend trigger', detail: 'It stops until it is resumed, by hand or by its monitor. Its session stays at the server.'};
+const stop = {title: 'Disable trigger', detail: 'The trigger stops, and stays disabled across restarts. Its session is kept on the server.'};
+const halt = {title: 'Suspend trigger', detail: 'The trigger stops until it is resumed, manually or by its monitor. Its session is kept on the server.'};
 
 function filterLine(one) {
   const granted = one.refusal ? `refused: ${visible(one.refusal)}` : one.granted_qos === undefined ? `QoS ${one.qos}, not granted yet` : `QoS ${one.granted_qos}${one.granted_qos < one.qos ? ` (asked for ${one.qos})` : ''}`;
@@ -41,7 +41,7 @@ export function trigger(context, name) {
       changeButtons(context, 'trigger', 'triggers', name, one.origin));
     replace(body, el('div', {class: 'head'}, el('h1', {}, name), mark.node), why, buttons,
       el('div', {class: 'columns two'},
-        el('div', {}, panel('Messages', el('p', {class: 'flow'}, now, ' a second'), flow.node, figures), panel('Waiting', waiting), test),
+        el('div', {}, panel('Messages', el('p', {class: 'flow'}, now, ' per second'), flow.node, figures), panel('Waiting', waiting), test),
         el('div', {}, panel('Topic filters', filters), panel('About', about), definition.node)));
     definition.load();
   }
@@ -70,7 +70,7 @@ export function trigger(context, name) {
       ['For a worker', number(one.queued)], ['In the service', number(one.in_flight)], ['For a retry', number(one.delayed)],
       ['Past their deadline', one.late > 0 ? number(one.late) : null], ['In the inbox', number(one.inbox_messages)],
       ['Oldest', one.oldest_seconds === undefined ? null : age(one.oldest_seconds)], ['Dead letters', number(one.dead_letters)],
-      ['Paused, all in all', one.paused_seconds > 0 ? age(one.paused_seconds) : null],
+      ['Paused in total', one.paused_seconds > 0 ? age(one.paused_seconds) : null],
     ]));
     const text = JSON.stringify(one.filters);
     if (filters.dataset.text !== text) {

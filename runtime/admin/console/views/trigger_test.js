@@ -1,4 +1,4 @@
-// Calls a trigger's service with a message that nobody sent.
+// Calls a trigger's service with a made-up message.
 import {path, post} from '../api.js';
 import {el, facts, panel, replace} from '../dom.js';
 import {seconds} from '../format.js';
@@ -32,13 +32,13 @@ export function testPanel(name) {
       }
       replace(result, facts([
         ['Verdict', el('span', {class: 'verdict', 'data-verdict': answer.verdict}, answer.verdict)], ['Reason', answer.reason && visible(answer.reason)],
-        ['Took', seconds(answer.seconds)], ['Would it get it', answer.matches ? `yes, by ${answer.filter}` : 'no: none of its filters matches'],
+        ['Took', seconds(answer.seconds)], ['Would the trigger get it', answer.matches ? `yes, by ${answer.filter}` : 'no: none of its filters matches'],
       ]),
       answer.log.length > 0 && el('pre', {class: 'code'}, answer.log.map((line) => `${line.level}  ${visible(line.text)}`).join('\n')),
       answer.published.length > 0 && [el('p', {class: 'quiet'}, 'It would have published:'), el('ul', {class: 'plain-list'}, answer.published.map(published))]);
     });
   });
-  const node = panel('Try a message', el('p', {class: 'quiet'}, 'Once, in an instance of its own. Nothing is published, retried or kept.'), form);
+  const node = panel('Try a message', el('p', {class: 'quiet'}, 'Calls the service once, in a separate instance. Nothing is published, retried or stored.'), form);
   node.dataset.needs = 'change';
   return node;
 }

@@ -1,4 +1,4 @@
-// Publish a message; and see which triggers a topic goes to.
+// Publish a message, and see which triggers get a topic.
 import {get, path, post, query as queryOf} from '../api.js';
 import {el, panel, replace, setText} from '../dom.js';
 import {bytes, plural} from '../format.js';
@@ -32,7 +32,7 @@ function publishPanel(context) {
       if (controls.hex.checked) {
         const given = fromHex(controls.payload.value);
         if (given === null) {
-          frames.payload.show(['has to be pairs of hexadecimal digits, such as 0a ff']);
+          frames.payload.show(['must be pairs of hexadecimal digits, such as 0a ff']);
           controls.payload.focus();
           return;
         }
@@ -85,7 +85,7 @@ function matchPanel() {
       try {
         const {triggers} = await get(`/match${queryOf({topic: topic.value})}`);
         const count = triggers.filter((one) => one.gets).length;
-        setText(summary, `${plural(count, 'trigger')} would get it, ${triggers.length - count} not.`);
+        setText(summary, `${plural(count, 'trigger')} would get it, ${triggers.length - count} would not.`);
         replace(list, triggers.slice(0, SHOWN).map(item), triggers.length > SHOWN && el('li', {}, `and ${triggers.length - SHOWN} more that do not`));
       } catch (problem) {
         if (problem.status !== 400 && problem.status !== 422) throw problem;

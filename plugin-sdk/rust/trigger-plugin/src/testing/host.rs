@@ -167,7 +167,7 @@ impl Host {
             let completed = attempt.answer.is_some();
             attempt.answer.get_or_insert(answer);
             if completed {
-                seen.violation("an attempt was completed, and handle did not return PENDING");
+                seen.violation("an attempt was completed, but handle did not return PENDING");
             }
         }
         seen.bury(token);
@@ -318,7 +318,7 @@ unsafe extern "C" fn complete(ctx: *mut c_void, token: u64, result: *const abi::
     }
     let code = (*result).code;
     if ![abi::OK, abi::RETRY, abi::REJECT, abi::UNAVAILABLE].contains(&code) {
-        seen.violation("complete was called with a code that is no final verdict");
+        seen.violation("complete was called with a code that is not a final verdict");
         return abi::E_INVALID;
     }
     let stale = match seen.attempts.get_mut(&token) {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a trigger says beside its settings.
+/// What a trigger says besides its settings.
 #[derive(Clone, Debug)]
 pub struct Options {
     pub trigger: String,
@@ -99,7 +99,7 @@ impl Plugin {
             return Err(format!("the plugin refuses this host{}", why));
         }
         if unsafe { (*table).abi_major } != abi::ABI_MAJOR {
-            return Err("the plugin is of another ABI major".to_string());
+            return Err("the plugin has another ABI major version".to_string());
         }
         Ok(Plugin { library, table })
     }
@@ -111,7 +111,7 @@ impl Plugin {
         unsafe { (*self.table).version.as_str() }
     }
 
-    /// The service called `name`, or the only one where that is empty. Panics where there is none.
+    /// The service called `name`, or the only one if that is empty. Panics if there is none.
     pub fn service(&self, name: &str) -> &abi::Service {
         let table = unsafe { &*self.table };
         let row = |at: u32| unsafe { &**table.services.add(at as usize) };
@@ -184,7 +184,7 @@ impl Attempt {
 }
 
 /// One instance of a service, as the runtime makes one for each trigger. Dropped, it is stopped and
-/// destroyed. `send` may be called from several threads at once where the service is concurrent.
+/// destroyed. `send` may be called from several threads at once if the service is concurrent.
 pub struct Instance {
     service: *const abi::Service,
     instance: *mut c_void,

@@ -71,7 +71,7 @@ impl From<bool> for Value {
     }
 }
 
-/// A `trigger_message` and all that it points to. It stays where it is: the service has its address.
+/// A `trigger_message` and everything it points to. It never moves: the service has its address.
 pub(super) struct MessageMemory {
     pub raw: abi::Message,
     _content: Box<(Message, String)>,
