@@ -88,7 +88,7 @@ void end_when_late(Millis at_most, Log& log) {
     std::this_thread::sleep_for(at_most + kLate);
     // If nobody reads the log, writing to it may block for ever.
     run_aside([&log, at_most] {
-      log.error("runtime.stuck", {}, "the shutdown did not finish within {}: exiting now",
+      log.error("runtime.hung", {}, "the shutdown did not finish within {}: exiting now",
                 format_duration(at_most));
       _exit(kRuntimeFailure);
     });

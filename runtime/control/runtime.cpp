@@ -363,7 +363,7 @@ void Runtime::report_orphaned() {
   const ConfigPtr all = registry_.config();
   for (const auto& [name, count] : *counts) {
     if (all->find_trigger(name) != nullptr) continue;
-    log_.warn("inbox.strangers", {{"trigger", name}},
+    log_.warn("inbox.orphaned", {{"trigger", name}},
               "the inbox has {} message{} of a trigger that is not configured; they stay there",
               count, count == 1 ? "" : "s");
   }

@@ -1,8 +1,8 @@
 // inbox/: what the runtime remembers across restarts, in one SQLite file: STATE_DIR/inbox.db.
 //
 //   inbox.hpp     what is kept, as plain calls (keep_files.cpp: when its files are taken away or
-//   the
-//                 clock is set; messages.cpp, figures.cpp: reading)
+//                 the clock is set; messages.cpp, figures.cpp: reading)
+//   records.hpp   what it keeps, as values
 //   folder.hpp    the folder that it is in
 //   writer.hpp    writes accepted messages in batches, on a thread of its own (operations.hpp: the
 //                 queue; write_schedule.hpp: when; writer_batch.cpp: one batch, and the room for
@@ -13,8 +13,8 @@
 //
 // It keeps accepted messages that are not finished, QoS 2 messages between PUBREC and PUBREL, dead
 // letters, the states of triggers, generated client ids, the last subscriptions of each client id,
-// and which retained messages a trigger has handled. docs/reference/inbox-format.md
-// describes the file.
+// and which retained messages a trigger has handled. docs/reference/inbox-format.md describes the
+// file.
 //
 // Threads: any; one lock serialises the calls. Each call that writes is one transaction. When it
 // returns, that has reached the operating system, or the disk if the call says so.
@@ -35,91 +35,11 @@
 #include "base/file.hpp"
 #include "base/mutex.hpp"
 #include "base/result.hpp"
+#include "inbox/records.hpp"
 
 namespace triggerd::inbox {
 
 class Database;
-
-// A message that is not tried again by itself, and the reason.
-struct DeadLetter {
-  std::int64_t number = 0;  // given by add()
-  std::string message_id;
-  std::string trigger;
-  std::string topic;
-  std::string payload;  // or its beginning, if no more was asked for
-  int qos = 0;
-  bool retained = false;
-  std::string reason;
-  std::uint32_t attempts = 0;
-  Wall received{};
-  Wall died{};
-  std::optional<std::string> properties{};  // as in StoredMessage
-  std::uint64_t payload_size = 0;           // of the whole payload, if that was read
-};
-
-// An accepted message that was not finished when the previous process ended.
-struct StoredMessage {
-  std::int64_t number = 0;  // in the order of arrival
-  std::string message_id;
-  std::string trigger;
-  std::string topic;
-  std::string payload;
-  int qos = 0;
-  bool retained = false;
-  std::uint16_t packet_id = 0;
-  std::uint32_t attempts = 0;
-  Wall received{};
-  // The properties of MQTT 5 as they were on the wire; nullopt: the message came over 3.1.1.
-  std::optional<std::string> properties{};
-  std::optional<Monotonic> expires{};
-};
-
-// A QoS 2 message of MQTT 3.1.1 that an older version of the runtime has kept between PUBREC and
-// PUBREL.
-struct StagedMessage {
-  std::string key;  // "r-ID", with the packet id
-  std::string message_id;
-  std::string packet;  // the PUBLISH with its header
-};
-
-// A QoS 2 message that was accepted and whose PUBREL has not come yet.
-struct AwaitingPubrel {
-  std::uint16_t packet_id = 0;
-  std::string message_id;
-};
-
-// A persistent session that a server keeps for us.
-struct Session {
-  std::string client_id;
-  std::string alias;   // for which it was last made
-  std::string server;  // that has it, as addresses are shown; both empty: an older version made it
-};
-
-struct TriggerState {
-  enum class State { disabled, suspended };
-  State state = State::disabled;
-  std::string changed_by;
-  std::string reason;
-  Wall since{};
-};
-
-// Selects dead letters.
-struct DeadLetterSelection {
-  std::string trigger;             // empty: of all triggers
-  std::optional<Wall> since{};     // written then or later
-  std::optional<Wall> until{};     // written before
-  std::int64_t up_to = INT64_MAX;  // with this number or a lower one
-};
-
-struct Figures {
-  struct OfTrigger {
-    std::uint64_t messages = 0;  // accepted, and not finished
-    std::optional<Wall> oldest;  // when the oldest of them was received
-    std::uint64_t dead_letters = 0;
-  };
-  std::map<std::string, OfTrigger, std::less<>> triggers;
-  std::uint64_t bytes = 0;  // of the file and its WAL
-};
 
 class Inbox {
  public:

@@ -70,7 +70,7 @@ void DeliveryReporter::operator()(const dispatch::event::PutOff& event) const {
   const dispatch::Delivery& delivery = *event.delivery;
   if (events_.wants_messages()) tell(delivery, "unavailable", event.reason, event.attempt);
   if (!log_.enabled(LogLevel::debug)) return;
-  log_.debug("message.put_off", constant_fields(delivery), "{} cannot handle \"{}\" now: {}",
+  log_.debug("message.deferred", constant_fields(delivery), "{} cannot handle \"{}\" now: {}",
              service(), delivery.message.topic, event.reason);
 }
 

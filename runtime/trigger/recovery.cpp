@@ -26,7 +26,7 @@ void Recovery::probed(const Result<>& outcome) {
 }
 
 void Recovery::try_message() {
-  log_.info("trigger.trial", {{"trigger", trigger_}}, "trying one message");
+  log_.info("trigger.half_open", {{"trigger", trigger_}}, "trying one message");
   steps_.try_message();
 }
 

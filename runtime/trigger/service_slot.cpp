@@ -182,7 +182,7 @@ bool ServiceSlot::stop(Monotonic deadline) {
     instance_->stop();
     return quiet;
   }
-  log_.error("trigger.stuck", {{"trigger", trigger_.name}},
+  log_.error("trigger.hung", {{"trigger", trigger_.name}},
              "a call of service {}:{} has not returned; its plugin is left alone", trigger_.plugin,
              service_name());
   instance_->abandon();

@@ -239,11 +239,11 @@ void Trigger::keep_unfinished() {
   }
 }
 
-void Trigger::tell_leftovers(bool written) {
+void Trigger::report_unfinished(bool written) {
   const std::vector<dispatch::DeliveryPtr> kept = std::exchange(unfinished_, {});
   if (written) {
     if (!kept.empty()) {
-      log_.info("trigger.leftovers", {{"trigger", config_.name}},
+      log_.info("trigger.unfinished", {{"trigger", config_.name}},
                 "{} message{} not handled yet: the inbox keeps {} for the next start", kept.size(),
                 kept.size() == 1 ? " is" : "s are", kept.size() == 1 ? "it" : "them");
     }

@@ -97,7 +97,7 @@ class Trigger final : public Draining,
   //    the process ends it.
   [[nodiscard]] bool finish(Monotonic deadline);
   // 7. Says what became of that, after the writer was flushed.
-  void tell_leftovers(bool written);
+  void report_unfinished(bool written);
   // 8. Leaves no task with any loop that would still begin: once the supervisor and the timer have
   //    passed, and the writer has nothing of it any more, it may be destroyed.
   void end_tasks();
@@ -125,16 +125,16 @@ class Trigger final : public Draining,
                           const std::shared_ptr<plugin::Generation>& next);
   void drop_successor() { slot_.drop_successor(); }
   // Between these two, the service gets no message. False: it still has one at `deadline`.
-  [[nodiscard]] bool close_gate(Monotonic deadline) { return dispatcher_.quiesce(deadline); }
-  void open_gate() { dispatcher_.unquiesce(); }
+  [[nodiscard]] bool quiesce(Monotonic deadline) { return dispatcher_.quiesce(deadline); }
+  void unquiesce() { dispatcher_.unquiesce(); }
   // Takes back what the service has not completed; it gets these messages again.
   void revoke_pending() { dispatcher_.revoke_pending(); }
-  // With the gate closed: stops what serves, hands its state over if `with_state`, starts the
+  // While quiesced: stops what serves, hands its state over if `with_state`, starts the
   // successor. After an error it is as before.
   Result<> hand_over(Monotonic deadline, bool with_state);
-  // With the gate closed: the predecessor serves again.
+  // While quiesced: the predecessor serves again.
   void take_back(Monotonic deadline) { slot_.take_back(deadline); }
-  void drop_predecessor() { slot_.forget_predecessor(); }
+  void forget_predecessor() { slot_.forget_predecessor(); }
 
   // What its service needs may be there again. [any]
   void try_now() { dispatcher_.try_now(); }

@@ -51,7 +51,7 @@ const field = (name) => page.getByLabel(name, {exact: true});
 // What is not among those that are offered.
 const another = async (name, text) => {
   await field(`${name} *`).selectOption('Another…');
-  await field(`${name}, another one`).fill(text);
+  await field(`${name}, other value`).fill(text);
 };
 const wrongAt = async (control) => {
   assert.equal(await control.getAttribute('aria-invalid'), 'true');
@@ -197,7 +197,7 @@ test('a plugin is reloaded: what is the same is left, what is new serves', async
   site.putPlugin('thermostat', 'another file');
   await page.getByRole('button', {name: 'Reload thermostat', exact: true}).click();
   await shows(/generation \d+ \(.*\) is in service, after/);
-  await shows(/1 well, 0 failed/);
+  await shows(/1 succeeded, 0 failed/);
   await shows('Events since this page was opened');
   await browser.shot('plugins');
 });
@@ -266,7 +266,7 @@ const offered = async (pages) => {
   for (const address of pages) {
     await page.goto(`${site.url}/#/${address}`);
     await page.locator('main h1').waitFor();
-    await page.locator('.health', {hasText: /well|ready/}).waitFor();
+    await page.locator('.health', {hasText: /healthy|ready/}).waitFor();
     for (const control of await page.locator('main').locator('button, a.button, form').all()) {
       if (await control.isVisible()) found.push(`${address}: ${(await control.innerText()).split('\n')[0]}`);
     }

@@ -198,7 +198,7 @@ TEST_F(BriefTest, ACallThatHangsIsToldOfWhileItDoesAndIsNoHealthyState) {
   EXPECT_NE(body.find("stuck in the service of trigger"), std::string::npos) << body;
   EXPECT_EQ(lines_with("trigger.not_brief"), 1U) << triggerd_->output();
   EXPECT_EQ(triggerd_->stop(), (Exit{0, 0})) << triggerd_->output();
-  EXPECT_EQ(lines_with("trigger.stuck"), 1U) << triggerd_->output();
+  EXPECT_EQ(lines_with("trigger.hung"), 1U) << triggerd_->output();
 }
 
 TEST_F(BriefTest, ACrashOfACallNamesItsMessage) {

@@ -14,11 +14,11 @@ TEST(ExposureTest, ATokenThatEverybodyMayReadIsToldOf) {
       runtime_table() +
       fmt::format("[admin]\nlisten = \"127.0.0.1:0\"\ntoken_file = \"{}\"\n", token.string()));
   triggerd.start();
-  EXPECT_TRUE(triggerd.wait_for_event("runtime.exposed", {"the token_file of [admin]"}))
+  EXPECT_TRUE(triggerd.wait_for_event("runtime.exposed", {"which is [admin] token_file"}))
       << triggerd.output();
   const CheckResult checked = triggerd.check();
   EXPECT_EQ(checked.exit, Exit{});
-  EXPECT_NE(checked.output.find("warning: every user of this machine may read"), std::string::npos)
+  EXPECT_NE(checked.output.find("warning: every user of this machine can read"), std::string::npos)
       << checked.output;
   std::filesystem::permissions(token, std::filesystem::perms(0640));
   EXPECT_EQ(triggerd.check().output.find("warning"), std::string::npos);

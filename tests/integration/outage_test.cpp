@@ -51,7 +51,7 @@ TEST_P(OutageTest, OfTheServerPublishedToUsesUpNoAttempts) {
       << triggerd.output();
   std::size_t tried = 0;
   for (int i = 0; i < 10; ++i) {
-    const auto line = triggerd.wait_for_event("message.put_off", {"trigger=copy"}, tried);
+    const auto line = triggerd.wait_for_event("message.deferred", {"trigger=copy"}, tried);
     ASSERT_TRUE(line) << triggerd.output();
     tried = line->index + 1;
   }
@@ -73,12 +73,12 @@ TEST_P(OutageTest, AndManyKillsUseUpNoAttempts) {
   cloud_.stop();
   ASSERT_TRUE(triggerd.wait_for_event("connection.failed", {"alias=cloud"})) << triggerd.output();
   publish(5);
-  ASSERT_TRUE(triggerd.wait_for_event("message.put_off")) << triggerd.output();
+  ASSERT_TRUE(triggerd.wait_for_event("message.deferred")) << triggerd.output();
   for (int i = 0; i < 6; ++i) {
     triggerd.kill();
     EXPECT_FALSE(said(triggerd, "message.dead_letter")) << triggerd.output();
     triggerd.start();
-    ASSERT_TRUE(triggerd.wait_for_event("message.put_off")) << triggerd.output();
+    ASSERT_TRUE(triggerd.wait_for_event("message.deferred")) << triggerd.output();
   }
   cloud_.start();
   ASSERT_TRUE(triggerd.wait_for_event("message.ok", {"x/4"})) << triggerd.output();
@@ -133,7 +133,7 @@ TEST(HttpOutageTest, OfTheApplicationUsesUpNoAttempts) {
       << triggerd.output();
   std::size_t tried = 0;
   for (int i = 0; i < 5; ++i) {
-    const auto line = triggerd.wait_for_event("message.put_off", {}, tried);
+    const auto line = triggerd.wait_for_event("message.deferred", {}, tried);
     ASSERT_TRUE(line) << triggerd.output();
     tried = line->index + 1;
   }

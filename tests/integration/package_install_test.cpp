@@ -90,7 +90,8 @@ TEST_F(PackageInstallTest, OneThatCarriesAKeyRunsAndItsKeyIsForItsOwnerAlone) {
          "certificate = \"certs/edge.pem\"\nprivate_key = \"certs/edge.key\"\n";
   const Said packed = triggerctl(fmt::format("package pack {} -o edge.tar.zst", folder.string()));
   ASSERT_EQ(packed.code, 0) << packed.text;
-  EXPECT_NE(packed.text.find("warning: edge.tar.zst holds secrets in clear"), std::string::npos)
+  EXPECT_NE(packed.text.find("warning: edge.tar.zst contains secrets in clear text"),
+            std::string::npos)
       << packed.text;
   EXPECT_NE(packed.text.find("certs/edge.key: a private key"), std::string::npos) << packed.text;
   EXPECT_NE(packed.text.find("certs/login: a secret"), std::string::npos) << packed.text;

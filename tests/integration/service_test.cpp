@@ -173,7 +173,7 @@ TEST_F(ServiceTest, ACallThatNeverReturnsIsNamedAndTheProcessStillEnds) {
   EXPECT_TRUE(triggerd.wait_for_event("message.overdue", {"trigger=bad"})) << triggerd.output();
   ASSERT_TRUE(wait_for_records(file("good"), 2)) << "the other trigger does not notice";
   EXPECT_EQ(triggerd.stop(), (Exit{0, 0})) << triggerd.output();
-  EXPECT_TRUE(triggerd.wait_for_event("trigger.stuck", {"trigger=bad"})) << triggerd.output();
+  EXPECT_TRUE(triggerd.wait_for_event("trigger.hung", {"trigger=bad"})) << triggerd.output();
   const auto kept = kept_messages(triggerd);
   ASSERT_EQ(kept.size(), 2U) << "the one in its hands, and the one behind it";
   EXPECT_EQ(kept[0].payload, "one");

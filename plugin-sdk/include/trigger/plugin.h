@@ -18,7 +18,7 @@
  *  4. Only fixed-width integers, size_t, double and pointers cross the line. No exception and no
  *     longjmp leaves a function of this header, on either side.
  *  5. Nobody frees what the other side made. A pointer is borrowed for as long as the function's
- *     comment says, and for the length of the call where it says nothing.
+ *     comment says, and for the length of the call if it says nothing.
  *  6. What a later minor adds is optional for ever. New abilities of the host come through
  *     trigger_host.extension(); an extension's id never changes its meaning.
  *
@@ -60,14 +60,14 @@ extern "C" {
 
 /* ---- Small values ------------------------------------------------------------------------- */
 
-/* UTF-8 text of `len` bytes. The host's also have a NUL behind them; a plugin's need not. An empty
- * text may have a NULL ptr when a plugin makes it, and never has when the host does. FROZEN. */
+/* UTF-8 text of `len` bytes. Text from the host is also followed by a NUL; text from a plugin need
+ * not be. An empty text from a plugin may have a NULL ptr, one from the host never has. FROZEN. */
 typedef struct trigger_str {
   const char* ptr;
   size_t len;
 } trigger_str;
 
-/* `len` bytes of anything, zero bytes included. ptr may be NULL where len is 0. FROZEN. */
+/* `len` bytes of anything, zero bytes included. ptr may be NULL if len is 0. FROZEN. */
 typedef struct trigger_bytes {
   const uint8_t* ptr;
   size_t len;
@@ -105,10 +105,11 @@ typedef struct trigger_setting {
 #define TRIGGER_PENDING 1 /* the service calls trigger_host.complete() later, from any thread */
 #define TRIGGER_RETRY 2   /* again after retry_after_ms, or after the trigger's backoff */
 #define TRIGGER_REJECT 3  /* dead letter at once; reason says why */
-/* What the service needs is away: a server, a database. Nothing is wrong with the message, so this
- * is no attempt of it. The trigger hands out nothing more, tries one message after retry_after_ms
- * or its backoff, and goes on once that gets another verdict. Since: 1.1; a host of ABI 1.0 counts
- * it as TRIGGER_RETRY from handle, and its complete refuses it: ask trigger_host.abi_minor. */
+/* Something that the service needs is unavailable: a server, a database. Nothing is wrong with the
+ * message, so this does not count as an attempt. The trigger stops delivery, tries one message
+ * after retry_after_ms or its backoff, and continues once that gets another verdict. Since: 1.1; a
+ * host of ABI 1.0 counts it as TRIGGER_RETRY from handle, and its complete refuses it: ask
+ * trigger_host.abi_minor. */
 #define TRIGGER_UNAVAILABLE 4
 
 /* Errors, of host functions and of create, start, save and restore. */
@@ -149,8 +150,8 @@ typedef struct trigger_message {
   uint32_t qos;     /* 0, 1, 2: as delivered */
 } trigger_message;
 
-/* What a call has to say beside its code. Made by the host and handed over empty, except for
- * complete(), where the plugin makes it. */
+/* What a call reports besides its code. Made by the host and handed over empty; only for complete()
+ * the plugin makes it. */
 typedef struct trigger_result {
   uint32_t struct_size;
   int32_t code;            /* a verdict or an error */
@@ -161,7 +162,7 @@ typedef struct trigger_result {
 
 /* ---- What the host offers ------------------------------------------------------------------- */
 
-/* What became of a publish. `code` is TRIGGER_OK once the server has the message (QoS 0: once it is
+/* The result of a publish. `code` is TRIGGER_OK once the server has the message (QoS 0: once it is
  * written, QoS 1: PUBACK, QoS 2: PUBCOMP), otherwise an error with its `reason`. Called exactly
  * once for each publish() that returned TRIGGER_OK with a `done`; never from inside publish(),
  * never after stop has returned. It must not block. [completions; started or stopping]. Since: 1.0
@@ -236,8 +237,8 @@ typedef struct trigger_host {
    * not a finite number. [any; created or later]. Since: 1.0 */
   int32_t (*metric_add)(void* ctx, uint64_t id, double value);
 
-  /* The extension named `id` ("trigger.NAME/1"), or NULL where this runtime has none. What it
-   * points to is that extension's own header's business. [any]. Since: 1.0 */
+  /* The extension named `id` ("trigger.NAME/1"), or NULL if this runtime has none. The extension's
+   * own header says what it points to. [any]. Since: 1.0 */
   const void* (*extension)(void* ctx, const char* id);
 } trigger_host;
 
@@ -250,7 +251,7 @@ typedef struct trigger_instance_config {
                               * message may stay in its hands, and each of a batch's */
   trigger_str trigger;       /* name of the trigger */
   trigger_str alias;         /* name of its connection alias */
-  trigger_str settings_json; /* [triggers.settings] as one JSON object; "{}" where there are none */
+  trigger_str settings_json; /* [triggers.settings] as one JSON object; "{}" if there are none */
   const trigger_setting* settings; /* the same, flattened, in the order of the file */
   size_t setting_count;
 } trigger_instance_config;
@@ -266,12 +267,12 @@ typedef int32_t (*trigger_state_sink)(void* sink, trigger_bytes piece);
  * the thread that has read the message, which saves the wake of a worker, and on which every other
  * trigger's messages wait meanwhile. That thread serves other instances, too, and lives longer than
  * the library: no thread_local of the plugin's is used there, and no thread or program started. A
- * service that took longer than a few milliseconds once is told of, and called by workers from then
- * on. Never two calls at once still holds. Since: 1.1; a host of ABI 1.0 does not look at it. */
+ * service that once took longer than a few milliseconds is reported, and called by workers from
+ * then on. Never two calls at once still holds. Since: 1.1; a host of ABI 1.0 ignores it. */
 #define TRIGGER_SERVICE_BRIEF 2u
 
 /* One service. Made by the plugin, constant, valid until the library is unloaded. Functions marked
- * * are optional: NULL where the service has none. */
+ * * are optional: NULL if the service has none. */
 typedef struct trigger_service {
   uint32_t struct_size;
   uint32_t flags;         /* TRIGGER_SERVICE_... */
@@ -296,7 +297,7 @@ typedef struct trigger_service {
   int32_t (*handle)(void* instance, const trigger_message* message, trigger_result* result);
 
   /* * Handles `count` messages at once, for services that write to a database or over a network.
-   * They are what was ready, in the order of their arrival; where the trigger's `order` keeps one
+   * They are what was ready, in the order of their arrival; if the trigger's `order` keeps one
    * message behind another, the two are never in the same call. The verdict on messages[i] goes to
    * results[i]: to its code, which is TRIGGER_RETRY beforehand, so that an early return loses
    * nothing, with retry_after_ms and reason as in handle. TRIGGER_PENDING is possible for each;

@@ -70,7 +70,7 @@ std::vector<TriggerPtr> ShutdownSequence::finish(const std::vector<TriggerPtr>& 
     if (!trigger->finish(deadline)) hung.push_back(trigger);
   }
   const bool written = needs_.writer.flush(std::max(deadline, now() + trigger::kLastWrite));
-  for (const TriggerPtr& trigger : triggers) trigger->tell_leftovers(written);
+  for (const TriggerPtr& trigger : triggers) trigger->report_unfinished(written);
   return hung;
 }
 

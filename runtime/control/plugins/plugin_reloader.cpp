@@ -179,19 +179,18 @@ tl::expected<PluginReloader::Report, PluginReloader::Failure> PluginReloader::re
              {"generation", std::to_string((*next)->number())},
              {"sha256", (*next)->sha256().substr(0, 12)}},
             "in service; messages waited {:.1f} ms", static_cast<double>(pause->count()) / 1000);
-  for (trigger::Trigger* trigger : triggers) trigger->drop_predecessor();
+  for (trigger::Trigger* trigger : triggers) trigger->forget_predecessor();
   return Report{.outcome = Outcome::reloaded,
                 .generation = (*next)->number(),
                 .version = std::string((*next)->version()),
                 .pause = *pause};
 }
 
-bool PluginReloader::close_gates(const std::vector<trigger::Trigger*>& triggers,
-                                 Monotonic deadline) {
+bool PluginReloader::quiesce(const std::vector<trigger::Trigger*>& triggers, Monotonic deadline) {
   // All at once, and then each: they end their calls side by side.
-  for (trigger::Trigger* trigger : triggers) (void)trigger->close_gate(system_clock().now());
+  for (trigger::Trigger* trigger : triggers) (void)trigger->quiesce(system_clock().now());
   return std::all_of(triggers.begin(), triggers.end(), [&](trigger::Trigger* trigger) {
-    while (!trigger->close_gate(std::min(deadline, system_clock().now() + kSlice))) {
+    while (!trigger->quiesce(std::min(deadline, system_clock().now() + kSlice))) {
       if (cancelled_ || system_clock().now() >= deadline) return false;
     }
     return true;
@@ -202,16 +201,16 @@ bool PluginReloader::close_gates(const std::vector<trigger::Trigger*>& triggers,
 tl::expected<std::chrono::microseconds, PluginReloader::Failure> PluginReloader::swap(
     const std::vector<trigger::Trigger*>& triggers, const management::PluginReloadOptions& how) {
   const Monotonic began = system_clock().now();
-  const auto open_gates = [&] {
-    for (trigger::Trigger* trigger : triggers) trigger->open_gate();
+  const auto unquiesce_all = [&] {
+    for (trigger::Trigger* trigger : triggers) trigger->unquiesce();
   };
-  bool quiet = close_gates(triggers, began + options_.drain_timeout);
+  bool quiet = quiesce(triggers, began + options_.drain_timeout);
   if (!quiet && how.force && !cancelled_) {
     for (trigger::Trigger* trigger : triggers) trigger->revoke_pending();
-    quiet = close_gates(triggers, system_clock().now());
+    quiet = quiesce(triggers, system_clock().now());
   }
   if (!quiet) {
-    open_gates();
+    unquiesce_all();
     return tl::make_unexpected(
         Failure{"gate",
                 {cancelled_ ? std::string("the runtime stops")
@@ -223,11 +222,11 @@ tl::expected<std::chrono::microseconds, PluginReloader::Failure> PluginReloader:
     auto done = triggers[i]->hand_over(system_clock().now() + kJoin, !how.drop_state);
     if (done) continue;
     while (i-- > 0) triggers[i]->take_back(system_clock().now() + kJoin);
-    open_gates();
+    unquiesce_all();
     return tl::make_unexpected(Failure{"hand over", done.error()});
   }
   at_swap_ = standings_of(triggers);
-  open_gates();
+  unquiesce_all();
   return std::chrono::duration_cast<std::chrono::microseconds>(system_clock().now() - began);
 }
 

@@ -1,17 +1,17 @@
 // Hot reload: another build of a plugin takes over, under traffic.
 //
-//   1. copy    the file, privately; one that is what serves already ends the reload here
-//   2. verify  it: the ELF file, and in a child process, where a constructor may crash
-//   3. load    it, and create its instances, while the old ones serve
-//   4. gate    the triggers of the plugin: their messages wait, and calls and pending ones end
-//   5. hand over: old stop, old save, new restore, new start
-//   6. open the gates, and only then destroy what served before, and unload it
-//   7. probation: where the new one fails as the one before did not, that one comes back; or the
-//      one before it, where that was on probation itself and has handled nothing well
+//   1. copy      the file, privately; if it is what serves already, the reload ends here
+//   2. verify    the copy: the ELF file, and in a child process, where a constructor may crash
+//   3. load      it, and create its instances, while the old ones serve
+//   4. quiesce   the plugin's triggers: their messages wait, and calls and pending ones end
+//   5. hand over old stop, old save, new restore, new start
+//   6. unquiesce, and only then destroy what served before, and unload it
+//   7. probation if the new build fails where the one before it did not, that one comes back; or
+//                the one before that, if it was on probation itself and has handled nothing well
 //
-// A failure in 1 to 3 is seen by nobody; in 4 and 5 the old instances go on.
+// A failure in 1 to 3 is seen by nobody. After one in 4 or 5 the old instances go on.
 //
-// Threads: [control], but for what says otherwise.
+// Threads: [control], unless a function says otherwise.
 #pragma once
 
 #include <atomic>
@@ -117,7 +117,7 @@ class PluginReloader {
                                         const management::PluginReloadOptions& how);
   tl::expected<std::chrono::microseconds, Failure> swap(
       const std::vector<trigger::Trigger*>& triggers, const management::PluginReloadOptions& how);
-  bool close_gates(const std::vector<trigger::Trigger*>& triggers, Monotonic deadline);
+  bool quiesce(const std::vector<trigger::Trigger*>& triggers, Monotonic deadline);
   std::vector<trigger::Trigger*> triggers_of(const plugin::Generation& generation) const;
   static std::filesystem::path keep_previous(const plugin::Generation& old);
   void begin_probation(const std::string& plugin, const std::filesystem::path& previous);

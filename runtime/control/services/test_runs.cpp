@@ -206,7 +206,7 @@ void TestRunner::end(const std::string& trigger, const std::shared_ptr<TestMessa
     message->instance.reset();
     return;
   }
-  needs_.log.error("trigger.stuck", {{"trigger", trigger}},
+  needs_.log.error("trigger.hung", {{"trigger", trigger}},
                    "in a test of the trigger: a call of the service has not returned; the trigger "
                    "itself goes on");
   message->instance->abandon();

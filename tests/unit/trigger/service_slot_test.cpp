@@ -267,7 +267,7 @@ TEST_F(ServiceSlotTest, ACallThatHangsIsToldAtTheEnd) {
   slot().join_workers(clock_.now());
   EXPECT_FALSE(slot().stop(clock_.now()));
   EXPECT_FALSE(slot().destroy());
-  EXPECT_EQ(log_.count("trigger.stuck"), 1u);
+  EXPECT_EQ(log_.count("trigger.hung"), 1u);
 }
 
 }  // namespace
