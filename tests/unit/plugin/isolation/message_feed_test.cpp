@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <thread>
 #include <vector>
 
 #include "unit/plugin/isolation/worker_end.hpp"
