@@ -26,7 +26,7 @@ std::optional<event::Unavailable> Outage::begin(bool tested, const std::string& 
   if (state_ != State::over && !tested) return std::nullopt;
   const Monotonic now = clock_.now();
   if (state_ == State::over) {
-    // What was back for a moment only has not come back.
+    // If the last outage ended only a moment ago, this is the same one.
     if (!ended_ || now - *ended_ >= wait_) failures_ = 0;
     began_ = now;
     since_ = clock_.wall();

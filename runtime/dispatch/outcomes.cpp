@@ -220,9 +220,10 @@ void Outcomes::revoke(Attempt& attempt, DispatchReport& report) {
   report.set_timer(clock_.now());
 }
 
-// Whom it counts against. A call that is overrunning has ended the worker, and nobody else has.
-// Else it is the one message that was in its hands. Of several, nobody can say which: none is
-// counted, and each goes again with nothing beside it, so that the next time it can be said.
+// Decides which messages the loss counts against. If a call was overrunning, that call ended the
+// worker, and its message alone is charged. Otherwise it is the message that the worker had, if it
+// had one. If it had several, nothing tells which of them ended it: none is charged, and each is
+// tried again with nothing beside it, so that the next loss has one suspect.
 void Outcomes::lose_worker(const plugin::WorkSource::Loss& loss, bool hung,
                            DispatchReport& report) {
   using Why = plugin::WorkSource::Loss::Why;
@@ -278,7 +279,8 @@ void Outcomes::end_half_open(bool handled, DispatchReport& report) {
 
 // ---- What the service needs is away ----
 
-// The one that was to find out did not. Whoever frees its place wakes a worker.
+// The attempt that was to find out whether the service's need is met did not; another one will.
+// Whoever frees the place of this one wakes a worker.
 void Outcomes::test_again(Attempt& attempt) {
   if (std::exchange(attempt.tests_outage, false)) admission_.outage().test_again();
 }

@@ -21,9 +21,9 @@ std::string sha256(std::span<const std::uint8_t> bytes) {
 
 }  // namespace
 
-void RetainedFilter::load(std::vector<Handled> handled) {
+void RetainedFilter::load(const std::vector<Handled>& handled) {
   MutexLock lock(mutex_);
-  for (auto& [topic, digest] : handled) last_[topic] = std::move(digest);
+  for (const auto& [topic, digest] : handled) last_[topic] = digest;
 }
 
 bool RetainedFilter::takes(std::string_view topic, std::span<const std::uint8_t> payload) {

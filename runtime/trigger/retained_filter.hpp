@@ -29,7 +29,7 @@ class RetainedFilter {
 
   // Whether load() has any use for what earlier processes handled.
   bool remembers() const { return rule_ == config::Retained::once; }
-  void load(std::vector<Handled> handled);
+  void load(const std::vector<Handled>& handled);
   // Whether a retained message is to be handled. One that is counts as the topic's last from now
   // on, so that it is taken once even while it is being handled. [receive thread]
   bool takes(std::string_view topic, std::span<const std::uint8_t> payload);

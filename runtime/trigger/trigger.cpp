@@ -141,7 +141,7 @@ Result<> Trigger::make_connection(mqtt::ConnectionOptions options) {
   if (retained_.remembers()) {
     auto handled = services_.inbox.handled_retained(config_.name);
     if (!handled) return tl::make_unexpected(handled.error());
-    retained_.load(std::move(*handled));
+    retained_.load(*handled);
   }
   home_.client_id = options.client_id;
   options.hold_acknowledgements = holds_;

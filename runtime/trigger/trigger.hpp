@@ -1,29 +1,29 @@
-// trigger/: one trigger. It knows dispatch/ and everything below it, and tells management/ of
-// itself.
+// trigger/: one trigger.
 //
-//   trigger.hpp          composes the parts below, and leads them through the stages of a life
-//   service_slot.hpp     what serves it, and how another build takes over
-//   service_host.hpp     what its service may ask for
-//   monitor.hpp          the service that says when a suspended trigger may go on
-//   trigger_state.hpp    enabled, suspended or disabled
-//   recovery.hpp         how a suspended trigger finds out that it may go on
-//   receive_control.hpp  back-pressure
-//   retained_filter.hpp  which retained messages it takes
-//   backlog_loader.hpp   what earlier processes accepted
-//   running_report.hpp   whether it runs, and connection_watch.hpp how its connection has been
-//   doing publisher.hpp        what services publish, by alias draining.hpp         triggers that
-//   stop together delivery_reporter.hpp, dead_letter_writer.hpp, ack_flusher.hpp: what follows from
-//   an outcome
+//   trigger.hpp              composes the parts below, and leads them through the stages of a life
+//   service_slot.hpp         what serves it, and how another build takes over
+//   service_host.hpp         what its service may ask for
+//   monitor.hpp              the service that says when a suspended trigger may go on
+//   trigger_state.hpp        enabled, suspended or disabled
+//   recovery.hpp             how a suspended trigger finds out that it may go on
+//   receive_control.hpp      back-pressure
+//   retained_filter.hpp      which retained messages it takes
+//   backlog_loader.hpp       what earlier processes accepted
+//   running_report.hpp       whether it runs
+//   connection_watch.hpp     the state of its connection, for status
+//   publisher.hpp            what services publish, by alias
+//   draining.hpp             triggers that stop together
+//   delivery_reporter.hpp    log lines and events about its messages
+//   dead_letter_writer.hpp   rows and copies of dead letters
+//   ack_flusher.hpp          acknowledgements that leave together
 //
-// A message comes in at Trigger::on_message (on the receive thread), waits in the dispatcher, is
-// handed to a worker by Dispatcher::take, and its verdict comes back through Dispatcher::answered
-// or complete. What then becomes of it is told to the DeliverySink half of Trigger.
+// A message comes in at Trigger::on_message (on the receive thread) and waits in the dispatcher,
+// which tells the DeliverySink half of Trigger what has become of it.
 #pragma once
 
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <string>
 
 #include "base/task_guard.hpp"
 #include "config/config.hpp"
@@ -116,7 +116,7 @@ class Trigger final : public Draining,
   // Whether one more fits in queue_capacity. [any]
   bool may_replay() const { return dispatcher_.room() > counts_.replaying; }
 
-  // ---- Another generation of a plugin: reloader.hpp tells the whole story. [control] ----
+  // ---- Another generation of a plugin: see control/plugins/plugin_reloader.hpp. [control] ----
 
   // Whether its service or its monitor is of this generation.
   bool uses(const plugin::Generation& generation) const;

@@ -14,8 +14,10 @@
 
 namespace triggerd::trigger {
 
-// Thread-safe. Whoever asks waits for no disk: changes are made one after another under a lock of
-// their own, and what they come to is under another, which is a leaf.
+// Thread-safe. Readers never wait for the disk. The change lock puts changes in a row and is held
+// while one is stored, so a thread that calls change(), enable(), suspend(), recover() or store()
+// may wait for the disk: never the receive thread. The details lock guards the resulting state; it
+// is a leaf, which means that no other lock is taken under it.
 class TriggerState {
  public:
   using Kind = inbox::TriggerState::State;  // suspended or disabled
@@ -32,10 +34,10 @@ class TriggerState {
   Result<> enable();
   // What the trigger's own messages have brought about: it holds from now on, whether or not it can
   // be stored, and store() is to be called until it succeeds. False: nothing has changed, since an
-  // administrator had disabled or enabled it meanwhile. [any]
+  // administrator had disabled or enabled it meanwhile. [any but the receive thread]
   [[nodiscard]] bool suspend(const std::string& by, const std::string& reason);
   [[nodiscard]] bool recover();
-  // Stores what is not stored yet. [any]
+  // Stores what is not stored yet. [any but the receive thread]
   Result<> store();
 
   bool suspended() const { return kind_ == Now::suspended; }  // [any]

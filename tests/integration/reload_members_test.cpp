@@ -202,7 +202,8 @@ TEST_F(ReloadMembersTest, OneThatIsDisabledHandlesNothingWhereItStartsLater) {
 
 TEST_F(ReloadMembersTest, ByForceAPluginIsLoadedThoughItsFileIsTheSame) {
   start(runtime_table() + alias_table("a", server_.port()) + trigger("t", "a"));
-  EXPECT_NE(triggerctl("plugin reload recorder").find("its file has not changed"), std::string::npos);
+  EXPECT_NE(triggerctl("plugin reload recorder").find("its file has not changed"),
+            std::string::npos);
   from_ = triggerd_.process().line_count();
   triggerctl("plugin reload recorder --force");
   EXPECT_TRUE(says("plugin.reloaded", {"plugin=recorder"})) << triggerd_.output();
