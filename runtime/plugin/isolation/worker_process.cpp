@@ -16,6 +16,7 @@ namespace triggerd::plugin::isolation {
 namespace {
 
 // While the worker may have something to say and does not wake its host.
+constexpr Millis kOwnEnd{100};
 constexpr Millis kSoon{1};
 // How often a worker's memory is checked, where it has a limit.
 constexpr Millis kMemoryCheck{100};
@@ -96,6 +97,12 @@ bool WorkerProcess::wait(int doorbell, Millis at_most) {
   if (watched[3].revents != 0) doorbell_.heard();
   if ((watched[4].revents & POLLIN) != 0) judge_->answer_one();
   return watched[0].revents != 0;
+}
+
+// A worker whose socket is closed is about to end, and its exit status says more than our signal.
+std::string WorkerProcess::kill() {
+  if (has_ended()) static_cast<void>(child_.wait(clock_.now() + kOwnEnd, clock_));
+  return child_.end();
 }
 
 std::string WorkerProcess::fault(Millis patience) {

@@ -59,9 +59,10 @@ class WorkerProcess {
   std::string fault(Millis patience);
   // Waits for it to end by itself. False: it has not, at `deadline`.
   bool wait_for_end(Monotonic deadline) const { return child_.wait(deadline, clock_); }
-  // Kills it and all that it has started, and waits for it. Returns what ended it, in words. What
-  // it had written by then can still be read.
-  std::string kill() { return child_.end(); }
+  // Kills it and all that it has started, and waits for it. One that has closed its socket gets a
+  // moment to end by itself. Returns what ended it, in words. What it had written by then can still
+  // be read.
+  std::string kill();
 
  private:
   WorkerProcess(const Setup& setup, const Clock& clock, SharedMemory memory, UniqueFd socket,
