@@ -26,14 +26,20 @@ Reply test_new_alias(TestRuns& test_runs, const Request& request) {
       test_runs.test_alias(name, definition_of(request, body.whole().dump()), kTestTimeout));
 }
 
-Reply test_trigger(TestRuns& test_runs, const StatusReader& status, const Request& request) {
-  Body body(request, true);
-  management::TriggerTestMessage message;
+// What a message to try and one to publish have in common.
+template <class Message>
+void read_message(Body& body, Message& message) {
   message.topic = body.text("topic", true);
   message.payload = body.payload().value_or("");
   message.qos = body.qos("qos");
   message.retained = body.flag("retained");
   message.user_properties = body.properties("properties");
+}
+
+Reply test_trigger(TestRuns& test_runs, const StatusReader& status, const Request& request) {
+  Body body(request, true);
+  management::TriggerTestMessage message;
+  read_message(body, message);
   if (auto refused = body.refused()) return *refused;
   const std::string& name = request.names[0];
   const auto test = test_runs.test_trigger(name, message, kTestTimeout);
@@ -52,11 +58,7 @@ Reply publish(TestRuns& test_runs, const Request& request) {
   Body body(request, true);
   management::PublishMessage message;
   message.alias = body.text("alias", true);
-  message.topic = body.text("topic", true);
-  message.payload = body.payload().value_or("");
-  message.qos = body.qos("qos");
-  message.retained = body.flag("retained");
-  message.user_properties = body.properties("properties");
+  read_message(body, message);
   if (auto refused = body.refused()) return *refused;
   if (const auto published = test_runs.publish(message, kPublishTimeout); !published) {
     return problem(published.error());

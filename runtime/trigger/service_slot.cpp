@@ -96,7 +96,7 @@ Result<std::optional<plugin::SavedState>> ServiceSlot::stop_serving(Monotonic de
   dispatcher_.revoke_pending();
   if (!joined) {
     instance_->abandon();
-    events_.probe_lost();
+    events_.try_again_later();
     return std::nullopt;
   }
   instance_->stop();
@@ -161,7 +161,7 @@ void ServiceSlot::take_back(Monotonic deadline) {
 
 void ServiceSlot::forget_predecessor() {
   predecessor_ = {};
-  if (!was_started_) events_.probe_lost();
+  if (!was_started_) events_.try_again_later();
 }
 
 void ServiceSlot::end_workers() {

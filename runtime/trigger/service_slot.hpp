@@ -38,7 +38,8 @@ class ServiceSlot {
     std::function<bool()> stopping;                 // the runtime does
     std::function<void()> serves_changed;           // serves() may have
     std::function<void(Millis delay)> start_later;  // start() is to be called after that
-    std::function<void()> probe_lost;  // what was asked by a probe will not be answered
+    std::function<void()>
+        try_again_later;  // whether a suspended trigger may go on: no answer is under way
   };
 
   // All outlive it. Before it is destroyed no worker is left: see finish().

@@ -81,15 +81,17 @@ Trigger::~Trigger() {
 }
 
 ServiceSlot::Events Trigger::slot_events() {
-  return {
-      .stopping = services_.stopping,
-      .serves_changed =
-          [this] { services_.connections.supervisor->post(tasks_([this] { note_running(); })); },
-      .start_later = [this](Millis delay) { services_.start_later(*this, delay); },
-      .probe_lost =
-          [this] {
-            if (state_.suspended()) recovery_.arm();
-          }};
+  return {.stopping = services_.stopping,
+          .serves_changed =
+              [this] {
+                services_.connections.supervisor->post(
+                    tasks_([this] { running_.note(running_facts()); }));
+              },
+          .start_later = [this](Millis delay) { services_.start_later(*this, delay); },
+          .try_again_later =
+              [this] {
+                if (state_.suspended()) recovery_.arm();
+              }};
 }
 
 Recovery::Steps Trigger::recovery_steps() {
@@ -390,18 +392,14 @@ void Trigger::on_session_lost() {
 
 void Trigger::on_status(const mqtt::ConnectionStatus& status) {
   watch_.note(status);
-  running_.note(status, {.serves = slot_.serves(),
-                         .suspended = state_.suspended(),
-                         .disabled = disabled(),
-                         .service = slot_.service_name()});
+  running_.note(status, running_facts());
 }
 
-// [supervisor]
-void Trigger::note_running() {
-  running_.note({.serves = slot_.serves(),
-                 .suspended = state_.suspended(),
-                 .disabled = disabled(),
-                 .service = slot_.service_name()});
+RunningReport::Facts Trigger::running_facts() const {
+  return {.serves = slot_.serves(),
+          .suspended = state_.suspended(),
+          .disabled = disabled(),
+          .service = slot_.service_name()};
 }
 
 // ---- Whether it receives ----
@@ -442,7 +440,7 @@ void Trigger::room_changed() {
   receive_.update();
   services_.connections.supervisor->post(tasks_([this] {
     receive_.apply();
-    note_running();
+    running_.note(running_facts());
     backlog_.go_on();
   }));
 }

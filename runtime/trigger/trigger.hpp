@@ -143,6 +143,7 @@ class Trigger final : public Draining,
   void inbox_trouble(const std::optional<std::string>& reason);
 
   const std::string& name() const { return config_.name; }
+  bool is_disabled() const { return state_.disabled(); }  // or is being disabled [any]
   // Connected, every filter granted, not suspended. [any]
   bool running() const { return running_.running(); }
   dispatch::Dispatcher::Stats stats() const { return dispatcher_.stats(); }
@@ -155,7 +156,6 @@ class Trigger final : public Draining,
   void fill_in(management::TriggerStatus& status) const;
   // Acknowledgements that wait for the service or the disk. [any]
   std::size_t acks_held() const;
-  // What its service counts. [any]
   std::vector<plugin::Metric> metrics() const { return slot_.metrics(); }
 
  private:
@@ -197,7 +197,7 @@ class Trigger final : public Draining,
   // Suspended, and to receive nothing.
   bool rests() const;
   ReceiveControl::Wish receive_wish() const;
-  void note_running();
+  RunningReport::Facts running_facts() const;
   void keep_unfinished();
   void resume_after_recovery();
   void store_state_later();

@@ -207,7 +207,8 @@ TEST(Soak, NothingAcknowledgedIsLostAndNothingOfQos2AcceptedTwice) {
   EXPECT_TRUE(stormed) << "the storm did not get through what it had to within its time";
   EXPECT_EQ(publisher.fault(), "");
   EXPECT_EQ(publisher.acknowledged_count(), publisher.total());
-  EXPECT_EQ(lost.size(), 0U) << first_of(in_words(lost));
+  EXPECT_EQ(lost.size(), 0U) << first_of(in_words(lost)) << "\nThe last process said:\n"
+                             << stage.runtime.output();
   EXPECT_EQ(twice.size(), 0U) << first_of(twice);
   EXPECT_EQ(ledger.corrupt().size(), 0U) << first_of(ledger.corrupt());
   EXPECT_EQ(storm.crashes().size(), 0U) << first_of(storm.crashes());

@@ -27,6 +27,21 @@ management::Outcome<TriggerPtr> States::find_trigger(std::string_view name) cons
       fmt::format("trigger \"{}\" does not run: {}{}", name, status->not_running_reason, advice));
 }
 
+management::Outcome<TriggerPtr> States::find_enabled_trigger(std::string_view name,
+                                                             std::string_view advice) const {
+  auto found = find_trigger(name);
+  if (found && (*found)->is_disabled()) {
+    return conflict(fmt::format("trigger \"{}\" is disabled{}", name, advice));
+  }
+  return found;
+}
+
+management::Outcome<> States::enable(trigger::Trigger& trigger, const management::Actor& by) const {
+  auto enabled = outcome_of(trigger.enable());
+  if (enabled) needs_.log.info("trigger.enabled", {{"trigger", trigger.name()}}, "by {}", by);
+  return enabled;
+}
+
 management::Outcome<> States::enable_trigger(std::string_view name, const management::Actor& by) {
   return needs_.control.run([&]() -> management::Outcome<> {
     if (auto enabled = enable_in_managed_file(needs_.reloader, *needs_.registry.config(),
@@ -36,8 +51,7 @@ management::Outcome<> States::enable_trigger(std::string_view name, const manage
     }
     auto found = find_trigger(name);
     if (!found) return tl::make_unexpected(found.error());
-    needs_.log.info("trigger.enabled", {{"trigger", (*found)->name()}}, "by {}", by);
-    if (auto enabled = (*found)->enable(); !enabled) return outcome_of(enabled);
+    if (auto enabled = enable(**found, by); !enabled) return enabled;
     // Whoever says so has mended what kept its service from starting.
     return outcome_of((*found)->start_again());
   });
@@ -45,15 +59,9 @@ management::Outcome<> States::enable_trigger(std::string_view name, const manage
 
 management::Outcome<> States::resume_trigger(std::string_view name, const management::Actor& by) {
   return needs_.control.run([&]() -> management::Outcome<> {
-    auto found = find_trigger(name);
+    auto found = find_enabled_trigger(name, ", not suspended; enable it");
     if (!found) return tl::make_unexpected(found.error());
-    management::TriggerStatus status;
-    (*found)->fill_in(status);
-    if (status.state == management::TriggerStatus::State::disabled) {
-      return conflict(fmt::format("trigger \"{}\" is disabled, not suspended; enable it", name));
-    }
-    needs_.log.info("trigger.enabled", {{"trigger", (*found)->name()}}, "by {}", by);
-    return outcome_of((*found)->enable());
+    return enable(**found, by);
   });
 }
 
@@ -70,13 +78,8 @@ management::Outcome<> States::disable_trigger(std::string_view name, const manag
 management::Outcome<> States::suspend_trigger(std::string_view name, const management::Actor& by,
                                               const std::string& reason) {
   return needs_.control.run([&]() -> management::Outcome<> {
-    auto found = find_trigger(name);
+    auto found = find_enabled_trigger(name, "; enable it first");
     if (!found) return tl::make_unexpected(found.error());
-    management::TriggerStatus status;
-    (*found)->fill_in(status);
-    if (status.state == management::TriggerStatus::State::disabled) {
-      return conflict(fmt::format("trigger \"{}\" is disabled; enable it first", name));
-    }
     return outcome_of((*found)->suspend(by, reason));
   });
 }

@@ -42,6 +42,10 @@ class States final : public management::StateControl {
  private:
   // [control]
   management::Outcome<TriggerPtr> find_trigger(std::string_view name) const;
+  // The same; `advice` ends the error about one that is disabled.
+  management::Outcome<TriggerPtr> find_enabled_trigger(std::string_view name,
+                                                       std::string_view advice) const;
+  management::Outcome<> enable(trigger::Trigger& trigger, const management::Actor& by) const;
   management::Outcome<> change_alias(std::string_view name,
                                      const std::optional<inbox::TriggerState>& state);
 

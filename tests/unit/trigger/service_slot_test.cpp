@@ -93,7 +93,7 @@ class ServiceSlotTest : public dispatch::DispatcherTest {
           ServiceSlot::Events{.stopping = [this] { return stopping_; },
                               .serves_changed = [this] { ++changes_; },
                               .start_later = [this](Millis delay) { later_.push_back(delay); },
-                              .probe_lost = [this] { ++probes_lost_; }},
+                              .try_again_later = [this] { ++tries_again_; }},
           log_);
     }
     return *slot_;
@@ -108,7 +108,7 @@ class ServiceSlotTest : public dispatch::DispatcherTest {
   Script script_;
   bool stopping_ = false;
   int changes_ = 0;
-  int probes_lost_ = 0;
+  int tries_again_ = 0;
   std::vector<Millis> later_;
   std::unique_ptr<ServiceSlot> slot_;
 };
@@ -164,7 +164,7 @@ TEST_F(ServiceSlotTest, ASuccessorGetsTheStateAndThePredecessorGoesWhenItIsForgo
   EXPECT_EQ(slot().service_name(), "b");
   slot().forget_predecessor();
   EXPECT_EQ(script(), Script{"a.gone"});
-  EXPECT_EQ(probes_lost_, 0);
+  EXPECT_EQ(tries_again_, 0);
 }
 
 TEST_F(ServiceSlotTest, WithoutStateItDoesNotMatterThatItCouldNotBeSaved) {
@@ -236,7 +236,7 @@ TEST_F(ServiceSlotTest, AServiceThatDoesNotComeBackIsLeftAloneAndLeavesNothing) 
   script();
   ASSERT_TRUE(slot().hand_over(clock_.now(), true));
   EXPECT_EQ(script(), (Script{"a.join", "a.abandon", "b.start", "b.run 2"}));
-  EXPECT_EQ(probes_lost_, 1) << "whoever waits for its probe has to ask again";
+  EXPECT_EQ(tries_again_, 1) << "whoever waits for its probe has to ask again";
 }
 
 TEST_F(ServiceSlotTest, AnInstanceThatWasLeftAloneIsNotStartedAgain) {
