@@ -12,6 +12,7 @@
 #include "support/eventually.hpp"
 #include "unit/mqtt/wire/dialled.hpp"
 #include "unit/mqtt/wire/packets.hpp"
+#include "unit/mqtt/wire/threads_at_once.hpp"
 
 namespace triggerd::mqtt::wire::test {
 namespace {
@@ -300,81 +301,29 @@ TEST_P(WireLink, TheNextOneWithTheSameNumberStartsClean) {
 
 TEST_P(WireLink, ManyThreadsNeverSplitAPacket) {
   on_own_thread([] {
-    constexpr int kPackets = 400;
     Dialled dialled({.hold = true}, GetParam(), 8192);
     dialled.connect();
-    std::atomic<bool> done{false};
-    Mutex mutex;
-    std::vector<AckQueue::Ticket> ready;
-    dialled.sink->on_each = [&](Link&, const Got& got) {
-      MutexLock lock(mutex);
-      ready.push_back(got.ticket);
-    };
-    const auto until = Clock::now() + kBound;
-
-    std::thread library([&] {
-      BodySizes sizes;
-      while (!done && Clock::now() < until) {
-        const std::string packet = packet_of(sizes.next());
-        std::size_t at = 0;
-        while (at < packet.size() && !done && Clock::now() < until) {
-          const ssize_t sent = dialled.writes(std::string_view(packet).substr(at));
-          if (sent > 0) {
-            at += static_cast<std::size_t>(sent);
-            continue;
-          }
-          pollfd p{.fd = dialled.pair.ours(), .events = POLLOUT, .revents = 0};
-          ::poll(&p, 1, 5);
-        }
-      }
-    });
-    std::vector<std::thread> workers;
-    for (int w = 0; w < 3; ++w) {
-      workers.emplace_back([&] {
-        while (!done && Clock::now() < until) {
-          std::vector<AckQueue::Ticket> mine;
-          {
-            MutexLock lock(mutex);
-            mine.swap(ready);
-          }
-          std::reverse(mine.begin(), mine.end());
-          for (const auto ticket : mine) {
-            dialled.link->release(AckKind::puback, ticket);
-            dialled.link->flush();
-          }
-          std::this_thread::yield();
-        }
-      });
-    }
-    std::vector<int> ids;
-    std::thread peer([&] {
-      std::string stream;
-      std::uint16_t sent = 0;
-      while (ids.size() < kPackets && Clock::now() < until) {
-        for (int i = 0; i < 5 && sent < kPackets; ++i) {
-          const std::string one = packet::encode(packet::Publish{
-              .topic = "t", .qos = 1, .packet_id = static_cast<std::uint16_t>(sent + 1)});
-          if (::send(dialled.pair.peer(), one.data(), one.size(), MSG_NOSIGNAL) < 0) break;
-          ++sent;
-        }
-        pollfd p{.fd = dialled.pair.peer(), .events = POLLIN, .revents = 0};
-        ::poll(&p, 1, 20);
-        char some[3000];
-        const ssize_t got = ::recv(dialled.pair.peer(), some, sizeof some, 0);
-        if (got > 0) stream.append(some, static_cast<std::size_t>(got));
-        if (!only_whole_packets(stream, ids)) {
-          ADD_FAILURE() << "a packet was split after acknowledgement " << ids.size();
-          break;
-        }
-      }
-      done = true;
-    });
-    EXPECT_TRUE(polls_until(dialled.pair.ours(), [&] { return done.load(); }));
-    library.join();
-    for (std::thread& worker : workers) worker.join();
-    peer.join();
-    ASSERT_EQ(ids.size(), static_cast<std::size_t>(kPackets));
-    for (int i = 0; i < kPackets; ++i) ASSERT_EQ(ids[static_cast<std::size_t>(i)], i + 1);
+    const int peer = dialled.pair.peer();
+    ThreadsAtOnce threads(
+        {.link = dialled.link,
+         .sink = *dialled.sink,
+         .ours = dialled.pair.ours(),
+         .peer = peer,
+         .library_writes =
+             [&](std::string_view packet) {
+               return static_cast<std::size_t>(std::max<ssize_t>(dialled.writes(packet), 0));
+             },
+         .peer_sends =
+             [peer](const std::string& packet) {
+               return ::send(peer, packet.data(), packet.size(), MSG_NOSIGNAL) >= 0;
+             },
+         .peer_reads =
+             [peer] {
+               char some[3000];
+               const ssize_t got = ::recv(peer, some, sizeof some, 0);
+               return std::string(some, static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+             }});
+    threads.run();
   });
 }
 

@@ -16,6 +16,7 @@
 #include "unit/mqtt/wire/any_websocket.hpp"
 #include "unit/mqtt/wire/dialled.hpp"
 #include "unit/mqtt/wire/packets.hpp"
+#include "unit/mqtt/wire/threads_at_once.hpp"
 #include "unit/mqtt/wire/websocket_server.hpp"
 
 namespace triggerd::mqtt::wire::test {
@@ -496,80 +497,29 @@ TEST(WireTls, NothingIsWrittenOnceTheLibraryShutsDown) {
 
 TEST(WireTls, ManyThreadsNeverSplitAPacket) {
   on_own_thread([] {
-    constexpr int kPackets = 400;
     const TlsDialled tls({.hold = true}, 8192);
     tls.connect();
-    const auto link = tls.link();
-    std::atomic<bool> done{false};
-    Mutex mutex;
-    std::vector<AckQueue::Ticket> ready;
-    tls.sink().on_each = [&](Link&, const Got& got) {
-      MutexLock lock(mutex);
-      ready.push_back(got.ticket);
-    };
-    const auto until = Clock::now() + kBound;
-
-    std::thread library([&] {
-      BodySizes sizes;
-      while (!done && Clock::now() < until) {
-        const std::string packet = packet_of(sizes.next());
-        int result = 0;
-        while ((result = library_writes_tls(tls.client(), packet)) < 0 && !done &&
-               Clock::now() < until) {
-          ASSERT_EQ(__wrap_SSL_get_error(tls.client(), result), SSL_ERROR_WANT_WRITE);
-          pollfd p{.fd = tls.pair().ours(), .events = POLLOUT, .revents = 0};
-          ::poll(&p, 1, 5);
-        }
-      }
-    });
-    std::vector<std::thread> workers;
-    for (int w = 0; w < 3; ++w) {
-      workers.emplace_back([&] {
-        while (!done && Clock::now() < until) {
-          std::vector<AckQueue::Ticket> mine;
-          {
-            MutexLock lock(mutex);
-            mine.swap(ready);
-          }
-          std::reverse(mine.begin(), mine.end());
-          for (const auto ticket : mine) {
-            link->release(AckKind::puback, ticket);
-            link->flush();
-          }
-          std::this_thread::yield();
-        }
-      });
-    }
-    std::vector<int> ids;
-    std::thread peer([&] {
-      std::string stream;
-      std::uint16_t sent = 0;
-      while (ids.size() < kPackets && Clock::now() < until) {
-        for (int i = 0; i < 5 && sent < kPackets; ++i) {
-          const std::string one = packet::encode(packet::Publish{
-              .topic = "t", .qos = 1, .packet_id = static_cast<std::uint16_t>(sent + 1)});
-          if (SSL_write(tls.server(), one.data(), static_cast<int>(one.size())) <= 0) {
-            ERR_clear_error();
-            break;
-          }
-          ++sent;
-        }
-        pollfd p{.fd = tls.pair().peer(), .events = POLLIN, .revents = 0};
-        ::poll(&p, 1, 20);
-        stream += tls.peer_has();
-        if (!only_whole_packets(stream, ids)) {
-          ADD_FAILURE() << "a packet was split after acknowledgement " << ids.size();
-          break;
-        }
-      }
-      done = true;
-    });
-    EXPECT_TRUE(polls_until(tls.pair().ours(), [&] { return done.load(); }));
-    library.join();
-    for (std::thread& worker : workers) worker.join();
-    peer.join();
-    ASSERT_EQ(ids.size(), static_cast<std::size_t>(kPackets));
-    for (int i = 0; i < kPackets; ++i) ASSERT_EQ(ids[static_cast<std::size_t>(i)], i + 1);
+    ThreadsAtOnce threads({.link = tls.link(),
+                           .sink = tls.sink(),
+                           .ours = tls.pair().ours(),
+                           .peer = tls.pair().peer(),
+                           .library_writes = [&](std::string_view packet) -> std::size_t {
+                             // What OpenSSL could not write is to be offered again whole, and is.
+                             if (library_writes_tls(tls.client(), packet) >= 0)
+                               return packet.size();
+                             EXPECT_EQ(__wrap_SSL_get_error(tls.client(), -1),
+                                       SSL_ERROR_WANT_WRITE);
+                             return 0;
+                           },
+                           .peer_sends =
+                               [&](const std::string& packet) {
+                                 const int size = static_cast<int>(packet.size());
+                                 if (SSL_write(tls.server(), packet.data(), size) > 0) return true;
+                                 ERR_clear_error();
+                                 return false;
+                               },
+                           .peer_reads = [&] { return tls.peer_has(); }});
+    threads.run();
   });
 }
 
