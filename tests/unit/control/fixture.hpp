@@ -14,6 +14,7 @@
 #include "control/members/inbox_health.hpp"
 #include "control/members/member_factory.hpp"
 #include "control/members/readiness.hpp"
+#include "control/members/session_terminator.hpp"
 #include "control/plugins/plugin_reloader.hpp"
 #include "control/plugins/plugin_set.hpp"
 #include "control/running/control_thread.hpp"
@@ -80,6 +81,16 @@ class Parts : public ::testing::Test {
   }
   void TearDown() override {
     registry_.change([](Running& running) { running.aliases.clear(); });
+  }
+
+  SessionTerminator::Needs terminator_needs() {
+    return {.registry = registry_,
+            .inbox = *inbox_,
+            .client_ids = *client_ids_,
+            .certificates = certificates_,
+            .connections = connections_,
+            .supervisor = *supervisor_,
+            .log = log_};
   }
 
   void run(const ConfigPtr& config) {

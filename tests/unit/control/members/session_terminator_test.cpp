@@ -21,13 +21,7 @@ class SessionTerminatorTest : public Parts {
     ASSERT_TRUE(inbox_->remember_session("id-a.t", {"t"}));
     ASSERT_TRUE(inbox_->place_session({"id-a.t", "a", "tcp://one:1883"}));
     resolver_.addresses = {{"one", {"10.0.0.1"}}};
-    terminator_.emplace(SessionTerminator::Needs{.registry = registry_,
-                                                 .inbox = *inbox_,
-                                                 .client_ids = *client_ids_,
-                                                 .certificates = certificates_,
-                                                 .connections = connections_,
-                                                 .supervisor = *supervisor_,
-                                                 .log = log_});
+    terminator_.emplace(terminator_needs());
   }
   void TearDown() override {
     terminator_.reset();

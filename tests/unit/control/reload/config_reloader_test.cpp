@@ -26,13 +26,7 @@ class ConfigReloaderTest : public Parts {
                                               .publisher = publisher_,
                                               .supervisor = *supervisor_,
                                               .timer = timer_});
-    sessions_.emplace(SessionTerminator::Needs{.registry = registry_,
-                                               .inbox = *inbox_,
-                                               .client_ids = *client_ids_,
-                                               .certificates = certificates_,
-                                               .connections = connections_,
-                                               .supervisor = *supervisor_,
-                                               .log = log_});
+    sessions_.emplace(terminator_needs());
     reloader_.emplace(
         ConfigReloader::Needs{.registry = registry_,
                               .control = control_,
