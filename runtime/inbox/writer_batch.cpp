@@ -69,6 +69,8 @@ Writer::Verdict Writer::write_portion(Batch& batch) {
     MutexLock lock(inbox_.mutex_);
     if (batch.is_done()) return {};
     if (auto verdict = prepare(); verdict.kind != Kind::none) return verdict;
+    // Others may have made room meanwhile.
+    if (told_ != Kind::none) measure();
     portion = next_portion(batch);
     if (portion.operations == batch.next && !portion.writes()) {
       shrink_file();

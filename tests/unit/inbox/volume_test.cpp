@@ -148,6 +148,32 @@ TEST_F(VolumeTest, RemovalsFindRoomWhereOthersHaveFilledTheVolume) {
   EXPECT_TRUE(test::eventually([&] { return late->number > 0; }));
 }
 
+// Nothing else is written meanwhile, and so nothing else shows that there is room again.
+TEST_F(VolumeTest, AMessageThatWaitsForRoomIsWrittenOnceOthersHaveMadeSome) {
+  on_disk_of(8);
+  disk_->fill();
+  ASSERT_TRUE(test::eventually([&] { return trouble().has_value(); }));
+  const auto waiting = accept(100'000);
+  ASSERT_FALSE(writer_->flush(std::chrono::steady_clock::now() + Millis(50)));
+  disk_->free();
+  EXPECT_TRUE(test::eventually([&] { return waiting->number > 0 && !trouble(); })) << told();
+}
+
+// It has the reserve, and finds the volume full all the same.
+TEST_F(VolumeTest, ANewProcessOnAFullVolumeGoesOnOnceOthersHaveMadeRoom) {
+  on_disk_of(8);
+  ASSERT_TRUE(writer_->flush(std::chrono::steady_clock::now() + test::kPatience));
+  writer_.reset();
+  inbox_.reset();
+  disk_->fill();
+  open(folder_, 1024 * kMiB);
+  const auto waiting = accept(100'000);
+  ASSERT_TRUE(test::eventually([&] { return trouble().has_value(); }));
+  ASSERT_FALSE(writer_->flush(std::chrono::steady_clock::now() + Millis(50)));
+  disk_->free();
+  EXPECT_TRUE(test::eventually([&] { return waiting->number > 0 && !trouble(); })) << told();
+}
+
 TEST_F(VolumeTest, WhatItMayHoldIsNoMoreThanTheVolumeHas) {
   on_disk_of(16);
   EXPECT_LT(writer_->limit(), 16 * kMiB);
