@@ -2,7 +2,6 @@
 // is released.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -34,7 +33,9 @@ struct DispatchReport {
   bool wake = false;                      // messages may go that could not before
   Monotonic timer_at = Monotonic::max();  // something is due then
 
-  void set_timer(Monotonic when) { timer_at = std::min(timer_at, when); }
+  void set_timer(Monotonic when) {
+    if (when < timer_at) timer_at = when;
+  }
   // Read once for as long as the lock is held.
   Monotonic time(const Clock& clock) {
     if (!now_) now_ = clock.now();

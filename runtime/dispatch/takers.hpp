@@ -2,7 +2,6 @@
 // process, which has more to wait for and is called instead.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <utility>
@@ -32,7 +31,7 @@ class Takers {
   // One worker for each of `calls` that may begin, as far as they sleep, and the link.
   void wake(std::size_t calls) {
     wake_link();
-    wake_workers(std::min(calls, sleeping_));
+    wake_workers(calls < sleeping_ ? calls : sleeping_);
   }
   void wake_all() {
     wake_link();

@@ -1,10 +1,8 @@
 // What the writer is asked to do, and the queue of it.
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <cstdint>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -111,19 +109,7 @@ class OperationQueue {
   // their memory.
   bool is_due_for_a_sweep() const { return operations_.size() >= sweep_at_; }
   // Takes out messages that are finished. The caller destroys them without the lock.
-  std::vector<Operation> take_finished() {
-    const auto is_wanted = [](const Operation& operation) {
-      const auto* const accept = std::get_if<Accept>(&operation);
-      return accept == nullptr || accept->key || accept->entry->wants_writing();
-    };
-    const auto end = std::stable_partition(operations_.begin(), operations_.end(), is_wanted);
-    std::vector<Operation> finished(std::make_move_iterator(end),
-                                    std::make_move_iterator(operations_.end()));
-    operations_.erase(end, operations_.end());
-    sweep_at_ = std::max(kSweep, 2 * operations_.size());
-    size_ = operations_.size();
-    return finished;
-  }
+  std::vector<Operation> take_finished();
 
  private:
   static constexpr std::size_t kSweep = 4'096;
