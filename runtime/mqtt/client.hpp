@@ -38,14 +38,10 @@ inline constexpr int kNotTaken = -1;
 class ClientEvents {
  public:
   virtual ~ClientEvents() = default;
-  virtual void on_message(Message&& message) = 0;
-  virtual void on_batch_end() = 0;
   // A message was too large; it is without its payload. Topic and payload had `bytes` together.
   virtual void on_too_large(Message&& message, std::uint64_t bytes) = 0;
-  // `receipt` is that of the PUBCOMP.
-  virtual void on_pubrel(std::uint16_t packet_id, Receipt receipt) = 0;
-  // CONNACK says that the server has no session; on_connected() comes next.
-  virtual void on_session_lost() = 0;
+  // Where CONNACK says that the server has no session, MessageListener::on_session_lost() was
+  // called before.
   virtual void on_connected(ConnectAttempt attempt, ConnAck connack) = 0;
   // `code` is the return code of CONNACK (3.1.1: 1 to 5; MQTT 5: 0x80 and above), and `why` the
   // reason that the server gave, if any. 0: no CONNACK came, and `why` says what happened.
@@ -100,8 +96,8 @@ class Client {
   virtual Result<> publish(const PublishRequest& request, PublishDone done) = 0;
 };
 
-// Makes the client of a connection; `events` outlives it.
+// Makes the client of a connection; `messages` and `events` outlive it.
 using ClientFactory = std::function<Result<std::unique_ptr<Client>>(
-    const ConnectionOptions& options, ClientEvents& events)>;
+    const ConnectionOptions& options, MessageListener& messages, ClientEvents& events)>;
 
 }  // namespace triggerd::mqtt

@@ -14,11 +14,12 @@
 //   tls/           truststores, keystores, and why a handshake fails
 //
 // Threads. All connections have one supervisor, an EventLoop on a thread that main starts. The
-// states of a Connection belong to it, so they need no lock. Paho's two threads come in through
-// ClientEvents: messages go straight to the listener, everything else is posted to the supervisor.
-// All connections share Paho's receive thread, which brings messages without Paho's lock but with
-// the client's, so on_message must not block. Other callbacks run with Paho's lock: whoever may
-// have to wait for one must not call Paho with a lock that a callback takes.
+// states of a Connection belong to it, so they need no lock. Paho's two threads bring
+// messages straight to a MessageListener, and everything else through ClientEvents, from where it
+// is posted to the supervisor. All connections share Paho's receive thread, which brings messages
+// without Paho's lock but with the client's, so on_message must not block. Other callbacks run with
+// Paho's lock: whoever may have to wait for one must not call Paho with a lock that a callback
+// takes.
 #pragma once
 
 #include <cstdint>
@@ -95,24 +96,29 @@ struct ConnectionStatus {
 };
 std::string_view to_string(ConnectionStatus::State state);
 
-class ConnectionListener {
+// What a server sends for a session, straight from the client library. All of it comes on Paho's
+// receive thread, and must not block, publish, or call anything that waits for another thread.
+class MessageListener {
  public:
-  virtual ~ConnectionListener() = default;
-  // [Paho receive thread]: must not block, publish, or call anything that waits for another thread.
+  virtual ~MessageListener() = default;
   virtual void on_message(Message&& message) = 0;
-  // A message over max_packet_size came; it is without its payload. [Paho receive thread]
-  virtual void on_refused(Message&& message) { message.receipt.release(); }
-  // The last message of those that came together has been told. [Paho receive thread]
+  // The last message of those that came together has been told.
   virtual void on_batch_end() {}
   // PUBREL: the server forgets a QoS 2 message, whose packet id may belong to another message next.
-  // `receipt` is that of the PUBCOMP, which waits until it is released. [Paho receive thread]
+  // `receipt` is that of the PUBCOMP, which waits until it is released.
   virtual void on_pubrel(std::uint16_t packet_id, Receipt receipt) {
     (void)packet_id;
     receipt.release();
   }
   // The server has no session of ours, so earlier packet ids mean nothing. Comes before the first
-  // message of the new session. [Paho receive thread]
+  // message of the new session.
   virtual void on_session_lost() {}
+};
+
+class ConnectionListener : public MessageListener {
+ public:
+  // A message over max_packet_size came; it is without its payload. [Paho receive thread]
+  virtual void on_refused(Message&& message) { message.receipt.release(); }
   // Called after every change. [supervisor]
   virtual void on_status(const ConnectionStatus& status) = 0;
 };

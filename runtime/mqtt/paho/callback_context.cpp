@@ -90,22 +90,23 @@ void CallbackContext::on_packets(wire::Link& from, std::span<const wire::Taken> 
     if (packet.kind == wire::Taken::Kind::pubrel) {
       Receipt receipt;
       if (hold) receipt = Receipt(from.shared_from_this(), wire::AckKind::pubcomp, packet.ticket);
-      if (events != nullptr) events->on_pubrel(packet.packet_id, std::move(receipt));
+      if (messages != nullptr) messages->on_pubrel(packet.packet_id, std::move(receipt));
       continue;
     }
     Message message = message_of(*this, from, packet);
-    if (events == nullptr) continue;
+    if (messages == nullptr) continue;
     if (packet.kind == wire::Taken::Kind::too_large) {
       events->on_too_large(std::move(message), packet.size);
     } else {
-      events->on_message(std::move(message));
+      messages->on_message(std::move(message));
     }
   }
 }
 
 void CallbackContext::on_batch_end() {
   batch_time = {};
-  tell([](ClientEvents& of) { of.on_batch_end(); });
+  MutexLock lock(mutex);
+  if (messages != nullptr) messages->on_batch_end();
 }
 
 }  // namespace triggerd::mqtt

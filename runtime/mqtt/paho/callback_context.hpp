@@ -46,7 +46,9 @@ struct CallbackContext final : wire::PacketSink, std::enable_shared_from_this<Ca
   TopicAliases aliases;                    // the receive thread's
 
   Mutex mutex;
-  ClientEvents* events TRIGGERD_GUARDED_BY(mutex) = nullptr;  // null once the client is gone
+  // Both are null once the client is gone.
+  MessageListener* messages TRIGGERD_GUARDED_BY(mutex) = nullptr;
+  ClientEvents* events TRIGGERD_GUARDED_BY(mutex) = nullptr;
 
   Mutex calls_mutex;
   PendingCall* last_call TRIGGERD_GUARDED_BY(calls_mutex) = nullptr;  // of a list

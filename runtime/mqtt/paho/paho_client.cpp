@@ -149,6 +149,7 @@ class PahoClient final : public Client {
   ~PahoClient() override {
     {
       MutexLock lock(callbacks_.mutex);
+      callbacks_.messages = nullptr;
       callbacks_.events = nullptr;
     }
     paho_handles::give_up(handle_, shared_callbacks_);
@@ -469,7 +470,8 @@ void handle_broken_pipes() {
 }
 
 Result<std::unique_ptr<Client>> make_client(const ConnectionOptions& connection,
-                                            ClientEvents& events, const Clock& clock) {
+                                            MessageListener& messages, ClientEvents& events,
+                                            const Clock& clock) {
   const std::string& client_id = connection.client_id;
   MQTTAsync_createOptions options = MQTTAsync_createOptions_initializer;
   const bool v5 = connection.protocol == config::Protocol::v5;
@@ -494,6 +496,7 @@ Result<std::unique_ptr<Client>> make_client(const ConnectionOptions& connection,
   }
   {
     MutexLock lock(callbacks->mutex);
+    callbacks->messages = &messages;
     callbacks->events = &events;
   }
   const int set =
@@ -526,9 +529,10 @@ void report_error(const std::string& text) {
 void report_connected(PendingCall& call, const ConnAck& connack) {
   CallbackContext& callbacks = call.callbacks;
   callbacks.aliases.clear();
-  callbacks.tell([&](ClientEvents& events) {
-    if (!connack.session_present) events.on_session_lost();
-  });
+  if (!connack.session_present) {
+    MutexLock lock(callbacks.mutex);
+    if (callbacks.messages != nullptr) callbacks.messages->on_session_lost();
+  }
   callbacks.tell([&](ClientEvents& events) { events.on_connected(call.attempt, connack); });
 }
 
@@ -558,8 +562,9 @@ PahoLibrary::~PahoLibrary() {
 }
 
 ClientFactory PahoLibrary::factory() {
-  return [&clock = clock_](const ConnectionOptions& options, ClientEvents& events) {
-    return make_client(options, events, clock);
+  return [&clock = clock_](const ConnectionOptions& options, MessageListener& messages,
+                           ClientEvents& events) {
+    return make_client(options, messages, events, clock);
   };
 }
 

@@ -62,7 +62,7 @@ Result<std::shared_ptr<Connection>> Connection::make(const ConnectionServices& s
                                                      ConnectionListener& listener) {
   std::shared_ptr<Connection> connection(new Connection(services, std::move(options), listener));
   connection->context_.tasks.owned_by(connection);
-  auto client = services.make_client(connection->options(), *connection);
+  auto client = services.make_client(connection->options(), listener, *connection);
   if (!client) return tl::make_unexpected(client.error());
   connection->client_ = std::move(*client);
   connection->connector_.use(*connection->client_);

@@ -13,7 +13,7 @@
 //
 // Threads. All states belong to the supervisor (an EventLoop), so there is no lock. The public
 // functions may be called from any thread, publish() included; but not from a ClientEvents or
-// ConnectionListener::on_message.
+// MessageListener.
 #pragma once
 
 #include <functional>
@@ -90,15 +90,9 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   Connection(const ConnectionServices& services, ConnectionOptions options,
              ConnectionListener& listener);
 
-  // ClientEvents: on the library's threads. What comes from the server goes to the listener at
-  // once; everything else is posted to the supervisor.
-  void on_message(Message&& message) override { listener_.on_message(std::move(message)); }
+  // ClientEvents: on the library's threads, and posted to the supervisor. Messages go from the
+  // library straight to the listener.
   void on_too_large(Message&& message, std::uint64_t bytes) override;
-  void on_batch_end() override { listener_.on_batch_end(); }
-  void on_pubrel(std::uint16_t packet_id, Receipt receipt) override {
-    listener_.on_pubrel(packet_id, std::move(receipt));
-  }
-  void on_session_lost() override { listener_.on_session_lost(); }
   void on_connected(ConnectAttempt attempt, ConnAck connack) override;
   void on_connect_failed(ConnectAttempt attempt, int code, std::string why) override;
   void on_lost(ConnectAttempt attempt, std::string why, int code) override;

@@ -127,9 +127,10 @@ class Parts : public ::testing::Test {
   const mqtt::ConnectionServices connections_{
       .supervisor = supervisor_,
       .resolver = resolver_,
-      .make_client = [this](const mqtt::ConnectionOptions& options,
+      .make_client = [this](const mqtt::ConnectionOptions& options, mqtt::MessageListener& messages,
                             mqtt::ClientEvents& events) -> Result<std::unique_ptr<mqtt::Client>> {
         made_.push_back(options);
+        asked_.messages = &messages;
         asked_.events = &events;
         return std::make_unique<mqtt::test::FakeClient>(asked_);
       },

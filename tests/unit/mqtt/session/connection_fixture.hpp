@@ -26,8 +26,9 @@ class FakedConnection : public ::testing::Test {
     const ConnectionServices services{
         .supervisor = loop_,
         .resolver = resolver_,
-        .make_client = [this](const ConnectionOptions&,
+        .make_client = [this](const ConnectionOptions&, MessageListener& messages,
                               ClientEvents& events) -> Result<std::unique_ptr<Client>> {
+          asked_.messages = &messages;
           asked_.events = &events;
           return std::make_unique<FakeClient>(asked_);
         },

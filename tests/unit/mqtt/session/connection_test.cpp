@@ -422,7 +422,7 @@ TEST_F(PresenceTest, APublishTheLibraryRefusesIsNotTold) {
 
 TEST_F(ConnectionTest, AMessageOverTheSizeLimitIsRefusedAndNamed) {
   up();
-  asked_.events->on_message(Message{.topic = "small"});
+  asked_.messages->on_message(Message{.topic = "small"});
   asked_.events->on_too_large(Message{.topic = "large"}, 205);
   EXPECT_EQ(listener_.topics, std::vector<std::string>{"small"});
   EXPECT_EQ(listener_.refused, std::vector<std::string>{"large"});
@@ -544,9 +544,9 @@ TEST_F(ConnectionTest, FiltersWithDifferentIdentifiersAreAskedForInPacketsOfThei
 
 TEST_F(ConnectionTest, WhatBecomesOfQos2AndOfTheSessionIsPassedOnAtOnce) {
   open();
-  asked_.events->on_session_lost();
+  asked_.messages->on_session_lost();
   EXPECT_EQ(listener_.sessions_lost, 1) << "before the first message, on the thread that brings it";
-  asked_.events->on_pubrel(7, {});
+  asked_.messages->on_pubrel(7, {});
   EXPECT_EQ(listener_.pubrels, std::vector<std::uint16_t>{7});
 }
 

@@ -31,6 +31,7 @@ struct Asked {
     PublishDone done;
   };
   std::vector<Publish> publishes;
+  MessageListener* messages = nullptr;
   ClientEvents* events = nullptr;
   bool refuse_connect = false;
   bool refuse_publish = false;
