@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "base/log.hpp"
+#include "config/config.hpp"
 #include "control/plugins/plugin_set.hpp"
 #include "exposure.hpp"
 #include "mqtt/tls/stores.hpp"

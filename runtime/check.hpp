@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "config/config.hpp"
-#include "config/load.hpp"
+#include "config/config_fwd.hpp"
+#include "config/place.hpp"
 
 namespace triggerd {
 

@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <optional>
 
+#include "config/config.hpp"
+
 namespace triggerd {
 namespace {
 

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "admin/admin.hpp"
-#include "config/config.hpp"
+#include "config/admin_section.hpp"
 #include "control/runtime.hpp"
 
 namespace triggerd {

@@ -33,7 +33,7 @@
 
 #include "base/log.hpp"
 #include "base/result.hpp"
-#include "config/config.hpp"
+#include "config/admin_section.hpp"
 #include "management/management.hpp"
 
 namespace triggerd::admin {

@@ -1,7 +1,5 @@
 #include "config/config.hpp"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 
 namespace triggerd::config {
@@ -15,11 +13,6 @@ const T* find_by_name(const std::vector<T>& items, std::string_view name) {
 }
 
 }  // namespace
-
-std::string to_string(const Place& place) {
-  if (place.line == 0) return place.file;
-  return fmt::format("{}:{}:{}", place.file, place.line, place.column);
-}
 
 const Truststore* Config::find_truststore(std::string_view name) const {
   return find_by_name(truststores, name);

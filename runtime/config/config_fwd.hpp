@@ -1,4 +1,4 @@
-// The names of config.hpp, for headers that only pass a part of a configuration on.
+// Names of records, for headers that only pass them on.
 #pragma once
 
 namespace triggerd::config {

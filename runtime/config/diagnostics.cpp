@@ -24,6 +24,11 @@ std::vector<Diagnostic> Diagnostics::sorted() && {
   return std::move(found_);
 }
 
+std::string to_string(const Place& place) {
+  if (place.line == 0) return place.file;
+  return fmt::format("{}:{}:{}", place.file, place.line, place.column);
+}
+
 std::string to_string(const Diagnostic& diagnostic) {
   return fmt::format("{}: error: {}", to_string(diagnostic.place), diagnostic.message);
 }

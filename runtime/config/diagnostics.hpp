@@ -10,7 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "config/load.hpp"
+#include "config/expand.hpp"
+#include "config/place.hpp"
 #include "config/tree.hpp"
 
 namespace triggerd::config {

@@ -1,7 +1,10 @@
 #include "config/expand.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstddef>
+#include <map>
 
 #include "base/text.hpp"
 
@@ -41,6 +44,22 @@ Result<std::string> value_of(std::string_view inside, const Environment& environ
 }
 
 }  // namespace
+
+Environment process_environment() {
+  // A copy: getenv() is not safe beside a setenv() on another thread.
+  std::map<std::string, std::string> variables;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    const std::size_t equals = text.find('=');
+    if (equals == std::string_view::npos) continue;
+    variables.emplace(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return [variables = std::move(variables)](const std::string& name) -> std::optional<std::string> {
+    const auto found = variables.find(name);
+    if (found == variables.end()) return std::nullopt;
+    return found->second;
+  };
+}
 
 Result<std::string> expand(std::string_view text, const Environment& environment) {
   std::string out;

@@ -1,13 +1,18 @@
 // ${NAME} and ${NAME:-default} in strings.
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/result.hpp"
-#include "config/load.hpp"
 
 namespace triggerd::config {
+
+// Looks up an environment variable; a seam for tests.
+using Environment = std::function<std::optional<std::string>(const std::string& name)>;
+Environment process_environment();
 
 // ${NAME} is the variable's value, and an error if it is not set; ${NAME:-default} is the default
 // if the variable is not set or empty; $${ is a plain "${". A variable's value is not expanded

@@ -260,22 +260,6 @@ class Loader {
 
 }  // namespace
 
-Environment process_environment() {
-  // A copy: getenv() is not safe beside a setenv() on another thread.
-  std::map<std::string, std::string> variables;
-  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
-    const std::string_view text(*entry);
-    const std::size_t equals = text.find('=');
-    if (equals == std::string_view::npos) continue;
-    variables.emplace(text.substr(0, equals), text.substr(equals + 1));
-  }
-  return [variables = std::move(variables)](const std::string& name) -> std::optional<std::string> {
-    const auto found = variables.find(name);
-    if (found == variables.end()) return std::nullopt;
-    return found->second;
-  };
-}
-
 tl::expected<Config, std::vector<Diagnostic>> load(const fs::path& file,
                                                    const Environment& environment,
                                                    const PackageSource& packages,

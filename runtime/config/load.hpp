@@ -9,15 +9,9 @@
 
 #include "base/result.hpp"
 #include "config/config.hpp"
+#include "config/expand.hpp"
 
 namespace triggerd::config {
-
-// "FILE:LINE:COLUMN: error: MESSAGE"; without line and column if the error is about the whole file.
-std::string to_string(const Diagnostic& diagnostic);
-
-// Looks up an environment variable; a seam for tests.
-using Environment = std::function<std::optional<std::string>(const std::string& name)>;
-Environment process_environment();
 
 // Finds the packages in a folder: each after those it requires, with the problems that can be found
 // without their triggers.toml. A problem of one package is stored in that package; an error

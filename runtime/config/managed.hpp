@@ -9,7 +9,6 @@
 #include <string_view>
 
 #include "base/result.hpp"
-#include "config/config.hpp"
 #include "config/tree.hpp"
 
 namespace triggerd::config {

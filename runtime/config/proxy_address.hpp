@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "base/result.hpp"
-#include "config/config.hpp"
+#include "config/proxy.hpp"
 
 namespace triggerd::config {
 

@@ -9,9 +9,13 @@
 #include <string>
 #include <vector>
 
-#include "config/config.hpp"
+#include "config/admin_section.hpp"
+#include "config/alias.hpp"
 #include "config/diagnostics.hpp"
+#include "config/runtime_section.hpp"
+#include "config/tls_stores.hpp"
 #include "config/tree.hpp"
+#include "config/trigger.hpp"
 
 namespace triggerd::config {
 

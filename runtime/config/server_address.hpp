@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "base/result.hpp"
-#include "config/config.hpp"
+#include "config/server.hpp"
 
 namespace triggerd::config {
 

@@ -1,9 +1,9 @@
 // [triggers.settings]: a TOML table as the ABI hands it to a service.
 #pragma once
 
-#include "config/config.hpp"
 #include "config/diagnostics.hpp"
 #include "config/tree.hpp"
+#include "config/trigger.hpp"
 
 namespace triggerd::config {
 

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "base/mutex.hpp"
-#include "config/config.hpp"
+#include "config/delivery_rules.hpp"
 #include "dispatch/memory_pool.hpp"
 #include "dispatch/message_properties.hpp"
 #include "inbox/writer.hpp"

@@ -8,7 +8,7 @@
 
 #include "base/clock.hpp"
 #include "base/histogram.hpp"
-#include "config/config.hpp"
+#include "config/delivery_rules.hpp"
 
 namespace triggerd::dispatch {
 

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "config/config.hpp"
+#include "config/delivery_rules.hpp"
 #include "mqtt/message.hpp"
 
 namespace triggerd::dispatch {

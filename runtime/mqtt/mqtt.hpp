@@ -31,8 +31,15 @@
 #include <string_view>
 #include <vector>
 
+#include "base/backoff.hpp"
+#include "base/clock.hpp"
 #include "base/result.hpp"
-#include "config/config.hpp"
+#include "config/last_will.hpp"
+#include "config/protocol.hpp"
+#include "config/proxy.hpp"
+#include "config/secret.hpp"
+#include "config/server.hpp"
+#include "config/topic.hpp"
 #include "mqtt/message.hpp"
 #include "mqtt/packet/properties.hpp"
 #include "mqtt/tls/tls_fwd.hpp"

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "config/config.hpp"
+#include "config/package.hpp"
 
 namespace triggerd::package {
 

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "config/config.hpp"
+#include "config/place.hpp"
 #include "package/version.hpp"
 
 namespace triggerd::package {

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "base/result.hpp"
-#include "config/load.hpp"
+#include "config/expand.hpp"
 #include "config/local_values.hpp"
 
 namespace triggerd::package {

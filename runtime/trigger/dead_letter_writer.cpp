@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "config/trigger.hpp"
 
 namespace triggerd::trigger {
 

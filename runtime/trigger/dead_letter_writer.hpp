@@ -8,7 +8,7 @@
 
 #include "base/log.hpp"
 #include "base/result.hpp"
-#include "config/config.hpp"
+#include "config/config_fwd.hpp"
 #include "dispatch/delivery.hpp"
 #include "inbox/inbox.hpp"
 #include "trigger/publisher.hpp"

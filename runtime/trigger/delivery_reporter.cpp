@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "base/units.hpp"
+#include "config/trigger.hpp"
 #include "plugin/host/trace_context.hpp"
 
 namespace triggerd::trigger {

@@ -11,7 +11,7 @@
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "base/mutex.hpp"
-#include "config/config.hpp"
+#include "config/config_fwd.hpp"
 #include "dispatch/dispatch_event.hpp"
 #include "management/event_hub.hpp"
 

@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "base/mutex.hpp"
-#include "config/config.hpp"
+#include "config/config_fwd.hpp"
 #include "plugin/plugin.hpp"
 
 namespace triggerd::trigger {

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/mutex.hpp"
-#include "config/config.hpp"
+#include "config/delivery_rules.hpp"
 
 namespace triggerd::trigger {
 

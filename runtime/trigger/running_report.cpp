@@ -1,5 +1,7 @@
 #include "trigger/running_report.hpp"
 
+#include "config/trigger.hpp"
+
 namespace triggerd::trigger {
 namespace {
 

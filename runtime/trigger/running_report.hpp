@@ -7,7 +7,7 @@
 #include <string>
 
 #include "base/log.hpp"
-#include "config/config.hpp"
+#include "config/config_fwd.hpp"
 #include "mqtt/mqtt.hpp"
 
 namespace triggerd::trigger {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "config/trigger.hpp"
 #include "dispatch/message_properties.hpp"
 #include "mqtt/reason.hpp"
 #include "plugin/host/trace_context.hpp"

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "config/config.hpp"
+#include "config/config_fwd.hpp"
 #include "dispatch/dispatcher.hpp"
 #include "plugin/work.hpp"
 #include "trigger/publisher.hpp"

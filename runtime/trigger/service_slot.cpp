@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/units.hpp"
+#include "config/trigger.hpp"
 
 namespace triggerd::trigger {
 namespace {

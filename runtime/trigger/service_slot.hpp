@@ -20,7 +20,7 @@
 #include "base/backoff.hpp"
 #include "base/log.hpp"
 #include "base/mutex.hpp"
-#include "config/config.hpp"
+#include "config/config_fwd.hpp"
 #include "dispatch/dispatcher.hpp"
 #include "plugin/plugin.hpp"
 #include "trigger/monitor.hpp"

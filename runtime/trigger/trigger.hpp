@@ -26,7 +26,7 @@
 #include <memory>
 
 #include "base/task_guard.hpp"
-#include "config/config.hpp"
+#include "config/trigger.hpp"
 #include "dispatch/dispatcher.hpp"
 #include "dispatch/intake.hpp"
 #include "management/status.hpp"

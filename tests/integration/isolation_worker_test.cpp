@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
-#include "config/config.hpp"
+#include "config/trigger.hpp"
 #include "plugin/plugin.hpp"
 #include "support/temp_dir.hpp"
 #include "unit/plugin/fakes.hpp"

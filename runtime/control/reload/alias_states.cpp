@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "config/config.hpp"
+
 namespace triggerd::control {
 namespace {
 

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string_view>
 
-#include "config/config.hpp"
+#include "config/config_fwd.hpp"
 #include "control/running/registry.hpp"
 #include "inbox/inbox.hpp"
 

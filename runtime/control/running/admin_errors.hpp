@@ -6,7 +6,8 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "config/config.hpp"
+#include "config/config_fwd.hpp"
+#include "config/place.hpp"
 #include "management/errors.hpp"
 
 namespace triggerd::control {

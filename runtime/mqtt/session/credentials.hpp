@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-#include "config/config.hpp"
+#include "config/secret.hpp"
 #include "mqtt/mqtt.hpp"
 #include "mqtt/session/connection_log.hpp"
 

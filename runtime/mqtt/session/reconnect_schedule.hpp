@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/backoff.hpp"
-#include "config/config.hpp"
+#include "config/server.hpp"
 
 namespace triggerd::mqtt {
 

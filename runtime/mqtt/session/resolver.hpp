@@ -14,7 +14,8 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
-#include "config/config.hpp"
+#include "config/proxy.hpp"
+#include "config/server.hpp"
 #include "mqtt/tls/tls_fwd.hpp"
 
 namespace triggerd::mqtt {

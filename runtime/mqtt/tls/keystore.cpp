@@ -10,8 +10,8 @@
 
 #include "base/file.hpp"
 #include "base/text.hpp"
-#include "config/config.hpp"
 #include "config/diagnostics.hpp"
+#include "config/tls_stores.hpp"
 #include "mqtt/tls/pkcs12.hpp"
 
 namespace triggerd::mqtt::tls {

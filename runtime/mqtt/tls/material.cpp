@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "config/config.hpp"
 #include "config/password_file.hpp"
 #include "mqtt/tls/certificate.hpp"
 #include "mqtt/tls/keystore.hpp"

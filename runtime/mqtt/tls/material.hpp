@@ -9,7 +9,8 @@
 
 #include "base/log.hpp"
 #include "base/mutex.hpp"
-#include "config/load.hpp"
+#include "config/config_fwd.hpp"
+#include "config/place.hpp"
 #include "mqtt/tls/memory_file.hpp"
 #include "mqtt/tls/tls_fwd.hpp"
 #include "mqtt/tls/validity.hpp"

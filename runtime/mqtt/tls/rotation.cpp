@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/file.hpp"
+#include "config/config.hpp"
 
 namespace triggerd::mqtt::tls {
 namespace {

@@ -11,7 +11,7 @@
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
-#include "config/config.hpp"
+#include "config/config_fwd.hpp"
 #include "mqtt/tls/stores.hpp"
 
 namespace triggerd::mqtt::tls {

@@ -4,6 +4,7 @@
 #include <set>
 #include <tuple>
 
+#include "config/config.hpp"
 #include "mqtt/tls/keystore.hpp"
 #include "mqtt/tls/truststore.hpp"
 

@@ -7,7 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "config/load.hpp"
+#include "config/config_fwd.hpp"
+#include "config/place.hpp"
 #include "mqtt/tls/material.hpp"
 
 namespace triggerd::mqtt::tls {

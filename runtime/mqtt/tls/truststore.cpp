@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "base/file.hpp"
-#include "config/config.hpp"
+#include "config/tls_stores.hpp"
 
 namespace triggerd::mqtt::tls {
 namespace {

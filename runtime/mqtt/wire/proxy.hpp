@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-#include "config/config.hpp"
+#include "config/proxy.hpp"
 
 namespace triggerd::mqtt::wire {
 

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/passing.hpp"
-#include "config/config.hpp"
+#include "config/trigger.hpp"
 #include "plugin/isolation/isolation.hpp"
 #include "plugin/isolation/worker_link.hpp"
 

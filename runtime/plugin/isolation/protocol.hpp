@@ -16,7 +16,7 @@
 #include <string_view>
 #include <vector>
 
-#include "config/config.hpp"
+#include "config/trigger.hpp"
 #include "plugin/metrics.hpp"
 #include "plugin/plugin.hpp"
 #include "plugin/work.hpp"

@@ -7,7 +7,7 @@
 #include <memory>
 
 #include "base/result.hpp"
-#include "config/config.hpp"
+#include "config/trigger.hpp"
 #include "plugin/process/current_call.hpp"
 
 namespace triggerd::plugin {

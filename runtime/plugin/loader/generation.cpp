@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "base/text.hpp"
-#include "config/config.hpp"
+#include "config/trigger.hpp"
 #include "plugin/host/completions.hpp"
 #include "plugin/host/guarded_call.hpp"
 #include "plugin/host/host_table.hpp"

@@ -1,6 +1,6 @@
 #include "plugin/loader/service_trials.hpp"
 
-#include "config/config.hpp"
+#include "config/trigger.hpp"
 #include "plugin/loader/trial_record.hpp"
 
 namespace triggerd::plugin {

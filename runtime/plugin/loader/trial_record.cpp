@@ -18,7 +18,7 @@
 #include <utility>
 
 #include "base/file.hpp"
-#include "config/config.hpp"
+#include "config/trigger.hpp"
 
 namespace triggerd::plugin {
 namespace {

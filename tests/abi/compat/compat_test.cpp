@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "config/config.hpp"
+#include "config/trigger.hpp"
 #include "other_host.hpp"
 #include "plugin/plugin.hpp"
 #include "support/temp_dir.hpp"

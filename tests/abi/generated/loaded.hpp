@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "base/file.hpp"
-#include "config/config.hpp"
+#include "config/trigger.hpp"
 #include "plugin/plugin.hpp"
 #include "support/temp_dir.hpp"
 #include "unit/plugin/fakes.hpp"

@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "config/config.hpp"
+#include "config/trigger.hpp"
 #include "plugin/host/completions.hpp"
 #include "plugin/host/host_table.hpp"
 #include "plugin/plugin.hpp"

@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include "config/config.hpp"
+#include "config/trigger.hpp"
 #include "plugin/plugin.hpp"
 #include "support/temp_dir.hpp"
 #include "unit/plugin/fakes.hpp"

@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <string>
 
-#include "config/config.hpp"
+#include "config/trigger.hpp"
 #include "offline/child.hpp"
 #include "offline/offline_host.hpp"
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "config/config.hpp"
+#include "config/trigger.hpp"
 
 namespace triggerctl {
 

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <openssl/pem.h>
 
-#include "config/config.hpp"
+#include "config/tls_stores.hpp"
 #include "support/certificate_authority.hpp"
 #include "support/temp_dir.hpp"
 

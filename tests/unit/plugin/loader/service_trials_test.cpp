@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "config/config.hpp"
+#include "config/trigger.hpp"
 #include "plugin/loader/trial_record.hpp"
 #include "support/temp_dir.hpp"
 

@@ -10,7 +10,7 @@
 #include <set>
 
 #include "base/file.hpp"
-#include "config/config.hpp"
+#include "config/trigger.hpp"
 #include "support/temp_dir.hpp"
 
 namespace triggerd::plugin {

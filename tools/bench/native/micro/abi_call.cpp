@@ -9,7 +9,7 @@
 #include <string_view>
 #include <thread>
 
-#include "config/config.hpp"
+#include "config/trigger.hpp"
 #include "plugin/plugin.hpp"
 #include "support/temp_dir.hpp"
 

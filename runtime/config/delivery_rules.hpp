@@ -1,0 +1,39 @@
+// How a trigger delivers its messages: in which order, when it acknowledges them, and what follows
+// when its service fails.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/backoff.hpp"
+#include "base/clock.hpp"
+
+namespace triggerd::config {
+
+// Which messages of a trigger may not overtake each other.
+struct Order {
+  enum class By {
+    trigger,      // all of them
+    topic,        // those with the same topic
+    topic_level,  // those with the same `level` (1 or more) of their topic
+    property,     // MQTT 5: those with the same value of user property `pointer`
+    json,         // those with the same value at JSON pointer `pointer` of their payload
+    none
+  };
+  By by = By::trigger;
+  unsigned level = 0;
+  std::string pointer;  // By::json: the JSON pointer; By::property: the name
+};
+
+enum class Retained { process, skip, once };
+enum class Acknowledge { received, finished, durable };
+enum class OnExhausted { dead_letter, suspend, discard };
+
+struct Retry {
+  // Including the first. With the intervals below, the last attempt comes after a minute or two:
+  // time enough to restart whatever the service calls.
+  std::uint32_t max_attempts = 8;
+  Backoff backoff{Millis{1'000}, Millis{300'000}, 2.0};
+};
+
+}  // namespace triggerd::config
