@@ -43,6 +43,28 @@ struct Gate {
   Connections reserve;  // those for which there was no place among the others
 };
 
+// A connection's place among those of its listener: while it has one, it is not destroyed.
+class Place {
+ public:
+  explicit Place(Connections& among) : among_(among) {}
+
+  void take(std::shared_ptr<Connection> connection) {
+    at_ = among_.insert(among_.end(), std::move(connection));
+  }
+  // What kept the connection from being destroyed; null if it had no place.
+  std::shared_ptr<Connection> give_up() {
+    if (!at_) return nullptr;
+    auto kept = std::move(**at_);
+    among_.erase(*at_);
+    at_.reset();
+    return kept;
+  }
+
+ private:
+  Connections& among_;
+  std::optional<Connections::iterator> at_;
+};
+
 // What is known of whoever has connected.
 struct Peer {
   Via via = Via::elsewhere;
@@ -63,7 +85,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Connection(std::shared_ptr<Shared> shared, Connections& among, Socket socket, Peer peer,
              bool reserved)
       : shared_(std::move(shared)),
-        among_(among),
+        place_(among),
         socket_(std::move(socket)),
         timer_(shared_->io),
         comment_(shared_->io),
@@ -71,8 +93,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
         reserved_(reserved) {}
 
   void enter() {
-    place_ = among_.insert(among_.end(), shared_from_this());
-    in_gate_ = true;
+    place_.take(shared_from_this());
     read_request(shared_->times.header);
   }
 
@@ -83,6 +104,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void close() {
     if (closed_) return;
     closed_ = true;
+    const auto until_closed = place_.give_up();
     error_code ignored;
     socket_.close(ignored);
     timer_.cancel();
@@ -90,11 +112,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
     if (stream_) {
       stream_->on_wake(nullptr);
       stream_->close();
-    }
-    if (in_gate_) {
-      in_gate_ = false;
-      const auto keep = shared_from_this();
-      among_.erase(place_);
     }
   }
 
@@ -390,14 +407,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
   static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
   const std::shared_ptr<Shared> shared_;
-  Connections& among_;
+  Place place_;
   Socket socket_;
   asio::steady_timer timer_;
   asio::steady_timer comment_;
   const Peer peer_;
   const bool reserved_;
-  Connections::iterator place_;
-  bool in_gate_ = false;
   bool closed_ = false;
   bool waiting_ = false;
   bool reading_ = false;

@@ -155,16 +155,16 @@ void Deaths::mark(Delivery& delivery, const std::string& trigger,
                 [now = clock_.now()](const auto& aside) { return aside.second.until < now; });
   any_ = !entries_.empty() || !aside_.empty();
   if (const auto aside = aside_.find(identity); aside != aside_.end()) {
-    delivery.condemned = std::make_unique<const std::string>(aside->second.reason);
+    delivery.crashes.condemned = std::make_unique<const std::string>(aside->second.reason);
     return;
   }
   const auto found = entries_.find(identity);
   if (found == entries_.end()) return;
   const plugin::DeathLine& death = found->second;
-  delivery.identity = identity;
-  delivery.crash_suspect = true;
+  delivery.crashes.identity = identity;
+  delivery.crashes.suspect = true;
   if (death.deaths >= std::min(kMost, std::max(max_attempts, 1U))) {
-    delivery.condemned = std::make_unique<const std::string>(reason_of(death));
+    delivery.crashes.condemned = std::make_unique<const std::string>(reason_of(death));
   }
 }
 

@@ -36,6 +36,15 @@ struct DeliveryHome {
   mutable std::atomic<std::size_t> ids_queued = 0;
 };
 
+// Whether a process has ended while it handled the message, and what follows from that.
+struct CrashHistory {
+  // It may have ended the worker process, or the runtime: nothing is handled beside it.
+  bool suspect = false;
+  std::uint64_t identity = 0;  // what Deaths knows it by; 0: Deaths does not know it
+  // Why no service sees it: it has ended the runtime too often. Null for nearly all messages.
+  std::unique_ptr<const std::string> condemned;
+};
+
 struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
   Delivery() = default;
   Delivery(const DeliveryHome& home, mqtt::Message&& received, std::string message_id)
@@ -65,12 +74,8 @@ struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
   Monotonic::duration took{};        // of the last attempt, in the service
   Lane* lane = nullptr;              // that it was popped from
   std::shared_ptr<Delivery> behind;  // in the queue where it waits
-  // It may have ended the worker process, or the runtime: nothing is handled beside it.
-  bool crash_suspect = false;
-  std::uint64_t identity = 0;  // what it is known by to Deaths; 0: it is not
-  bool exhausted = false;      // it dies for want of attempts
-  // What few messages have. No service sees it: it has ended the runtime too often.
-  std::unique_ptr<const std::string> condemned;
+  CrashHistory crashes;
+  bool exhausted = false;  // it dies for want of attempts
   // The reason of a dead letter that could not be written yet.
   std::unique_ptr<const std::string> unwritten_dead_letter;
   // Of the attempt that failed last; empty where none has, or gave none.

@@ -49,17 +49,17 @@ bool DispatchState::suspect_is_out() const {
   if (attempts_.in_flight() == 0) return false;
   const Attempt* const last = attempts_.last_begun();
   return last != nullptr && last->state != Attempt::State::expired_pending &&
-         last->delivery->crash_suspect;
+         last->delivery->crashes.suspect;
 }
 
 const trigger_message* DispatchState::begin_next(DispatchReport& report) {
   while (may_take()) {
     DeliveryPtr delivery = lanes_.pop();
-    if (delivery->condemned) {
+    if (delivery->crashes.condemned) {
       outcomes_.condemn(std::move(delivery), report);
       continue;
     }
-    if (delivery->crash_suspect && attempts_.in_flight() > 0) {
+    if (delivery->crashes.suspect && attempts_.in_flight() > 0) {
       lanes_.put_back(std::move(delivery));
       return nullptr;
     }

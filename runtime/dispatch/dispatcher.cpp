@@ -315,11 +315,11 @@ void Dispatcher::write_dead_letters(DeadLetters& dead_letters) {
   Report after;
   for (auto& [delivery, reason] : dead_letters) {
     const bool written = sink_.write_dead_letter(*delivery, reason);
-    if (written && delivery->identity != 0) {
-      if (delivery->condemned) {
-        options_.deaths->became_dead_letter(delivery->identity);
+    if (written && delivery->crashes.identity != 0) {
+      if (delivery->crashes.condemned) {
+        options_.deaths->became_dead_letter(delivery->crashes.identity);
       } else {
-        options_.deaths->forget(delivery->identity);
+        options_.deaths->forget(delivery->crashes.identity);
       }
     }
     MutexLock lock(mutex_);

@@ -26,7 +26,7 @@ const std::string& or_no_reason(const std::string& reason) {
 
 // What the message had ended before does not matter any more.
 void survives(const Delivery& delivery, DispatchReport& report) {
-  if (delivery.identity != 0) report.add_survivor(delivery.identity);
+  if (delivery.crashes.identity != 0) report.add_survivor(delivery.crashes.identity);
 }
 
 }  // namespace
@@ -55,7 +55,7 @@ void Outcomes::settle(Attempt& attempt, plugin::Answer answer, DispatchReport& r
     delivery_times_.add(nanoseconds_of(now - delivery->arrived));
   }
   delivery->set_last_reason(std::move(answer.reason));
-  const bool ran_alone = std::exchange(delivery->crash_suspect, false);
+  const bool ran_alone = std::exchange(delivery->crashes.suspect, false);
   Millis retry_after(answer.retry_after_ms);
   switch (answer.code) {
     case TRIGGER_OK:
@@ -66,7 +66,7 @@ void Outcomes::settle(Attempt& attempt, plugin::Answer answer, DispatchReport& r
       if (tested) report.wake = true;  // another one does
       return;
     case TRIGGER_UNAVAILABLE:
-      delivery->crash_suspect = ran_alone;  // nothing is known of it that was not
+      delivery->crashes.suspect = ran_alone;  // nothing is known of it that was not
       put_off(std::move(delivery), tested, retry_after, report);
       return;
     case TRIGGER_RETRY:
@@ -259,7 +259,7 @@ void Outcomes::lose_worker(const plugin::WorkSource::Loss& loss, bool hung,
     } else {
       give_back(*attempt, report);
     }
-    if (counts) delivery->crash_suspect = true;
+    if (counts) delivery->crashes.suspect = true;
   }
   report.wake = true;
 }
@@ -307,7 +307,7 @@ void Outcomes::end_outage(DispatchReport& report) {
 // ---- Messages that no service sees, dead letters, retries ----
 
 void Outcomes::condemn(DeliveryPtr delivery, DispatchReport& report) {
-  std::string reason = *delivery->condemned;
+  std::string reason = *delivery->crashes.condemned;
   make_dead_letter(std::move(delivery), std::move(reason), report);
 }
 
@@ -335,7 +335,7 @@ void Outcomes::make_dead_letter(DeliveryPtr delivery, std::string reason, Dispat
 
 void Outcomes::dead_letter_written(const DeliveryPtr& delivery) {
   --dead_letters_under_way_;
-  ++(delivery->exhausted || delivery->condemned ? counts_.exhausted : counts_.rejected);
+  ++(delivery->exhausted || delivery->crashes.condemned ? counts_.exhausted : counts_.rejected);
   lanes_.release(*delivery);
 }
 

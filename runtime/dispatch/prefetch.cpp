@@ -9,7 +9,7 @@ const trigger_message* Prefetch::hand_over(const Attempt& begun) {
   DeliveryPtr delivery = lanes_.pop_behind(*last.delivery);
   if (!delivery) return nullptr;
   // One that is to be alone, or that may expire meanwhile, waits for its turn.
-  if (delivery->crash_suspect || delivery->message.expires != Monotonic::max()) {
+  if (delivery->crashes.suspect || delivery->message.expires != Monotonic::max()) {
     lanes_.put_back(std::move(delivery));
     return nullptr;
   }

@@ -57,18 +57,19 @@ TEST_F(DeathsTest, AMessageIsKnownByWhatItIsAndSetAsideTheThirdTime) {
     const Deaths deaths(file(), log_);
     EXPECT_EQ(log_.last("runtime.crashed_before"),
               "an earlier run was ended by SIGSEGV in handle of plugin:service");
-    EXPECT_FALSE(marked(deaths, "bad")->condemned);
-    EXPECT_TRUE(marked(deaths, "bad")->crash_suspect);
-    EXPECT_FALSE(marked(deaths, "good")->crash_suspect);
-    EXPECT_EQ(*marked(deaths, "bad", 1, 2)->condemned, "ended the runtime 2 times, by SIGSEGV")
+    EXPECT_FALSE(marked(deaths, "bad")->crashes.condemned);
+    EXPECT_TRUE(marked(deaths, "bad")->crashes.suspect);
+    EXPECT_FALSE(marked(deaths, "good")->crashes.suspect);
+    EXPECT_EQ(*marked(deaths, "bad", 1, 2)->crashes.condemned,
+              "ended the runtime 2 times, by SIGSEGV")
         << "its trigger gives it two attempts";
-    EXPECT_FALSE(marked(deaths, "bad", 0)->crash_suspect) << "that one does not come again";
+    EXPECT_FALSE(marked(deaths, "bad", 0)->crashes.suspect) << "that one does not come again";
   }
   crash("bad");
   const std::size_t told = log_.lines("runtime.crashed_before").size();
   const Deaths deaths(file(), log_);
   EXPECT_EQ(log_.lines("runtime.crashed_before").size(), told + 1) << "earlier ones were told";
-  EXPECT_EQ(*marked(deaths, "bad")->condemned, "ended the runtime 3 times, by SIGSEGV");
+  EXPECT_EQ(*marked(deaths, "bad")->crashes.condemned, "ended the runtime 3 times, by SIGSEGV");
 }
 
 TEST_F(DeathsTest, OfSeveralNoneIsCountedAndEachGoesAlone) {
@@ -80,8 +81,8 @@ TEST_F(DeathsTest, OfSeveralNoneIsCountedAndEachGoesAlone) {
   const Deaths deaths(file(), log_);
   EXPECT_EQ(log_.lines("runtime.crashed_before").size(), 1U);
   for (const char* payload : {"a", "b"}) {
-    EXPECT_TRUE(marked(deaths, payload)->crash_suspect);
-    EXPECT_FALSE(marked(deaths, payload, 1, 1)->condemned);
+    EXPECT_TRUE(marked(deaths, payload)->crashes.suspect);
+    EXPECT_FALSE(marked(deaths, payload, 1, 1)->crashes.condemned);
   }
 }
 
@@ -103,11 +104,11 @@ TEST_F(DeathsTest, TheDispatcherMakesItADeadLetterWithItsCopiesAndForgetsWhatIsH
   EXPECT_EQ(sink_.told,
             (Told{"dead letter topic ended the runtime 3 times, by SIGSEGV",
                   "dead letter topic ended the runtime 3 times, by SIGSEGV", "finished topic"}));
-  EXPECT_EQ(*marked(deaths, "bad")->condemned, "ended the runtime 3 times, by SIGSEGV")
+  EXPECT_EQ(*marked(deaths, "bad")->crashes.condemned, "ended the runtime 3 times, by SIGSEGV")
       << "a copy that its server sends again";
   const Deaths after(file(), log_);
-  EXPECT_FALSE(marked(after, "bad")->crash_suspect);
-  EXPECT_FALSE(marked(after, "unlucky")->crash_suspect);
+  EXPECT_FALSE(marked(after, "bad")->crashes.suspect);
+  EXPECT_FALSE(marked(after, "unlucky")->crashes.suspect);
 }
 
 TEST_F(DeathsTest, WhatNobodyWillHandleIsForgotten) {
@@ -128,19 +129,19 @@ TEST_F(DeathsTest, WhatNobodyWillHandleIsForgotten) {
   answer(take(), TRIGGER_RETRY);
   EXPECT_TRUE(nothing_to_take());
   for (const char* payload : {"discarded", "expired"}) {
-    EXPECT_FALSE(marked(deaths, payload)->crash_suspect) << payload;
-    EXPECT_FALSE(marked(Deaths(file(), log_), payload)->crash_suspect) << payload;
+    EXPECT_FALSE(marked(deaths, payload)->crashes.suspect) << payload;
+    EXPECT_FALSE(marked(Deaths(file(), log_), payload)->crashes.suspect) << payload;
   }
 }
 
 TEST_F(DeathsTest, CopiesThatComeSoonFollowItAndALaterOneBeginsAnew) {
   crash("bad", 1, 3);
   Deaths deaths(file(), log_, clock_);
-  deaths.became_dead_letter(marked(deaths, "bad")->identity);
+  deaths.became_dead_letter(marked(deaths, "bad")->crashes.identity);
   clock_.advance(Millis(30'000));
-  EXPECT_TRUE(marked(deaths, "bad")->condemned);
+  EXPECT_TRUE(marked(deaths, "bad")->crashes.condemned);
   clock_.advance(Millis(1));
-  EXPECT_FALSE(marked(deaths, "bad")->condemned);
+  EXPECT_FALSE(marked(deaths, "bad")->crashes.condemned);
 }
 
 TEST_F(DeathsTest, ARunKnowsWhetherTheOneBeforeCrashed) {
@@ -162,7 +163,7 @@ TEST_F(DeathsTest, TheFileIsItsOwnersAndOneThatIsNoRecordIsReplaced) {
   ASSERT_EQ(::stat(file().c_str(), &found), 0);
   EXPECT_EQ(found.st_mode & 0777U, 0600U);
   const Deaths deaths(file(), log_);
-  EXPECT_TRUE(marked(deaths, "bad")->crash_suspect);
+  EXPECT_TRUE(marked(deaths, "bad")->crashes.suspect);
 }
 
 TEST_F(DeathsTest, WhatIsCutOrOldIsLeftOut) {
@@ -175,14 +176,14 @@ TEST_F(DeathsTest, WhatIsCutOrOldIsLeftOut) {
     std::ofstream(file()) << text << "crash 17 SIGSE";
   }
   const Deaths deaths(file(), log_);
-  EXPECT_FALSE(marked(deaths, "old")->crash_suspect);
+  EXPECT_FALSE(marked(deaths, "old")->crashes.suspect);
 }
 
 TEST_F(DeathsTest, WithoutAPlaceForItThereIsNoRecordAndThatIsTold) {
   const Deaths deaths(dir_ / "missing/crashes", log_);
   EXPECT_EQ(deaths.record(), -1);
   EXPECT_EQ(log_.lines("crash_record.failed").size(), 1U);
-  EXPECT_FALSE(marked(deaths, "x")->condemned);
+  EXPECT_FALSE(marked(deaths, "x")->crashes.condemned);
 }
 
 TEST(CrashRecord, AnIdentityDependsOnEachPartAndOnTheKey) {

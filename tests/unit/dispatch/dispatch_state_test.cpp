@@ -67,7 +67,7 @@ TEST_F(DispatchStateTest, WithBatchesACallIsWorthSeveral) {
 
 TEST_F(DispatchStateTest, ASuspectGoesAlone) {
   accept("a");
-  accept("suspect")->crash_suspect = true;
+  accept("suspect")->crashes.suspect = true;
   accept("b");
   EXPECT_EQ(begin(), "a");
   const trigger_message* const a = last_;
@@ -81,7 +81,7 @@ TEST_F(DispatchStateTest, ASuspectGoesAlone) {
 }
 
 TEST_F(DispatchStateTest, WhatNoServiceIsToSeeEndsOnTheWay) {
-  accept("condemned")->condemned = std::make_unique<const std::string>("ended the runtime");
+  accept("condemned")->crashes.condemned = std::make_unique<const std::string>("ended the runtime");
   accept("expired")->message.expires = clock_.now();
   accept("good");
   EXPECT_EQ(begin(), "good");

@@ -70,7 +70,7 @@ TEST_F(DispatcherExchangeTest, KeepsNothingOfTheLastOne) {
 TEST_F(DispatcherExchangeTest, IsNotIdleAtOnceWhereADeadLetterIsWrittenFirst) {
   accept("a");
   DeliveryPtr condemned = test::delivery("b");
-  condemned->condemned = std::make_unique<const std::string>("ended the runtime");
+  condemned->crashes.condemned = std::make_unique<const std::string>("ended the runtime");
   dispatcher().accept({std::move(condemned)});
   exchange_last(take(), TRIGGER_OK);
   EXPECT_EQ(sink_.told, (Told{"finished a", "dead letter b ended the runtime"}));
@@ -103,7 +103,7 @@ TEST_F(DispatcherExchangeTest, AHalfOpenAttemptIsOneMessage) {
 TEST_F(DispatcherExchangeTest, OthersGoOnOnceOneThatRanAloneHasEnded) {
   options_.concurrency = 2;
   DeliveryPtr alone = test::delivery("alone");
-  alone->crash_suspect = true;
+  alone->crashes.suspect = true;
   dispatcher().accept({std::move(alone)});
   const trigger_message& first = take();
   std::stop_source stop;

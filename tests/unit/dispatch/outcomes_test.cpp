@@ -90,8 +90,8 @@ TEST_F(OutcomesTest, OkFinishesAndReportsNothingElse) {
 
 TEST_F(OutcomesTest, WhatIsKnownOfACrashIsForgottenOnceAMessageIsDoneWith) {
   Attempt& attempt = begin("a");
-  attempt.delivery->identity = 7;
-  attempt.delivery->crash_suspect = true;
+  attempt.delivery->crashes.identity = 7;
+  attempt.delivery->crashes.suspect = true;
   settle(attempt, TRIGGER_OK);
   ASSERT_TRUE(report_.others);
   EXPECT_EQ(report_.others->survived, std::vector<std::uint64_t>{7});
@@ -226,7 +226,7 @@ TEST_F(OutcomesTest, OfALostWorkerTheOneMessageInItsHandsCounts) {
   const DeliveryPtr delivery = attempt.delivery;
   outcomes_.lose_worker({Loss::Why::crashed, "ended by SIGSEGV"}, false, report_);
   EXPECT_EQ(last<event::Retrying>().reason, "ended by SIGSEGV");
-  EXPECT_TRUE(delivery->crash_suspect);
+  EXPECT_TRUE(delivery->crashes.suspect);
 }
 
 TEST_F(OutcomesTest, OfSeveralNoneCountsAndEachGoesAloneAndInItsPlace) {
@@ -239,7 +239,7 @@ TEST_F(OutcomesTest, OfSeveralNoneCountsAndEachGoesAloneAndInItsPlace) {
     ASSERT_NE(next, nullptr);
     EXPECT_EQ(next->message.topic, topic);
     EXPECT_EQ(next->attempts, 0U);
-    EXPECT_TRUE(next->crash_suspect);
+    EXPECT_TRUE(next->crashes.suspect);
   }
 }
 
@@ -252,7 +252,7 @@ TEST_F(OutcomesTest, AHungCallHasEndedTheWorkerAndNobodyElseHas) {
   const DeliveryPtr other = lanes_.pop();
   ASSERT_NE(other, nullptr);
   EXPECT_EQ(other->attempts, 0U);
-  EXPECT_FALSE(other->crash_suspect);
+  EXPECT_FALSE(other->crashes.suspect);
 }
 
 TEST_F(OutcomesTest, WhatAStoppedInstanceHasNotCompletedGoesAgainAndCountsForNothing) {
@@ -268,7 +268,7 @@ TEST_F(OutcomesTest, WhatAStoppedInstanceHasNotCompletedGoesAgainAndCountsForNot
 TEST_F(OutcomesTest, WhatNoServiceIsToSeeIsCondemnedOrExpires) {
   Attempt& taken = begin("a");
   DeliveryPtr delivery = attempts_.remove(taken);
-  delivery->condemned = std::make_unique<const std::string>("ended the runtime 3 times");
+  delivery->crashes.condemned = std::make_unique<const std::string>("ended the runtime 3 times");
   outcomes_.condemn(delivery, report_);
   EXPECT_EQ(dead_letter(), "a: ended the runtime 3 times");
   outcomes_.dead_letter_written(delivery);

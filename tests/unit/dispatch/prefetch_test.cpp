@@ -79,11 +79,11 @@ TEST_F(PrefetchTest, WhatIsTakenBackGoesFirstAndInItsOrder) {
 TEST_F(PrefetchTest, ASuspectAndWhatMayExpireAreNotHandedOver) {
   push("1", "a");
   const DeliveryPtr suspect = test::delivery("suspect");
-  suspect->crash_suspect = true;
+  suspect->crashes.suspect = true;
   push(suspect, "b");
   const Attempt& first = begin();
   EXPECT_EQ(hand_over(first), "");
-  suspect->crash_suspect = false;
+  suspect->crashes.suspect = false;
   suspect->message.expires = now_ + Millis(60'000);
   EXPECT_EQ(hand_over(first), "");
   suspect->message.expires = Monotonic::max();
