@@ -286,7 +286,8 @@ Result<> Runtime::make_aliases() {
     parts_->publisher.add(alias.name, {*one, (*one)->connection().get()});
     made.push_back(*std::move(one));
   }
-  registry_.change([&](Running& running) { running.aliases = std::move(made); });
+  registry_.change(
+      [&](Running& running) { running.aliases = MemberList<AliasConnection>(std::move(made)); });
   return {};
 }
 
@@ -331,7 +332,7 @@ tl::expected<void, Runtime::Problem> Runtime::make_triggers() {
   if (!diagnostics.empty()) return tl::make_unexpected(std::move(diagnostics));
   if (!lacks.empty()) return tl::make_unexpected(Error{fmt::format("{}", fmt::join(lacks, "; "))});
   registry_.change([&](Running& running) {
-    running.triggers = std::move(triggers);
+    running.triggers = MemberList<trigger::Trigger>(std::move(triggers));
     running.failures = std::move(failures);
   });
   return {};
@@ -346,9 +347,9 @@ void Runtime::leave_out_broken_packages() {
     for (const auto& [trigger, why] : running.not_made) {
       log_.warn("trigger.not_running", {{"trigger", trigger}}, "{}", why);
     }
-    std::erase_if(running.triggers,
-                  [&](const TriggerPtr& made) { return running.failures.takes_out(made->name()); });
-    std::erase_if(running.aliases, [&](const AliasPtr& alias) {
+    running.triggers.remove_if(
+        [&](const TriggerPtr& made) { return running.failures.takes_out(made->config()); });
+    running.aliases.remove_if([&](const AliasPtr& alias) {
       const bool out = running.failures.contains(all.find_alias(alias->name())->package);
       if (out) parts_->publisher.remove(alias->name());
       return out;

@@ -40,9 +40,7 @@ void ShutdownSequence::take_out(const std::vector<TriggerPtr>& triggers, Millis 
   (void)needs_.writer.flush(now() + trigger::kDisconnectGrace);
   close_connections(triggers, now() + trigger::kDisconnectGrace + trigger::kDisconnectGrace);
   const std::vector<TriggerPtr> hung = finish(triggers, now() + trigger::kServiceGrace);
-  needs_.registry.change([&](Running& running) {
-    for (const TriggerPtr& trigger : triggers) running.remove(trigger);
-  });
+  needs_.registry.change([&](Running& running) { running.triggers.remove(triggers); });
   for (const TriggerPtr& trigger : triggers) {
     trigger->end_tasks();
     const bool is_hung = std::find(hung.begin(), hung.end(), trigger) != hung.end();
@@ -90,22 +88,20 @@ void ShutdownSequence::destroy_stopped() {
 void ShutdownSequence::take_out(const std::vector<AliasPtr>& aliases) {
   if (aliases.empty()) return;
   for (const AliasPtr& alias : aliases) needs_.publisher.remove(alias->name());
-  needs_.registry.change([&](Running& running) {
-    for (const AliasPtr& alias : aliases) running.remove(alias);
-  });
+  needs_.registry.change([&](Running& running) { running.aliases.remove(aliases); });
   close_connections(aliases, now() + trigger::kDisconnectGrace + trigger::kDisconnectGrace);
   pass(needs_.supervisor);
 }
 
 bool ShutdownSequence::stop_all(const Deadlines& deadlines) {
   const auto running = needs_.registry.now();
-  const std::vector<TriggerPtr>& triggers = running->triggers;
+  const std::vector<TriggerPtr>& triggers = running->triggers.all();
   for (const TriggerPtr& trigger : triggers) trigger->stop_receiving();
   drain(triggers, deadlines.drained);
   (void)needs_.writer.flush(deadlines.quiet);
   close_connections(triggers, deadlines.quiet);
   const bool quiet = finish(triggers, deadlines.quiet).empty() && hung_.empty();
-  close_connections(running->aliases, deadlines.ended);
+  close_connections(running->aliases.all(), deadlines.ended);
   return quiet;
 }
 

@@ -179,7 +179,7 @@ void ConfigReloader::start_alias(const config::Alias& alias, management::ReloadR
   if (!made) return report_failure(report, "alias " + alias.name, made.error());
   // Whoever publishes keeps the listener of the connection with it.
   needs_.publisher.add(alias.name, {*made, (*made)->connection().get()});
-  needs_.registry.change([&](Running& running) { running.aliases.push_back(*made); });
+  needs_.registry.change([&](Running& running) { running.aliases.add(*made); });
   (*made)->connection()->open();
 }
 
@@ -194,7 +194,7 @@ void ConfigReloader::start_trigger(const TriggerPtr& trigger, management::Reload
         [&](Running& running) { running.not_made[trigger->name()] = made.error().message; });
     return;
   }
-  needs_.registry.change([&](Running& running) { running.triggers.push_back(trigger); });
+  needs_.registry.change([&](Running& running) { running.triggers.add(trigger); });
   // After the writer's thread can find it: of what is said in between, the later one counts.
   needs_.inbox_health.report_to(*trigger);
   if (auto started = trigger->start(); !started) {

@@ -17,7 +17,7 @@ void append(Diagnostics& all, const Diagnostics& more) {
 }
 
 template <class Member>
-std::vector<std::string> names_of(const std::vector<std::shared_ptr<Member>>& members) {
+std::vector<std::string> names_of(const MemberList<Member>& members) {
   std::vector<std::string> names;
   names.reserve(members.size());
   for (const auto& member : members) names.push_back(member->name());
@@ -144,7 +144,7 @@ Diagnostics ReloadPlan::make_triggers(const Unchanged& kept, const BreakablePack
     if (package.enabled && !breakable.has(package.name)) append(wrong, failures.of(package.name));
   }
   std::erase_if(start_triggers,
-                [&](const TriggerPtr& trigger) { return failures.takes_out(trigger->name()); });
+                [&](const TriggerPtr& trigger) { return failures.takes_out(trigger->config()); });
   return wrong;
 }
 

@@ -66,11 +66,9 @@ bool PackageFailures::any() const {
   return !found_.empty() || !config_->package_problems().empty();
 }
 
-bool PackageFailures::takes_out(const std::string& trigger) const {
-  const config::Trigger* found = config_->find_trigger(trigger);
-  if (found == nullptr) return false;
-  const config::Alias* alias = config_->find_alias(found->alias);
-  return contains(found->package) || (alias != nullptr && contains(alias->package));
+bool PackageFailures::takes_out(const config::Trigger& trigger) const {
+  const config::Alias* alias = config_->find_alias(trigger.alias);
+  return contains(trigger.package) || (alias != nullptr && contains(alias->package));
 }
 
 }  // namespace triggerd::control

@@ -35,7 +35,7 @@ class PackageFailures {
   // Whether what this package carries stays out. False for the empty name.
   bool contains(const std::string& package) const { return found_.count(package) > 0; }
   // The same of a trigger: with its own package, or with that of its alias.
-  bool takes_out(const std::string& trigger) const;
+  bool takes_out(const config::Trigger& trigger) const;
 
  private:
   std::shared_ptr<const config::Config> config_;

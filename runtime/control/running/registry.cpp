@@ -1,31 +1,10 @@
 #include "control/running/registry.hpp"
 
-#include <algorithm>
-
 namespace triggerd::control {
-namespace {
-
-template <class Member>
-std::shared_ptr<Member> find_by_name(const std::vector<std::shared_ptr<Member>>& members,
-                                     std::string_view name) {
-  const auto found = std::find_if(members.begin(), members.end(),
-                                  [name](const auto& member) { return member->name() == name; });
-  return found == members.end() ? nullptr : *found;
-}
-
-}  // namespace
-
-AliasPtr Running::alias(std::string_view name) const {
-  return find_by_name(aliases, name);
-}
-
-TriggerPtr Running::trigger(std::string_view name) const {
-  return find_by_name(triggers, name);
-}
 
 void Running::note_broken_packages() {
   for (const config::Trigger& trigger : config->triggers) {
-    if (!failures.takes_out(trigger.name)) continue;
+    if (!failures.takes_out(trigger)) continue;
     not_made[trigger.name] = "its package, or that of its alias, is broken";
   }
 }

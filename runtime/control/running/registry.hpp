@@ -6,11 +6,11 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/mutex.hpp"
 #include "config/config.hpp"
 #include "control/running/alias_connection.hpp"
+#include "control/running/member_list.hpp"
 #include "control/running/package_failures.hpp"
 #include "inbox/inbox.hpp"
 #include "trigger/trigger.hpp"
@@ -32,17 +32,15 @@ struct Running {
   ConfigPtr config;
   AliasStates alias_states;
   PackageFailures failures;
-  std::vector<AliasPtr> aliases;
-  std::vector<TriggerPtr> triggers;
+  MemberList<AliasConnection> aliases;
+  MemberList<trigger::Trigger> triggers;
   // Why a trigger that is wanted is not among these, by its name.
   std::map<std::string, std::string, std::less<>> not_made;
 
-  // Null where it does not run.
-  AliasPtr alias(std::string_view name) const;
-  TriggerPtr trigger(std::string_view name) const;
+  // Null if it does not run.
+  AliasPtr alias(std::string_view name) const { return aliases.find(name); }
+  TriggerPtr trigger(std::string_view name) const { return triggers.find(name); }
 
-  void remove(const AliasPtr& alias) { std::erase(aliases, alias); }
-  void remove(const TriggerPtr& trigger) { std::erase(triggers, trigger); }
   // Says of each trigger that a broken package takes out why it is not made.
   void note_broken_packages();
 };

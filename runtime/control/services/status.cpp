@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <map>
+
 #include "config/load.hpp"
 #include "config/secrets.hpp"
 #include "config/topic_filter.hpp"
@@ -113,8 +115,8 @@ management::RuntimeStatus Status::runtime() const {
 
 // ---- Aliases ----
 
-management::AliasStatus Status::status_of(const Running& running,
-                                          const config::Alias& alias) const {
+management::AliasStatus Status::status_of(const Running& running, const config::Alias& alias,
+                                          const std::vector<TriggerPtr>& triggers) const {
   const config::Config& all = *running.config;
   management::AliasStatus status;
   status.definition = definition_of(all, alias.name, alias.package, alias.place);
@@ -142,10 +144,8 @@ management::AliasStatus Status::status_of(const Running& running,
     status.client_id = status.connections.front().client_id;
     status.certificate_ends = runs->connection()->certificate_ends();
   }
-  for (const TriggerPtr& trigger : running.triggers) {
-    if (trigger->config().alias == alias.name) {
-      status.connections.push_back(trigger->connection_view());
-    }
+  for (const TriggerPtr& trigger : triggers) {
+    status.connections.push_back(trigger->connection_view());
   }
   const trigger::Publisher::Counts counts = needs_.publisher.counts(alias.name);
   status.published_ok = counts.ok;
@@ -155,9 +155,13 @@ management::AliasStatus Status::status_of(const Running& running,
 
 std::vector<management::AliasStatus> Status::aliases() const {
   const auto running = needs_.registry.now();
+  std::map<std::string_view, std::vector<TriggerPtr>> triggers;  // by alias
+  for (const TriggerPtr& trigger : running->triggers) {
+    triggers[trigger->config().alias].push_back(trigger);
+  }
   std::vector<management::AliasStatus> statuses;
   for (const config::Alias& alias : running->config->aliases) {
-    statuses.push_back(status_of(*running, alias));
+    statuses.push_back(status_of(*running, alias, triggers[alias.name]));
   }
   return statuses;
 }
@@ -166,7 +170,11 @@ management::Outcome<management::AliasStatus> Status::alias(std::string_view name
   const auto running = needs_.registry.now();
   const config::Alias* found = running->config->find_alias(name);
   if (found == nullptr) return no_alias(*running->config, name);
-  management::AliasStatus status = status_of(*running, *found);
+  std::vector<TriggerPtr> triggers;
+  for (const TriggerPtr& trigger : running->triggers) {
+    if (trigger->config().alias == name) triggers.push_back(trigger);
+  }
+  management::AliasStatus status = status_of(*running, *found, triggers);
   add_text(status.definition, found->written.get());
   return status;
 }

@@ -59,7 +59,9 @@ class Status final : public management::StatusReader {
   std::vector<management::TopicMatch> match(std::string_view topic) const override;
 
  private:
-  management::AliasStatus status_of(const Running& running, const config::Alias& alias) const;
+  // `triggers`: those that run and have that alias.
+  management::AliasStatus status_of(const Running& running, const config::Alias& alias,
+                                    const std::vector<TriggerPtr>& triggers) const;
 
   const Needs needs_;
   const About about_;

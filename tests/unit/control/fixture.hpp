@@ -103,7 +103,7 @@ class Parts : public ::testing::Test {
   // An alias whose connection is open, but not up.
   AliasPtr take_in(const config::Alias& alias) {
     AliasPtr made = factory_->make_alias(alias).value();
-    registry_.change([&](Running& running) { running.aliases.push_back(made); });
+    registry_.change([&](Running& running) { running.aliases.add(made); });
     made->connection()->open();
     supervisor_->run_due();
     return made;

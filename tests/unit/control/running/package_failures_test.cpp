@@ -45,12 +45,13 @@ TEST(PackageFailuresTest, WhatRequiresABrokenPackageIsBrokenToo) {
 }
 
 TEST(PackageFailuresTest, ItTakesOutItsTriggersAndThoseOfItsAliases) {
-  PackageFailures failures(three_packages());
+  const ConfigPtr all = three_packages();
+  PackageFailures failures(all);
   failures.add("middle", {{}, "it is broken"});
-  EXPECT_FALSE(failures.takes_out("own"));
-  EXPECT_TRUE(failures.takes_out("on its alias"));
-  EXPECT_TRUE(failures.takes_out("in it"));
-  EXPECT_FALSE(failures.takes_out("nobody"));
+  EXPECT_FALSE(failures.takes_out(*all->find_trigger("own")));
+  EXPECT_TRUE(failures.takes_out(*all->find_trigger("on its alias")));
+  EXPECT_TRUE(failures.takes_out(*all->find_trigger("in it")));
+  EXPECT_FALSE(failures.takes_out(trigger_named("on an unknown alias", "nobody")));
 }
 
 TEST(PackageFailuresTest, APackageThatIsDisabledIsNotBroken) {

@@ -17,7 +17,7 @@ TEST_F(RegistryTest, ASnapshotStaysAsItIsForWhoeverHoldsIt) {
   const AliasPtr made = take_in(alias_named("a"));
   EXPECT_EQ(before->alias("a"), nullptr);
   EXPECT_EQ(registry_.now()->alias("a"), made);
-  registry_.change([&](Running& running) { running.remove(made); });
+  registry_.change([&](Running& running) { running.aliases.remove({made}); });
   EXPECT_EQ(registry_.now()->alias("a"), nullptr);
 }
 
