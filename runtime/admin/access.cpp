@@ -57,11 +57,11 @@ bool Access::KnownToken::is(const Digest& given) {
   MutexLock lock(mutex_);
   if (!digest_) return false;
   if (!file_.empty()) {
-    if (std::string look = look_of_file(file_); look != look_) {
+    if (std::string fingerprint = fingerprint_of_file(file_); fingerprint != fingerprint_) {
       // Where it cannot be read now, it is tried again with the next request.
       if (const auto read = config::read_token_file(file_)) {
         digest_ = digest_of(*read);
-        look_ = std::move(look);
+        fingerprint_ = std::move(fingerprint);
       }
     }
   }

@@ -51,7 +51,7 @@ class Access {
     const std::filesystem::path file_;
     Mutex mutex_;
     std::optional<Digest> digest_ TRIGGERD_GUARDED_BY(mutex_);
-    std::string look_ TRIGGERD_GUARDED_BY(mutex_);  // of the file, when it was read
+    std::string fingerprint_ TRIGGERD_GUARDED_BY(mutex_);  // of the file, when it was read
   };
 
   May may_with_token(const Request& request) const;

@@ -38,7 +38,7 @@ class Connection;
 using Connections = std::list<std::shared_ptr<Connection>>;
 
 // The connections of one listener, which share its bounds. The newest is at the end.
-struct Gate {
+struct ConnectionSet {
   Connections connections;
   Connections reserve;  // those for which there was no place among the others
 };
@@ -501,8 +501,8 @@ class AsioServer final : public Server {
       error_code ignored;
       tcp_.close(ignored);
       unix_.close(ignored);
-      for (Connections* all : {&tcp_gate_.connections, &tcp_gate_.reserve, &unix_gate_.connections,
-                               &unix_gate_.reserve}) {
+      for (Connections* all : {&tcp_connections_.connections, &tcp_connections_.reserve,
+                               &unix_connections_.connections, &unix_connections_.reserve}) {
         while (!all->empty()) all->front()->close();
       }
       work_.reset();  // run() ends when everything has heard of its end
@@ -529,7 +529,7 @@ class AsioServer final : public Server {
           }
         }
         socket.set_option(asio::ip::tcp::no_delay(true), ignored);
-        admit(tcp_gate_, Socket(std::move(socket)), std::move(peer));
+        admit(tcp_connections_, Socket(std::move(socket)), std::move(peer));
       }
       again(error, [this] { accept_tcp(); });
     });
@@ -545,7 +545,7 @@ class AsioServer final : public Server {
         if (::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &who, &size) == 0) {
           peer.name = fmt::format("uid {}", who.uid);
         }
-        admit(unix_gate_, Socket(std::move(socket)), std::move(peer));
+        admit(unix_connections_, Socket(std::move(socket)), std::move(peer));
       }
       again(error, [this] { accept_unix(); });
     });
@@ -575,21 +575,21 @@ class AsioServer final : public Server {
     return longest;
   }
 
-  void admit(Gate& gate, Socket socket, Peer peer) {
+  void admit(ConnectionSet& set, Socket socket, Peer peer) {
     bool reserved = false;
-    if (gate.connections.size() >= kConnections) {
-      if (const auto longest = longest_waiting(gate.connections)) {
+    if (set.connections.size() >= kConnections) {
+      if (const auto longest = longest_waiting(set.connections)) {
         longest->close();
       } else {
         reserved = true;  // all of them are being answered
       }
     }
     // In the reserve nobody has a right to stay: the next one may be a probe.
-    if (reserved && gate.reserve.size() >= kReserve) {
-      const auto longest = longest_waiting(gate.reserve);
-      (longest ? longest : gate.reserve.front())->close();
+    if (reserved && set.reserve.size() >= kReserve) {
+      const auto longest = longest_waiting(set.reserve);
+      (longest ? longest : set.reserve.front())->close();
     }
-    std::make_shared<Connection>(shared_, reserved ? gate.reserve : gate.connections,
+    std::make_shared<Connection>(shared_, reserved ? set.reserve : set.connections,
                                  std::move(socket), std::move(peer), reserved)
         ->enter();
   }
@@ -597,8 +597,8 @@ class AsioServer final : public Server {
   const std::shared_ptr<Shared> shared_;
   asio::ip::tcp::acceptor tcp_;
   asio::local::stream_protocol::acceptor unix_;
-  Gate tcp_gate_;
-  Gate unix_gate_;
+  ConnectionSet tcp_connections_;
+  ConnectionSet unix_connections_;
   bool has_tcp_ = false;
   bool has_unix_ = false;
   bool loopback_ = false;

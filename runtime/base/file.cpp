@@ -24,7 +24,7 @@ std::optional<FileIdentity> identity_of_file(const std::filesystem::path& path) 
   return FileIdentity{status.st_dev, status.st_ino};
 }
 
-std::string look_of_file(const std::filesystem::path& path) {
+std::string fingerprint_of_file(const std::filesystem::path& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) return "-";
   return fmt::format("{} {} {} {}.{} {}.{}", status.st_dev, status.st_ino, status.st_size,

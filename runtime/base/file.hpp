@@ -50,7 +50,7 @@ std::optional<FileIdentity> identity_of_file(const std::filesystem::path& path);
 
 // A text that stays the same as long as the file does, made of its identity, size and times without
 // reading it. Follows links; "-" if there is no file.
-std::string look_of_file(const std::filesystem::path& path);
+std::string fingerprint_of_file(const std::filesystem::path& path);
 
 // Writes all of `bytes` to `fd`. `path` is for the error.
 Result<> write_all(int fd, std::string_view bytes, const std::filesystem::path& path);

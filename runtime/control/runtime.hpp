@@ -33,7 +33,7 @@
 #include "control/running/registry.hpp"
 #include "control/services/packages.hpp"
 #include "inbox/inbox.hpp"
-#include "management/event_hub.hpp"
+#include "management/event_bus.hpp"
 #include "management/management.hpp"
 #include "mqtt/paho/paho_client.hpp"
 #include "plugin/instance/life_call.hpp"
@@ -121,7 +121,7 @@ class Runtime {
   const RuntimeOptions options_;
   const std::shared_ptr<plugin::Patience> patience_;
   const Wall started_at_;
-  management::EventHub events_;
+  management::EventBus events_;
   management::EventLog log_;
   Registry registry_;
   const std::shared_ptr<EventLoop> supervisor_;

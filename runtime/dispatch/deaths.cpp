@@ -77,7 +77,7 @@ void Deaths::read(const std::string& text) {
     } else if (auto crash = plugin::read_crash(line)) {
       last_run_crashed_ = true;
       // Messages of one call are told of once.
-      if (!last || last->messages < 2 || last->when != crash->when) tell(*crash);
+      if (!last || last->messages < 2 || last->when != crash->when) report(*crash);
       count(*crash);
       last = std::move(*crash);
     } else if (auto death = plugin::read_death(line)) {
@@ -86,7 +86,7 @@ void Deaths::read(const std::string& text) {
   }
 }
 
-void Deaths::tell(const plugin::CrashLine& crash) const {
+void Deaths::report(const plugin::CrashLine& crash) const {
   std::vector<LogField> fields;
   if (!crash.plugin.empty()) fields.push_back({"plugin", crash.plugin});
   if (!crash.trigger.empty()) fields.push_back({"trigger", crash.trigger});

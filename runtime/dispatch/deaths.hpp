@@ -42,15 +42,15 @@ class Deaths {
   // the MQTT library takes, as it writes the file]
   void forget(std::uint64_t identity);
   // It is a dead letter for what mark() said. Copies of it that come soon follow it: its server
-  // sends one again that the inbox has too. A later one, such as a letter that is replayed, begins
-  // anew. [as forget()]
+  // sends one again that the inbox has too. A later one, such as a dead letter that is replayed,
+  // begins anew. [as forget()]
   void became_dead_letter(std::uint64_t identity);
 
  private:
   using Entries = std::unordered_map<std::uint64_t, plugin::DeathLine>;
 
   void read(const std::string& text) TRIGGERD_REQUIRES(mutex_);
-  void tell(const plugin::CrashLine& crash) const;
+  void report(const plugin::CrashLine& crash) const;
   void count(const plugin::CrashLine& crash) TRIGGERD_REQUIRES(mutex_);
   void drop_old() TRIGGERD_REQUIRES(mutex_);
   Result<> write() TRIGGERD_EXCLUDES(file_mutex_, mutex_);

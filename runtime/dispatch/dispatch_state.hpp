@@ -18,7 +18,7 @@
 #include "dispatch/attempt_table.hpp"
 #include "dispatch/dispatch_report.hpp"
 #include "dispatch/dispatcher_options.hpp"
-#include "dispatch/lanes.hpp"
+#include "dispatch/lane_queue.hpp"
 #include "dispatch/outcomes.hpp"
 #include "dispatch/prefetch.hpp"
 #include "dispatch/retry_queue.hpp"
@@ -104,7 +104,7 @@ class DispatchState {
 
   const DispatcherOptions& options_;
   const Clock& clock_;
-  Lanes lanes_;
+  LaneQueue lanes_;
   AttemptTable attempts_;
   RetryQueue retries_;
   Admission admission_;

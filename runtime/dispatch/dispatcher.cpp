@@ -255,7 +255,7 @@ void Dispatcher::on_timer() {
     armed_ = {};
     const Monotonic now = timer_.clock().now();
     if (state_.pass_time(now, report)) {
-      takers_.link_waits(true);  // whether or not it had nothing: it is to ask overdue()
+      takers_.link_waits(true);  // whether or not it had nothing: it is to ask overrunning()
       takers_.wake_link();
     }
     InlineCalls::Look look = inline_.look(now);
@@ -491,7 +491,7 @@ void Dispatcher::listen(std::function<void()> waker) {
 }
 
 // Asked at every turn of the link, which is not to need the lock where nothing is.
-bool Dispatcher::overdue() const {
+bool Dispatcher::overrunning() const {
   if (unlocked().attempts().overrunning() > 0) return true;
   if (!unlocked().admission().probe().under_way()) return false;
   MutexLock lock(mutex_);

@@ -77,7 +77,7 @@ class Dispatcher final : public plugin::WorkSource {
   // WorkSource [link of a worker process]
   Taken poll(std::size_t ahead) override;
   void listen(std::function<void()> waker) override;
-  bool overdue() const override;
+  bool overrunning() const override;
   void lost(const Loss& loss) override;
 
   // As InstanceHost says. [any]

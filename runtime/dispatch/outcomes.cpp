@@ -55,18 +55,18 @@ void Outcomes::settle(Attempt& attempt, plugin::Answer answer, DispatchReport& r
     delivery_times_.add(nanoseconds_of(now - delivery->arrived));
   }
   delivery->set_last_reason(std::move(answer.reason));
-  const bool ran_alone = std::exchange(delivery->crashes.suspect, false);
+  const bool was_suspect = std::exchange(delivery->crashes.suspect, false);
   Millis retry_after(answer.retry_after_ms);
   switch (answer.code) {
     case TRIGGER_OK:
-      finish(std::move(delivery), tested, ran_alone, report);
+      finish(std::move(delivery), tested, was_suspect, report);
       return;
     case TRIGGER_REJECT:
       reject(std::move(delivery), report);
       if (tested) report.wake = true;  // another one does
       return;
     case TRIGGER_UNAVAILABLE:
-      delivery->crashes.suspect = ran_alone;  // nothing is known of it that was not
+      delivery->crashes.suspect = was_suspect;  // nothing is known of it that was not
       put_off(std::move(delivery), tested, retry_after, report);
       return;
     case TRIGGER_RETRY:
@@ -81,13 +81,13 @@ void Outcomes::settle(Attempt& attempt, plugin::Answer answer, DispatchReport& r
   retry_or_exhaust(std::move(delivery), retry_after, report);
 }
 
-void Outcomes::finish(DeliveryPtr delivery, bool tested, bool ran_alone, DispatchReport& report) {
+void Outcomes::finish(DeliveryPtr delivery, bool tested, bool was_suspect, DispatchReport& report) {
   ++counts_.ok;
   lanes_.release(*delivery);
   end_half_open(true, report);
   if (tested) end_outage(report);
   survives(*delivery, report);
-  if (ran_alone) report.wake = true;
+  if (was_suspect) report.wake = true;
   report.add_finished(std::move(delivery));
 }
 

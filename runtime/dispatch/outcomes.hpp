@@ -13,7 +13,7 @@
 #include "dispatch/attempt_table.hpp"
 #include "dispatch/dispatch_report.hpp"
 #include "dispatch/dispatcher_options.hpp"
-#include "dispatch/lanes.hpp"
+#include "dispatch/lane_queue.hpp"
 #include "dispatch/retry_queue.hpp"
 #include "plugin/work.hpp"
 
@@ -27,7 +27,7 @@ class Outcomes {
     const DispatcherOptions& options;
     const Clock& clock;
     const Random& random;
-    Lanes& lanes;
+    LaneQueue& lanes;
     AttemptTable& attempts;
     RetryQueue& retries;
     Admission& admission;
@@ -69,7 +69,7 @@ class Outcomes {
   const Histogram& delivery_times() const { return delivery_times_; }
 
  private:
-  void finish(DeliveryPtr delivery, bool tested, bool ran_alone, DispatchReport& report);
+  void finish(DeliveryPtr delivery, bool tested, bool was_suspect, DispatchReport& report);
   void reject(DeliveryPtr delivery, DispatchReport& report);
   void put_off(DeliveryPtr delivery, bool tested, Millis retry_after, DispatchReport& report);
   void retry_or_exhaust(DeliveryPtr delivery, Millis retry_after, DispatchReport& report);
@@ -87,7 +87,7 @@ class Outcomes {
   const DispatcherOptions& options_;
   const Clock& clock_;
   const Random& random_;
-  Lanes& lanes_;
+  LaneQueue& lanes_;
   AttemptTable& attempts_;
   RetryQueue& retries_;
   Admission& admission_;

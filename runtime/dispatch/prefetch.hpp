@@ -8,7 +8,7 @@
 #include <deque>
 
 #include "dispatch/attempt_table.hpp"
-#include "dispatch/lanes.hpp"
+#include "dispatch/lane_queue.hpp"
 
 namespace triggerd::dispatch {
 
@@ -16,7 +16,7 @@ namespace triggerd::dispatch {
 class Prefetch {
  public:
   // Both outlive it.
-  Prefetch(AttemptTable& attempts, Lanes& lanes) : attempts_(attempts), lanes_(lanes) {}
+  Prefetch(AttemptTable& attempts, LaneQueue& lanes) : attempts_(attempts), lanes_(lanes) {}
 
   bool empty() const { return ahead_.empty(); }
   // Hands over the message that goes behind `begun`, which is in the worker's hands, and behind
@@ -31,7 +31,7 @@ class Prefetch {
 
  private:
   AttemptTable& attempts_;
-  Lanes& lanes_;
+  LaneQueue& lanes_;
   std::deque<Attempt*> ahead_;
 };
 

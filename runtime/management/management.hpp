@@ -10,7 +10,7 @@
 //   dead_letters.hpp  DeadLetterControl: shown, edited, replayed, dropped
 //   events.hpp        EventSource: what happens, as it happens
 //   errors.hpp        how a call fails
-//   event_hub.hpp     fans events out to those who listen
+//   event_bus.hpp     fans events out to those who listen
 //
 // control/services/ implements the interfaces, and admin/ calls them. Each header says what its
 // calls may wait for.

@@ -106,7 +106,7 @@ class WorkSource {
   // any more.
   virtual void listen(std::function<void()> waker) { static_cast<void>(std::exchange(waker, {})); }
   // Whether some call has not returned by its deadline. [any]
-  virtual bool overdue() const { return false; }
+  virtual bool overrunning() const { return false; }
   // Whoever had the messages is gone and answers none of them.
   struct Loss {
     enum class Why {

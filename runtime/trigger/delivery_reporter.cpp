@@ -18,7 +18,7 @@ constexpr Millis kOutageToldAgain{300'000};
 }  // namespace
 
 DeliveryReporter::DeliveryReporter(const config::Trigger& config, Log& log,
-                                   management::EventHub& events, const Clock& clock,
+                                   management::EventBus& events, const Clock& clock,
                                    std::function<std::string()> service_name)
     : config_(config),
       log_(log),
@@ -194,7 +194,7 @@ void DeliveryReporter::tell(const dispatch::Delivery& delivery, const char* verd
   event.verdict = verdict;
   event.attempt = attempt;
   if (took) event.seconds = std::chrono::duration<double>(*took).count();
-  events_.tell(std::move(event));
+  events_.publish(std::move(event));
 }
 
 }  // namespace triggerd::trigger

@@ -13,7 +13,7 @@
 #include "base/mutex.hpp"
 #include "config/config_fwd.hpp"
 #include "dispatch/dispatch_event.hpp"
-#include "management/event_hub.hpp"
+#include "management/event_bus.hpp"
 
 namespace triggerd::trigger {
 
@@ -23,7 +23,7 @@ class DeliveryReporter {
  public:
   // `service_name` returns the name of the service that serves at the moment; called on any thread.
   // All outlive the reporter.
-  DeliveryReporter(const config::Trigger& config, Log& log, management::EventHub& events,
+  DeliveryReporter(const config::Trigger& config, Log& log, management::EventBus& events,
                    const Clock& clock, std::function<std::string()> service_name);
 
   void finished(const dispatch::Delivery& delivery) const;
@@ -60,7 +60,7 @@ class DeliveryReporter {
 
   const config::Trigger& config_;
   Log& log_;
-  management::EventHub& events_;
+  management::EventBus& events_;
   const Clock& clock_;
   const std::function<std::string()> service_name_;
   Mutex mutex_;

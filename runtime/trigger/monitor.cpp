@@ -65,7 +65,7 @@ void Monitor::probed(const Result<>& outcome) {
   answered_(outcome);
 }
 
-bool Monitor::overdue() const {
+bool Monitor::overrunning() const {
   MutexLock lock(mutex_);
   return deadline_ && *deadline_ <= system_clock().now();
 }

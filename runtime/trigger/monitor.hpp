@@ -40,7 +40,7 @@ class Monitor final : private plugin::WorkSource, private plugin::InstanceHost {
   void listen(std::function<void()> waker) override;
   void answered(const trigger_message&, plugin::Answer) override {}
   void probed(const Result<>& outcome) override;
-  bool overdue() const override;
+  bool overrunning() const override;
   void lost(const Loss& loss) override;
   // plugin::InstanceHost: it gets no messages, and publishes nothing.
   std::int32_t complete(std::uint64_t, plugin::Answer) override { return TRIGGER_E_STALE; }

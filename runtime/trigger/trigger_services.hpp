@@ -8,7 +8,7 @@
 #include "dispatch/message_id.hpp"
 #include "inbox/inbox.hpp"
 #include "inbox/writer.hpp"
-#include "management/event_hub.hpp"
+#include "management/event_bus.hpp"
 #include "mqtt/session/connection.hpp"
 #include "trigger/publisher.hpp"
 
@@ -29,7 +29,7 @@ struct TriggerServices {
   Publisher& publisher;
   dispatch::MessageIds& ids;
   Log& log;
-  management::EventHub& events;
+  management::EventBus& events;
   // Some trigger began or ceased to run. [supervisor]
   std::function<void()> running_changed;
   // Its service did not start: start_again() is to be called after this time. [control]

@@ -11,7 +11,7 @@ mqtt::tls::Stores CertificateRotation::use(mqtt::tls::Stores next) {
 void CertificateRotation::follow(std::shared_ptr<const config::Config> config) {
   loop_.post([this, config = std::move(config), stores = stores_] {
     watched_ = std::make_unique<Watched>(config, stores, loop_.clock(), log_);
-    watched_->rotation.tell_ages();
+    watched_->rotation.report_ages();
   });
 }
 

@@ -40,7 +40,7 @@ class MemberFactory {
     trigger::Publisher& publisher;
     dispatch::MessageIds& ids;
     Log& log;
-    management::EventHub& events;
+    management::EventBus& events;
     dispatch::Deaths* deaths;  // null: nothing is known of earlier runs
   };
   explicit MemberFactory(const Needs& needs) : needs_(needs) {}

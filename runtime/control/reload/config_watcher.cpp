@@ -15,7 +15,7 @@ std::string fingerprint(const fs::path& config_file, const fs::path& packages_di
   if (config_file.empty()) return {};
   std::string all;
   const auto add_file = [&all](const fs::path& file) {
-    all += fmt::format("{} {}\n", file.string(), look_of_file(file));
+    all += fmt::format("{} {}\n", file.string(), fingerprint_of_file(file));
   };
   add_file(config_file);
   const auto add_folder = [&add_file](const fs::path& folder, bool packages) {

@@ -15,7 +15,7 @@ namespace {
 constexpr Millis kAnswerLimit{30'000};
 // The library has limits of its own; these catch an answer that never comes.
 constexpr Millis kConnectEndLimit{10'000};
-constexpr Millis kGoodbyeLimit{1'000};
+constexpr Millis kOnDisconnectLimit{1'000};
 constexpr Millis kDisconnectLimit{1'000};
 // How often a connection that waits looks for another password.
 constexpr Millis kLookAtPassword{2'000};
@@ -182,7 +182,7 @@ void Connection::follow_wishes() {
   } else if (status_.state != State::off) {
     begin_disconnect();
   } else if (wishes_.closing()) {
-    wishes_.tell_closed();
+    wishes_.report_closed();
   }
 }
 
@@ -248,7 +248,7 @@ void Connection::unsubscribed(const std::vector<int>& codes, const std::string& 
   if (subscriptions_.has_stale()) {
     unsubscribe_next();
   } else if (wishes_.leaving()) {
-    wishes_.tell_left();
+    wishes_.report_left();
   } else {
     subscribe_next();
   }
@@ -311,10 +311,10 @@ void Connection::go_on_leaving(bool began) {
     if (began) {
       unsubscribe_from_all();
     } else if (!subscriptions_.has_stale()) {
-      wishes_.tell_left();
+      wishes_.report_left();
     }
   } else if (status_.state == State::off) {
-    wishes_.tell_left();
+    wishes_.report_left();
   } else if (status_.state != State::subscribing) {  // went_up() goes on from there
     follow_wishes();
   }
@@ -341,7 +341,7 @@ void Connection::lost(const std::string& why, int code) {
   publishing_.fail_all("the connection was lost before the server confirmed it");
   if (wishes_.leaving()) {
     enter(State::off, "the connection was lost");
-    wishes_.tell_left();
+    wishes_.report_left();
     return;
   }
   const std::string request = subscriptions_.unanswered_request();
@@ -453,15 +453,15 @@ void Connection::begin_disconnect() {
     disconnected();
   } else if (wishes_.closing() && options().last_will &&
              options().last_will->on_disconnect_payload) {
-    publish_goodbye();
+    publish_on_disconnect();
   } else {
     disconnect_library();
   }
 }
 
-void Connection::publish_goodbye() {
+void Connection::publish_on_disconnect() {
   publishing_.fail_waiting("it was not sent: the connection is being closed");
-  timer_.set(kGoodbyeLimit, [this] { disconnect_library(); });
+  timer_.set(kOnDisconnectLimit, [this] { disconnect_library(); });
   const ConnectAttempt attempt = connector_.attempt();
   publishing_.publish_presence(*options().last_will->on_disconnect_payload,
                                context_.tasks.guarded([this, attempt](const Result<>&) {
@@ -488,7 +488,7 @@ void Connection::disconnected() {
   publishing_.disconnected();
   connector_.forget_attempt();
   publishing_.fail_all("the connection was closed before the server confirmed it");
-  wishes_.tell_left();
+  wishes_.report_left();
   const std::string broken = std::exchange(broken_because_, {});
   if (!broken.empty() && wishes_.connect()) {
     schedule_.count_failure();

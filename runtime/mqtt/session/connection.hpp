@@ -126,7 +126,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void renew_now(Monotonic latest);
 
   void begin_disconnect();
-  void publish_goodbye();
+  void publish_on_disconnect();
   void disconnect_library();
   void disconnected();
   void enter(State state, std::string reason);

@@ -37,8 +37,8 @@ class ConnectionWishes {
   // Why it is to be off; empty where nobody has said so.
   std::string reason() const { return paused_ ? pause_reason_ : std::string(); }
 
-  void tell_left() { tell(left_); }
-  void tell_closed() { tell(closed_); }
+  void report_left() { tell(left_); }
+  void report_closed() { tell(closed_); }
 
  private:
   static void tell(std::vector<Done>& waiting) {

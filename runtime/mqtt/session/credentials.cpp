@@ -14,13 +14,13 @@ Credentials::Credentials(const ConnectionOptions& options, const ConnectionLog& 
     passwords_[kProxy] = {.file = options.proxy->password_file, .value = options.proxy->password};
   }
   for (Password& password : passwords_) {
-    if (!password.file.empty()) password.fingerprint = look_of_file(password.file);
+    if (!password.file.empty()) password.fingerprint = fingerprint_of_file(password.file);
   }
 }
 
 const config::Secret& Credentials::read(Password& password) {
   if (password.file.empty()) return password.value;
-  password.fingerprint = look_of_file(password.file);
+  password.fingerprint = fingerprint_of_file(password.file);
   auto read = config::read_password_file(password.file);
   if (read) {
     password.value = config::Secret(*std::move(read));
@@ -41,7 +41,7 @@ bool Credentials::in_files() const {
 std::optional<std::filesystem::path> Credentials::changed_file() {
   for (Password& password : passwords_) {
     if (password.file.empty()) continue;
-    const std::string now = look_of_file(password.file);
+    const std::string now = fingerprint_of_file(password.file);
     if (std::exchange(password.fingerprint, now) != now) return password.file;
   }
   return std::nullopt;

@@ -79,13 +79,13 @@ Listed Inventory::read(const Id& id, const std::string& look, Read&& read) const
 
 Listed Inventory::of(const config::Truststore& section) const {
   if (section.system) return {};
-  return read({'t', id_of(section.name, {section.file})}, look_of({section.file}),
+  return read({'t', id_of(section.name, {section.file})}, fingerprint_of({section.file}),
               [&] { return read_truststore(section); });
 }
 
 Listed Inventory::of(const config::Keystore& section) const {
   const auto files = files_of(section);
-  return read({'k', id_of(section.name, files)}, look_of(files),
+  return read({'k', id_of(section.name, files)}, fingerprint_of(files),
               [&] { return read_keystore(section); });
 }
 

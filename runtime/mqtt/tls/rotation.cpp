@@ -10,14 +10,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::chrono::hours kTellAgain{24};
+constexpr std::chrono::hours kReportAgain{24};
 
 }  // namespace
 
-std::string look_of(const std::vector<fs::path>& files) {
-  std::string looks;
+std::string fingerprint_of(const std::vector<fs::path>& files) {
+  std::string all;
   for (const fs::path& file : files) {
-    looks += look_of_file(file) + "\n";
+    all += fingerprint_of_file(file) + "\n";
     std::error_code error;
     if (!fs::is_directory(file, error)) continue;
     std::vector<fs::path> inside;
@@ -26,9 +26,9 @@ std::string look_of(const std::vector<fs::path>& files) {
       inside.push_back(entry->path());
     }
     std::sort(inside.begin(), inside.end());
-    for (const fs::path& path : inside) looks += look_of_file(path) + "\n";
+    for (const fs::path& path : inside) all += fingerprint_of_file(path) + "\n";
   }
-  return looks;
+  return all;
 }
 
 Rotation::Rotation(const config::Config& config, const Stores& stores, const Clock& clock, Log& log)
@@ -49,7 +49,7 @@ Rotation::Rotation(const config::Config& config, const Stores& stores, const Clo
   }
 }
 
-void Rotation::tell_ages() {
+void Rotation::report_ages() {
   told_ = clock_.now();
   for (const Remark& remark : stores_.remarks(clock_.wall())) {
     log_.log(remark.level, "tls.certificate", {}, "{}", remark.text);
@@ -59,7 +59,7 @@ void Rotation::tell_ages() {
 void Rotation::look() {
   for (Watched& watched : watched_) look_at(watched);
   const Monotonic now = clock_.now();
-  if (now - told_ < kTellAgain) return;
+  if (now - told_ < kReportAgain) return;
   told_ = now;
   for (const Remark& remark : stores_.remarks(clock_.wall())) {
     if (remark.level == LogLevel::warn) log_.warn("tls.certificate", {}, "{}", remark.text);
@@ -67,7 +67,7 @@ void Rotation::look() {
 }
 
 void Rotation::look_at(Watched& watched) {
-  std::string seen = look_of(watched.files);
+  std::string seen = fingerprint_of(watched.files);
   const bool settled = seen == watched.seen;
   watched.seen = std::move(seen);
   if (settled && watched.seen != watched.taken) take(watched);

@@ -18,7 +18,7 @@ namespace triggerd::mqtt::tls {
 
 // Which files these are and when they were written, without reading them; for a folder, the files
 // in it too.
-std::string look_of(const std::vector<std::filesystem::path>& files);
+std::string fingerprint_of(const std::vector<std::filesystem::path>& files);
 
 // Used by one thread. What it is given outlives it.
 class Rotation {
@@ -29,7 +29,7 @@ class Rotation {
 
   bool empty() const { return watched_.empty(); }
   // Logs when our certificates expire. Once, before the first look().
-  void tell_ages();
+  void report_ages();
   // Reads files only if they have changed. Once a day it warns of certificates that expire soon.
   void look();
 

@@ -33,7 +33,7 @@ void Publishes::commit(std::uint64_t id) {
   const auto found = entries_.find(id);
   if (found == entries_.end()) return;
   found->second.committed = true;
-  tell_if_due(id);
+  report_if_due(id);
 }
 
 void Publishes::accept() {
@@ -49,7 +49,7 @@ bool Publishes::cancel(Monotonic deadline) {
     if (!entry.outcome) entry.outcome = Outcome{TRIGGER_E_CANCELLED, "the instance is stopping"};
     ids.push_back(id);
   }
-  for (const std::uint64_t id : ids) tell_if_due(id);
+  for (const std::uint64_t id : ids) report_if_due(id);
   while (!entries_.empty() || due_ > 0) {
     if (idle_.wait_until(mutex_, deadline) == std::cv_status::timeout) break;
   }
@@ -67,10 +67,10 @@ void Publishes::settle(std::uint64_t id, std::int32_t code, std::string reason) 
   const auto found = entries_.find(id);
   if (found == entries_.end() || found->second.outcome) return;
   found->second.outcome = Outcome{code, std::move(reason)};
-  tell_if_due(id);
+  report_if_due(id);
 }
 
-void Publishes::tell_if_due(std::uint64_t id) {
+void Publishes::report_if_due(std::uint64_t id) {
   const auto found = entries_.find(id);
   Entry& entry = found->second;
   if (!entry.committed || !entry.outcome) return;

@@ -67,7 +67,7 @@ class Publishes : public std::enable_shared_from_this<Publishes> {
 
   void settle(std::uint64_t id, std::int32_t code, std::string reason);
   // Moves the entry to the completions thread, where it is both committed and settled.
-  void tell_if_due(std::uint64_t id) TRIGGERD_REQUIRES(mutex_);
+  void report_if_due(std::uint64_t id) TRIGGERD_REQUIRES(mutex_);
   void told();
 
   const std::shared_ptr<Completions> completions_;

@@ -139,7 +139,7 @@ void WorkerLink::tend() {
     reap({});
   } else if (const std::string fault = process_->fault(options_.patience); !fault.empty()) {
     reap(fault);
-  } else if (source_ != nullptr && source_->overdue()) {
+  } else if (source_ != nullptr && source_->overrunning()) {
     reap("a call of the service has not returned within the trigger's timeout");
   }
 }

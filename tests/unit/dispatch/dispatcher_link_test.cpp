@@ -152,11 +152,11 @@ TEST_F(DispatcherLinkTest, AHangIsNobodyElsesFault) {
   advance(Millis(500));
   accept("b");
   ASSERT_NE(poll().message, nullptr);
-  EXPECT_FALSE(dispatcher().overdue());
+  EXPECT_FALSE(dispatcher().overrunning());
   advance(Millis(500));
-  EXPECT_TRUE(dispatcher().overdue());
+  EXPECT_TRUE(dispatcher().overrunning());
   crash();
-  EXPECT_FALSE(dispatcher().overdue());
+  EXPECT_FALSE(dispatcher().overrunning());
   EXPECT_EQ(sink_.told.back(), "retry a 1 100 no verdict within 1s");
   const trigger_message& b = take();
   EXPECT_EQ(topic(b), "b");
@@ -202,11 +202,11 @@ TEST_F(DispatcherLinkTest, AProbeThatHangsIsOverdueAndNobodyElsesFault) {
   advance(Millis(500));
   accept("a");
   ASSERT_NE(poll().message, nullptr);
-  EXPECT_FALSE(dispatcher().overdue());
+  EXPECT_FALSE(dispatcher().overrunning());
   advance(Millis(500));
-  EXPECT_TRUE(dispatcher().overdue());
+  EXPECT_TRUE(dispatcher().overrunning());
   crash();
-  EXPECT_FALSE(dispatcher().overdue());
+  EXPECT_FALSE(dispatcher().overrunning());
   EXPECT_EQ(sink_.told, (Told{"probe failed: its probe has not returned within 1s"}));
   EXPECT_EQ(take().attempt, 1U);
 }

@@ -56,7 +56,7 @@ class OutcomesTest : public testing::Test {
   triggerd::test::FakeClock clock_;
   Random random_ = [] { return 1.0; };
   DispatcherOptions options_;
-  Lanes lanes_;
+  LaneQueue lanes_;
   AttemptTable attempts_{"t", Millis(3'000)};
   RetryQueue retries_;
   Admission admission_{{Millis(100), Millis(1'000), 2.0}, clock_, random_};

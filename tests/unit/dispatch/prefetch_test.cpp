@@ -41,7 +41,7 @@ class PrefetchTest : public testing::Test {
 
   const Monotonic now_{Millis(1'000)};
   AttemptTable attempts_{"t", Millis(3'000)};
-  Lanes lanes_;
+  LaneQueue lanes_;
   Prefetch prefetch_{attempts_, lanes_};
 };
 

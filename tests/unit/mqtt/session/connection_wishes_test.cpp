@@ -34,13 +34,13 @@ TEST(ConnectionWishes, WhoeverWaitsIsToldOnce) {
   wishes.leave([&] { ++left; });
   wishes.close([&] { ++closed; });
   EXPECT_TRUE(wishes.awaits_left());
-  wishes.tell_left();
-  wishes.tell_left();
+  wishes.report_left();
+  wishes.report_left();
   EXPECT_FALSE(wishes.awaits_left());
   EXPECT_EQ(left, 2);
   EXPECT_EQ(closed, 0);
-  wishes.tell_closed();
-  wishes.tell_closed();
+  wishes.report_closed();
+  wishes.report_closed();
   EXPECT_EQ(closed, 1);
 }
 
@@ -48,9 +48,9 @@ TEST(ConnectionWishes, WhoeverIsToldMayAskAgain) {
   ConnectionWishes wishes;
   int told = 0;
   wishes.close([&] { wishes.close([&] { ++told; }); });
-  wishes.tell_closed();
+  wishes.report_closed();
   EXPECT_EQ(told, 0);
-  wishes.tell_closed();
+  wishes.report_closed();
   EXPECT_EQ(told, 1);
 }
 

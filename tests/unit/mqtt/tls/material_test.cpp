@@ -342,7 +342,7 @@ TEST_F(TlsRotationTest, AgesAreToldAtTheStartAndWarnedOfDaily) {
   const Identity old = authority_.issue({.name = "old", .to = std::chrono::hours(48)});
   write_key(old);
   looks();
-  rotation_->tell_ages();
+  rotation_->report_ages();
   const auto count = [this] { return log_.lines("tls.certificate").size(); };
   const std::size_t told = count();
   EXPECT_GE(told, 2U);

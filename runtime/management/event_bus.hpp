@@ -14,14 +14,14 @@
 
 namespace triggerd::management {
 
-// Thread-safe. Takes only its own lock and that of each queue, so tell() may be called with any
+// Thread-safe. Takes only its own lock and that of each queue, so publish() may be called with any
 // other lock held.
-class EventHub final : public EventSource {
+class EventBus final : public EventSource {
  public:
   // Whether a "message" of this trigger, or a change of state, is worth making.
   bool wants_messages() const { return message_listeners_.load(std::memory_order_relaxed) > 0; }
   bool wants_states() const { return state_listeners_.load(std::memory_order_relaxed) > 0; }
-  void tell(AdminEvent event);
+  void publish(AdminEvent event);
 
   std::unique_ptr<Subscription> subscribe(const EventFilter& filter, std::size_t capacity) override;
   // Ends all subscriptions: the runtime stops.
@@ -39,19 +39,19 @@ class EventHub final : public EventSource {
   bool ended_ TRIGGERD_GUARDED_BY(mutex_) = false;
 };
 
-// A log that also tells changes of state to the hub: each of them has its line anyway.
+// A log that also tells changes of state to the bus: each of them has its line anyway.
 class EventLog final : public Log {
  public:
-  EventLog(Log& log, EventHub& hub) : log_(log), hub_(hub) {}
+  EventLog(Log& log, EventBus& bus) : log_(log), bus_(bus) {}
   bool enabled(LogLevel level) const override {
-    return log_.enabled(level) || (level >= LogLevel::info && hub_.wants_states());
+    return log_.enabled(level) || (level >= LogLevel::info && bus_.wants_states());
   }
   void write(LogLevel level, std::string_view event, LogFields fields,
              std::string_view text) override;
 
  private:
   Log& log_;
-  EventHub& hub_;
+  EventBus& bus_;
 };
 
 }  // namespace triggerd::management

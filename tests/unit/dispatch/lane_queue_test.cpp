@@ -1,4 +1,4 @@
-#include "dispatch/lanes.hpp"
+#include "dispatch/lane_queue.hpp"
 
 #include <gtest/gtest.h>
 
@@ -11,14 +11,14 @@ DeliveryPtr delivery(const std::string& id) {
   return made;
 }
 
-void push(Lanes& lanes, DeliveryPtr delivery, const std::optional<std::string>& key) {
+void push(LaneQueue& lanes, DeliveryPtr delivery, const std::optional<std::string>& key) {
   DeliveryQueue one;
   one.push_back(std::move(delivery));
   lanes.push_all(std::move(one), 1, key);
 }
 
-TEST(Lanes, OneLaneGivesOneAtATimeInOrder) {
-  Lanes lanes;
+TEST(LaneQueue, OneLaneGivesOneAtATimeInOrder) {
+  LaneQueue lanes;
   push(lanes, delivery("1"), "k");
   push(lanes, delivery("2"), "k");
   const DeliveryPtr first = lanes.pop();
@@ -30,8 +30,8 @@ TEST(Lanes, OneLaneGivesOneAtATimeInOrder) {
   EXPECT_EQ(lanes.pop()->id, "2");
 }
 
-TEST(Lanes, LanesDoNotWaitForEachOther) {
-  Lanes lanes;
+TEST(LaneQueue, LanesDoNotWaitForEachOther) {
+  LaneQueue lanes;
   push(lanes, delivery("a1"), "a");
   push(lanes, delivery("a2"), "a");
   push(lanes, delivery("b1"), "b");
@@ -40,8 +40,8 @@ TEST(Lanes, LanesDoNotWaitForEachOther) {
   EXPECT_EQ(lanes.pop(), nullptr);
 }
 
-TEST(Lanes, TheLaneThatWaitedLongestGoesFirst) {
-  Lanes lanes;
+TEST(LaneQueue, TheLaneThatWaitedLongestGoesFirst) {
+  LaneQueue lanes;
   push(lanes, delivery("a1"), "a");
   push(lanes, delivery("a2"), "a");
   push(lanes, delivery("b1"), "b");
@@ -51,8 +51,8 @@ TEST(Lanes, TheLaneThatWaitedLongestGoesFirst) {
   EXPECT_EQ(lanes.pop()->id, "a2");
 }
 
-TEST(Lanes, WhatIsPutBackGoesBeforeAllOthersOfItsLane) {
-  Lanes lanes;
+TEST(LaneQueue, WhatIsPutBackGoesBeforeAllOthersOfItsLane) {
+  LaneQueue lanes;
   push(lanes, delivery("1"), "k");
   push(lanes, delivery("2"), "k");
   lanes.put_back(lanes.pop());
@@ -60,8 +60,8 @@ TEST(Lanes, WhatIsPutBackGoesBeforeAllOthersOfItsLane) {
   EXPECT_EQ(lanes.pop()->id, "1");
 }
 
-TEST(Lanes, LanelessMessagesNeverWait) {
-  Lanes lanes;
+TEST(LaneQueue, LanelessMessagesNeverWait) {
+  LaneQueue lanes;
   for (const char* id : {"1", "2", "3"}) push(lanes, delivery(id), std::nullopt);
   EXPECT_EQ(lanes.pop()->id, "1");
   const DeliveryPtr second = lanes.pop();
@@ -72,8 +72,8 @@ TEST(Lanes, LanelessMessagesNeverWait) {
   EXPECT_EQ(lanes.size(), 0U);
 }
 
-TEST(Lanes, AReleasedLaneTakesNewMessages) {
-  Lanes lanes;
+TEST(LaneQueue, AReleasedLaneTakesNewMessages) {
+  LaneQueue lanes;
   push(lanes, delivery("1"), "k");
   const DeliveryPtr first = lanes.pop();
   lanes.release(*first);
@@ -82,8 +82,8 @@ TEST(Lanes, AReleasedLaneTakesNewMessages) {
   EXPECT_EQ(lanes.pop()->id, "2");
 }
 
-TEST(Lanes, TakeAllLeavesNothingButTheHeldLanes) {
-  Lanes lanes;
+TEST(LaneQueue, TakeAllLeavesNothingButTheHeldLanes) {
+  LaneQueue lanes;
   push(lanes, delivery("a1"), "a");
   push(lanes, delivery("a2"), "a");
   push(lanes, delivery("b1"), "b");

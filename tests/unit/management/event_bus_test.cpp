@@ -1,4 +1,4 @@
-#include "management/event_hub.hpp"
+#include "management/event_bus.hpp"
 
 #include <gtest/gtest.h>
 
@@ -18,60 +18,60 @@ std::optional<AdminEvent> next(Subscription& listener) {
   return listener.next(std::chrono::steady_clock::now());
 }
 
-TEST(EventHubTest, NobodyWantsAnythingUntilSomebodyListens) {
-  EventHub hub;
-  EXPECT_FALSE(hub.wants_messages());
-  EXPECT_FALSE(hub.wants_states());
+TEST(EventBusTest, NobodyWantsAnythingUntilSomebodyListens) {
+  EventBus bus;
+  EXPECT_FALSE(bus.wants_messages());
+  EXPECT_FALSE(bus.wants_states());
   {
-    const auto listener = hub.subscribe({.states = false, .messages = true, .trigger = ""}, 10);
-    EXPECT_TRUE(hub.wants_messages());
-    EXPECT_FALSE(hub.wants_states());
+    const auto listener = bus.subscribe({.states = false, .messages = true, .trigger = ""}, 10);
+    EXPECT_TRUE(bus.wants_messages());
+    EXPECT_FALSE(bus.wants_states());
   }
-  EXPECT_FALSE(hub.wants_messages());
+  EXPECT_FALSE(bus.wants_messages());
 }
 
-TEST(EventHubTest, ASlowListenerLosesEventsAndIsToldHowManyAndNobodyElseDoes) {
-  EventHub hub;
-  const auto slow = hub.subscribe({}, 2);
-  const auto quick = hub.subscribe({}, 10);
-  for (int i = 0; i < 5; ++i) hub.tell(message_of("t"));
+TEST(EventBusTest, ASlowListenerLosesEventsAndIsToldHowManyAndNobodyElseDoes) {
+  EventBus bus;
+  const auto slow = bus.subscribe({}, 2);
+  const auto quick = bus.subscribe({}, 10);
+  for (int i = 0; i < 5; ++i) bus.publish(message_of("t"));
   EXPECT_EQ(slow->dropped(), 3U);
   EXPECT_EQ(quick->dropped(), 0U);
   EXPECT_EQ(next(*slow)->number, 1U);
   EXPECT_EQ(next(*slow)->number, 2U);
   EXPECT_FALSE(next(*slow));
-  hub.tell(message_of("t"));
+  bus.publish(message_of("t"));
   EXPECT_EQ(next(*slow)->number, 6U) << "the gap shows";
 }
 
-TEST(EventHubTest, AFilterLetsThroughWhatItNames) {
-  EventHub hub;
-  const auto listener = hub.subscribe({.states = false, .messages = true, .trigger = "t"}, 10);
-  hub.tell(message_of("u"));
+TEST(EventBusTest, AFilterLetsThroughWhatItNames) {
+  EventBus bus;
+  const auto listener = bus.subscribe({.states = false, .messages = true, .trigger = "t"}, 10);
+  bus.publish(message_of("u"));
   AdminEvent state;
   state.kind = "trigger";
   state.trigger = "t";
-  hub.tell(state);
-  hub.tell(message_of("t"));
+  bus.publish(state);
+  bus.publish(message_of("t"));
   EXPECT_EQ(next(*listener)->number, 3U);
   EXPECT_FALSE(next(*listener));
 }
 
-TEST(EventHubTest, TheEndWakesListeners) {
-  EventHub hub;
-  const auto listener = hub.subscribe({}, 10);
-  hub.end();
+TEST(EventBusTest, TheEndWakesListeners) {
+  EventBus bus;
+  const auto listener = bus.subscribe({}, 10);
+  bus.end();
   EXPECT_FALSE(listener->next(Monotonic::max()));
   EXPECT_TRUE(listener->ended());
-  EXPECT_TRUE(hub.subscribe({}, 10)->ended());
+  EXPECT_TRUE(bus.subscribe({}, 10)->ended());
 }
 
 TEST(EventLogTest, AChangeOfStateIsAnEventAndALineOfAMessageIsNone) {
   triggerd::test::CaptureLog lines;
-  EventHub hub;
-  EventLog log(lines, hub);
+  EventBus bus;
+  EventLog log(lines, bus);
   log.info("trigger.running", {{"trigger", "early"}}, "nobody listens");
-  const auto listener = hub.subscribe({}, 10);
+  const auto listener = bus.subscribe({}, 10);
   log.warn("message.retry", {{"trigger", "t"}}, "not this");
   log.info("trigger.running", {{"trigger", "t"}, {"alias", "a"}}, "handles {}", 1);
   const auto event = next(*listener);

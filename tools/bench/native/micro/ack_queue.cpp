@@ -1,11 +1,11 @@
 // The queue of acknowledgements: one is held, released, and taken to be sent.
 // Messages of one batch are handled together, as the receive thread does.
+#include "mqtt/wire/ack_queue.hpp"
+
 #include <benchmark/benchmark.h>
 
 #include <string>
 #include <vector>
-
-#include "mqtt/wire/ack_queue.hpp"
 
 namespace {
 
@@ -14,7 +14,7 @@ using triggerd::mqtt::wire::AckKind;
 using triggerd::mqtt::wire::AckQueue;
 
 // `late`: the oldest is released last, so that all of them wait for it.
-void gate_hold_release(benchmark::State& state, bool late) {
+void ack_queue_hold_release(benchmark::State& state, bool late) {
   const auto batch = static_cast<std::size_t>(state.range(0));
   std::vector<AckQueue::Ticket> tickets(batch);
   AckQueue acks;
@@ -34,7 +34,7 @@ void gate_hold_release(benchmark::State& state, bool late) {
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
-BENCHMARK_CAPTURE(gate_hold_release, in_order, false)->Arg(1)->Arg(100)->Arg(1000);
-BENCHMARK_CAPTURE(gate_hold_release, oldest_last, true)->Arg(100)->Arg(1000);
+BENCHMARK_CAPTURE(ack_queue_hold_release, in_order, false)->Arg(1)->Arg(100)->Arg(1000);
+BENCHMARK_CAPTURE(ack_queue_hold_release, oldest_last, true)->Arg(100)->Arg(1000);
 
 }  // namespace

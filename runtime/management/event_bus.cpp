@@ -1,4 +1,4 @@
-#include "management/event_hub.hpp"
+#include "management/event_bus.hpp"
 
 #include <algorithm>
 
@@ -11,7 +11,7 @@ bool is_message(const AdminEvent& event) {
 
 }  // namespace
 
-class EventHub::Queue {
+class EventBus::Queue {
  public:
   Queue(EventFilter filter, std::size_t capacity)
       : filter_(std::move(filter)), capacity_(std::max<std::size_t>(capacity, 1)) {}
@@ -65,25 +65,25 @@ class EventHub::Queue {
   bool ended_ TRIGGERD_GUARDED_BY(mutex_) = false;
 };
 
-class EventHub::Listener final : public Subscription {
+class EventBus::Listener final : public Subscription {
  public:
-  Listener(EventHub& hub, std::shared_ptr<Queue> queue) : hub_(hub), queue_(std::move(queue)) {}
+  Listener(EventBus& bus, std::shared_ptr<Queue> queue) : bus_(bus), queue_(std::move(queue)) {}
   ~Listener() override {
-    MutexLock lock(hub_.mutex_);
-    if (std::erase(hub_.queues_, queue_) == 0) return;
-    if (queue_->filter().messages) --hub_.message_listeners_;
-    if (queue_->filter().states) --hub_.state_listeners_;
+    MutexLock lock(bus_.mutex_);
+    if (std::erase(bus_.queues_, queue_) == 0) return;
+    if (queue_->filter().messages) --bus_.message_listeners_;
+    if (queue_->filter().states) --bus_.state_listeners_;
   }
   std::optional<AdminEvent> next(Monotonic deadline) override { return queue_->next(deadline); }
   std::uint64_t dropped() const override { return queue_->dropped(); }
   bool ended() const override { return queue_->ended(); }
 
  private:
-  EventHub& hub_;
+  EventBus& bus_;
   const std::shared_ptr<Queue> queue_;
 };
 
-std::unique_ptr<Subscription> EventHub::subscribe(const EventFilter& filter, std::size_t capacity) {
+std::unique_ptr<Subscription> EventBus::subscribe(const EventFilter& filter, std::size_t capacity) {
   auto queue = std::make_shared<Queue>(filter, capacity);
   MutexLock lock(mutex_);
   if (ended_) queue->end();
@@ -93,14 +93,14 @@ std::unique_ptr<Subscription> EventHub::subscribe(const EventFilter& filter, std
   return std::make_unique<Listener>(*this, std::move(queue));
 }
 
-void EventHub::tell(AdminEvent event) {
+void EventBus::publish(AdminEvent event) {
   MutexLock lock(mutex_);
   event.number = ++last_number_;
   if (event.when == Wall{}) event.when = system_clock().wall();
   for (const auto& queue : queues_) queue->put(event);
 }
 
-void EventHub::end() {
+void EventBus::end() {
   MutexLock lock(mutex_);
   ended_ = true;
   for (const auto& queue : queues_) queue->end();
@@ -111,7 +111,7 @@ void EventLog::write(LogLevel level, std::string_view event, LogFields fields,
   // What a service says has a level of its own, which was asked before. The rest comes here where a
   // listener wants it, too.
   if (event == "plugin.log" || log_.enabled(level)) log_.write(level, event, fields, text);
-  if (level < LogLevel::info || !hub_.wants_states() || event.starts_with("message.") ||
+  if (level < LogLevel::info || !bus_.wants_states() || event.starts_with("message.") ||
       event == "plugin.log") {
     return;
   }
@@ -124,7 +124,7 @@ void EventLog::write(LogLevel level, std::string_view event, LogFields fields,
     if (field.key == "message") told.message_id = field.value;
   }
   told.text = fmt::format("{}: {}", event, text);
-  hub_.tell(std::move(told));
+  bus_.publish(std::move(told));
 }
 
 }  // namespace triggerd::management

@@ -1,11 +1,11 @@
-#include "dispatch/lanes.hpp"
+#include "dispatch/lane_queue.hpp"
 
 #include <utility>
 
 namespace triggerd::dispatch {
 
-void Lanes::push_all(DeliveryQueue deliveries, std::size_t count,
-                     const std::optional<std::string>& key) {
+void LaneQueue::push_all(DeliveryQueue deliveries, std::size_t count,
+                         const std::optional<std::string>& key) {
   if (count == 0) return;
   size_ += count;
   if (!key) {
@@ -22,14 +22,14 @@ void Lanes::push_all(DeliveryQueue deliveries, std::size_t count,
   lane->waiting.append(std::move(deliveries));
 }
 
-DeliveryPtr Lanes::pop_of(Lane& lane) {
+DeliveryPtr LaneQueue::pop_of(Lane& lane) {
   DeliveryPtr delivery = lane.waiting.pop_front();
   delivery->lane = &lane;
   ++lane.held;
   return delivery;
 }
 
-DeliveryPtr Lanes::pop() {
+DeliveryPtr LaneQueue::pop() {
   DeliveryPtr delivery;
   if (!ready_.empty()) {
     delivery = pop_of(*ready_.front());
@@ -43,14 +43,14 @@ DeliveryPtr Lanes::pop() {
   return delivery;
 }
 
-DeliveryPtr Lanes::pop_behind(const Delivery& last) {
+DeliveryPtr LaneQueue::pop_behind(const Delivery& last) {
   if (has_ready()) return pop();
   if (last.lane == nullptr || last.lane->waiting.empty()) return nullptr;
   --size_;
   return pop_of(*last.lane);
 }
 
-void Lanes::release(Delivery& delivery) {
+void LaneQueue::release(Delivery& delivery) {
   Lane* lane = std::exchange(delivery.lane, nullptr);
   if (lane == nullptr) return;
   if (--lane->held > 0) return;
@@ -61,7 +61,7 @@ void Lanes::release(Delivery& delivery) {
   }
 }
 
-void Lanes::put_back(DeliveryPtr delivery) {
+void LaneQueue::put_back(DeliveryPtr delivery) {
   ++size_;
   if (delivery->lane == nullptr) {
     laneless_.push_front(std::move(delivery));
@@ -72,13 +72,13 @@ void Lanes::put_back(DeliveryPtr delivery) {
   if (--lane.held == 0) ready_.push_front(&lane);
 }
 
-void Lanes::for_each(const std::function<void(const DeliveryPtr&)>& visit) const {
+void LaneQueue::for_each(const std::function<void(const DeliveryPtr&)>& visit) const {
   nameless_.waiting.for_each(visit);
   for (const auto& [key, lane] : lanes_) lane.waiting.for_each(visit);
   laneless_.for_each(visit);
 }
 
-std::vector<DeliveryPtr> Lanes::take_all() {
+std::vector<DeliveryPtr> LaneQueue::take_all() {
   std::vector<DeliveryPtr> all;
   all.reserve(size_);
   const auto take = [&](DeliveryQueue& queue) {

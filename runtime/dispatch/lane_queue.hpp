@@ -1,5 +1,5 @@
-// Lanes: which message may go next. Messages of one lane go one after another; lanes do not wait
-// for each other. A plain data structure, not thread-safe: the dispatcher's lock is around it.
+// LaneQueue: which message may go next. Messages of one lane go one after another; lanes do not
+// wait for each other. A plain data structure, not thread-safe: the dispatcher's lock is around it.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +22,7 @@ struct Lane {
   std::size_t held = 0;
 };
 
-class Lanes {
+class LaneQueue {
  public:
   // `count` messages to the end of the lane `key`, at once however many they are; nullopt: of no
   // lane.
