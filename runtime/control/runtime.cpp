@@ -70,7 +70,7 @@ Runtime::Parts::Parts(Runtime& runtime, std::unique_ptr<inbox::Inbox> opened)
     : inbox(std::move(opened)),
       writer(make_writer(*inbox, runtime.registry_.config()->inbox, runtime.inbox_health_,
                          runtime.log_)),
-      session_memory(*inbox, runtime.log_),
+      session_memory(inbox->sessions(), runtime.log_),
       resolver(mqtt::make_system_resolver(system_clock())),
       connections({.supervisor = runtime.supervisor_,
                    .resolver = *resolver,
@@ -78,7 +78,7 @@ Runtime::Parts::Parts(Runtime& runtime, std::unique_ptr<inbox::Inbox> opened)
                    .sessions = session_memory,
                    .random = system_random(),
                    .log = runtime.log_}),
-      client_ids(*inbox),
+      client_ids(inbox->sessions()),
       factory({.registry = runtime.registry_,
                .control = runtime.control_,
                .plugins = runtime.plugins_,
@@ -102,7 +102,7 @@ Runtime::Parts::Parts(Runtime& runtime, std::unique_ptr<inbox::Inbox> opened)
                 .supervisor = *runtime.supervisor_,
                 .timer = runtime.timer_}),
       sessions({.registry = runtime.registry_,
-                .inbox = *inbox,
+                .stored = inbox->sessions(),
                 .client_ids = client_ids,
                 .certificates = runtime.certificates_,
                 .connections = connections,
@@ -110,7 +110,7 @@ Runtime::Parts::Parts(Runtime& runtime, std::unique_ptr<inbox::Inbox> opened)
                 .log = runtime.log_}),
       reloader({.registry = runtime.registry_,
                 .control = runtime.control_,
-                .inbox = *inbox,
+                .stored_states = inbox->triggers(),
                 .plugins = runtime.plugins_,
                 .plugin_reloader = runtime.plugin_reloader_,
                 .certificates = runtime.certificates_,
@@ -142,7 +142,7 @@ Runtime::Parts::Parts(Runtime& runtime, std::unique_ptr<inbox::Inbox> opened)
                                  .registry = runtime.registry_,
                                  .status = services.status,
                                  .reloader = reloader,
-                                 .inbox = *inbox,
+                                 .stored = inbox->triggers(),
                                  .log = runtime.log_}),
                .definitions = Definitions({.control = runtime.control_,
                                            .registry = runtime.registry_,
@@ -166,7 +166,7 @@ Runtime::Parts::Parts(Runtime& runtime, std::unique_ptr<inbox::Inbox> opened)
                             runtime.options_.packages},
                .dead_letters = DeadLetters({.control = runtime.control_,
                                             .registry = runtime.registry_,
-                                            .inbox = *inbox,
+                                            .stored = inbox->dead_letters(),
                                             .log = runtime.log_})} {}
 
 Runtime::Runtime(config::Config config, std::filesystem::path state_dir, Log& log,
@@ -261,7 +261,7 @@ Result<> Runtime::open_inbox() {
 
 Result<> Runtime::take_alias_states() {
   config::Config effective = *registry_.config();
-  auto states = overlay_alias_states(*parts_->inbox, effective);
+  auto states = overlay_alias_states(parts_->inbox->triggers(), effective);
   if (!states) return tl::make_unexpected(states.error());
   const auto all = std::make_shared<const config::Config>(std::move(effective));
   plugins_.use(all);
@@ -359,7 +359,7 @@ void Runtime::leave_out_broken_packages() {
 
 // Messages in the inbox of triggers that the configuration does not know.
 void Runtime::report_orphaned() {
-  const auto counts = parts_->inbox->message_counts();
+  const auto counts = parts_->inbox->messages().counts();
   if (!counts) return;
   const ConfigPtr all = registry_.config();
   for (const auto& [name, count] : *counts) {

@@ -25,13 +25,13 @@ Intake::Intake(const DeliveryHome& home, Dispatcher& dispatcher, inbox::Inbox& i
                MessageIds& ids, Log& log)
     : home_(home),
       dispatcher_(dispatcher),
-      inbox_(inbox),
+      messages_(inbox.messages()),
       writer_(*home.writer),
       ids_(ids),
       redeliveries_([&dispatcher](const RedeliveryFilter::Visit& visit) {
         dispatcher.for_each_unfinished(visit);
       }),
-      qos2_(home, inbox, log) {}
+      qos2_(home, inbox.packet_ids(), log) {}
 
 // ---- From earlier processes ----
 
@@ -53,7 +53,7 @@ DeliveryPtr Intake::make_stored(const inbox::StoredMessage& stored) const {
 
 Result<bool> Intake::take_backlog(std::size_t limit) {
   if (limit == 0) return false;
-  auto found = inbox_.messages(home_.trigger, backlog_after_, limit);
+  auto found = messages_.page(home_.trigger, backlog_after_, limit);
   if (!found) return tl::make_unexpected(found.error());
   std::vector<DeliveryPtr> deliveries;
   deliveries.reserve(found->size());

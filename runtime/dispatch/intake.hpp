@@ -57,7 +57,7 @@ class Intake {
 
   const DeliveryHome& home_;
   Dispatcher& dispatcher_;
-  inbox::Inbox& inbox_;
+  inbox::Messages& messages_;
   inbox::Writer& writer_;
   MessageIds& ids_;
 

@@ -26,14 +26,14 @@ class WaitingReceipt final : public inbox::PacketIdWaiter {
 
 }  // namespace
 
-Qos2Store::Qos2Store(const DeliveryHome& home, inbox::Inbox& inbox, Log& log)
-    : home_(home), inbox_(inbox), writer_(*home.writer), log_(log) {}
+Qos2Store::Qos2Store(const DeliveryHome& home, inbox::PacketIds& packet_ids, Log& log)
+    : home_(home), packet_ids_(packet_ids), writer_(*home.writer), log_(log) {}
 
 // ---- From earlier processes ----
 
 Result<> Qos2Store::load() {
   if (auto accepted = accept_staged(); !accepted) return accepted;
-  auto found = inbox_.awaiting_pubrel(home_.client_id);
+  auto found = packet_ids_.awaiting_pubrel(home_.client_id);
   if (!found) return tl::make_unexpected(found.error());
   for (inbox::AwaitingPubrel& one : *found) {
     known_[one.packet_id] = {std::move(one.message_id), {}};
@@ -46,7 +46,7 @@ Result<> Qos2Store::load() {
 // Older versions have handed a QoS 2 message of 3.1.1 on with its PUBREL. The server may have been
 // told that it is ours, and may not: either way it is a message, and its packet id is known.
 Result<> Qos2Store::accept_staged() {
-  auto found = inbox_.staged(home_.client_id);
+  auto found = packet_ids_.staged(home_.client_id);
   if (!found) return tl::make_unexpected(found.error());
   for (const inbox::StagedMessage& staged : *found) {
     const auto head = mqtt::read_publish_head(staged.packet);
@@ -63,7 +63,7 @@ Result<> Qos2Store::accept_staged() {
     message.retained = head->retained;
     message.packet_id = head->packet_id;
     message.received = system_clock().wall();
-    if (auto done = inbox_.accept_staged(home_.client_id, staged, message); !done) return done;
+    if (auto done = packet_ids_.accept_staged(home_.client_id, staged, message); !done) return done;
   }
   return {};
 }

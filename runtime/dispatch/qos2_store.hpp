@@ -14,7 +14,7 @@
 
 #include "base/log.hpp"
 #include "dispatch/delivery.hpp"
-#include "inbox/inbox.hpp"
+#include "inbox/packet_ids.hpp"
 #include "inbox/writer.hpp"
 
 namespace triggerd::dispatch {
@@ -23,7 +23,7 @@ namespace triggerd::dispatch {
 class Qos2Store {
  public:
   // Both outlive it.
-  Qos2Store(const DeliveryHome& home, inbox::Inbox& inbox, Log& log);
+  Qos2Store(const DeliveryHome& home, inbox::PacketIds& packet_ids, Log& log);
 
   // Reads what an earlier process has kept. [control, before the connection is made]
   Result<> load();
@@ -60,7 +60,7 @@ class Qos2Store {
   void forget_id(std::uint16_t packet_id, mqtt::Receipt receipt);
 
   const DeliveryHome& home_;
-  inbox::Inbox& inbox_;
+  inbox::PacketIds& packet_ids_;
   inbox::Writer& writer_;
   Log& log_;
   std::unordered_map<std::uint16_t, Known> known_;

@@ -95,7 +95,7 @@ CREATE INDEX message_expiring ON message (number) WHERE expires_ms IS NOT NULL;
                                             R"sql(
 -- Both versions of MQTT alike: a QoS 2 message is accepted with its PUBLISH, and its packet id is
 -- kept until PUBREL. What `staged` has of 3.1.1 is a message each; it becomes one when its trigger
--- is made (Inbox::accept_staged), and nothing is added to that table any more.
+-- is made (PacketIds::accept_staged), and nothing is added to that table any more.
 CREATE TABLE awaiting_pubrel (     -- packet ids of QoS 2 messages that the server may send again
   client_id    TEXT NOT NULL,
   packet_id    INTEGER NOT NULL,

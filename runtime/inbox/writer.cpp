@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
-#include "inbox/database.hpp"
+#include "inbox/inbox_file.hpp"
 #include "inbox/writer_statements.hpp"
 
 namespace triggerd::inbox {
@@ -20,18 +20,18 @@ constexpr std::uint64_t kLargestWal = 64ULL << 20;
 }  // namespace
 
 Writer::Writer(Inbox& inbox, const Options& options, Trouble trouble)
-    : inbox_(inbox),
+    : file_(inbox.file()),
       options_(options),
       trouble_(std::move(trouble)),
       clock_(*options_.clock),
       limit_(options.max_size),
-      room_(inbox.vfs_.empty() ? inbox.folder() : std::filesystem::path()),
+      room_(file_.is_on_a_volume() ? file_.folder() : std::filesystem::path()),
       portion_(std::min(room_.portion(),
                         std::max(options.max_size / kPortionsOfMaxSize, kLeastPortion))),
       wal_limit_(std::clamp(options.max_size / 2, kUntrimmed * portion_ + portion_,
                             std::max(kLargestWal, kUntrimmed * portion_ + portion_))) {
   {
-    MutexLock lock(inbox_.mutex_);
+    MutexLock lock(file_.mutex());
     begin();
   }
   thread_ = std::thread([this] {
@@ -47,8 +47,12 @@ Writer::~Writer() {
     alarm_.set(now());
   }
   thread_.join();
-  MutexLock lock(inbox_.mutex_);  // others may be using the database
+  MutexLock lock(file_.mutex());  // others may be using the database
   statements_.reset();
+}
+
+Transaction::Sync Writer::sync() const {
+  return options_.sync_to_disk ? Transaction::Sync::disk : Transaction::Sync::process;
 }
 
 // ---- Asking ----
@@ -216,7 +220,7 @@ void Writer::Notes::add(Notes later) {
 void Writer::look() {
   Verdict verdict;
   {
-    MutexLock lock(inbox_.mutex_);
+    MutexLock lock(file_.mutex());
     // What was just written was prepared for and measured; what others do is seen soon enough.
     if (told_ != Kind::none || now() >= look_at_) {
       verdict = prepare();

@@ -33,6 +33,7 @@
 #include "base/histogram.hpp"
 #include "base/mutex.hpp"
 #include "base/result.hpp"
+#include "inbox/database.hpp"
 #include "inbox/inbox.hpp"
 #include "inbox/operations.hpp"
 #include "inbox/room.hpp"
@@ -178,6 +179,7 @@ class Writer {
   void trim_wal(std::uint64_t allowed) TRIGGERD_NO_ANALYSIS;
   Verdict find_trouble() TRIGGERD_NO_ANALYSIS;
 
+  Transaction::Sync sync() const;
   static PacketIdWaiter* waiter_of(const Operation& operation);
   void end_portion(Batch& batch, const Portion& portion, std::chrono::nanoseconds took);
   std::uint64_t bytes_at_once() const;
@@ -195,7 +197,7 @@ class Writer {
     return !writing_ && !schedule_.is_anything_queued();
   }
 
-  Inbox& inbox_;
+  InboxFile& file_;
   const Options options_;
   const Trouble trouble_;
   const Clock& clock_;

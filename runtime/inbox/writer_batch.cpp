@@ -4,7 +4,7 @@
 #include <span>
 
 #include "base/units.hpp"
-#include "inbox/database.hpp"
+#include "inbox/inbox_file.hpp"
 #include "inbox/writer_statements.hpp"
 
 namespace triggerd::inbox {
@@ -66,7 +66,7 @@ Writer::Verdict Writer::write_portion(Batch& batch) {
   const Monotonic began = now();
   Portion portion;
   {
-    MutexLock lock(inbox_.mutex_);
+    MutexLock lock(file_.mutex());
     if (batch.is_done()) return {};
     if (auto verdict = prepare(); verdict.kind != Kind::none) return verdict;
     // Others may have made room meanwhile.
@@ -155,10 +155,9 @@ void Writer::add_operations(Batch& batch, Portion& portion) {
 
 // Within the inbox's lock, so that nobody else moves a message meanwhile.
 Result<> Writer::transact(Batch& batch, Portion& portion) {
-  Database& database = *inbox_.database_;
+  Database& database = file_.database();
   // Removals too: after an fsync that failed, transactions without one may cost those with one.
-  auto transaction = Transaction::begin(
-      database, options_.sync_to_disk ? Transaction::Sync::disk : Transaction::Sync::process);
+  auto transaction = Transaction::begin(database, sync());
   if (!transaction) return tl::make_unexpected(transaction.error());
   if (!statements_) statements_ = std::make_unique<Statements>(database);
   Statements& sql = *statements_;
@@ -174,16 +173,9 @@ Result<> Writer::transact(Batch& batch, Portion& portion) {
         done = write_id(sql.keep_id, *accept->key, accept->entry->view().message_id);
       }
       if (done && w.number) {
-        const MessageView view = accept->entry->view();
-        sql.insert.reset().bind_view(view.trigger).bind_view(view.message_id).bind_view(view.topic);
-        sql.insert.bind_blob_view(view.payload).bind(std::int64_t{view.qos});
-        sql.insert.bind(std::int64_t{view.retained}).bind(std::int64_t{view.packet_id});
-        sql.insert.bind(std::int64_t{view.attempts}).bind(to_ms(view.received));
-        sql.insert.bind_optional_blob_view(view.properties);
-        sql.insert.bind_optional(view.expires ? std::optional(inbox_.row_time(*view.expires))
-                                              : std::nullopt);
-        done = sql.insert.finish("write");
-        w.number = database.last_row();
+        auto row = sql.insert.run(accept->entry->view(), file_.row_clock());
+        if (!row) return tl::make_unexpected(row.error());
+        w.number = *row;
       }
     } else if (const auto* keep = std::get_if<KeepId>(&operation)) {
       done = write_id(sql.keep_id, keep->key, keep->message_id);
@@ -251,14 +243,14 @@ void Writer::end_portion(Batch& batch, const Portion& portion, std::chrono::nano
 
 void Writer::begin() {
   // SQLite's own checkpoints, which move what they can whoever reads.
-  (void)inbox_.database_->execute(fmt::format("PRAGMA wal_autocheckpoint = {}",
-                                              std::max<std::uint64_t>(portion_ / kPageBytes, 1)));
+  (void)file_.database().execute(fmt::format("PRAGMA wal_autocheckpoint = {}",
+                                             std::max<std::uint64_t>(portion_ / kPageBytes, 1)));
   cramped_ = !room_.reserve();
   measure();
 }
 
 Writer::Verdict Writer::prepare() {
-  const auto kept = inbox_.keep_files();
+  const auto kept = file_.keep();
   if (!kept || !kept->empty()) statements_.reset();  // they are of a connection that is closed
   if (!kept) return {Kind::lost, kept.error().message};
   if (!kept->empty()) {
@@ -266,7 +258,7 @@ Writer::Verdict Writer::prepare() {
     if (options_.mended) options_.mended(*kept);
   }
   // Where the rows cannot follow now, times go on to be counted from where it was.
-  if (now() >= clock_at_ && !inbox_.follow_clock(options_.sync_to_disk)) {
+  if (now() >= clock_at_ && !file_.row_clock().follow(file_.database(), sync())) {
     clock_at_ = now() + kClockAgain;
   }
   if (cramped_ || !room_.is_reserved()) cramped_ = !room_.reserve();
@@ -275,7 +267,7 @@ Writer::Verdict Writer::prepare() {
 }
 
 void Writer::measure() {
-  Database& database = *inbox_.database_;
+  Database& database = file_.database();
   std::uint64_t values[3] = {};
   const char* const pragmas[3] = {"PRAGMA page_count", "PRAGMA freelist_count", "PRAGMA page_size"};
   for (int i = 0; i < 3; ++i) {
@@ -333,7 +325,7 @@ Writer::Verdict Writer::no_room() const {
   return {Kind::volume,
           fmt::format("the volume of {} is full but for what the inbox needs to work: {} bytes are "
                       "left",
-                      inbox_.folder().string(), space_.available)};
+                      file_.folder().string(), space_.available)};
 }
 
 // The volume was full. The reserve is given up for a checkpoint, so that the WAL can be used again.
@@ -350,12 +342,12 @@ void Writer::shrink_file() {
   // All of it goes through the WAL, which does not become smaller while somebody holds it.
   checkpoint();
   if (wal_is_held_) return;
-  (void)inbox_.database_->execute("PRAGMA temp_store = MEMORY; VACUUM");
+  (void)file_.database().execute("PRAGMA temp_store = MEMORY; VACUUM");
   checkpoint();
 }
 
 void Writer::checkpoint() {
-  const auto done = inbox_.database_->checkpoint();
+  const auto done = file_.database().checkpoint();
   wal_is_held_ = done == Database::Checkpoint::held;
   trim_at_ = done == Database::Checkpoint::done ? Monotonic() : now() + kTrimAgain;
   measure();

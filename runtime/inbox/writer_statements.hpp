@@ -1,17 +1,14 @@
 // The statements that the writer has prepared, for as long as its connection lasts.
 #pragma once
 
-#include "inbox/database.hpp"
+#include "inbox/message_rows.hpp"
 #include "inbox/writer.hpp"
 
 namespace triggerd::inbox {
 
 struct Writer::Statements {
   explicit Statements(Database& database)
-      : insert(database,
-               "INSERT INTO message (trigger_name, message_id, topic, payload, qos, retained,"
-               " packet_id, attempts, received_ms, properties, expires_ms)"
-               " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+      : insert(database),
         keep_id(database,
                 "INSERT OR REPLACE INTO awaiting_pubrel (client_id, packet_id, message_id)"
                 " VALUES (?, ?, ?)"),
@@ -22,7 +19,7 @@ struct Writer::Statements {
                  "INSERT OR REPLACE INTO handled_retained (trigger_name, topic, sha256)"
                  " VALUES (?, ?, ?)") {}
 
-  Statement insert;
+  MessageInsert insert;
   Statement keep_id;
   Statement forget_id;
   Statement remove;

@@ -11,7 +11,7 @@ namespace triggerd::trigger {
 Result<std::int64_t> DeadLetterWriter::write(const dispatch::Delivery& delivery,
                                              const std::string& reason) {
   const mqtt::Message& message = delivery.message;
-  auto number = inbox_.add_dead_letter(
+  auto number = dead_letters_.add(
       {.message_id = delivery.id,
        .trigger = config_.name,
        .topic = std::string(message.topic),

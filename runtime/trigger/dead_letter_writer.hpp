@@ -10,7 +10,7 @@
 #include "base/result.hpp"
 #include "config/config_fwd.hpp"
 #include "dispatch/delivery.hpp"
-#include "inbox/inbox.hpp"
+#include "inbox/dead_letters.hpp"
 #include "trigger/publisher.hpp"
 
 namespace triggerd::trigger {
@@ -19,9 +19,9 @@ namespace triggerd::trigger {
 class DeadLetterWriter {
  public:
   // All outlive it.
-  DeadLetterWriter(const config::Trigger& config, inbox::Inbox& inbox, const Publisher& publisher,
-                   Log& log)
-      : config_(config), inbox_(inbox), publisher_(publisher), log_(log) {}
+  DeadLetterWriter(const config::Trigger& config, inbox::DeadLetters& dead_letters,
+                   const Publisher& publisher, Log& log)
+      : config_(config), dead_letters_(dead_letters), publisher_(publisher), log_(log) {}
 
   // Waits for the disk, and returns the dead letter's number. [any thread that may wait]
   Result<std::int64_t> write(const dispatch::Delivery& delivery, const std::string& reason);
@@ -32,7 +32,7 @@ class DeadLetterWriter {
 
  private:
   const config::Trigger& config_;
-  inbox::Inbox& inbox_;
+  inbox::DeadLetters& dead_letters_;
   const Publisher& publisher_;
   Log& log_;
   std::atomic<std::uint64_t> written_{0};

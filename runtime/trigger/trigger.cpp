@@ -47,7 +47,7 @@ Trigger::Trigger(const config::Trigger& config, const TriggerServices& services)
             .writer = &services.writer},
       reporter_(config_, services.log, services.events, services.timer.clock(),
                 [this] { return slot_.service_name(); }),
-      dead_letters_(config_, services.inbox, services.publisher, services.log),
+      dead_letters_(config_, services.inbox.dead_letters(), services.publisher, services.log),
       acks_(services.timer, [this] { connection_->flush_acknowledgements(); }),
       intake_(home_, dispatcher_, services.inbox, services.ids, services.log),
       dispatcher_(options_of(config, services.deaths), *this, services.timer,
@@ -59,7 +59,7 @@ Trigger::Trigger(const config::Trigger& config, const TriggerServices& services)
                 }),
       state_(services.timer.clock(),
              [this](const std::optional<inbox::TriggerState>& state) {
-               return services_.inbox.set_trigger_state(config_.name, state);
+               return services_.inbox.triggers().set_state(config_.name, state);
              }),
       recovery_(config.name, config.monitor_interval, recovery_steps(), services.timer, tasks_,
                 services.log),
@@ -141,14 +141,14 @@ Result<std::shared_ptr<Monitor>> Trigger::make_monitor(
 
 Result<> Trigger::make_connection(mqtt::ConnectionOptions options) {
   if (retained_.remembers()) {
-    auto handled = services_.inbox.handled_retained(config_.name);
+    auto handled = services_.inbox.triggers().handled_retained(config_.name);
     if (!handled) return tl::make_unexpected(handled.error());
     retained_.load(*handled);
   }
   home_.client_id = options.client_id;
   options.hold_acknowledgements = holds_;
   if (auto loaded = intake_.load(); !loaded) return loaded;
-  auto state = services_.inbox.trigger_state(config_.name);
+  auto state = services_.inbox.triggers().state(config_.name);
   if (!state) return tl::make_unexpected(state.error());
   if (*state) {
     state_.load(*state);

@@ -10,7 +10,7 @@
 #include "base/clock.hpp"
 #include "base/mutex.hpp"
 #include "base/result.hpp"
-#include "inbox/inbox.hpp"
+#include "inbox/records.hpp"
 
 namespace triggerd::trigger {
 

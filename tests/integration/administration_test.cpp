@@ -79,14 +79,14 @@ TEST_F(AdministrationTest, ADisabledTriggerHandlesNothingUntilItIsEnabled) {
   ASSERT_TRUE(server_.process().wait_for_line("Client client-a.t disconnected"));
   ASSERT_TRUE(client.publish("x", "meanwhile", 1));
   EXPECT_EQ(records(file()).size(), 1U);
-  const auto state = runtime_->inbox().trigger_state("t");
+  const auto state = runtime_->inbox().triggers().state("t");
   ASSERT_TRUE(state && *state);
   EXPECT_EQ((*state)->changed_by, "somebody");
   EXPECT_EQ((*state)->reason, "maintenance");
   ASSERT_TRUE(runtime_->management().states.enable_trigger("t", "somebody"));
   ASSERT_TRUE(wait_for_records(file(), 2)) << "the server has kept it";
   EXPECT_EQ(records(file()).size(), 2U);
-  EXPECT_FALSE(*runtime_->inbox().trigger_state("t"));
+  EXPECT_FALSE(*runtime_->inbox().triggers().state("t"));
 }
 
 TEST_F(AdministrationTest, DeadLettersAreEditedReplayedAndDropped) {
@@ -98,7 +98,7 @@ TEST_F(AdministrationTest, DeadLettersAreEditedReplayedAndDropped) {
   for (const char* payload : {"one", "two", "three"}) ASSERT_TRUE(client.publish("x", payload, 1));
   ASSERT_TRUE(wait_for_log("message.dead_letter", 3));
   inbox::Inbox& inbox = runtime_->inbox();
-  const auto letters = inbox.dead_letters("t", 10);
+  const auto letters = inbox.dead_letters().newest("t", 10);
   ASSERT_TRUE(letters);
   ASSERT_EQ(letters->size(), 3U);
   const inbox::DeadLetter& three = letters->at(0);
@@ -106,8 +106,8 @@ TEST_F(AdministrationTest, DeadLettersAreEditedReplayedAndDropped) {
   const inbox::DeadLetter& one = letters->at(2);
   EXPECT_EQ(one.payload, "one");
 
-  ASSERT_TRUE(inbox.drop_dead_letter(one.number));
-  ASSERT_TRUE(inbox.edit_dead_letter(two.number, "y", "mended"));
+  ASSERT_TRUE(inbox.dead_letters().drop(one.number));
+  ASSERT_TRUE(inbox.dead_letters().edit(two.number, "y", "mended"));
   std::ofstream(healed) << "yes";
   ASSERT_TRUE(runtime_->management().dead_letters.replay_dead_letter(two.number, "somebody"));
   ASSERT_TRUE(runtime_->management().dead_letters.replay_dead_letter(three.number, "somebody"));
@@ -120,8 +120,8 @@ TEST_F(AdministrationTest, DeadLettersAreEditedReplayedAndDropped) {
   EXPECT_EQ(handled[0].id, two.message_id) << "the same message";
   EXPECT_EQ(handled[0].attempt, 1U) << "counted anew";
   EXPECT_EQ(handled[1].hash, fnv1a("three"));
-  EXPECT_TRUE(inbox.dead_letters("", 10)->empty());
-  EXPECT_TRUE(eventually([&] { return inbox.message_counts()->empty(); }));
+  EXPECT_TRUE(inbox.dead_letters().newest("", 10)->empty());
+  EXPECT_TRUE(eventually([&] { return inbox.messages().counts()->empty(); }));
 }
 
 // With a managed file, in the folder that the configuration names.

@@ -22,7 +22,7 @@ Result<std::string> ClientIds::of(const config::Alias& alias) {
 
 Result<std::string> ClientIds::ask(const config::Alias& alias) {
   if (!alias.client_id.empty()) return alias.client_id;
-  auto kept = inbox_.client_id(alias.name, draw_client_id());
+  auto kept = stored_.client_id(alias.name, draw_client_id());
   if (kept) drawn_[alias.name] = *kept;
   return kept;
 }

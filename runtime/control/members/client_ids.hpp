@@ -6,7 +6,7 @@
 
 #include "base/result.hpp"
 #include "config/config.hpp"
-#include "inbox/inbox.hpp"
+#include "inbox/sessions.hpp"
 
 namespace triggerd::control {
 
@@ -14,7 +14,7 @@ namespace triggerd::control {
 // main while nothing runs]
 class ClientIds {
  public:
-  explicit ClientIds(inbox::Inbox& inbox) : inbox_(inbox) {}
+  explicit ClientIds(inbox::Sessions& stored) : stored_(stored) {}
 
   // Asks the inbox once for each alias.
   Result<std::string> of(const config::Alias& alias);
@@ -26,7 +26,7 @@ class ClientIds {
  private:
   Result<std::string> ask(const config::Alias& alias);
 
-  inbox::Inbox& inbox_;
+  inbox::Sessions& stored_;
   ByAlias drawn_;  // as far as the inbox was asked
 };
 

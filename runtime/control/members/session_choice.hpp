@@ -7,7 +7,7 @@
 #include "config/config.hpp"
 #include "control/members/client_ids.hpp"
 #include "control/running/package_failures.hpp"
-#include "inbox/inbox.hpp"
+#include "inbox/records.hpp"
 
 namespace triggerd::control {
 

@@ -3,7 +3,7 @@
 namespace triggerd::control {
 
 std::optional<std::vector<std::string>> InboxSessions::filters(const std::string& client_id) {
-  auto kept = inbox_.session(client_id);
+  auto kept = stored_.filters(client_id);
   if (!kept) {
     report(client_id, kept.error());
     return std::nullopt;
@@ -13,14 +13,14 @@ std::optional<std::vector<std::string>> InboxSessions::filters(const std::string
 
 void InboxSessions::remember(const std::string& client_id,
                              const std::vector<std::string>& filters) {
-  if (auto done = inbox_.remember_session(client_id, filters); !done) {
+  if (auto done = stored_.remember(client_id, filters); !done) {
     report(client_id, done.error());
   }
 }
 
 void InboxSessions::forget(const std::string& client_id) {
   placed_.erase(client_id);
-  if (auto done = inbox_.forget_session(client_id); !done) report(client_id, done.error());
+  if (auto done = stored_.forget(client_id); !done) report(client_id, done.error());
 }
 
 void InboxSessions::found_at(const mqtt::ConnectionOptions& options, const std::string& server) {
@@ -28,7 +28,7 @@ void InboxSessions::found_at(const mqtt::ConnectionOptions& options, const std::
       known != placed_.end() && known->second == server) {
     return;
   }
-  const auto before = inbox_.place_session({options.client_id, options.alias, server});
+  const auto before = stored_.place({options.client_id, options.alias, server});
   if (!before) {
     report(options.client_id, before.error());
     return;

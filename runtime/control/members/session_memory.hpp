@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/log.hpp"
-#include "inbox/inbox.hpp"
+#include "inbox/sessions.hpp"
 #include "mqtt/session/connection.hpp"
 
 namespace triggerd::control {
@@ -17,7 +17,7 @@ namespace triggerd::control {
 class InboxSessions final : public mqtt::SessionMemory {
  public:
   // Both outlive it.
-  InboxSessions(inbox::Inbox& inbox, Log& log) : inbox_(inbox), log_(log) {}
+  InboxSessions(inbox::Sessions& stored, Log& log) : stored_(stored), log_(log) {}
 
   std::optional<std::vector<std::string>> filters(const std::string& client_id) override;
   void remember(const std::string& client_id, const std::vector<std::string>& filters) override;
@@ -27,7 +27,7 @@ class InboxSessions final : public mqtt::SessionMemory {
  private:
   void report(const std::string& client_id, const Error& error);
 
-  inbox::Inbox& inbox_;
+  inbox::Sessions& stored_;
   Log& log_;
   std::map<std::string, std::string, std::less<>> placed_;  // servers by client id
 };

@@ -35,7 +35,7 @@ void SessionTerminator::end_unwanted(const config::Config* before, const mqtt::t
                      "which sessions nobody wants any more is not known, and none is ended: {}",
                      error.message);
   };
-  const auto sessions = needs_.inbox.sessions();
+  const auto sessions = needs_.stored.all();
   if (!sessions) return unknown(sessions.error());
   const auto ids = needs_.client_ids.of_all(*running->config);
   if (!ids) return unknown(ids.error());
@@ -114,7 +114,7 @@ void SessionTerminator::end(mqtt::ConnectionOptions options, const inbox::Sessio
     needs_.log.info("session.ended", {{"client_id", client_id}},
                     "its trigger is gone: the server has dropped the session");
     *ended = true;
-    (void)needs_.inbox.forget_session(client_id);
+    (void)needs_.stored.forget(client_id);
     connected->connection()->close([closed] { *closed = true; });
   });
   *self = ending;

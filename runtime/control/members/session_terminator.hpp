@@ -14,7 +14,7 @@
 #include "control/members/certificate_rotation.hpp"
 #include "control/members/client_ids.hpp"
 #include "control/running/registry.hpp"
-#include "inbox/inbox.hpp"
+#include "inbox/sessions.hpp"
 #include "mqtt/session/connection.hpp"
 #include "mqtt/tls/stores.hpp"
 
@@ -28,7 +28,7 @@ class SessionTerminator {
   // All outlive it.
   struct Needs {
     const Registry& registry;
-    inbox::Inbox& inbox;
+    inbox::Sessions& stored;
     ClientIds& client_ids;
     const CertificateRotation& certificates;
     const mqtt::ConnectionServices& connections;

@@ -14,10 +14,10 @@ std::string state_key(std::string_view alias) {
 
 }  // namespace
 
-Result<AliasStates> overlay_alias_states(inbox::Inbox& inbox, config::Config& config) {
+Result<AliasStates> overlay_alias_states(inbox::TriggerRecords& stored, config::Config& config) {
   AliasStates states;
   for (config::Alias& alias : config.aliases) {
-    auto state = inbox.trigger_state(state_key(alias.name));
+    auto state = stored.state(state_key(alias.name));
     if (!state) return tl::make_unexpected(state.error());
     if (!*state) continue;
     alias.enabled = false;
@@ -26,9 +26,9 @@ Result<AliasStates> overlay_alias_states(inbox::Inbox& inbox, config::Config& co
   return states;
 }
 
-Result<> set_alias_state(inbox::Inbox& inbox, std::string_view alias,
+Result<> set_alias_state(inbox::TriggerRecords& stored, std::string_view alias,
                          const std::optional<inbox::TriggerState>& state) {
-  return inbox.set_trigger_state(state_key(alias), state);
+  return stored.set_state(state_key(alias), state);
 }
 
 }  // namespace triggerd::control

@@ -6,14 +6,14 @@
 
 #include "config/config_fwd.hpp"
 #include "control/running/registry.hpp"
-#include "inbox/inbox.hpp"
+#include "inbox/trigger_records.hpp"
 
 namespace triggerd::control {
 
 // Disables in `config` what an administrator has disabled, whatever the files say, and returns it.
-Result<AliasStates> overlay_alias_states(inbox::Inbox& inbox, config::Config& config);
+Result<AliasStates> overlay_alias_states(inbox::TriggerRecords& stored, config::Config& config);
 // nullopt: it is enabled.
-Result<> set_alias_state(inbox::Inbox& inbox, std::string_view alias,
+Result<> set_alias_state(inbox::TriggerRecords& stored, std::string_view alias,
                          const std::optional<inbox::TriggerState>& state);
 
 }  // namespace triggerd::control

@@ -92,7 +92,7 @@ management::Outcome<management::ReloadReport> ConfigReloader::reload_files(
   const auto needs_restart = config::difference(*now, *next).needs_restart;
   keep_what_needs_a_restart(*next);
   const auto base = std::make_shared<const config::Config>(*next);
-  auto states = overlay_alias_states(needs_.inbox, *next);
+  auto states = overlay_alias_states(needs_.stored_states, *next);
   if (!states) return inbox_failed(states.error());
   auto planned = plan(*std::move(next), *std::move(states), must_run);
   if (!planned) return refused(planned.error());
@@ -121,7 +121,7 @@ management::Outcome<management::ReloadReport> ConfigReloader::check_with(
 
 management::Outcome<management::ReloadReport> ConfigReloader::apply_alias_states() {
   config::Config next = *base_;
-  auto states = overlay_alias_states(needs_.inbox, next);
+  auto states = overlay_alias_states(needs_.stored_states, next);
   if (!states) return inbox_failed(states.error());
   auto planned = plan(std::move(next), *std::move(states), {});
   if (!planned) return refused(planned.error());

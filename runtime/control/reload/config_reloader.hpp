@@ -48,7 +48,7 @@ class ConfigReloader {
   struct Needs {
     Registry& registry;
     ControlThread& control;
-    inbox::Inbox& inbox;
+    inbox::TriggerRecords& stored_states;
     PluginSet& plugins;
     PluginReloader& plugin_reloader;
     CertificateRotation& certificates;

@@ -12,7 +12,7 @@
 #include "control/running/alias_connection.hpp"
 #include "control/running/member_list.hpp"
 #include "control/running/package_failures.hpp"
-#include "inbox/inbox.hpp"
+#include "inbox/records.hpp"
 #include "trigger/trigger.hpp"
 
 namespace triggerd::control {

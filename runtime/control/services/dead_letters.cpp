@@ -65,10 +65,10 @@ management::Outcome<management::DeadLetterPage> DeadLetters::dead_letters(
     std::size_t limit, std::size_t payload_bytes) const {
   limit = std::clamp<std::size_t>(limit, 1, kMaxPage);
   const inbox::DeadLetterSelection selection = selection_of(filter);
-  auto found = needs_.inbox.dead_letters(selection, before.value_or(INT64_MAX), false, limit + 1,
-                                         payload_bytes);
+  auto found =
+      needs_.stored.page(selection, before.value_or(INT64_MAX), false, limit + 1, payload_bytes);
   if (!found) return failed(found.error());
-  auto total = needs_.inbox.count_dead_letters(selection);
+  auto total = needs_.stored.count(selection);
   if (!total) return failed(total.error());
   management::DeadLetterPage page;
   page.total = *total;
@@ -84,7 +84,7 @@ management::Outcome<management::DeadLetterPage> DeadLetters::dead_letters(
 
 management::Outcome<management::DeadLetterView> DeadLetters::dead_letter(
     std::int64_t number) const {
-  auto found = needs_.inbox.dead_letter(number);
+  auto found = needs_.stored.find(number);
   if (!found) return failed(found.error());
   if (!*found) return no_dead_letter(number);
   return view_of(**std::move(found));
@@ -94,7 +94,7 @@ management::Outcome<management::DeadLetterView> DeadLetters::dead_letter(
 // meanwhile is not lost: what is replayed is a row first.
 management::Outcome<> DeadLetters::replay_dead_letter(std::int64_t number,
                                                       const management::Actor& by) {
-  auto found = needs_.inbox.dead_letter(number, 0);
+  auto found = needs_.stored.find(number, 0);
   if (!found) return failed(found.error());
   if (!*found) return no_dead_letter(number);
   if (const std::string& trigger = (*found)->trigger;
@@ -104,7 +104,7 @@ management::Outcome<> DeadLetters::replay_dead_letter(std::int64_t number,
                     "letter; configure the trigger again, or drop it",
                     number, trigger));
   }
-  auto message = needs_.inbox.replay_dead_letter(number);
+  auto message = needs_.stored.replay(number);
   if (!message) return failed(message.error());
   if (!*message) return no_dead_letter(number);
   needs_.log.info("dead_letter.replayed",
@@ -144,16 +144,16 @@ management::Outcome<management::DeadLettersDone> DeadLetters::for_each(
     const std::function<Result<>(const inbox::DeadLetter&)>& may_go,
     const std::function<management::Outcome<>(std::int64_t)>& call) {
   inbox::DeadLetterSelection selection = selection_of(filter);
-  const auto newest = needs_.inbox.dead_letters(selection, INT64_MAX, false, 1, 0);
+  const auto newest = needs_.stored.page(selection, INT64_MAX, false, 1, 0);
   if (!newest) return failed(newest.error());
   management::DeadLettersDone done;
   if (newest->empty()) return done;
   done.up_to = selection.up_to = filter.up_to.value_or(newest->front().number);
-  const auto total = needs_.inbox.count_dead_letters(selection);
+  const auto total = needs_.stored.count(selection);
   if (!total) return failed(total.error());
   std::int64_t beyond = 0;
   while (!needs_.control.stopping()) {
-    const auto found = needs_.inbox.dead_letters(selection, beyond, true, kAtOnce, 0);
+    const auto found = needs_.stored.page(selection, beyond, true, kAtOnce, 0);
     if (!found) return failed(found.error());
     if (found->empty()) break;
     for (const inbox::DeadLetter& dead_letter : *found) {
@@ -190,11 +190,11 @@ management::Outcome<> DeadLetters::edit_dead_letter(std::int64_t number,
           {{.file = {}, .line = 0, .column = 0, .key = "topic", .message = good.error().message}}});
     }
   }
-  auto found = needs_.inbox.dead_letter(number, payload ? 0 : SIZE_MAX);
+  auto found = needs_.stored.find(number, payload ? 0 : SIZE_MAX);
   if (!found) return failed(found.error());
   if (!*found) return no_dead_letter(number);
-  const auto done = needs_.inbox.edit_dead_letter(number, topic.value_or((*found)->topic),
-                                                  payload.value_or((*found)->payload));
+  const auto done = needs_.stored.edit(number, topic.value_or((*found)->topic),
+                                       payload.value_or((*found)->payload));
   if (!done) return failed(done.error());
   needs_.log.info("dead_letter.edited", {{"trigger", (*found)->trigger}}, "dead letter {}, by {}",
                   number, by);
@@ -203,10 +203,10 @@ management::Outcome<> DeadLetters::edit_dead_letter(std::int64_t number,
 
 management::Outcome<> DeadLetters::drop_dead_letter(std::int64_t number,
                                                     const management::Actor& by) {
-  auto found = needs_.inbox.dead_letter(number, 0);
+  auto found = needs_.stored.find(number, 0);
   if (!found) return failed(found.error());
   if (!*found) return no_dead_letter(number);
-  if (const auto done = needs_.inbox.drop_dead_letter(number); !done) {
+  if (const auto done = needs_.stored.drop(number); !done) {
     return failed(done.error());
   }
   needs_.log.info("dead_letter.dropped", {{"trigger", (*found)->trigger}}, "dead letter {}, by {}",

@@ -10,7 +10,7 @@
 #include "base/log.hpp"
 #include "control/running/control_thread.hpp"
 #include "control/running/registry.hpp"
-#include "inbox/inbox.hpp"
+#include "inbox/dead_letters.hpp"
 #include "management/dead_letters.hpp"
 
 namespace triggerd::control {
@@ -22,7 +22,7 @@ class DeadLetters final : public management::DeadLetterControl {
   struct Needs {
     const ControlThread& control;
     const Registry& registry;
-    inbox::Inbox& inbox;
+    inbox::DeadLetters& stored;
     Log& log;
   };
   explicit DeadLetters(const Needs& needs) : needs_(needs) {}

@@ -98,13 +98,13 @@ management::Outcome<> States::change_alias(std::string_view name,
                           "{}",
                           name, config::to_string(defined->place)));
   }
-  if (auto kept = set_alias_state(needs_.inbox, name, state); !kept) {
+  if (auto kept = set_alias_state(needs_.stored, name, state); !kept) {
     return failed(kept.error());
   }
   const auto report = needs_.reloader.apply_alias_states();
   if (!report) {
     // What it needs is not there any more, such as a plugin.
-    (void)set_alias_state(needs_.inbox, name,
+    (void)set_alias_state(needs_.stored, name,
                           inbox::TriggerState{.state = inbox::TriggerState::State::disabled,
                                               .changed_by = "the runtime",
                                               .reason = "it could not be enabled",

@@ -8,7 +8,7 @@
 #include "control/reload/config_reloader.hpp"
 #include "control/running/control_thread.hpp"
 #include "control/running/registry.hpp"
-#include "inbox/inbox.hpp"
+#include "inbox/trigger_records.hpp"
 #include "management/states.hpp"
 #include "management/status.hpp"
 
@@ -24,7 +24,7 @@ class States final : public management::StateControl {
     const Registry& registry;
     const management::StatusReader& status;
     ConfigReloader& reloader;
-    inbox::Inbox& inbox;
+    inbox::TriggerRecords& stored;
     Log& log;
   };
   explicit States(const Needs& needs) : needs_(needs) {}

@@ -62,7 +62,7 @@ class Parts : public ::testing::Test {
     inbox_ = std::move(*opened);
     writer_ = std::make_unique<inbox::Writer>(*inbox_, inbox::Writer::Options{},
                                               [](const std::optional<std::string>&) {});
-    client_ids_ = std::make_unique<ClientIds>(*inbox_);
+    client_ids_ = std::make_unique<ClientIds>(inbox_->sessions());
     factory_ = std::make_unique<MemberFactory>(MemberFactory::Needs{.registry = registry_,
                                                                     .control = control_,
                                                                     .plugins = plugins_,
@@ -85,7 +85,7 @@ class Parts : public ::testing::Test {
 
   SessionTerminator::Needs terminator_needs() {
     return {.registry = registry_,
-            .inbox = *inbox_,
+            .stored = inbox_->sessions(),
             .client_ids = *client_ids_,
             .certificates = certificates_,
             .connections = connections_,

@@ -46,9 +46,9 @@ class DeliveryTest : public testing::Test {
     ASSERT_TRUE(writer_.flush(std::chrono::steady_clock::now() + triggerd::test::kPatience));
   }
   std::vector<inbox::StoredMessage> messages() {
-    return inbox_->messages("alarms", 0, kUpTo).value();
+    return inbox_->messages().page("alarms", 0, kUpTo).value();
   }
-  std::size_t kept_ids() { return inbox_->awaiting_pubrel("edge").value().size(); }
+  std::size_t kept_ids() { return inbox_->packet_ids().awaiting_pubrel("edge").value().size(); }
 
   triggerd::test::LossyVfs vfs_{"delivery"};
   std::unique_ptr<inbox::Inbox> inbox_;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "inbox/inbox.hpp"
 #include "support/capture_log.hpp"
 #include "support/temp_dir.hpp"
 #include "unit/dispatch/receipts.hpp"
@@ -18,7 +19,7 @@ class Qos2StoreTest : public testing::Test {
   Qos2StoreTest() { home_.writer = &writer_; }
   Qos2Store& store() {
     if (!store_) {
-      store_ = std::make_unique<Qos2Store>(home_, *inbox_, log_);
+      store_ = std::make_unique<Qos2Store>(home_, inbox_->packet_ids(), log_);
       EXPECT_TRUE(store_->load());
     }
     return *store_;
@@ -61,7 +62,7 @@ class Qos2StoreTest : public testing::Test {
   std::vector<std::uint16_t> rows() {
     written();
     std::vector<std::uint16_t> ids;
-    const auto found = inbox_->awaiting_pubrel("c").value();
+    const auto found = inbox_->packet_ids().awaiting_pubrel("c").value();
     for (const inbox::AwaitingPubrel& row : found) ids.push_back(row.packet_id);
     return ids;
   }

@@ -18,9 +18,9 @@ class DamagedFileTest : public testing::Test {
   void make() const {
     const auto inbox = Inbox::open(file()).value();
     for (int i = 0; i < 50; ++i) {
-      ASSERT_TRUE(inbox->add_dead_letter({.message_id = std::to_string(i),
-                                          .trigger = "alarms",
-                                          .payload = std::string(9000, 'x')}));
+      ASSERT_TRUE(inbox->dead_letters().add({.message_id = std::to_string(i),
+                                             .trigger = "alarms",
+                                             .payload = std::string(9000, 'x')}));
     }
   }
   void overwrite(std::size_t at, std::size_t size) const {
@@ -59,8 +59,8 @@ class DamagedFileTest : public testing::Test {
     EXPECT_NE(aside, file());
     EXPECT_EQ(content(aside), before);
     EXPECT_NE(reason.find(file().string()), std::string::npos) << reason;
-    EXPECT_TRUE((*inbox)->dead_letters("", 1).value().empty());
-    EXPECT_EQ((*inbox)->client_id("plant", "first").value(), "first");
+    EXPECT_TRUE((*inbox)->dead_letters().newest("", 1).value().empty());
+    EXPECT_EQ((*inbox)->sessions().client_id("plant", "first").value(), "first");
   }
 
   test::TempDir dir_;
@@ -71,7 +71,7 @@ TEST_F(DamagedFileTest, AWholeFileIsLeftAlone) {
   const auto inbox = Inbox::open(
       file(), {.set_aside = [](const auto&, const std::string& why) { ADD_FAILURE() << why; }});
   ASSERT_TRUE(inbox);
-  EXPECT_EQ((*inbox)->dead_letters("", 1000).value().size(), 50U);
+  EXPECT_EQ((*inbox)->dead_letters().newest("", 1000).value().size(), 50U);
 }
 
 TEST_F(DamagedFileTest, Garbage) {

@@ -28,13 +28,13 @@ class DeadLetterListsTest : public testing::Test {
  protected:
   DeadLetterListsTest() {
     for (std::size_t i = 0; i < kLetters; ++i) {
-      EXPECT_TRUE(inbox_->add_dead_letter({.message_id = std::to_string(i),
-                                           .trigger = i % 2 == 0 ? "even" : "odd",
-                                           .topic = "plant/1",
-                                           .payload = std::string(kPayload, 'x'),
-                                           .reason = "no",
-                                           .died = Wall(Millis(1'000 * i)),
-                                           .properties = "p"}));
+      EXPECT_TRUE(inbox_->dead_letters().add({.message_id = std::to_string(i),
+                                              .trigger = i % 2 == 0 ? "even" : "odd",
+                                              .topic = "plant/1",
+                                              .payload = std::string(kPayload, 'x'),
+                                              .reason = "no",
+                                              .died = Wall(Millis(1'000 * i)),
+                                              .properties = "p"}));
     }
     inbox_.reset();  // and nothing of it is in a cache of SQLite's
     inbox_ = Inbox::open(dir_ / "inbox.db").value();
@@ -46,12 +46,13 @@ class DeadLetterListsTest : public testing::Test {
 
 TEST_F(DeadLetterListsTest, APageCostsTheSameWhateverThePayloads) {
   const std::uint64_t before = bytes_read();
-  const auto page = inbox_->dead_letters({}, INT64_MAX, false, kLetters, 3).value();
-  const auto odd = inbox_->dead_letters({.trigger = "odd"}, 0, true, kLetters, 0).value();
-  const auto late =
-      inbox_->dead_letters({.trigger = {}, .since = Wall(Millis(5'000))}, 0, true, 1, 0).value();
-  EXPECT_EQ(inbox_->count_dead_letters({}).value(), kLetters);
-  EXPECT_EQ(inbox_->count_dead_letters({.trigger = "odd", .until = Wall(Millis(4'000))}).value(),
+  const auto page = inbox_->dead_letters().page({}, INT64_MAX, false, kLetters, 3).value();
+  const auto odd = inbox_->dead_letters().page({.trigger = "odd"}, 0, true, kLetters, 0).value();
+  const auto late = inbox_->dead_letters()
+                        .page({.trigger = {}, .since = Wall(Millis(5'000))}, 0, true, 1, 0)
+                        .value();
+  EXPECT_EQ(inbox_->dead_letters().count({}).value(), kLetters);
+  EXPECT_EQ(inbox_->dead_letters().count({.trigger = "odd", .until = Wall(Millis(4'000))}).value(),
             2U);
   const std::uint64_t read = bytes_read() - before;
   EXPECT_LT(read, kLetters * kPayload / 10) << "there are " << kLetters * kPayload;
@@ -74,22 +75,23 @@ TEST_F(DeadLetterListsTest, APageCostsTheSameWhateverThePayloads) {
 }
 
 TEST_F(DeadLetterListsTest, OneLetterIsReadWholeOrNot) {
-  EXPECT_EQ(inbox_->dead_letter(1).value()->payload.size(), kPayload);
-  const auto head = inbox_->dead_letter(1, 0).value();
+  EXPECT_EQ(inbox_->dead_letters().find(1).value()->payload.size(), kPayload);
+  const auto head = inbox_->dead_letters().find(1, 0).value();
   EXPECT_EQ(head->payload, "");
   EXPECT_EQ(head->trigger, "even");
-  EXPECT_FALSE(inbox_->dead_letter(kLetters + 1, 0).value().has_value());
+  EXPECT_FALSE(inbox_->dead_letters().find(kLetters + 1, 0).value().has_value());
 }
 
 // Whoever writes has the inbox's lock, and a list is read beside that.
 TEST_F(DeadLetterListsTest, AListAndAWriterDoNotWaitForEachOther) {
   bool listed = false;
   std::future<void> list;
-  ASSERT_TRUE(inbox_->add_dead_letter(
+  ASSERT_TRUE(inbox_->dead_letters().add(
       {.message_id = "last", .trigger = "t"}, [&]() -> std::optional<std::int64_t> {
         list = std::async(std::launch::async, [&] {
-          listed = inbox_->dead_letters("", 10).has_value() &&
-                   inbox_->count_dead_letters({}).has_value() && inbox_->dead_letter(1).has_value();
+          listed = inbox_->dead_letters().newest("", 10).has_value() &&
+                   inbox_->dead_letters().count({}).has_value() &&
+                   inbox_->dead_letters().find(1).has_value();
         });
         EXPECT_EQ(list.wait_for(test::kPatience), std::future_status::ready);
         return std::nullopt;

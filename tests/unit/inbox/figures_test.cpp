@@ -19,12 +19,12 @@ class FiguresTest : public testing::Test {
     letter.message_id = "m";
     letter.topic = "t";
     letter.died = Wall(std::chrono::seconds(died_seconds));
-    ASSERT_TRUE(inbox_->add_dead_letter(letter));
+    ASSERT_TRUE(inbox_->dead_letters().add(letter));
   }
   std::vector<std::int64_t> numbers(const DeadLetterSelection& selection, std::int64_t beyond,
                                     bool oldest_first, std::size_t limit) {
     std::vector<std::int64_t> found;
-    const auto letters = inbox_->dead_letters(selection, beyond, oldest_first, limit);
+    const auto letters = inbox_->dead_letters().page(selection, beyond, oldest_first, limit);
     EXPECT_TRUE(letters);
     if (letters) {
       for (const DeadLetter& letter : *letters) found.push_back(letter.number);
@@ -48,10 +48,10 @@ TEST_F(FiguresTest, DeadLettersComeByThePageFromBothEnds) {
                      .until = Wall(std::chrono::seconds(400))},
                     0, true, 9),
             (Numbers{2, 3}));
-  EXPECT_EQ(inbox_->count_dead_letters({.trigger = "odd"}), 3U);
-  EXPECT_EQ(inbox_->count_dead_letters({}), 5U);
+  EXPECT_EQ(inbox_->dead_letters().count({.trigger = "odd"}), 3U);
+  EXPECT_EQ(inbox_->dead_letters().count({}), 5U);
   EXPECT_EQ(numbers({.trigger = "odd", .up_to = 4}, 0, true, 9), (Numbers{1, 3}));
-  EXPECT_EQ(inbox_->count_dead_letters({.trigger = "", .up_to = 4}), 4U);
+  EXPECT_EQ(inbox_->dead_letters().count({.trigger = "", .up_to = 4}), 4U);
 }
 
 TEST_F(FiguresTest, SayHowManyAndHowOldByTrigger) {
@@ -62,8 +62,8 @@ TEST_F(FiguresTest, SayHowManyAndHowOldByTrigger) {
   letter.message_id = "m";
   letter.topic = "t";
   letter.received = Wall(std::chrono::seconds(50));
-  ASSERT_TRUE(inbox_->add_dead_letter(letter));
-  ASSERT_TRUE(inbox_->replay_dead_letter(3));
+  ASSERT_TRUE(inbox_->dead_letters().add(letter));
+  ASSERT_TRUE(inbox_->dead_letters().replay(3));
   const auto figures = inbox_->figures();
   ASSERT_TRUE(figures) << figures.error().message;
   const Figures::OfTrigger& of = figures->triggers.at("t");

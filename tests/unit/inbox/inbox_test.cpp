@@ -27,61 +27,61 @@ class InboxTest : public testing::Test {
 };
 
 TEST_F(InboxTest, KeepsTheFirstClientIdOfAnAlias) {
-  EXPECT_EQ(open()->client_id("plant", "first").value(), "first");
-  EXPECT_EQ(open()->client_id("plant", "second").value(), "first");
-  EXPECT_EQ(open()->client_id("other", "second").value(), "second");
+  EXPECT_EQ(open()->sessions().client_id("plant", "first").value(), "first");
+  EXPECT_EQ(open()->sessions().client_id("plant", "second").value(), "first");
+  EXPECT_EQ(open()->sessions().client_id("other", "second").value(), "second");
 }
 
 TEST_F(InboxTest, AnUnknownClientIdHasNoSession) {
-  EXPECT_FALSE(open()->session("edge").value().has_value());
+  EXPECT_FALSE(open()->sessions().filters("edge").value().has_value());
 }
 
 TEST_F(InboxTest, ASessionWithoutFiltersIsASession) {
-  ASSERT_TRUE(open()->remember_session("edge", {}));
-  const auto filters = open()->session("edge").value();
+  ASSERT_TRUE(open()->sessions().remember("edge", {}));
+  const auto filters = open()->sessions().filters("edge").value();
   ASSERT_TRUE(filters.has_value());
   EXPECT_TRUE(filters->empty());
 }
 
 TEST_F(InboxTest, RememberingReplacesTheFiltersOfThatClientIdOnly) {
   auto inbox = open();
-  ASSERT_TRUE(inbox->remember_session("edge", {"b/#", "a/+"}));
-  ASSERT_TRUE(inbox->remember_session("other", {"x"}));
-  ASSERT_TRUE(inbox->remember_session("edge", {"c", "a/+"}));
-  EXPECT_EQ(*inbox->session("edge").value(), (std::vector<std::string>{"a/+", "c"}));
-  EXPECT_EQ(*inbox->session("other").value(), (std::vector<std::string>{"x"}));
-  ASSERT_TRUE(inbox->forget_session("edge"));
-  EXPECT_FALSE(inbox->session("edge").value().has_value());
+  ASSERT_TRUE(inbox->sessions().remember("edge", {"b/#", "a/+"}));
+  ASSERT_TRUE(inbox->sessions().remember("other", {"x"}));
+  ASSERT_TRUE(inbox->sessions().remember("edge", {"c", "a/+"}));
+  EXPECT_EQ(*inbox->sessions().filters("edge").value(), (std::vector<std::string>{"a/+", "c"}));
+  EXPECT_EQ(*inbox->sessions().filters("other").value(), (std::vector<std::string>{"x"}));
+  ASSERT_TRUE(inbox->sessions().forget("edge"));
+  EXPECT_FALSE(inbox->sessions().filters("edge").value().has_value());
 }
 
 TEST_F(InboxTest, ASessionThatHasEndedLeavesNoPacketIds) {
   auto inbox = open();
-  ASSERT_TRUE(inbox->remember_session("edge.t", {"a"}));
+  ASSERT_TRUE(inbox->sessions().remember("edge.t", {"a"}));
   {
     Writer writer(*inbox, {}, [](const std::optional<std::string>&) {});
     writer.keep_id({"edge.t", 7}, "id-1", {});
     writer.keep_id({"edge.u", 7}, "id-2", {});
     ASSERT_TRUE(writer.flush(std::chrono::steady_clock::now() + test::kPatience));
   }
-  ASSERT_TRUE(inbox->forget_session("edge.t"));
-  EXPECT_TRUE(inbox->awaiting_pubrel("edge.t").value().empty());
-  EXPECT_EQ(inbox->awaiting_pubrel("edge.u").value().size(), 1U);
+  ASSERT_TRUE(inbox->sessions().forget("edge.t"));
+  EXPECT_TRUE(inbox->packet_ids().awaiting_pubrel("edge.t").value().empty());
+  EXPECT_EQ(inbox->packet_ids().awaiting_pubrel("edge.u").value().size(), 1U);
 }
 
 TEST_F(InboxTest, WhoHasASessionIsKeptWithItAndSaidWhenItMoves) {
   const Session here{"edge.t", "edge", "tcp://here:1883"};
-  EXPECT_FALSE(open()->place_session(here).value().has_value()) << "there is no such session";
-  ASSERT_TRUE(open()->remember_session("edge.t", {"a"}));
-  EXPECT_EQ(open()->place_session(here).value()->server, "");
-  ASSERT_TRUE(open()->remember_session("edge.t", {"b"}));
-  auto sessions = open()->sessions().value();
+  EXPECT_FALSE(open()->sessions().place(here).value().has_value()) << "there is no such session";
+  ASSERT_TRUE(open()->sessions().remember("edge.t", {"a"}));
+  EXPECT_EQ(open()->sessions().place(here).value()->server, "");
+  ASSERT_TRUE(open()->sessions().remember("edge.t", {"b"}));
+  auto sessions = open()->sessions().all().value();
   ASSERT_EQ(sessions.size(), 1U);
   EXPECT_EQ(sessions[0].alias, "edge");
   EXPECT_EQ(sessions[0].server, "tcp://here:1883") << "other filters, the same session";
-  EXPECT_EQ(open()->place_session({"edge.t", "edge", "tcp://there:1"}).value()->server,
+  EXPECT_EQ(open()->sessions().place({"edge.t", "edge", "tcp://there:1"}).value()->server,
             "tcp://here:1883");
-  ASSERT_TRUE(open()->forget_session("edge.t"));
-  EXPECT_TRUE(open()->sessions().value().empty());
+  ASSERT_TRUE(open()->sessions().forget("edge.t"));
+  EXPECT_TRUE(open()->sessions().all().value().empty());
 }
 
 TEST_F(InboxTest, DeadLettersKeepEveryByteAndComeNewestFirst) {
@@ -96,12 +96,12 @@ TEST_F(InboxTest, DeadLettersKeepEveryByteAndComeNewestFirst) {
                     .attempts = 3,
                     .received = Wall(Millis(1'700'000'000'123)),
                     .died = Wall(Millis(1'700'000'001'456))};
-  EXPECT_EQ(open()->add_dead_letter(letter).value(), 1);
+  EXPECT_EQ(open()->dead_letters().add(letter).value(), 1);
   letter.trigger = "other";
   letter.payload.clear();
-  EXPECT_EQ(open()->add_dead_letter(letter).value(), 2);
+  EXPECT_EQ(open()->dead_letters().add(letter).value(), 2);
 
-  const auto all = open()->dead_letters("", 10).value();
+  const auto all = open()->dead_letters().newest("", 10).value();
   ASSERT_EQ(all.size(), 2U);
   EXPECT_EQ(all[0].trigger, "other");
   EXPECT_EQ(all[0].payload, "");
@@ -112,22 +112,22 @@ TEST_F(InboxTest, DeadLettersKeepEveryByteAndComeNewestFirst) {
   EXPECT_TRUE(all[1].retained);
   EXPECT_EQ(all[1].received, Wall(Millis(1'700'000'000'123)));
   EXPECT_EQ(all[1].died, Wall(Millis(1'700'000'001'456)));
-  EXPECT_EQ(open()->dead_letters("alarms", 10).value().size(), 1U);
-  EXPECT_EQ(open()->dead_letters("", 1).value().size(), 1U);
+  EXPECT_EQ(open()->dead_letters().newest("alarms", 10).value().size(), 1U);
+  EXPECT_EQ(open()->dead_letters().newest("", 1).value().size(), 1U);
 }
 
 TEST_F(InboxTest, RemembersTheRetainedMessageThatWasHandled) {
   using Handled = std::vector<std::pair<std::string, std::string>>;
   auto inbox = open();
-  EXPECT_TRUE(inbox->handled_retained("t").value().empty());
+  EXPECT_TRUE(inbox->triggers().handled_retained("t").value().empty());
   {
     Writer writer(*inbox, {}, [](const auto&) {});
     writer.note_retained("t", "a", "d1");
     writer.note_retained("t", "a", "d2");
     writer.note_retained("t", "b", "d3");
   }
-  EXPECT_EQ(open()->handled_retained("t").value(), (Handled{{"a", "d2"}, {"b", "d3"}}));
-  EXPECT_TRUE(open()->handled_retained("u").value().empty());
+  EXPECT_EQ(open()->triggers().handled_retained("t").value(), (Handled{{"a", "d2"}, {"b", "d3"}}));
+  EXPECT_TRUE(open()->triggers().handled_retained("u").value().empty());
 }
 
 TEST_F(InboxTest, OthersCannotReadTheFile) {
@@ -153,9 +153,9 @@ TEST_F(InboxTest, WhatSomebodyElseHasLockedIsNotWrittenWithoutATransaction) {
     std::this_thread::sleep_for(std::chrono::milliseconds(6'500));
     EXPECT_EQ(other.run("COMMIT"), SQLITE_OK);
   });
-  EXPECT_FALSE(inbox->add_dead_letter({.message_id = "dead", .trigger = "t"}));
+  EXPECT_FALSE(inbox->dead_letters().add({.message_id = "dead", .trigger = "t"}));
   unlocks.join();
-  EXPECT_TRUE(inbox->dead_letters("", 10).value().empty());
+  EXPECT_TRUE(inbox->dead_letters().newest("", 10).value().empty());
 }
 
 TEST_F(InboxTest, ANewerSchemaIsRefused) {

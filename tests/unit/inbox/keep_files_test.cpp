@@ -133,17 +133,17 @@ TEST_F(KeepFilesTest, AFileThatIsDeletedIsMissedAfterABatchThatCameToNothing) {
 
 TEST_F(KeepFilesTest, AFileThatIsDeletedIsWrittenAgain) {
   keep("a");
-  ASSERT_TRUE(inbox_->add_dead_letter({.message_id = "dead", .trigger = "t"}));
+  ASSERT_TRUE(inbox_->dead_letters().add({.message_id = "dead", .trigger = "t"}));
   std::filesystem::remove(file());
   keep("b");
   EXPECT_EQ(ids_at_name(), (Ids{"a", "b"}));
   EXPECT_EQ(mended(), file().string() + " is gone");
-  EXPECT_EQ(inbox_->dead_letters("", 10).value().size(), 1U);
+  EXPECT_EQ(inbox_->dead_letters().newest("", 10).value().size(), 1U);
   struct stat made {};
   ASSERT_EQ(::stat(file().c_str(), &made), 0);
   EXPECT_EQ(made.st_mode & 0777, 0600U);
   open();
-  EXPECT_EQ(inbox_->messages("t", 0, 10).value().size(), 2U);
+  EXPECT_EQ(inbox_->messages().page("t", 0, 10).value().size(), 2U);
 }
 
 // Nobody writes anything, and it is seen all the same.
@@ -182,7 +182,7 @@ TEST_F(KeepFilesTest, AnotherFileInItsPlaceIsTroubleUntilItIsMovedAway) {
   EXPECT_FALSE(inbox_->figures());
   EXPECT_NE(told().find("is another file than the open one"), std::string::npos) << told();
   const auto waiting = accept("b");
-  ASSERT_FALSE(inbox_->add_dead_letter({.message_id = "c", .trigger = "t"}))
+  ASSERT_FALSE(inbox_->dead_letters().add({.message_id = "c", .trigger = "t"}))
       << "it would be acknowledged, and nobody would find it";
   EXPECT_FALSE(waiting->is_written);
   std::filesystem::remove(file());
@@ -270,7 +270,7 @@ TEST_F(KeepFilesTest, WhoeverReadsMakesNoFile) {
   writer_.reset();
   std::filesystem::remove(file());
   EXPECT_FALSE(inbox_->figures());
-  EXPECT_FALSE(inbox_->dead_letters("", 10));
+  EXPECT_FALSE(inbox_->dead_letters().newest("", 10));
   EXPECT_FALSE(std::filesystem::exists(file()));
 }
 
@@ -283,13 +283,13 @@ TEST_F(KeepFilesTest, AMessageExpiresByTheTimeThatPassesAndNotByTheClock) {
   for (const auto by : {24 * 365 * kHour, -24 * 365 * kHour - 2 * kHour}) {
     clock_.set_wall(by);
     // Both before and after it was seen that the clock was set.
-    EXPECT_EQ(inbox_->messages("t", 0, 1).value().at(0).expires, due);
+    EXPECT_EQ(inbox_->messages().page("t", 0, 1).value().at(0).expires, due);
     keep("later", kHour);
-    EXPECT_EQ(inbox_->messages("t", 0, 1).value().at(0).expires, due);
+    EXPECT_EQ(inbox_->messages().page("t", 0, 1).value().at(0).expires, due);
   }
   // And over a restart, since the rows have followed.
   open();
-  EXPECT_EQ(inbox_->messages("t", 0, 1).value().at(0).expires, due);
+  EXPECT_EQ(inbox_->messages().page("t", 0, 1).value().at(0).expires, due);
 }
 
 TEST_F(KeepFilesTest, RowsThatCannotFollowTheClockKeepNobodyFromWriting) {
@@ -302,8 +302,8 @@ TEST_F(KeepFilesTest, RowsThatCannotFollowTheClockKeepNobodyFromWriting) {
             SQLITE_OK);
   clock_.set_wall(24 * 365 * kHour);
   keep("later", kHour);
-  EXPECT_EQ(inbox_->messages("t", 0, 1).value().at(0).expires, due);
-  EXPECT_EQ(inbox_->messages("t", 1, 1).value().at(0).expires, due);
+  EXPECT_EQ(inbox_->messages().page("t", 0, 1).value().at(0).expires, due);
+  EXPECT_EQ(inbox_->messages().page("t", 1, 1).value().at(0).expires, due);
   EXPECT_FALSE(trouble()) << told();
 }
 
@@ -314,7 +314,7 @@ TEST_F(KeepFilesTest, AClockThatIsSetBackBetweenTwoRunsGivesNobodyMoreTime) {
   inbox_.reset();
   clock_.set_wall(-24 * 365 * kHour);
   open();
-  const auto expires = inbox_->messages("t", 0, 1).value().at(0).expires;
+  const auto expires = inbox_->messages().page("t", 0, 1).value().at(0).expires;
   EXPECT_LE(expires, clock_.now() + kHour);
   EXPECT_GT(expires, clock_.now());
 }

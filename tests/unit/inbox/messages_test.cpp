@@ -1,4 +1,4 @@
-// Messages, dead letters and states of triggers: what runtime/inbox/messages.cpp keeps.
+// Messages, dead letters and states of triggers, and what older versions have left of them.
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
@@ -14,26 +14,26 @@ constexpr std::size_t kAll = 1000;
 class MessagesTest : public testing::Test {
  protected:
   std::int64_t add(const std::string& id, const std::string& trigger = "alarms") {
-    return inbox_
-        ->add_dead_letter({.message_id = id,
-                           .trigger = trigger,
-                           .topic = "plant/1",
-                           .payload = std::string("\0\xff", 2),
-                           .qos = 2,
-                           .retained = true,
-                           .reason = "not a number",
-                           .attempts = 3,
-                           .received = Wall(Millis(1'700'000'000'123)),
-                           .died = Wall(Millis(1'700'000'001'456))})
+    return inbox_->dead_letters()
+        .add({.message_id = id,
+              .trigger = trigger,
+              .topic = "plant/1",
+              .payload = std::string("\0\xff", 2),
+              .qos = 2,
+              .retained = true,
+              .reason = "not a number",
+              .attempts = 3,
+              .received = Wall(Millis(1'700'000'000'123)),
+              .died = Wall(Millis(1'700'000'001'456))})
         .value();
   }
   // A message, by its number: the replay of a dead letter is one.
   std::int64_t add_message(const std::string& id, const std::string& trigger = "alarms") {
-    return inbox_->replay_dead_letter(add(id, trigger)).value().value().number;
+    return inbox_->dead_letters().replay(add(id, trigger)).value().value().number;
   }
   std::vector<std::string> ids(const std::string& trigger, std::int64_t after, std::size_t limit) {
     std::vector<std::string> found;
-    const auto messages = inbox_->messages(trigger, after, limit).value();
+    const auto messages = inbox_->messages().page(trigger, after, limit).value();
     for (const auto& message : messages) found.push_back(message.message_id);
     return found;
   }
@@ -47,40 +47,40 @@ class MessagesTest : public testing::Test {
 TEST_F(MessagesTest, ADeadLetterIsFoundByItsNumber) {
   add("a");
   const std::int64_t number = add("b");
-  const auto found = inbox_->dead_letter(number).value();
+  const auto found = inbox_->dead_letters().find(number).value();
   ASSERT_TRUE(found.has_value());
   EXPECT_EQ(found->number, number);
   EXPECT_EQ(found->message_id, "b");
   EXPECT_EQ(found->reason, "not a number");
-  EXPECT_FALSE(inbox_->dead_letter(number + 1).value().has_value());
+  EXPECT_FALSE(inbox_->dead_letters().find(number + 1).value().has_value());
 }
 
 TEST_F(MessagesTest, AnEditedDeadLetterHasAnotherTopicAndPayload) {
   const std::int64_t other = add("a");
   const std::int64_t number = add("b");
-  ASSERT_TRUE(inbox_->edit_dead_letter(number, "plant/2", std::string("\0new", 4)));
-  const auto found = inbox_->dead_letter(number).value();
+  ASSERT_TRUE(inbox_->dead_letters().edit(number, "plant/2", std::string("\0new", 4)));
+  const auto found = inbox_->dead_letters().find(number).value();
   ASSERT_TRUE(found.has_value());
   EXPECT_EQ(found->topic, "plant/2");
   EXPECT_EQ(found->payload, std::string("\0new", 4));
   EXPECT_EQ(found->message_id, "b");
   EXPECT_EQ(found->attempts, 3U);
-  EXPECT_EQ(inbox_->dead_letter(other).value()->topic, "plant/1");
+  EXPECT_EQ(inbox_->dead_letters().find(other).value()->topic, "plant/1");
 }
 
 TEST_F(MessagesTest, ADroppedDeadLetterIsGone) {
   const std::int64_t other = add("a");
   const std::int64_t number = add("b");
-  ASSERT_TRUE(inbox_->drop_dead_letter(number));
-  EXPECT_FALSE(inbox_->dead_letter(number).value().has_value());
-  EXPECT_TRUE(inbox_->dead_letter(other).value().has_value());
+  ASSERT_TRUE(inbox_->dead_letters().drop(number));
+  EXPECT_FALSE(inbox_->dead_letters().find(number).value().has_value());
+  EXPECT_TRUE(inbox_->dead_letters().find(other).value().has_value());
 }
 
 TEST_F(MessagesTest, EditingAndDroppingNameTheDeadLetterThatIsNotThere) {
-  const auto edited = inbox_->edit_dead_letter(42, "t", "p");
+  const auto edited = inbox_->dead_letters().edit(42, "t", "p");
   ASSERT_FALSE(edited);
   EXPECT_EQ(edited.error().message, "there is no dead letter 42");
-  const auto dropped = inbox_->drop_dead_letter(42);
+  const auto dropped = inbox_->dead_letters().drop(42);
   ASSERT_FALSE(dropped);
   EXPECT_EQ(dropped.error().message, "there is no dead letter 42");
   EXPECT_EQ(add("a"), 1);  // neither has left a transaction open
@@ -88,9 +88,9 @@ TEST_F(MessagesTest, EditingAndDroppingNameTheDeadLetterThatIsNotThere) {
 
 TEST_F(MessagesTest, AReplayedDeadLetterIsAMessageAgain) {
   const std::int64_t number = add("a");
-  const auto replayed = inbox_->replay_dead_letter(number).value();
+  const auto replayed = inbox_->dead_letters().replay(number).value();
   ASSERT_TRUE(replayed.has_value());
-  const auto messages = inbox_->messages("alarms", 0, kAll).value();
+  const auto messages = inbox_->messages().page("alarms", 0, kAll).value();
   ASSERT_EQ(messages.size(), 1U);
   for (const StoredMessage& message : {*replayed, messages[0]}) {
     EXPECT_EQ(message.number, replayed->number);
@@ -104,31 +104,31 @@ TEST_F(MessagesTest, AReplayedDeadLetterIsAMessageAgain) {
     EXPECT_EQ(message.attempts, 0U);
     EXPECT_EQ(message.received, Wall(Millis(1'700'000'000'123)));
   }
-  EXPECT_FALSE(inbox_->dead_letter(number).value().has_value());
+  EXPECT_FALSE(inbox_->dead_letters().find(number).value().has_value());
 }
 
 TEST_F(MessagesTest, ADeadLetterIsReplayedOnce) {
   const std::int64_t number = add("a");
-  ASSERT_TRUE(inbox_->replay_dead_letter(number).value().has_value());
-  EXPECT_FALSE(inbox_->replay_dead_letter(number).value().has_value());
+  ASSERT_TRUE(inbox_->dead_letters().replay(number).value().has_value());
+  EXPECT_FALSE(inbox_->dead_letters().replay(number).value().has_value());
   EXPECT_EQ(ids("alarms", 0, kAll), Ids{"a"});
 }
 
 TEST_F(MessagesTest, ADeadLetterTakesThePlaceOfItsRow) {
   const std::int64_t row = add_message("a");
   add_message("b");
-  ASSERT_TRUE(inbox_->add_dead_letter({.message_id = "a", .trigger = "alarms"},
-                                      [row] { return std::optional(row); }));
+  ASSERT_TRUE(inbox_->dead_letters().add({.message_id = "a", .trigger = "alarms"},
+                                         [row] { return std::optional(row); }));
   EXPECT_EQ(ids("alarms", 0, kAll), Ids{"b"});
-  EXPECT_EQ(inbox_->dead_letters("", kAll).value().size(), 1U);
+  EXPECT_EQ(inbox_->dead_letters().newest("", kAll).value().size(), 1U);
 }
 
 TEST_F(MessagesTest, ADeadLetterWithoutARowRemovesNone) {
   add_message("b");
-  ASSERT_TRUE(inbox_->add_dead_letter({.message_id = "a", .trigger = "alarms"},
-                                      []() -> std::optional<std::int64_t> { return {}; }));
+  ASSERT_TRUE(inbox_->dead_letters().add({.message_id = "a", .trigger = "alarms"},
+                                         []() -> std::optional<std::int64_t> { return {}; }));
   EXPECT_EQ(ids("alarms", 0, kAll), Ids{"b"});
-  EXPECT_EQ(inbox_->dead_letters("", kAll).value().size(), 1U);
+  EXPECT_EQ(inbox_->dead_letters().newest("", kAll).value().size(), 1U);
 }
 
 TEST_F(MessagesTest, MessagesComeInPagesByTriggerAndNumber) {
@@ -145,37 +145,37 @@ TEST_F(MessagesTest, MessagesComeInPagesByTriggerAndNumber) {
 }
 
 TEST_F(MessagesTest, MessagesAreCountedByTrigger) {
-  EXPECT_EQ(inbox_->message_counts().value(), Counts{});
+  EXPECT_EQ(inbox_->messages().counts().value(), Counts{});
   add_message("a", "doors");
   add_message("b");
   add_message("c");
   add("letter");
-  EXPECT_EQ(inbox_->message_counts().value(), (Counts{{"alarms", 2}, {"doors", 1}}));
+  EXPECT_EQ(inbox_->messages().counts().value(), (Counts{{"alarms", 2}, {"doors", 1}}));
 }
 
 TEST_F(MessagesTest, TheStateOfATriggerIsSetReplacedAndCleared) {
-  EXPECT_FALSE(inbox_->trigger_state("alarms").value().has_value());
+  EXPECT_FALSE(inbox_->triggers().state("alarms").value().has_value());
   TriggerState state{.state = TriggerState::State::suspended,
                      .changed_by = "runtime",
                      .reason = "its service crashes",
                      .since = Wall(Millis(1'700'000'000'123))};
-  ASSERT_TRUE(inbox_->set_trigger_state("alarms", state));
-  auto found = inbox_->trigger_state("alarms").value();
+  ASSERT_TRUE(inbox_->triggers().set_state("alarms", state));
+  auto found = inbox_->triggers().state("alarms").value();
   ASSERT_TRUE(found.has_value());
   EXPECT_EQ(found->state, TriggerState::State::suspended);
   EXPECT_EQ(found->changed_by, "runtime");
   EXPECT_EQ(found->reason, "its service crashes");
   EXPECT_EQ(found->since, Wall(Millis(1'700'000'000'123)));
-  EXPECT_FALSE(inbox_->trigger_state("doors").value().has_value());
+  EXPECT_FALSE(inbox_->triggers().state("doors").value().has_value());
 
   state.state = TriggerState::State::disabled;
-  ASSERT_TRUE(inbox_->set_trigger_state("alarms", state));
-  found = inbox_->trigger_state("alarms").value();
+  ASSERT_TRUE(inbox_->triggers().set_state("alarms", state));
+  found = inbox_->triggers().state("alarms").value();
   ASSERT_TRUE(found.has_value());
   EXPECT_EQ(found->state, TriggerState::State::disabled);
 
-  ASSERT_TRUE(inbox_->set_trigger_state("alarms", std::nullopt));
-  EXPECT_FALSE(inbox_->trigger_state("alarms").value().has_value());
+  ASSERT_TRUE(inbox_->triggers().set_state("alarms", std::nullopt));
+  EXPECT_FALSE(inbox_->triggers().state("alarms").value().has_value());
 }
 
 // ---- MQTT 5 ----
@@ -183,16 +183,20 @@ TEST_F(MessagesTest, TheStateOfATriggerIsSetReplacedAndCleared) {
 TEST_F(MessagesTest, PropertiesComeBackByteForByteAndNoneIsNotTheSameAsNotMqtt5) {
   const std::string properties("\x26\0\1k\0\1v\x26\0\1k\0\1v\x09\0\2\0\xff", 19);
   DeadLetter letter{.message_id = "a", .trigger = "alarms", .topic = "t", .reason = "r"};
-  EXPECT_FALSE(
-      inbox_->dead_letter(inbox_->add_dead_letter(letter).value()).value()->properties.has_value());
+  EXPECT_FALSE(inbox_->dead_letters()
+                   .find(inbox_->dead_letters().add(letter).value())
+                   .value()
+                   ->properties.has_value());
   letter.properties = "";
-  EXPECT_EQ(inbox_->dead_letter(inbox_->add_dead_letter(letter).value()).value()->properties, "");
+  EXPECT_EQ(
+      inbox_->dead_letters().find(inbox_->dead_letters().add(letter).value()).value()->properties,
+      "");
   letter.properties = properties;
-  const std::int64_t number = inbox_->add_dead_letter(letter).value();
-  EXPECT_EQ(inbox_->dead_letter(number).value()->properties, properties);
-  const auto replayed = inbox_->replay_dead_letter(number).value();
+  const std::int64_t number = inbox_->dead_letters().add(letter).value();
+  EXPECT_EQ(inbox_->dead_letters().find(number).value()->properties, properties);
+  const auto replayed = inbox_->dead_letters().replay(number).value();
   EXPECT_EQ(replayed->properties, properties);
-  EXPECT_EQ(inbox_->messages("alarms", 0, kAll).value().front().properties, properties);
+  EXPECT_EQ(inbox_->messages().page("alarms", 0, kAll).value().front().properties, properties);
   EXPECT_FALSE(replayed->expires.has_value()) << "who replays it wants it handled";
 }
 
@@ -228,14 +232,14 @@ TEST(Migration, AFileOfVersion2KeepsItsMessages) {
 
   const auto inbox = Inbox::open(file);
   ASSERT_TRUE(inbox) << inbox.error().message;
-  const auto messages = (*inbox)->messages("alarms", 0, kAll).value();
+  const auto messages = (*inbox)->messages().page("alarms", 0, kAll).value();
   ASSERT_EQ(messages.size(), 1U);
   EXPECT_EQ(messages[0].payload, std::string("\0\xff", 2));
   EXPECT_EQ(messages[0].packet_id, 7);
   EXPECT_FALSE(messages[0].properties.has_value()) << "it came over 3.1.1";
   EXPECT_FALSE(messages[0].expires.has_value());
-  EXPECT_FALSE((*inbox)->dead_letters("", kAll).value().front().properties.has_value());
-  const auto sessions = (*inbox)->sessions().value();
+  EXPECT_FALSE((*inbox)->dead_letters().newest("", kAll).value().front().properties.has_value());
+  const auto sessions = (*inbox)->sessions().all().value();
   ASSERT_EQ(sessions.size(), 1U);
   EXPECT_EQ(sessions[0].client_id, "edge.alarms");
   EXPECT_EQ(sessions[0].alias, "");
@@ -256,22 +260,22 @@ TEST(Migration, KeysOfVersion5ArePacketIdsAndItsPacketsAreAcceptedOneByOne) {
 
   const auto inbox = Inbox::open(file);
   ASSERT_TRUE(inbox) << inbox.error().message;
-  const auto ids = (*inbox)->awaiting_pubrel("edge.alarms").value();
+  const auto ids = (*inbox)->packet_ids().awaiting_pubrel("edge.alarms").value();
   ASSERT_EQ(ids.size(), 1U);
   EXPECT_EQ(ids[0].packet_id, 8);
   EXPECT_EQ(ids[0].message_id, "b");
-  EXPECT_EQ((*inbox)->awaiting_pubrel("edge.other").value().at(0).packet_id, 65'535);
-  const auto staged = (*inbox)->staged("edge.alarms").value();
+  EXPECT_EQ((*inbox)->packet_ids().awaiting_pubrel("edge.other").value().at(0).packet_id, 65'535);
+  const auto staged = (*inbox)->packet_ids().staged("edge.alarms").value();
   ASSERT_EQ(staged.size(), 1U);
   EXPECT_EQ(staged[0].key, "r-7");
 
   const StoredMessage message{
       .trigger = "alarms", .topic = "t", .payload = "h", .qos = 2, .packet_id = 7};
-  ASSERT_TRUE((*inbox)->accept_staged("edge.alarms", staged[0], message));
-  EXPECT_TRUE((*inbox)->staged("edge.alarms").value().empty());
-  EXPECT_EQ((*inbox)->staged("edge.other").value().size(), 1U) << "another trigger's";
-  EXPECT_EQ((*inbox)->awaiting_pubrel("edge.alarms").value().size(), 2U);
-  const auto messages = (*inbox)->messages("alarms", 0, kAll).value();
+  ASSERT_TRUE((*inbox)->packet_ids().accept_staged("edge.alarms", staged[0], message));
+  EXPECT_TRUE((*inbox)->packet_ids().staged("edge.alarms").value().empty());
+  EXPECT_EQ((*inbox)->packet_ids().staged("edge.other").value().size(), 1U) << "another trigger's";
+  EXPECT_EQ((*inbox)->packet_ids().awaiting_pubrel("edge.alarms").value().size(), 2U);
+  const auto messages = (*inbox)->messages().page("alarms", 0, kAll).value();
   ASSERT_EQ(messages.size(), 2U);
   EXPECT_EQ(messages[0].message_id, "b");
   EXPECT_EQ(messages[1].message_id, "a") << "the id that it was given with its PUBLISH";

@@ -166,12 +166,12 @@ Found look(Inbox& inbox) {
     found.sound = found.sound && added.second;
   };
   for (const char* trigger : {"alarms", "plant"}) {
-    const auto messages = inbox.messages(trigger, 0, kEverything).value();
+    const auto messages = inbox.messages().page(trigger, 0, kEverything).value();
     for (const auto& message : messages) add(message, kRow);
   }
-  const auto letters = inbox.dead_letters("", kEverything).value();
+  const auto letters = inbox.dead_letters().newest("", kEverything).value();
   for (const auto& letter : letters) add(letter, kLetter);
-  const auto ids = inbox.awaiting_pubrel(kClient).value();
+  const auto ids = inbox.packet_ids().awaiting_pubrel(kClient).value();
   for (const auto& id : ids) found.ids[id.packet_id] = std::stoi(id.message_id);
   return found;
 }
@@ -429,7 +429,7 @@ class Ordeal {
     } else {
       const MessagePtr message = pick(is_letter);
       if (what < 91) {
-        const auto replayed = inbox.replay_dead_letter(message->letter);
+        const auto replayed = inbox.dead_letters().replay(message->letter);
         done = replayed.has_value();
         if (done) {
           EXPECT_TRUE(*replayed && (*replayed)->message_id == message->id);
@@ -442,7 +442,7 @@ class Ordeal {
           message->least_attempts = message->most_attempts = 0;
         }
       } else {
-        done = inbox.drop_dead_letter(message->letter).has_value();
+        done = inbox.dead_letters().drop(message->letter).has_value();
         (done ? message->settled : message->perhaps) = kNowhere;
       }
     }
@@ -456,11 +456,11 @@ class Ordeal {
       return is_row(m) || (m.accepted_at != kNever && !m.acknowledged && m.settled == 0);
     });
     if (message == nullptr || below(6) == 0) message = new_message();
-    const auto number = inbox.add_dead_letter({.message_id = message->id,
-                                               .trigger = trigger_of(message->n),
-                                               .topic = topic_of(message->n),
-                                               .payload = payload_of(message->n)},
-                                              [&] { return message->finish(); });
+    const auto number = inbox.dead_letters().add({.message_id = message->id,
+                                                  .trigger = trigger_of(message->n),
+                                                  .topic = topic_of(message->n),
+                                                  .payload = payload_of(message->n)},
+                                                 [&] { return message->finish(); });
     (number ? message->settled : message->perhaps) = kLetter;
     if (number) message->letter = *number;
     return number.has_value();

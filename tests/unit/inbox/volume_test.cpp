@@ -94,7 +94,7 @@ class VolumeTest : public testing::Test {
         << " are not written; " << told();
   }
   bool empty() {
-    const auto left = inbox_->message_counts();
+    const auto left = inbox_->messages().counts();
     return left && left->empty();
   }
   std::uint64_t wal() const { return std::filesystem::file_size(folder_ / "inbox.db-wal"); }
@@ -205,14 +205,14 @@ TEST_F(VolumeTest, AReaderDoesNotKeepTheWalGrowingWithoutBound) {
   // Messages that are finished do not wait.
   const std::int64_t first = accepted.front()->number;
   writer_->remove(first);
-  EXPECT_TRUE(
-      test::eventually([&] { return inbox_->messages("t", 0, 1).value()[0].number != first; }));
+  EXPECT_TRUE(test::eventually(
+      [&] { return inbox_->messages().page("t", 0, 1).value()[0].number != first; }));
 
   reader.reset();
   EXPECT_TRUE(test::eventually([&] { return !trouble(); })) << told();
   EXPECT_TRUE(test::eventually([&] { return wal() < bound / 2; })) << wal();
   EXPECT_TRUE(test::eventually(
-      [&] { return inbox_->messages("t", 0, 1).value()[0].attempts == attempts; }));
+      [&] { return inbox_->messages().page("t", 0, 1).value()[0].attempts == attempts; }));
 }
 
 TEST_F(VolumeTest, TheWalOfALargeBatchIsGivenBack) {

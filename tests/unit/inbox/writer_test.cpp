@@ -100,8 +100,12 @@ class WriterTest : public testing::Test {
   [[nodiscard]] bool told(std::size_t troubles) {
     return test::eventually([&] { return troubles_.lines().size() >= troubles; });
   }
-  std::vector<StoredMessage> messages() { return inbox_->messages("alarms", 0, kUpTo).value(); }
-  std::vector<AwaitingPubrel> kept() { return inbox_->awaiting_pubrel("edge").value(); }
+  std::vector<StoredMessage> messages() {
+    return inbox_->messages().page("alarms", 0, kUpTo).value();
+  }
+  std::vector<AwaitingPubrel> kept() {
+    return inbox_->packet_ids().awaiting_pubrel("edge").value();
+  }
   PacketIdWaiterPtr waiter(const std::string& line) {
     return std::make_unique<CallingWaiter>(
         [this, line] { journal_.add(line); },
@@ -309,12 +313,12 @@ TEST_F(WriterTest, OverMaxSizeIsTroubleUntilMessagesAreRemoved) {
 TEST_F(WriterTest, OverMaxSizeIsOverWhenOthersHaveMadeRoom) {
   std::vector<std::int64_t> letters;
   for (int i = 0; i < 10; ++i) {
-    letters.push_back(inbox_->add_dead_letter({.payload = std::string(50'000, 'x')}).value());
+    letters.push_back(inbox_->dead_letters().add({.payload = std::string(50'000, 'x')}).value());
   }
   start({.max_size = 400'000, .retry = kShortRetry});
   ASSERT_TRUE(told(1));
   EXPECT_NE(troubles_.lines().at(0), "");
-  for (const std::int64_t number : letters) ASSERT_TRUE(inbox_->drop_dead_letter(number));
+  for (const std::int64_t number : letters) ASSERT_TRUE(inbox_->dead_letters().drop(number));
   ASSERT_TRUE(told(2));
   EXPECT_EQ(troubles_.lines().at(1), "");
 }
@@ -351,7 +355,7 @@ TEST_F(WriterTest, RetainedMessagesAreNotedTogether) {
   }
   ASSERT_TRUE(flush());
   EXPECT_LT(vfs_.operations() - operations, kMessages);
-  EXPECT_EQ(inbox_->handled_retained("alarms").value().size(), kMessages);
+  EXPECT_EQ(inbox_->triggers().handled_retained("alarms").value().size(), kMessages);
 }
 
 TEST_F(WriterTest, AKeptIdReplacesTheSameOneOnly) {
@@ -367,7 +371,7 @@ TEST_F(WriterTest, AKeptIdReplacesTheSameOneOnly) {
   EXPECT_EQ(found[0].message_id, "new");
   EXPECT_EQ(found[1].packet_id, 2);
   EXPECT_EQ(found[1].message_id, "other");
-  EXPECT_EQ(inbox_->awaiting_pubrel("another client").value().size(), 1U);
+  EXPECT_EQ(inbox_->packet_ids().awaiting_pubrel("another client").value().size(), 1U);
 }
 
 TEST_F(WriterTest, AForgottenIdIsGoneWhenThatIsTold) {

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "inbox/inbox.hpp"
 #include "support/capture_log.hpp"
 #include "support/temp_dir.hpp"
 #include "unit/dispatch/messages.hpp"
@@ -23,7 +24,7 @@ class DeadLetterWriterTest : public testing::Test {
   std::unique_ptr<inbox::Inbox> inbox_ = inbox::Inbox::open(dir_ / "inbox").value();
   Publisher publisher_;
   test::CaptureLog log_;
-  DeadLetterWriter writer_{config_, *inbox_, publisher_, log_};
+  DeadLetterWriter writer_{config_, inbox_->dead_letters(), publisher_, log_};
 };
 
 TEST_F(DeadLetterWriterTest, ADeadLetterHasAllOfItsMessage) {
@@ -35,7 +36,7 @@ TEST_F(DeadLetterWriterTest, ADeadLetterHasAllOfItsMessage) {
   const auto number = writer_.write(*delivery, "refused");
   ASSERT_TRUE(number) << number.error().message;
   EXPECT_EQ(writer_.written(), 1U);
-  const auto kept = inbox_->dead_letters("t", 10);
+  const auto kept = inbox_->dead_letters().newest("t", 10);
   ASSERT_TRUE(kept) << kept.error().message;
   ASSERT_EQ(kept->size(), 1U);
   const inbox::DeadLetter& letter = kept->front();

@@ -19,7 +19,7 @@ TEST_F(ClientIdsTest, TheConfigurationsCountsAndOneThatItDoesNotNameIsDrawnOnce)
   const std::string drawn = ids->at("drawn");
   EXPECT_TRUE(drawn.starts_with("triggerd-"));
   EXPECT_EQ(client_ids_->of(all.aliases[1]).value(), drawn);
-  ClientIds of_the_next_start(*inbox_);
+  ClientIds of_the_next_start(inbox_->sessions());
   EXPECT_EQ(of_the_next_start.of(all.aliases[1]).value(), drawn);
 }
 

@@ -18,8 +18,8 @@ class SessionTerminatorTest : public Parts {
     config::Config now = before;
     now.triggers.clear();
     run(shared(now));
-    ASSERT_TRUE(inbox_->remember_session("id-a.t", {"t"}));
-    ASSERT_TRUE(inbox_->place_session({"id-a.t", "a", "tcp://one:1883"}));
+    ASSERT_TRUE(inbox_->sessions().remember("id-a.t", {"t"}));
+    ASSERT_TRUE(inbox_->sessions().place({"id-a.t", "a", "tcp://one:1883"}));
     resolver_.addresses = {{"one", {"10.0.0.1"}}};
     terminator_.emplace(terminator_needs());
   }
@@ -46,7 +46,7 @@ TEST_F(SessionTerminatorTest, ItConnectsWithACleanSessionAndForgetsTheOneThatEnd
   connected();
   EXPECT_EQ(log_.lines("session.ended").size(), 1U);
   EXPECT_EQ(asked_.disconnects.size(), 1U);
-  EXPECT_TRUE(inbox_->sessions()->empty());
+  EXPECT_TRUE(inbox_->sessions().all()->empty());
 }
 
 TEST_F(SessionTerminatorTest, OneThatIsBeingEndedIsNotEndedTwice) {
@@ -73,14 +73,14 @@ TEST_F(SessionTerminatorTest, WhatTheStopComesBeforeIsSaidAtTheStop) {
   end_unwanted();
   terminator_->report_unfinished();
   EXPECT_NE(log_.last("session.left").find("the next start tries again"), std::string::npos);
-  EXPECT_EQ(inbox_->sessions()->size(), 1U);
+  EXPECT_EQ(inbox_->sessions().all()->size(), 1U);
 }
 
 TEST_F(SessionTerminatorTest, OneThatIsWantedAgainIsLeftAlone) {
   run(before_);
   end_unwanted();
   EXPECT_TRUE(made_.empty());
-  EXPECT_EQ(inbox_->sessions()->size(), 1U);
+  EXPECT_EQ(inbox_->sessions().all()->size(), 1U);
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ class ConfigReloaderTest : public Parts {
     reloader_.emplace(
         ConfigReloader::Needs{.registry = registry_,
                               .control = control_,
-                              .inbox = *inbox_,
+                              .stored_states = inbox_->triggers(),
                               .plugins = plugins_,
                               .plugin_reloader = plugin_reloader_,
                               .certificates = certificates_,
@@ -141,12 +141,12 @@ TEST_F(ConfigReloaderTest, WhatHoldsFromTheStartStaysAndIsNamed) {
 
 TEST_F(ConfigReloaderTest, AnAliasThatAnAdministratorDisabledStaysOutUntilItIsEnabled) {
   add_alias();
-  ASSERT_TRUE(inbox_->set_trigger_state("alias/a", inbox::TriggerState{.reason = "repairs"}));
+  ASSERT_TRUE(inbox_->triggers().set_state("alias/a", inbox::TriggerState{.reason = "repairs"}));
   ASSERT_TRUE(reloader_->reload("somebody"));
   EXPECT_EQ(registry_.now()->alias("a"), nullptr);
   EXPECT_EQ(registry_.now()->alias_states.at("a").reason, "repairs");
   EXPECT_TRUE(reloader_->base().aliases.at(0).enabled) << "as the files say it";
-  ASSERT_TRUE(inbox_->set_trigger_state("alias/a", std::nullopt));
+  ASSERT_TRUE(inbox_->triggers().set_state("alias/a", std::nullopt));
   ASSERT_TRUE(reloader_->apply_alias_states());
   EXPECT_NE(registry_.now()->alias("a"), nullptr);
 }

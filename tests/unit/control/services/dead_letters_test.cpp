@@ -18,7 +18,7 @@ class DeadLettersTest : public Parts {
     all.triggers = {trigger_named("t", "a")};
     run(shared(all));
     dead_letters_.emplace(DeadLetters::Needs{
-        .control = control_, .registry = registry_, .inbox = *inbox_, .log = log_});
+        .control = control_, .registry = registry_, .stored = inbox_->dead_letters(), .log = log_});
   }
   void add(const std::string& trigger, const std::string& payload = "p") {
     inbox::DeadLetter dead_letter;
@@ -26,7 +26,7 @@ class DeadLettersTest : public Parts {
     dead_letter.message_id = "m" + payload;
     dead_letter.topic = "x";
     dead_letter.payload = payload;
-    ASSERT_TRUE(inbox_->add_dead_letter(dead_letter));
+    ASSERT_TRUE(inbox_->dead_letters().add(dead_letter));
   }
   std::uint64_t left() { return dead_letters_->dead_letters({}, {}, 1, 0)->total; }
 
@@ -62,7 +62,7 @@ TEST_F(DeadLettersTest, OneOfATriggerThatDoesNotRunIsAMessageInTheInboxAgain) {
   const auto number = dead_letters_->dead_letters({}, {}, 1, 0)->dead_letters[0].number;
   ASSERT_TRUE(dead_letters_->replay_dead_letter(number, "somebody"));
   EXPECT_EQ(left(), 0U);
-  EXPECT_EQ(inbox_->message_counts()->size(), 1U);
+  EXPECT_EQ(inbox_->messages().counts()->size(), 1U);
   EXPECT_EQ(dead_letters_->replay_dead_letter(number, "somebody").error().kind, Kind::not_found);
   EXPECT_EQ(log_.lines("dead_letter.replayed").size(), 1U);
 }

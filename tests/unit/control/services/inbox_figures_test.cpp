@@ -16,7 +16,7 @@ TEST_F(InboxFiguresTest, WhereCountingIsQuickItIsDoneEachTime) {
   dead_letter.trigger = "t";
   dead_letter.message_id = "m";
   dead_letter.topic = "x";
-  ASSERT_TRUE(inbox_->add_dead_letter(dead_letter));
+  ASSERT_TRUE(inbox_->dead_letters().add(dead_letter));
   EXPECT_EQ(figures.now().triggers.at("t").dead_letters, 1U);
 }
 
@@ -42,7 +42,7 @@ TEST_F(InboxFiguresTest, WhereItTakesLongTheFiguresAreKeptForAWhile) {
   dead_letter.trigger = "t";
   dead_letter.message_id = "m";
   dead_letter.topic = "x";
-  ASSERT_TRUE(inbox_->add_dead_letter(dead_letter));
+  ASSERT_TRUE(inbox_->dead_letters().add(dead_letter));
   EXPECT_TRUE(figures.now().triggers.empty());
   clock.advance(Millis(2'000));
   EXPECT_EQ(figures.now().triggers.size(), 1U) << "but never for longer than two seconds";

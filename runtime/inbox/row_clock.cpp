@@ -1,0 +1,57 @@
+#include "inbox/row_clock.hpp"
+
+namespace triggerd::inbox {
+namespace {
+
+// Between two looks the clocks drift apart by less, unless one of them is set.
+constexpr std::int64_t kSetMs = 1'000;
+
+template <class Time>
+std::int64_t ms_of(Time time) {
+  return std::chrono::duration_cast<Millis>(time.time_since_epoch()).count();
+}
+
+Result<> shift_times(Database& database, std::int64_t ms, Transaction::Sync sync) {
+  auto transaction = Transaction::begin(database, sync);
+  if (!transaction) return tl::make_unexpected(transaction.error());
+  Statement shift(database,
+                  "UPDATE message SET received_ms = received_ms + ?1, expires_ms = expires_ms + ?1"
+                  " WHERE expires_ms IS NOT NULL");
+  if (auto done = shift.bind(ms).finish("write"); !done) return done;
+  if (database.changes() == 0) return {};
+  return transaction->commit();
+}
+
+}  // namespace
+
+std::int64_t RowClock::wall_ahead_now() const {
+  return ms_of(clock_.wall()) - ms_of(clock_.now());
+}
+
+std::int64_t RowClock::row_time(Monotonic time) const {
+  return ms_of(time) + wall_ahead_;
+}
+
+Monotonic RowClock::time_of_row(std::int64_t ms) const {
+  return Monotonic(Millis(ms - wall_ahead_));
+}
+
+// The clock cannot have been before the newest message: it was set back while nobody looked.
+Result<> RowClock::begin(Database& database) const {
+  std::int64_t newest = 0;
+  Statement query(database, "SELECT MAX(received_ms) FROM message WHERE expires_ms IS NOT NULL");
+  if (query.step()) newest = query.number(0);
+  if (auto read = query.finish("read"); !read) return read;
+  const std::int64_t back = newest - ms_of(clock_.wall());
+  return back < kSetMs ? Result<>() : shift_times(database, -back, Transaction::Sync::disk);
+}
+
+Result<> RowClock::follow(Database& database, Transaction::Sync sync) {
+  const std::int64_t set = wall_ahead_now() - wall_ahead_;
+  if (set < kSetMs && -set < kSetMs) return {};
+  if (auto shifted = shift_times(database, set, sync); !shifted) return shifted;
+  wall_ahead_ += set;
+  return {};
+}
+
+}  // namespace triggerd::inbox
