@@ -36,6 +36,8 @@ class Database {
  public:
   // The three files of a database.
   static constexpr const char* kParts[] = {"", "-wal", "-shm"};
+  // SQLite's default.
+  static constexpr std::uint64_t kPageBytes = 4096;
 
   // `vfs` is the name of an SQLite VFS; empty: the system's files. After an error, `damaged` says
   // whether the reason is the file's content.

@@ -4,8 +4,8 @@
 
 #include "inbox/figures.hpp"
 #include "inbox/inbox_file.hpp"
-#include "inbox/room.hpp"
 #include "inbox/schema.hpp"
+#include "inbox/volume.hpp"
 
 namespace triggerd::inbox {
 
@@ -51,7 +51,7 @@ Result<std::unique_ptr<Inbox>> Inbox::open(const std::filesystem::path& file,
   bool damaged = false;
   auto opened = open_whole(file, options, damaged);
   if (!opened && opened.error().code == Database::kNoRoom && options.vfs.empty()) {
-    Room(file.parent_path().empty() ? "." : file.parent_path()).release();
+    Volume(file.parent_path().empty() ? "." : file.parent_path()).release();
     opened = open_whole(file, options, damaged);
   }
   if (opened || !damaged || !options.set_aside) return opened;

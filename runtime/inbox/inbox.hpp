@@ -9,11 +9,13 @@
 //   sessions.hpp           client ids, and the sessions that servers keep
 //   figures.hpp            how much of it there is
 //   records.hpp          all of these as values
-//   writer.hpp           writes accepted messages in batches, on a thread of its own
-//   (operations.hpp:
-//                        the queue; write_schedule.hpp: when; writer_batch.cpp: one batch, and the
-//                        room for it)
-//   room.hpp             the space that the volume has, and a reserve
+//   writer.hpp           writes accepted messages in batches, on a thread of its own:
+//   operations.hpp         what it is asked to do, and the queue of it
+//   write_schedule.hpp     when it does that
+//   batch.hpp              a batch, and the portions of it that fit
+//   batch_writer.hpp       writes these, one transaction each
+//   room.hpp               the room that files and volume have (room_budget.hpp: what follows from
+//                          it, in numbers; volume.hpp: the volume, and a reserve)
 //   inbox_file.hpp       the open file with its lock: kept at its name (folder.hpp), its times kept
 //                        true (row_clock.hpp), read without waiting (reader.hpp)
 //   message_rows.hpp     the columns of a message

@@ -1,48 +1,60 @@
-// The space that is left on the inbox's volume, and a reserve of it that nobody else can take.
+// The room that the inbox's files have, and that their volume has for them: measured, decided upon
+// (room_budget.hpp), and made by checkpoints, by giving up the reserve, and by a smaller file.
 //
-// SQLite needs space to free space: a removal is written to the WAL first, and the WAL can only be
-// used again after its content has been moved to the file. So the inbox stops growing while there
-// is still some space to work with. The reserve is a file of its own, which is given up when others
-// have filled the volume all the same, and taken again when there is space.
-//
-// No lock, no state but the files. [the writer]
+// Threads: the writer's, with the inbox's lock held, but for what says otherwise.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
-#include <filesystem>
-#include <optional>
+
+#include "base/clock.hpp"
+#include "base/mutex.hpp"
+#include "inbox/room_budget.hpp"
+#include "inbox/volume.hpp"
+#include "inbox/write_trouble.hpp"
 
 namespace triggerd::inbox {
 
+class InboxFile;
+
 class Room {
  public:
-  // The name of the reserve, in the inbox's folder.
-  static constexpr const char* kReserve = "inbox.reserve";
+  // Both outlive it. begin() comes first.
+  Room(InboxFile& file, std::uint64_t max_size, const Clock& clock);
 
-  // Of the volume of `folder`. If empty, nothing is known, and there is always space.
-  explicit Room(std::filesystem::path folder);
+  // The connection was just opened.
+  void begin() TRIGGERD_NO_ANALYSIS;
+  // Takes the reserve again if it was given up, and the WAL back from a reader that has ended, as
+  // far as that can be done. Before each transaction, and now and then.
+  void prepare();
+  void measure() TRIGGERD_NO_ANALYSIS;
+  // A transaction is over; one that changed nothing cost no room.
+  void after_transaction(bool has_written);
+  // A transaction has found the volume full: the reserve is given up for a checkpoint, so that the
+  // WAL can be used again.
+  void make_room();
+  // If the file is mostly free, and little is left beside it, that is given back to the volume.
+  void shrink_file() TRIGGERD_NO_ANALYSIS;
 
-  // How many bytes may be written between two checkpoints, so that these come in time: a 64th of
-  // the volume, at least 64 KiB and at most 4 MiB.
-  std::uint64_t portion() const { return portion_; }
-  // How many bytes are kept free for the WAL.
-  std::uint64_t working() const { return 2 * portion_; }
-
-  // How many bytes of the volume this user can take; nullopt: not known.
-  std::optional<std::uint64_t> available() const;
-
-  bool is_reserved() const;
-  // Takes the reserve, if as much again is left to work with. True: it is taken, or nothing is
-  // known.
-  bool reserve() const;
-  void release() const;
+  // As of the last measure(). Whether receiving is to pause.
+  WriteTrouble find_trouble();
+  // Why nothing of a batch fits.
+  WriteTrouble why_nothing_fits() const { return trouble_of(budget_.why_not()); }
+  const RoomBudget& budget() const { return budget_; }
+  // See RoomBudget. [any, without a lock]
+  std::uint64_t limit() const { return limit_; }
 
  private:
-  std::filesystem::path reserve_file() const { return folder_ / kReserve; }
-  std::uint64_t reserve_bytes() const { return 2 * portion_; }
+  void checkpoint() TRIGGERD_NO_ANALYSIS;
+  void trim_wal(std::uint64_t allowed);
+  WriteTrouble trouble_of(RoomBudget::Shortage shortage) const;
 
-  const std::filesystem::path folder_;
-  std::uint64_t portion_;
+  InboxFile& file_;
+  const Clock& clock_;
+  const Volume volume_;
+  RoomBudget budget_;
+  Monotonic trim_at_{};  // before which a checkpoint that came to nothing is not tried again
+  std::atomic<std::uint64_t> limit_;
 };
 
 }  // namespace triggerd::inbox

@@ -2,20 +2,18 @@
 
 #include <pthread.h>
 
-#include <algorithm>
-#include <chrono>
+#include <optional>
+#include <utility>
 
+#include "inbox/batch_writer.hpp"
 #include "inbox/inbox_file.hpp"
-#include "inbox/writer_statements.hpp"
+#include "inbox/room.hpp"
 
 namespace triggerd::inbox {
 namespace {
 
 // Removals alone are no hurry: they wait for company.
 constexpr Millis kRemovalGrace{250};
-constexpr std::uint64_t kLeastPortion = 64ULL << 10;
-constexpr std::uint64_t kPortionsOfMaxSize = 8;  // that max_size has, at least
-constexpr std::uint64_t kLargestWal = 64ULL << 20;
 
 }  // namespace
 
@@ -24,15 +22,14 @@ Writer::Writer(Inbox& inbox, const Options& options, Trouble trouble)
       options_(options),
       trouble_(std::move(trouble)),
       clock_(*options_.clock),
-      limit_(options.max_size),
-      room_(file_.is_on_a_volume() ? file_.folder() : std::filesystem::path()),
-      portion_(std::min(room_.portion(),
-                        std::max(options.max_size / kPortionsOfMaxSize, kLeastPortion))),
-      wal_limit_(std::clamp(options.max_size / 2, kUntrimmed * portion_ + portion_,
-                            std::max(kLargestWal, kUntrimmed * portion_ + portion_))) {
+      room_(std::make_unique<Room>(file_, options.max_size, clock_)),
+      batch_writer_(std::make_unique<BatchWriter>(
+          file_, *room_,
+          options.sync_to_disk ? Transaction::Sync::disk : Transaction::Sync::process,
+          options.mended, clock_)) {
   {
     MutexLock lock(file_.mutex());
-    begin();
+    room_->begin();
   }
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "inbox");
@@ -47,12 +44,10 @@ Writer::~Writer() {
     alarm_.set(now());
   }
   thread_.join();
-  MutexLock lock(file_.mutex());  // others may be using the database
-  statements_.reset();
 }
 
-Transaction::Sync Writer::sync() const {
-  return options_.sync_to_disk ? Transaction::Sync::disk : Transaction::Sync::process;
+std::uint64_t Writer::limit() const {
+  return room_->limit();
 }
 
 // ---- Asking ----
@@ -118,8 +113,7 @@ void Writer::hurry() {
 
 void Writer::remove(std::int64_t number) {
   MutexLock lock(mutex_);
-  notes_.removals.push_back(number);
-  notes_.attempts.erase(number);
+  notes_.remove(number);
   write_within(kRemovalGrace);
 }
 
@@ -154,7 +148,7 @@ Writer::Stats Writer::stats() const {
 
 // False: the thread is to end, and nothing is left to write.
 bool Writer::wait_for_batch() {
-  schedule_.rest_until(now() + (told_ == Kind::none ? options_.look : options_.retry));
+  schedule_.rest_until(now() + (is_in_trouble() ? options_.retry : options_.look));
   for (;;) {
     if (!schedule_.is_anything_queued()) idle_.notify_all();
     switch (schedule_.next(now())) {
@@ -173,25 +167,42 @@ bool Writer::wait_for_batch() {
 void Writer::run() {
   look();
   for (;;) {
-    Batch batch;
+    std::optional<Batch> batch;
     {
       MutexLock lock(mutex_);
       writing_ = false;
       if (!wait_for_batch()) return;
-      batch = {.operations = queue_.take_all(), .notes = std::exchange(notes_, {})};
+      batch.emplace(queue_.take_all(), std::exchange(notes_, {}));
       schedule_.nothing_is_queued();
       writing_ = true;
     }
     for (;;) {
-      Verdict verdict = write(batch);
-      if (verdict.kind == Kind::none) {
+      WriteTrouble trouble = write(*batch);
+      if (!trouble) {
         look();
         break;
       }
-      tell_trouble(std::move(verdict));
-      if (!wait_to_retry(batch)) break;
+      report(std::move(trouble));
+      if (!wait_to_retry(*batch)) break;
     }
   }
+}
+
+WriteTrouble Writer::write(Batch& batch) {
+  do {
+    // In trouble, others may have made room since that was measured.
+    BatchWriter::Outcome outcome = batch_writer_->write_portion(batch, is_in_trouble());
+    if (outcome.trouble) return std::move(outcome.trouble);
+    MutexLock lock(mutex_);
+    stats_.messages += outcome.written;
+    stats_.finished += outcome.finished;
+    if (!outcome.has_message) continue;
+    ++stats_.batches;
+    stats_.commit_time += outcome.took;
+    commit_times_.add(static_cast<std::uint64_t>(outcome.took.count()));
+    batch_sizes_.add(outcome.written);
+  } while (!batch.is_done());
+  return {};
 }
 
 // False: the thread is to end. What is not written by then was never acknowledged, so the server
@@ -204,39 +215,31 @@ bool Writer::wait_to_retry(Batch& batch) {
     alarm_.wait(mutex_);
   }
   if (schedule_.ending()) return false;
-  // What makes room does not wait behind what needs some.
-  batch.notes.add(std::exchange(notes_, {}));
+  batch.add(std::exchange(notes_, {}));
   if (queue_.size() == 0) schedule_.nothing_is_queued();
   return true;
 }
 
-void Writer::Notes::add(Notes later) {
-  removals.insert(removals.end(), later.removals.begin(), later.removals.end());
-  for (const auto& [number, count] : later.attempts) attempts[number] = count;
-  for (const std::int64_t number : later.removals) attempts.erase(number);
-  for (auto& [key, digest] : later.retained) retained[key] = std::move(digest);
-}
-
 void Writer::look() {
-  Verdict verdict;
+  WriteTrouble trouble;
   {
     MutexLock lock(file_.mutex());
     // What was just written was prepared for and measured; what others do is seen soon enough.
-    if (told_ != Kind::none || now() >= look_at_) {
-      verdict = prepare();
-      if (verdict.kind == Kind::none) measure();
+    if (is_in_trouble() || now() >= look_at_) {
+      trouble = batch_writer_->prepare();
+      if (!trouble) room_->measure();
       look_at_ = now() + options_.look;
     }
-    if (verdict.kind == Kind::none) verdict = find_trouble();
+    if (!trouble) trouble = room_->find_trouble();
   }
-  tell_trouble(std::move(verdict));
+  report(std::move(trouble));
 }
 
-// Tells each change once: to a trouble, to another one, and to none.
-void Writer::tell_trouble(Verdict verdict) {
-  if (verdict.kind == told_) return;
-  told_ = verdict.kind;
-  trouble_(told_ == Kind::none ? std::nullopt : std::optional(std::move(verdict.reason)));
+// Each change once: to a trouble, to another one, and to none.
+void Writer::report(WriteTrouble trouble) {
+  if (trouble.kind == reported_) return;
+  reported_ = trouble.kind;
+  trouble_(trouble ? std::optional(std::move(trouble.reason)) : std::nullopt);
 }
 
 }  // namespace triggerd::inbox

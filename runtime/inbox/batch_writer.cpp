@@ -1,0 +1,171 @@
+#include "inbox/batch_writer.hpp"
+
+#include "inbox/inbox_file.hpp"
+#include "inbox/message_rows.hpp"
+
+namespace triggerd::inbox {
+namespace {
+
+// Where the rows did not follow a clock that was set.
+constexpr Millis kClockAgain{60'000};
+
+Result<> write_id(Statement& statement, const PacketKey& key, std::string_view message_id) {
+  statement.reset().bind_view(key.client_id).bind(std::int64_t{key.packet_id});
+  return statement.bind_view(message_id).finish("write");
+}
+
+Result<> remove_id(Statement& statement, const PacketKey& key) {
+  return statement.reset()
+      .bind_view(key.client_id)
+      .bind(std::int64_t{key.packet_id})
+      .finish("write");
+}
+
+}  // namespace
+
+// Prepared, for as long as the connection lasts.
+struct BatchWriter::Statements {
+  explicit Statements(Database& database)
+      : insert(database),
+        keep_id(database,
+                "INSERT OR REPLACE INTO awaiting_pubrel (client_id, packet_id, message_id)"
+                " VALUES (?, ?, ?)"),
+        forget_id(database, "DELETE FROM awaiting_pubrel WHERE client_id = ? AND packet_id = ?"),
+        remove(database, "DELETE FROM message WHERE number = ?"),
+        attempted(database, "UPDATE message SET attempts = ? WHERE number = ?"),
+        retained(database,
+                 "INSERT OR REPLACE INTO handled_retained (trigger_name, topic, sha256)"
+                 " VALUES (?, ?, ?)") {}
+
+  MessageInsert insert;
+  Statement keep_id;
+  Statement forget_id;
+  Statement remove;
+  Statement attempted;
+  Statement retained;
+};
+
+BatchWriter::BatchWriter(InboxFile& file, Room& room, Transaction::Sync sync, Mended mended,
+                         const Clock& clock)
+    : file_(file), room_(room), sync_(sync), mended_(std::move(mended)), clock_(clock) {}
+
+BatchWriter::~BatchWriter() {
+  MutexLock lock(file_.mutex());  // others may be using the database
+  statements_.reset();
+}
+
+WriteTrouble BatchWriter::prepare() {
+  const auto kept = file_.keep();
+  if (!kept || !kept->empty()) statements_.reset();  // they are of a connection that is closed
+  if (!kept) return {WriteTrouble::Kind::lost, kept.error().message};
+  if (!kept->empty()) {
+    room_.begin();
+    if (mended_) mended_(*kept);
+  }
+  // Where the rows cannot follow now, times go on to be counted from where it was.
+  if (clock_.now() >= clock_again_at_ && !file_.row_clock().follow(file_.database(), sync_)) {
+    clock_again_at_ = clock_.now() + kClockAgain;
+  }
+  room_.prepare();
+  return {};
+}
+
+BatchWriter::Outcome BatchWriter::write_portion(Batch& batch, bool measure) {
+  const Monotonic began = clock_.now();
+  Portion portion;
+  Outcome outcome;
+  {
+    MutexLock lock(file_.mutex());
+    if (batch.is_done()) return outcome;
+    outcome.trouble = try_portion(batch, portion, measure);
+    if (outcome.trouble) return outcome;
+  }
+  portion.acknowledge();
+  outcome.written = portion.rows();
+  outcome.finished = portion.messages.size() - outcome.written;
+  outcome.has_message = portion.writes_message;
+  outcome.took = clock_.now() - began;
+  batch.drop(portion);
+  return outcome;
+}
+
+WriteTrouble BatchWriter::try_portion(Batch& batch, Portion& portion, bool measure) {
+  if (auto trouble = prepare()) return trouble;
+  if (measure) room_.measure();
+  portion = batch.next_portion(room_.budget());
+  if (portion.is_empty()) {
+    room_.shrink_file();
+    return room_.why_nothing_fits();
+  }
+  const Result<> done = portion.writes() ? transact(portion) : Result<>();
+  portion.settle(done.has_value());
+  if (!done) {
+    statements_.reset();
+    const bool full = done.error().code == Database::kNoRoom;
+    if (full) room_.make_room();
+    return {full ? WriteTrouble::Kind::volume : WriteTrouble::Kind::failing, done.error().message};
+  }
+  room_.after_transaction(portion.writes());
+  return {};
+}
+
+// Within the inbox's lock, so that nobody else moves a message meanwhile.
+Result<> BatchWriter::transact(Portion& portion) {
+  Database& database = file_.database();
+  // Removals too: after an fsync that failed, transactions without one may cost those with one.
+  auto transaction = Transaction::begin(database, sync_);
+  if (!transaction) return tl::make_unexpected(transaction.error());
+  if (!statements_) statements_ = std::make_unique<Statements>(database);
+  // Notes first, since removals make room.
+  if (auto done = write_notes(portion); !done) return done;
+  if (auto done = write_operations(portion); !done) return done;
+  return transaction->commit();
+}
+
+Result<> BatchWriter::write_notes(const Portion& portion) {
+  Statements& sql = *statements_;
+  for (const auto& [key, digest] : portion.retained) {
+    sql.retained.reset().bind_view(key.first).bind_view(key.second).bind_view(digest);
+    if (auto done = sql.retained.finish("write"); !done) return done;
+  }
+  for (const std::int64_t number : portion.removals) {
+    if (auto done = sql.remove.reset().bind(number).finish("write"); !done) return done;
+  }
+  for (const auto& [number, attempts] : portion.attempts) {
+    sql.attempted.reset().bind(std::int64_t{attempts}).bind(number);
+    if (auto done = sql.attempted.finish("write"); !done) return done;
+  }
+  return {};
+}
+
+Result<> BatchWriter::write_operations(Portion& portion) {
+  Statements& sql = *statements_;
+  auto next_message = portion.messages.begin();
+  for (const Operation& operation : portion.operations) {
+    Result<> done;
+    if (std::holds_alternative<Accept>(operation)) {
+      done = write_message(*next_message++);
+    } else if (const auto* keep = std::get_if<KeepId>(&operation)) {
+      done = write_id(sql.keep_id, keep->key, keep->message_id);
+    } else {
+      done = remove_id(sql.forget_id, std::get<ForgetId>(operation).key);
+    }
+    if (!done) return done;
+  }
+  return {};
+}
+
+Result<> BatchWriter::write_message(Portion::Message& message) {
+  const Accept& accept = *message.accept;
+  if (accept.key) {
+    auto done = write_id(statements_->keep_id, *accept.key, accept.entry->view().message_id);
+    if (!done) return done;
+  }
+  if (!message.number) return {};
+  auto row = statements_->insert.run(accept.entry->view(), file_.row_clock());
+  if (!row) return tl::make_unexpected(row.error());
+  message.number = *row;
+  return {};
+}
+
+}  // namespace triggerd::inbox
