@@ -5,7 +5,10 @@
 //   reader.hpp      fields of an object: errors, and fields that nobody asked for
 //   exported.hpp    what the file says, in the terms of Integration Server
 //   toml.hpp        lines of TOML with comments
-//   convert.hpp     from the one to the other; says what differs, and why
+//   convert.hpp     from the one to the other; says what differs, and why:
+//     package_plan.hpp     what goes to which package
+//     stores.hpp, alias_section.hpp, trigger_section.hpp, packages.hpp     the sections and files
+//     draft.hpp            a file that is being written, and the remarks about it
 //
 // The file is the neutral JSON of docs/guides/import-webmethods.md, because the format of the real
 // package files is not documented. Pure functions, any thread; knows base and config.
