@@ -34,7 +34,7 @@ std::vector<std::string> exposed_files(const config::Config& config) {
   const fs::path& state_dir = config.runtime.state_dir;
   if (const auto mode = mode_of(state_dir); mode && (*mode & S_IWOTH) != 0) {
     found.push_back(
-        fmt::format("every user of this machine can put files into {}, which is the state_dir; run "
+        fmt::format("every user of this machine can create files in {}, the state_dir; run "
                     "\"chmod o-rwx {}\"",
                     state_dir.string(), state_dir.string()));
   }

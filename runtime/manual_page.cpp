@@ -12,7 +12,7 @@ constexpr const char* kDescription =
     "`triggerd` runs services, which are functions in plugins, when MQTT messages arrive. Its "
     "configuration says what it connects to and calls: see `triggers.toml`(5). A running triggerd "
     "is operated with `triggerctl`(1).\n\n"
-    "Without `--check`, `--probe` or a command it runs until SIGTERM. It does not end because a "
+    "Without `--check`, `--probe` or a command it runs until SIGTERM. It keeps running when a "
     "server cannot be reached.\n\n"
     "`triggerctl package` does what `triggerd package` does, and applies it to a running "
     "triggerd.\n";
@@ -25,7 +25,7 @@ constexpr const char* kSignals =
     "applied, otherwise nothing changes and the log says why |\n";
 constexpr const char* kExitStatus =
     "| code | meaning |\n| --- | --- |\n"
-    "| `0` | it ended as it was asked to |\n"
+    "| `0` | it ended as requested |\n"
     "| `1` | it could not continue; the log says why |\n"
     "| `2` | the command line, the configuration or a plugin is wrong |\n";
 

@@ -76,7 +76,7 @@ int run_to_the_end(const std::string& file, config::Config config) {
   const auto prepared = runtime->prepare();
   const bool is_to_end = watch.end();
   if (is_to_end) {
-    log->info("runtime.stopped", {}, "a signal ended it during the start");
+    log->info("runtime.stopped", {}, "a signal ended the runtime during its start");
     _exit(kClean);  // a plugin's call may still run
   }
   if (!prepared) {

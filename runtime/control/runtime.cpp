@@ -57,8 +57,8 @@ std::unique_ptr<inbox::Writer> make_writer(inbox::Inbox& inbox, const config::In
                              .mended =
                                  [&log](const std::string& what) {
                                    log.warn("inbox.written_again", {},
-                                            "{} while it was in use; it was written again from "
-                                            "what is open",
+                                            "{}; the inbox was restored from the copy that "
+                                            "is still open",
                                             what);
                                  }},
       [&health](const std::optional<std::string>& reason) { health.note(reason); });
@@ -244,17 +244,19 @@ Result<> Runtime::open_inbox() {
   auto inbox = inbox::Inbox::open(
       state_dir_ / "inbox.db",
       {.vfs = {}, .set_aside = [this](const std::filesystem::path& aside, const std::string& why) {
-         log_.error("inbox.damaged", {}, "{}; it is kept as {}, and a new one begins", why,
+         log_.error("inbox.damaged", {},
+                    "{}; the damaged file is kept as {}, and the inbox begins empty", why,
                     aside.string());
        }});
   if (!inbox) return tl::make_unexpected(inbox.error());
   parts_ = std::make_unique<Parts>(*this, *std::move(inbox));
   const std::uint64_t max_size = registry_.config()->inbox.max_size;
   if (const std::uint64_t limit = parts_->writer->limit(); limit < max_size) {
-    log_.warn("inbox.small_volume", {},
-              "max_size is {} bytes, and the volume of {} has room for {}: receiving pauses when "
-              "these are used up",
-              max_size, state_dir_.string(), limit);
+    log_.warn(
+        "inbox.small_volume", {},
+        "max_size is {} bytes, but the volume of {} has room for only {}: receiving pauses when "
+        "they are used up",
+        max_size, state_dir_.string(), limit);
   }
   return {};
 }
@@ -315,7 +317,7 @@ tl::expected<void, Runtime::Problem> Runtime::make_triggers() {
       continue;
     }
     if (patience_->end() != Monotonic::max()) {
-      lacks.emplace_back("the runtime is to stop");
+      lacks.emplace_back("the runtime is stopping");
       break;
     }
     auto made = parts_->factory.make_trigger(trigger);
@@ -365,8 +367,9 @@ void Runtime::report_orphaned() {
   for (const auto& [name, count] : *counts) {
     if (all->find_trigger(name) != nullptr) continue;
     log_.warn("inbox.orphaned", {{"trigger", name}},
-              "the inbox has {} message{} of a trigger that is not configured; they stay there",
-              count, count == 1 ? "" : "s");
+              "the inbox has {} message{} for a trigger that is not configured, and keeps {} until "
+              "the trigger is",
+              count, count == 1 ? "" : "s", count == 1 ? "it" : "them");
   }
 }
 
@@ -441,7 +444,7 @@ bool Runtime::stop() {
   // Draining leaves time for both graces, each at most a quarter of the whole.
   const Monotonic quiet = ended - std::min(trigger::kDisconnectGrace, quarter);
   const Monotonic drained = quiet - std::min(trigger::kServiceGrace, quarter);
-  log_.info("runtime.stopping", {}, "taking nothing more; up to {} for what is in flight",
+  log_.info("runtime.stopping", {}, "receiving stops; messages in flight have up to {} to finish",
             format_duration(all));
   // A call that hangs has the control thread. It is left alone soon, for all others need the time.
   patience_->end_by(system_clock().now() + std::min(trigger::kServiceGrace, quarter));

@@ -45,7 +45,7 @@ Deaths::Deaths(std::filesystem::path file, Log& log, const Clock& clock)
       if (auto text = read_file(file_, kMaxFile)) {
         read(*text);
       } else {
-        log_.warn("crash_record.failed", {}, "what earlier runs ended by is not known: {}",
+        log_.warn("crash_record.failed", {}, "cannot read what ended earlier runs: {}",
                   text.error().message);
       }
     }
@@ -57,7 +57,8 @@ Deaths::Deaths(std::filesystem::path file, Log& log, const Clock& clock)
     any_ = !entries_.empty();
   }
   if (auto written = write(); !written) {
-    log_.warn("crash_record.failed", {}, "a message that ends the runtime will not be known: {}",
+    log_.warn("crash_record.failed", {},
+              "a message that ends the runtime will not be recognised at the next start: {}",
               written.error().message);
   }
 }
@@ -92,17 +93,19 @@ void Deaths::report(const plugin::CrashLine& crash) const {
   if (!crash.trigger.empty()) fields.push_back({"trigger", crash.trigger});
   if (crash.messages == 1) fields.push_back({"message", crash.message});
   const std::string where = crash.plugin.empty()
-                                ? std::string("no call of a service")
-                                : fmt::format("{} of {}{}{}", crash.function, crash.plugin,
+                                ? std::string("outside of any call of a service")
+                                : fmt::format("in {} of {}{}{}", crash.function, crash.plugin,
                                               crash.service.empty() ? "" : ":", crash.service);
   std::string_view what;
   if (crash.messages > 1) {
-    what = "; which of its messages it was is not known, and each goes alone when it comes again";
+    what =
+        "; which of the messages of that call caused it is not known, so each is handled alone "
+        "next time";
   } else if (crash.messages == 1 && crash.identity == 0) {
-    what = "; its message was sent with QoS 0 and does not come again";
+    what = "; its message had QoS 0 and does not come again";
   }
-  log_.error("runtime.crashed_before", fields, "an earlier run was ended by {} in {}{}",
-             crash.signal, where, what);
+  log_.error("runtime.crashed_before", fields, "an earlier run was ended by {} {}{}", crash.signal,
+             where, what);
 }
 
 void Deaths::count(const plugin::CrashLine& crash) {

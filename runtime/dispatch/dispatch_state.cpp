@@ -214,9 +214,9 @@ void DispatchState::lose_probe(const plugin::WorkSource::Loss& loss, DispatchRep
     probe.ask();
     return;
   }
-  const std::string reason = overran ? fmt::format("its probe has not returned within {}",
-                                                   format_duration(options_.timeout))
-                                     : loss.reason;
+  const std::string reason =
+      overran ? fmt::format("its probe did not return within {}", format_duration(options_.timeout))
+              : loss.reason;
   report.add(event::ProbeEnded{fail("{}", reason)});
 }
 
@@ -255,7 +255,7 @@ std::vector<DeliveryPtr> DispatchState::take_unfinished() {
     const bool in_hands =
         attempt.state == Attempt::State::running || attempt.state == Attempt::State::overrunning;
     if (!in_hands) return;
-    attempt.delivery->set_last_reason("the service had not returned");
+    attempt.delivery->set_last_reason("the service had not returned when the trigger stopped");
     attempt.delivery->failed = attempt.delivery->attempts.load();
     all.push_back(attempt.delivery);
   });

@@ -74,7 +74,7 @@ void Outcomes::settle(Attempt& attempt, plugin::Answer answer, DispatchReport& r
     default:
       ++counts_.invalid_verdicts;
       delivery->set_last_reason(
-          fmt::format("the service returned {}, which is no verdict", answer.code));
+          fmt::format("the service returned {}, which is not a verdict", answer.code));
       retry_after = Millis(0);
   }
   if (tested) end_outage(report);  // it got through, and failed over this message

@@ -52,7 +52,8 @@ Result<> Qos2Store::accept_staged() {
     const auto head = mqtt::read_publish_head(staged.packet);
     if (!head) {
       log_.error("inbox.staged", {{"trigger", home_.trigger}, {"message", staged.message_id}},
-                 "a staged message cannot be read: it is no whole PUBLISH of QoS 1 or 2");
+                 "cannot read a message stored by an older version: it is not a complete PUBLISH "
+                 "of QoS 1 or 2");
       continue;
     }
     inbox::StoredMessage message;

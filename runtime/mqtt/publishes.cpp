@@ -133,8 +133,8 @@ void Publishes::expire(Monotonic now) {
   for (const PublishDone& done : expired) {
     if (!done) continue;
     done(
-        fail("it was not sent: there was no room for it in time, as the server has not confirmed "
-             "the {} messages before it",
+        fail("it was not sent in time, because the server has not confirmed the {} messages "
+             "before it",
              in_flight));
   }
 }

@@ -29,7 +29,7 @@ std::string_view words(int code) {
     case 0x82:
       return "protocol error";
     case 0x83:
-      return "error of the server's own";
+      return "implementation-specific error";
     case 0x84:
       return "it does not speak MQTT 5";
     case 0x85:
@@ -49,7 +49,7 @@ std::string_view words(int code) {
     case 0x8c:
       return "bad authentication method";
     case 0x8d:
-      return "nothing came within keep-alive";
+      return "keep-alive timeout";
     case 0x8e:
       return "another client took the session over";
     case 0x8f:
@@ -67,33 +67,33 @@ std::string_view words(int code) {
     case 0x95:
       return "the packet is too large";
     case 0x96:
-      return "messages come too fast";
+      return "the message rate is too high";
     case 0x97:
       return "a quota is exceeded";
     case 0x98:
       return "ended by an administrator";
     case 0x99:
-      return "the payload is not of the format it claims";
+      return "the payload is not in the format it declares";
     case 0x9a:
-      return "it takes no retained messages";
+      return "it does not support retained messages";
     case 0x9b:
-      return "it does not take this QoS";
+      return "it does not support this QoS";
     case 0x9c:
       return "use another server, for now";
     case 0x9d:
       return "the server has moved";
     case 0x9e:
-      return "it has no shared subscriptions";
+      return "it does not support shared subscriptions";
     case 0x9f:
-      return "too many connections at a time";
+      return "too many connections in a short time";
     case 0xa0:
-      return "the longest time for a connection is over";
+      return "the maximum connect time is over";
     case 0xa1:
-      return "it has no subscription identifiers";
+      return "it does not support subscription identifiers";
     case 0xa2:
-      return "it has no subscriptions with wildcards";
+      return "it does not support subscriptions with wildcards";
     default:
-      return "a reason nobody knows";
+      return "unknown reason";
   }
 }
 

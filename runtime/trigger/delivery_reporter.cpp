@@ -44,7 +44,8 @@ void DeliveryReporter::dead_letter(const dispatch::Delivery& delivery, std::int6
 
 void DeliveryReporter::dead_letter_failed(const dispatch::Delivery& delivery,
                                           const std::string& why) const {
-  log_.error("dead_letter.failed", fields(delivery), "cannot keep a dead letter: {}", why);
+  log_.error("dead_letter.failed", fields(delivery),
+             "cannot write the dead letter, and will try again: {}", why);
 }
 
 void DeliveryReporter::lost(const dispatch::Delivery& delivery, const std::string& why) const {
@@ -86,8 +87,8 @@ void DeliveryReporter::operator()(const dispatch::event::Unavailable& event) {
     outage_told_ = now;
   }
   log_.warn("trigger.unavailable", {{"trigger", config_.name}},
-            "{} says that what it needs is away: {}; its messages wait, and one is tried again in "
-            "{}",
+            "{} reports that what it needs is unavailable: {}; its messages wait, and one is tried "
+            "again in {}",
             service(), event.reason, format_duration(event.next));
 }
 
@@ -96,9 +97,10 @@ void DeliveryReporter::operator()(const dispatch::event::Available& event) {
     MutexLock lock(mutex_);
     if (!std::exchange(outage_told_, std::nullopt)) return;
   }
-  log_.info("trigger.available", {{"trigger", config_.name}},
-            "what its service needs is there again, after {} and {} attempts: its messages go on",
-            format_duration(std::chrono::ceil<std::chrono::seconds>(event.lasted)), event.failures);
+  log_.info(
+      "trigger.available", {{"trigger", config_.name}},
+      "what its service needs is available again after {} and {} attempts; its messages go on",
+      format_duration(std::chrono::ceil<std::chrono::seconds>(event.lasted)), event.failures);
 }
 
 void DeliveryReporter::operator()(const dispatch::event::Discarded& event) const {
@@ -106,51 +108,56 @@ void DeliveryReporter::operator()(const dispatch::event::Discarded& event) const
   if (events_.wants_messages()) {
     tell(delivery, "discarded", event.reason, delivery.attempts, delivery.took);
   }
-  log_.warn("message.discarded", fields(delivery), "\"{}\" is discarded, as on_exhausted says: {}",
-            delivery.message.topic, event.reason);
+  log_.warn("message.discarded", fields(delivery),
+            "\"{}\" is discarded (on_exhausted = \"discard\"): {}", delivery.message.topic,
+            event.reason);
 }
 
 void DeliveryReporter::operator()(const dispatch::event::Expired& event) const {
   const dispatch::Delivery& delivery = *event.delivery;
   if (events_.wants_messages()) tell(delivery, "expired", "", delivery.attempts);
   log_.info("message.expired", fields(delivery),
-            "\"{}\" is past its message expiry: dropped without the service",
+            "\"{}\" is past its message expiry: dropped without calling the service",
             delivery.message.topic);
 }
 
 void DeliveryReporter::operator()(const dispatch::event::Suspended& event) const {
   log_.error("trigger.suspended", constant_fields(*event.delivery),
-             "suspended, as on_exhausted says; one message is tried every {}: {}",
+             "suspended (on_exhausted = \"suspend\"); one message is tried every {}: {}",
              format_duration(config_.monitor_interval), event.reason);
 }
 
 void DeliveryReporter::operator()(const dispatch::event::Overrunning& event) const {
   log_.error("message.overdue", constant_fields(*event.delivery),
              "{} has not returned within {}; {}", service(), format_duration(config_.timeout),
-             config_.isolation == config::Isolation::process ? "its worker process is ended"
-                                                             : "its place is taken until it does");
+             config_.isolation == config::Isolation::process
+                 ? "its worker process is ended"
+                 : "it keeps a worker busy until it does");
 }
 
 void DeliveryReporter::operator()(const dispatch::event::Stalled& event) const {
-  log_.error("trigger.stalled", {{"trigger", config_.name}},
-             "{} never completed {} attempts it called pending; nothing more is handed to it until "
-             "it does",
-             service(), event.attempts);
+  log_.error(
+      "trigger.stalled", {{"trigger", config_.name}},
+      "{} has not completed {} attempts that it left pending; it gets no more messages until "
+      "it does",
+      service(), event.attempts);
 }
 
 void DeliveryReporter::operator()(const dispatch::event::NotBrief& event) const {
   const std::string kept = format_duration(std::chrono::floor<Millis>(event.kept));
   const std::vector<LogField> fields{{"trigger", config_.name}, {"plugin", config_.plugin}};
   if (event.returned) {
-    log_.warn("trigger.not_brief", fields,
-              "{} is said to be brief, and a call of it has kept everything that is received "
-              "waiting for {}; its workers call it from now on, until its plugin is loaded anew",
-              service(), kept);
+    log_.warn(
+        "trigger.not_brief", fields,
+        "{} is declared brief, but a call of it blocked all receiving for {}; from now on its "
+        "workers call it, until its plugin is reloaded",
+        service(), kept);
   } else {
-    log_.error("trigger.not_brief", fields,
-               "{} is said to be brief, and a call of it has not returned for {}: nothing is "
-               "received until it does",
-               service(), kept);
+    log_.error(
+        "trigger.not_brief", fields,
+        "{} is declared brief, but a call of it has not returned for {}: nothing is received "
+        "until it does",
+        service(), kept);
   }
 }
 

@@ -82,7 +82,7 @@ void Monitor::lost(const Loss& loss) {
     }
   }
   if (*deadline <= system_clock().now()) {
-    answered_(fail("its probe has not returned within {}", format_duration(timeout_)));
+    answered_(fail("its probe did not return within {}", format_duration(timeout_)));
   } else {
     answered_(fail("{}", loss.reason));
   }

@@ -32,7 +32,7 @@ void Recovery::try_message() {
 
 void Recovery::message_failed() {
   log_.warn("trigger.suspended", {{"trigger", trigger_}},
-            "stays suspended: the message it tried was not handled");
+            "stays suspended: the message that was tried was not handled");
   arm();
 }
 

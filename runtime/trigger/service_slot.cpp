@@ -34,7 +34,7 @@ void ServiceSlot::serve(Serving serving) {
 }
 
 Result<> ServiceSlot::start() {
-  if (events_.stopping()) return fail("the runtime stops");
+  if (events_.stopping()) return fail("the runtime is stopping");
   auto started = start_serving(*instance_, monitor().get());
   started_ = started.has_value();
   note_start(started);
@@ -65,7 +65,8 @@ void ServiceSlot::note_start(const Result<>& started) {
     return;
   }
   if (events_.stopping()) return;
-  std::string next = "; it is not tried again before another build is loaded, or a restart";
+  std::string next =
+      "; it is not tried again until another build is loaded or the runtime is restarted";
   if (!instance_->abandoned()) {
     const Millis delay = kStartAgain.delay(++start_failures_, random_());
     next = fmt::format("; it is tried again in {}", format_duration(delay));
@@ -183,9 +184,10 @@ bool ServiceSlot::stop(Monotonic deadline) {
     instance_->stop();
     return quiet;
   }
-  log_.error("trigger.hung", {{"trigger", trigger_.name}},
-             "a call of service {}:{} has not returned; its plugin is left alone", trigger_.plugin,
-             service_name());
+  log_.error(
+      "trigger.hung", {{"trigger", trigger_.name}},
+      "a call of service {}:{} has not returned; it is abandoned, and its plugin stays loaded",
+      trigger_.plugin, service_name());
   instance_->abandon();
   return false;
 }

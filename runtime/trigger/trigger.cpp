@@ -307,9 +307,10 @@ Result<> Trigger::enable() {
 void Trigger::resume_after_recovery() {
   if (!state_.recover()) return;
   log_.info("trigger.resumed", {{"trigger", config_.name}},
-            "the message it tried was handled: running again");
+            "the message that was tried was handled: running again");
   if (auto stored = state_.store(); !stored) {
-    log_.error("inbox.error", {{"trigger", config_.name}}, "{}", stored.error().message);
+    log_.error("inbox.error", {{"trigger", config_.name}},
+               "{}; until it is stored, a restart would suspend it again", stored.error().message);
     store_state_later();
   }
   dispatcher_.resume();
@@ -421,11 +422,11 @@ ReceiveControl::Wish Trigger::receive_wish() const {
   } else if (rests()) {
     wish.pause = "the trigger is suspended";
   } else if (stage_.stopping && !stage_.leaving) {
-    wish.pause = "the runtime stops";
+    wish.pause = "the runtime is stopping";
   } else if (dispatcher_.full()) {
     wish.pause = fmt::format("queue_capacity ({}) is reached", config_.queue_capacity);
   } else if (intake_.overrun()) {
-    wish.pause = "the server sends QoS 2 without waiting for its answers";
+    wish.pause = "the server sends QoS 2 messages without waiting for acknowledgements";
   }
   return wish;
 }
@@ -511,7 +512,8 @@ void Trigger::on_event(const dispatch::DispatchEvent& told) {
 void Trigger::on_suspended(const dispatch::event::Suspended& event) {
   note_attempts(*event.delivery, 0);
   if (auto stored = state_.store(); !stored) {
-    log_.error("inbox.error", {{"trigger", config_.name}}, "{}; a restart will not know of it",
+    log_.error("inbox.error", {{"trigger", config_.name}},
+               "{}; until it is stored, a restart would lift the suspension",
                stored.error().message);
     store_state_later();
   }

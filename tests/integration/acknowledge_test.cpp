@@ -122,7 +122,7 @@ TEST_P(AcknowledgeTest, ALargePacketThatIsNoMessageEndsTheConnectionWithAReason)
     ASSERT_TRUE(broker_.wait_for_end(connection));
     EXPECT_TRUE(wait_for_calls(file(), ++sent));
     EXPECT_TRUE(triggerd_->wait_for_event(
-        "connection.failed", {"a packet of 1048581 bytes that is no message", "trigger=t"}));
+        "connection.failed", {"a packet of 1048581 bytes that is not a PUBLISH", "trigger=t"}));
     wait_for_subscription();
   }
   send(publish(2, 1, "still here"));

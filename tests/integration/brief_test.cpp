@@ -195,7 +195,7 @@ TEST_F(BriefTest, ACallThatHangsIsToldOfWhileItDoesAndIsNoHealthyState) {
         return answer.status == 503;
       },
       2 * kPatience));
-  EXPECT_NE(body.find("stuck in the service of trigger"), std::string::npos) << body;
+  EXPECT_NE(body.find("hangs in the service of trigger"), std::string::npos) << body;
   EXPECT_EQ(lines_with("trigger.not_brief"), 1U) << triggerd_->output();
   EXPECT_EQ(triggerd_->stop(), (Exit{0, 0})) << triggerd_->output();
   EXPECT_EQ(lines_with("trigger.hung"), 1U) << triggerd_->output();

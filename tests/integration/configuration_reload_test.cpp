@@ -141,7 +141,7 @@ TEST_F(ConfigurationReloadTest, WhatNeedsARestartIsSaidAndTheRestIsApplied) {
   start(base() + trigger("t", "x"));
   ASSERT_TRUE(
       reload(base() + "[inbox]\nsync = \"process\"\n" + trigger("t", "x") + trigger("u", "x")));
-  EXPECT_TRUE(runtime_->wait_for_event("runtime.reload", {"[inbox] sync", "needs a restart"}));
+  EXPECT_TRUE(runtime_->wait_for_event("runtime.reload", {"[inbox] sync", "only after a restart"}));
   EXPECT_TRUE(runtime_->wait_for_event("trigger.running", {"trigger=u"}));
   expect_stopped();
 }

@@ -137,7 +137,7 @@ class IsolationTest : public testing::Test {
     happens("sick", 1);
     happens("hang-in-probe", 1);
     publish("sick");
-    EXPECT_TRUE(wait_for_event("trigger.suspended", {"its probe has not returned within 2s"}));
+    EXPECT_TRUE(wait_for_event("trigger.suspended", {"its probe did not return within 2s"}));
     ASSERT_TRUE(wait_for_deeds(4));
     EXPECT_EQ(triggerd_->stop(), (Exit{0, 0}));
   }
@@ -302,9 +302,9 @@ TEST_F(IsolationTest, WhatTheSystemDoesNotHaveIsSaidAndTheRestHolds) {
   if (::getuid() != 0) GTEST_SKIP() << "only root can take from root what it needs to mount";
   launcher_ = {"/usr/bin/setpriv", "--inh-caps=-sys_admin", "--bounding-set=-sys_admin"};
   start();
-  EXPECT_TRUE(wait_for_event(
-      "plugin.unconfined",
-      {"not all of isolation holds here", "it sees other processes in /proc", "trigger=hostile"}));
+  EXPECT_TRUE(
+      wait_for_event("plugin.unconfined", {"not fully isolated on this system",
+                                           "it sees other processes in /proc", "trigger=hostile"}));
   publish("attack");
   expect_not_refused("oom_score_adj of the runtime");
 }

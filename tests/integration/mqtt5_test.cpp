@@ -402,8 +402,8 @@ TEST_F(Mqtt5Test, WhatTheServerDoesNotTakeIsNotSent) {
   start("service = \"recorder:misbehave\"\n", "mode = \"publish\"");
   ASSERT_TRUE(triggerd_->wait_until_running());  // the alias's own connection too
   send(publish(1, 1, "one"));
-  EXPECT_TRUE(triggerd_->wait_for_event("plugin.log",
-                                        {"published: -2 the server takes no QoS 1, only up to 0"}));
+  EXPECT_TRUE(triggerd_->wait_for_event(
+      "plugin.log", {"published: -2 the server does not support QoS 1, only up to 0"}));
   EXPECT_TRUE(triggerd_->wait_for_event("publish.refused", {"no QoS 1, only up to 0", "alias=a"}))
       << triggerd_->output();
   for (const Received& received : broker_.packets()) {

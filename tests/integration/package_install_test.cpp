@@ -117,7 +117,7 @@ TEST_F(PackageInstallTest, AnInstallThatTheRuntimeRefusesLeavesNothing) {
   ASSERT_EQ(triggerctl(fmt::format("package pack {} -o bad.tar.gz", folder.string())).code, 0);
   const Said refused = triggerctl("package install bad.tar.gz");
   EXPECT_EQ(refused.code, 2) << refused.text;
-  EXPECT_NE(refused.text.find("the package is as it was before"), std::string::npos)
+  EXPECT_NE(refused.text.find("the package was put back as it was before"), std::string::npos)
       << refused.text;
   EXPECT_NE(refused.text.find("packages/edge/triggers.toml:"), std::string::npos) << refused.text;
   EXPECT_FALSE(fs::exists(installed("edge")));

@@ -108,7 +108,7 @@ TEST_P(ProxyWay, AWrongPasswordIsNamed) {
   const Way& way = GetParam();
   const ScriptedProxy proxy({.kind = way.kind, .user_name = "edge", .password = "right"});
   expect_failure(address(way.scheme), proxy.url("edge:hunter2"),
-                 "the proxy refused user name and password");
+                 "the proxy refused the user name and password");
   EXPECT_EQ(proxy.let_through(), 0);
 }
 
@@ -164,7 +164,7 @@ class ProxyTest : public ProxyFixture {};
 TEST_F(ProxyTest, WhatAProxyAnswersIsToldWithItsStatus) {
   const std::pair<const char*, const char*> cases[] = {
       {"403 Forbidden", "the proxy does not allow a connection to the server (status 403)"},
-      {"503 Service Unavailable", "the proxy has no connection to give now (status 503)"},
+      {"503 Service Unavailable", "the proxy has no connection available now (status 503)"},
       {"504 Gateway Timeout", "the proxy got no answer from the server (status 504)"},
   };
   for (const auto& [status, why] : cases) {
@@ -228,8 +228,8 @@ TEST_F(ProxyTest, APasswordInAFileMayChange) {
       config(address("tcp"), proxy.url("edge"),
              fmt::format("proxy_password_file = \"{}\"\n", password.string())));
   triggerd.start();
-  ASSERT_TRUE(
-      triggerd.wait_for_event("connection.failed", {"the proxy refused user name and password"}))
+  ASSERT_TRUE(triggerd.wait_for_event("connection.failed",
+                                      {"the proxy refused the user name and password"}))
       << triggerd.output();
   std::filesystem::rename(dir_.write("new", "right\n"), password);
   ASSERT_TRUE(triggerd.wait_until_running()) << triggerd.output();

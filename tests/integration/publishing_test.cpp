@@ -201,7 +201,7 @@ TEST_F(SlowServer, APacketMayBeAsLargeAsTheServerTakesAndNoLarger) {
   broker_.send(trigger, Reply().send(message));
   EXPECT_TRUE(triggerd_->wait_for_event(
       "message.dead_letter",
-      {"not published: it is a packet of 201 bytes, and the server takes 200"}));
+      {"not published: its packet has 201 bytes, and the server accepts at most 200"}));
   for (const Received& received : broker_.packets()) {
     const auto* copy = std::get_if<packet::Publish>(&received.packet);
     EXPECT_FALSE(copy != nullptr && copy->topic == "copy/b");

@@ -46,7 +46,8 @@ class ReceiveMaximumTest : public AcknowledgeFixture {
     ASSERT_TRUE(broker_.wait_for_end(connection));
     EXPECT_TRUE(triggerd_->wait_for_event(
         "connection.failed",
-        {fmt::format("more than receive_maximum, {}", kMaximum), "trigger=t"}));
+        {fmt::format("more unacknowledged messages than receive_maximum ({})", kMaximum),
+         "trigger=t"}));
     wait_for_subscription();
     EXPECT_EQ(other_.connections().at(other_connection_).ended, ConnectionRecord::Ended::no);
     packet::Publish other = publish(1, 1, "other");
@@ -134,7 +135,8 @@ TEST_P(OverrunTest, MorePubrelsThanThereArePacketIdsAreNotRead) {
     const LockedInbox lock(*triggerd_);
     broker_.send(connection_, Reply().send(pubrels));
     EXPECT_TRUE(triggerd_->wait_for_event(
-        "trigger.paused", {"the server sends QoS 2 without waiting for its answers", "trigger=t"}));
+        "trigger.paused",
+        {"the server sends QoS 2 messages without waiting for acknowledgements", "trigger=t"}));
   }
   EXPECT_TRUE(triggerd_->wait_for_event("trigger.resumed", {"trigger=t"}));
   send(publish(1, 1, "still here"));

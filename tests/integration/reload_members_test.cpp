@@ -139,7 +139,7 @@ TEST_F(ReloadMembersTest, AServiceThatDoesNotStartCostsItsTriggerAloneAndNoMessa
   start(base + trigger("t", "a"));
   triggerd_.write_config(base + trigger("new", "a") + trigger("t", "a", "mode = \"no-start\""));
   ASSERT_TRUE(reload());
-  EXPECT_TRUE(says("runtime.reload", {"trigger t does not run", "the database is away"}))
+  EXPECT_TRUE(says("runtime.reload", {"trigger t is not running", "the database is away"}))
       << triggerd_.output();
   ASSERT_TRUE(says("trigger.running", {"trigger=new"}));
   expect_handles(server_, "stays");

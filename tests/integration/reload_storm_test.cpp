@@ -151,7 +151,7 @@ TEST_F(ReloadStormTest, TheSameBuildIsNotReloaded) {
   EXPECT_EQ(entries(dir_ / "state" / "plugins"), 1U) << "the copy in service, and no other";
   const auto unknown = reload("nobody");
   ASSERT_FALSE(unknown);
-  EXPECT_EQ(unknown.error().message, "plugin \"nobody\" is not loaded; there are revised");
+  EXPECT_EQ(unknown.error().message, "plugin \"nobody\" is not loaded; loaded: revised");
 }
 
 TEST_F(ReloadStormTest, ForcedPendingMessagesGoToTheNewBuild) {

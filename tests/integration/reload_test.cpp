@@ -40,7 +40,7 @@ class ReloadTest : public testing::Test {
     plugin_.replace(revision);
     ASSERT_TRUE(wait_for_event("plugin.reloaded"));
     for (int i = 0; i < messages; ++i) publish("rejected");
-    ASSERT_TRUE(wait_for_event("plugin.rolled_back", {"verdicts are no success"}));
+    ASSERT_TRUE(wait_for_event("plugin.rolled_back", {"verdicts are failures"}));
     ASSERT_TRUE(wait_for_event("plugin.reloaded"));
   }
   void TearDown() override {
@@ -112,7 +112,8 @@ TEST_F(ReloadTest, EveryWayOfPuttingAFileThereIsSeen) {
 TEST_F(ReloadTest, ABadBuildLeavesTheOldOneServing) {
   start("", "retry = { max_attempts = 1 }");
   const auto is_refused = [&](std::string_view stage, std::string_view reason) {
-    EXPECT_TRUE(wait_for_event("plugin.reload_failed", {stage, reason, "generation 1 goes on"}))
+    EXPECT_TRUE(
+        wait_for_event("plugin.reload_failed", {stage, reason, "generation 1 stays in service"}))
         << reason;
   };
   plugin_.replace(kCrashesInConstructor);
@@ -145,7 +146,7 @@ TEST_F(ReloadTest, ABuildThatFailsIsSentBack) {
   plugin_.replace(kRejectsAll);
   ASSERT_TRUE(wait_for_event("plugin.reloaded"));
   for (int i = 0; i < 12; ++i) publish("rejected");
-  ASSERT_TRUE(wait_for_event("plugin.rolled_back", {"generation=2", "verdicts are no success"}));
+  ASSERT_TRUE(wait_for_event("plugin.rolled_back", {"generation=2", "verdicts are failures"}));
   ASSERT_TRUE(wait_for_event("plugin.reloaded", {"generation=3"}));
   publish("good");
   ASSERT_TRUE(plugin_.wait_for(4));
@@ -160,7 +161,7 @@ TEST_F(ReloadTest, ABuildThatFailsAllLastAttemptsIsSentBack) {
   plugin_.replace(kFailsAll);
   ASSERT_TRUE(wait_for_event("plugin.reloaded"));
   for (int i = 0; i < 12; ++i) publish("failed");
-  ASSERT_TRUE(wait_for_event("plugin.rolled_back", {"generation=2", "verdicts are no success"}));
+  ASSERT_TRUE(wait_for_event("plugin.rolled_back", {"generation=2", "verdicts are failures"}));
 }
 
 TEST_F(ReloadTest, AfterARollBackEveryViewNamesWhatServes) {
@@ -203,7 +204,7 @@ TEST_F(ReloadTest, APluginWhoseFileIsGoneStaysKnownOverAReloadOfTheConfiguration
   start();
   fs::remove(plugin_.file());
   triggerd_->process().signal(SIGHUP);
-  ASSERT_TRUE(wait_for_event("runtime.reload", {"revised", "goes on as it was loaded"}));
+  ASSERT_TRUE(wait_for_event("runtime.reload", {"revised", "stays loaded"}));
   publish("still");
   ASSERT_TRUE(plugin_.wait_for(1));
   EXPECT_TRUE(shows("\"name\": \"revised\""));
@@ -220,7 +221,8 @@ TEST_F(ReloadTest, AMessageThatIsNeverCompletedKeepsTheGateFromClosing) {
   publish("pending");
   ASSERT_TRUE(plugin_.wait_for(1));
   plugin_.replace(kSecond);
-  EXPECT_TRUE(wait_for_event("plugin.reload_failed", {"stage=gate", "generation 1 goes on"}));
+  EXPECT_TRUE(
+      wait_for_event("plugin.reload_failed", {"stage=gate", "generation 1 stays in service"}));
   EXPECT_EQ(triggerd_->stop(), (Exit{0, 0}));
 }
 

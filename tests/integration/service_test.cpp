@@ -129,7 +129,7 @@ INSTANTIATE_TEST_SUITE_P(
     , MisbehavingService,
     testing::Values(Misbehaviour{"throw", "thrown through the ABI"},
                     Misbehaviour{"throw-int", "out of attempts (3)"},
-                    Misbehaviour{"nonsense", "the service returned 4711, which is no verdict"},
+                    Misbehaviour{"nonsense", "the service returned 4711, which is not a verdict"},
                     Misbehaviour{"never", "no verdict within 200ms"},
                     Misbehaviour{"reject", "not to my taste"},
                     Misbehaviour{"unterminated-reason", "xxxxx"},

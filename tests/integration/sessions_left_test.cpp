@@ -99,7 +99,7 @@ TEST_F(SessionsLeftTest, OfAPackageThatIsRemovedWhileNothingRunsAreSaidAtTheStar
       TRIGGERD_BINARY);
   start(base());
   EXPECT_TRUE(says("session.left", {fmt::format("at ssl://localhost:{}", port_.number()),
-                                    "client-one.one", "do that there"}))
+                                    "client-one.one", "clean up on the server"}))
       << triggerd_.output();
   expect_stopped();
   EXPECT_TRUE(server_has("client-one.one"));
@@ -115,7 +115,7 @@ TEST_F(SessionsLeftTest, OfATriggerThatIsDeletedWhileItsAliasIsDisabledEndWithTh
   // Enabled again, it ends what was deleted meanwhile.
   run("alias disable b");
   run("trigger delete one");
-  EXPECT_TRUE(says("session.left", {"at " + address(), "client-b.one", "alias \"b\" does not run"}))
+  EXPECT_TRUE(says("session.left", {"at " + address(), "client-b.one", "once alias \"b\" runs"}))
       << triggerd_.output();
   run("alias enable b");
   expect_ends("client-b.one");

@@ -303,7 +303,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusing{"WithUnavailable", "HTTP/1.0 503 Service Unavailable\r\n\r\n",
                  "HTTP 503 Service Unavailable"},
         Refusing{"WithOk", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "HTTP 200 OK"},
-        Refusing{"WithSsh", "SSH-2.0-OpenSSH_9.2\r\n", "it speaks SSH and not WebSocket"}),
+        Refusing{"WithSsh", "SSH-2.0-OpenSSH_9.2\r\n", "it speaks SSH, not WebSocket"}),
     [](const auto& info) { return std::string(info.param.name); });
 
 // ---- Control frames, and frames that may not be ----
@@ -389,7 +389,7 @@ INSTANTIATE_TEST_SUITE_P(
     , WrongWebSocketFrame,
     testing::Values(
         Wrong{"Text", server_frame(websocket::kText, "\x30\x03\x00\x01x"s),
-              "a WebSocket frame of text", 1003},
+              "a WebSocket text frame", 1003},
         Wrong{"Masked", "\x82\x85"s + "\x00\x00\x00\x00\x30\x03\x00\x01x"s, "masked"},
         Wrong{"Compressed", server_frame(0xc2, "\x30\x03\x00\x01x"s), "reserved bits"},
         Wrong{"Continuation", server_frame(websocket::kGoesOnEnd, "\x30"s), "continues a message"},

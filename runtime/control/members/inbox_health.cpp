@@ -4,7 +4,8 @@ namespace triggerd::control {
 
 void InboxHealth::note(const std::optional<std::string>& reason) {
   if (reason) {
-    log_.error("inbox.trouble", {}, "{}; receiving pauses until it is over", *reason);
+    log_.error("inbox.trouble", {}, "{}; receiving is paused until the inbox can be written again",
+               *reason);
   } else {
     log_.info("inbox.recovered", {}, "the inbox can be written again");
   }

@@ -30,10 +30,10 @@ bool Liveness::is_hung(const Beat& last) const {
 std::vector<std::string> Liveness::reasons() const {
   std::vector<std::string> reasons;
   if (is_hung(supervisor_beat_)) {
-    reasons.emplace_back("the supervisor thread is stuck: no connection is served");
+    reasons.emplace_back("the supervisor thread hangs: no connection is served");
   }
   if (is_hung(timer_beat_)) {
-    reasons.emplace_back("the timer thread is stuck: no retry and no deadline comes");
+    reasons.emplace_back("the timer thread hangs: retries and deadlines no longer run");
   }
   if (auto hung = hung_receiver()) reasons.push_back(*std::move(hung));
   return reasons;
@@ -46,8 +46,9 @@ std::optional<std::string> Liveness::hung_receiver() const {
   for (const TriggerPtr& trigger : running->triggers) {
     const auto since = trigger->keeps_receiver_since();
     if (!since || now - *since <= kHung) continue;
-    return fmt::format("the thread that receives is stuck in the service of trigger \"{}\"",
-                       trigger->name());
+    return fmt::format(
+        "the receive thread hangs in the service of trigger \"{}\": nothing is received",
+        trigger->name());
   }
   return std::nullopt;
 }

@@ -17,7 +17,8 @@ void Readiness::update() {
   if (ready && !ready_) {
     log_.info("runtime.ready", {}, "every alias is connected and every trigger is running");
   } else if (!ready && ready_) {
-    log_.warn("runtime.not_ready", {}, "not every alias is connected and every trigger running");
+    log_.warn("runtime.not_ready", {},
+              "an alias is not connected, or a trigger is not running; see \"triggerctl status\"");
   }
   ready_ = ready;
 }
@@ -25,7 +26,7 @@ void Readiness::update() {
 std::vector<std::string> Readiness::reasons() const {
   std::vector<std::string> reasons;
   const auto running = registry_.now();
-  if (control_.stopping()) reasons.emplace_back("the runtime stops");
+  if (control_.stopping()) reasons.emplace_back("the runtime is stopping");
   for (const config::Package& package : running->config->packages) {
     if (package.enabled &&
         (!package.problems.empty() || running->failures.contains(package.name))) {

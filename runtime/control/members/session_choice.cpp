@@ -81,18 +81,17 @@ class Decision {
                                : before_ != nullptr ? alias_of(*before_, session)
                                                     : nullptr;
     if (alias != nullptr && !wants(failures_, *alias)) {
-      return stays(fmt::format(
-          "alias \"{}\" does not run: it is ended once that does, or is deleted", alias->name));
+      return stays(fmt::format("to be ended once alias \"{}\" runs or is deleted", alias->name));
     }
     if (old != nullptr && (known || alias == nullptr) && has(*old, session.server)) {
       return {.kind = Kind::end, .alias = old, .as_before = true};
     }
     if (alias == nullptr) {
-      return stays("nothing in the configuration says how to end it: do that there");
+      return stays("nothing in the configuration connects there any more: clean up on the server");
     }
     if (!has(*alias, session.server)) {
-      return stays(
-          fmt::format("alias \"{}\" names another server by now: end it there", alias->name));
+      return stays(fmt::format("alias \"{}\" now names another server: clean up on the old one",
+                               alias->name));
     }
     return {.kind = Kind::end, .alias = alias};
   }

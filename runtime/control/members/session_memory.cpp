@@ -38,10 +38,11 @@ void InboxSessions::found_at(const mqtt::ConnectionOptions& options, const std::
   for (const config::Server& other : options.servers) {
     if (config::to_string(other) == (*before)->server) return;  // one session, on all of them
   }
-  log_.warn("session.left", {{"alias", options.alias}, {"client_id", options.client_id}},
-            "it is at {} now; where {} is another server, that keeps its session under this "
-            "client id, and what is published there: end it there",
-            server, (*before)->server);
+  log_.warn(
+      "session.left", {{"alias", options.alias}, {"client_id", options.client_id}},
+      "the session is at {} now; if {} is a different server, it still has a session for this "
+      "client id and keeps messages for it: clean up there",
+      server, (*before)->server);
 }
 
 void InboxSessions::report(const std::string& client_id, const Error& error) {

@@ -32,7 +32,7 @@ void SessionTerminator::end_unwanted(const config::Config* before, const mqtt::t
   // Whoever does not know one of the client ids cannot say either which sessions are wanted.
   const auto unknown = [&](const Error& error) {
     needs_.log.error("inbox.error", {},
-                     "which sessions nobody wants any more is not known, and none is ended: {}",
+                     "cannot tell which sessions are no longer wanted, so none is ended: {}",
                      error.message);
   };
   const auto sessions = needs_.stored.all();
@@ -81,10 +81,9 @@ void SessionTerminator::report_left(const Left& left, bool once) {
     }
     if (news.empty()) continue;
     const bool one = news.size() == 1;
-    needs_.log.warn("session.left", {},
-                    "{} session{} of triggers that are gone stay{} at {}: {}; {}", news.size(),
-                    one ? "" : "s", one ? "s" : "",
-                    server.empty() ? "a server that was not noted" : server, list_of(news), why);
+    needs_.log.warn("session.left", {}, "{} session{} of removed triggers remain{} at {}: {}; {}",
+                    news.size(), one ? "" : "s", one ? "s" : "",
+                    server.empty() ? "an unknown server" : server, list_of(news), why);
   }
 }
 
@@ -97,7 +96,8 @@ void SessionTerminator::end(mqtt::ConnectionOptions options, const inbox::Sessio
   if (options.tls == nullptr && !options.servers.empty() && options.servers.front().has_tls()) {
     const auto material = parting_.find(options.alias);
     if (material == parting_.end()) {
-      left[{session.server, "its certificates are gone: end it there"}].push_back(client_id);
+      left[{session.server, "the certificates for it are gone: clean up on the server"}].push_back(
+          client_id);
       return;
     }
     options.tls = material->second;
@@ -112,7 +112,7 @@ void SessionTerminator::end(mqtt::ConnectionOptions options, const inbox::Sessio
     const AliasPtr connected = self->lock();
     if (!connected || !connected->up()) return;
     needs_.log.info("session.ended", {{"client_id", client_id}},
-                    "its trigger is gone: the server has dropped the session");
+                    "its trigger was removed, and the server has deleted the session");
     *ended = true;
     (void)needs_.stored.forget(client_id);
     connected->connection()->close([closed] { *closed = true; });
@@ -157,8 +157,8 @@ void SessionTerminator::report_unfinished() {
     const config::Alias* alias = all->find_alias(ending.session.alias);
     left[{ending.session.server,
           alias == nullptr
-              ? "it could not be ended before the stop, and its alias is gone: end it there"
-              : "it could not be ended before the stop: the next start tries again"}]
+              ? "the runtime is stopping, and the alias is gone: clean up on the server"
+              : "the runtime is stopping; the next start tries again"}]
         .push_back(ending.session.client_id);
   }
   report_left(left, false);

@@ -58,13 +58,13 @@ Result<PluginReloader::Report> PluginReloader::reload(const std::string& plugin,
   auto done = replace(plugin, {}, how);
   if (!done) {
     log_.error("plugin.reload_failed", {{"plugin", plugin}, {"stage", done.error().stage}},
-               "{}; generation {} goes on", done.error().error.message, old->number());
+               "{}; generation {} stays in service", done.error().error.message, old->number());
     MutexLock lock(mutex_);
     ++counts_[plugin].failed;
     return tl::make_unexpected(done.error().error);
   }
   if (done->outcome == Outcome::unchanged) {
-    log_.debug("plugin.unchanged", {{"plugin", plugin}}, "the file is what is in service already");
+    log_.debug("plugin.unchanged", {{"plugin", plugin}}, "the file is the one already in service");
     return *done;
   }
   // By what it did until its messages were held back.
@@ -129,8 +129,8 @@ tl::expected<PluginReloader::Report, PluginReloader::Failure> PluginReloader::re
     return tl::make_unexpected(Failure{stage, std::move(error)});
   };
   if (plugins_.leaked() >= options_.max_leaked) {
-    return failed("load", {fmt::format("{} generations of plugins could not be unloaded, and one "
-                                       "more may be too many; restart the runtime",
+    return failed("load", {fmt::format("{} plugin generations could not be unloaded, which is the "
+                                       "limit; restart the runtime",
                                        plugins_.leaked())});
   }
   const Generation old = plugins_.in_service(plugin);
@@ -213,9 +213,9 @@ tl::expected<std::chrono::microseconds, PluginReloader::Failure> PluginReloader:
     unquiesce_all();
     return tl::make_unexpected(
         Failure{"gate",
-                {cancelled_ ? std::string("the runtime stops")
-                            : fmt::format("a call of the service, or a message it has not "
-                                          "completed, is not done within {}",
+                {cancelled_ ? std::string("the runtime is stopping")
+                            : fmt::format("the service did not finish its calls and pending "
+                                          "messages within {}",
                                           format_duration(options_.drain_timeout))}});
   }
   for (std::size_t i = 0; i < triggers.size(); ++i) {
@@ -290,7 +290,7 @@ void PluginReloader::look_at(const std::string& plugin) {
     const std::filesystem::path previous = found->second.previous;
     probations_.erase(found);
     roll_back(plugin, previous,
-              fmt::format("{} of {} verdicts are no success", since.bad, since.bad + since.good));
+              fmt::format("{} of {} verdicts are failures", since.bad, since.bad + since.good));
     return;
   }
   if (control_.clock().now() >= found->second.until) {
@@ -306,11 +306,12 @@ void PluginReloader::roll_back(const std::string& plugin, const std::filesystem:
                                const std::string& reason) {
   const unsigned bad = plugins_.in_service(plugin)->number();
   log_.error("plugin.rolled_back", {{"plugin", plugin}, {"generation", std::to_string(bad)}},
-             "generation {} is on probation, and {}: the one before comes back", bad, reason);
+             "generation {} is on probation, and {}: rolling back to the previous one", bad,
+             reason);
   auto done = replace(plugin, previous, {});
   if (!done) {
     log_.error("plugin.reload_failed", {{"plugin", plugin}, {"stage", done.error().stage}},
-               "{}; generation {} goes on", done.error().error.message, bad);
+               "{}; generation {} stays in service", done.error().error.message, bad);
   }
   std::error_code error;
   std::filesystem::remove(previous, error);

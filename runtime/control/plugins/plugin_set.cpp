@@ -86,7 +86,7 @@ Result<std::string> PluginSet::try_to_load(const Loaded& loaded,
   std::string trial = trials_ ? trials_->library(copy.sha256(), in_process(loaded)) : std::string();
   if (trials_ && trials_->knows(trial)) return trial;
   log_.debug("plugin.trial", {{"plugin", loaded.plugin}},
-             "it is loaded in a process of its own first");
+             "loading it in a process of its own first");
   return plugin::probe_in_child(program_, copy.path(), kProbeTimeout).map([&] { return trial; });
 }
 
@@ -106,8 +106,10 @@ void PluginSet::keep_trials() {
     }
   }
   if (auto kept = trials_->keep(plugins); !kept) {
-    log_.debug("plugin.trial", {}, "the next start tries everything again: {}",
-               kept.error().message);
+    log_.debug(
+        "plugin.trial", {},
+        "cannot record which plugins were tried, so the next start tries all of them again: {}",
+        kept.error().message);
   }
 }
 
@@ -139,7 +141,7 @@ Result<std::shared_ptr<plugin::Generation>> PluginSet::load_file(Loaded& loaded,
   if (!temporary) return generation;
   auto elsewhere = load_by(loaded, file, *temporary / loaded.stage_dir.filename(), verify);
   if (!elsewhere) return generation;
-  log_.warn("plugin.copied_elsewhere", {{"plugin", loaded.plugin}}, "{}; its copy is in {}",
+  log_.warn("plugin.copied_elsewhere", {{"plugin", loaded.plugin}}, "{}; its copy is in {} instead",
             generation.error().message, temporary->string());
   return elsewhere;
 }
@@ -152,7 +154,7 @@ Result<std::shared_ptr<plugin::Generation>> PluginSet::load_by(
   if (!error) {
     std::filesystem::permissions(stage_dir, std::filesystem::perms::owner_all, error);
   }
-  if (error) return fail_with(error.value(), "cannot make {}", stage_dir.string());
+  if (error) return fail_with(error.value(), "cannot create {}", stage_dir.string());
   return plugin::Generation::load({.name = loaded.plugin,
                                    .file = file,
                                    .stage_dir = stage_dir,
@@ -171,7 +173,7 @@ Result<std::filesystem::path> PluginSet::make_temporary() {
   std::error_code error;
   std::string name =
       (std::filesystem::temp_directory_path(error) / "triggerd-plugins-XXXXXX").string();
-  if (error || ::mkdtemp(name.data()) == nullptr) return fail("cannot make a temporary folder");
+  if (error || ::mkdtemp(name.data()) == nullptr) return fail("cannot create a temporary folder");
   return temporary_ = name;
 }
 
@@ -213,8 +215,9 @@ std::vector<std::string> PluginSet::names() const {
 
 std::string PluginSet::why_not_loaded(const std::string& name) const {
   const std::vector<std::string> all = names();
-  return fmt::format("plugin \"{}\" is not loaded; {}", name,
-                     all.empty() ? "none is" : fmt::format("there are {}", fmt::join(all, ", ")));
+  return fmt::format(
+      "plugin \"{}\" is not loaded; {}", name,
+      all.empty() ? "no plugin is" : fmt::format("loaded: {}", fmt::join(all, ", ")));
 }
 
 std::vector<plugin::Watcher::Plugin> PluginSet::watched() const {
@@ -232,7 +235,7 @@ Result<std::string> probe_plugin(const std::filesystem::path& file, bool is_priv
   if (!is_private) {
     stage = std::filesystem::temp_directory_path(error) / "triggerd-probe-XXXXXX";
     if (error || ::mkdtemp(stage.data()) == nullptr) {
-      return fail("cannot make a folder in {}; set TMPDIR to one that can be written", stage);
+      return fail("cannot create a folder in {}; set TMPDIR to a writable one", stage);
     }
   }
   std::string name = file.stem().string();

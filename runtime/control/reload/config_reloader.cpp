@@ -14,7 +14,7 @@ namespace triggerd::control {
 namespace {
 
 auto inbox_failed(const Error& error) {
-  return failed({"what an administrator has disabled is not known: " + error.message});
+  return failed({"cannot read which aliases are disabled: " + error.message});
 }
 
 }  // namespace
@@ -36,8 +36,8 @@ ConfigReloader::ConfigReloader(const Needs& needs, ConfigPtr base, LoadConfig lo
 tl::expected<config::Config, Diagnostics> ConfigReloader::load(
     const std::optional<std::string>& managed) const {
   if (!load_) {
-    return tl::make_unexpected(
-        Diagnostics{{{}, "this runtime was given its configuration, and no file to read again"}});
+    return tl::make_unexpected(Diagnostics{
+        {{}, "this runtime was started without a configuration file, so there is none to reload"}});
   }
   return load_(managed);
 }
@@ -85,9 +85,10 @@ management::Outcome<management::ReloadReport> ConfigReloader::reload_files(
   if (!next) return refused(next.error());
   const ConfigPtr now = needs_.registry.config();
   if (next->runtime.state_dir != now->runtime.state_dir && !now->runtime.state_dir.empty()) {
-    return refused({{next->runtime.state_dir_place,
-                     "state_dir cannot change while the runtime runs: what it keeps would be "
-                     "somewhere else; restart the runtime"}});
+    return refused(
+        {{next->runtime.state_dir_place,
+          "state_dir cannot change while the runtime is running, because the inbox is in "
+          "the old one; restart the runtime"}});
   }
   const auto needs_restart = config::difference(*now, *next).needs_restart;
   keep_what_needs_a_restart(*next);
@@ -170,7 +171,7 @@ management::ReloadReport ConfigReloader::apply(ReloadPlan plan) {
 
 void ConfigReloader::report_failure(management::ReloadReport& report, const std::string& what,
                                     const Error& error) {
-  needs_.log.error("runtime.reload", {}, "{} does not run: {}", what, error.message);
+  needs_.log.error("runtime.reload", {}, "{} is not running: {}", what, error.message);
   report.failures.push_back(fmt::format("{}: {}", what, error.message));
 }
 
@@ -184,7 +185,7 @@ void ConfigReloader::start_alias(const config::Alias& alias, management::ReloadR
 }
 
 void ConfigReloader::start_trigger(const TriggerPtr& trigger, management::ReloadReport& report) {
-  Result<> made = fail("its alias does not run");
+  Result<> made = fail("its alias is not running");
   if (needs_.registry.now()->alias(trigger->config().alias)) {
     made = needs_.factory.connect(*trigger);
   }
@@ -209,7 +210,7 @@ void ConfigReloader::warn_of_missing_plugins(management::ReloadReport& report) c
     const auto found = plugin::find_plugin(plugin.dirs, plugin.plugin);
     if (found) continue;
     report.warnings.push_back(
-        fmt::format("plugin \"{}\" goes on as it was loaded, but the next start needs its file: {}",
+        fmt::format("plugin \"{}\" stays loaded, but the next start needs its file: {}",
                     plugin.name, found.error().message));
   }
 }
@@ -218,7 +219,7 @@ void ConfigReloader::warn_of_missing_plugins(management::ReloadReport& report) c
 
 management::Outcome<management::ReloadReport> ConfigReloader::reload(const management::Actor& by,
                                                                      const std::string& must_run) {
-  needs_.log.info("runtime.reload", {}, "reading the configuration again, for {}", by);
+  needs_.log.info("runtime.reload", {}, "reloading the configuration, prompted by {}", by);
   watcher_.note_read();
   auto done = reload_files(std::nullopt, false, {}, must_run);
   if (done) {
@@ -254,7 +255,7 @@ void ConfigReloader::log_done(management::ReloadReport& report) {
     }
   }
   for (const std::string& key : report.needs_restart) {
-    needs_.log.warn("runtime.reload", {}, "{} has changed: it needs a restart, and stays as it was",
+    needs_.log.warn("runtime.reload", {}, "{} has changed, which takes effect only after a restart",
                     key);
   }
   needs_.log.info("runtime.reloaded", {},

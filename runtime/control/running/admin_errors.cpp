@@ -18,15 +18,16 @@ std::vector<std::string> names_of(const std::vector<T>& items) {
 }  // namespace
 
 tl::unexpected<management::AdminError> may_not_manage() {
-  return refused_as(management::AdminError::Kind::refused,
-                    "definitions may not be changed at run time here; write manage = true in "
-                    "[admin] of the runtime's triggers.toml");
+  return refused_as(
+      management::AdminError::Kind::refused,
+      "definitions cannot be changed at run time; to allow it, write manage = true in "
+      "[admin] of the runtime's triggers.toml");
 }
 
 tl::unexpected<management::AdminError> refused(const std::vector<config::Diagnostic>& diagnostics) {
   management::AdminError error{
       management::AdminError::Kind::invalid,
-      fmt::format("the configuration has {} error{}, and what ran before goes on",
+      fmt::format("the configuration has {} error{}; the previous one stays active",
                   diagnostics.size(), diagnostics.size() == 1 ? "" : "s"),
       {}};
   for (const config::Diagnostic& found : diagnostics) {
@@ -43,9 +44,9 @@ tl::unexpected<management::AdminError> not_found(std::string_view what, std::str
                                                  const std::vector<std::string>& there) {
   return refused_as(
       management::AdminError::Kind::not_found,
-      fmt::format("there is no {} \"{}\"; there {} {}", what, name,
-                  there.size() == 1 ? "is" : "are",
-                  there.empty() ? "none" : fmt::format("{}", fmt::join(there, ", "))));
+      fmt::format("there is no {0} \"{1}\"; {2}", what, name,
+                  there.empty() ? fmt::format("no {} is defined", what)
+                                : fmt::format("defined: {}", fmt::join(there, ", "))));
 }
 
 tl::unexpected<management::AdminError> no_alias(const config::Config& config,

@@ -34,13 +34,13 @@ inline management::Outcome<> outcome_of(const Result<>& done) {
 // [admin] manage = false.
 tl::unexpected<management::AdminError> may_not_manage();
 
-// A configuration that has these errors is not taken.
+// A configuration with these errors is refused.
 tl::unexpected<management::AdminError> refused(const std::vector<config::Diagnostic>& diagnostics);
 
-// "there is no alias "x"; there are a, b".
+// "there is no alias "x"; defined: a, b".
 tl::unexpected<management::AdminError> not_found(std::string_view what, std::string_view name,
                                                  const std::vector<std::string>& there);
-// The same of an alias or a trigger of this configuration.
+// The same for an alias or a trigger of this configuration.
 tl::unexpected<management::AdminError> no_alias(const config::Config& config,
                                                 std::string_view name);
 tl::unexpected<management::AdminError> no_trigger(const config::Config& config,

@@ -6,7 +6,7 @@ namespace triggerd::control {
 
 management::AdminError ControlThread::refusal() {
   return {management::AdminError::Kind::unavailable,
-          "the runtime starts or stops: nothing is changed now",
+          "the runtime is starting or stopping, and accepts no changes now; try again later",
           {}};
 }
 

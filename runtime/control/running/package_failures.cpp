@@ -14,9 +14,9 @@ void PackageFailures::spread() {
     if (!package.enabled) continue;
     for (const config::Requirement& requirement : package.requirements) {
       if (!contains(requirement.name)) continue;
-      add(package.name, {requirement.place,
-                         fmt::format("package \"{}\" requires package \"{}\", which does not run",
-                                     package.name, requirement.name)});
+      add(package.name,
+          {requirement.place, fmt::format("package \"{}\" requires package \"{}\", which is broken",
+                                          package.name, requirement.name)});
     }
   }
 }
@@ -24,7 +24,8 @@ void PackageFailures::spread() {
 void PackageFailures::report(Log& log) const {
   for (const config::Package& package : config_->packages) {
     if (!package.enabled) {
-      log.info("package.disabled", {{"package", package.name}}, "disabled: nothing of it runs");
+      log.info("package.disabled", {{"package", package.name}},
+               "disabled: none of its aliases and triggers run");
     } else if (problems_of(package).empty()) {
       log.info("package.enabled", {{"package", package.name}}, "version {}", package.version);
     }
@@ -39,8 +40,9 @@ void PackageFailures::report_broken(Log& log) const {
     const std::vector<config::Diagnostic>& found = of(package.name);
     problems.insert(problems.end(), found.begin(), found.end());
     for (const config::Diagnostic& problem : problems) {
-      log.error("package.broken", {{"package", package.name}}, "nothing of it runs: {}: {}",
-                config::to_string(problem.place), problem.message);
+      log.error("package.broken", {{"package", package.name}},
+                "none of its aliases and triggers run: {}: {}", config::to_string(problem.place),
+                problem.message);
     }
   }
 }

@@ -5,7 +5,7 @@ namespace triggerd::control {
 void Running::note_broken_packages() {
   for (const config::Trigger& trigger : config->triggers) {
     if (!failures.takes_out(trigger)) continue;
-    not_made[trigger.name] = "its package, or that of its alias, is broken";
+    not_made[trigger.name] = "its package, or its alias's package, is broken";
   }
 }
 

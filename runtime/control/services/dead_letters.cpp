@@ -100,8 +100,8 @@ management::Outcome<> DeadLetters::replay_dead_letter(std::int64_t number,
   if (const std::string& trigger = (*found)->trigger;
       needs_.registry.config()->find_trigger(trigger) == nullptr) {
     return conflict(
-        fmt::format("dead letter {} is of trigger \"{}\", which is not configured: it stays a dead "
-                    "letter; configure the trigger again, or drop it",
+        fmt::format("dead letter {} belongs to trigger \"{}\", which is not configured; configure "
+                    "the trigger again, or drop the dead letter",
                     number, trigger));
   }
   auto message = needs_.stored.replay(number);
@@ -109,7 +109,7 @@ management::Outcome<> DeadLetters::replay_dead_letter(std::int64_t number,
   if (!*message) return no_dead_letter(number);
   needs_.log.info("dead_letter.replayed",
                   {{"trigger", (*message)->trigger}, {"message", (*message)->message_id}},
-                  "dead letter {} is a message again, by {}", number, by);
+                  "dead letter {} replayed by {}", number, by);
   if (const TriggerPtr trigger = running_trigger((*message)->trigger)) {
     trigger->replay(**message);
   }
@@ -122,7 +122,7 @@ management::Outcome<management::DeadLettersDone> DeadLetters::replay_dead_letter
   const auto may_go = [this](const inbox::DeadLetter& dead_letter) -> Result<> {
     const TriggerPtr trigger = running_trigger(dead_letter.trigger);
     if (trigger == nullptr || trigger->may_replay()) return {};
-    return fail("trigger \"{}\" has queue_capacity ({}) messages that are not handled yet",
+    return fail("trigger \"{}\" already has queue_capacity ({}) unfinished messages",
                 dead_letter.trigger, trigger->config().queue_capacity);
   };
   return for_each(filter, progress, may_go,
@@ -196,8 +196,8 @@ management::Outcome<> DeadLetters::edit_dead_letter(std::int64_t number,
   const auto done = needs_.stored.edit(number, topic.value_or((*found)->topic),
                                        payload.value_or((*found)->payload));
   if (!done) return failed(done.error());
-  needs_.log.info("dead_letter.edited", {{"trigger", (*found)->trigger}}, "dead letter {}, by {}",
-                  number, by);
+  needs_.log.info("dead_letter.edited", {{"trigger", (*found)->trigger}},
+                  "dead letter {} edited by {}", number, by);
   return {};
 }
 
@@ -209,8 +209,8 @@ management::Outcome<> DeadLetters::drop_dead_letter(std::int64_t number,
   if (const auto done = needs_.stored.drop(number); !done) {
     return failed(done.error());
   }
-  needs_.log.info("dead_letter.dropped", {{"trigger", (*found)->trigger}}, "dead letter {}, by {}",
-                  number, by);
+  needs_.log.info("dead_letter.dropped", {{"trigger", (*found)->trigger}},
+                  "dead letter {} dropped by {}", number, by);
   return {};
 }
 

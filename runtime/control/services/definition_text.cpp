@@ -59,8 +59,8 @@ management::Outcome<config::Node> definition_table(const management::DefinitionC
   const std::string* name = text_at(*table, "name");
   if (name != nullptr && *name != change.name) {
     management::AdminError wrong = invalid(
-        fmt::format("the definition is named \"{}\", and \"{}\" is what is to be changed; a "
-                    "definition cannot be renamed: create the new one, and delete the old one",
+        fmt::format("the definition is named \"{}\", but the request changes \"{}\"; a definition "
+                    "cannot be renamed: create a new one, and delete the old one",
                     *name, change.name));
     wrong.problems.push_back({.file = {},
                               .line = 0,
@@ -130,7 +130,7 @@ management::AdminError error_of_definition(const management::AdminError& found,
       own ? fmt::format("{} \"{}\" is not valid", word(change.kind), change.name)
           : fmt::format(
                 "{} \"{}\" cannot be {}: {}", word(change.kind), change.name,
-                change.verb == management::DefinitionChange::Verb::remove ? "deleted" : "taken",
+                change.verb == management::DefinitionChange::Verb::remove ? "deleted" : "accepted",
                 reported.problems.empty() ? reported.message : reported.problems.front().message);
   if (change.verb == management::DefinitionChange::Verb::remove)
     reported.kind = management::AdminError::Kind::conflict;

@@ -28,7 +28,8 @@ std::optional<management::AdminError> alias_in_use(const management::AdminError&
     if (trigger.alias == alias) users.push_back(fmt::format("\"{}\"", trigger.name));
   }
   if (users.empty()) return std::nullopt;
-  std::string use = fmt::format("trigger {} uses it; first delete that", users.front());
+  std::string use =
+      fmt::format("trigger {} uses it; delete that first, or give it another alias", users.front());
   if (users.size() > 1) {
     std::string last = users.back();
     users.pop_back();
@@ -36,13 +37,12 @@ std::optional<management::AdminError> alias_in_use(const management::AdminError&
       last = fmt::format("{} more", users.size() + 1 - kNamed);
       users.resize(kNamed);
     }
-    use =
-        fmt::format("triggers {} and {} use it; first delete those", fmt::join(users, ", "), last);
+    use = fmt::format("triggers {} and {} use it; delete those first, or give them another alias",
+                      fmt::join(users, ", "), last);
   }
-  return management::AdminError{
-      management::AdminError::Kind::conflict,
-      fmt::format("alias \"{}\" cannot be deleted: {}, or write another alias there", alias, use),
-      {}};
+  return management::AdminError{management::AdminError::Kind::conflict,
+                                fmt::format("alias \"{}\" cannot be deleted: {}", alias, use),
+                                {}};
 }
 
 }  // namespace
@@ -70,10 +70,9 @@ management::Outcome<management::ReloadReport> Definitions::change_now(
   if (!managed) return failed(managed.error());
   const config::Node* before = managed->find(kind_of(change.kind), change.name);
   if (exists && change.verb == Verb::create) {
-    return refused_as(
-        Kind::conflict,
-        fmt::format("{} \"{}\" is there already, at {}", word(change.kind), change.name,
-                    config::to_string(is_alias ? alias->place : trigger->place)));
+    return refused_as(Kind::conflict,
+                      fmt::format("{} \"{}\" already exists, at {}", word(change.kind), change.name,
+                                  config::to_string(is_alias ? alias->place : trigger->place)));
   }
   if (!exists && change.verb != Verb::create) {
     return refused_as(Kind::not_found,

@@ -24,7 +24,7 @@ management::Outcome<TriggerPtr> States::find_trigger(std::string_view name) cons
                  : fmt::format("; write enabled = true at {}", config::to_string(defined->place));
   }
   return conflict(
-      fmt::format("trigger \"{}\" does not run: {}{}", name, status->not_running_reason, advice));
+      fmt::format("trigger \"{}\" is not running: {}{}", name, status->not_running_reason, advice));
 }
 
 management::Outcome<TriggerPtr> States::find_enabled_trigger(std::string_view name,
@@ -38,7 +38,8 @@ management::Outcome<TriggerPtr> States::find_enabled_trigger(std::string_view na
 
 management::Outcome<> States::enable(trigger::Trigger& trigger, const management::Actor& by) const {
   auto enabled = outcome_of(trigger.enable());
-  if (enabled) needs_.log.info("trigger.enabled", {{"trigger", trigger.name()}}, "by {}", by);
+  if (enabled)
+    needs_.log.info("trigger.enabled", {{"trigger", trigger.name()}}, "enabled by {}", by);
   return enabled;
 }
 
@@ -92,8 +93,9 @@ management::Outcome<> States::change_alias(std::string_view name,
     const config::Package* package = needs_.reloader.base().find_package(defined->package);
     return conflict(
         package != nullptr && !package->enabled
-            ? fmt::format("alias \"{}\" is of package \"{}\", which is disabled; enable that", name,
-                          package->name)
+            ? fmt::format(
+                  "alias \"{}\" belongs to package \"{}\", which is disabled; enable the package",
+                  name, package->name)
             : fmt::format("alias \"{}\" is disabled by the configuration; write enabled = true at "
                           "{}",
                           name, config::to_string(defined->place)));

@@ -219,7 +219,7 @@ std::vector<management::TopicMatch> Status::match(std::string_view topic) const 
     } else {
       const management::TriggerStatus status = control::status_of(*running, trigger, {});
       match.gets_it = status.running;
-      if (!status.running) match.because = "it does not run: " + status.not_running_reason;
+      if (!status.running) match.because = "it is not running: " + status.not_running_reason;
     }
     matches.push_back(std::move(match));
   }

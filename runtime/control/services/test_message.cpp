@@ -64,7 +64,7 @@ management::TriggerTest TestMessage::result() {
   test.published = published_;
   if (!answer_) {
     test.verdict = "timeout";
-    test.reason = "no verdict in time";
+    test.reason = "no verdict within the timeout";
     return test;
   }
   test.reason = answer_->reason;
@@ -76,7 +76,7 @@ management::TriggerTest TestMessage::result() {
                                                         : "invalid";
   test.retry_after_ms = answer_->retry_after_ms;
   if (test.verdict == "invalid") {
-    test.reason = fmt::format("the service returned {}, which is no verdict", answer_->code);
+    test.reason = fmt::format("the service returned {}, which is not a verdict", answer_->code);
   }
   return test;
 }

@@ -58,19 +58,20 @@ management::AdminError not_published(std::int32_t code, const config::Config& co
       return {Kind::conflict, fmt::format("alias \"{}\" is disabled", message.alias), {}};
     case TRIGGER_E_NOT_CONNECTED:
     case TRIGGER_E_FULL:
-      return {Kind::unavailable,
-              fmt::format("alias \"{}\" {}", message.alias,
-                          code == TRIGGER_E_FULL ? "has too many messages under way; try again"
-                                                 : "is not connected"),
-              {}};
+      return {
+          Kind::unavailable,
+          fmt::format("alias \"{}\" {}", message.alias,
+                      code == TRIGGER_E_FULL ? "has too many messages in flight; try again later"
+                                             : "is not connected"),
+          {}};
     case TRIGGER_E_UNSUPPORTED:
       return {Kind::invalid,
-              fmt::format("alias \"{}\" speaks 3.1.1, which has no properties", message.alias),
+              fmt::format("alias \"{}\" uses MQTT 3.1.1, which has no properties", message.alias),
               {}};
     default:
       return {Kind::invalid,
-              fmt::format("cannot publish to \"{}\" with QoS {}: the topic must be without "
-                          "wildcards, and QoS 0, 1 or 2",
+              fmt::format("cannot publish to \"{}\" with QoS {}: the topic must have no "
+                          "wildcards, and QoS must be 0, 1 or 2",
                           message.topic, message.qos),
               {}};
   }
@@ -88,7 +89,7 @@ management::Outcome<management::AliasTest> TestRunner::connect(
       return refused(broken->second);
     }
     return conflict(
-        fmt::format("package \"{}\" is disabled, and its certificates are not loaded; enable it",
+        fmt::format("package \"{}\" is disabled, so its certificates are not loaded; enable it",
                     alias.package));
   }
   std::random_device entropy;
@@ -207,8 +208,8 @@ void TestRunner::end(const std::string& trigger, const std::shared_ptr<TestMessa
     return;
   }
   needs_.log.error("trigger.hung", {{"trigger", trigger}},
-                   "in a test of the trigger: a call of the service has not returned; the trigger "
-                   "itself goes on");
+                   "in a test of the trigger, a call of the service has not returned; the trigger "
+                   "itself is not affected");
   message->instance->abandon();
   hung_.push_back(message);
 }
@@ -239,8 +240,8 @@ management::Outcome<> TestRunner::publish(const management::PublishMessage& mess
   if (outcome.wait_for(timeout) != std::future_status::ready) {
     return refused_as(
         management::AdminError::Kind::unavailable,
-        fmt::format("the server of alias \"{}\" has not confirmed the message in time; it may "
-                    "have it all the same",
+        fmt::format("the server of alias \"{}\" did not confirm the message in time; it may "
+                    "have received it all the same",
                     message.alias));
   }
   return outcome_of(outcome.get());

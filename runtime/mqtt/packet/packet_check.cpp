@@ -21,10 +21,22 @@ using namespace packet_type;
 constexpr std::uint8_t kFirstError = 0x80;
 constexpr std::uint8_t kMostOfConnack = 5;  // 3.1.1 has no other return codes
 
-constexpr std::array<const char*, 16> kNames = {
-    "packet of type 0", "CONNECT",  "CONNACK",    "PUBLISH", "PUBACK",      "PUBREC",
-    "PUBREL",           "PUBCOMP",  "SUBSCRIBE",  "SUBACK",  "UNSUBSCRIBE", "UNSUBACK",
-    "PINGREQ",          "PINGRESP", "DISCONNECT", "AUTH"};
+constexpr std::array<const char*, 16> kNames = {"a packet of type 0",
+                                                "CONNECT",
+                                                "CONNACK",
+                                                "PUBLISH",
+                                                "PUBACK",
+                                                "PUBREC",
+                                                "PUBREL",
+                                                "PUBCOMP",
+                                                "SUBSCRIBE",
+                                                "SUBACK",
+                                                "UNSUBSCRIBE",
+                                                "UNSUBACK",
+                                                "PINGREQ",
+                                                "PINGRESP",
+                                                "DISCONNECT",
+                                                "AUTH"};
 
 template <class... Args>
 Wrong wrong(std::uint8_t reason, fmt::format_string<Args...> format, Args&&... args) {
@@ -63,7 +75,7 @@ std::optional<Wrong> look_at_property(const char* name, const Property& property
   const auto type = property_type(property.id);
   const bool texts = (type != PropertyType::text && type != PropertyType::text_pair) ||
                      (is_text(property.value) && is_text(property.name));
-  if (!texts) return malformed("property 0x{:02x} of its {} is no text", property.id, name);
+  if (!texts) return malformed("property 0x{:02x} of its {} is not UTF-8 text", property.id, name);
   switch (property.id) {
     case property::kMaximumQos:  // 2 is what it means to be left out, and some say it
       if (property.number <= 2) return std::nullopt;
@@ -91,21 +103,23 @@ std::optional<Wrong> take_properties(const char* name, std::string_view& body,
                                      std::initializer_list<std::uint32_t> allowed,
                                      PacketCheck::PublishFacts* facts = nullptr) {
   const auto length = take_variable(body);
-  if (!length || *length > body.size()) return malformed("its {} ends within its properties", name);
+  if (!length || *length > body.size())
+    return malformed("its {} ends in the middle of its properties", name);
   const auto properties = decode_properties(body.substr(0, *length));
   if (!properties) {
-    return malformed("the properties of its {} are wrong: {}", name, properties.error().message);
+    return malformed("the properties of its {} are malformed: {}", name,
+                     properties.error().message);
   }
   body.remove_prefix(*length);
   for (auto one = properties->begin(); one != properties->end(); ++one) {
     if (std::find(allowed.begin(), allowed.end(), one->id) == allowed.end()) {
-      return not_allowed("a {} has no property 0x{:02x}", name, one->id);
+      return not_allowed("a {} may not have property 0x{:02x}", name, one->id);
     }
     if (auto found = look_at_property(name, *one)) return found;
     const bool several = one->id == property::kUser || one->id == property::kSubscriptionId;
     if (!several && std::any_of(properties->begin(), one,
                                 [&](const Property& other) { return other.id == one->id; })) {
-      return not_allowed("property 0x{:02x} is twice in its {}", one->id, name);
+      return not_allowed("property 0x{:02x} appears twice in its {}", one->id, name);
     }
     if (facts == nullptr) continue;
     if (one->id == property::kTopicAlias) facts->topic_alias = one->number;
@@ -126,8 +140,8 @@ bool is_topic_name(std::string_view topic) {
 
 std::optional<Wrong> look_at_topic(std::string_view topic) {
   if (is_topic_name(topic)) return std::nullopt;
-  return wrong(disconnect_reason::kTopicName, "the topic of its PUBLISH is no topic name: \"{}\"",
-               printable(topic, 64));
+  return wrong(disconnect_reason::kTopicName,
+               "the topic of its PUBLISH is not a topic name: \"{}\"", printable(topic, 64));
 }
 
 // Of MQTT 5: begins() has refused it of 3.1.1.
@@ -139,7 +153,7 @@ std::optional<Wrong> look_at_disconnect(std::string_view body) {
                           {property::kReasonString, property::kUser, property::kServerReference})) {
     return found;
   }
-  if (!body.empty()) return malformed("its DISCONNECT goes on behind its properties");
+  if (!body.empty()) return malformed("its DISCONNECT has extra bytes after its properties");
   return std::nullopt;
 }
 
@@ -177,7 +191,7 @@ std::string first_bytes(std::uint8_t first, std::string_view body) {
 }
 
 PacketCheck::Wrong PacketCheck::refusal(std::uint8_t reason, std::string_view what) {
-  return {fmt::format("the server sent what it may not: {}", what), reason};
+  return {fmt::format("protocol error by the server: {}", what), reason};
 }
 
 bool PacketCheck::is_request(std::uint8_t first) {
@@ -231,20 +245,20 @@ std::optional<Wrong> PacketCheck::begins(std::uint8_t first, std::string_view ca
   if (!connected_ && first != kConnack << 4) {
     if (came.empty()) return not_allowed("its {} came before CONNACK", kNames[type]);
     const std::string_view protocol = protocol_of(came);
-    const std::string what = protocol.empty() ? "is not an MQTT server"
-                                              : fmt::format("speaks {} and not MQTT", protocol);
+    const std::string what =
+        protocol.empty() ? "is not an MQTT server" : fmt::format("speaks {}, not MQTT", protocol);
     return no_server_for_us(
         fmt::format("it {}: it answered with \"{}\"", what, printable(came, 64)));
   }
   const bool known = type == kConnack || type == kPublish || type == kPuback || type == kPubrec ||
                      type == kPubrel || type == kPubcomp || type == kSuback || type == kUnsuback ||
                      type == kPingresp || (type == kDisconnect && v5_);
-  if (!known) return not_allowed("a server sends no {}", kNames[type]);
+  if (!known) return not_allowed("a server may not send {}", kNames[type]);
   if (connected_ && type == kConnack) return not_allowed("it sent a second CONNACK");
   if (type != kPublish && flags != (type == kPubrel ? 2 : 0)) {
     return malformed("the flags of its {} are {:x}", kNames[type], flags);
   }
-  if (type == kPublish && (flags & 0x06) == 0x06) return malformed("its PUBLISH is of QoS 3");
+  if (type == kPublish && (flags & 0x06) == 0x06) return malformed("its PUBLISH has QoS 3");
   return std::nullopt;
 }
 
@@ -286,7 +300,7 @@ std::optional<Wrong> PacketCheck::look_at_connack(std::string_view body) {
   if (!v5 && !body.empty()) return malformed("its CONNACK is too long");
   if (flags > 1) return malformed("the flags of its CONNACK are {:x}", flags);
   if (v5 ? code != 0 && code < kFirstError : code > kMostOfConnack) {
-    return malformed("its CONNACK has return code {}, which there is not", code);
+    return malformed("its CONNACK has return code {}, which does not exist", code);
   }
   if (v5) {
     if (auto found = take_properties("CONNACK", body,
@@ -294,7 +308,7 @@ std::optional<Wrong> PacketCheck::look_at_connack(std::string_view body) {
                                       0x24, 0x25, 0x26, 0x27, 0x28, 0x29, 0x2a})) {
       return found;
     }
-    if (!body.empty()) return malformed("its CONNACK goes on behind its properties");
+    if (!body.empty()) return malformed("its CONNACK has extra bytes after its properties");
   }
   connected_ = true;
   return std::nullopt;
@@ -302,7 +316,7 @@ std::optional<Wrong> PacketCheck::look_at_connack(std::string_view body) {
 
 std::optional<Wrong> PacketCheck::look_at_publish(std::uint8_t first, std::string_view body) {
   const auto topic = take_text(body);
-  if (!topic) return malformed("its PUBLISH ends within its topic");
+  if (!topic) return malformed("its PUBLISH ends in the middle of its topic");
   if (auto found = look_at_topic(*topic)) return found;
   if ((first & 0x06U) != 0) {
     const auto id = take_number(body);
@@ -338,7 +352,7 @@ std::optional<Wrong> PacketCheck::look_at_publish(std::uint8_t first, std::strin
   }
   if (*alias < aliases_.size() && aliases_[*alias]) return std::nullopt;
   return wrong(disconnect_reason::kTopicAlias,
-               "it used topic alias {} without having given it on this connection", *alias);
+               "it used topic alias {} without having defined it on this connection", *alias);
 }
 
 // PUBACK, PUBREC, PUBREL and PUBCOMP; of MQTT 5 a reason and properties may be left out.
@@ -350,7 +364,7 @@ std::optional<Wrong> PacketCheck::look_at_ack(std::uint8_t type, std::string_vie
   if (type != kPubrel) {  // whose ids are the server's
     const MutexLock lock(mutex_);
     if (asked_.count(*id) > 0) {
-      return not_allowed("its {} has the packet id of a request that it does not answer", name);
+      return not_allowed("its {} has the packet id of a SUBSCRIBE or UNSUBSCRIBE", name);
     }
   }
   if (body.empty()) return std::nullopt;
@@ -360,7 +374,7 @@ std::optional<Wrong> PacketCheck::look_at_ack(std::uint8_t type, std::string_vie
   if (auto found = take_properties(name, body, {property::kReasonString, property::kUser})) {
     return found;
   }
-  if (!body.empty()) return malformed("its {} goes on behind its properties", name);
+  if (!body.empty()) return malformed("its {} has extra bytes after its properties", name);
   return std::nullopt;
 }
 
@@ -380,7 +394,7 @@ std::optional<Wrong> PacketCheck::look_at_answer(std::uint8_t type, std::string_
     const MutexLock lock(mutex_);
     const auto asked = asked_.find(*id);
     if (asked == asked_.end() || asked->second.type + 1 != type) {
-      return not_allowed("its {} has packet id {}, with which nothing was asked for", name, *id);
+      return not_allowed("its {} has packet id {}, which no request has", name, *id);
     }
     filters = asked->second.filters;
     asked_.erase(asked);
@@ -397,7 +411,7 @@ std::optional<Wrong> PacketCheck::look_at_answer(std::uint8_t type, std::string_
   for (const char one : body) {
     const auto code = static_cast<std::uint8_t>(one);
     if (code < kFirstError && code > 2 && !v5)
-      return malformed("its {} has code {:#04x}, which there is not", name, code);
+      return malformed("its {} has code {:#04x}, which does not exist", name, code);
   }
   return std::nullopt;
 }

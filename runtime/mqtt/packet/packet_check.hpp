@@ -30,7 +30,7 @@ inline constexpr std::uint8_t kTopicAlias = 0x94;
 class PacketCheck {
  public:
   struct Wrong {
-    std::string what;  // "the server sent what it may not: its SUBACK has 1 code for 2 filters"
+    std::string what;  // "protocol error by the server: its SUBACK has 1 code for 2 filters"
     std::uint8_t reason;
   };
   // The server sent what it may not: `what`.

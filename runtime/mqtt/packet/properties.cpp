@@ -80,7 +80,7 @@ Result<> check_one(const Property& property) {
       return {};
     case property::kMessageExpiry:
       if (property.number > 0xffff'ffff) {
-        return fail("message expiry {} does not fit 32 bits", property.number);
+        return fail("message expiry {} does not fit in 32 bits", property.number);
       }
       return {};
     case property::kContentType:
@@ -100,7 +100,7 @@ Result<> check_one(const Property& property) {
       }
       return {};
     default:
-      return fail("property 0x{:02x} is not for clients to publish", property.id);
+      return fail("clients cannot publish property 0x{:02x}", property.id);
   }
 }
 
@@ -185,7 +185,7 @@ Result<std::vector<Property>> decode_properties(std::string_view bytes) {
   while (!reader.at_end()) {
     Property property{.id = static_cast<std::uint32_t>(reader.variable())};
     const auto type = property_type(property.id);
-    if (!type) return fail("0x{:02x} is no property of MQTT 5", property.id);
+    if (!type) return fail("0x{:02x} is not an MQTT 5 property", property.id);
     switch (*type) {
       case PropertyType::byte:
         property.number = reader.number(1);
@@ -208,7 +208,7 @@ Result<std::vector<Property>> decode_properties(std::string_view bytes) {
         property.value = reader.text();
         break;
     }
-    if (!reader.good()) return fail("it ends within property 0x{:02x}", property.id);
+    if (!reader.good()) return fail("it ends in the middle of property 0x{:02x}", property.id);
     found.push_back(property);
   }
   return found;
@@ -250,7 +250,7 @@ Result<> check_publish_properties(std::span<const Property> properties) {
   for (const Property& property : properties) {
     if (auto checked = check_one(property); !checked) return checked;
     if (!seen.insert(property.id).second && property.id != property::kUser) {
-      return fail("property 0x{:02x} is there twice", property.id);
+      return fail("property 0x{:02x} appears twice", property.id);
     }
   }
   return {};

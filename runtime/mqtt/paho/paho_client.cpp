@@ -414,17 +414,17 @@ class PahoClient final : public Client {
       limits = callbacks_.limits;
     }
     if (request.qos > limits.qos) {
-      return refused(
-          kReasonQosNotSupported,
-          fmt::format("the server takes no QoS {}, only up to {}", request.qos, limits.qos));
+      return refused(kReasonQosNotSupported,
+                     fmt::format("the server does not support QoS {}, only up to {}", request.qos,
+                                 limits.qos));
     }
     if (request.retained && !limits.retained) {
-      return refused(kReasonRetainNotSupported, "the server takes no retained messages");
+      return refused(kReasonRetainNotSupported, "the server does not support retained messages");
     }
     const std::uint64_t size = limits.packet_size == 0 ? 0 : packet_size(request);
     if (size > limits.packet_size) {
       return refused(kReasonPacketTooLarge,
-                     fmt::format("it is a packet of {} bytes, and the server takes {}", size,
+                     fmt::format("its packet has {} bytes, and the server accepts at most {}", size,
                                  limits.packet_size));
     }
     return {};
@@ -442,7 +442,7 @@ class PahoClient final : public Client {
     const int code = operation(context);
     if (code == MQTTASYNC_SUCCESS) return {};
     (void)take_call(context);
-    return fail("the MQTT library refused: {}", MQTTAsync_strerror(code));
+    return fail("the MQTT library refused the request: {}", MQTTAsync_strerror(code));
   }
 
   const MQTTAsync handle_;
@@ -491,7 +491,7 @@ Result<std::unique_ptr<Client>> make_client(const ConnectionOptions& connection,
   handle_broken_pipes();
   if (created != MQTTASYNC_SUCCESS) {
     if (handle != nullptr) paho_handles::give_up(handle, std::move(callbacks));
-    return fail("cannot make an MQTT client for client id \"{}\": {}", client_id,
+    return fail("cannot create an MQTT client for client id \"{}\": {}", client_id,
                 MQTTAsync_strerror(created));
   }
   {

@@ -230,7 +230,7 @@ bool Connection::keeps_alive_as(const ConnAck& connack) {
   const Millis ours = keep_alive();
   if (ours > Millis(0) && ours <= *connack.keep_alive) return true;
   connector_.set_keep_alive(*connack.keep_alive);
-  reconnect_because(fmt::format("connecting again with the keep_alive it wants, {}",
+  reconnect_because(fmt::format("reconnecting with the keep_alive that it requires, {}",
                                 format_duration(keep_alive())));
   return false;
 }
@@ -367,7 +367,8 @@ void Connection::lost(const std::string& why, int code) {
                           : fmt::format("{} ended the connection", status_.server);
   if (!request.empty()) text += (said ? ", when it was " : " when ") + request;
   if (fewer) {
-    text += fmt::format("; asking for at most {} at once now", subscriptions_.filters_per_packet());
+    text += fmt::format("; from now on asking for at most {} at once",
+                        subscriptions_.filters_per_packet());
   }
   wait_and_retry(text, schedule_.delay());
 }
@@ -396,7 +397,7 @@ void Connection::look_at_passwords() {
   password_timer_.cancel();
   if (status_.state != State::waiting) return;
   if (const auto file = credentials_.changed_file()) {
-    context_.log.info("password.changed", "{} has changed: connecting with what it holds now",
+    context_.log.info("password.changed", "{} has changed: connecting with the new password",
                       file->string());
     // Not at once: a file that changes all the time must not make us hammer the server.
     timer_.set(options().reconnect.min, [this] { begin_round(); });
@@ -431,7 +432,7 @@ void Connection::renew_now(Monotonic latest) {
     renew_after(kLookAgain, latest);
     return;
   }
-  context_.log.info("connection.renewing", "connecting to {} again, with new certificates",
+  context_.log.info("connection.renewing", "reconnecting to {} with new certificates",
                     status_.server);
   client_->flush_acknowledgements();
   begin_disconnect();

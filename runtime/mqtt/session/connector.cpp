@@ -120,7 +120,7 @@ void Connector::connect() {
 
 void Connector::library_is_silent() {
   context_.log.error("connection.library_silent",
-                     "the MQTT library did not answer a connect; trying again");
+                     "the MQTT library did not answer a connect request; trying again");
   (void)client_->disconnect(attempt_);
   failed(0, "no answer");
 }

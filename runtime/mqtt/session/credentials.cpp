@@ -27,8 +27,7 @@ const config::Secret& Credentials::read(Password& password) {
     password.problem.clear();
   } else if (password.problem != read.error().message) {
     password.problem = read.error().message;
-    log_.warn("password.unreadable", "the password that was read before stays in use: {}",
-              password.problem);
+    log_.warn("password.unreadable", "the previous password stays in use: {}", password.problem);
   }
   return password.value;
 }

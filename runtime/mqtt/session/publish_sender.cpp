@@ -132,7 +132,9 @@ void PublishSender::publish_presence(const std::string& payload, PublishDone don
   auto shared_done = std::make_shared<PublishDone>(std::move(done));
   auto sent = publish(request, [shared_done](const Result<>& outcome) { (*shared_done)(outcome); });
   if (!sent) {
-    context_.log.warn("presence.failed", "cannot publish \"{}\" to \"{}\"", payload, will.topic);
+    context_.log.warn("presence.failed",
+                      "cannot publish the payload \"{}\" to \"{}\", the topic of the last will",
+                      payload, will.topic);
     (*shared_done)(fail("not sent"));
   }
 }

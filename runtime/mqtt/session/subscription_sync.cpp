@@ -66,8 +66,8 @@ bool SubscriptionSync::compare_session(bool session_present) {
   SessionPlan plan = plan_session(remembered, session_present, wanted_filters());
   if (plan.lost) {
     log_.error("session.lost",
-               "{} no longer has the session of this client id: what was sent to it since the last "
-               "connection is lost",
+               "{} no longer has the session of this client id: messages published since the last "
+               "connection are lost",
                server_);
   }
   // Before SUBSCRIBE leaves, so that no filter the server may have is ever forgotten.
@@ -189,8 +189,8 @@ std::vector<std::size_t> SubscriptionSync::asked_too_many(const std::vector<std:
   filters_per_packet_ =
       again.size() < asked.size() ? asked.size() - again.size() : fewer_than(asked.size());
   log_.info("subscription.split",
-            "{} refused {} of {} filters asked for at once; asking for at most {} at once", server_,
-            again.size(), asked.size(), filters_per_packet_);
+            "{} refused {} of {} filters requested together; requesting at most {} together",
+            server_, again.size(), asked.size(), filters_per_packet_);
   to_subscribe_.insert(to_subscribe_.begin(), again.begin(), again.end());
   return again;
 }
@@ -223,7 +223,7 @@ std::string SubscriptionSync::unanswered_request() const {
   const std::string& filter = options_.topics[asked_.front()].filter;
   return fmt::format(
       "asked for \"{}\"{}", filter,
-      filter.starts_with("$share/") ? ", as one that has no shared subscriptions may do" : "");
+      filter.starts_with("$share/") ? ", as a server without shared subscriptions may do" : "");
 }
 
 bool SubscriptionSync::ask_for_fewer(int code) {

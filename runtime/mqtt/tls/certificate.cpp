@@ -35,7 +35,7 @@ Result<std::vector<X509Ptr>> parse_certificates(std::string_view pem) {
     found.emplace_back(certificate);
   }
   const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-  if (!at_end) return fail("certificate {} of it is malformed: {}", found.size() + 1, take_error());
+  if (!at_end) return fail("certificate {} in it is malformed: {}", found.size() + 1, take_error());
   ERR_clear_error();
   return found;
 }

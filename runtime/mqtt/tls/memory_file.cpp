@@ -12,7 +12,7 @@ namespace triggerd::mqtt::tls {
 Result<MemoryFile> MemoryFile::make(std::string_view content) {
   MemoryFile file;
   file.fd_ = UniqueFd(::memfd_create("triggerd-tls", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (!file.fd_) return fail("cannot make a file in memory: {}", errno_text(errno));
+  if (!file.fd_) return fail("cannot create a file in memory: {}", errno_text(errno));
   const int fd = file.fd_.get();
   while (!content.empty()) {
     const ssize_t written = ::write(fd, content.data(), content.size());

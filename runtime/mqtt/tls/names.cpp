@@ -87,13 +87,13 @@ std::string why_not_made_out_to(X509* certificate, std::string_view host) {
   }
   if (is_address(host) && std::find(names.dns.begin(), names.dns.end(), plain) != names.dns.end()) {
     return fmt::format(
-        "the server's certificate has the address {} as a DNS name, where only names count; renew "
+        "the server's certificate lists the address {} as a DNS name, which does not count; renew "
         "it with subjectAltName = {}",
         plain, needed);
   }
   return fmt::format(
-      "the server's certificate is made out to {}, not to \"{}\"; connect to a name it is made "
-      "out to, or renew it with this one (subjectAltName = {})",
+      "the server's certificate is issued for {}, not for \"{}\"; connect to a name it is issued "
+      "for, or renew it with this one (subjectAltName = {})",
       quoted(names), plain, needed);
 }
 

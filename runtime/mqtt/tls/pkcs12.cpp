@@ -53,13 +53,13 @@ class Reader {
   // Its password was right, as the integrity of the whole was checked with it.
   static tl::unexpected<Error> undecipherable(std::string_view what) {
     return fail(
-        "cannot decrypt {}: {}; where it was encrypted with RC2 or another old algorithm, write it "
+        "cannot decrypt {}: {}; if it was encrypted with RC2 or another old algorithm, write it "
         "again with AES (openssl pkcs12)",
         what, take_error());
   }
 
   Result<> take(const STACK_OF(PKCS12_SAFEBAG) * bags, int depth) {
-    if (depth > kMaxNesting) return fail("it nests too deep");
+    if (depth > kMaxNesting) return fail("it is nested too deeply");
     for (int i = 0; i < sk_PKCS12_SAFEBAG_num(bags); ++i) {
       PKCS12_SAFEBAG* bag = sk_PKCS12_SAFEBAG_value(bags, i);
       Result<> done;
@@ -111,7 +111,7 @@ Result<Pkcs12Content> parse_pkcs12(std::string_view bytes, const std::string& pa
   const Pkcs12Ptr file(d2i_PKCS12_bio(in.get(), nullptr));
   if (!file) {
     ERR_clear_error();
-    return fail("it is no PKCS#12 file; PEM files are named with certificate and private_key");
+    return fail("it is not a PKCS#12 file; for PEM files write certificate and private_key");
   }
   if (PKCS12_mac_present(file.get()) == 0) return Reader(&password).read(file.get());
   // Without a password there are two ways to write one: none, and an empty one.

@@ -32,11 +32,11 @@ std::string verify_reason(const Failure& failure, const std::string& host,
   const Validity validity = validity_of(certificate);
   switch (failure.verify_error) {
     case X509_V_ERR_CERT_HAS_EXPIRED:
-      return fmt::format("{} has expired on {} ({}); renew it at the server", whose,
+      return fmt::format("{} expired on {} ({}); renew it at the server", whose,
                          date_text(validity.to), subject_of(certificate));
     case X509_V_ERR_CERT_NOT_YET_VALID:
-      return fmt::format("{} is not valid before {} ({}); look at the clocks of both machines",
-                         whose, date_text(validity.from), subject_of(certificate));
+      return fmt::format("{} is not valid before {} ({}); check the clocks of both machines", whose,
+                         date_text(validity.from), subject_of(certificate));
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
       return why_not_made_out_to(certificate, host);
@@ -62,7 +62,7 @@ std::string client_reason(std::string_view objection, const Failure& failure,
                           const Material& material) {
   if (failure.asked_for_certificate && material.key_name().empty()) {
     return fmt::format(
-        "the server asks for a client certificate, and there is none ({}); write keystore",
+        "the server asks for a client certificate, but none is configured ({}); write keystore",
         objection);
   }
   if (failure.asked_for_certificate) {
@@ -74,7 +74,7 @@ std::string client_reason(std::string_view objection, const Failure& failure,
 
 std::string alert_reason(int alert, const Failure& failure, const Material& material) {
   if (alert == SSL_AD_PROTOCOL_VERSION) {
-    return "the server speaks neither TLS 1.2 nor 1.3, and older ones are not safe";
+    return "the server speaks neither TLS 1.2 nor 1.3, and older versions are not safe";
   }
   if (alert == SSL_AD_NO_APPLICATION_PROTOCOL) {
     return "the server accepts none of the protocols in alpn";
@@ -103,16 +103,16 @@ std::string reason_of(const Failure& failure, const std::string& host, const Mat
       return {};
     case What::timeout:
       return failure.server_spoke
-                 ? "the server began the TLS handshake and does not go on with it"
-                 : "the server accepts the connection and says nothing to the TLS handshake";
+                 ? "the server began the TLS handshake but does not continue it"
+                 : "the server accepts the connection but does not answer the TLS handshake";
     case What::closed:
       if (failure.after_handshake) {
         if (!failure.asked_for_certificate) return {};  // it did not like to wait
         return client_reason("it closed the connection", failure, material);
       }
       return fmt::format(
-          "the server closed the connection in the TLS handshake{}, as one without TLS does; is "
-          "this its port for TLS?",
+          "the server closed the connection during the TLS handshake{}, as one without TLS does; "
+          "is this its TLS port?",
           failure.error_number == 0 ? "" : ": " + errno_text(failure.error_number));
     case What::tls:
       break;
@@ -122,9 +122,9 @@ std::string reason_of(const Failure& failure, const std::string& host, const Mat
     case SSL_R_HTTP_REQUEST:
     case SSL_R_UNKNOWN_PROTOCOL:
     case SSL_R_PACKET_LENGTH_TOO_LONG:
-      return "the server does not answer in TLS: is this its port for TLS?";
+      return "the server does not answer in TLS; is this its TLS port?";
     case SSL_R_UNSUPPORTED_PROTOCOL:
-      return "the server speaks neither TLS 1.2 nor 1.3, and older ones are not safe";
+      return "the server speaks neither TLS 1.2 nor 1.3, and older versions are not safe";
     default:
       break;
   }

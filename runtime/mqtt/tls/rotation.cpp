@@ -79,12 +79,12 @@ void Rotation::take(Watched& watched) {
   auto material = load_material(config_, *watched.alias);
   if (!material) {
     log_.warn("tls.rotation_refused", {{"alias", name}},
-              "changed files are not taken, and what was read before stays in use: {}",
+              "cannot use the changed files, so the previous certificates stay in use: {}",
               material.error().message);
     return;
   }
   if ((*material)->digest() == watched.current->get()->digest()) return;
-  log_.info("tls.rotated", {{"alias", name}}, "new certificates are taken: connecting again");
+  log_.info("tls.rotated", {{"alias", name}}, "new certificates are in use: reconnecting");
   for (const Remark& remark : (*material)->remarks(clock_.wall())) {
     log_.log(remark.level, "tls.certificate", {{"alias", name}}, "{}", remark.text);
   }

@@ -24,7 +24,7 @@ std::string age_text(const Validity& validity, Wall now) {
     case Age::not_yet:
       return fmt::format("is not valid before {}", date_text(validity.from));
     case Age::expired:
-      return fmt::format("has expired on {}", date_text(validity.to));
+      return fmt::format("expired on {}", date_text(validity.to));
     case Age::good:
     case Age::ends_soon:
       break;

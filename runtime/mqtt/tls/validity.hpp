@@ -20,7 +20,7 @@ enum class Age { good, ends_soon, expired, not_yet };
 // A certificate is worth a warning this long before it expires.
 constexpr std::chrono::hours kEndsSoon{30 * 24};
 Age age_of(const Validity& validity, Wall now);
-// "is valid until 2026-11-24 02:33:35 UTC, 12 days from now"; "has expired on ..."; "is not valid
+// "is valid until 2026-11-24 02:33:35 UTC, 12 days from now"; "expired on ..."; "is not valid
 // before ...".
 std::string age_text(const Validity& validity, Wall now);
 

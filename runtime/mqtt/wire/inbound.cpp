@@ -123,7 +123,7 @@ bool Inbound::look() {
   if (bytes.size() < 2) return false;
   const Variable length = variable_at(bytes, 1);
   if (length.state == Variable::State::wrong) {
-    wrong_ = "the length of a packet takes more than four bytes";
+    wrong_ = "it sent a packet whose length field has more than four bytes";
     return false;
   }
   if (length.state == Variable::State::part) return false;
@@ -139,7 +139,7 @@ bool Inbound::look() {
     return true;
   }
   if (!publish && total > kMostOfOthers) {
-    wrong_ = fmt::format("it announced a packet of {} bytes that is no message", total);
+    wrong_ = fmt::format("it announced a packet of {} bytes that is not a PUBLISH", total);
     return false;
   }
   if (publish && total > most_ + kAllowance) {

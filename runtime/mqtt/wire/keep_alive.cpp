@@ -12,7 +12,7 @@ KeepAlive::Verdict KeepAlive::look(Monotonic now, bool in_packet) {
     if (now < std::max(sent_.load(), received_) + keep_alive_ + patience()) {
       return {Action::none, now + patience()};
     }
-    return {Action::end, Monotonic::max(), "takes nothing of what is sent to it"};
+    return {Action::end, Monotonic::max(), "accepts none of the data sent to it"};
   }
   const Monotonic pinged = pinged_;
   if (pinged != Monotonic{}) {

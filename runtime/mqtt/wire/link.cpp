@@ -246,8 +246,8 @@ std::optional<PacketCheck::Wrong> Link::wrong_ack(const Packet& packet) {
   if (packet.first >> 4 != kPuback) return std::nullopt;
   if (!writer_.was_exactly_once(number_at(packet.body, 0))) return std::nullopt;
   return PacketCheck::Wrong{
-      "the server answered a message that was published with QoS 2 as if it were QoS 1; publish "
-      "with QoS 1",
+      "the server acknowledged a QoS 2 message as if it had QoS 1; publish with QoS 1 "
+      "instead",
       disconnect_reason::kProtocolError};
 }
 

@@ -120,7 +120,7 @@ std::optional<PacketCheck::Wrong> LinkWriter::give_tickets(std::vector<Taken>& p
       packets.resize(i);
       return PacketCheck::refusal(
           disconnect_reason::kReceiveMaximum,
-          fmt::format("more than receive_maximum, {}, messages that are not confirmed",
+          fmt::format("it sent more unacknowledged messages than receive_maximum ({}) allows",
                       dial_->receive_maximum));
     }
     const AckKind kind = pubrel         ? AckKind::pubcomp

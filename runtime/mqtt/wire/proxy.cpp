@@ -53,9 +53,9 @@ std::string_view reply_text(unsigned reply) {
                                                    "it cannot be reached",
                                                    "it refused the connection",
                                                    "it did not answer in time",
-                                                   "the proxy makes no connections for others",
-                                                   "the proxy does not take this kind of address"};
-  return reply < kTexts.size() ? kTexts[reply] : "for a reason that has no name";
+                                                   "the proxy does not support CONNECT",
+                                                   "the proxy does not support this address type"};
+  return reply < kTexts.size() ? kTexts[reply] : "unknown reason";
 }
 
 char byte_of(std::size_t number) {
@@ -72,8 +72,8 @@ ProxyHandshake::ProxyHandshake(const config::Proxy& proxy, Target target)
   // It becomes part of a request.
   if (!is_one_word(target_.host) || target_.host.size() > kMaxSocksField) {
     fail_with(
-        "the proxy cannot be asked for the server: its name is not 1 to 255 characters of "
-        "ASCII");
+        "the proxy cannot be asked for the server: its host name must be 1 to 255 ASCII "
+        "characters");
   } else if (proxy_.scheme == config::Proxy::Scheme::http) {
     begin_http();
   } else {
@@ -116,8 +116,8 @@ void ProxyHandshake::speaks_otherwise(std::string_view protocol) {
   const std::string shown =
       (came_ + std::string(behind_.substr(0, kShownOfProxy))).substr(0, kShownOfProxy);
   fail_with(could_tell_login(shown)
-                ? fmt::format("the proxy does not speak {}: what it answered with is not shown, as "
-                              "it could tell the password",
+                ? fmt::format("the proxy does not speak {}: its answer is not shown, because "
+                              "it could reveal the password",
                               protocol)
                 : fmt::format("the proxy does not speak {}: it answered with \"{}\"", protocol,
                               printable(shown, kShownOfProxy * 4)));
@@ -223,19 +223,18 @@ std::string_view ProxyHandshake::why_status() const {
       return "does not allow a connection to the server";
     case 405:
     case 501:
-      return "does not know CONNECT: it may be no proxy";
+      return "does not know CONNECT: it may not be a proxy";
     case 401:  // which is a server's, and some proxies say it
     case 407:
-      if (asks_login_ && !takes_basic_)
-        return "wants to be told who we are in a way that is not Basic";
+      if (asks_login_ && !takes_basic_) return "wants an authentication method other than Basic";
       return proxy_.user_name.empty() ? "wants a user name and password"
-                                      : "refused user name and password";
+                                      : "refused the user name and password";
     case 500:
       return "failed";
     case 502:
       return "cannot connect to the server";
     case 503:
-      return "has no connection to give now";
+      return "has no connection available now";
     case 504:
       return "got no answer from the server";
     default:
@@ -248,8 +247,7 @@ std::string_view ProxyHandshake::why_status() const {
 void ProxyHandshake::begin_socks() {
   if (proxy_.user_name.size() > kMaxSocksField ||
       proxy_.password.reveal().size() > kMaxSocksField) {
-    fail_with(
-        "the proxy cannot be told user name and password: SOCKS5 has at most 255 bytes for each");
+    fail_with("the proxy cannot be given user name and password: SOCKS5 allows 255 bytes for each");
     return;
   }
   output_ = {kVersion};
@@ -298,7 +296,7 @@ void ProxyHandshake::method_chosen() {
     output_ += password;
     step_ = Step::socks_login;
   } else if (method == kNoMethod) {
-    fail_with(has_login ? "the proxy takes neither user name and password nor none"
+    fail_with(has_login ? "the proxy accepts neither a user name and password nor none"
                         : "the proxy wants a user name and password");
   } else {
     fail_with(fmt::format("the proxy chose authentication method {}, which it was not offered",
@@ -308,7 +306,7 @@ void ProxyHandshake::method_chosen() {
 
 void ProxyHandshake::login_answered() {
   if (came_[1] != 0) {
-    fail_with("the proxy refused user name and password");
+    fail_with("the proxy refused the user name and password");
     return;
   }
   came_.clear();

@@ -170,7 +170,7 @@ std::size_t WebSocket::take_head(std::string_view bytes) {
   } else if (head_.whole()) {
     const std::string wrong = what_is_wrong_with_upgrade();
     if (!wrong.empty()) {
-      fault_ = "the server's answer to the WebSocket's upgrade " + wrong;
+      fault_ = "the server's answer to the WebSocket upgrade " + wrong;
       return taken;
     }
     open_ = true;
@@ -184,12 +184,12 @@ void WebSocket::refuse_upgrade() {
     const std::string_view protocol = protocol_of(head_.came());
     fault_ = fmt::format("it {}: it answered with \"{}\"",
                          protocol.empty() ? "does not speak WebSocket"
-                                          : fmt::format("speaks {} and not WebSocket", protocol),
+                                          : fmt::format("speaks {}, not WebSocket", protocol),
                          printable(head_.came(), kShown));
     return;
   }
   if (head_.status() < 200) {
-    fault_ = fmt::format("the server's answer to the WebSocket's upgrade is longer than {} KiB",
+    fault_ = fmt::format("the server's answer to the WebSocket upgrade is longer than {} KiB",
                          HttpHead::kMost / 1024);
     return;
   }
@@ -202,7 +202,7 @@ void WebSocket::refuse_upgrade() {
 
 std::string WebSocket::what_is_wrong_with_upgrade() const {
   if (!head_.malformed().empty()) {
-    return fmt::format("has a line that is no field: \"{}\"", head_.malformed());
+    return fmt::format("has a line that is not a header field: \"{}\"", head_.malformed());
   }
   if (!lists(head_.field("upgrade"), "websocket")) return "has no \"Upgrade: websocket\"";
   if (!lists(head_.field("connection"), "upgrade")) return "has no \"Connection: upgrade\"";
@@ -227,7 +227,7 @@ std::string WebSocket::what_is_wrong_with_upgrade() const {
 void WebSocket::end() {
   if (open_ || !fault_.empty()) return;
   if (head_.status() >= 200) return refuse_upgrade();
-  fault_ = "the server closed the connection before it had answered to the WebSocket's upgrade";
+  fault_ = "the server closed the connection before it had answered the WebSocket upgrade";
 }
 
 // ---- Frames of the server ----
@@ -280,21 +280,21 @@ void WebSocket::look_at_beginning() {
   }
   if (!is_opcode(opcode_)) {
     return fail(close_code::kProtocolError,
-                fmt::format("a WebSocket frame of the unknown kind 0x{:x}", opcode_));
+                fmt::format("a WebSocket frame with the unknown opcode 0x{:x}", opcode_));
   }
   if ((header_[1] & kMasked) != 0) {
     return fail(close_code::kProtocolError, "a masked WebSocket frame");
   }
   if (is_control() && (header_[0] & kFinal) == 0) {
     return fail(close_code::kProtocolError,
-                fmt::format("a fragment of a WebSocket {}", name_of(opcode_)));
+                fmt::format("a fragmented WebSocket {}", name_of(opcode_)));
   }
   if (is_control() && length > kMostOfControl) {
     return fail(close_code::kProtocolError, fmt::format("a WebSocket {} of more than {} bytes",
                                                         name_of(opcode_), kMostOfControl));
   }
   if (opcode_ == kText) {
-    return fail(close_code::kUnsupported, "a WebSocket frame of text, and MQTT is binary");
+    return fail(close_code::kUnsupported, "a WebSocket text frame, but MQTT is binary");
   }
   if (opcode_ == kContinuation && !in_message_) {
     return fail(close_code::kProtocolError,
@@ -318,7 +318,7 @@ void WebSocket::look_at_length() {
   }
   if (left_ <= (is_long ? UINT16_MAX : kMostOfControl)) {
     return fail(close_code::kProtocolError,
-                fmt::format("a WebSocket frame whose length, {}, is written in {} bytes", left_,
+                fmt::format("a WebSocket frame whose length, {}, is encoded in {} bytes", left_,
                             header_size_ - kShortHeader));
   }
 }
@@ -340,7 +340,7 @@ void WebSocket::end_frame() {
 
 void WebSocket::take_close() {
   if (control_.size() == 1) {
-    return fail(close_code::kProtocolError, "a WebSocket close with half a code");
+    return fail(close_code::kProtocolError, "a WebSocket close with a truncated code");
   }
   close_code_ = close_code::kNone;
   close_answer_ = "";
@@ -365,7 +365,7 @@ std::string WebSocket::close_reason() const {
 }
 
 void WebSocket::fail(std::uint16_t code, std::string_view what) {
-  fault_ = fmt::format("the server sent what it may not: {}", what);
+  fault_ = fmt::format("protocol error by the server: {}", what);
   close_answer_.emplace();
   append_number(*close_answer_, code, sizeof code);
 }

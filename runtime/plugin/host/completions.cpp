@@ -100,7 +100,7 @@ void Completions::tell(Queue& queue, const Completion& completion) {
   });
   if (!thrown) return;
   queue.log_error("plugin.exception",
-                  "a done callback threw an exception through the C ABI: " + *thrown);
+                  "a done callback threw an exception across the C ABI: " + *thrown);
 }
 
 }  // namespace triggerd::plugin

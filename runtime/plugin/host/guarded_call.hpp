@@ -50,7 +50,7 @@ Result<> call_for_result(std::string_view name, Call&& call) {
   trigger_result error = empty_result();
   std::int32_t code = TRIGGER_E_FAILED;
   if (const auto thrown = guarded([&] { code = call(&error); })) {
-    return fail("{} threw an exception through the C ABI: {}", name, *thrown);
+    return fail("{} threw an exception across the C ABI: {}", name, *thrown);
   }
   if (code == TRIGGER_OK) return {};
   const std::string reason = printable(reason_of(error), sizeof error.reason);

@@ -69,7 +69,7 @@ LocalInstance::~LocalInstance() {
 }
 
 void LocalInstance::destroy() {
-  if (threads_left_) abandon_because("it left threads running");
+  if (threads_left_) abandon_because("the service left threads running");
   if (state_ == State::abandoned || state_ == State::destroyed) return;
   assert(state_ != State::started);
   if (!call("destroy", service_.destroy)) return;
@@ -86,7 +86,7 @@ bool LocalInstance::call(const char* name, void (*function)(void*)) {
   if (*thrown) {
     generation_->log_.error("plugin.exception",
                             {{"plugin", generation_->name()}, {"trigger", trigger_}},
-                            "{} threw an exception through the C ABI: {}", name, **thrown);
+                            "{} threw an exception across the C ABI: {}", name, **thrown);
   }
   return true;
 }
@@ -112,7 +112,7 @@ Result<> LocalInstance::call_for_answer(const char* name, std::function<Result<>
   if (life_call(name, [answer, function = std::move(function)] { *answer = function(); })) {
     return *answer;
   }
-  return fail("service \"{}:{}\" has not returned from {}, and is left alone", generation_->name(),
+  return fail("service \"{}:{}\" has not returned from {}, and was abandoned", generation_->name(),
               service_name(), name);
 }
 
@@ -205,9 +205,9 @@ void LocalInstance::abandon_because(std::string_view reason) {
                           {{"plugin", generation_->name()},
                            {"generation", std::to_string(generation_->number())},
                            {"trigger", trigger_}},
-                          "{}{}; the {} is left alone, and its library stays loaded until a "
+                          "{}{}; the {} is abandoned, and its library stays loaded until a "
                           "restart",
-                          in_what_, reason, in_what_.empty() ? "service" : "tried service");
+                          in_what_, reason, in_what_.empty() ? "service" : "tested service");
   host_->sever();
   generation_->abandon();
   leak(std::move(host_));

@@ -23,7 +23,7 @@ Result<> call_probe(const WorkerPool::Service& service) {
 
 // The answer to a message whose call has thrown.
 Answer thrown_answer(const std::string& thrown) {
-  std::string reason = "the service threw an exception through the C ABI: " + thrown;
+  std::string reason = "the service threw an exception across the C ABI: " + thrown;
   reason.resize(std::min(reason.size(), sizeof(trigger_result::reason) - 1));
   return {TRIGGER_RETRY, 0, std::move(reason)};
 }

@@ -128,7 +128,7 @@ Result<> drop_capabilities() {
   __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
   __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
   if (::syscall(SYS_capget, &header, sets) != 0) {
-    return fail("its capabilities are not known: {}", errno_text(errno));
+    return fail("its capabilities cannot be read: {}", errno_text(errno));
   }
   for (const int capability : kDropped) {
     // Else a program that root starts would get it back. Who may not do this has none of them.
@@ -155,8 +155,9 @@ Result<> hide_processes() {
           0) {
     return {};
   }
-  return fail("it sees other processes in /proc, and may write where they belong to root: {}",
-              errno_text(errno));
+  return fail(
+      "it sees other processes in /proc, and may write to the files of those that run as root: {}",
+      errno_text(errno));
 }
 
 // Calls that name another process go to the host, which has what this returns. Where there can be
@@ -175,9 +176,9 @@ Result<UniqueFd> confine_by_argument(bool counts_memory) {
   }
   const int why = errno;
   if (load(SECCOMP_RET_ERRNO | EPERM, 0, false) != 0) {
-    return fail("what it does to other processes cannot be confined: {}", errno_text(errno));
+    return fail("its access to other processes cannot be confined: {}", errno_text(errno));
   }
-  return fail("it can signal none of the programs that it starts: {}", errno_text(why));
+  return fail("it cannot send signals to the programs that it starts: {}", errno_text(why));
 }
 
 }  // namespace

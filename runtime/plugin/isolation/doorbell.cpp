@@ -15,7 +15,7 @@ Result<Doorbell> Doorbell::make() {
   UniqueFd rung(::epoll_create1(EPOLL_CLOEXEC));
   epoll_event event{.events = EPOLLIN | EPOLLET, .data = {}};
   if (!bell || !rung || ::epoll_ctl(rung.get(), EPOLL_CTL_ADD, bell.get(), &event) != 0) {
-    return fail_with(errno, "cannot make a doorbell for a worker");
+    return fail_with(errno, "cannot create an eventfd for a worker process");
   }
   return Doorbell(std::move(bell), std::move(rung));
 }

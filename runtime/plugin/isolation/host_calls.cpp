@@ -26,21 +26,21 @@ std::string_view HostCalls::carry_out(ToHost type, std::string_view bytes, bool 
 
 std::string_view HostCalls::complete(std::string_view bytes, bool allowed) {
   auto call = decode_complete(bytes);
-  if (!call || !is_verdict(call->answer.code)) return "malformed call of complete";
+  if (!call || !is_verdict(call->answer.code)) return "malformed call to complete";
   return answer(call->place,
                 allowed ? host_.complete(call->token, std::move(call->answer)) : kNotNow);
 }
 
 std::string_view HostCalls::extend(std::string_view bytes, bool allowed) {
   const auto call = decode_extend(bytes);
-  if (!call) return "malformed call of extend";
+  if (!call) return "malformed call to extend";
   return answer(call->place, allowed ? host_.extend(call->token, call->ms) : kNotNow);
 }
 
 std::string_view HostCalls::publish(std::string_view bytes, bool allowed) {
   Publish call;
   if (!decode_publish(bytes, call) || !valid_publish(&call.request)) {
-    return "malformed call of publish";
+    return "malformed call to publish";
   }
   return answer(call.place, allowed ? publish_checked(call) : kNotNow);
 }
@@ -59,7 +59,7 @@ std::int32_t HostCalls::publish_checked(const Publish& call) {
 }
 
 std::string_view HostCalls::answer(std::uint32_t place, std::int32_t code) {
-  if (place >= kCallPlaces) return "call place out of range";
+  if (place >= kCallPlaces) return "call index out of range";
   CallPlace& call = shared_.calls[place];
   call.code.store(code, std::memory_order_relaxed);
   call.answered.store(1, std::memory_order_release);

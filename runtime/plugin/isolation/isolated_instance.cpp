@@ -13,7 +13,8 @@ namespace {
 
 Result<> has_program(const Generation& generation) {
   if (!generation.source().worker_program.empty()) return {};
-  return fail("isolation = \"process\" is not possible here: this program runs no workers");
+  return fail(
+      "isolation = \"process\" is not possible here: this program cannot start worker processes");
 }
 
 // For a service that is made only to see whether it can be: whoever waits has messages waiting.
@@ -188,9 +189,9 @@ Result<> try_create(const Generation& generation, const config::Trigger& trigger
     if (loaded) (*link)->close(true);
   });
   if (loaded || loaded.error().code == WorkerLink::kRefused) return {};
-  return tl::make_unexpected(
-      Error{loaded.error().message + "; a service is made in one first, to see whether it can be",
-            may_pass(loaded.error().code) ? loaded.error().code : 0});
+  return tl::make_unexpected(Error{
+      loaded.error().message + "; every service is first created in a worker process, as a trial",
+      may_pass(loaded.error().code) ? loaded.error().code : 0});
 }
 
 Result<Description> describe(const Generation& generation, Log& log) {

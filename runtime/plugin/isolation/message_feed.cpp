@@ -69,7 +69,7 @@ bool MessageFeed::write(ToWorker type, std::string_view record) {
     case RingWriter::Outcome::full:
       return false;
     case RingWriter::Outcome::protocol_error:
-      protocol_error_ = "ring read position";
+      protocol_error_ = "invalid ring read position";
   }
   return false;
 }

@@ -18,12 +18,12 @@ namespace triggerd::plugin::isolation {
 Result<SharedMemory> SharedMemory::make() {
   UniqueFd fd(::memfd_create("triggerd-worker", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!fd || ::ftruncate(fd.get(), sizeof(SharedLayout)) != 0) {
-    return fail_with(errno, "cannot make {} bytes of shared memory for a worker",
+    return fail_with(errno, "cannot allocate {} bytes of shared memory for a worker process",
                      sizeof(SharedLayout));
   }
   // A worker that shrank it would kill its host with SIGBUS.
   if (::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
-    return fail("cannot seal the shared memory of a worker: {}", errno_text(errno));
+    return fail("cannot seal the shared memory of a worker process: {}", errno_text(errno));
   }
   auto mapped = map(std::move(fd));
   if (mapped) new (mapped->layout_) SharedLayout;
@@ -33,7 +33,7 @@ Result<SharedMemory> SharedMemory::make() {
 Result<SharedMemory> SharedMemory::map(UniqueFd fd) {
   void* const at =
       ::mmap(nullptr, sizeof(SharedLayout), PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
-  if (at == MAP_FAILED) return fail_with(errno, "cannot map a worker's memory");
+  if (at == MAP_FAILED) return fail_with(errno, "cannot map the shared memory of a worker process");
   ::madvise(at, sizeof(SharedLayout), MADV_DONTFORK);
   return SharedMemory(std::move(fd), static_cast<SharedLayout*>(at));
 }

@@ -107,7 +107,8 @@ class Worker {
       socket_.send(type, {});
     }
     if (problems_.empty()) return;
-    log_->warn("plugin.unconfined", {}, "not all of isolation holds here: {}",
+    log_->warn("plugin.unconfined", {},
+               "the worker process is not fully isolated on this system: {}",
                fmt::format("{}", fmt::join(problems_, "; ")));
   }
 
@@ -140,7 +141,7 @@ class Worker {
 
   Result<std::string> carry_out(ToWorker order, std::string_view bytes) {
     const auto said_nothing = [] { return std::string(); };
-    if (!instance_) return fail("there is no instance");
+    if (!instance_) return fail("no instance has been created");
     switch (order) {
       case ToWorker::start:
         return instance_->start().map(said_nothing);
@@ -167,11 +168,11 @@ class Worker {
       }
       case ToWorker::restore: {
         const auto state = decode_state(bytes);
-        if (!state) return fail("the state is damaged");
+        if (!state) return fail("the saved state is damaged");
         return instance_->restore(*state).map(said_nothing);
       }
       default:
-        return fail("an unknown order");
+        return fail("unknown order");
     }
   }
 
@@ -251,8 +252,9 @@ int run_worker() {
   std::vector<std::string> problems = confine_process();
   for (const int fd : {kSocketFd, kDoorbellFd, kMemoryFd}) {
     if (::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
-      std::fputs("triggerd: error: --worker is how triggerd runs itself; there is nothing to do\n",
-                 stderr);
+      std::fputs(
+          "triggerd: error: --worker is for triggerd itself; it does nothing on a command line\n",
+          stderr);
       return 1;
     }
   }

@@ -54,7 +54,7 @@ tl::unexpected<Error> protocol_violation(std::string_view what) {
 Result<std::unique_ptr<WorkerLink>> WorkerLink::make(Options options, InstanceHost& host,
                                                      Log& log) {
   UniqueFd doorbell(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!doorbell) return fail_with(errno, "cannot make an eventfd for a worker");
+  if (!doorbell) return fail_with(errno, "cannot create an eventfd for a worker process");
   const std::string name = thread_name('l', options.setup.trigger.name);
   std::unique_ptr<WorkerLink> link(
       new WorkerLink(std::move(options), host, log, std::move(doorbell)));
@@ -369,7 +369,7 @@ void WorkerLink::start_again() {
   if (!restart_.is_set()) restart_.worker_ended(false);
   log_.error("worker.not_restarted",
              {{"plugin", options_.setup.plugin}, {"trigger", options_.setup.trigger.name}},
-             "{}; the next try is in {} ms", done.error().message,
+             "{}; the next attempt is in {} ms", done.error().message,
              restart_.left(Millis::max()).count());
 }
 

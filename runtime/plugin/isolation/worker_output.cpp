@@ -58,7 +58,7 @@ bool WorkerOutput::read_socket(const Turn& turn) {
       closed_ = true;
       break;
     case HostSocket::State::protocol_error:
-      protocol_error_ = "length or type of a frame";
+      protocol_error_ = "invalid length or type of a frame";
       return false;
   }
   bool had_frames = false;

@@ -32,7 +32,7 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::start(const std::filesyste
   if (!memory) return tl::make_unexpected(memory.error());
   int ends[2] = {-1, -1};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
-    return fail_with(errno, "cannot make a socket for a worker");
+    return fail_with(errno, "cannot create a socket for a worker process");
   }
   UniqueFd ours(ends[0]);
   const UniqueFd theirs(ends[1]);
@@ -110,7 +110,7 @@ std::string WorkerProcess::fault(Millis patience) {
     return fmt::format("worker protocol violation ({})", protocol_error());
   }
   const auto since = socket_.unfinished_since();
-  if (since && clock_.now() > *since + patience) return "it left a frame unfinished";
+  if (since && clock_.now() > *since + patience) return "it sent an incomplete frame";
   return memory_fault();
 }
 
@@ -121,7 +121,7 @@ std::string WorkerProcess::memory_fault() {
   memory_checked_ = now;
   const std::uint64_t used = memory_of(child_.pid());
   if (used <= setup_.memory) return {};
-  return fmt::format("it uses {} KiB of memory, and isolation_memory is {} KiB", used >> 10,
+  return fmt::format("it uses {} KiB of memory, more than isolation_memory, {} KiB", used >> 10,
                      setup_.memory >> 10);
 }
 

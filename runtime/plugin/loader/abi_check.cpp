@@ -22,8 +22,8 @@ constexpr std::size_t kMaxTextBytes = 256;
 Result<> check_size(std::string_view what, std::uint32_t size, std::uint32_t least) {
   if (size >= least && size <= kMaxStructSize) return {};
   return fail(
-      "has {}.struct_size {}; ABI {}.0 has {}, and more than {} is no size: set it to sizeof", what,
-      size, TRIGGER_ABI_MAJOR, least, kMaxStructSize);
+      "has {}.struct_size {}; ABI {}.0 has {}, and more than {} is not a size: set it to sizeof",
+      what, size, TRIGGER_ABI_MAJOR, least, kMaxStructSize);
 }
 
 std::string_view place(const void* pointer) {
@@ -33,8 +33,8 @@ std::string_view place(const void* pointer) {
 // Text for people. Its length is judged before its bytes are touched.
 Result<std::string> read_text(std::string_view what, trigger_str text) {
   if (text.len > kMaxTextBytes || (text.len > 0 && text.ptr == nullptr)) {
-    return fail("has a {} of {} bytes at {}; it may have {}", what, text.len, place(text.ptr),
-                kMaxTextBytes);
+    return fail("has a {} of {} bytes at {}; it may have at most {}", what, text.len,
+                place(text.ptr), kMaxTextBytes);
   }
   if (text.len == 0) return std::string();
   std::string value(text.ptr, text.len);
@@ -110,8 +110,8 @@ Result<> check_names(const std::vector<trigger_service>& services) {
     const std::string_view name(service.name.ptr, service.name.len);
     const auto same = std::find(names.begin(), names.end(), name);
     if (same != names.end()) {
-      return fail("has services[{}] and services[{}] of the same name \"{}\"", same - names.begin(),
-                  names.size(), name);
+      return fail("has services[{}] and services[{}] with the same name \"{}\"",
+                  same - names.begin(), names.size(), name);
     }
     names.push_back(name);
   }

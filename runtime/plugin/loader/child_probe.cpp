@@ -137,13 +137,13 @@ Result<> probe_in_child(const std::filesystem::path& program, const std::filesys
   if (WIFSIGNALED(status)) {
     const char* const name = ::sigabbrev_np(WTERMSIG(status));
     return fail(
-        "ended the process that loaded it to see whether it can be: SIG{}, in a "
+        "ended the process that loaded it as a trial: SIG{}, in a "
         "constructor, its entry function or a destructor",
         name == nullptr ? std::to_string(WTERMSIG(status)) : name);
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
     return fail(
-        "ended the process that loaded it to see whether it can be: by exit, in a constructor, its "
+        "ended the process that loaded it as a trial: by exit, in a constructor, its "
         "entry function or a destructor");
   }
   if (said->empty()) return fail("cannot be loaded; the process that tried said nothing");

@@ -28,7 +28,8 @@ std::vector<std::string> plugins_in(const std::filesystem::path& dir) {
 Result<std::filesystem::path> find_plugin(const std::vector<std::filesystem::path>& dirs,
                                           std::string_view name) {
   if (name.empty() || name.find('/') != name.npos) {
-    return fail("\"{}\" is no plugin's name: it is a file's name without \".so\"", printable(name));
+    return fail("\"{}\" is not a plugin name: write the name of the file without \".so\"",
+                printable(name));
   }
   const std::string file = fmt::format("{}{}", name, kSuffix);
   std::vector<std::string> looked;

@@ -30,7 +30,7 @@ Result<PluginTable> call_entry(const Library& library, const trigger_host* host)
   const UnblockedSignals unblocked;
   const trigger_plugin* plugin = nullptr;
   if (const auto thrown = guarded([&] { plugin = library.entry()(host); })) {
-    return fail("threw an exception out of " TRIGGER_ENTRY_NAME ": {}", *thrown);
+    return fail("threw an exception from " TRIGGER_ENTRY_NAME ": {}", *thrown);
   }
   return read_plugin_table(plugin);
 }
@@ -119,7 +119,7 @@ Generation::~Generation() {
     log_.warn("plugin.still_loaded", {{"plugin", source_.name}, {"generation", number}},
               "the library was closed and stays in memory until a restart: it has a thread_local "
               "with a destructor on a running thread, a symbol of type GNU_UNIQUE (build it with "
-              "-fno-gnu-unique), or somebody else holds it");
+              "-fno-gnu-unique), or something else holds it");
   }
 }
 
@@ -174,7 +174,7 @@ Result<std::string> Generation::try_first(const config::Trigger& trigger, Instan
   ServiceTrials::Trial trial = trials_->begin(trigger);
   if (!trial.is_due) return trial.digest;
   log_.debug("plugin.trial", {{"plugin", name()}, {"trigger", trigger.name}},
-             "a service is made in a process of its own first");
+             "creating the service in a process of its own first");
   if (auto tried = isolation::try_create(*this, trigger, host); !tried) {
     trials_->failed(trigger);
     return tl::make_unexpected(tried.error());
@@ -214,7 +214,7 @@ Result<std::unique_ptr<Instance>> Generation::create_here(const config::Trigger&
     return fail("service \"{}:{}\" has not returned from create", name(), name_of(service));
   }
   if (!call->answer) {
-    return fail("service \"{}:{}\" cannot be made: {}", name(), name_of(service),
+    return fail("service \"{}:{}\" cannot be created: {}", name(), name_of(service),
                 call->answer.error().message);
   }
   return std::unique_ptr<Instance>(

@@ -75,7 +75,8 @@ Result<std::unique_ptr<Library>> Library::load(StagedCopy copy) {
     const std::string text = loader_text(e.what(), copy.path());
     return fail("cannot be loaded: {}{}", text, advice(text));
   } catch (...) {
-    return fail("cannot be loaded: one of its constructors threw what is not a std::exception");
+    return fail(
+        "cannot be loaded: one of its constructors threw something other than a std::exception");
   }
 }
 

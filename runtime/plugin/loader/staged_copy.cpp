@@ -106,7 +106,7 @@ Result<std::optional<std::string>> copy_once(const std::filesystem::path& from, 
   }
   if (!S_ISREG(before.st_mode)) return fail("is not a regular file");
   if (before.st_size > kMaxFileBytes) {
-    return fail("has {} bytes; a plugin may have {}", before.st_size, kMaxFileBytes);
+    return fail("has {} bytes; a plugin may have at most {}", before.st_size, kMaxFileBytes);
   }
   if (::ftruncate(to, 0) != 0 || ::lseek(to, 0, SEEK_SET) != 0) {
     return fail_with(errno, "cannot be copied");
@@ -160,7 +160,7 @@ Result<StagedCopy> StagedCopy::make(const std::filesystem::path& file,
         folder / fmt::format("{}.{}.{}.so", name, number, (*digest)->substr(0, 12));
     // dlopen would hand out the library that is there already, with its state.
     if (is_loaded(path))
-      return fail("is loaded already, as generation {} ({})", number, path.string());
+      return fail("is already loaded, as generation {} ({})", number, path.string());
     if (auto done = partial.keep(path); !done) return tl::make_unexpected(done.error());
     return StagedCopy(path, std::move(**digest));
   }

@@ -165,7 +165,7 @@ Result<std::set<std::string>> mapped_code(const std::set<std::string>& copies) {
     if (name.starts_with("/memfd:") || name.starts_with("/dev/zero")) continue;
     if (copies.contains(std::string(name))) continue;
     if (name.find('\\') != name.npos || name.ends_with(" (deleted)")) {
-      return fail("{} is mapped, and nobody can say what stands there now", name);
+      return fail("{} is mapped, but the file at this path may be another one now", name);
     }
     files.emplace(name);
   }
@@ -285,7 +285,7 @@ Result<std::string> TrialRecord::text_for(const std::vector<std::string>& paths)
   const std::string end = digest(text);
   if (end.empty()) return fail("OpenSSL offers no HMAC with SHA-256 here");
   text += fmt::format("end {}\n", end);
-  if (text.size() > kMaxFile) return fail("it would have {} bytes", text.size());
+  if (text.size() > kMaxFile) return fail("the record would have {} bytes", text.size());
   return text;
 }
 

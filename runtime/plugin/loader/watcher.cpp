@@ -28,7 +28,8 @@ Result<std::unique_ptr<Watcher>> Watcher::start(Options options,
   if (!watcher->stop_) return fail("cannot watch plugins: {}", errno_text(errno));
   watcher->events_ = UniqueFd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
   if (!watcher->events_) {
-    log.warn("plugin.watch", {}, "no events of folders ({}): plugins are looked at every {} ms",
+    log.warn("plugin.watch", {},
+             "cannot watch folders ({}): plugins are checked every {} ms instead",
              errno_text(errno), watcher->options_.poll.count());
   }
   watcher->add_watches();

@@ -120,19 +120,19 @@ const trigger_message* only_message(const CurrentCall* call) {
   return call != nullptr && call->messages().size() == 1 ? call->messages().front() : nullptr;
 }
 
-// "handle of plugin:service", or what else is known.
+// "in handle of plugin:service", or what else is known.
 void add_place(Line& line, const CurrentCall* call) {
   if (call == nullptr || call->site() == nullptr) {
     std::array<char, 16> name{};
     ::pthread_getname_np(::pthread_self(), name.data(), name.size());
-    line << "no call of a service, on thread ";
+    line << "outside of any call of a service, on thread ";
     for (const char c : std::string_view(name.data())) {
       const bool plain = c > ' ' && c < 0x7f && c != '"' && c != '\\';
       line << std::string_view(plain ? &c : "?", 1);
     }
     return;
   }
-  line << call->function() << " of " << call->site()->plugin;
+  line << "in " << call->function() << " of " << call->site()->plugin;
   if (!call->site()->service.empty()) line << ":" << call->site()->service;
   if (call->messages().size() > 1) {
     line << " with ";
@@ -226,7 +226,7 @@ extern "C" void tell_crash(int number, siginfo_t* info, void*) {
         record_crash(kFatal[which].name, call, message);
       }
     }
-    log_line("runtime.crashed", kFatal[which].name, " in ", call, " ends the runtime");
+    log_line("runtime.crashed", kFatal[which].name, " ", call, " ends the runtime");
     // A trigger is isolated, perhaps, and the core dump is to be there all the same.
     ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
   }
@@ -242,7 +242,7 @@ void tell_exit() {
   if (good_order || ::getpid() != runtime_process) return;
   // Once: exit() in a destructor that this one runs would come here again.
   if (one_has_begun.test_and_set()) ::_exit(options->failure);
-  log_line("runtime.exited", "exit() was called", " in ", CurrentCall::get(),
+  log_line("runtime.exited", "exit() was called", " ", CurrentCall::get(),
            ", which ends the runtime with all that it runs");
   ::_exit(options->failure);
 }

@@ -24,7 +24,7 @@ TEST_P(Generated, ServesTheRuntime) {
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().message,
               "service \"" + name() +
-                  ":sum\" cannot be made: setting \"topic\" is missing; it must be a string "
+                  ":sum\" cannot be created: setting \"topic\" is missing; it must be a string "
                   "(create returned -1)");
 
     auto made = create(*generation, "sum", {{"topic", "sums"}, {"every", "2"}});
@@ -87,7 +87,7 @@ TEST_F(Panics, StayInside) {
     const auto refused = create(*generation, "panics", {{"place", "create"}});
     ASSERT_FALSE(refused);
     EXPECT_TRUE(refused.error().message.starts_with(
-        "service \"panics:panics\" cannot be made: in create (src/lib.rs:"))
+        "service \"panics:panics\" cannot be created: in create (src/lib.rs:"))
         << refused.error().message;
     auto starts = create(*generation, "panics", {{"place", "start"}});
     ASSERT_TRUE(starts);

@@ -131,7 +131,7 @@ void AbandonTest::stop_leaves_a_thread() {
   EXPECT_IN_CHILD(lines[0].text.starts_with("1 thread(s) that the service started still run"));
   EXPECT_IN_CHILD(!instance->abandoned());  // it can be started again
   instance.reset();
-  EXPECT_IN_CHILD(said_abandoned("it left threads running; "));
+  EXPECT_IN_CHILD(said_abandoned("the service left threads running; "));
   EXPECT_IN_CHILD(!said_line("destroy"));
   generation.reset();
   EXPECT_IN_CHILD(is_mapped(stage() / "naughty.1."));
@@ -144,7 +144,7 @@ void AbandonTest::a_failed_start_leaves_a_thread() {
   EXPECT_IN_CHILD(!instance->start());
   EXPECT_IN_CHILD(log_.lines("plugin.threads_left").size() == 1);
   instance.reset();
-  EXPECT_IN_CHILD(said_abandoned("it left threads running; "));
+  EXPECT_IN_CHILD(said_abandoned("the service left threads running; "));
   EXPECT_IN_CHILD(!said_line("destroy"));
   generation.reset();
   EXPECT_IN_CHILD(is_mapped(stage() / "naughty.1."));

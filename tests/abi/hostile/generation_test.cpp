@@ -123,7 +123,7 @@ TEST_F(GenerationTest, TheSameGenerationTwiceIsRefused) {
   EXPECT_EQ(
       load_error(source("naughty")),
       fmt::format(
-          "plugin \"naughty\": {} is loaded already, as generation 1 ({})",
+          "plugin \"naughty\": {} is already loaded, as generation 1 ({})",
           hostile_plugin("naughty").string(),
           (stage() / fmt::format("naughty.1.{}.so", generation->sha256().substr(0, 12))).string()));
 }

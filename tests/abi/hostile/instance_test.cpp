@@ -73,11 +73,11 @@ TEST_F(InstanceTest, GetsItsSettings) {
 
 TEST_F(InstanceTest, ARefusalOfCreateCarriesItsReason) {
   EXPECT_EQ(create_error("refuse in create"),
-            "service \"naughty:naughty\" cannot be made: settings.limit: not a number "
+            "service \"naughty:naughty\" cannot be created: settings.limit: not a number "
             "(create returned -1)");
   EXPECT_EQ(create_error("throw in create"),
-            "service \"naughty:naughty\" cannot be made: create threw an exception "
-            "through the C ABI: thrown in create");
+            "service \"naughty:naughty\" cannot be created: create threw an exception "
+            "across the C ABI: thrown in create");
   EXPECT_EQ(said(), Texts{"entry"}) << "destroy is not called";
 }
 
@@ -85,7 +85,7 @@ TEST_F(InstanceTest, ARefusalOfStartCanBeTriedAgain) {
   for (const auto& [act, reason] :
        {std::pair{"refuse in start", "no database (start returned -1)"},
         std::pair{"throw in start",
-                  "start threw an exception through the C ABI: thrown in start"}}) {
+                  "start threw an exception across the C ABI: thrown in start"}}) {
     auto instance = create(generation_, make_trigger(act));
     for (int attempt = 0; attempt < 2; ++attempt) {
       const auto started = instance->start();
@@ -106,9 +106,9 @@ TEST_F(InstanceTest, ExceptionsOfStopAndDestroyAreReported) {
   create(generation_, make_trigger("throw in destroy", "b")).reset();
   const auto lines = log_.lines("plugin.exception");
   ASSERT_EQ(lines.size(), 2u);
-  EXPECT_EQ(lines[0].text, "stop threw an exception through the C ABI: thrown in stop");
+  EXPECT_EQ(lines[0].text, "stop threw an exception across the C ABI: thrown in stop");
   EXPECT_EQ(lines[0].fields.at("trigger"), "a");
-  EXPECT_EQ(lines[1].text, "destroy threw an exception through the C ABI: thrown in destroy");
+  EXPECT_EQ(lines[1].text, "destroy threw an exception across the C ABI: thrown in destroy");
   EXPECT_EQ(lines[1].fields.at("trigger"), "b");
 }
 
@@ -120,7 +120,7 @@ TEST_F(InstanceTest, AnswersAreHandedOverAsTheyAre) {
   EXPECT_EQ(answers[1].answer.code, 4711);
   EXPECT_EQ(answers[2].answer.code, TRIGGER_RETRY);
   EXPECT_EQ(answers[2].answer.reason,
-            "the service threw an exception through the C ABI: no such sensor");
+            "the service threw an exception across the C ABI: no such sensor");
   EXPECT_EQ(answers[3].answer.code, TRIGGER_RETRY);
   EXPECT_EQ(answers[4].answer.code, TRIGGER_OK) << "the worker lives on";
 }
@@ -183,7 +183,7 @@ TEST_F(InstanceTest, ADoneThatThrowsIsReported) {
   handle(*instance, {"publish"});
   instance->stop();
   EXPECT_EQ(log_.texts("plugin.exception"),
-            Texts{"a done callback threw an exception through the C ABI: not a std::exception"});
+            Texts{"a done callback threw an exception across the C ABI: not a std::exception"});
 }
 
 TEST_F(InstanceTest, ItsOwnThreadsAreItsOwnBusinessUntilStop) {

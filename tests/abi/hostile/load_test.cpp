@@ -47,20 +47,20 @@ TEST_F(LoadTest, OfAnotherMajorByItsTable) {
 TEST_F(LoadTest, WithATinyTable) {
   expect_refused(
       "tiny_plugin",
-      "has trigger_plugin.struct_size 4; ABI 1.0 has 56, and more than 65536 is no size: "
+      "has trigger_plugin.struct_size 4; ABI 1.0 has 56, and more than 65536 is not a size: "
       "set it to sizeof");
 }
 
 TEST_F(LoadTest, WithAHugeTable) {
   expect_refused("huge_plugin",
                  "has trigger_plugin.struct_size 268435457; ABI 1.0 has 56, and more than 65536 is "
-                 "no size: set it to sizeof");
+                 "not a size: set it to sizeof");
 }
 
 TEST_F(LoadTest, WithATinyService) {
   expect_refused("tiny_service",
                  fmt::format("has services[0].struct_size 24; ABI 1.0 has {}, and more than 65536 "
-                             "is no size: set it to sizeof",
+                             "is not a size: set it to sizeof",
                              sizeof(trigger_service)));
 }
 
@@ -75,7 +75,7 @@ TEST_F(LoadTest, WithANullService) {
 }
 
 TEST_F(LoadTest, WithOneNameTwice) {
-  expect_refused("same_names", "has services[0] and services[1] of the same name \"first\"");
+  expect_refused("same_names", "has services[0] and services[1] with the same name \"first\"");
 }
 
 TEST_F(LoadTest, ThatRefusesTheHost) {
@@ -90,7 +90,7 @@ TEST_F(LoadTest, ThatRefusesTheHost) {
 
 TEST_F(LoadTest, ThatThrowsInItsEntry) {
   expect_refused("throws_in_entry",
-                 "threw an exception out of trigger_plugin_entry_v1: thrown in entry");
+                 "threw an exception from trigger_plugin_entry_v1: thrown in entry");
 }
 
 TEST_F(LoadTest, ThatNeedsASymbolNobodyHas) {

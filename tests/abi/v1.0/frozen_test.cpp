@@ -112,9 +112,10 @@ TEST_P(FrozenPlugin, LivesItsWholeLife) {
 TEST_P(FrozenPlugin, RefusesSettingsInItsWords) {
   const auto refused = generation_->create(trigger("refuse"), host_);
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().message,
-            "service \"frozen:counter\" cannot be made: settings.refuse: it was asked to (create "
-            "returned -1)");
+  EXPECT_EQ(
+      refused.error().message,
+      "service \"frozen:counter\" cannot be created: settings.refuse: it was asked to (create "
+      "returned -1)");
 }
 
 TEST_P(FrozenPlugin, IsConcurrentWhereItSaysSo) {

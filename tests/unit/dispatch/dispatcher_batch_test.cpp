@@ -79,9 +79,10 @@ TEST_F(DispatcherBatchTest, EachVerdictIsItsMessagesOwn) {
   ASSERT_EQ(batch.size(), 5U);
   const std::uint64_t token = batch[3]->token;
   answer_all(batch, {TRIGGER_OK, TRIGGER_RETRY, TRIGGER_REJECT, TRIGGER_PENDING, 99});
-  EXPECT_EQ(sink_.told, (Told{"finished ok", "retry retry 1 100 why",
-                              "retry nonsense 1 100 the service returned 99, which is no verdict",
-                              "dead letter reject why"}));
+  EXPECT_EQ(sink_.told,
+            (Told{"finished ok", "retry retry 1 100 why",
+                  "retry nonsense 1 100 the service returned 99, which is not a verdict",
+                  "dead letter reject why"}));
   EXPECT_EQ(dispatcher().complete(token, {TRIGGER_OK, 0, ""}), TRIGGER_OK);
   EXPECT_EQ(sink_.told.back(), "finished pending");
   advance(Millis(100));

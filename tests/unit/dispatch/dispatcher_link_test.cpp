@@ -207,7 +207,7 @@ TEST_F(DispatcherLinkTest, AProbeThatHangsIsOverdueAndNobodyElsesFault) {
   EXPECT_TRUE(dispatcher().overrunning());
   crash();
   EXPECT_FALSE(dispatcher().overrunning());
-  EXPECT_EQ(sink_.told, (Told{"probe failed: its probe has not returned within 1s"}));
+  EXPECT_EQ(sink_.told, (Told{"probe failed: its probe did not return within 1s"}));
   EXPECT_EQ(take().attempt, 1U);
 }
 

@@ -116,8 +116,9 @@ TEST_F(DispatcherTest, NonsenseCountsAsRetry) {
   for (const std::int32_t nonsense : {5, 17, -1, -100}) {
     accept("a");
     answer(take(), nonsense, 123'456);
-    EXPECT_EQ(sink_.told.back(),
-              fmt::format("retry a 1 100 the service returned {}, which is no verdict", nonsense));
+    EXPECT_EQ(
+        sink_.told.back(),
+        fmt::format("retry a 1 100 the service returned {}, which is not a verdict", nonsense));
     sink_.told.clear();
     dispatcher_.reset();
   }

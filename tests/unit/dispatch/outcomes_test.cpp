@@ -133,7 +133,7 @@ TEST_F(OutcomesTest, ARetryWaitsForItsBackoffOrAsLongAsTheServiceSays) {
   EXPECT_EQ(last<event::Retrying>().delay, Millis(30));
   EXPECT_EQ(report_.timer_at, clock_.now() + Millis(30));
   settle(begin("c"), 99);
-  EXPECT_EQ(last<event::Retrying>().reason, "the service returned 99, which is no verdict");
+  EXPECT_EQ(last<event::Retrying>().reason, "the service returned 99, which is not a verdict");
   EXPECT_EQ(counts_.invalid_verdicts, 1U);
   EXPECT_EQ(counts_.retried, 3U);
   EXPECT_EQ(retries_.size(), 3U);

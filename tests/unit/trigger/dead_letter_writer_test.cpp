@@ -57,7 +57,7 @@ TEST_F(DeadLetterWriterTest, ItIsPublishedOnlyWhereTheTriggerHasATopicForIt) {
   writer_.publish(*delivery, false);
   EXPECT_NE(log_.last("dead_letter.not_published").find("cannot publish a dead letter to \"dead\""),
             std::string::npos)
-      << "its alias does not run";
+      << "its alias is not running";
 }
 
 }  // namespace

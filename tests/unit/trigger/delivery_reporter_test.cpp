@@ -114,8 +114,9 @@ TEST_F(DeliveryReporterTest, AnOutageIsReportedWhenItLastsAndWhenItIsOver) {
   unavailable(4, Millis(30'000));
   EXPECT_EQ(told("trigger.unavailable"), 2U) << "from time to time";
   report(event::Available{4, Millis(301'500)});
-  EXPECT_EQ(log_.last("trigger.available"),
-            "what its service needs is there again, after 5m2s and 4 attempts: its messages go on");
+  EXPECT_EQ(
+      log_.last("trigger.available"),
+      "what its service needs is available again after 5m2s and 4 attempts; its messages go on");
   report(event::Available{4, Millis(301'500)});
   EXPECT_EQ(told("trigger.available"), 1U);
 }
@@ -128,7 +129,7 @@ TEST_F(DeliveryReporterTest, AServiceThatAsksForALongWaitIsReportedAtOnce) {
 TEST_F(DeliveryReporterTest, WhatHangsAndWhatIsNotBriefIsNamed) {
   report(event::Overrunning{delivery_});
   EXPECT_EQ(log_.last("message.overdue"),
-            "p:s has not returned within 3s; its place is taken until it does");
+            "p:s has not returned within 3s; it keeps a worker busy until it does");
   report(event::Stalled{9});
   EXPECT_NE(log_.last("trigger.stalled").find("9 attempts"), std::string::npos);
   report(event::NotBrief{Millis(1'000), false});

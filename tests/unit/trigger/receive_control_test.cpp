@@ -121,7 +121,7 @@ TEST_F(ReceiveControlTest, APauseAtOnceDisconnectsAndIsReportedAtOnce) {
 
 TEST_F(ReceiveControlTest, WhatStopsIsNotDisconnectedSoThatAcknowledgementsCanLeave) {
   wish_.may_disconnect = false;
-  pause("the runtime stops", true);
+  pause("the runtime is stopping", true);
   pass(Millis(60'000));
   EXPECT_TRUE(receiver_.connected);
   EXPECT_FALSE(receiver_.reading);

@@ -35,12 +35,12 @@ TEST_F(LivenessTest, AThreadThatHasNotBeatenForAWhileIsHung) {
   EXPECT_TRUE(liveness_.reasons().empty()) << "it may just be busy";
   turn(Millis(2'000), false, true);
   ASSERT_EQ(liveness_.reasons().size(), 1U);
-  EXPECT_EQ(liveness_.reasons()[0], "the supervisor thread is stuck: no connection is served");
+  EXPECT_EQ(liveness_.reasons()[0], "the supervisor thread hangs: no connection is served");
   turn(Millis(2'000), true, true);
   EXPECT_TRUE(liveness_.reasons().empty()) << "it goes on";
   turn(Millis(17'000), true, false);
   ASSERT_EQ(liveness_.reasons().size(), 1U);
-  EXPECT_EQ(liveness_.reasons()[0], "the timer thread is stuck: no retry and no deadline comes");
+  EXPECT_EQ(liveness_.reasons()[0], "the timer thread hangs: retries and deadlines no longer run");
 }
 
 TEST_F(LivenessTest, TheServiceManagerHearsOfItForAsLongAsBothTurn) {

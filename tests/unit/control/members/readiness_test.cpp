@@ -33,12 +33,12 @@ TEST_F(ReadinessTest, NamesWhatIsBrokenNotMadeAndInTrouble) {
   run(shared(all));
   registry_.change([](Running& running) {
     running.failures.add("p", {{}, "it is broken"});
-    running.not_made["t"] = "its alias does not run";
+    running.not_made["t"] = "its alias is not running";
   });
   inbox_health_.note("the disk is full");
   EXPECT_EQ(readiness_.reasons(),
             (std::vector<std::string>{"package \"p\" is broken",
-                                      "trigger \"t\" is not running: its alias does not run",
+                                      "trigger \"t\" is not running: its alias is not running",
                                       "the inbox takes no messages: the disk is full"}));
   inbox_health_.note(std::nullopt);
   EXPECT_EQ(readiness_.reasons().size(), 2U);
@@ -47,7 +47,7 @@ TEST_F(ReadinessTest, NamesWhatIsBrokenNotMadeAndInTrouble) {
 
 TEST_F(ReadinessTest, ARuntimeThatStopsIsNotReadyAndSaysNothingOfIt) {
   control_.begin_stop();
-  EXPECT_EQ(readiness_.reasons(), std::vector<std::string>{"the runtime stops"});
+  EXPECT_EQ(readiness_.reasons(), std::vector<std::string>{"the runtime is stopping"});
   readiness_.update();
   EXPECT_TRUE(log_.lines("runtime.ready").empty());
 }

@@ -80,14 +80,15 @@ TEST_F(SessionChoiceTest, WhereNothingSaysHowToEndItItStays) {
   now_.aliases.clear();
   const SessionFate stays = fate({"id-a.t", "a", kServer}, false);
   EXPECT_EQ(stays.kind, Kind::stays);
-  EXPECT_EQ(stays.why, "nothing in the configuration says how to end it: do that there");
+  EXPECT_EQ(stays.why,
+            "nothing in the configuration connects there any more: clean up on the server");
 }
 
 TEST_F(SessionChoiceTest, AnAliasThatNamesAnotherServerCannotEndIt) {
   now_.aliases[0].servers[0].host = "two";
   const SessionFate stays = fate({"id-a.t", "a", kServer}, false);
   EXPECT_EQ(stays.kind, Kind::stays);
-  EXPECT_EQ(stays.why, "alias \"a\" names another server by now: end it there");
+  EXPECT_EQ(stays.why, "alias \"a\" now names another server: clean up on the old one");
   EXPECT_TRUE(fate().as_before) << "the alias as it was until now can";
 }
 

@@ -65,8 +65,8 @@ TEST_F(SessionTerminatorTest, WhatIsLeftIsSaidOnce) {
   EXPECT_TRUE(made_.empty());
   ASSERT_EQ(log_.lines("session.left").size(), 1U);
   EXPECT_EQ(log_.last("session.left"),
-            "1 session of triggers that are gone stays at tcp://one:1883: id-a.t; alias \"a\" "
-            "names another server by now: end it there");
+            "1 session of removed triggers remains at tcp://one:1883: id-a.t; alias \"a\" "
+            "now names another server: clean up on the old one");
 }
 
 TEST_F(SessionTerminatorTest, WhatTheStopComesBeforeIsSaidAtTheStop) {

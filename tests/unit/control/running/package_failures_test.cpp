@@ -84,7 +84,7 @@ TEST(PackageFailuresTest, EachPackageHasItsLine) {
   EXPECT_EQ(log.lines("package.enabled").size(), 2U);
   EXPECT_EQ(log.lines("package.disabled").size(), 1U);
   EXPECT_EQ(log.last("package.broken"),
-            "nothing of it runs: top/triggers.toml:7:1: no such plugin");
+            "none of its aliases and triggers run: top/triggers.toml:7:1: no such plugin");
 }
 
 }  // namespace

@@ -83,7 +83,7 @@ TEST(RunningTest, SaysWhyABrokenPackageKeepsATriggerOut) {
   running.failures.add("p", {{}, "it is broken"});
   running.note_broken_packages();
   ASSERT_EQ(running.not_made.size(), 1U);
-  EXPECT_EQ(running.not_made["t"], "its package, or that of its alias, is broken");
+  EXPECT_EQ(running.not_made["t"], "its package, or its alias's package, is broken");
 }
 
 }  // namespace

@@ -63,7 +63,7 @@ TEST_F(ErrorOfDefinitionTest, WhatIsWrongElsewhereKeepsItsPlace) {
                                      "the configuration has 1 error",
                                      {{"triggers.toml", 7, 1, {}, "there is no alias \"a\""}}};
   const auto reported = error_of_definition(found, file, replace_trigger(""));
-  EXPECT_EQ(reported.message, "trigger \"t\" cannot be taken: there is no alias \"a\"");
+  EXPECT_EQ(reported.message, "trigger \"t\" cannot be accepted: there is no alias \"a\"");
   ASSERT_EQ(reported.problems.size(), 1U);
   EXPECT_EQ(reported.problems[0].file, "triggers.toml");
 }

@@ -57,7 +57,7 @@ TEST_F(TestMessageTest, TheVerdictIsTheServices) {
 TEST_F(TestMessageTest, WhatIsNoVerdictIsSaidToBeNone) {
   answer(4711);
   EXPECT_EQ(message_.result().verdict, "invalid");
-  EXPECT_EQ(message_.result().reason, "the service returned 4711, which is no verdict");
+  EXPECT_EQ(message_.result().reason, "the service returned 4711, which is not a verdict");
 }
 
 TEST_F(TestMessageTest, WithoutAVerdictItTimesOut) {

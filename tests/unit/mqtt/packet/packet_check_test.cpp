@@ -101,10 +101,10 @@ TEST(PacketCheck, TheFirstPacketIsAConnackOfTheVersionThatWasAskedFor) {
                          {"d0 00", "it is not an MQTT server"},
                          {"30 03 00 01 't'", "it is not an MQTT server"},
                          {"90 03 00 01 00", "it is not an MQTT server"},
-                         {"'HTTP/1.1 400 Bad Request'", "it speaks HTTP and not MQTT"},
-                         {"'SSH-2.0-OpenSSH_9.2'", "it speaks SSH and not MQTT"},
-                         {"'AMQP' 00 00 09 01", "it speaks AMQP and not MQTT"},
-                         {"15 03 01 00 02 02 28", "it speaks TLS and not MQTT"}}) {
+                         {"'HTTP/1.1 400 Bad Request'", "it speaks HTTP, not MQTT"},
+                         {"'SSH-2.0-OpenSSH_9.2'", "it speaks SSH, not MQTT"},
+                         {"'AMQP' 00 00 09 01", "it speaks AMQP, not MQTT"},
+                         {"15 03 01 00 02 02 28", "it speaks TLS, not MQTT"}}) {
     expect_said(Server(4).says(one.packet), one);
   }
   for (const Case& one : std::vector<Case>{
@@ -118,15 +118,15 @@ TEST(PacketCheck, TheFirstPacketIsAConnackOfTheVersionThatWasAskedFor) {
            {"20 03 02 00 00", "flags of its CONNACK are 2"},
            {"20 03 01 87 00", ""},
            {"20 05 00 00 02 24 02", ""},  // is to be left out, and some servers send it
-           {"20 03 00 00 01", "ends within its properties"},
-           {"20 04 00 00 00 00", "goes on behind its properties"},
+           {"20 03 00 00 01", "ends in the middle of its properties"},
+           {"20 04 00 00 00 00", "has extra bytes after its properties"},
            {"20 06 00 00 03 21 00 00", "property 0x21 of its CONNACK is 0"},
            {"20 05 00 00 02 24 03", "property 0x24 of its CONNACK is 3"},
            {"20 09 00 00 06 21 00 01 21 00 02", "property 0x21 is twice"},
-           {"20 06 00 00 03 23 00 01", "a CONNACK has no property 0x23"},
-           {"20 05 00 00 02 7f 00", "0x7f is no property"},
-           {"20 05 00 00 02 21 00", "it ends within property 0x21"},
-           {"20 07 00 00 04 1f 00 01 ff", "property 0x1f of its CONNACK is no text"}}) {
+           {"20 06 00 00 03 23 00 01", "a CONNACK may not have property 0x23"},
+           {"20 05 00 00 02 7f 00", "0x7f is not an MQTT 5 property"},
+           {"20 05 00 00 02 21 00", "it ends in the middle of property 0x21"},
+           {"20 07 00 00 04 1f 00 01 ff", "property 0x1f of its CONNACK is not UTF-8 text"}}) {
     expect_said(Server(5).says(one.packet), one);
   }
 }
@@ -136,12 +136,12 @@ TEST(PacketCheck, WhatComesAfterwardsIsWhatAServerSends) {
     for (const Case& one : std::vector<Case>{{"d0 00", ""},
                                              {"d0 01 00", "PINGRESP is too long"},
                                              {"d1 00", "flags of its PINGRESP are 1"},
-                                             {"10 00", "a server sends no CONNECT"},
-                                             {"82 00", "a server sends no SUBSCRIBE"},
-                                             {"a2 00", "a server sends no UNSUBSCRIBE"},
-                                             {"c0 00", "a server sends no PINGREQ"},
-                                             {"00 00", "a server sends no packet of type 0"},
-                                             {"f0 00", "a server sends no AUTH"},
+                                             {"10 00", "a server may not send CONNECT"},
+                                             {"82 00", "a server may not send SUBSCRIBE"},
+                                             {"a2 00", "a server may not send UNSUBSCRIBE"},
+                                             {"c0 00", "a server may not send PINGREQ"},
+                                             {"00 00", "a server may not send a packet of type 0"},
+                                             {"f0 00", "a server may not send AUTH"},
                                              {"20 02 00 00", "a second CONNACK"},
                                              {"40 02 00 01", ""},
                                              {"40 02 00 00", "packet id of its PUBACK is 0"},
@@ -162,7 +162,7 @@ TEST(PacketCheck, WhatComesAfterwardsIsWhatAServerSends) {
   }
   for (const Case& one : std::vector<Case>{{"40 03 00 01 00", "PUBACK is too long"},
                                            {"62 04 00 01 00 00", "PUBREL is too long"},
-                                           {"e0 00", "a server sends no DISCONNECT"}}) {
+                                           {"e0 00", "a server may not send DISCONNECT"}}) {
     Server server(4);
     server.connect();
     expect_said(server.says(one.packet), one);
@@ -171,14 +171,14 @@ TEST(PacketCheck, WhatComesAfterwardsIsWhatAServerSends) {
        std::vector<Case>{{"40 03 00 01 10", ""},
                          {"40 04 00 01 10 00", ""},
                          {"40 08 00 01 80 04 1f 00 01 'x'", ""},
-                         {"40 05 00 01 10 00 00", "goes on behind its properties"},
-                         {"40 04 00 01 10 01", "ends within its properties"},
-                         {"40 07 00 01 10 03 21 00 01", "a PUBACK has no property 0x21"},
+                         {"40 05 00 01 10 00 00", "has extra bytes after its properties"},
+                         {"40 04 00 01 10 01", "ends in the middle of its properties"},
+                         {"40 07 00 01 10 03 21 00 01", "a PUBACK may not have property 0x21"},
                          {"e0 00", ""},
                          {"e0 01 8e", ""},
                          {"e0 02 8e 00", ""},
                          {"e0 06 8e 04 1f 00 01 'x'", ""},
-                         {"e0 03 8e 00 00", "goes on behind its properties"},
+                         {"e0 03 8e 00 00", "has extra bytes after its properties"},
                          {"e1 00", "flags of its DISCONNECT are 1"}}) {
     Server server(5);
     server.connect();
@@ -187,27 +187,27 @@ TEST(PacketCheck, WhatComesAfterwardsIsWhatAServerSends) {
 }
 
 TEST(PacketCheck, AnAnswerHasACodeForEachFilterAndIsToWhatWasAsked) {
-  for (const Case& one : std::vector<Case>{
-           {"90 04 00 01 00 01", ""},
-           {"90 04 00 01 80 02", ""},
-           {"90 03 00 03 02", ""},
-           {"90 03 00 01 00", "SUBACK has 1 code for 2 filters"},
-           {"90 02 00 01", "SUBACK has 0 codes for 2 filters"},
-           {"90 05 00 01 00 00 00", "SUBACK has 3 codes for 2 filters"},
-           {"90 04 00 07 00 00", "SUBACK has packet id 7, with which nothing was asked for"},
-           {"90 01 00", "SUBACK has no packet id"},
-           {"90 04 00 01 00 03", "SUBACK has code 0x03"},
-           {"90 04 00 01 00 87", ""},  // of MQTT 5, and refused all the same
-           {"90 02 00 02", "SUBACK has packet id 2"},
-           {"b0 02 00 01", "UNSUBACK has packet id 1"},
-           {"40 02 00 01", "PUBACK has the packet id of a request that it does not answer"},
-           {"50 02 00 02", "PUBREC has the packet id of a request that it does not answer"},
-           {"70 02 00 03", "PUBCOMP has the packet id of a request that it does not answer"},
-           {"62 02 00 01", ""},
-           {"b0 02 00 02", ""},
-           {"b0 03 00 02 00", "UNSUBACK is too long"},
-           {"b0 02 00 09", "UNSUBACK has packet id 9, with which nothing was asked for"},
-           {"b0 00", "UNSUBACK has no packet id"}}) {
+  for (const Case& one :
+       std::vector<Case>{{"90 04 00 01 00 01", ""},
+                         {"90 04 00 01 80 02", ""},
+                         {"90 03 00 03 02", ""},
+                         {"90 03 00 01 00", "SUBACK has 1 code for 2 filters"},
+                         {"90 02 00 01", "SUBACK has 0 codes for 2 filters"},
+                         {"90 05 00 01 00 00 00", "SUBACK has 3 codes for 2 filters"},
+                         {"90 04 00 07 00 00", "SUBACK has packet id 7, which no request has"},
+                         {"90 01 00", "SUBACK has no packet id"},
+                         {"90 04 00 01 00 03", "SUBACK has code 0x03"},
+                         {"90 04 00 01 00 87", ""},  // of MQTT 5, and refused all the same
+                         {"90 02 00 02", "SUBACK has packet id 2"},
+                         {"b0 02 00 01", "UNSUBACK has packet id 1"},
+                         {"40 02 00 01", "PUBACK has the packet id of a SUBSCRIBE or UNSUBSCRIBE"},
+                         {"50 02 00 02", "PUBREC has the packet id of a SUBSCRIBE or UNSUBSCRIBE"},
+                         {"70 02 00 03", "PUBCOMP has the packet id of a SUBSCRIBE or UNSUBSCRIBE"},
+                         {"62 02 00 01", ""},
+                         {"b0 02 00 02", ""},
+                         {"b0 03 00 02 00", "UNSUBACK is too long"},
+                         {"b0 02 00 09", "UNSUBACK has packet id 9, which no request has"},
+                         {"b0 00", "UNSUBACK has no packet id"}}) {
     Server server(4);
     server.connect();
     server.subscribe();
@@ -219,12 +219,12 @@ TEST(PacketCheck, AnAnswerHasACodeForEachFilterAndIsToWhatWasAsked) {
                          {"90 09 00 03 05 1f 00 02 'no' 83", ""},
                          {"90 04 00 01 00 00", "SUBACK has 1 code for 2 filters", 0x82},
                          {"90 03 00 01 00", "SUBACK has 0 codes for 2 filters"},
-                         {"90 02 00 01", "ends within its properties", 0x81},
+                         {"90 02 00 01", "ends in the middle of its properties", 0x81},
                          {"90 06 00 01 00 00 00 00", "SUBACK has 3 codes for 2 filters"},
                          {"90 05 00 07 00 00 00", "SUBACK has packet id 7"},
                          {"b0 05 00 02 00 00 11", ""},
                          {"b0 03 00 02 00", "UNSUBACK has 0 codes for 2 filters"},
-                         {"b0 02 00 02", "ends within its properties"}}) {
+                         {"b0 02 00 02", "ends in the middle of its properties"}}) {
     Server server(5);
     server.connect();
     server.subscribe();
@@ -235,7 +235,7 @@ TEST(PacketCheck, AnAnswerHasACodeForEachFilterAndIsToWhatWasAsked) {
 TEST(PacketCheck, WhereItIsNotKnownWhatElseCameThePacketIsNamed) {
   const PacketCheck check;
   EXPECT_EQ(check.begins(0x30, "")->what,
-            "the server sent what it may not: its PUBLISH came before CONNACK");
+            "protocol error by the server: its PUBLISH came before CONNACK");
 }
 
 TEST(PacketCheck, AnAnswerComesOnce) {
@@ -253,18 +253,18 @@ TEST(PacketCheck, AMessageHasATopicNameAndAnId) {
                          {"32 05 00 01 't' 00 01", ""},
                          {"3c 07 00 01 't' 00 01 'hi'", ""},
                          {"30 04 00 02 c3 bc", ""},
-                         {"36 05 00 01 't' 00 01", "is of QoS 3"},
-                         {"30 00", "ends within its topic"},
-                         {"30 01 00", "ends within its topic"},
-                         {"30 03 00 02 't'", "ends within its topic"},
+                         {"36 05 00 01 't' 00 01", "has QoS 3"},
+                         {"30 00", "ends in the middle of its topic"},
+                         {"30 01 00", "ends in the middle of its topic"},
+                         {"30 03 00 02 't'", "ends in the middle of its topic"},
                          {"30 02 00 00", "neither a topic nor a topic alias"},
                          {"32 03 00 01 't'", "has no packet id"},
                          {"32 05 00 01 't' 00 00", "packet id of its PUBLISH is 0"},
-                         {"30 05 00 03 't/+'", "is no topic name"},
-                         {"30 03 00 01 '#'", "is no topic name"},
-                         {"30 05 00 03 't' 00 't'", "is no topic name"},
-                         {"30 04 00 02 c3 28", "is no topic name"},
-                         {"30 05 00 03 ed a0 80", "is no topic name"}}) {
+                         {"30 05 00 03 't/+'", "is not a topic name"},
+                         {"30 03 00 01 '#'", "is not a topic name"},
+                         {"30 05 00 03 't' 00 't'", "is not a topic name"},
+                         {"30 04 00 02 c3 28", "is not a topic name"},
+                         {"30 05 00 03 ed a0 80", "is not a topic name"}}) {
     Server server(4);
     server.connect();
     expect_said(server.says(one.packet), one);
@@ -273,14 +273,14 @@ TEST(PacketCheck, AMessageHasATopicNameAndAnId) {
            {"30 06 00 01 't' 00 'hi'", ""},
            {"32 06 00 01 't' 00 01 00", ""},
            {"30 09 00 01 't' 04 0b 01 0b 02 'h'", ""},
-           {"30 0c 00 01 't' 08 26 00 01 'a' 00 01 'b' 00", "0x00 is no property"},
-           {"30 03 00 01 't'", "ends within its properties"},
+           {"30 0c 00 01 't' 08 26 00 01 'a' 00 01 'b' 00", "0x00 is not an MQTT 5 property"},
+           {"30 03 00 01 't'", "ends in the middle of its properties"},
            {"30 06 00 01 't' 02 01 02", "property 0x01 of its PUBLISH is 2"},
            {"30 06 00 01 't' 02 0b 00", "property 0x0b of its PUBLISH is 0"},
-           {"30 08 00 01 't' 04 03 00 01 ff", "property 0x03 of its PUBLISH is no text"},
-           {"30 07 00 01 't' 03 21 00 01", "a PUBLISH has no property 0x21"},
+           {"30 08 00 01 't' 04 03 00 01 ff", "property 0x03 of its PUBLISH is not UTF-8 text"},
+           {"30 07 00 01 't' 03 21 00 01", "a PUBLISH may not have property 0x21"},
            {"30 0e 00 01 't' 0a 02 00 00 00 01 02 00 00 00 01", "property 0x02 is twice"},
-           {"30 05 00 03 't' 00 't'", "is no topic name", 0x90},
+           {"30 05 00 03 't' 00 't'", "is not a topic name", 0x90},
            {"30 03 00 00 00", "neither a topic nor a topic alias", 0x82}}) {
     Server server(5);
     server.connect();
@@ -292,7 +292,7 @@ TEST(PacketCheck, ATopicAliasWasGivenOnThisConnection) {
   Server server(5);
   server.connect();
   expect_said(server.says("30 06 00 00 03 23 00 01"),
-              {"", "topic alias 1 without having given it", 0x94});
+              {"", "topic alias 1 without having defined it", 0x94});
   EXPECT_EQ(server.says("30 07 00 01 't' 03 23 00 01").what, "");
   EXPECT_EQ(server.says("30 06 00 00 03 23 00 01").what, "");
   expect_said(server.says("30 06 00 00 03 23 00 02"), {"", "topic alias 2 without", 0x94});

@@ -92,7 +92,7 @@ TEST(Reason, SaysWhatTheCodeMeansAndWhatTheServerSaid) {
   EXPECT_EQ(reason_text(0x87), "not authorized (reason code 0x87)");
   EXPECT_EQ(reason_text(0x97, "ten a day"),
             "a quota is exceeded (reason code 0x97): \"ten a day\"");
-  EXPECT_EQ(reason_text(0xff), "a reason nobody knows (reason code 0xff)");
+  EXPECT_EQ(reason_text(0xff), "unknown reason (reason code 0xff)");
   EXPECT_EQ(reason_text(0x80, "a\nb").find('\n'), std::string::npos) << "it is from outside";
 }
 

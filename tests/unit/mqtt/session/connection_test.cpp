@@ -452,9 +452,10 @@ TEST_F(ConnectionTest, ARefusedFilterIsToldWithItsReason) {
   connected();
   asked_.events->on_subscribed(asked_.attempt(), {1, 0x9e}, "buy the other edition");
   loop_->run_due();
-  EXPECT_EQ(listener_.status().reason,
-            "tcp://one:1883 refused the subscription to \"b\": it has no shared subscriptions "
-            "(reason code 0x9e): \"buy the other edition\"");
+  EXPECT_EQ(
+      listener_.status().reason,
+      "tcp://one:1883 refused the subscription to \"b\": it does not support shared subscriptions "
+      "(reason code 0x9e): \"buy the other edition\"");
   EXPECT_NE(log_.last("subscription.refused").find("0x9e"), std::string::npos);
 }
 

@@ -59,7 +59,7 @@ TEST_P(ResolverProxyTest, SaysWhatTheProxySays) {
   const ScriptedProxy proxy(options("edge", "right"));
   EXPECT_EQ(why_through(proxy.url(), broker_).find("the proxy wants a user name and password"), 0U);
   EXPECT_EQ(why_through(proxy.url("edge:wrong"), broker_)
-                .find("the proxy refused user name and password"),
+                .find("the proxy refused the user name and password"),
             0U);
   const config::Server nowhere{.host = "nowhere.proxied.invalid", .port = 1};
   EXPECT_EQ(

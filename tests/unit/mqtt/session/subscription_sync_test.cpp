@@ -179,7 +179,7 @@ TEST_F(SubscriptionSyncTest, OfASingleFilterThereAreNoFewer) {
   (void)sync.next_subscribe();
   EXPECT_FALSE(sync.ask_for_fewer(-1));
   EXPECT_EQ(sync.unanswered_request(),
-            "asked for \"$share/group/t\", as one that has no shared subscriptions may do");
+            "asked for \"$share/group/t\", as a server without shared subscriptions may do");
 }
 
 TEST_F(SubscriptionSyncTest, ThoseRefusedForTheirNumberAreAskedForNext) {

@@ -90,11 +90,11 @@ TEST_F(TlsHandshakeTest, WhatACertificateLacksIsSaid) {
             "common name \"localhost\" does not count (RFC 9525); renew it with subjectAltName = "
             "DNS:localhost");
   EXPECT_EQ(said({.hosts = {}, .dns_only = {"127.0.0.1"}}, "127.0.0.1"),
-            "the server's certificate has the address 127.0.0.1 as a DNS name, where only names "
+            "the server's certificate lists the address 127.0.0.1 as a DNS name, which does not "
             "count; renew it with subjectAltName = IP:127.0.0.1");
   EXPECT_EQ(said({.hosts = {"a", "::1"}}, "b."),
-            "the server's certificate is made out to \"a\", \"::1\", not to \"b\"; connect to a "
-            "name it is made out to, or renew it with this one (subjectAltName = DNS:b)");
+            "the server's certificate is issued for \"a\", \"::1\", not for \"b\"; connect to a "
+            "name it is issued for, or renew it with this one (subjectAltName = DNS:b)");
 }
 
 TEST_F(TlsHandshakeTest, AChainByWayOfTheMiddleIsGood) {
@@ -106,10 +106,10 @@ TEST_F(TlsHandshakeTest, AChainByWayOfTheMiddleIsGood) {
 TEST_F(TlsHandshakeTest, SilenceAndHalfAHandshakeAreToldApart) {
   const TlsServer silent(
       {.identity = authority_.issue(), .handshake = TlsServerOptions::Handshake::silent});
-  EXPECT_NE(why(silent).find("says nothing to the TLS handshake"), std::string::npos);
+  EXPECT_NE(why(silent).find("does not answer the TLS handshake"), std::string::npos);
   const TlsServer stalled(
       {.identity = authority_.issue(), .handshake = TlsServerOptions::Handshake::stalled});
-  EXPECT_NE(why(stalled).find("does not go on with it"), std::string::npos);
+  EXPECT_NE(why(stalled).find("does not continue it"), std::string::npos);
 }
 
 TEST_F(TlsHandshakeTest, WhetherAServerAnswersInTls) {

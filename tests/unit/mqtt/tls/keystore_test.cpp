@@ -150,9 +150,9 @@ TEST_F(TlsKeystoreTest, KeysThatEverybodyCanReadAreRefused) {
 }
 
 TEST_F(TlsKeystoreTest, FilesThatAreSomethingElse) {
-  EXPECT_NE(error_of(p12("hello", "")).find("it is no PKCS#12 file"), std::string::npos);
+  EXPECT_NE(error_of(p12("hello", "")).find("it is not a PKCS#12 file"), std::string::npos);
   const std::string bytes = pkcs12({{"edge-1", one_}}, "hunter2");
-  EXPECT_NE(error_of(p12(bytes.substr(0, bytes.size() / 2), "hunter2")).find("no PKCS#12 file"),
+  EXPECT_NE(error_of(p12(bytes.substr(0, bytes.size() / 2), "hunter2")).find("not a PKCS#12 file"),
             std::string::npos);
   EXPECT_NE(error_of(pem("hello", one_.key_pem())).find("holds no certificate in PEM form"),
             std::string::npos);
@@ -161,7 +161,7 @@ TEST_F(TlsKeystoreTest, FilesThatAreSomethingElse) {
   std::string damaged = one_.certificate_pem();
   damaged[60] = damaged[60] == 'A' ? 'B' : 'A';
   damaged.insert(90, "!!");
-  EXPECT_NE(error_of(pem(damaged, one_.key_pem())).find("certificate 1 of it is malformed"),
+  EXPECT_NE(error_of(pem(damaged, one_.key_pem())).find("certificate 1 in it is malformed"),
             std::string::npos);
   config::Keystore missing;
   missing.name = "edge";

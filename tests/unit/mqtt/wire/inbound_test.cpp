@@ -343,7 +343,7 @@ TEST(WireInbound, APacketThatIsNoMessageHasItsLimit) {
   EXPECT_EQ(fits.inbound.wrong(), "");
   Stream stream(std::size_t{100} << 20);
   stream.add(suback(Inbound::kMostOfOthers + 1));
-  EXPECT_NE(stream.inbound.wrong().find("a packet of 1048577 bytes that is no message"),
+  EXPECT_NE(stream.inbound.wrong().find("a packet of 1048577 bytes that is not a PUBLISH"),
             std::string::npos)
       << stream.inbound.wrong();
 }

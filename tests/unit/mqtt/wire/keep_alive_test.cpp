@@ -79,7 +79,7 @@ TEST_F(KeepAliveTest, AServerThatTakesOfALargePacketIsThere) {
   expect(60, Action::none, 90, true);
   alive_.sent(at(80));
   expect(160, Action::none, 190, true);
-  expect_end(170, "takes nothing of what is sent to it", true);
+  expect_end(170, "accepts none of the data sent to it", true);
 }
 
 TEST_F(KeepAliveTest, ZeroIsWithout) {

@@ -172,7 +172,7 @@ TEST(WireOpening, AFaultInItsFramesEndsTheConnection) {
     dialled.open();
     dialled.server_sends(server_frame("text", 0x81));
     EXPECT_EQ(dialled.library_finds(), EPROTO);
-    EXPECT_NE(dialled.link->fault().find("a WebSocket frame of text"), std::string::npos);
+    EXPECT_NE(dialled.link->fault().find("a WebSocket text frame"), std::string::npos);
     EXPECT_EQ(payloads(dialled.pair), std::vector<std::string>{"control \x03\xeb"});
   });
 }
@@ -206,7 +206,7 @@ TEST(WireOpening, AnEndInTheMidstOfTheUpgradeIsNamed) {
     dialled.pair.close_peer();
     for (int i = 0; i < 2; ++i) dialled.turn();
     EXPECT_EQ(dialled.library_finds(), EPROTO);
-    EXPECT_NE(dialled.link->fault().find("before it had answered to the WebSocket's upgrade"),
+    EXPECT_NE(dialled.link->fault().find("before it had answered the WebSocket upgrade"),
               std::string::npos)
         << dialled.link->fault();
   });

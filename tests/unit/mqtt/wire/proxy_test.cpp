@@ -164,27 +164,26 @@ std::vector<Exchange> faulty_exchanges() {
                     "the proxy wants a user name and password (status 407)"),
       http_exchange("Http407WithLogin",
                     "HTTP/1.1 407 x\r\nProxy-Authenticate: Basic realm=\"x\"\r\n\r\n",
-                    "the proxy refused user name and password (status 407)", true),
+                    "the proxy refused the user name and password (status 407)", true),
       http_exchange("Http407WithBasicAmongOthers",
                     "HTTP/1.1 407 x\r\nproxy-authenticate: Negotiate, basic realm=\"x\"\r\n\r\n",
-                    "the proxy refused user name and password (status 407)", true),
+                    "the proxy refused the user name and password (status 407)", true),
       http_exchange("Http407WithoutBasic",
                     "HTTP/1.1 407 x\r\nProxy-Authenticate: Digest realm=\"basics\"\r\n\r\n",
-                    "the proxy wants to be told who we are in a way that is not Basic (status 407)",
-                    true),
+                    "the proxy wants an authentication method other than Basic (status 407)", true),
       http_exchange("Http401", "HTTP/1.1 401 x\r\nWWW-Authenticate: Basic realm=\"x\"\r\n\r\n",
-                    "the proxy refused user name and password (status 401)", true),
+                    "the proxy refused the user name and password (status 401)", true),
       http_exchange("Http500", "HTTP/1.1 500 x\r\n\r\n", "the proxy failed (status 500)"),
       http_exchange("Http403", "HTTP/1.1 403 x\r\n\r\n",
                     "the proxy does not allow a connection to the server (status 403)"),
       http_exchange("Http405", "HTTP/1.1 405 x\r\n\r\n",
-                    "the proxy does not know CONNECT: it may be no proxy (status 405)"),
+                    "the proxy does not know CONNECT: it may not be a proxy (status 405)"),
       http_exchange("Http501", "HTTP/1.1 501 x\r\n\r\n",
-                    "the proxy does not know CONNECT: it may be no proxy (status 501)"),
+                    "the proxy does not know CONNECT: it may not be a proxy (status 501)"),
       http_exchange("Http502", "HTTP/1.1 502 x\r\n\r\n",
                     "the proxy cannot connect to the server (status 502)"),
       http_exchange("Http503", "HTTP/1.1 503 x\r\n\r\n",
-                    "the proxy has no connection to give now (status 503)"),
+                    "the proxy has no connection available now (status 503)"),
       http_exchange("Http504", "HTTP/1.1 504 x\r\n\r\n",
                     "the proxy got no answer from the server (status 504)"),
       http_exchange("HttpRedirect", "HTTP/1.1 302 x\r\nLocation: http://elsewhere/\r\n\r\n",
@@ -193,10 +192,9 @@ std::vector<Exchange> faulty_exchanges() {
                     "the proxy refused the connection (status 101)"),
       http_exchange("HttpStatus000", "HTTP/1.1 000 x\r\n\r\n",
                     "the proxy refused the connection (status 0)"),
-      http_exchange(
-          "HttpAnswerBehindInterimOnes",
-          "HTTP/1.1 100 x\r\n\r\nHTTP/1.1 407 x\r\nProxy-Authenticate: NTLM\r\n\r\n",
-          "the proxy wants to be told who we are in a way that is not Basic (status 407)"),
+      http_exchange("HttpAnswerBehindInterimOnes",
+                    "HTTP/1.1 100 x\r\n\r\nHTTP/1.1 407 x\r\nProxy-Authenticate: NTLM\r\n\r\n",
+                    "the proxy wants an authentication method other than Basic (status 407)"),
       socks_exchange("SocksReply1", "\x05\x01"s,
                      "the proxy cannot connect to the server: general failure (SOCKS5 reply 1)"),
       socks_exchange(
@@ -215,22 +213,19 @@ std::vector<Exchange> faulty_exchanges() {
       socks_exchange(
           "SocksReply6", "\x05\x06"s,
           "the proxy cannot connect to the server: it did not answer in time (SOCKS5 reply 6)"),
-      socks_exchange(
-          "SocksReply7", "\x05\x07"s,
-          "the proxy cannot connect to the server: the proxy makes no connections for others "
-          "(SOCKS5 reply 7)"),
+      socks_exchange("SocksReply7", "\x05\x07"s,
+                     "the proxy cannot connect to the server: the proxy does not support CONNECT "
+                     "(SOCKS5 reply 7)"),
       socks_exchange(
           "SocksReply8", "\x05\x08"s,
-          "the proxy cannot connect to the server: the proxy does not take this kind of address "
+          "the proxy cannot connect to the server: the proxy does not support this address type "
           "(SOCKS5 reply 8)"),
-      socks_exchange(
-          "SocksReply9", "\x05\x09"s,
-          "the proxy cannot connect to the server: for a reason that has no name (SOCKS5 reply "
-          "9)"),
-      socks_exchange(
-          "SocksReply255", "\x05\xff"s,
-          "the proxy cannot connect to the server: for a reason that has no name (SOCKS5 reply "
-          "255)"),
+      socks_exchange("SocksReply9", "\x05\x09"s,
+                     "the proxy cannot connect to the server: unknown reason (SOCKS5 reply "
+                     "9)"),
+      socks_exchange("SocksReply255", "\x05\xff"s,
+                     "the proxy cannot connect to the server: unknown reason (SOCKS5 reply "
+                     "255)"),
       socks_exchange("SocksAddressOfNoType", "\x05\x00\x00\x02\x00"s,
                      "the proxy answered with an address of type 2, which SOCKS5 does not have"),
       {"SocksWantsALogin",
@@ -244,12 +239,12 @@ std::vector<Exchange> faulty_exchanges() {
        {{kGreeting, kWantsLogin}},
        "the proxy chose authentication method 2, which it was not offered"},
       socks_login_exchange("SocksTakesNoLogin", {{kGreetingWithLogin, "\x05\xff"s}},
-                           "the proxy takes neither user name and password nor none"),
+                           "the proxy accepts neither a user name and password nor none"),
       socks_login_exchange("SocksChoseKerberos", {{kGreetingWithLogin, "\x05\x01"s}},
                            "the proxy chose authentication method 1, which it was not offered"),
       socks_login_exchange("SocksRefusedLogin",
                            {{kGreetingWithLogin, kWantsLogin}, {kSocksLogin, "\x01\x01"s}},
-                           "the proxy refused user name and password"),
+                           "the proxy refused the user name and password"),
   };
   return all;
 }
@@ -454,7 +449,7 @@ TEST(ProxyHandshakeTest, AnAnswerComesAfterItsQuestion) {
 
 // As an echo service does.
 TEST(ProxyHandshakeTest, WhatRepeatsTheLoginIsNotShown) {
-  const std::string hidden = "what it answered with is not shown, as it could tell the password";
+  const std::string hidden = "its answer is not shown, because it could reveal the password";
   for (const std::string& bytes :
        {"hunter2"s, "x hunter"s, "xxunte"s, "edge"s, "x "s + kInBase64}) {
     for (const auto scheme : {Proxy::Scheme::http, Proxy::Scheme::socks5}) {
@@ -520,7 +515,8 @@ TEST(ProxyHandshakeTest, WhatCannotBeAskedForIsNotAskedFor) {
          {""s, "a b"s, "a\r\nX: y"s, "a\0b"s, "\xc3\xbc"s, std::string(256, 'h')}) {
       ProxyHandshake handshake(proxy_of(scheme, kUser, kPassword), {host, kPort});
       EXPECT_EQ(handshake.take_output(), "");
-      EXPECT_NE(handshake.fault().find("its name is not 1 to 255 characters"), std::string::npos);
+      EXPECT_NE(handshake.fault().find("its host name must be 1 to 255 ASCII characters"),
+                std::string::npos);
       EXPECT_EQ(handshake.receive("x"), 0U);
     }
   }

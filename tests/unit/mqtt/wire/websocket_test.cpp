@@ -202,7 +202,8 @@ INSTANTIATE_TEST_SUITE_P(
                "has a protocol that was not asked for: \"mqtt, chat\""},
         Answer{"Extension", with("Sec-WebSocket-Extensions: permessage-deflate"),
                "has an extension that was not asked for: \"permessage-deflate\""},
-        Answer{"NoField", with("what is this"), "has a line that is no field: \"what is this\""},
+        Answer{"NoField", with("what is this"),
+               "has a line that is not a header field: \"what is this\""},
         Answer{"BlankBeforeColon", with("Upgrade : websocket"), "\"Upgrade : websocket\""},
         Answer{"NoName", with(": websocket"), "\": websocket\""},
         Answer{"Nul", with("X: a\0b"s), "\"X: a\\x00b\""},
@@ -230,14 +231,14 @@ INSTANTIATE_TEST_SUITE_P(
         Answer{"Ok", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "HTTP 200 OK"},
         Answer{"AfterInterimOne", "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 502 Bad\r\n\r\n",
                "HTTP 502 Bad"},
-        Answer{"Cut", answer().substr(0, 60), "before it had answered to the WebSocket's upgrade"},
+        Answer{"Cut", answer().substr(0, 60), "before it had answered the WebSocket upgrade"},
         Answer{"InterimAlone", "HTTP/1.1 100 Continue\r\n\r\n",
                "it does not speak WebSocket"},  // frames come behind
-        Answer{"Mqtt", "\x20\x02\x00\x00"s, "it speaks MQTT and not WebSocket: it answered with"},
+        Answer{"Mqtt", "\x20\x02\x00\x00"s, "it speaks MQTT, not WebSocket: it answered with"},
         Answer{"Ssh", "SSH-2.0-OpenSSH_9.2\r\n",
-               "it speaks SSH and not WebSocket: it answered with \"SSH-2.0-OpenSSH_9.2\\x0d"},
-        Answer{"Tls", "\x15\x03\x01\x00\x02\x02\x28"s, "it speaks TLS and not WebSocket"},
-        Answer{"Http2", "HTTP/2 101 x\r\n\r\n", "it speaks HTTP and not WebSocket"},
+               "it speaks SSH, not WebSocket: it answered with \"SSH-2.0-OpenSSH_9.2\\x0d"},
+        Answer{"Tls", "\x15\x03\x01\x00\x02\x02\x28"s, "it speaks TLS, not WebSocket"},
+        Answer{"Http2", "HTTP/2 101 x\r\n\r\n", "it speaks HTTP, not WebSocket"},
         Answer{"SmallHttp", "http/1.1 101 x\r\n\r\n", kNotHttp},
         Answer{"EmptyLine", "\r\nHTTP/1.1 101 x\r\n\r\n", kNotHttp},
         Answer{"NoVersion", "HTTP/1.x 101 x\r\n\r\n", "it answered with"},
@@ -256,7 +257,7 @@ TEST(WebSocket, AnAnswerIsOfUpTo64KiB) {
   for (const std::size_t piece : {longest.size(), std::size_t{1}, std::size_t{1460}}) {
     EXPECT_TRUE(receive_in_pieces(longest, {piece}).open);
     const Outcome longer = receive_in_pieces(with("X:" + std::string(rest + 1, 'x')), {piece});
-    EXPECT_EQ(longer.fault, "the server's answer to the WebSocket's upgrade is longer than 64 KiB");
+    EXPECT_EQ(longer.fault, "the server's answer to the WebSocket upgrade is longer than 64 KiB");
     // With the interim ones before it, or nobody would see an end.
     EXPECT_FALSE(receive_in_pieces("HTTP/1.1 100 x\r\n\r\n" + longest, {piece}).open);
     EXPECT_NE(receive_in_pieces("HTTP/1.1 " + std::string(70000, ' '), {piece}).fault, "");
@@ -365,7 +366,7 @@ class WrongFrame : public testing::TestWithParam<Wrong> {};
 TEST_P(WrongFrame, EndsItInEveryCut) {
   const Outcome outcome =
       frames_in_every_cut(frame(kBinary, "before") + GetParam().bytes + frame(kBinary, "behind"));
-  EXPECT_TRUE(outcome.fault.starts_with("the server sent what it may not: a "));
+  EXPECT_TRUE(outcome.fault.starts_with("protocol error by the server: a "));
   EXPECT_NE(outcome.fault.find(GetParam().fault), std::string::npos) << outcome.fault;
   EXPECT_EQ(outcome.mqtt.substr(0, 6), "before");
   EXPECT_EQ(outcome.mqtt.find("behind"), std::string::npos);
@@ -383,16 +384,16 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"Reserved2", frame(0xa2, "x"), "reserved bits (0x20)"},
         Wrong{"Reserved3", frame(0x92, "x"), "reserved bits (0x10)"},
         Wrong{"ReservedInPing", frame(0xc9, "x"), "reserved bits (0x40)"},
-        Wrong{"Unknown3", frame(0x83, "x"), "unknown kind 0x3"},
-        Wrong{"Unknown7", frame(0x87, "x"), "unknown kind 0x7"},
-        Wrong{"UnknownControlB", frame(0x8b, ""), "unknown kind 0xb"},
-        Wrong{"UnknownControlF", frame(0x8f, ""), "unknown kind 0xf"},
-        Wrong{"Text", frame(0x81, "x"), "of text", 1003},
-        Wrong{"TextFragment", frame(0x01, "x"), "of text", 1003},
-        Wrong{"TextWithinAMessage", frame(kBegins, "a") + frame(0x81, "x"), "of text", 1003},
-        Wrong{"PingFragment", frame(0x09, "x"), "a fragment of a WebSocket ping"},
-        Wrong{"PongFragment", frame(0x0a, "x"), "a fragment of a WebSocket pong"},
-        Wrong{"CloseFragment", frame(0x08, ""), "a fragment of a WebSocket close"},
+        Wrong{"Unknown3", frame(0x83, "x"), "unknown opcode 0x3"},
+        Wrong{"Unknown7", frame(0x87, "x"), "unknown opcode 0x7"},
+        Wrong{"UnknownControlB", frame(0x8b, ""), "unknown opcode 0xb"},
+        Wrong{"UnknownControlF", frame(0x8f, ""), "unknown opcode 0xf"},
+        Wrong{"Text", frame(0x81, "x"), "text frame", 1003},
+        Wrong{"TextFragment", frame(0x01, "x"), "text frame", 1003},
+        Wrong{"TextWithinAMessage", frame(kBegins, "a") + frame(0x81, "x"), "text frame", 1003},
+        Wrong{"PingFragment", frame(0x09, "x"), "a fragmented WebSocket ping"},
+        Wrong{"PongFragment", frame(0x0a, "x"), "a fragmented WebSocket pong"},
+        Wrong{"CloseFragment", frame(0x08, ""), "a fragmented WebSocket close"},
         Wrong{"LongPing", frame(kPing, bytes_of(126)), "ping of more than 125 bytes"},
         Wrong{"LongPong", frame(kPong, bytes_of(126)), "pong of more than 125 bytes"},
         Wrong{"LongClose", close_frame(1000, bytes_of(124)), "close of more than 125 bytes"},
@@ -400,11 +401,11 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"HighBit", "\x82\x7f"s + number(std::uint64_t{1} << 63U, 8), "more than 2^63 bytes"},
         Wrong{"AllBits", "\x82\x7f"s + number(UINT64_MAX, 8), "more than 2^63 bytes"},
         Wrong{"LengthOf125In2", "\x82\x7e"s + number(125, 2) + bytes_of(125),
-              "whose length, 125, is written in 2 bytes"},
-        Wrong{"LengthOf0In2", "\x82\x7e"s + number(0, 2), "length, 0, is written in 2 bytes"},
+              "whose length, 125, is encoded in 2 bytes"},
+        Wrong{"LengthOf0In2", "\x82\x7e"s + number(0, 2), "length, 0, is encoded in 2 bytes"},
         Wrong{"LengthOf65535In8", "\x82\x7f"s + number(65535, 8),
-              "length, 65535, is written in 8 bytes"},
-        Wrong{"LengthOf0In8", "\x82\x7f"s + number(0, 8), "length, 0, is written in 8 bytes"},
+              "length, 65535, is encoded in 8 bytes"},
+        Wrong{"LengthOf0In8", "\x82\x7f"s + number(0, 8), "length, 0, is encoded in 8 bytes"},
         Wrong{"ContinuationOfNothing", frame(kGoesOnEnd, "x"), "continues a message which has not"},
         Wrong{"ContinuationAfterTheEnd",
               frame(kBegins, "a") + frame(kGoesOnEnd, "b") + frame(kGoesOn, "x"),
@@ -413,7 +414,7 @@ INSTANTIATE_TEST_SUITE_P(
               "begins before the last one has ended"},
         Wrong{"FragmentsWithinAMessage", frame(kBegins, "a") + frame(kBegins, "x"),
               "begins before the last one has ended"},
-        Wrong{"CloseWithHalfACode", frame(kClose, "\x03"), "close with half a code"}),
+        Wrong{"CloseWithHalfACode", frame(kClose, "\x03"), "close with a truncated code"}),
     [](const auto& info) { return std::string(info.param.name); });
 
 class OpenWebSocket : public testing::Test {

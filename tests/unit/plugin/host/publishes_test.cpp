@@ -158,9 +158,8 @@ TEST_F(PublishesTest, ADoneThatThrowsIsReportedAndCountsAsTold) {
   publishes_->commit(opened.id);
   opened.result(TRIGGER_OK, "");
   ASSERT_TRUE(publishes_->cancel(soon()));
-  EXPECT_EQ(
-      log_.texts("plugin.exception"),
-      std::vector<std::string>{"a done callback threw an exception through the C ABI: oh no"});
+  EXPECT_EQ(log_.texts("plugin.exception"),
+            std::vector<std::string>{"a done callback threw an exception across the C ABI: oh no"});
 }
 
 TEST_F(PublishesTest, ADoneThatDoesNotReturnBoundsNobody) {

@@ -91,7 +91,7 @@ TEST_F(BriefWorkerTest, AnExceptionIsARetryAsOnAnyWorker) {
   source_.push_inline("a");
   worker_->run(true);
   EXPECT_EQ(source_.answers(1).at(0).answer.reason,
-            "the service threw an exception through the C ABI: bad cast");
+            "the service threw an exception across the C ABI: bad cast");
 }
 
 TEST_F(BriefWorkerTest, ACallThatWaitsIsToldOfAndIsTheLastOfItsRun) {

@@ -97,9 +97,9 @@ TEST(WorkerPool, AnExceptionIsARetryThatSaysSo) {
     EXPECT_EQ(answer.code, TRIGGER_RETRY);
     EXPECT_EQ(answer.retry_after_ms, 0u) << "what a failed call left behind means nothing";
   }
-  EXPECT_EQ(answers[0].answer.reason, "the service threw an exception through the C ABI: bad cast");
+  EXPECT_EQ(answers[0].answer.reason, "the service threw an exception across the C ABI: bad cast");
   EXPECT_EQ(answers[1].answer.reason,
-            "the service threw an exception through the C ABI: not a std::exception");
+            "the service threw an exception across the C ABI: not a std::exception");
   EXPECT_EQ(answers[2].answer.reason.size(), 255u);
 }
 
@@ -327,7 +327,7 @@ TEST(WorkerPool, ABatchThatThrowsComesAgainAsAWhole) {
   for (const auto& [topic, answer] : answers) {
     EXPECT_EQ(answer.code, TRIGGER_RETRY);
     EXPECT_EQ(answer.retry_after_ms, 0U);
-    EXPECT_EQ(answer.reason, "the service threw an exception through the C ABI: rolled back");
+    EXPECT_EQ(answer.reason, "the service threw an exception across the C ABI: rolled back");
   }
 }
 

@@ -153,7 +153,7 @@ TEST_F(IsolationMessageFeed, AWorkerThatClaimsToHaveReadMoreThanThereIsGetsNothi
   source_.push("b");
   worker_.shared().to_worker.read = 4'711;
   feed_.feed(source_, 0);
-  EXPECT_EQ(feed_.protocol_error(), "ring read position");
+  EXPECT_EQ(feed_.protocol_error(), "invalid ring read position");
   EXPECT_EQ(source_.waiting(), 1U);
   EXPECT_EQ(worker_.shared().bell, 0U);
 }

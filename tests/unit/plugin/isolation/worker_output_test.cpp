@@ -265,27 +265,27 @@ INSTANTIATE_TEST_SUITE_P(
                     worker.write(ToHost::extend,
                                  encode(Extend{.place = kCallPlaces, .token = 1, .ms = 1}));
                   },
-                  "call place out of range"},
+                  "call index out of range"},
         Violation{"CodeOfComplete",
                   [](WorkerEnd& worker) {
                     worker.write(ToHost::complete,
                                  encode(Complete{.place = 0, .token = 1, .answer = {99, 0, ""}}));
                   },
-                  "malformed call of complete"},
+                  "malformed call to complete"},
         Violation{"Extend", [](WorkerEnd& worker) { worker.send(ToHost::extend, "x"); },
-                  "malformed call of extend"},
+                  "malformed call to extend"},
         Violation{"PublishWithoutATopic",
                   [](WorkerEnd& worker) { worker.write(ToHost::publish, publish_call(0, 0, "")); },
-                  "malformed call of publish"},
+                  "malformed call to publish"},
         Violation{"FrameType", [](WorkerEnd& worker) { worker.send(ToHost::verdict, "x"); },
-                  "length or type of a frame"},
+                  "invalid length or type of a frame"},
         Violation{"FrameLength",
                   [](WorkerEnd& worker) {
                     const std::uint32_t head[2] = {static_cast<std::uint32_t>(ToHost::log),
                                                    (1U << 20) + 1};
                     worker.send_raw({reinterpret_cast<const char*>(head), sizeof head});
                   },
-                  "length or type of a frame"},
+                  "invalid length or type of a frame"},
         Violation{"LogLine", [](WorkerEnd& worker) { worker.send(ToHost::log, "x"); },
                   "malformed log line"},
         Violation{"Reply", [](WorkerEnd& worker) { worker.send(ToHost::reply, "x"); },

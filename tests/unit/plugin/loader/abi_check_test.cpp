@@ -99,9 +99,10 @@ TEST_F(AbiCheck, NullIsARefusal) {
 
 TEST_F(AbiCheck, TheSizeOfThePluginMustBePlausible) {
   plugin_.struct_size = 8;
-  EXPECT_EQ(error(),
-            "has trigger_plugin.struct_size 8; ABI 1.0 has 56, and more than 65536 is no size: set "
-            "it to sizeof");
+  EXPECT_EQ(
+      error(),
+      "has trigger_plugin.struct_size 8; ABI 1.0 has 56, and more than 65536 is not a size: set "
+      "it to sizeof");
   plugin_.struct_size = 55;
   EXPECT_NE(error(), "no error");
   plugin_.struct_size = 65'537;
@@ -141,7 +142,7 @@ TEST_F(AbiCheck, AServiceIsNotNull) {
 TEST_F(AbiCheck, TheSizeOfAServiceMustBePlausible) {
   second_.struct_size = 16;
   EXPECT_EQ(error(), fmt::format("has services[1].struct_size 16; ABI 1.0 has {}, and more than "
-                                 "65536 is no size: set it to sizeof",
+                                 "65536 is not a size: set it to sizeof",
                                  sizeof(trigger_service)));
   second_.struct_size = 0xFFFF'FFFF;
   EXPECT_NE(error(), "no error");
@@ -187,16 +188,17 @@ TEST_F(AbiCheck, ServiceNamesAreNames) {
 
 TEST_F(AbiCheck, ServiceNamesAreUnique) {
   second_.name = text("first");
-  EXPECT_EQ(error(), "has services[0] and services[1] of the same name \"first\"");
+  EXPECT_EQ(error(), "has services[0] and services[1] with the same name \"first\"");
 }
 
 TEST_F(AbiCheck, TextsForPeopleAreTexts) {
   plugin_.version = {nullptr, 5};
-  EXPECT_EQ(error(), "has a version of 5 bytes at NULL; it may have 256");
+  EXPECT_EQ(error(), "has a version of 5 bytes at NULL; it may have at most 256");
   plugin_.version = {nullptr, 0};
   EXPECT_EQ(error(), "no error");
   plugin_.name = {"x", std::size_t{1} << 60};
-  EXPECT_EQ(error(), "has a name of 1152921504606846976 bytes at an address; it may have 256");
+  EXPECT_EQ(error(),
+            "has a name of 1152921504606846976 bytes at an address; it may have at most 256");
   plugin_.name = text("caf\xe9");
   EXPECT_EQ(error(), "has a name that is not UTF-8: \"caf\\xe9\"");
 }

@@ -47,13 +47,13 @@ TEST_F(ChildProbeTest, WhatThePluginSaidBeforeIsSaidToo) {
 
 TEST_F(ChildProbeTest, OneThatExitsIsNotWell) {
   EXPECT_EQ(reason("exit 0"),
-            "ended the process that loaded it to see whether it can be: by exit, in a constructor, "
+            "ended the process that loaded it as a trial: by exit, in a constructor, "
             "its entry function or a destructor");
 }
 
 TEST_F(ChildProbeTest, ASignalIsNamed) {
   EXPECT_EQ(reason("kill -SEGV $$"),
-            "ended the process that loaded it to see whether it can be: SIGSEGV, in a constructor, "
+            "ended the process that loaded it as a trial: SIGSEGV, in a constructor, "
             "its entry function or a destructor");
 }
 

@@ -39,7 +39,7 @@ TEST(FindPlugin, SaysWhatToDoWhereNothingIsAlike) {
 
 TEST(FindPlugin, ANameIsNoPath) {
   EXPECT_EQ(find_plugin({"."}, "../secret").error().message,
-            "\"../secret\" is no plugin's name: it is a file's name without \".so\"");
+            "\"../secret\" is not a plugin name: write the name of the file without \".so\"");
   EXPECT_FALSE(find_plugin({"."}, ""));
 }
 

@@ -77,7 +77,7 @@ TEST_F(StagedCopyTest, SaysWhyItCannotRead) {
   EXPECT_EQ(error(dir_ / "pipe.so"), "is not a regular file") << "and does not wait for a writer";
   const auto huge = dir_.write("huge.so", "x");
   std::filesystem::resize_file(huge, (1ull << 30) + 1);
-  EXPECT_EQ(error(huge), "has 1073741825 bytes; a plugin may have 1073741824");
+  EXPECT_EQ(error(huge), "has 1073741825 bytes; a plugin may have at most 1073741824");
   EXPECT_EQ(files_in_stage(), 0u);
 }
 
