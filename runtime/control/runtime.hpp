@@ -4,8 +4,7 @@
 //   running/   what runs (registry.hpp), and the thread that changes it (control_thread.hpp)
 //   plugins/   the plugins that are loaded, and how another build of one takes over
 //   members/   aliases and triggers: made, stopped; what all of them share: certificates, the
-//   health
-//              of the inbox, readiness, sessions that nobody wants any more
+//              health of the inbox, readiness, sessions that nobody wants any more
 //   reload/    another configuration takes over
 //   services/  the interfaces of management/, one class each
 #pragma once
@@ -50,12 +49,12 @@ struct RuntimeOptions {
   // build of one, and as `PROGRAM --worker` for isolated triggers; empty: it does not.
   std::filesystem::path probe_program{};
   std::string version{};
-  std::filesystem::path config_file{};  // as it was named
+  std::filesystem::path config_file{};  // as it was given
   LoadConfig load{};                    // empty: the configuration cannot be reloaded
-  // How long another build of a plugin is looked at before it is trusted.
+  // How long another build of a plugin is watched before it is trusted.
   Millis probation{30'000};
   PackageChanges packages{};
-  // What earlier runs were ended by; outlives the runtime. May be null.
+  // What ended earlier runs; outlives the runtime. May be null.
   dispatch::Deaths* deaths = nullptr;
 };
 
@@ -78,25 +77,26 @@ class Runtime {
   // package is logged, and keeps that package out and no other.
   using Problem = std::variant<Error, Diagnostics>;
   tl::expected<void, Problem> prepare();
-  // It is to stop as soon as it is made: calls that hang are waited for as in stop(). [any]
+  // It has to stop once it is made, so calls that hang are waited for no longer than in stop().
+  // [any]
   void hurry();
 
   // Makes connections, and has services started on [control]: it does not wait for them. One that
   // does not start takes its trigger out, and no other, and is tried again.
   Result<> start();
   // From now on calls `alive` about once each `interval`, as long as the supervisor and the timer
-  // turn, and no service keeps the thread that receives. Once it is started.
+  // run, and no service blocks the receive thread. After start().
   void beat(Millis interval, std::function<void()> alive) {
     liveness_.beat(interval, std::move(alive));
   }
 
-  // Takes nothing more, lets what is in flight finish, ends services, disconnects from the servers.
-  // Done within the configuration's drain_timeout. False: a service call never came back, and only
+  // Stops receiving, lets what is in flight finish, ends services, disconnects from the servers.
+  // Done within the configuration's drain_timeout. False: a service call never returned, and only
   // the end of the process ends it; then this object must not be destroyed.
   [[nodiscard]] bool stop();
 
-  // Reads the configuration again, and returns at once: what became of it is in the log, and `done`
-  // is called after it, unless the runtime stops before. [any]
+  // Reads the configuration again, and returns at once: the result is in the log, and `done` is
+  // called after it, unless the runtime stops before. [any]
   void request_reload(const std::string& by, std::function<void()> done = {});
   // Of the configuration as it is now. [any]
   Millis drain_timeout() const { return registry_.config()->runtime.drain_timeout; }

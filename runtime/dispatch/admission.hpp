@@ -1,6 +1,6 @@
-// Whether a message may be handed out now, for all reasons but that there is none, or no place for
-// it: the dispatcher is held (its trigger is suspended or disabled), quiesced (its service is being
-// replaced), or what the service needs is away.
+// Decides whether a message may be handed out now. It may not while the dispatcher is held (its
+// trigger is suspended or disabled) or quiesced (its service is being replaced), or while what the
+// service needs is away. Whether there is a message, and a free place for it, is not decided here.
 //
 // While it is held, one message at a time may be let through to find out whether the service works
 // again: the half-open attempt.
@@ -15,7 +15,7 @@
 
 namespace triggerd::dispatch {
 
-// No lock of its own: it lives under its dispatcher's lock, but for what is marked [any].
+// Guarded by its dispatcher's lock, except what is marked [any].
 class Admission {
  public:
   // `clock` and `random` outlive it.
@@ -27,7 +27,7 @@ class Admission {
     return !quiesced_ && outage_.admits() &&
            (!held_ || (half_open_ == HalfOpen::wanted && in_flight == 0));
   }
-  // Whether nothing stands in the way of messages, and nothing is to be found out by one.
+  // Whether messages may go freely: none of them has to test the service or an outage first.
   bool unrestricted() const { return !quiesced_ && !held_ && outage_.over(); }
   // A message was handed out. True: it tests whether the outage is over.
   bool begin_attempt() {
@@ -55,7 +55,7 @@ class Admission {
     return true;
   }
 
-  // From here until resume() everything ends as soon as it can. False: it drains already.
+  // From here until resume() everything ends as soon as it can. False: it is draining already.
   bool begin_draining();
   bool draining() const { return draining_; }
 

@@ -21,10 +21,10 @@ namespace triggerd::dispatch {
 
 struct Attempt {
   enum class State {
-    ahead,           // handed over, and begins when the one before it has come to TRIGGER_OK
+    ahead,           // handed over; begins once the one before it ended with TRIGGER_OK
     running,         // in the service's hands: handle() has not returned
-    completed,       // complete() came before handle() has returned; `answer` is what it said
-    pending,         // handle() has returned, complete() has not come
+    completed,       // complete() was called before handle() returned; `answer` has it
+    pending,         // handle() has returned, complete() was not called yet
     overrunning,     // handle() has not returned by the deadline
     expired_pending  // pending past the deadline: over, but the service may still read the message
   };
@@ -34,20 +34,20 @@ struct Attempt {
   Monotonic began{};
   Monotonic deadline{};
   plugin::Answer answer;
-  bool tests_outage = false;  // what comes of it says whether what the service needs is back
-  bool let_go = false;  // overrunning, and complete() has come: nobody reads it after handle()
+  bool tests_outage = false;  // its outcome tells whether the outage is over
+  bool let_go = false;        // overrunning and completed: nobody reads it after handle()
   trigger_message message{};
 };
 
-// No lock of its own: it lives under its dispatcher's lock, but for what is marked [any].
+// Guarded by its dispatcher's lock, except what is marked [any].
 class AttemptTable {
  public:
-  // `trigger`: what messages name as theirs. `timeout`: from begin() to the deadline.
+  // `trigger`: the name that messages carry. `timeout`: from begin() to the deadline.
   AttemptTable(std::string trigger, Millis timeout);
 
   // A new attempt, which holds a place and has not begun.
   Attempt& add(DeliveryPtr delivery);
-  // The attempt counts, and its time runs, from now on.
+  // From now on the attempt counts, and its time runs.
   void begin(Attempt& attempt, Monotonic now);
   // Null: the attempt is over, or never was.
   Attempt* find(std::uint64_t token) const;
@@ -58,8 +58,8 @@ class AttemptTable {
   // The attempt is over, its token is stale, and nobody reads its message. Returns its delivery.
   DeliveryPtr remove(Attempt& attempt);
 
-  // Adds those whose deadline has passed, and that count on, to `expired`. Returns the earliest
-  // deadline of the others, or Monotonic::max().
+  // Adds to `expired` the attempts whose deadline has passed and that are not marked yet. Returns
+  // the earliest deadline of the others, or Monotonic::max().
   Monotonic find_expired(Monotonic now, std::vector<Attempt*>& expired) const;
   // The attempt that began last; null if it is over.
   const Attempt* last_begun() const;

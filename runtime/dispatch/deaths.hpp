@@ -1,8 +1,8 @@
 // Messages that have ended the runtime before: what the crash record
-// (plugin/process/crash_record.hpp) says of earlier runs, and what comes of it when such a message
+// (plugin/process/crash_record.hpp) says about earlier runs, and what is done when such a message
 // comes again.
 //
-// Thread-safe. While there is none it costs a look at an atomic for each message.
+// Thread-safe. While there is none, each message costs one read of an atomic.
 #pragma once
 
 #include <atomic>
@@ -22,28 +22,30 @@ namespace triggerd::dispatch {
 
 class Deaths {
  public:
-  // So many times at most a message ends the runtime, or as many as its trigger has attempts where
-  // those are fewer: a service manager gives up on a program that ends five times in a row.
+  // A message may end the runtime this often, or as often as its trigger has attempts if that is
+  // less: a service manager gives up on a program that ends five times in a row.
   static constexpr std::uint32_t kMost = 3;
 
-  // Tells what the file says of the last run, and keeps it for this one. A file that cannot be read
-  // or written is told, and there is no record then. `log` and `clock` outlive this. [main]
+  // Logs what the file says about the last run, and keeps the file for this one. If it cannot be
+  // read or written, that is logged, and there is no record. `log` and `clock` outlive this. [main]
   Deaths(std::filesystem::path file, Log& log, const Clock& clock = system_clock());
 
-  // Open to append, for a signal handler; -1: there is none. Its number stays.
+  // The file, open for a signal handler to append to; -1: there is none. The descriptor stays the
+  // same number.
   int record() const { return fd_.get(); }
   const plugin::IdentityKey& key() const { return key_; }
   // Whether the last run was ended by a crash.
   bool last_run_crashed() const { return last_run_crashed_; }
 
-  // What is known of it: it is set aside, or nothing is handled beside it. [before it is accepted]
+  // Marks a message that is known from earlier runs: it is set aside, or nothing is handled beside
+  // it. [before it is accepted]
   void mark(Delivery& delivery, const std::string& trigger, std::uint32_t max_attempts) const;
-  // It was handled after all, or nobody will handle it. [any, and with no lock that a callback of
-  // the MQTT library takes, as it writes the file]
+  // The message was handled after all, or nobody will handle it. [any, and with no lock that a
+  // callback of the MQTT library takes, as it writes the file]
   void forget(std::uint64_t identity);
-  // It is a dead letter for what mark() said. Copies of it that come soon follow it: its server
-  // sends one again that the inbox has too. A later one, such as a dead letter that is replayed,
-  // begins anew. [as forget()]
+  // The message became a dead letter because of what mark() found. Copies of it that come soon are
+  // treated the same way, because its server repeats what the inbox also has. A later one, such as
+  // a replayed dead letter, starts from zero. [as forget()]
   void became_dead_letter(std::uint64_t identity);
 
  private:

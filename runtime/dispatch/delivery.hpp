@@ -56,59 +56,60 @@ struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
   // Constant once accepted.
   mqtt::Message message;
   std::string id;                                       // see message_id.hpp
-  std::unique_ptr<const MessageProperties> properties;  // null where there are none
-  // QoS 2: its packet id is to stand in the inbox from when it is safe until its PUBREL.
+  std::unique_ptr<const MessageProperties> properties;  // null if there are none
+  // QoS 2: its packet id is kept in the inbox from the moment the message is safe until its PUBREL.
   bool keeps_id = false;
-  // How often the writer has it with its packet id: see DeliveryHome::ids_queued.
+  // How many times it is queued at the writer for its packet id: see DeliveryHome::ids_queued.
   std::atomic<std::uint32_t> id_queued = 0;
 
-  // Set when it is accepted: about when it came from the socket, and how many there were by then.
+  // Set when it is accepted: roughly when it was read from the socket, and its number in that
+  // order.
   Monotonic arrived{};
   std::uint64_t place = 0;
 
   // Under the dispatcher's lock, until the message is finished, a dead letter, or discarded.
   std::atomic<std::uint32_t> attempts = 0;  // begun so far
-  // Of these, what the inbox is to count: one under way is counted once it has failed, since a
-  // process that is killed says nothing of the message.
+  // Those that the inbox counts: an attempt counts once it has failed, since a process that is
+  // killed says nothing about the message.
   std::atomic<std::uint32_t> failed = 0;
   Monotonic::duration took{};        // of the last attempt, in the service
   Lane* lane = nullptr;              // that it was popped from
-  std::shared_ptr<Delivery> behind;  // in the queue where it waits
+  std::shared_ptr<Delivery> behind;  // the next in the queue where it waits
   CrashHistory crashes;
-  bool exhausted = false;  // it dies for want of attempts
+  bool exhausted = false;  // it is out of attempts
   // The reason of a dead letter that could not be written yet.
   std::unique_ptr<const std::string> unwritten_dead_letter;
-  // Of the attempt that failed last; empty where none has, or gave none.
+  // Of the last failed attempt; empty if none has failed, or it gave no reason.
   const std::string& last_reason() const;
   void set_last_reason(std::string reason);
 
   // Its PUBREL has come, or the session is gone, or the server uses its packet id for another
-  // message: the packet id is not this one's any more. [any]
+  // message: the packet id no longer belongs to this one. [any]
   void forget_id();
   bool id_forgotten() const;
 
   // It comes from the inbox, where it is message `number`. [before it is accepted]
   void stored_as(std::int64_t number);
-  // Whether the inbox is to have it: QoS 1 and 2 with acknowledge = "durable".
+  // Whether it is to be written to the inbox: QoS 1 and 2 with acknowledge = "durable".
   bool goes_to_inbox() const;
-  // Copies a message that lies in memory which is used again. [before it is accepted]
+  // Copies the message out of memory that will be reused. [before it is accepted]
   void take_in();
-  // Its message in the inbox, where there is one. [any]
+  // Its number in the inbox, if it is there. [any]
   std::optional<std::int64_t> number() const;
-  // Done with it: what it owes its server is released, and its row goes. [any]
+  // Nothing more is to be done: releases its acknowledgement, and has its row removed. [any]
   void finish();
-  // Writes what has been released of its connection. [any]
+  // Sends the acknowledgements of its connection that have been released. [any]
   void flush_acknowledgement() override;
   // The server sent it again: this is the acknowledgement it waits for now. [Paho receive thread]
   void attach(mqtt::Receipt receipt);
   // Its acknowledgement was released at some time. [any]
   bool acknowledged() const;
-  // And its connection still stood then, so that it may have arrived. [any]
+  // The same, while its connection was still there, so that it may have arrived. [any]
   bool acknowledgement_may_have_left() const;
   // The server sent it on this connection. [any]
   bool arrived_with(const mqtt::Receipt& receipt) const;
 
-  // Of its memory, what is looked at whatever the service does.
+  // The size of the part that is always read, whatever the service does.
   static const std::size_t kWithoutContent;
 
   // inbox::Entry [the writer's thread]
@@ -135,12 +136,12 @@ struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
   bool released_ TRIGGERD_GUARDED_BY(receipt_mutex_) = false;
   bool may_have_left_ TRIGGERD_GUARDED_BY(receipt_mutex_) = false;
   bool id_forgotten_ TRIGGERD_GUARDED_BY(receipt_mutex_) = false;
-  std::array<char, kSmall> small_;  // topic and payload, where they have room there: see take_in()
+  std::array<char, kSmall> small_;  // topic and payload if they fit: see take_in()
 };
 inline constexpr std::size_t Delivery::kWithoutContent = sizeof(Delivery) - kSmall;
 using DeliveryPtr = std::shared_ptr<Delivery>;
 
-// Makes deliveries in memory that is used again and again. It outlives them.
+// Makes deliveries in memory that is reused. It outlives them.
 class DeliveryPool {
  public:
   // [one thread at a time]

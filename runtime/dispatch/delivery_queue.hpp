@@ -15,14 +15,14 @@ class DeliveryQueue {
   DeliveryQueue(DeliveryQueue&& other) noexcept
       : first_(std::move(other.first_)), last_(std::exchange(other.last_, nullptr)) {}
   DeliveryQueue& operator=(DeliveryQueue&&) = delete;
-  // One by one: each holds the next.
+  // One by one, since each owns the next: their destructors must not nest.
   ~DeliveryQueue() {
     while (!empty()) pop_front();
   }
 
   bool empty() const { return first_ == nullptr; }
 
-  // It is in no other queue.
+  // `delivery` is in no other queue.
   void push_back(DeliveryPtr delivery) {
     Delivery* const added = delivery.get();
     (last_ == nullptr ? first_ : last_->behind) = std::move(delivery);
@@ -38,7 +38,7 @@ class DeliveryQueue {
     (last_ == nullptr ? first_ : last_->behind) = std::move(other.first_);
     last_ = std::exchange(other.last_, nullptr);
   }
-  // Not of an empty one.
+  // The queue is not empty.
   DeliveryPtr pop_front() {
     DeliveryPtr taken = std::move(first_);
     first_ = std::move(taken->behind);

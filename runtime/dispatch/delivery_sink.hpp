@@ -20,7 +20,7 @@ class DeliverySink {
   // A worker has nothing more to do for now, so what was held back to leave together may leave.
   // [worker, receive thread]
   virtual void idle() = 0;
-  // full() has changed. Two changes may be reported in either order: ask.
+  // full() has changed. Two changes may be reported in either order, so ask full() again.
   virtual void room_changed() = 0;
 };
 

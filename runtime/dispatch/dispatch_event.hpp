@@ -1,8 +1,8 @@
 // Events of a dispatcher: what became of a message, or of the service, as plain values. They are
 // made under the dispatcher's lock, and handed to the DeliverySink once it is released.
 //
-// A message that was handled is not among them: it has a function of its own in the sink, since it
-// is what nearly every message comes to.
+// A message that was handled is not among them: it has a function of its own in the sink, since
+// that is how nearly every message ends.
 #pragma once
 
 #include <cstddef>
@@ -17,8 +17,8 @@
 
 namespace triggerd::dispatch {
 
-// A message that stays in the dispatcher. Another thread may be at it already, so read only the
-// constant parts of its Delivery, and the atomic ones.
+// A message that stays in the dispatcher. Another thread may be working on it already, so read only
+// the constant parts of its Delivery, and the atomic ones.
 using OngoingDelivery = std::shared_ptr<const Delivery>;
 
 namespace event {
@@ -39,7 +39,8 @@ struct PutOff {
   std::string reason;
 };
 
-// What the service needs is away: nothing is handed out until one message was tried, after `next`.
+// What the service needs is away: nothing is handed out until one message has been tried, after
+// `next`.
 struct Unavailable {
   std::string reason;
   std::uint32_t failures = 0;  // in a row
@@ -81,7 +82,7 @@ struct Stalled {
   std::size_t attempts = 0;
 };
 
-// What the probe that begin_probe() asked for came to.
+// The result of the probe that begin_probe() asked for.
 struct ProbeEnded {
   Result<> outcome;
 };
@@ -92,8 +93,8 @@ struct HalfOpenEnded {
   bool handled = false;
 };
 
-// A call of a service that is said to be brief has kept the receive thread for `kept`, and still
-// does if it has not `returned`. Workers call the service from now on. Reported once.
+// A call of a service that is declared brief has kept the receive thread for `kept`, and still does
+// if it has not `returned`. Workers call the service from now on. Reported once.
 struct NotBrief {
   Monotonic::duration kept{};
   bool returned = false;

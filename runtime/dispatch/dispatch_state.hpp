@@ -1,7 +1,7 @@
-// All that a dispatcher knows of its messages and its service, and what follows from what it is
-// told: a machine without threads, composed of parts. Messages wait in lanes and in the retry
-// queue; admission says whether one may go; the table holds the attempts; outcomes say what the end
-// of one leads to.
+// All that a dispatcher knows about its messages and its service, and decides about them: a state
+// machine without threads, composed of parts. Messages wait in lanes and in the retry queue;
+// admission says whether one may go; the table holds the attempts; outcomes say what the end of one
+// leads to.
 #pragma once
 
 #include <trigger/plugin.h>
@@ -26,11 +26,11 @@
 
 namespace triggerd::dispatch {
 
-// No lock of its own: it lives under its dispatcher's lock, but for what is marked [any]. What has
-// a report may ask in it for a wake or for the timer.
+// Guarded by its dispatcher's lock, except what is marked [any]. A function with a report may ask
+// in it for a wake-up or for the timer.
 class DispatchState {
  public:
-  // Messages one behind another that go to the same lane.
+  // Consecutive messages of the same lane.
   struct Run {
     std::optional<std::string> key;
     DeliveryQueue deliveries{};
@@ -46,9 +46,9 @@ class DispatchState {
               const std::array<std::uint64_t, 3>& count_by_qos);
   // Whether a message may be handed out, and there is one and a place for it.
   bool may_take() const;
-  // With may_take(): how many calls the messages that may go are worth, at most.
+  // If may_take(): the most calls that the waiting messages can occupy.
   std::size_t calls_that_may_begin() const;
-  // The next attempt; null where none may begin. Messages that no service is to see end here.
+  // The next attempt; null if none may begin. Messages that no service may see end here.
   const trigger_message* begin_next(DispatchReport& report);
   // A message that follows the one that is being handled, for a worker process; `ahead` at most.
   const trigger_message* hand_ahead(std::size_t ahead);
@@ -58,9 +58,9 @@ class DispatchState {
 
   // ---- And back ----
 
-  // What handle() said of a message. False: that attempt is over.
+  // What handle() said about a message. False: that attempt is over.
   bool take_answer(const trigger_message& message, plugin::Answer answer, DispatchReport& report);
-  // As InstanceHost says. Changed: something has ended.
+  // See InstanceHost. `changed`: an attempt has ended.
   struct Completion {
     std::int32_t code = TRIGGER_E_STALE;
     bool changed = false;
@@ -68,7 +68,7 @@ class DispatchState {
   Completion complete(std::uint64_t token, plugin::Answer answer, DispatchReport& report);
   // The new deadline; nullopt: that attempt is over.
   std::optional<Monotonic> extend(std::uint64_t token, std::uint32_t ms);
-  // What is due by now. True: a call has not returned in time, which the link is to know.
+  // Does what is due by `now`. True: a call has not returned in time, and the link has to know.
   bool pass_time(Monotonic now, DispatchReport& report);
   // The worker process is gone with all that it had.
   void lose_worker(const plugin::WorkSource::Loss& loss, DispatchReport& report);
@@ -97,7 +97,7 @@ class DispatchState {
 
  private:
   bool stalled() const { return attempts_.expired_pending() >= options_.queue_capacity; }
-  // Whether the message that is handled, or handed over, last is to be alone.
+  // Whether the message that was handed out last has to be alone.
   bool suspect_is_out() const;
   const trigger_message* begin_attempt(DeliveryPtr delivery, DispatchReport& report);
   void lose_probe(const plugin::WorkSource::Loss& loss, DispatchReport& report);

@@ -2,8 +2,8 @@
 // other, and every message ends in one of five ways: finished, a dead letter, discarded because the
 // user chose that, expired because its sender did, or unfinished at shutdown.
 //
-// It is a lock and the threads around DispatchState, which knows all there is to know and has
-// neither: whom to wake, what the timer is set to, who calls a brief service. What is to be
+// It puts a lock and threads around DispatchState, which decides everything and has neither: it
+// knows whom to wake, what the timer is set to, and who calls a brief service. What is to be
 // reported is gathered under the lock, and handed to the DeliverySink without it.
 //
 // Threads. accept() comes from Paho's receive thread, a batch at a time, and only locks, queues and
@@ -51,11 +51,11 @@ class Dispatcher final : public plugin::WorkSource {
   Dispatcher(DispatcherOptions options, DeliverySink& sink, EventLoop& timer, Random random);
   ~Dispatcher() override;
 
-  // In this order. Where there is a Deferred, its thread may be the one that calls the service
-  // then. [Paho receive thread, supervisor]
+  // Takes them in this order. If the calling thread has a Deferred, it may call the service itself
+  // later. [Paho receive thread, supervisor]
   void accept(std::vector<DeliveryPtr> deliveries);
 
-  // What take() would return at once; null where it would wait. [worker]
+  // What take() would return at once; null if it would wait. [worker]
   const trigger_message* try_take();
 
   // WorkSource [worker]
@@ -67,10 +67,10 @@ class Dispatcher final : public plugin::WorkSource {
   void batch_answered(std::span<const trigger_message* const> batch,
                       std::vector<plugin::Answer> answers) override;
   void probed(const Result<>& outcome) override;
-  // WorkSource: see InlineCalls. Only where nothing of the trigger waits or is in the service's
-  // hands, so that order, lanes and concurrency are as ever, and where nothing is to be found out.
-  // Meanwhile no worker takes anything. Whatever stands in the way when the thread gets round to
-  // it, or comes up meanwhile, leaves the messages to the workers.
+  // WorkSource: see InlineCalls. Messages go this way only if nothing else of the trigger waits or
+  // is in the service's hands, so that order, lanes and concurrency hold, and if none of them has
+  // to test the service. Meanwhile no worker takes anything. If that has changed when the thread
+  // gets round to the messages, or changes meanwhile, they are left to the workers.
   void set_inline_worker(std::shared_ptr<plugin::InlineWorker> worker) override;
   const trigger_message* take_inline() override;
   void inline_over(std::optional<Monotonic::duration> too_long) override;
@@ -80,18 +80,18 @@ class Dispatcher final : public plugin::WorkSource {
   bool overrunning() const override;
   void lost(const Loss& loss) override;
 
-  // As InstanceHost says. [any]
+  // See InstanceHost. [any]
   std::int32_t complete(std::uint64_t token, plugin::Answer answer);
   std::int32_t extend(std::uint64_t token, std::uint32_t ms);
 
-  // The most messages of one call of the service that serves; 1 from the start. Each of
-  // `concurrency` calls may have so many in the service's hands. [control]
+  // The most messages in one call of the current service; 1 at the start. Each of `concurrency`
+  // calls may have this many. [control]
   void set_max_batch(std::size_t messages);
-  // Whether messages are handed out; they are from the start. [any]
+  // Stops and resumes handing out messages; at the start they are handed out. [any]
   void hold();
   void resume();
-  // Hands out nothing more, whatever else allows it, until unquiesce(); and waits until no attempt
-  // is in the service's hands, at most to `deadline`. False: one still is. [control]
+  // Hands out nothing more, whatever else allows it, until unquiesce(). Waits until no attempt is
+  // in the service's hands, at most until `deadline`. False: one still is. [control]
   [[nodiscard]] bool quiesce(Monotonic deadline);
   void unquiesce();
   // The instance was stopped: nobody reads expired pending attempts any more. [control]
@@ -101,29 +101,29 @@ class Dispatcher final : public plugin::WorkSource {
   // While held: hands out one message, the next one if there is none now, and reports
   // HalfOpenEnded. [any]
   void begin_half_open();
-  // What the service needs may be there again: a message is tried at once. [any]
+  // What the service needs may be back: a message is tried at once. [any]
   void try_now();
   // Since when what the service needs is away, and why. [any]
   std::optional<Outage::View> outage() const;
 
   // Whether the calling thread handles messages inline: then idle() comes soon. [any]
   bool is_inline_here() const TRIGGERD_NO_ANALYSIS { return inline_.on_this_thread(); }
-  // Since when the receive thread has been in a call of the service, where it is in one. [any]
+  // Since when the receive thread has been in a call of the service; nullopt: it is in none. [any]
   std::optional<Monotonic> inline_since() const;
 
-  // Whether there are queue_capacity messages inside; until half of them are gone. [any]
+  // Whether there are queue_capacity messages inside; stays true until half of them are gone. [any]
   bool full() const { return full_; }
 
-  // Waits until everything accepted is finished, or nothing more can be by `deadline`; at most
-  // until `pause`, and tells whether there is nothing more to wait for. Messages that wait for a
-  // retry when it begins get it at once, so that a long backoff does not cost them their chance; so
-  // does one where what the service needs is away, and while it is nothing is waited for. Until
+  // Waits until everything accepted is finished, or nothing more can be by `deadline`, but at most
+  // until `pause`. True: there is nothing more to wait for. Messages that wait for a retry when
+  // draining begins get it at once, so that a long backoff does not cost them their chance. During
+  // an outage one message is tried at once, and the others are not waited for. Draining lasts until
   // resume(). [control, main]
   bool drain(Monotonic deadline, Monotonic pause = Monotonic::max());
   // Ends every attempt that waits for complete(): its token is stale from now on. Workers are gone.
   void revoke_pending();
-  // What is not finished, oldest first: what waits is taken out, and what is in the hands of a
-  // service that does not return is among it too. Nothing else is under way any more.
+  // The messages that are not finished, oldest first: those that wait, which are taken out, and
+  // those in a call that does not return. Nothing else may be under way any more.
   std::vector<DeliveryPtr> take_unfinished();
 
   // Calls `visit` for every message that is not finished, with the lock held. [any]
@@ -144,7 +144,7 @@ class Dispatcher final : public plugin::WorkSource {
   bool may_run_inline() const TRIGGERD_REQUIRES(mutex_);
   std::optional<const trigger_message*> take_now(const std::stop_token& stop, bool wait)
       TRIGGERD_EXCLUDES(mutex_);
-  // The next attempt; null where none may begin.
+  // The next attempt; null if none may begin.
   const trigger_message* begin_next(Report& report) TRIGGERD_REQUIRES(mutex_);
   const trigger_message* begin_wanted_probe() TRIGGERD_REQUIRES(mutex_);
   void note_not_brief(std::optional<event::NotBrief> not_brief, Report& report)

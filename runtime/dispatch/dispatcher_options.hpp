@@ -22,7 +22,7 @@ struct DispatcherOptions {
   Millis timeout{30'000};
   config::Retry retry;
   config::OnExhausted on_exhausted = config::OnExhausted::dead_letter;
-  Deaths* deaths = nullptr;  // outlives it; null: nothing is known of earlier runs
+  Deaths* deaths = nullptr;  // outlives it; null: nothing is known about earlier runs
 };
 
 // received = ok + rejected + exhausted + discarded + expired + queued + in_flight + delayed.
@@ -33,14 +33,14 @@ struct DispatcherStats {
   std::uint64_t retried = 0;           // attempts that failed and were not the last
   std::uint64_t rejected = 0;          // kept as dead letters, by the service's verdict
   std::uint64_t exhausted = 0;         // kept as dead letters, out of attempts
-  std::uint64_t timed_out = 0;         // of all attempts that failed
-  std::uint64_t invalid_verdicts = 0;  //
+  std::uint64_t timed_out = 0;         // attempts that failed by their deadline
+  std::uint64_t invalid_verdicts = 0;  // attempts that failed by what they returned
   std::uint64_t late_answers = 0;
   std::uint64_t unavailable = 0;
   std::uint64_t expired = 0;
   std::uint64_t discarded = 0;      // out of attempts
   std::uint64_t inline_calls = 0;   // of the service, by the receive thread
-  std::uint64_t not_brief = 0;      // of these, those that ended it
+  std::uint64_t not_brief = 0;      // of these, those that took too long
   std::size_t queued = 0;           // waiting for a worker
   std::size_t in_flight = 0;        // in the service's hands
   std::size_t delayed = 0;          // waiting for their retry, or to be kept as dead letters

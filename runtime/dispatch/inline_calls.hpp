@@ -1,7 +1,7 @@
-// Calls of a brief service by the thread that has read the message, which saves the wake of a
-// worker. That thread takes its messages with no lock held, once the batches of all connections are
-// handed over (base/deferred.hpp): the service may publish, and what its instance is, and whether
-// it is there yet, is the InlineWorker's business.
+// Calls of a brief service by the thread that has read the message, which saves waking a worker.
+// That thread takes its messages with no lock held, once the batches of all connections are handed
+// over (base/deferred.hpp): the service may publish. Which instance is called, and whether it is
+// still there, is up to the InlineWorker.
 //
 // A call that keeps the receive thread for too long is noticed when it returns, or after a second
 // if it does not, and is the last one: the service is not brief.
@@ -19,14 +19,14 @@
 
 namespace triggerd::dispatch {
 
-// No lock of its own: it lives under its dispatcher's lock, but for what is marked [any].
+// Guarded by its dispatcher's lock, except what is marked [any].
 class InlineCalls {
  public:
   void set_worker(std::shared_ptr<plugin::InlineWorker> worker) { worker_ = std::move(worker); }
   bool has_worker() const { return worker_ != nullptr; }
 
   // Leaves `messages`, which have just come and are all there are, to this thread, for later.
-  // False: workers are to have them. [receive thread]
+  // False: they go to workers. [receive thread]
   bool defer(std::size_t messages, std::size_t max_batch, Monotonic now);
   // A call begins on this thread.
   void begin(Monotonic now);
@@ -37,12 +37,13 @@ class InlineCalls {
   // When the call began that the receive thread is in; nullopt if it is in none.
   std::optional<Monotonic> since() const { return began_; }
   bool under_way() const { return began_.has_value(); }
-  // Whether the calling thread is the one. [any]
+  // Whether the calling thread is the one that calls inline. [any]
   bool on_this_thread() const {
     return thread_.load(std::memory_order_relaxed) == std::this_thread::get_id();
   }
 
-  // The service is not brief, after a call that took `kept`. nullopt: that was known.
+  // Makes no more calls, after one that took `kept`: the service is not brief. nullopt: that was
+  // known.
   std::optional<event::NotBrief> give_up(Monotonic::duration kept, bool returned);
   // When look() is to be called; nullopt: nothing is to be looked at.
   std::optional<Monotonic> look_at() const { return look_at_; }

@@ -1,10 +1,11 @@
-// Where messages become deliveries: between a connection and the dispatcher and the inbox.
+// Makes deliveries of messages: it is between a connection on one side, the dispatcher and the
+// inbox on the other.
 //
 // It gathers what arrives together, and hands it on when the batch ends: to the dispatcher, so that
 // a worker has it at once, and to the inbox's writer, so that it is safe soon. A RedeliveryFilter
 // (QoS 1) and a Qos2Store find what the server sends again.
 //
-// Threads: the library's receive thread, but for what says otherwise.
+// Threads: the library's receive thread, unless a function says otherwise.
 #pragma once
 
 #include <memory>
@@ -29,8 +30,8 @@ class Intake {
 
   // Reads what an earlier process has kept of QoS 2. [control, before the connection is made]
   Result<> load() { return qos2_.load(); }
-  // Messages of the inbox that earlier processes have accepted, up to `limit` of them, to the
-  // dispatcher. False: there are more. [supervisor]
+  // Gives the dispatcher up to `limit` messages of the inbox that earlier processes accepted.
+  // False: there are more. [supervisor]
   Result<bool> take_backlog(std::size_t limit);
   // A message that is in the inbox already. [any]
   void take_stored(const inbox::StoredMessage& message);

@@ -17,21 +17,20 @@ namespace triggerd::dispatch {
 struct Lane {
   std::string key;
   DeliveryQueue waiting;
-  // How many of its messages are being handled, or handed over to be, or wait for their retry: more
-  // than one only where they were taken with pop_behind().
+  // How many of its messages are being handled, are handed over, or wait for their retry: more than
+  // one only if they were taken with pop_behind().
   std::size_t held = 0;
 };
 
 class LaneQueue {
  public:
-  // `count` messages to the end of the lane `key`, at once however many they are; nullopt: of no
-  // lane.
+  // Appends `count` messages to the lane `key`, in constant time; nullopt: they have no lane.
   void push_all(DeliveryQueue deliveries, std::size_t count, const std::optional<std::string>& key);
   // The next message of the lane that has waited longest; its lane is held until release() or
-  // put_back(). Null where there is none.
+  // put_back(). Null if there is none.
   DeliveryPtr pop();
-  // The one that goes after `last`, which was popped and comes before it in everything: of a lane
-  // that is ready, or the next one of that message's own. Null where there is none.
+  // The one to go after `last`, which was popped and is handled before it: of a lane that is ready,
+  // or the next one of the lane of `last`. Null if there is none.
   DeliveryPtr pop_behind(const Delivery& last);
   // The message is done with: the next one of its lane may go.
   void release(Delivery& delivery);
@@ -40,7 +39,7 @@ class LaneQueue {
 
   void for_each(const std::function<void(const DeliveryPtr&)>& visit) const;
   bool has_ready() const { return !ready_.empty() || !laneless_.empty(); }
-  // Messages inside, those in held lanes included; not the ones that were popped.
+  // Messages that wait, also in held lanes; not those that were popped.
   std::size_t size() const { return size_; }
   // Takes all of them out, lane by lane.
   std::vector<DeliveryPtr> take_all();

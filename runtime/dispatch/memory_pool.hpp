@@ -1,7 +1,7 @@
 // Memory for many objects of one size that one thread makes and others destroy.
 //
 // malloc() would do, but memory that is freed by another thread than the one that allocated it
-// makes both of them fight over one lock, for each message. Here the maker takes back all that was
+// makes both of them contend for one lock, for each message. Here the maker takes back all that was
 // returned at once. What was allocated stays with the pool until its end, so it holds what the
 // busiest moment needed.
 #pragma once
@@ -26,7 +26,7 @@ class MemoryPool {
   MemoryPool(const MemoryPool&) = delete;
   MemoryPool& operator=(const MemoryPool&) = delete;
 
-  // All calls with the same size.
+  // All calls have the same `size`.
   void* allocate(std::size_t size) {
     if (ready_.empty()) {
       MutexLock lock(mutex_);

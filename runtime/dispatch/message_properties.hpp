@@ -15,7 +15,7 @@ namespace triggerd::dispatch {
 
 class MessageProperties {
  public:
-  // Null where there are none. `bytes` are as mqtt::Message has them, and live as long as this.
+  // Null if there are none. `bytes` are as in mqtt::Message, and outlive this.
   static std::unique_ptr<const MessageProperties> of(std::string_view bytes);
 
   std::span<const trigger_property> list() const { return list_; }
@@ -24,7 +24,7 @@ class MessageProperties {
   MessageProperties() = default;
 
   std::vector<trigger_property> list_;
-  std::vector<std::string> names_;  // with the NUL that the ABI wants behind a text
+  std::vector<std::string> names_;  // with the NUL that the ABI requires after a text
 };
 
 // What a service wants to publish with; it points into `properties`.

@@ -1,7 +1,7 @@
 // While what the service needs is away (TRIGGER_UNAVAILABLE), nothing is handed out until the
-// backoff is over; then one message is, and no more before it is known what became of it. Any
-// outcome but the same verdict, or none in time, ends the outage. What was in the service's hands
-// when the outage began says nothing of it any more.
+// backoff is over; then one message is, as a test, and no other before its outcome is known. Any
+// outcome but the same verdict, or no verdict in time, ends the outage. What was in the service's
+// hands when the outage began is no evidence of its end.
 #pragma once
 
 #include <cstdint>
@@ -14,41 +14,41 @@
 
 namespace triggerd::dispatch {
 
-// No lock of its own: it lives under its dispatcher's lock.
+// Guarded by its dispatcher's lock.
 class Outage {
  public:
   // `clock` and `random` outlive it.
   Outage(const Backoff& backoff, const Clock& clock, const Random& random);
 
-  // No outage: messages go as ever.
+  // No outage: messages go as usual.
   bool over() const { return state_ == State::over; }
-  // Whether a message may be handed out, as far as this goes.
+  // Whether a message may be handed out, as far as the outage is concerned.
   bool admits() const { return state_ == State::over || state_ == State::due; }
-  // Whether the next message that is handed out is the one that finds out.
+  // Whether the next message that is handed out is the test.
   bool tests_next() const { return state_ == State::due; }
   // When a message is to be tried; nullopt if that is not known, or one may be already.
   std::optional<Monotonic> waits_until() const;
 
-  // A message was handed out. True: it is the one that finds out.
+  // A message was handed out. True: it is the test.
   bool begin_attempt() {
     if (state_ != State::due) return false;
     state_ = State::testing;
     test_at_once_ = false;
     return true;
   }
-  // A message came to TRIGGER_UNAVAILABLE, or to no verdict in time: what the service needs is
-  // away. `tested`: it was the one to find out; others tell nothing while an outage goes on.
-  // `draining`: nobody waits for it.
+  // A message ended with TRIGGER_UNAVAILABLE, or without a verdict in time: what the service needs
+  // is away. `tested`: it was the test; other messages say nothing new during an outage.
+  // `draining`: nobody waits for the end of the outage.
   std::optional<event::Unavailable> begin(bool tested, const std::string& reason,
                                           Millis retry_after, bool draining);
-  // The message that was to find out got through.
+  // The test got through.
   std::optional<event::Available> end();
-  // The message that was to find out did not: another one does.
+  // The test ended without a result: another message is the next one.
   void test_again();
   // The backoff is over, or is not waited for. False: nothing waits for it.
   bool test_now();
-  // What the service needs may be back: as test_now(); where a message is being tried, one is
-  // again, at once, if that one failed.
+  // What the service needs may be back: as test_now(); if a message is being tried and fails, the
+  // next one is tried at once.
   bool may_be_over();
   // Forgets all of it.
   void reset();

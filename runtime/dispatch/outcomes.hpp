@@ -1,6 +1,6 @@
 // What the end of an attempt leads to: its message is finished, a dead letter, discarded or
-// expired, or it goes again, at once or after a backoff; and what that says of the service as a
-// whole: it is away, or works again, or its trigger is suspended.
+// expired, or it goes again, at once or after a backoff; and what that says about the service as a
+// whole: what it needs is away, or back, or its trigger is suspended.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,7 @@
 
 namespace triggerd::dispatch {
 
-// No lock of its own: it lives under its dispatcher's lock, but for what is marked [any].
+// Guarded by its dispatcher's lock, except what is marked [any].
 class Outcomes {
  public:
   // All outlive it.
@@ -45,7 +45,7 @@ class Outcomes {
   void expire_pending(Attempt& attempt, DispatchReport& report);
   // Nobody reads the message of an expired pending attempt any more.
   void forget_expired(Attempt& attempt);
-  // The instance was stopped before the service has completed it: the attempt counts for nothing.
+  // The instance was stopped before the service completed the message: the attempt does not count.
   void revoke(Attempt& attempt, DispatchReport& report);
   // A worker process is gone with all that it had; `hung`: it was ended over a call that did not
   // return.
@@ -58,7 +58,7 @@ class Outcomes {
   // A message of the retry queue is due.
   void go_again(DeliveryPtr delivery, DispatchReport& report);
 
-  // A dead letter of a report is there, or waits in the retry queue until `again`.
+  // A dead letter of a report is written, or waits in the retry queue until `again`.
   void dead_letter_written(const DeliveryPtr& delivery);
   void dead_letter_waits(DeliveryPtr delivery, std::string reason, Monotonic again);
   // Dead letters that were given to reports, and are neither written nor waiting.

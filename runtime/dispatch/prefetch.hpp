@@ -1,6 +1,6 @@
 // What was handed to a worker process ahead of its turn, so that the process has its next message
 // when it is done with this one: attempts that begin one behind another, each once the one before
-// it has come to TRIGGER_OK.
+// it has ended with TRIGGER_OK.
 #pragma once
 
 #include <trigger/plugin.h>
@@ -12,7 +12,7 @@
 
 namespace triggerd::dispatch {
 
-// No lock of its own: it lives under its dispatcher's lock.
+// Guarded by its dispatcher's lock.
 class Prefetch {
  public:
   // Both outlive it.
@@ -22,11 +22,11 @@ class Prefetch {
   // Hands over the message that goes behind `begun`, which is in the worker's hands, and behind
   // those that were handed over already. Null if there is none that may go blindly.
   const trigger_message* hand_over(const Attempt& begun);
-  // The one before it came to TRIGGER_OK, so the worker has gone on with this one. Not of an empty
-  // one.
+  // The attempt before it ended with TRIGGER_OK, so the worker has gone on with this one. Not if
+  // empty().
   const Attempt& begin_next(Monotonic now);
-  // The one before them came to something else, so the worker has let go of all of them: they go
-  // back to their lanes, in their order.
+  // The attempt before them ended otherwise, so the worker has dropped all of them: they go back to
+  // their lanes, in their order.
   void take_back();
 
  private:

@@ -9,12 +9,12 @@
 
 namespace triggerd::dispatch {
 
-// No lock of its own: it lives under its dispatcher's lock, but for what is marked [any].
+// Guarded by its dispatcher's lock, except what is marked [any].
 class Probe {
  public:
   void ask() { wanted_ = true; }
   bool wanted() const { return wanted_; }
-  // Whether it is asked for or under way: then nothing else is to be found out.
+  // Whether it is asked for or under way: then nothing else is tested.
   bool open() const { return wanted_ || deadline_; }
 
   // A worker calls it now. False: nobody has asked.

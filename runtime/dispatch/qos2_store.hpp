@@ -19,7 +19,7 @@
 
 namespace triggerd::dispatch {
 
-// No lock: [receive thread], but for what says otherwise.
+// No lock: [receive thread], unless a function says otherwise.
 class Qos2Store {
  public:
   // Both outlive it.
@@ -42,8 +42,8 @@ class Qos2Store {
   bool take_disk_awaited() { return std::exchange(disk_is_awaited_, false); }
   // Whether packet ids are kept in the inbox. [any]
   bool keeps_ids() const { return home_.acknowledge != config::Acknowledge::received; }
-  // The inbox has more packet ids to keep and to forget than a server can mean: it does not wait
-  // for its answers, and would fill the memory. [any]
+  // More packet ids are queued for the inbox than a server can have in use: it does not wait for
+  // acknowledgements, and would fill the memory. [any]
   bool overrun() const { return home_.ids_queued > kMostQueued; }
 
  private:

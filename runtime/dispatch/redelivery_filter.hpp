@@ -20,8 +20,8 @@ class RedeliveryFilter {
   explicit RedeliveryFilter(std::function<void(const Visit&)> unfinished)
       : unfinished_(std::move(unfinished)) {}
 
-  // The message that `message`, of QoS 1, is certain to repeat; null: it is to count as another
-  // one. A message is found once on a connection.
+  // The message that `message`, of QoS 1, is certain to repeat; null: it counts as a new one. A
+  // message is found once on a connection.
   DeliveryPtr find(const mqtt::Message& message) {
     if (message.dup) return find_repeated(message);
     reset();  // servers repeat first what they repeat

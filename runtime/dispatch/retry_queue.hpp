@@ -11,7 +11,7 @@
 
 namespace triggerd::dispatch {
 
-// No lock of its own: it lives under its dispatcher's lock.
+// Guarded by its dispatcher's lock.
 class RetryQueue {
  public:
   void add(Monotonic due, DeliveryPtr delivery);

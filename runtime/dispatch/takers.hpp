@@ -10,7 +10,7 @@
 
 namespace triggerd::dispatch {
 
-// No lock of its own: it lives under its dispatcher's lock, but for what is marked [any].
+// Guarded by its dispatcher's lock, except what is marked [any].
 class Takers {
  public:
   // Sleeps until a wake, with the dispatcher's lock released meanwhile. [worker]
@@ -20,7 +20,7 @@ class Takers {
     --sleeping_;
   }
   std::size_t sleeping() const { return sleeping_; }
-  // So many sleeping workers, each of which may find nothing. [any]
+  // Wakes `count` sleeping workers, each of which may find nothing. [any]
   void wake_workers(std::size_t count) {
     if (count > 1) {
       wake_.notify_all();
@@ -28,7 +28,7 @@ class Takers {
       wake_.notify_one();
     }
   }
-  // One worker for each of `calls` that may begin, as far as they sleep, and the link.
+  // Wakes the link, and a sleeping worker for each of the `calls` that may begin.
   void wake(std::size_t calls) {
     wake_link();
     wake_workers(calls < sleeping_ ? calls : sleeping_);

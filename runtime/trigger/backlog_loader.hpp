@@ -1,5 +1,5 @@
-// Reads what earlier processes accepted and did not finish. It goes before what comes now, as far
-// as memory may hold it, so a trigger connects only once all of it is read.
+// Reads what earlier processes accepted and did not finish. It is handled before new messages, as
+// far as memory allows, so a trigger connects only once all of it is read.
 #pragma once
 
 #include <atomic>
@@ -14,7 +14,7 @@
 
 namespace triggerd::trigger {
 
-// Of the supervisor, but for its construction.
+// [supervisor], except its construction.
 class BacklogLoader {
  public:
   // All outlive it. `trigger` is for the log; `done` is called once, when all is read.

@@ -1,5 +1,5 @@
 // Reports what becomes of one trigger's messages: a log line for each outcome that somebody has to
-// know of, and an event for `tail` while anybody listens. It decides nothing.
+// know about, and an event for `tail` while anybody listens. It decides nothing.
 #pragma once
 
 #include <cstdint>
@@ -52,9 +52,9 @@ class DeliveryReporter {
  private:
   std::string service() const;  // "plugin:service"
   std::vector<LogField> constant_fields(const dispatch::Delivery& delivery) const;
-  // Only of a delivery that the dispatcher is done with.
+  // Only for a delivery that the dispatcher is done with.
   std::vector<LogField> fields(const dispatch::Delivery& delivery) const;
-  // `took`: only of a delivery that the dispatcher is done with.
+  // `took`: only for a delivery that the dispatcher is done with.
   void tell(const dispatch::Delivery& delivery, const char* verdict, const std::string& reason,
             std::uint32_t attempt, std::optional<Monotonic::duration> took = std::nullopt) const;
 

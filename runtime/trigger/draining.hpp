@@ -28,7 +28,7 @@ class Draining {
   virtual void end_leaving() = 0;
   // Messages that came, wanted or not. [any]
   virtual std::uint64_t arrived() const = 0;
-  // Has every acknowledgement leave that may. [any]
+  // Sends every acknowledgement that may leave. [any]
   virtual void flush_acknowledgements() = 0;
 };
 
@@ -40,11 +40,11 @@ struct DrainingServices {
   std::function<bool()> give_up;
 };
 
-// Lets all of it finish that can by `deadline`, or until give_up() holds, which is asked every few
-// milliseconds. Clean sessions that have unsubscribed receive meanwhile what the server had for
-// them by then, since nobody keeps that: until nothing comes for a moment although everything that
-// came is acknowledged, and the server has confirmed that they are not subscribed, or takes too
-// long to.
+// Waits until everything that can finish has finished, at most until `deadline`, or until give_up()
+// returns true, which is asked every few milliseconds. Meanwhile clean sessions that have
+// unsubscribed receive what the server still has for them, since nobody keeps that. They are done
+// once everything that came is acknowledged, nothing more comes for a moment, and the server has
+// confirmed that they are not subscribed, or takes too long to.
 void drain_all(std::span<Draining* const> all, const DrainingServices& services,
                Monotonic deadline);
 // The same, for triggers of this runtime. [control, main]

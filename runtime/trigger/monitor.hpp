@@ -14,19 +14,18 @@ namespace triggerd::trigger {
 
 class Monitor final : private plugin::WorkSource, private plugin::InstanceHost {
  public:
-  // `answered` is called on the monitor's worker. An error where the service has no probe.
-  // [control]
+  // `answered` is called on the monitor's worker. An error if the service has no probe. [control]
   static Result<std::unique_ptr<Monitor>> make(
       const std::shared_ptr<plugin::Generation>& generation, const config::Trigger& trigger,
       std::function<void(const Result<>&)> answered);
 
   Result<> start();  // [control]
   const plugin::Generation& generation() const { return instance_->generation(); }
-  // Has the probe called; what it says comes to `answered`. [any]
+  // Has the probe called; its result goes to `answered`. [any]
   void ask();
-  // False: the probe does not come back, and is left alone. [control]
+  // False: the probe does not return, and is abandoned. [control]
   [[nodiscard]] bool stop(Monotonic deadline);
-  // Stopped, and never used again. [control]
+  // After stop(); it is never used again. [control]
   void destroy() { instance_->destroy(); }
   bool abandoned() const { return instance_->abandoned(); }
 
@@ -56,7 +55,7 @@ class Monitor final : private plugin::WorkSource, private plugin::InstanceHost {
   mutable Mutex mutex_;
   CondVar asked_;
   bool wanted_ TRIGGERD_GUARDED_BY(mutex_) = false;
-  // When the one that was begun is to have returned; none is.
+  // By when the probe that was begun has to return; nullopt: none was.
   std::optional<Monotonic> deadline_ TRIGGERD_GUARDED_BY(mutex_);
   std::function<void()> waker_ TRIGGERD_GUARDED_BY(mutex_);
   bool started_ = false;  // [control]

@@ -18,13 +18,13 @@ class Publisher {
   void add(const std::string& alias, std::shared_ptr<mqtt::Connection> connection);
   void remove(const std::string& alias);
 
-  // Whether it may be published with properties.
+  // Whether messages may be published with properties.
   bool speaks_mqtt5(std::string_view alias) const;
-  // A TRIGGER_... code; `done` is called exactly once where it is TRIGGER_OK, else not at all.
+  // A TRIGGER_... code; `done` is called exactly once if it is TRIGGER_OK, else not at all.
   std::int32_t publish(std::string_view alias, const mqtt::PublishRequest& request,
                        mqtt::PublishDone done) const;
 
-  // What became of all that was published by this name since the start.
+  // What became of everything published on this alias since the start.
   struct Counts {
     std::uint64_t ok = 0;
     std::uint64_t failed = 0;

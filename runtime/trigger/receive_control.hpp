@@ -1,4 +1,4 @@
-// Back-pressure: why and how one trigger's connection stops receiving, and goes on again.
+// Back-pressure: why and how one trigger's connection stops receiving, and resumes.
 //
 // A pause begins by not reading from the socket, which costs the server nothing and is over at
 // once. Only reading answers keep-alive, so a pause that lasts becomes a disconnect with the
@@ -35,7 +35,7 @@ class ReceiveControl {
     std::string pause{};         // why receiving is to pause; empty: it is not
     bool at_once = false;        // the pause disconnects at once, whatever the session
     bool may_connect = true;     // false: it unsubscribes, for good
-    bool may_disconnect = true;  // false: it stops, and its acknowledgements are to leave
+    bool may_disconnect = true;  // false: it is stopping, and its acknowledgements have to leave
   };
   // Called with the pause lock held, on any thread: takes leaf locks at most.
   using Ask = std::function<Wish()>;
@@ -51,7 +51,7 @@ class ReceiveControl {
 
   // What it controls. It outlives this. [control, before anything else]
   void use(Receiver& receiver) { receiver_ = &receiver; }
-  // The inbox takes no messages, for this reason; empty: it does. update() is to follow. [any]
+  // The inbox takes no messages, for this reason; empty: it does. Call update() afterwards. [any]
   void note_inbox_trouble(const std::string& reason);
 
   // Something that the wish depends on has changed: stops or starts reading. [any]
@@ -77,8 +77,8 @@ class ReceiveControl {
   Log& log_;
   Receiver* receiver_ = nullptr;
 
-  // The pause lock. What is asked for and what is done about it are one step under it: of two
-  // updates that come together, the later one knows better.
+  // The pause lock. The wish is read and acted on in one step under it, so that of two updates at
+  // the same time the later one wins.
   mutable Mutex mutex_;
   std::string inbox_trouble_ TRIGGERD_GUARDED_BY(mutex_);
   bool reading_paused_ TRIGGERD_GUARDED_BY(mutex_) = false;

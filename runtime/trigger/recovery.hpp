@@ -1,5 +1,5 @@
 // How a suspended trigger finds out that it may go on: from time to time its monitor service is
-// asked, or else the service's own probe; where that is well, or there is neither, one message is
+// asked, or else the service's own probe; if that succeeds, or there is neither, one message is
 // given to the service (a half-open attempt). If that is handled, the trigger is resumed.
 #pragma once
 
@@ -18,10 +18,10 @@ namespace triggerd::trigger {
 class Recovery {
  public:
   struct Steps {
-    std::function<bool()> suspended;    // and not stopping: there is something to recover from
-    std::function<bool()> ask_monitor;  // false: the trigger has none. Its answer is for probed().
+    std::function<bool()> suspended;    // and not stopping
+    std::function<bool()> ask_monitor;  // false: the trigger has none. The answer goes to probed().
     std::function<bool()> ask_probe;    // false: the service has none. The same.
-    std::function<void()> try_message;  // what comes of it is for message_failed(), or a resume
+    std::function<void()> try_message;  // its outcome leads to message_failed() or a resume
   };
 
   // All outlive it. `trigger` is for the log.
@@ -34,7 +34,7 @@ class Recovery {
         tasks_(tasks),
         log_(log) {}
 
-  // Tries after the interval, and not at another time that was set before. [any]
+  // Tries after the interval, which replaces any time set before. [any]
   void arm();
   // The monitor or the probe has answered. [worker]
   void probed(const Result<>& outcome);

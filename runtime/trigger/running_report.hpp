@@ -18,7 +18,7 @@ class RunningReport {
   RunningReport(const config::Trigger& trigger, Log& log, std::function<void()> changed)
       : trigger_(trigger), log_(log), changed_(std::move(changed)) {}
 
-  // All that it depends on, beside the connection.
+  // All that it depends on, besides the connection.
   struct Facts {
     bool serves = false;
     bool suspended = false;
@@ -36,7 +36,7 @@ class RunningReport {
   Log& log_;
   const std::function<void()> changed_;
   std::atomic<bool> running_{false};
-  mqtt::ConnectionStatus status_;  // [supervisor] as it was told last
+  mqtt::ConnectionStatus status_;  // [supervisor] as last told
   std::string because_;            // [supervisor] why it does not run, as last logged
 };
 

@@ -2,7 +2,7 @@
 // and how those of another build of the plugin take their place.
 //
 //   serve()        made, not started
-//   start()        runs; after an error it is started again by whoever was told to, until it does
+//   start()        runs; after an error, whoever got start_later() calls start() again
 //   prepare()      another build's, beside it: the successor
 //   hand_over()    the successor runs, and what ran before is its predecessor, until
 //   forget_predecessor(), or take_back(), after which the predecessor serves again
@@ -27,15 +27,15 @@
 
 namespace triggerd::trigger {
 
-// Of the control thread, but for what says [any], which is under the serving lock: a leaf.
+// [control], except what says [any], which is guarded by the serving lock, a leaf.
 class ServiceSlot {
  public:
   struct Serving {
     std::unique_ptr<plugin::Instance> instance{};
-    std::shared_ptr<Monitor> monitor{};  // null: the service is asked itself
+    std::shared_ptr<Monitor> monitor{};  // null: the service's own probe is asked
   };
   struct Events {
-    std::function<bool()> stopping;                 // the runtime does
+    std::function<bool()> stopping;                 // whether the runtime is stopping
     std::function<void()> serves_changed;           // serves() may have
     std::function<void(Millis delay)> start_later;  // start() is to be called after that
     std::function<void()>
@@ -68,10 +68,10 @@ class ServiceSlot {
 
   void end_workers();
   void join_workers(Monotonic deadline);
-  // Stops the service. False: a call of it has not come back, and it is left alone.
+  // Stops the service. False: a call of it has not returned, and it is abandoned.
   [[nodiscard]] bool stop(Monotonic deadline);
-  // Destroys it, and does not leave that to the destructor: a call that hangs is to be known before
-  // the end. False: some call has not come back, now or before.
+  // Destroys it here rather than in the destructor, so that a call that hangs is known before the
+  // end. False: some call has not returned, now or before.
   [[nodiscard]] bool destroy();
 
   // ---- [any] ----
@@ -103,14 +103,14 @@ class ServiceSlot {
   Serving predecessor_;
   bool started_ = false;
   bool was_started_ = false;         // before hand_over()
-  bool joined_ = true;               // the workers have come back
+  bool joined_ = true;               // the workers have ended
   unsigned start_failures_ = 0;      // in a row
   std::atomic<bool> serves_{false};  // started_, for others
   std::atomic<bool> can_be_probed_{false};
 
   mutable Mutex mutex_;  // the serving lock
   std::string service_name_ TRIGGERD_GUARDED_BY(mutex_);
-  // Whose metrics are asked for; null: nobody's any more.
+  // The instance that is asked for metrics; null: none any more.
   const plugin::Instance* counting_ TRIGGERD_GUARDED_BY(mutex_) = nullptr;
   std::shared_ptr<Monitor> monitor_ TRIGGERD_GUARDED_BY(mutex_);
   std::string start_failure_ TRIGGERD_GUARDED_BY(mutex_);

@@ -62,15 +62,15 @@ class Trigger final : public Draining,
   Trigger& operator=(const Trigger&) = delete;
 
   // Makes the instance. A running trigger of that name is unaffected. [control]
-  // `monitor` is the plugin of the trigger's monitor service; null where it has none of its own.
+  // `monitor` is the plugin of the trigger's monitor service; null if it has none.
   Result<> make_service(const std::shared_ptr<plugin::Generation>& generation,
                         const std::shared_ptr<plugin::Generation>& monitor);
-  // Reads what the inbox has of it, and makes its connection, once there is no other trigger of
+  // Reads what the inbox has for it, and makes its connection, once there is no other trigger of
   // that name. [control]
   Result<> make_connection(mqtt::ConnectionOptions options);
   // Makes the connection receive: what comes before the service runs waits for it. [control]
   void begin_receiving();
-  // The same, and starts the service and its workers. After an error it goes on to receive, and
+  // The same, and starts the service and its workers. After an error it keeps receiving, and
   // start_later() was called. [control]
   Result<> start();
 
@@ -87,16 +87,16 @@ class Trigger final : public Draining,
   void flush_acknowledgements() override { acks_.flush(); }
   // 3. Disconnects, and keeps the session; `closed` is called on the supervisor.
   void close(std::function<void()> closed);
-  // 4. Asks its workers to come back, and does not wait.
+  // 4. Asks its workers to end, and does not wait.
   void end_workers() { slot_.end_workers(); }
   // 5. Waits for them. No service is stopped before the workers of all are gone: each looks through
   //    the threads of the process for those that it has left running.
   void join_workers(Monotonic deadline) { slot_.join_workers(deadline); }
   // 6. Stops and destroys the service, and gives the writer what is left and nobody else has.
-  //    False: a service call does not come back, so the plugin stays in memory and only the end of
+  //    False: a service call does not return, so the plugin stays in memory and only the end of
   //    the process ends it.
   [[nodiscard]] bool finish(Monotonic deadline);
-  // 7. Says what became of that, after the writer was flushed.
+  // 7. Logs what became of that, after the writer was flushed.
   void report_unfinished(bool written);
   // 8. Leaves no task with any loop that would still begin: once the supervisor and the timer have
   //    passed, and the writer has nothing of it any more, it may be destroyed.
@@ -109,7 +109,7 @@ class Trigger final : public Draining,
   Result<> suspend(const std::string& by, const std::string& reason);
   // Starts it again, from disabled or suspended. [control]
   Result<> enable();
-  // Starts its service where it did not start before. [control]
+  // Starts its service if it did not start before. [control]
   Result<> start_again();
   // Gives the service a message that was a dead letter. [any]
   void replay(const inbox::StoredMessage& message);
@@ -136,7 +136,7 @@ class Trigger final : public Draining,
   void take_back(Monotonic deadline) { slot_.take_back(deadline); }
   void forget_predecessor() { slot_.forget_predecessor(); }
 
-  // What its service needs may be there again. [any]
+  // What its service needs may be back. [any]
   void try_now() { dispatcher_.try_now(); }
 
   // The inbox cannot take messages, for this reason; or can again. [any]
@@ -189,7 +189,7 @@ class Trigger final : public Draining,
   ServiceSlot::Events slot_events();
   Recovery::Steps recovery_steps();
   void begin_leaving();
-  // In effect: not while what is in flight is still being finished. [any]
+  // Whether that is in effect: not while messages in flight are still being finished. [any]
   bool disabled() const { return state_.disabled() && !stage_.disabling; }
   // It receives even while it is suspended: its server keeps nothing for it, and nobody else gets
   // what it does not take.
@@ -213,7 +213,7 @@ class Trigger final : public Draining,
   DeliveryReporter reporter_;
   DeadLetterWriter dead_letters_;
   AckFlusher acks_;
-  // The intake's memory is what the dispatcher's messages live in.
+  // The dispatcher's messages live in the intake's memory.
   dispatch::Intake intake_;
   dispatch::Dispatcher dispatcher_;
   RetainedFilter retained_;
@@ -242,7 +242,7 @@ class Trigger final : public Draining,
   };
   Stage stage_;
   Counts counts_;
-  // None is here for a half-open attempt: one has to be received. [any]
+  // There is no message for a half-open attempt: one has to be received. [any]
   std::atomic<bool> half_open_needs_message_{false};
   std::vector<dispatch::DeliveryPtr> unfinished_;  // [control, main] what the writer got at the end
 };

@@ -32,11 +32,11 @@ struct TriggerServices {
   management::EventBus& events;
   // Some trigger began or ceased to run. [supervisor]
   std::function<void()> running_changed;
-  // Its service did not start: start_again() is to be called after this time. [control]
+  // A trigger's service did not start: start_again() is to be called after this time. [control]
   std::function<void(Trigger&, Millis)> start_later;
-  // The runtime stops: nothing may wait for long. [any]
+  // Whether the runtime is stopping, so that nothing may wait for long. [any]
   std::function<bool()> stopping;
-  dispatch::Deaths* deaths = nullptr;  // null: nothing is known of earlier runs
+  dispatch::Deaths* deaths = nullptr;  // null: nothing is known about earlier runs
 };
 
 }  // namespace triggerd::trigger

@@ -1,5 +1,5 @@
 // Whether a trigger is enabled, suspended or disabled, since when, by whom and why: the one home of
-// that. It lasts over restarts, so every change is stored in the inbox.
+// that. It survives restarts, so every change is stored in the inbox.
 #pragma once
 
 #include <atomic>
@@ -14,7 +14,7 @@
 
 namespace triggerd::trigger {
 
-// Thread-safe. Readers never wait for the disk. The change lock puts changes in a row and is held
+// Thread-safe. Readers never wait for the disk. The change lock serialises changes and is held
 // while one is stored, so a thread that calls change(), enable(), suspend(), recover() or store()
 // may wait for the disk: never the receive thread. The details lock guards the resulting state; it
 // is a leaf, which means that no other lock is taken under it.
@@ -29,7 +29,8 @@ class TriggerState {
   // As it was stored. [control, before anything else]
   void load(std::optional<inbox::TriggerState> stored);
 
-  // An administrator's change. An error, and nothing has changed: it could not be stored. [control]
+  // An administrator's change. After an error nothing has changed: it could not be stored.
+  // [control]
   Result<> change(Kind to, const std::string& by, const std::string& reason);
   Result<> enable();
   // What the trigger's own messages have brought about: it holds from now on, whether or not it can

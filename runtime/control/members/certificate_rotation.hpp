@@ -14,7 +14,7 @@
 namespace triggerd::control {
 
 // The one home of the certificates in use. Their files are looked at on a thread of its own,
-// [rotation], for files may be slow. No lock: what the thread uses is posted to it.
+// [rotation], because files may be slow. No lock: what the thread uses is posted to it.
 class CertificateRotation {
  public:
   // Both outlive it.
@@ -25,11 +25,11 @@ class CertificateRotation {
   // Puts these into use, and returns those that were. Their files are watched after follow().
   // [control; main while nothing runs]
   mqtt::tls::Stores use(mqtt::tls::Stores next);
-  // From now on watches the files of what is in use, which is of this configuration. [control;
+  // From now on watches the files of what is in use, which belongs to this configuration. [control;
   // main]
   void follow(std::shared_ptr<const config::Config> config);
 
-  // Starts the thread; throws std::system_error where there is none. [main]
+  // Starts the thread; throws std::system_error if there is none. [main]
   void start();
   void stop();
 

@@ -10,9 +10,9 @@
 
 namespace triggerd::control {
 
-// Logs that the inbox is in trouble, or over it, and tells the triggers, which pause receiving
-// meanwhile. Its lock is held while triggers are told, so of two reports all of them believe the
-// later one.
+// Logs when the inbox gets into trouble and when it recovers, and tells the triggers, which pause
+// receiving meanwhile. Its lock is held while triggers are told, so of two reports all of them end
+// up with the later one.
 class InboxHealth {
  public:
   // Both outlive it.
@@ -20,7 +20,7 @@ class InboxHealth {
 
   // nullopt: it can be written again. [writer]
   void note(const std::optional<std::string>& reason);
-  // From now on triggers are told, and now of what was noted before. [main]
+  // From now on triggers are told, beginning with what was noted before. [main]
   void begin();
   // Tells a trigger that has just been put into the registry. [control]
   void report_to(trigger::Trigger& trigger) const;

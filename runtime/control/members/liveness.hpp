@@ -1,4 +1,4 @@
-// Whether the threads that nothing works without still turn.
+// Whether the threads that everything depends on still run.
 #pragma once
 
 #include <atomic>
@@ -12,8 +12,8 @@
 
 namespace triggerd::control {
 
-// Has the supervisor and the timer beat once a second, and takes a thread whose last beat is old
-// for hung. The thread that receives is hung where a brief service keeps it.
+// Has the supervisor and the timer beat once a second, and considers a thread hung if its last beat
+// is old. The receive thread is hung if a brief service blocks it.
 class Liveness {
  public:
   // All outlive it; the loops have one clock.
@@ -25,7 +25,7 @@ class Liveness {
   // What is hung, one line each; empty: nothing is. [any]
   std::vector<std::string> reasons() const;
   // From now on calls `alive` about once each `interval`, on the supervisor, as long as both loops
-  // turn and no service keeps the thread that receives. [main]
+  // run and no service blocks the receive thread. [main]
   void beat(Millis interval, std::function<void()> alive);
 
  private:

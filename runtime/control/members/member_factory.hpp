@@ -41,7 +41,7 @@ class MemberFactory {
     dispatch::MessageIds& ids;
     Log& log;
     management::EventBus& events;
-    dispatch::Deaths* deaths;  // null: nothing is known of earlier runs
+    dispatch::Deaths* deaths;  // null: nothing is known about earlier runs
   };
   explicit MemberFactory(const Needs& needs) : needs_(needs) {}
 
@@ -50,7 +50,7 @@ class MemberFactory {
   // A trigger with its service, for which its plugins are loaded, and without a connection.
   struct NotMade {
     config::Diagnostic why;  // at the place of what is wrong
-    bool may_pass;           // the machine lacks something: no file says anything wrong
+    bool may_pass;           // the machine lacks something; the files are right
   };
   tl::expected<TriggerPtr, NotMade> make_trigger(const config::Trigger& trigger);
   // Gives it its connection, as the configuration that runs says.

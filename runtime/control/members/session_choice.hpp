@@ -1,4 +1,4 @@
-// Which of the sessions that servers keep for this runtime nobody wants any more.
+// Decides which of the sessions that servers keep for this runtime nobody wants any more.
 #pragma once
 
 #include <string>
@@ -21,7 +21,7 @@ struct Identified {
 struct SessionFate {
   enum class Kind {
     wanted,   // a trigger that is configured connects with it, whether it is enabled or not
-    unknown,  // it may be of a package that cannot be read: nothing is done
+    unknown,  // it may belong to a package that cannot be read: nothing is done
     stays,    // nobody wants it, and it cannot be ended; `why` says what to do
     end,      // nobody wants it
   };

@@ -45,7 +45,7 @@ class SessionTerminator {
   // A package that is going to be removed takes its certificates with it, and if it is disabled,
   // nobody has read them: they are kept until the next end_unwanted().
   void keep_certificates_of(std::string_view package);
-  // Logs what could not be ended until now: the runtime stops. [main]
+  // Logs which sessions have not been ended when the runtime stops. [main]
   void report_unfinished();
 
  private:

@@ -41,7 +41,7 @@ class ShutdownSequence {
     Monotonic quiet;  // services have ended
     Monotonic ended;
   };
-  // Stops everything that runs. False: a call of a service never came back, and only the end of the
+  // Stops everything that runs. False: a call of a service never returned, and only the end of the
   // process ends it. [main]
   [[nodiscard]] bool stop_all(const Deadlines& deadlines);
 
@@ -52,7 +52,7 @@ class ShutdownSequence {
 
   const Needs needs_;
   std::vector<TriggerPtr> stopped_;  // the writer may still have something of them
-  std::vector<TriggerPtr> hung_;     // a call of their service has not come back
+  std::vector<TriggerPtr> hung_;     // a call of their service has not returned
 };
 
 }  // namespace triggerd::control

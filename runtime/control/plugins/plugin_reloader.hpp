@@ -39,7 +39,7 @@ class PluginReloader {
   struct Options {
     std::filesystem::path probe_program;  // this program, for `--probe FILE`; empty: no child
     Millis probe_timeout{5'000};
-    Millis drain_timeout{10'000};  // for calls that are under way
+    Millis drain_timeout{10'000};  // for calls under way
     Millis probation{30'000};
     Millis probation_look{1'000};
     unsigned max_leaked = 20;  // then static TLS runs out
@@ -55,14 +55,14 @@ class PluginReloader {
     std::string version;
     std::chrono::microseconds pause{0};  // in which the plugin's triggers handled nothing
   };
-  // Says in the log what became of it.
+  // The result is in the log.
   Result<Report> reload(const std::string& plugin, const management::PluginReloadOptions& how);
-  // Gives up a reload that is under way, and every later one: the runtime stops. [any]
+  // Gives up the reload under way, and every later one: the runtime is stopping. [any]
   void cancel() { cancelled_ = true; }
 
   // Reloads a plugin whenever its file changes, until stop_watching(). [main while nothing runs]
   Result<> watch();
-  // The same of the plugins that there are by now, if it watches.
+  // If it watches: watches the plugins that are loaded now instead.
   Result<> watch_again();
   // [main, once control has stopped]
   void stop_watching() { watcher_.reset(); }

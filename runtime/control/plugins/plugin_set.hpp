@@ -19,47 +19,48 @@ namespace triggerd::control {
 
 class PluginSet {
  public:
-  // `stage_dir` receives the private copies; it is made where it is missing. A copy that finds no
-  // room there goes to a temporary folder (TMPDIR, /tmp). `program` is this one,
-  // which runs itself: as `PROGRAM --probe FILE` before it loads a plugin for the first time, so
-  // that what ends that process, or leaves its loader locked, is no loss; and as `PROGRAM --worker`
-  // for triggers with isolation = "process". Empty: it does neither.
+  // `stage_dir` receives the private copies; it is created if it is missing. A copy that finds no
+  // room there goes to a temporary folder (TMPDIR, /tmp). `program` is this one, which runs itself:
+  // as `PROGRAM --probe FILE` before it loads a plugin for the first time, so that what ends that
+  // process, or leaves its loader locked, is no loss; and as `PROGRAM --worker` for triggers with
+  // isolation = "process". Empty: it does neither.
   PluginSet(std::shared_ptr<const config::Config> config, std::filesystem::path stage_dir, Log& log,
             std::filesystem::path program);
   ~PluginSet();
 
   // `plugin` as a trigger of `package` means it (empty: of the configuration's own files), loaded
-  // at the first call for it: two packages may each carry one of that name. The error is told once
-  // and again for every trigger that names the plugin. [control]
+  // at the first call for it: two packages may each carry one of that name. Every trigger that
+  // names the plugin gets the same error. [control]
   Result<std::shared_ptr<plugin::Generation>> load(const std::string& plugin,
                                                    const std::string& package);
 
-  // `file` has what earlier starts have tried in processes of their own; what it says is not tried
-  // again until keep_trials(), where it is `trusted`. Before the first load(). [control]
+  // `file` has what earlier starts have tried in processes of their own; what it has is not tried
+  // again until keep_trials(), if it is `trusted`. Before the first load(). [control]
   void remember_trials(std::filesystem::path file, bool trusted);
   // Everything was loaded, made and started: writes the file for the next start. [control]
   void keep_trials();
 
-  // Of calls into all that is loaded from now on. [control]
+  // Bounds the calls into everything that is loaded from now on. [control]
   void bound_calls(std::shared_ptr<const plugin::Patience> patience) {
     patience_ = std::move(patience);
   }
   // Where plugins are looked for from now on. [control]
   void use(std::shared_ptr<const config::Config> config) { config_ = std::move(config); }
-  // Lets go of what `serves` says no of, and of what could not be loaded. Their names. [control]
+  // Drops the plugins that `serves` says no to, and those that could not be loaded. Returns their
+  // names. [control]
   std::vector<std::string> drop_unused(
       const std::function<bool(const plugin::Generation&)>& serves);
 
-  // ---- What is loaded, by its name; with "PACKAGE/" in front where a package carries it. ----
+  // ---- What is loaded, by its name; with "PACKAGE/" in front if a package carries it. ----
 
-  // Another generation, from `file` or, where that is empty, from where the plugin is found now;
+  // Another generation, from `file` or, if that is empty, from where the plugin is found now;
   // load() still gives the one before, until put_in_service(). [control]
   using Verify = std::function<Result<>(const plugin::StagedCopy&)>;
   Result<std::shared_ptr<plugin::Generation>> load_next(const std::string& name,
                                                         const std::filesystem::path& file,
                                                         const Verify& verify);
   void put_in_service(const std::string& name, std::shared_ptr<plugin::Generation> generation);
-  // The generation in service; null where `name` is not loaded. [control]
+  // The generation in service; null if `name` is not loaded. [control]
   std::shared_ptr<plugin::Generation> in_service(const std::string& name) const;
   std::vector<std::string> names() const;
   // What to say to whoever asks for a plugin that in_service() does not have.
@@ -108,11 +109,11 @@ config::Diagnostic plugin_diagnostic(const config::Trigger& trigger, const Error
 // The same, at the place of its monitor.
 config::Diagnostic monitor_diagnostic(const config::Trigger& trigger, const Error& error);
 
-// Whether `trigger` could run at all: false where it is disabled with its package.
+// Whether the package of `trigger` is disabled, and the trigger with it.
 bool is_of_disabled_package(const config::Config& config, const config::Trigger& trigger);
 
-// For --probe: loads the plugin in `file`, or a copy of it where the file is not `is_private`
-// already, and unloads it again. Says what it has.
+// For --probe: loads the plugin in `file`, or a copy of it unless the file is `is_private`, and
+// unloads it again. Returns a line about what it has.
 Result<std::string> probe_plugin(const std::filesystem::path& file, bool is_private, Log& log);
 
 // For --check: loads every plugin, as a PluginSet with this `program` does, and makes and

@@ -30,7 +30,7 @@
 
 namespace triggerd::control {
 
-// Reads the configuration again, with `managed` instead of the managed file where it is given.
+// Reads the configuration again, with `managed` instead of the managed file if it is given.
 using LoadConfig =
     std::function<tl::expected<config::Config, Diagnostics>(const std::optional<std::string>&)>;
 
@@ -62,22 +62,22 @@ class ConfigReloader {
     EventLoop& supervisor;
     Log& log;
   };
-  // `base` is the configuration as the files say it. `load` may be empty: then it cannot be
-  // reloaded. `config_file` may be empty: there is nothing to watch.
+  // `base` is the configuration as the files say it. If `load` is empty, it cannot be reloaded.
+  // If `config_file` is empty, there is nothing to watch.
   ConfigReloader(const Needs& needs, ConfigPtr base, LoadConfig load,
                  std::filesystem::path config_file);
 
-  // Reads all files and applies them, as `by` has asked for; the log says what became of it. The
-  // package `must_run` has to be whole. [control]
+  // Reads all files and applies them, because `by` asked for it; the result is in the log. The
+  // package `must_run` must not be broken. [control]
   management::Outcome<management::ReloadReport> reload(const management::Actor& by,
                                                        const std::string& must_run = {});
-  // The same with `managed` in place of the managed file, of which `write` writes it once all is
-  // found to be good; nothing is logged of a failure. [control]
+  // The same with `managed` in place of the managed file. `write` writes that once everything is
+  // found to be valid; a failure is not logged. [control]
   management::Outcome<management::ReloadReport> reload_with(const std::string& managed,
                                                             const std::function<Result<>()>& write);
-  // What reload_with() would say: nothing is changed. [control]
+  // Returns what reload_with() would, and changes nothing. [control]
   management::Outcome<management::ReloadReport> check_with(const std::string& managed);
-  // The files as they were read, with the aliases that an administrator has disabled by now.
+  // Applies the files as last read, with the aliases that administrators have disabled since.
   // [control]
   management::Outcome<management::ReloadReport> apply_alias_states();
 
@@ -88,7 +88,7 @@ class ConfigReloader {
 
   // Reloads whenever the files change, if it can be reloaded. [main while nothing runs]
   void watch_files();
-  // The files that are there now are those that run. [control]
+  // Notes that the files as they are now are in effect. [control]
   void note_files_read() { watcher_.note_read(); }
 
   ReloadRecord record() const;  // [any]

@@ -11,14 +11,14 @@
 namespace triggerd::control {
 
 // Which files make up a configuration, and when each was written: `config_file`, the conf.d beside
-// it, and the packages in `packages_dir`. Two that are equal are of the same files. Empty where
+// it, and the packages in `packages_dir`. Two equal fingerprints mean the same files. Empty if
 // there is no file.
 std::string fingerprint(const std::filesystem::path& config_file,
                         const std::filesystem::path& packages_dir);
 
-// Looks at the files twice a second, and says that they have changed once two looks in a row have
-// seen the same: a file that is being written is not read before it is complete. [control; main
-// while nothing runs]
+// Looks at the files twice a second, and reports a change once two looks in a row have seen the
+// same: a file that is being written is not read before it is complete. [control; main while
+// nothing runs]
 class ConfigWatcher {
  public:
   static constexpr Millis kInterval{500};
@@ -30,7 +30,7 @@ class ConfigWatcher {
       : control_(control), look_(std::move(look)), changed_(std::move(changed)) {}
 
   void start();
-  // The files are read as they are now: they have not changed until they differ from that.
+  // The files are being read as they are now: from here on a difference from that is a change.
   void note_read() { read_ = look_(); }
 
  private:

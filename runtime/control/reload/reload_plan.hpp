@@ -18,10 +18,10 @@ namespace triggerd::control {
 using Diagnostics = std::vector<config::Diagnostic>;
 
 // Which packages may be broken in the next configuration without the reload being refused: those of
-// which nothing runs now, as each of them costs itself alone, as at the start.
+// which nothing runs now. A broken one affects nothing else, as at the start.
 class BreakablePackages {
  public:
-  // The package `must_run` has to be whole. Both outlive it.
+  // The package `must_run` must not be broken. Both outlive it.
   BreakablePackages(const Running& now, const std::string& must_run)
       : now_(now), must_run_(must_run) {}
 
@@ -32,8 +32,8 @@ class BreakablePackages {
   const std::string& must_run_;
 };
 
-// Which of those that run may stay as they are, by name: they are wanted, and neither they nor what
-// they connect with has changed.
+// Which of the running members may stay as they are, by name: they are wanted, and neither they nor
+// what they connect with has changed.
 struct Unchanged {
   std::unordered_set<std::string> aliases;
   std::unordered_set<std::string> triggers;
@@ -54,8 +54,8 @@ class ReloadPlan {
     PluginReloader& reloader;
     MemberFactory& factory;
   };
-  // `certificates` are of `next`, in which `states` is disabled. The package `must_run` has to be
-  // whole, as those that run have to be. An error leaves everything as it was.
+  // `certificates` are of `next`, in which `states` is disabled. The package `must_run` must not be
+  // broken, nor may those that run. An error leaves everything as it was.
   static tl::expected<ReloadPlan, Diagnostics> make(const Needs& needs, ConfigPtr next,
                                                     AliasStates states,
                                                     mqtt::tls::Stores certificates,
@@ -64,8 +64,8 @@ class ReloadPlan {
   ReloadPlan& operator=(ReloadPlan&&) = delete;
   ~ReloadPlan();
 
-  // It is applied from here on, and not undone. It lets go of what runs, so that what is taken out
-  // can be destroyed.
+  // From here on it is applied, and not undone. It drops its snapshot of what runs, so that what is
+  // taken out can be destroyed.
   void commit() { now_.reset(); }
 
   // What is to be done, in this order.

@@ -20,20 +20,20 @@ class ControlThread {
 
   explicit ControlThread(const Clock& clock) : loop_(clock) {}
 
-  // Called after each task, before whoever waits for it goes on: it brings up to date what is shown
-  // of what control has changed. Before start().
+  // Called after each task, before whoever waits for it continues: it refreshes what is shown of
+  // the changes that control makes. Before start().
   void after_each(Task refresh) { refresh_ = std::move(refresh); }
-  // Starts the thread; throws std::system_error where there is none. Tasks that are posted run from
+  // Starts the thread; throws std::system_error if there is none. Tasks that are posted run from
   // now on; run() still refuses. [main]
   void start();
-  // Lets run() in, behind `first`. [main]
+  // Runs `first`, and accepts run() from then on. [main]
   void open(Task first);
 
   // Runs `call`, which returns an Outcome, in its turn, and waits for it. Before open() and once
-  // the runtime stops it is refused as `unavailable`. [any but control]
+  // the runtime is stopping it is refused as `unavailable`. [any but control]
   template <class Call>
   auto run(Call call) -> decltype(call()) {
-    // Shared, for it may be set a little longer than it is waited for.
+    // Shared, because setting it may take a little longer than waiting for it.
     const auto done = std::make_shared<std::promise<decltype(call())>>();
     const bool accepted = post_if_open([this, &call, done] {
       if (stopping_) {
@@ -47,16 +47,15 @@ class ControlThread {
     if (!accepted) return tl::make_unexpected(refusal());
     return done->get_future().get();
   }
-  // Runs `task` in its turn. False: the runtime stops, and it does not run. One that was accepted
-  // runs even if the runtime stops meanwhile. [any]
+  // Runs `task` in its turn. False: the runtime is stopping, and it does not run. A task that was
+  // accepted runs even if the runtime stops meanwhile. [any]
   bool post(Task task);
   // Runs `task` after this time, unless the runtime stops before. [any]
   void after(Millis delay, Task task);
 
-  // The runtime stops: from now on every change is refused. The one that is under way goes on.
-  // [main]
+  // The runtime stops: from now on every change is refused. The one under way is finished. [main]
   void begin_stop();
-  // Waits for the change that is under way, and has everything that waits refused. [main]
+  // Waits for the change under way, and refuses everything that waits. [main]
   void join();
   bool stopping() const { return stopping_; }  // [any]
 
@@ -64,7 +63,7 @@ class ControlThread {
   // Runs what is due here: for tests, which do not start the thread.
   std::size_t run_due() { return loop_.run_due(); }
 
-  // Why a change is refused before open(), and once the runtime stops.
+  // Why a change is refused before open(), and once the runtime is stopping.
   static management::AdminError refusal();
 
  private:

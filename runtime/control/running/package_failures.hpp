@@ -1,5 +1,5 @@
-// Packages that turn out broken while the runtime is made: nothing of them runs, and nothing of
-// those that require them, and everything else does.
+// Packages that turn out broken while the runtime is made: none of their aliases and triggers run,
+// nor those of packages that require them; everything else does.
 #pragma once
 
 #include <map>
@@ -26,15 +26,15 @@ class PackageFailures {
   // Those of the lines above that are errors.
   void report_broken(Log& log) const;
 
-  // What is wrong with it; with what was wrong when it was read.
+  // All that is wrong with it, including what was wrong when it was read.
   std::vector<std::string> problems_of(const config::Package& package) const;
   // What was added for it.
   const std::vector<config::Diagnostic>& of(const std::string& package) const;
   // Whether any package that is enabled does not run.
   bool any() const;
-  // Whether what this package carries stays out. False for the empty name.
+  // Whether what this package carries is left out. False for the empty name.
   bool contains(const std::string& package) const { return found_.count(package) > 0; }
-  // The same of a trigger: with its own package, or with that of its alias.
+  // The same for a trigger: because of its own package, or of that of its alias.
   bool takes_out(const config::Trigger& trigger) const;
 
  private:

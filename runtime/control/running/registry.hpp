@@ -27,8 +27,8 @@ using AliasStates = std::map<std::string, inbox::TriggerState, std::less<>>;
 struct Running {
   explicit Running(const ConfigPtr& all) : config(all), failures(all) {}
 
-  // Never null. As it runs: with what an administrator has disabled, and with what holds from the
-  // start of the runtime to its end as it was at the start.
+  // Never null. As it is in effect: with what an administrator has disabled, and with what needs a
+  // restart to change as it was at the start.
   ConfigPtr config;
   AliasStates alias_states;
   PackageFailures failures;
@@ -37,21 +37,21 @@ struct Running {
   // Why a trigger that is wanted is not among these, by its name.
   std::map<std::string, std::string, std::less<>> not_made;
 
-  // Null if it does not run.
+  // Null if it is not running.
   AliasPtr alias(std::string_view name) const { return aliases.find(name); }
   TriggerPtr trigger(std::string_view name) const { return triggers.find(name); }
 
-  // Says of each trigger that a broken package takes out why it is not made.
+  // Notes for each trigger that a broken package takes out why it is not made.
   void note_broken_packages();
 };
 
-// Whether it is to run: enabled, as is its alias, and neither is of a broken package.
+// Whether it is to run: enabled, as is its alias, and neither is in a broken package.
 bool wants(const PackageFailures& failures, const config::Alias& alias);
 bool wants(const config::Config& config, const PackageFailures& failures,
            const config::Trigger& trigger);
 
 // The one home of what runs. One thread changes it, [control] (main while nothing runs); every
-// thread may read it. Its lock is held for the copy of a pointer.
+// thread may read it. Its lock is held only while a pointer is copied.
 class Registry {
  public:
   explicit Registry(const ConfigPtr& config) : now_(std::make_shared<const Running>(config)) {}

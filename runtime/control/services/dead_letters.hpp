@@ -15,7 +15,7 @@
 
 namespace triggerd::control {
 
-// Works on the inbox, and not on [control], which may be draining something for a while. [any]
+// Works on the inbox without [control], which may be busy draining something. [any]
 class DeadLetters final : public management::DeadLetterControl {
  public:
   // All outlive it.
@@ -46,9 +46,9 @@ class DeadLetters final : public management::DeadLetterControl {
       const Progress& progress) override;
 
  private:
-  // Null where it does not run.
+  // Null if it is not running.
   TriggerPtr running_trigger(std::string_view name) const;
-  // Waits with each until `may_go`, as long as `progress` lets it, and then calls `call`.
+  // For each: waits until `may_go`, as long as `progress` lets it, then calls `call`.
   management::Outcome<management::DeadLettersDone> for_each(
       const management::DeadLetterFilter& filter, const Progress& progress,
       const std::function<Result<>(const inbox::DeadLetter&)>& may_go,

@@ -1,4 +1,4 @@
-// Definitions as they are given, over the API or in managed.toml.
+// Definitions as text, from the API or in managed.toml.
 #pragma once
 
 #include <string_view>
@@ -14,14 +14,14 @@ config::Defined kind_of(management::DefinitionKind kind);
 std::string_view word(management::DefinitionKind kind);
 
 // The table that `change` puts in place of `before` (null: there is none), with the secrets that it
-// keeps of that. `all` is the configuration that runs: it says which files may be named.
+// keeps from that one. `all` is the configuration that runs: it says which files may be named.
 management::Outcome<config::Node> table_to_keep(const management::DefinitionChange& change,
                                                 const config::Config& all,
                                                 const config::Node* before);
 
-// What a reload with `managed`, where `change` has been made, found to be wrong, as it is said to
-// whoever asked for the change: what is wrong in the definition by its key, what is wrong elsewhere
-// because of it by its place.
+// What a reload with `managed`, which includes `change`, found to be wrong, worded for whoever
+// asked for the change: what is wrong in the definition by its key, what is wrong elsewhere because
+// of it by its place.
 management::AdminError error_of_definition(const management::AdminError& found,
                                            const config::ManagedFile& managed,
                                            const management::DefinitionChange& change);

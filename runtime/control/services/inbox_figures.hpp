@@ -10,15 +10,15 @@
 
 namespace triggerd::control {
 
-// An inbox with a million rows takes a while to count, so that is not done for each who asks, and
-// whoever asks meanwhile gets the figures of before. Thread-safe; its lock is not held while it
+// An inbox with a million rows takes a while to count, so that is not done for every request, and
+// whoever asks meanwhile gets the previous figures. Thread-safe; its lock is not held while it
 // counts.
 class InboxFigures {
  public:
   // Both outlive it.
   InboxFigures(inbox::Inbox& inbox, const Clock& clock) : inbox_(inbox), clock_(clock) {}
 
-  // Empty where the inbox cannot be read.
+  // Empty if the inbox cannot be read.
   inbox::Figures now() const;
 
  private:

@@ -20,7 +20,7 @@ namespace triggerd::control {
 
 // What can be done with packages on disk; the runtime reloads afterwards. Each may be empty.
 struct PackageChanges {
-  // Asked once the change is made, with the package's name; an error undoes it.
+  // Called once the change is made, with the package's name; an error undoes it.
   using Confirm = std::function<Result<>(const std::string& name)>;
   std::function<Result<>(std::string_view name, const Confirm& confirm)> enable;
   std::function<Result<>(std::string_view name)> disable;

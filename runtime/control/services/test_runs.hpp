@@ -57,7 +57,7 @@ class TestRunner final : public management::TestRuns {
 
   const Needs needs_;
   unsigned runs_ = 0;                               // [control] of triggers, so far
-  std::vector<std::shared_ptr<TestMessage>> hung_;  // [control] a call has not come back
+  std::vector<std::shared_ptr<TestMessage>> hung_;  // [control] a call has not returned
 };
 
 }  // namespace triggerd::control
