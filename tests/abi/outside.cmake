@@ -5,13 +5,7 @@
 # against it, and checks what its plugins export. With PAGE the project is what a page of the
 # documentation says: each of its code blocks whose first line is a comment with a file's name.
 cmake_policy(VERSION 3.25)
-
-function(run what)
-  execute_process(COMMAND ${ARGN} OUTPUT_VARIABLE output ERROR_VARIABLE output RESULT_VARIABLE result)
-  if(NOT result EQUAL 0)
-    message(FATAL_ERROR "${what}:\n${output}")
-  endif()
-endfunction()
+include(${CMAKE_CURRENT_LIST_DIR}/run.cmake)
 
 file(REMOVE_RECURSE ${WORK})
 

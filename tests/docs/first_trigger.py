@@ -3,19 +3,22 @@
 print and log what the page says. Left out are the demo, which other tests cover, and the start and
 end of the server: this one's is on a port of its own.
 
-    first_trigger.py TREE PROGRAM_DIR MOSQUITTO
+    first_trigger.py TREE PROGRAM_DIR MOSQUITTO WORK
+
+WORK is made anew. It is the home folder, always the same one, so that a compiler cache knows what is
+built there.
 """
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
-import tempfile
 import unittest
 
 from scene import Processes, eventually
 
-TREE, PROGRAMS, MOSQUITTO = (pathlib.Path(argument).resolve() for argument in sys.argv[1:4])
+TREE, PROGRAMS, MOSQUITTO, WORK = (pathlib.Path(argument).resolve() for argument in sys.argv[1:5])
 PAGE = (TREE / "docs/start/first-trigger.md").read_text(encoding="utf-8")
 LEFT_OUT = {"./tools/demo", "/usr/sbin/mosquitto -d"}
 
@@ -62,17 +65,17 @@ class Scene(Processes):
 
 class FirstTriggerTest(unittest.TestCase):
     def test_the_page_does_what_it_says(self):
-        with tempfile.TemporaryDirectory() as name:
-            home = pathlib.Path(name)
-            scene = Scene(home)
-            try:
-                self.follow(scene, home / "hello")
-            except AssertionError:
-                if (home / "triggerd.log").exists():
-                    print(scene.log("triggerd"), file=sys.stderr)
-                raise
-            finally:
-                scene.stop()
+        shutil.rmtree(WORK, ignore_errors=True)
+        WORK.mkdir(parents=True)
+        scene = Scene(WORK)
+        try:
+            self.follow(scene, WORK / "hello")
+        except AssertionError:
+            if (WORK / "triggerd.log").exists():
+                print(scene.log("triggerd"), file=sys.stderr)
+            raise
+        finally:
+            scene.stop()
 
     def follow(self, scene, hello):
         path, make, call, start, publish, look, change, again = map(commands, blocks("sh"))
