@@ -268,7 +268,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     // The connection stays where it is while a worker has the request: nothing is read meanwhile.
     shared_->application->answer(
         std::move(request_),
-        // Until it is closed, the gate keeps it.
+        // Until it is closed, its place keeps it.
         [weak = weak_from_this(), shared = std::weak_ptr(shared_)](Reply reply) {
           const auto alive = shared.lock();
           if (!alive) return;

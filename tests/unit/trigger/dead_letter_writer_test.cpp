@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "config/trigger.hpp"
 #include "inbox/inbox.hpp"
 #include "support/capture_log.hpp"
 #include "support/temp_dir.hpp"

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "config/trigger.hpp"
 #include "support/capture_log.hpp"
 #include "support/fake_clock.hpp"
 #include "unit/dispatch/messages.hpp"

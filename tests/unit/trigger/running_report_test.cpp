@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "config/trigger.hpp"
 #include "support/capture_log.hpp"
 
 namespace triggerd::trigger {

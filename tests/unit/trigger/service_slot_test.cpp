@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "config/trigger.hpp"
 #include "support/capture_log.hpp"
 #include "unit/dispatch/dispatcher_fixture.hpp"
 

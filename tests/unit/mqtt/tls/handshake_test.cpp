@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
+#include "config/config.hpp"
 #include "mqtt/tls/reasons.hpp"
 #include "support/certificate_authority.hpp"
 #include "support/port.hpp"

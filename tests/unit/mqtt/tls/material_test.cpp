@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "config/config.hpp"
 #include "mqtt/tls/certificate.hpp"
 #include "mqtt/tls/rotation.hpp"
 #include "mqtt/tls/ssl_options.hpp"
