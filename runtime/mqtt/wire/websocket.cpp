@@ -9,6 +9,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/base64.hpp"
 #include "base/text.hpp"
 #include "mqtt/packet/packet_check.hpp"
 
@@ -35,21 +36,13 @@ void random_bytes(unsigned char* to, std::size_t size) {
   if (RAND_bytes(to, static_cast<int>(size)) != 1) static_cast<void>(::getentropy(to, size));
 }
 
-std::string base64(const unsigned char* bytes, std::size_t size) {
-  std::string text(4 * ((size + 2) / 3) + 1, '\0');  // OpenSSL ends it with NUL
-  const int length =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), bytes, static_cast<int>(size));
-  text.resize(static_cast<std::size_t>(std::max(length, 0)));
-  return text;
-}
-
 // RFC 6455, section 4.2.2.
 std::string accept_of(const std::string& key) {
   const std::string text = key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
   EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha1(), nullptr);
-  return base64(digest.data(), size);
+  return base64({reinterpret_cast<const char*>(digest.data()), size});
 }
 
 // Whether `word` is one of the words with commas between them.
@@ -153,7 +146,7 @@ WebSocket::WebSocket(const Target& target, Random random)
     : random_(random ? std::move(random) : Random(&random_bytes)) {
   std::array<unsigned char, 16> bytes{};
   random_(bytes.data(), bytes.size());
-  const std::string key = base64(bytes.data(), bytes.size());
+  const std::string key = base64({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   accept_ = accept_of(key);
   request_ = fmt::format(
       "GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

@@ -1,10 +1,10 @@
 #include "client/api.hpp"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include <nlohmann/json.hpp>
 
+#include "base/base64.hpp"
 #include "base/text.hpp"
 #include "command_line.hpp"
 
@@ -35,10 +35,6 @@ Error problem_of(const Answer& answer, const Json& problem, const Endpoint& endp
   }
   const bool invalid = answer.status == 400 || answer.status == 422;
   return {std::move(message), invalid ? kUsage : kFailed};
-}
-
-constexpr int group_of(int bytes) {
-  return (bytes + 2) / 3 * 4;
 }
 
 }  // namespace
@@ -155,29 +151,17 @@ const Json& list_of(const Json& object, const char* key) {
 }
 
 std::string payload_of(const Json& object) {
-  const std::string base64 = text_of(object, "payload_base64");
-  if (base64.empty()) return text_of(object, "payload");
-  std::string bytes(base64.size() / 4 * 3 + 3, '\0');
-  const int length = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                                     reinterpret_cast<const unsigned char*>(base64.data()),
-                                     static_cast<int>(base64.size()));
-  if (length < 0) return "";
-  const std::size_t padding = base64.ends_with("==") ? 2 : base64.ends_with('=') ? 1 : 0;
-  bytes.resize(static_cast<std::size_t>(length) - padding);
-  return bytes;
+  const std::string encoded = text_of(object, "payload_base64");
+  if (encoded.empty()) return text_of(object, "payload");
+  return triggerd::from_base64(encoded).value_or("");
 }
 
 void add_payload(Json& object, const std::string& bytes) {
   if (triggerd::is_utf8(bytes)) {
     object["payload"] = bytes;
-    return;
+  } else {
+    object["payload_base64"] = triggerd::base64(bytes);
   }
-  std::string base64(static_cast<std::size_t>(group_of(static_cast<int>(bytes.size()))) + 1, '\0');
-  const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(base64.data()),
-                                     reinterpret_cast<const unsigned char*>(bytes.data()),
-                                     static_cast<int>(bytes.size()));
-  base64.resize(static_cast<std::size_t>(length));
-  object["payload_base64"] = base64;
 }
 
 }  // namespace triggerctl
