@@ -18,6 +18,9 @@ namespace triggerd::test {
 
 // Settings of a service that does not come back.
 inline constexpr const char* kHangs = "service = \"recorder:misbehave\"\ntimeout = \"1h\"\n";
+// Of a trigger whose messages are handled side by side, each acknowledged when it is finished.
+inline constexpr const char* kFinishedSideBySide =
+    "acknowledge = \"finished\"\nconcurrency = 4\norder = \"none\"\n";
 
 inline packet::Publish publish(std::uint16_t id, std::uint8_t qos, const std::string& payload,
                                bool dup = false) {
@@ -92,6 +95,22 @@ class AcknowledgeFixture : public testing::Test {
     return broker_
         .wait_for<Ack>([id](const Ack& ack) { return ack.packet_id == id; }, from_, timeout)
         .has_value();
+  }
+  // Settings with which messages that begin with "wait" are in the service's hands until let_go().
+  std::string waiting() const { return waiting_until(dir_ / "go"); }
+  void let_go() const { std::ofstream(dir_ / "go") << "go"; }
+  // How many calls there were for this payload, begun or ended.
+  std::size_t calls_for(const std::string& payload, const std::string& what = "begin") const {
+    const auto all = records(file(), what);
+    return static_cast<std::size_t>(std::count_if(
+        all.begin(), all.end(), [&](const Record& one) { return one.hash == fnv1a(payload); }));
+  }
+  // Returns once all that was sent on this connection has been taken: another message, sent behind
+  // it, is with the service by then, which has a worker for it.
+  void wait_until_taken() {
+    const std::size_t before = calls_for("marker");
+    send(publish(99, 1, "marker"));
+    ASSERT_TRUE(eventually([&] { return calls_for("marker") > before; })) << triggerd_->output();
   }
   // What was answered until now does not count.
   void forget_answers() { from_ = broker_.packets().size(); }

@@ -35,19 +35,21 @@ TEST_P(AcknowledgeTest, DurableDoesNotWaitForTheDiskWhereTheServiceIsQuick) {
 }
 
 TEST_P(AcknowledgeTest, WhatIsFinishedLeavesTheInbox) {
-  start("", "delay_ms = 200");
-  for (std::uint16_t id = 1; id <= 20; ++id) send(publish(id, 1, std::to_string(id)));
+  start("", waiting());
+  for (std::uint16_t id = 1; id <= 20; ++id) send(publish(id, 1, "wait"));
   ASSERT_TRUE(answered<packet::PubAck>(20));
-  EXPECT_GT(rows(*triggerd_, "message"), 0);
-  ASSERT_TRUE(wait_for_calls(file(), 20));
-  EXPECT_TRUE(eventually([&] { return rows(*triggerd_, "message") == 0; }));
+  EXPECT_EQ(rows(*triggerd_, "message"), 20);
+  let_go();
+  ASSERT_TRUE(wait_for_records(file(), 20));
+  EXPECT_TRUE(rows_become("message", 0));
 }
 
 TEST_P(AcknowledgeTest, FinishedWaitsForTheService) {
-  start("acknowledge = \"finished\"", "mode = \"payload-delay\"");
-  send(publish(1, 1, "400"));
+  start("acknowledge = \"finished\"", waiting());
+  send(publish(1, 1, "wait"));
   ASSERT_TRUE(wait_for_calls(file(), 1));
   EXPECT_FALSE(answered<packet::PubAck>(1, 100ms));
+  let_go();
   ASSERT_TRUE(answered<packet::PubAck>(1));
   EXPECT_EQ(records(file(), "end").size(), 1U);
   EXPECT_EQ(rows(*triggerd_, "message"), 0) << "the server keeps it, so the inbox need not";
@@ -77,14 +79,14 @@ TEST_P(AcknowledgeTest, AcknowledgementsLeaveInArrivalOrderWhateverFinishesFirst
 }
 
 TEST_P(AcknowledgeTest, WhatIsHeldIsDroppedWithItsConnection) {
-  start("acknowledge = \"finished\"\nconcurrency = 2\norder = \"none\"",
-        "mode = \"payload-delay\"");
-  send(publish(1, 1, "500"));
+  start(kFinishedSideBySide, waiting());
+  send(publish(1, 1, "wait"));
   ASSERT_TRUE(wait_for_calls(file(), 1));
   const std::size_t old_connection = connection_;
   drop_connection();
+  let_go();
   ASSERT_TRUE(wait_for_records(file(), 1));
-  send(publish(9, 1, "1"));
+  send(publish(9, 1, "another"));
   ASSERT_TRUE(answered<packet::PubAck>(9));
   EXPECT_FALSE(answered<packet::PubAck>(1, 100ms)) << "this connection does not owe it";
   EXPECT_NE(connection_, old_connection);

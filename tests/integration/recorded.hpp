@@ -64,12 +64,23 @@ inline std::string runtime_table(const std::string& more = {}) {
                      TriggerdProcess::plugin_dir().string(), TEST_PLUGIN_DIR, more);
 }
 
+// An alias that comes back soon; `more` may say `reconnect` itself.
 inline std::string alias_table(const std::string& name, std::uint16_t port,
                                const std::string& more = {}) {
+  const std::string reconnect = more.find("reconnect =") == std::string::npos
+                                    ? "reconnect = { min = \"50ms\", max = \"500ms\" }\n"
+                                    : "";
   return fmt::format(
-      "[aliases.{0}]\nhost = \"tcp://127.0.0.1:{1}\"\nclient_id = \"client-{0}\"\n"
-      "reconnect = {{ min = \"50ms\", max = \"500ms\" }}\n{2}\n",
-      name, port, more);
+      "[aliases.{0}]\nhost = \"tcp://127.0.0.1:{1}\"\nclient_id = \"client-{0}\"\n{2}{3}\n", name,
+      port, reconnect, more);
+}
+// For an alias that comes back at once, however often.
+inline constexpr const char* kRestless = "reconnect = { min = \"1ms\", max = \"1ms\" }\n";
+
+// Settings with which the service handles a message whose payload begins with "wait" once the file
+// `flag` is there, and any other at once.
+inline std::string waiting_until(const std::filesystem::path& flag) {
+  return fmt::format("mode = \"wait-until\"\nflag = \"{}\"", flag.string());
 }
 
 // A trigger whose service is "recorder:record" unless `more` names one; `more` stands before the
