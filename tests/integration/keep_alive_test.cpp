@@ -1,4 +1,6 @@
-// How long a server may be silent, and how fast a connection may come and go.
+// How long a server may be silent, and how fast a connection may come and go. To the millisecond it
+// is told by unit/mqtt/wire/keep_alive_test.cpp and alive_test.cpp, with a clock of their own; here
+// it is that the library's threads look at it at all.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -25,12 +27,7 @@ class KeepAliveTest : public testing::TestWithParam<const char*> {
 
   // Comes back at once.
   std::string restless(const std::string& alias_keys = {}) const {
-    return runtime_table() +
-           fmt::format(
-               "[aliases.a]\nhost = \"tcp://127.0.0.1:{}\"\nclient_id = \"client-a\"\n"
-               "reconnect = {{ min = \"1ms\", max = \"1ms\" }}\n{}",
-               broker_.port(), keys(alias_keys)) +
-           trigger_table("t", "a", "\"x\"", dir_ / "records");
+    return config(kRestless + alias_keys);
   }
 
   TempDir dir_;
@@ -45,47 +42,30 @@ std::size_t subscribed(ScriptedBroker& broker) {
 
 TEST_P(KeepAliveTest, ASilentServerIsNoticedAndNamed) {
   broker_.on(packet::Type::pingreq, [](const Received&) { return Reply(); });
-  TriggerdProcess triggerd(config("keep_alive = \"2s\""));
+  TriggerdProcess triggerd(config("keep_alive = \"1s\""));
   triggerd.start();
   ASSERT_TRUE(triggerd.wait_until_running()) << triggerd.output();
-  const std::size_t connection = subscribed(broker_);
-  ASSERT_TRUE(broker_.wait_for_end(connection)) << triggerd.output();
-  const Monotonic ended = std::chrono::steady_clock::now();
-  Monotonic last{};
-  const auto chunks = broker_.connections().at(connection).chunks;
-  for (const auto& chunk : chunks) {
-    if (!chunk.from_client) last = std::max(last, chunk.at);
-  }
-  // 1.5 x keep_alive is promised; a server gives a client up after as long.
-  EXPECT_LT(ended - last, 2 * 2s);
+  ASSERT_TRUE(broker_.wait_for_end(subscribed(broker_))) << triggerd.output();
   EXPECT_TRUE(triggerd.wait_for_event(
-      "connection.failed", {"the server has been silent for", "keep_alive is 2s", "trigger=t"}))
+      "connection.failed", {"the server has been silent for", "keep_alive is 1s", "trigger=t"}))
       << triggerd.output();
 }
 
 TEST_P(KeepAliveTest, PingsKeepTheirTimeWhateverOtherConnectionsWant) {
   ScriptedBroker other;
-  TriggerdProcess triggerd(config("keep_alive = \"2s\"") +
-                           alias_table("b", other.port(), keys("keep_alive = \"60s\"")) +
+  TriggerdProcess triggerd(config("keep_alive = \"1s\"") +
+                           alias_table("b", other.port(), keys("keep_alive = \"1h\"")) +
                            trigger_table("u", "b", "\"x\"", dir_ / "other"));
   triggerd.start();
   ASSERT_TRUE(triggerd.wait_until_running()) << triggerd.output();
   const std::size_t connection = subscribed(broker_);
   std::size_t pings = 0;
   std::size_t from = 0;
-  while (pings < 4) {
+  while (pings < 2) {
     const auto ping = broker_.wait_for<packet::PingReq>(from);
     ASSERT_TRUE(ping) << triggerd.output();
     from = ping->index + 1;
     if (ping->connection == connection) ++pings;
-  }
-  std::vector<Monotonic> sent;
-  const auto chunks = broker_.connections().at(connection).chunks;
-  for (const auto& chunk : chunks) {
-    if (chunk.from_client) sent.push_back(chunk.at);
-  }
-  for (std::size_t i = 1; i < sent.size(); ++i) {
-    EXPECT_LT(sent[i] - sent[i - 1], 3s) << "the server would have given us up, at " << i;
   }
 }
 
