@@ -33,44 +33,35 @@ class LifecycleTest : public testing::Test {
 };
 
 // One service sleeps with its queue full, for longer than keep-alive; the other goes on as if
-// nothing was, and no connection is lost to keep-alive.
+// nothing was, and no connection is lost to keep-alive. A runtime without the slow one is at the
+// same work at the same time, so that a busy machine is as busy for both.
 TEST_F(LifecycleTest, ASlowTriggerCostsTheOthersNothing) {
-  const auto run = [this](bool with_slow, const std::string& name) {
-    std::string config =
-        runtime_table("drain_timeout = \"100ms\"") +
-        alias_table("a", server_.port(), "keep_alive = \"3s\"") +
-        trigger_table("quick", "a", "\"quick\"", file(name), "", "mode = \"payload-delay\"");
-    if (with_slow) {
-      config += trigger_table("slow", "a", "\"slow\"", file(name + "-slow"), "queue_capacity = 4",
-                              "mode = \"payload-delay\"");
-    }
-    TriggerdProcess triggerd(config);
-    triggerd.start();
-    EXPECT_TRUE(triggerd.wait_until_running()) << triggerd.output();
-    TestClient client(server_.port());
-    if (with_slow) {
-      for (int i = 0; i < 30; ++i) client.publish_later("slow", "10000", 1);
-      EXPECT_TRUE(client.wait_published());
-      EXPECT_TRUE(wait_for_calls(file(name + "-slow"), 1));
-    }
-    // Work of a known length, so that the time is the trigger's and not the machine's.
-    constexpr int kMessages = 300;
-    const auto began = std::chrono::steady_clock::now();
-    for (int i = 0; i < kMessages; ++i) client.publish_later("quick", "20", 1);
-    EXPECT_TRUE(client.wait_published());
-    EXPECT_TRUE(wait_for_records(file(name), kMessages, 60'000ms)) << triggerd.output();
-    const auto took = std::chrono::steady_clock::now() - began;
-    EXPECT_EQ(triggerd.output().find("ended the connection"), std::string::npos)
-        << triggerd.output();
-    return std::chrono::duration<double>(took).count();
-  };
-  const double alone = run(false, "alone");
-  // A machine that is busy with something else only ever adds to it.
-  double beside = run(true, "beside");
-  for (int again = 1; again <= 2 && beside >= alone * 1.1; ++again) {
-    beside = std::min(beside, run(true, fmt::format("beside-{}", again)));
+  const std::string config =
+      runtime_table("drain_timeout = \"100ms\"") +
+      alias_table("a", server_.port(), "keep_alive = \"1s\"") +
+      trigger_table("quick", "a", "\"quick\"", file("beside"), "", "mode = \"payload-delay\"") +
+      trigger_table("slow", "a", "\"slow\"", file("slow"), "queue_capacity = 4",
+                    waiting_until(file("never")));
+  TriggerdProcess alone(
+      runtime_table() + alias_table("alone", server_.port(), "keep_alive = \"1s\"") +
+      trigger_table("quick", "alone", "\"quick\"", file("alone"), "", "mode = \"payload-delay\""));
+  TriggerdProcess beside(config);
+  for (TriggerdProcess* const triggerd : {&alone, &beside}) {
+    triggerd->start();
+    ASSERT_TRUE(triggerd->wait_until_running()) << triggerd->output();
   }
-  EXPECT_LT(beside, alone * 1.1);
+  TestClient client(server_.port());
+  for (int i = 0; i < 30; ++i) client.publish_later("slow", "wait", 1);
+  ASSERT_TRUE(client.wait_published());
+  ASSERT_TRUE(wait_for_calls(file("slow"), 1));
+  // Work of a known length, so that the time is the trigger's and not the machine's.
+  constexpr int kMessages = 150;
+  for (int i = 0; i < kMessages; ++i) client.publish_later("quick", "20", 1);
+  ASSERT_TRUE(client.wait_published());
+  ASSERT_TRUE(wait_for_records(file("alone"), kMessages, 60'000ms)) << alone.output();
+  EXPECT_GT(records(file("beside"), "end").size(), 0.9 * kMessages) << "it is as far by then";
+  EXPECT_TRUE(wait_for_records(file("beside"), kMessages)) << beside.output();
+  EXPECT_EQ(beside.output().find("ended the connection"), std::string::npos) << beside.output();
 }
 
 // Many times what memory may hold waits in the inbox: all of it is handled, in its order, and what
