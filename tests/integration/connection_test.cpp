@@ -284,7 +284,7 @@ TEST_F(ConnectionTest, AConnackThatNeverComesIsATimeout) {
 TEST_F(ConnectionTest, WithoutATimeoutALateConnackIsStillWelcome) {
   ScriptedBroker broker;
   broker.on(packet::Type::connect,
-            [](const Received&) { return Reply().wait(Millis(5'000)).send(packet::ConnAck{}); });
+            [](const Received&) { return Reply().wait(Millis(1'500)).send(packet::ConnAck{}); });
   TriggerdProcess triggerd(config(broker.port(), "connection_timeout = 0"));
   triggerd.start();
   EXPECT_TRUE(triggerd.wait_until_running()) << triggerd.output();

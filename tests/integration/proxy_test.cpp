@@ -194,7 +194,7 @@ TEST_F(ProxyTest, AProxyThatSaysNothingIsGivenUp) {
   ASSERT_EQ(::bind(silent.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
   ASSERT_EQ(::listen(silent.get(), 64), 0);
   expect_failure(this->address("tcp"), fmt::format("http://127.0.0.1:{}", port.number()),
-                 "the proxy did not answer in time", "connection_timeout = \"1s\"\n");
+                 "the proxy did not answer in time", "connection_timeout = \"300ms\"\n");
 }
 
 // The certificate is the server's, whoever stands between.
