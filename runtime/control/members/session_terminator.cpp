@@ -142,7 +142,7 @@ void SessionTerminator::keep(const std::string& client_id) {
   if (stopped.empty()) return;
   close_all(
       stopped, [](const AliasPtr& ending, auto done) { ending->connection()->close(done); },
-      system_clock().now() + trigger::kDisconnectGrace);
+      needs_.clock.now() + trigger::kDisconnectGrace);
   pass(needs_.supervisor);
   std::erase_if(endings_, [&](const Ending& ending) {
     return std::find(stopped.begin(), stopped.end(), ending.connection) != stopped.end();

@@ -33,6 +33,7 @@ class SessionTerminator {
     const CertificateRotation& certificates;
     const mqtt::ConnectionServices& connections;
     EventLoop& supervisor;
+    const Clock& clock;  // other threads end its waits, so it is theirs
     Log& log;
   };
   explicit SessionTerminator(const Needs& needs) : needs_(needs) {}

@@ -12,10 +12,6 @@ namespace {
 
 constexpr Millis kDestroyAgain{1'000};
 
-Monotonic now() {
-  return system_clock().now();
-}
-
 void close_connections(const std::vector<TriggerPtr>& triggers, Monotonic deadline) {
   close_all(
       triggers, [](const TriggerPtr& trigger, auto done) { trigger->close(done); }, deadline);
@@ -31,15 +27,15 @@ void close_connections(const std::vector<AliasPtr>& aliases, Monotonic deadline)
 
 void ShutdownSequence::take_out(const std::vector<TriggerPtr>& triggers, Millis drain_timeout) {
   if (triggers.empty()) return;
-  const Monotonic drained = now() + drain_timeout;
+  const Monotonic drained = in(drain_timeout);
   for (const TriggerPtr& trigger : triggers) {
     needs_.reloader.forget(*trigger);
     trigger->stop_receiving();
   }
   drain(triggers, drained);
-  (void)needs_.writer.flush(now() + trigger::kDisconnectGrace);
-  close_connections(triggers, now() + trigger::kDisconnectGrace + trigger::kDisconnectGrace);
-  const std::vector<TriggerPtr> hung = finish(triggers, now() + trigger::kServiceGrace);
+  (void)needs_.writer.flush(in(trigger::kDisconnectGrace));
+  close_connections(triggers, in(trigger::kDisconnectGrace + trigger::kDisconnectGrace));
+  const std::vector<TriggerPtr> hung = finish(triggers, in(trigger::kServiceGrace));
   needs_.registry.change([&](Running& running) { running.triggers.remove(triggers); });
   for (const TriggerPtr& trigger : triggers) {
     trigger->end_tasks();
@@ -67,7 +63,7 @@ std::vector<TriggerPtr> ShutdownSequence::finish(const std::vector<TriggerPtr>& 
   for (const TriggerPtr& trigger : triggers) {
     if (!trigger->finish(deadline)) hung.push_back(trigger);
   }
-  const bool written = needs_.writer.flush(std::max(deadline, now() + trigger::kLastWrite));
+  const bool written = needs_.writer.flush(std::max(deadline, in(trigger::kLastWrite)));
   for (const TriggerPtr& trigger : triggers) trigger->report_unfinished(written);
   return hung;
 }
@@ -77,7 +73,7 @@ void ShutdownSequence::destroy_stopped() {
   if (stopped_.empty()) return;
   pass(needs_.supervisor);
   pass(needs_.timer);
-  if (needs_.writer.flush(now() + trigger::kDisconnectGrace)) {
+  if (needs_.writer.flush(in(trigger::kDisconnectGrace))) {
     stopped_.clear();
     return;
   }
@@ -89,7 +85,7 @@ void ShutdownSequence::take_out(const std::vector<AliasPtr>& aliases) {
   if (aliases.empty()) return;
   for (const AliasPtr& alias : aliases) needs_.publisher.remove(alias->name());
   needs_.registry.change([&](Running& running) { running.aliases.remove(aliases); });
-  close_connections(aliases, now() + trigger::kDisconnectGrace + trigger::kDisconnectGrace);
+  close_connections(aliases, in(trigger::kDisconnectGrace + trigger::kDisconnectGrace));
   pass(needs_.supervisor);
 }
 

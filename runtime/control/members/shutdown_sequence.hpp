@@ -27,6 +27,7 @@ class ShutdownSequence {
     trigger::Publisher& publisher;
     EventLoop& supervisor;
     EventLoop& timer;
+    const Clock& clock;  // other threads end its waits, so it is theirs
   };
   explicit ShutdownSequence(const Needs& needs) : needs_(needs) {}
 
@@ -49,6 +50,8 @@ class ShutdownSequence {
   void drain(const std::vector<TriggerPtr>& triggers, Monotonic deadline);
   std::vector<TriggerPtr> finish(const std::vector<TriggerPtr>& triggers, Monotonic deadline);
   void destroy_stopped();
+  // The moment at which this time is over.
+  Monotonic in(Millis time) const { return needs_.clock.now() + time; }
 
   const Needs needs_;
   std::vector<TriggerPtr> stopped_;  // the writer may still have something of them

@@ -80,7 +80,7 @@ tl::expected<ReloadPlan, Diagnostics> ConfigReloader::plan(config::Config next_c
 management::Outcome<management::ReloadReport> ConfigReloader::reload_files(
     const std::optional<std::string>& managed, bool check_only, const Apply& write,
     const std::string& must_run) {
-  const Monotonic began = system_clock().now();
+  const Monotonic began = needs_.control.clock().now();
   auto next = load(managed);
   if (!next) return refused(next.error());
   const ConfigPtr now = needs_.registry.config();
@@ -104,9 +104,10 @@ management::Outcome<management::ReloadReport> ConfigReloader::reload_files(
   }
   base_ = base;
   management::ReloadReport report = apply(*std::move(planned));
-  report.seconds = std::chrono::duration<double>(system_clock().now() - began).count();
+  report.seconds = std::chrono::duration<double>(needs_.control.clock().now() - began).count();
   const MutexLock lock(mutex_);
-  record_ = {.applied = system_clock().wall(), .failure = {}, .needs_restart = needs_restart};
+  record_ = {
+      .applied = needs_.control.clock().wall(), .failure = {}, .needs_restart = needs_restart};
   return report;
 }
 

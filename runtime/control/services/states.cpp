@@ -110,7 +110,7 @@ management::Outcome<> States::change_alias(std::string_view name,
                           inbox::TriggerState{.state = inbox::TriggerState::State::disabled,
                                               .changed_by = "the runtime",
                                               .reason = "it could not be enabled",
-                                              .since = system_clock().wall()});
+                                              .since = needs_.control.clock().wall()});
     return tl::make_unexpected(report.error());
   }
   if (!report->failures.empty()) return failed({report->failures.front()});
@@ -137,7 +137,7 @@ management::Outcome<> States::disable_alias(std::string_view name, const managem
         change_alias(name, inbox::TriggerState{.state = inbox::TriggerState::State::disabled,
                                                .changed_by = by,
                                                .reason = reason,
-                                               .since = system_clock().wall()});
+                                               .since = needs_.control.clock().wall()});
     if (done) {
       needs_.log.warn("alias.disabled", {{"alias", std::string(name)}}, "disabled by {}: {}", by,
                       reason);

@@ -20,8 +20,11 @@ std::vector<management::TriggerTest::LogLine> LogLines::take() {
 }
 
 TestMessage::TestMessage(std::string trigger, std::string alias,
-                         management::TriggerTestMessage message, Millis timeout)
-    : trigger_(std::move(trigger)), alias_(std::move(alias)), message_(std::move(message)) {
+                         management::TriggerTestMessage message, Millis timeout, const Clock& clock)
+    : clock_(clock),
+      trigger_(std::move(trigger)),
+      alias_(std::move(alias)),
+      message_(std::move(message)) {
   for (const auto& [name, value] : message_.user_properties) {
     trigger_property property{};
     property.id = mqtt::property::kUser;
@@ -38,11 +41,11 @@ TestMessage::TestMessage(std::string trigger, std::string alias,
   view_.payload = {reinterpret_cast<const std::uint8_t*>(message_.payload.data()),
                    message_.payload.size()};
   view_.received_unix_ns =
-      std::chrono::duration_cast<std::chrono::nanoseconds>(system_clock().wall().time_since_epoch())
+      std::chrono::duration_cast<std::chrono::nanoseconds>(clock_.wall().time_since_epoch())
           .count();
   view_.deadline_mono_ns =
       static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                     (system_clock().now() + timeout).time_since_epoch())
+                                     (clock_.now() + timeout).time_since_epoch())
                                      .count());
   view_.properties = properties_.data();
   view_.property_count = properties_.size();
@@ -90,7 +93,7 @@ const trigger_message* TestMessage::take(std::stop_token stop) {
   });
   const MutexLock lock(mutex_);
   if (!std::exchange(taken_, true) && !stop.stop_requested()) {
-    began_ = system_clock().now();
+    began_ = clock_.now();
     return &view_;
   }
   while (!stop.stop_requested()) changed_.wait(mutex_);
@@ -100,7 +103,7 @@ const trigger_message* TestMessage::take(std::stop_token stop) {
 plugin::WorkSource::Taken TestMessage::poll(std::size_t) {
   const MutexLock lock(mutex_);
   if (std::exchange(taken_, true)) return {};
-  began_ = system_clock().now();
+  began_ = clock_.now();
   return {.message = &view_, .follows = false};
 }
 
@@ -147,7 +150,7 @@ bool TestMessage::end(plugin::Answer answer) {
   const MutexLock lock(mutex_);
   if (answer_) return false;
   answer_ = std::move(answer);
-  seconds_ = std::chrono::duration<double>(system_clock().now() - began_).count();
+  seconds_ = std::chrono::duration<double>(clock_.now() - began_).count();
   changed_.notify_all();
   return true;
 }

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "base/log.hpp"
 #include "base/mutex.hpp"
 #include "management/test_runs.hpp"
@@ -36,8 +37,9 @@ class LogLines final : public Log {
 // it. Its lock is a leaf. [any]
 class TestMessage final : public plugin::WorkSource, public plugin::InstanceHost {
  public:
+  // `clock` outlives it.
   TestMessage(std::string trigger, std::string alias, management::TriggerTestMessage message,
-              Millis timeout);
+              Millis timeout, const Clock& clock);
 
   // False: no verdict by then.
   bool wait(Monotonic deadline);
@@ -60,6 +62,7 @@ class TestMessage final : public plugin::WorkSource, public plugin::InstanceHost
  private:
   bool end(plugin::Answer answer);
 
+  const Clock& clock_;
   const std::string id_ = "test";
   const std::string trigger_;
   const std::string alias_;

@@ -22,10 +22,6 @@ namespace {
 
 constexpr Millis kJoin{1'000};
 
-double seconds_since(Monotonic began) {
-  return std::chrono::duration<double>(system_clock().now() - began).count();
-}
-
 // Says once how a first attempt to connect ended.
 class FirstAttempt final : public mqtt::ConnectionListener {
  public:
@@ -103,18 +99,18 @@ management::Outcome<management::AliasTest> TestRunner::connect(
   if (!connection) {
     return failed(connection.error());
   }
-  const Monotonic began = system_clock().now();
+  const Monotonic began = needs_.clock.now();
   (*connection)->open();
   management::AliasTest test{.ok = false,
                              .reason = fmt::format("no answer within {} ms", timeout.count()),
                              .server = {},
                              .seconds = 0};
   if (ended.wait_for(timeout) == std::future_status::ready) test = ended.get();
-  test.seconds = seconds_since(began);
+  test.seconds = std::chrono::duration<double>(needs_.clock.now() - began).count();
   const auto closed = std::make_shared<std::promise<void>>();
   (*connection)->close([closed] { closed->set_value(); });
   (void)closed->get_future().wait_for(kJoin * 3);
-  if (!passes(needs_.supervisor, system_clock().now() + kJoin * 3)) {
+  if (!passes(needs_.supervisor, needs_.clock.now() + kJoin * 3)) {
     // The runtime stops: nobody can say that neither is looked at any more.
     (void)new std::pair(*connection, attempt);
   }
@@ -172,10 +168,11 @@ management::Outcome<management::TriggerTest> TestRunner::test_trigger(
   if (found == nullptr) return no_trigger(*all, name);
   config::Trigger alone = *found;
   alone.concurrency = 1;
-  const auto run = std::make_shared<TestMessage>(alone.name, alone.alias, message, timeout);
+  const auto run =
+      std::make_shared<TestMessage>(alone.name, alone.alias, message, timeout, needs_.clock);
   const auto begun = needs_.control.run([&] { return begin(alone, *run); });
   if (!begun) return tl::make_unexpected(begun.error());
-  (void)run->wait(system_clock().now() + timeout);
+  (void)run->wait(needs_.clock.now() + timeout);
   management::TriggerTest test = run->result();
   test.log = run->log.take();
   // Posted, not waited for: a service that does not return takes its time.
@@ -202,7 +199,7 @@ management::Outcome<> TestRunner::begin(const config::Trigger& trigger, TestMess
 }
 
 void TestRunner::end(const std::string& trigger, const std::shared_ptr<TestMessage>& message) {
-  if (message->instance->join_workers(system_clock().now() + kJoin)) {
+  if (message->instance->join_workers(needs_.clock.now() + kJoin)) {
     message->instance->stop();
     message->instance.reset();
     return;

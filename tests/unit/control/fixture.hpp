@@ -90,6 +90,7 @@ class Parts : public ::testing::Test {
             .certificates = certificates_,
             .connections = connections_,
             .supervisor = *supervisor_,
+            .clock = system_clock(),
             .log = log_};
   }
 

@@ -25,7 +25,8 @@ class ConfigReloaderTest : public Parts {
                                               .writer = *writer_,
                                               .publisher = publisher_,
                                               .supervisor = *supervisor_,
-                                              .timer = timer_});
+                                              .timer = timer_,
+                                              .clock = clock_});
     sessions_.emplace(terminator_needs());
     reloader_.emplace(
         ConfigReloader::Needs{.registry = registry_,
@@ -46,6 +47,7 @@ class ConfigReloaderTest : public Parts {
         registry_.config(),
         [this](const std::optional<std::string>& managed)
             -> tl::expected<config::Config, Diagnostics> {
+          clock_.advance(Millis(200));
           managed_ = managed.value_or("");
           if (!wrong_.empty()) return tl::make_unexpected(wrong_);
           return files_;
@@ -82,11 +84,12 @@ TEST_F(ConfigReloaderTest, WhatIsNewRunsAfterwards) {
   const auto report = reloader_->reload("somebody");
   ASSERT_TRUE(report);
   EXPECT_EQ(report->added, std::vector<std::string>{"alias a"});
+  EXPECT_DOUBLE_EQ(report->seconds, 0.2);
   const auto running = registry_.now();
   EXPECT_NE(running->alias("a"), nullptr);
   EXPECT_EQ(running->config->aliases.size(), 1U);
   EXPECT_EQ(made_.size(), 1U);
-  EXPECT_TRUE(reloader_->record().applied);
+  EXPECT_EQ(reloader_->record().applied, clock_.wall());
   EXPECT_EQ(reloader_->record().failure, "");
 }
 

@@ -5,6 +5,8 @@
 #include <stop_token>
 #include <string>
 
+#include "support/fake_clock.hpp"
+
 namespace triggerd::control {
 namespace {
 
@@ -15,6 +17,7 @@ class TestMessageTest : public testing::Test {
     message_.answered(*message_.take({}), {.code = code, .retry_after_ms = 0, .reason = reason});
   }
 
+  triggerd::test::FakeClock clock_;
   TestMessage message_{"t",
                        "own",
                        {.topic = "x",
@@ -22,7 +25,8 @@ class TestMessageTest : public testing::Test {
                         .qos = 2,
                         .retained = true,
                         .user_properties = {{"unit", "celsius"}}},
-                       Millis(1'000)};
+                       Millis(1'000),
+                       clock_};
 };
 
 TEST_F(TestMessageTest, TheServiceGetsTheMessageAsItWasGiven) {
@@ -52,6 +56,17 @@ TEST_F(TestMessageTest, TheVerdictIsTheServices) {
   EXPECT_TRUE(message_.wait(Monotonic{}));
   EXPECT_EQ(message_.result().verdict, "reject");
   EXPECT_EQ(message_.result().reason, "it is too hot");
+}
+
+TEST_F(TestMessageTest, ItsTimesAreThoseOfTheClock) {
+  using std::chrono::nanoseconds;
+  const trigger_message* given = message_.take({});
+  EXPECT_EQ(nanoseconds(given->received_unix_ns), clock_.wall().time_since_epoch());
+  EXPECT_EQ(nanoseconds(given->deadline_mono_ns),
+            (clock_.now() + Millis(1'000)).time_since_epoch());
+  clock_.advance(Millis(250));
+  message_.answered(*given, {.code = TRIGGER_OK, .retry_after_ms = 0, .reason = {}});
+  EXPECT_DOUBLE_EQ(message_.result().seconds, 0.25);
 }
 
 TEST_F(TestMessageTest, WhatIsNoVerdictIsSaidToBeNone) {
@@ -93,6 +108,30 @@ TEST_F(TestMessageTest, WhatTheServicePublishesIsKeptAndGoesNowhere) {
   ASSERT_EQ(published.size(), 1U);
   EXPECT_EQ(published[0].topic, "alarm");
   EXPECT_EQ(published[0].alias, "own") << "the trigger's own, as it names none";
+}
+
+TEST_F(TestMessageTest, WhatTheServiceLogsIsKeptInOrderAndWithABound) {
+  EXPECT_TRUE(message_.log.enabled(LogLevel::debug));
+  message_.log.write(LogLevel::warn, "", {}, "it is hot");
+  for (int i = 0; i < 2'000; ++i) message_.log.write(LogLevel::info, "", {}, "on and on");
+  const auto lines = message_.log.take();
+  ASSERT_EQ(lines.size(), 1'000U);
+  EXPECT_EQ(lines[0].level, to_string(LogLevel::warn));
+  EXPECT_EQ(lines[0].text, "it is hot");
+  EXPECT_TRUE(message_.log.take().empty());
+}
+
+TEST_F(TestMessageTest, AWorkerProcessIsWokenForItAtOnce) {
+  bool woken = false;
+  message_.listen([&] { woken = true; });
+  EXPECT_TRUE(woken);
+  message_.listen({});
+}
+
+TEST_F(TestMessageTest, MoreTimeIsGivenForThisMessageAlone) {
+  const std::uint64_t token = message_.take({})->token;
+  EXPECT_EQ(message_.extend(token, 1'000), TRIGGER_OK);
+  EXPECT_EQ(message_.extend(token + 1, 1'000), TRIGGER_E_STALE);
 }
 
 }  // namespace
