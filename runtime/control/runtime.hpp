@@ -27,6 +27,7 @@
 #include "control/plugins/plugin_board.hpp"
 #include "control/plugins/plugin_reloader.hpp"
 #include "control/plugins/plugin_set.hpp"
+#include "control/plugins/running_triggers.hpp"
 #include "control/reload/config_reloader.hpp"
 #include "control/running/control_thread.hpp"
 #include "control/running/registry.hpp"
@@ -129,6 +130,7 @@ class Runtime {
   ControlThread control_;
   mqtt::PahoLibrary library_;
   PluginSet plugins_;  // [control]
+  RunningTriggers plugin_users_;
   PluginReloader plugin_reloader_;
   PluginBoard plugin_board_;
   InboxHealth inbox_health_;

@@ -29,7 +29,7 @@ void ShutdownSequence::take_out(const std::vector<TriggerPtr>& triggers, Millis 
   if (triggers.empty()) return;
   const Monotonic drained = in(drain_timeout);
   for (const TriggerPtr& trigger : triggers) {
-    needs_.reloader.forget(*trigger);
+    needs_.reloader.forget_trigger(trigger->name());
     trigger->stop_receiving();
   }
   drain(triggers, drained);

@@ -3,29 +3,26 @@
 namespace triggerd::control {
 
 void PluginBoard::refresh() {
-  const auto running = registry_.now();
   std::vector<management::PluginStatus> statuses;
-  for (const std::string& name : plugins_.names()) {
-    const auto generation = plugins_.in_service(name);
-    if (!generation) continue;
-    generation->is_in_service();
+  for (const std::string& name : builds_.names()) {
+    const auto build = builds_.in_service(name);
+    if (!build) continue;
+    builds_.note_in_service(name);
     auto& [number, since] = in_service_[name];
-    if (number != generation->number()) {
-      number = generation->number();
+    if (number != build->number) {
+      number = build->number;
       since = clock_.wall();
     }
     management::PluginStatus status;
     status.name = name;
-    status.version = generation->version();
-    status.generation = generation->number();
-    status.sha256 = generation->sha256();
-    status.file = generation->file().string();
+    status.version = build->version;
+    status.generation = build->number;
+    status.sha256 = build->sha256;
+    status.file = build->file.string();
     status.in_service_since = since;
-    status.services = generation->service_names();
+    status.services = build->services;
     status.on_probation = reloader_.on_probation(name);
-    for (const TriggerPtr& trigger : running->triggers) {
-      if (trigger->uses(*generation)) status.triggers.push_back(trigger->name());
-    }
+    for (const auto& user : users_.of(*build)) status.triggers.push_back(user->name());
     statuses.push_back(std::move(status));
   }
   const MutexLock lock(mutex_);
@@ -38,7 +35,6 @@ std::vector<management::PluginStatus> PluginBoard::plugins() const {
     const MutexLock lock(mutex_);
     statuses = shown_;
   }
-  const auto running = registry_.now();
   const auto counts = reloader_.counts();
   for (management::PluginStatus& status : statuses) {
     if (const auto of = counts.find(status.name); of != counts.end()) {
@@ -52,9 +48,7 @@ std::vector<management::PluginStatus> PluginBoard::plugins() const {
       status.longest_pause_seconds = seconds(of->second.longest_pause);
     }
     for (const std::string& name : status.triggers) {
-      const TriggerPtr trigger = running->trigger(name);
-      if (!trigger) continue;
-      for (plugin::Metric& metric : trigger->metrics()) {
+      for (plugin::Metric& metric : users_.metrics(name)) {
         status.metrics.push_back({.trigger = name,
                                   .name = std::move(metric.name),
                                   .help = std::move(metric.help),

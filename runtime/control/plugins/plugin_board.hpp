@@ -8,9 +8,8 @@
 
 #include "base/clock.hpp"
 #include "base/mutex.hpp"
+#include "control/plugins/plugin_build.hpp"
 #include "control/plugins/plugin_reloader.hpp"
-#include "control/plugins/plugin_set.hpp"
-#include "control/running/registry.hpp"
 #include "management/status.hpp"
 
 namespace triggerd::control {
@@ -21,9 +20,9 @@ namespace triggerd::control {
 class PluginBoard {
  public:
   // All outlive it.
-  PluginBoard(const PluginSet& plugins, const PluginReloader& reloader, const Registry& registry,
+  PluginBoard(const PluginBuilds& builds, const PluginUsers& users, const PluginReloader& reloader,
               const Clock& clock)
-      : plugins_(plugins), reloader_(reloader), registry_(registry), clock_(clock) {}
+      : builds_(builds), users_(users), reloader_(reloader), clock_(clock) {}
 
   // [control]
   void refresh();
@@ -31,9 +30,9 @@ class PluginBoard {
   std::vector<management::PluginStatus> plugins() const;
 
  private:
-  const PluginSet& plugins_;
+  const PluginBuilds& builds_;
+  const PluginUsers& users_;
   const PluginReloader& reloader_;
-  const Registry& registry_;
   const Clock& clock_;
   std::map<std::string, std::pair<unsigned, Wall>> in_service_;  // [control] generation, since when
   mutable Mutex mutex_;

@@ -10,27 +10,26 @@
 //                the one before that, if it was on probation itself and has handled nothing well
 //
 // A failure in 1 to 3 is seen by nobody. After one in 4 or 5 the old instances go on.
+// 4 to 6 are build_swap.hpp; 7 is decided by probation.hpp.
 //
 // Threads: [control], unless a function says otherwise.
 #pragma once
 
 #include <atomic>
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "base/log.hpp"
 #include "base/mutex.hpp"
 #include "base/result.hpp"
-#include "control/plugins/plugin_set.hpp"
+#include "control/plugins/build_swap.hpp"
+#include "control/plugins/plugin_build.hpp"
+#include "control/plugins/probation.hpp"
 #include "control/running/control_thread.hpp"
-#include "control/running/registry.hpp"
 #include "management/plugins.hpp"
 #include "plugin/loader/watcher.hpp"
-#include "trigger/trigger.hpp"
 
 namespace triggerd::control {
 
@@ -44,8 +43,8 @@ class PluginReloader {
     Millis probation_look{1'000};
     unsigned max_leaked = 20;  // then static TLS runs out
   };
-  // All outlive it. `control` runs its probation.
-  PluginReloader(PluginSet& plugins, const Registry& registry, ControlThread& control,
+  // All outlive it. `control` runs its probation, and has its clock.
+  PluginReloader(PluginBuilds& builds, const PluginUsers& users, ControlThread& control,
                  Options options, Log& log);
 
   enum class Outcome { reloaded, unchanged };
@@ -66,12 +65,14 @@ class PluginReloader {
   Result<> watch_again();
   // [main, once control has stopped]
   void stop_watching() { watcher_.reset(); }
+  // The plugin's file has changed: it is reloaded in its turn. [any]
+  void file_changed(const std::string& plugin);
 
   // The trigger is about to go.
-  void forget(const trigger::Trigger& trigger);
+  void forget_trigger(const std::string& trigger) { probation_.forget_trigger(trigger); }
   // Lets go of the plugins that no trigger uses, and of those that could not be loaded.
   void drop_unused_plugins();
-  bool on_probation(const std::string& plugin) const { return probations_.contains(plugin); }
+  bool on_probation(const std::string& plugin) const { return probation_.contains(plugin); }
   void set_drain_timeout(Millis timeout) { options_.drain_timeout = timeout; }
 
   struct Counts {
@@ -84,57 +85,33 @@ class PluginReloader {
   std::map<std::string, Counts> counts() const;  // [any]
 
  private:
-  using Generation = std::shared_ptr<plugin::Generation>;
-  struct Failure {
-    const char* stage;
-    Error error;
-  };
-  // What became of the messages of each trigger, since it was made.
-  using Standings = std::vector<std::pair<trigger::Trigger*, dispatch::Dispatcher::Stats>>;
-  struct Probation {
-    Monotonic until{};
-    std::filesystem::path previous;  // a copy of what served before, to come back
-    Standings before;
+  struct Replaced {
+    Report report;
+    Standings at_swap;
   };
 
-  struct Tally {
-    std::uint64_t good = 0;
-    std::uint64_t bad = 0;
-
-    bool mostly_bad() const { return bad > good; }
-  };
-  struct Record {
-    Tally before;  // of what served before it
-    Tally since;   // of what is on probation
-  };
-
-  static Tally tally(const dispatch::Dispatcher::Stats& stats);
-  static Standings standings_of(const std::vector<trigger::Trigger*>& triggers);
-  static Record record_of(const Probation& probation, const Standings& now);
-  static bool is_doing_well(const Probation& probation, const Standings& now);
-  tl::expected<Report, Failure> replace(const std::string& plugin,
-                                        const std::filesystem::path& file,
-                                        const management::PluginReloadOptions& how);
-  tl::expected<std::chrono::microseconds, Failure> swap(
-      const std::vector<trigger::Trigger*>& triggers, const management::PluginReloadOptions& how);
-  bool quiesce(const std::vector<trigger::Trigger*>& triggers, Monotonic deadline);
-  std::vector<trigger::Trigger*> triggers_of(const plugin::Generation& generation) const;
-  static std::filesystem::path keep_previous(const plugin::Generation& old);
-  void begin_probation(const std::string& plugin, const std::filesystem::path& previous);
+  tl::expected<Replaced, ReloadFailure> replace(const std::string& plugin,
+                                                const std::filesystem::path& file,
+                                                const management::PluginReloadOptions& how);
+  tl::expected<Swapped, ReloadFailure> take_over(const PluginBuild& old, const PluginBuild& next,
+                                                 const PluginUsers::List& users,
+                                                 const management::PluginReloadOptions& how);
+  void note_reloaded(const std::string& plugin, const PluginBuild& next,
+                     std::chrono::microseconds pause);
+  void begin_probation(const std::string& plugin, const std::filesystem::path& previous,
+                       Standings at_swap);
   void look_at(const std::string& plugin);
-  void forget(const std::string& plugin);
   void roll_back(const std::string& plugin, const std::filesystem::path& previous,
                  const std::string& reason);
 
-  PluginSet& plugins_;
-  const Registry& registry_;
+  PluginBuilds& builds_;
+  const PluginUsers& users_;
   ControlThread& control_;
   Options options_;
   Log& log_;
+  Probation probation_;
   std::unique_ptr<plugin::Watcher> watcher_;
   std::atomic<bool> cancelled_{false};
-  Standings at_swap_;  // of the last reload: neither build handles anything at that moment
-  std::map<std::string, Probation> probations_;
   mutable Mutex mutex_;
   std::map<std::string, Counts> counts_ TRIGGERD_GUARDED_BY(mutex_);
 };

@@ -28,6 +28,16 @@ class NoHost final : public plugin::InstanceHost {
   }
 };
 
+PluginBuild build_of(const std::shared_ptr<plugin::Generation>& generation) {
+  return {.number = generation->number(),
+          .version = std::string(generation->version()),
+          .sha256 = generation->sha256(),
+          .file = generation->file(),
+          .copy = generation->copy(),
+          .services = generation->service_names(),
+          .generation = generation};
+}
+
 }  // namespace
 
 PluginSet::PluginSet(std::shared_ptr<const config::Config> config, std::filesystem::path stage_dir,
@@ -39,10 +49,10 @@ PluginSet::PluginSet(std::shared_ptr<const config::Config> config, std::filesyst
 
 // Whether its file is still there says nothing: what serves goes on without it.
 std::vector<std::string> PluginSet::drop_unused(
-    const std::function<bool(const plugin::Generation&)>& serves) {
+    const std::function<bool(const PluginBuild&)>& used) {
   std::vector<std::string> dropped;
   for (auto it = loaded_.begin(); it != loaded_.end();) {
-    if (it->second.generation && serves(**it->second.generation)) {
+    if (it->second.generation && used(build_of(*it->second.generation))) {
       ++it;
       continue;
     }
@@ -132,7 +142,7 @@ const config::Package* PluginSet::carrier_of(const std::filesystem::path& file) 
 
 Result<std::shared_ptr<plugin::Generation>> PluginSet::load_file(Loaded& loaded,
                                                                  const std::filesystem::path& file,
-                                                                 const Verify& verify) {
+                                                                 const VerifyCopy& verify) {
   ++loaded.last_number;
   auto generation = load_by(loaded, file, loaded.stage_dir, verify);
   if (generation || !may_pass(generation.error().code)) return generation;
@@ -148,7 +158,7 @@ Result<std::shared_ptr<plugin::Generation>> PluginSet::load_file(Loaded& loaded,
 
 Result<std::shared_ptr<plugin::Generation>> PluginSet::load_by(
     const Loaded& loaded, const std::filesystem::path& file, const std::filesystem::path& stage_dir,
-    const Verify& verify) const {
+    const VerifyCopy& verify) const {
   std::error_code error;
   std::filesystem::create_directories(stage_dir, error);
   if (!error) {
@@ -186,25 +196,39 @@ PluginSet::~PluginSet() {
 
 // ---- What is loaded ----
 
-Result<std::shared_ptr<plugin::Generation>> PluginSet::load_next(const std::string& name,
-                                                                 const std::filesystem::path& file,
-                                                                 const Verify& verify) {
+Result<PluginBuild> PluginSet::load_next(const std::string& name, const std::filesystem::path& file,
+                                         const Verify& verify) {
   Loaded& loaded = loaded_.at(name);
-  if (!file.empty()) return load_file(loaded, file, verify);
-  auto found = plugin::find_plugin(config_->plugin_dirs_for(loaded.package), loaded.plugin);
+  Result<std::filesystem::path> found = file;
+  if (file.empty()) {
+    found = plugin::find_plugin(config_->plugin_dirs_for(loaded.package), loaded.plugin);
+  }
   if (!found) return tl::make_unexpected(found.error());
-  return load_file(loaded, *found, verify);
+  return load_file(loaded, *found,
+                   [&verify](const plugin::StagedCopy& copy) {
+                     return verify(copy.path(), copy.sha256());
+                   })
+      .map(build_of);
 }
 
-void PluginSet::put_in_service(const std::string& name,
-                               std::shared_ptr<plugin::Generation> generation) {
-  loaded_.at(name).generation = std::move(generation);
+void PluginSet::put_in_service(const std::string& name, const PluginBuild& build) {
+  loaded_.at(name).generation = build.generation;
 }
 
-std::shared_ptr<plugin::Generation> PluginSet::in_service(const std::string& name) const {
+const std::shared_ptr<plugin::Generation>* PluginSet::find(const std::string& name) const {
   const auto known = loaded_.find(name);
   if (known == loaded_.end() || !known->second.generation) return nullptr;
-  return *known->second.generation;
+  return &*known->second.generation;
+}
+
+std::optional<PluginBuild> PluginSet::in_service(const std::string& name) const {
+  const auto* generation = find(name);
+  if (generation == nullptr) return std::nullopt;
+  return build_of(*generation);
+}
+
+void PluginSet::note_in_service(const std::string& name) const {
+  if (const auto* generation = find(name)) (*generation)->is_in_service();
 }
 
 std::vector<std::string> PluginSet::names() const {

@@ -12,12 +12,12 @@
 #include "base/log.hpp"
 #include "config/config.hpp"
 #include "config/load.hpp"
-#include "plugin/loader/watcher.hpp"
+#include "control/plugins/plugin_build.hpp"
 #include "plugin/plugin.hpp"
 
 namespace triggerd::control {
 
-class PluginSet {
+class PluginSet final : public PluginBuilds {
  public:
   // `stage_dir` receives the private copies; it is created if it is missing. A copy that finds no
   // room there goes to a temporary folder (TMPDIR, /tmp). `program` is this one, which runs itself:
@@ -26,7 +26,7 @@ class PluginSet {
   // isolation = "process". Empty: it does neither.
   PluginSet(std::shared_ptr<const config::Config> config, std::filesystem::path stage_dir, Log& log,
             std::filesystem::path program);
-  ~PluginSet();
+  ~PluginSet() override;
 
   // `plugin` as a trigger of `package` means it (empty: of the configuration's own files), loaded
   // at the first call for it: two packages may each carry one of that name. Every trigger that
@@ -46,31 +46,22 @@ class PluginSet {
   }
   // Where plugins are looked for from now on. [control]
   void use(std::shared_ptr<const config::Config> config) { config_ = std::move(config); }
-  // Drops the plugins that `serves` says no to, and those that could not be loaded. Returns their
-  // names. [control]
+
+  // PluginBuilds. load() gives what is in service.
+  std::vector<std::string> names() const override;
+  std::optional<PluginBuild> in_service(const std::string& name) const override;
+  std::string why_not_loaded(const std::string& name) const override;
+  Result<PluginBuild> load_next(const std::string& name, const std::filesystem::path& file,
+                                const Verify& verify) override;
+  void put_in_service(const std::string& name, const PluginBuild& build) override;
+  void note_in_service(const std::string& name) const override;
   std::vector<std::string> drop_unused(
-      const std::function<bool(const plugin::Generation&)>& serves);
-
-  // ---- What is loaded, by its name; with "PACKAGE/" in front if a package carries it. ----
-
-  // Another generation, from `file` or, if that is empty, from where the plugin is found now;
-  // load() still gives the one before, until put_in_service(). [control]
-  using Verify = std::function<Result<>(const plugin::StagedCopy&)>;
-  Result<std::shared_ptr<plugin::Generation>> load_next(const std::string& name,
-                                                        const std::filesystem::path& file,
-                                                        const Verify& verify);
-  void put_in_service(const std::string& name, std::shared_ptr<plugin::Generation> generation);
-  // The generation in service; null if `name` is not loaded. [control]
-  std::shared_ptr<plugin::Generation> in_service(const std::string& name) const;
-  std::vector<std::string> names() const;
-  // What to say to whoever asks for a plugin that in_service() does not have.
-  std::string why_not_loaded(const std::string& name) const;
-  // All of them, and where each is looked for.
-  std::vector<plugin::Watcher::Plugin> watched() const;
-  // Generations that stay in memory for ever. [any]
-  unsigned leaked() const { return *leaked_; }
+      const std::function<bool(const PluginBuild&)>& used) override;
+  std::vector<plugin::Watcher::Plugin> watched() const override;
+  unsigned leaked() const override { return *leaked_; }
 
  private:
+  using VerifyCopy = std::function<Result<>(const plugin::StagedCopy&)>;
   struct Loaded {
     std::string plugin;   // as triggers say it
     std::string package;  // of the first trigger that did
@@ -79,13 +70,15 @@ class PluginSet {
     Result<std::shared_ptr<plugin::Generation>> generation;
   };
 
+  // Null where it is not loaded.
+  const std::shared_ptr<plugin::Generation>* find(const std::string& name) const;
   Result<std::shared_ptr<plugin::Generation>> load_file(Loaded& loaded,
                                                         const std::filesystem::path& file,
-                                                        const Verify& verify);
+                                                        const VerifyCopy& verify);
   Result<std::shared_ptr<plugin::Generation>> load_by(const Loaded& loaded,
                                                       const std::filesystem::path& file,
                                                       const std::filesystem::path& stage_dir,
-                                                      const Verify& verify) const;
+                                                      const VerifyCopy& verify) const;
   Result<std::filesystem::path> make_temporary();
   bool in_process(const Loaded& loaded) const;
   // Loads a copy in a child process, unless an earlier start has; the digest of that trial.

@@ -17,6 +17,7 @@
 #include "control/members/session_terminator.hpp"
 #include "control/plugins/plugin_reloader.hpp"
 #include "control/plugins/plugin_set.hpp"
+#include "control/plugins/running_triggers.hpp"
 #include "control/running/control_thread.hpp"
 #include "control/running/registry.hpp"
 #include "inbox/inbox.hpp"
@@ -141,7 +142,8 @@ class Parts : public ::testing::Test {
   std::vector<mqtt::ConnectionOptions> made_;  // connections, in order
   CertificateRotation certificates_{clock_, log_};
   PluginSet plugins_{registry_.config(), dir_ / "plugins", log_, {}};
-  PluginReloader plugin_reloader_{plugins_, registry_, control_, {}, log_};
+  RunningTriggers plugin_users_{registry_};
+  PluginReloader plugin_reloader_{plugins_, plugin_users_, control_, {}, log_};
   InboxHealth inbox_health_{registry_, log_};
   Readiness readiness_{registry_, inbox_health_, control_, log_};
   management::EventBus events_;
