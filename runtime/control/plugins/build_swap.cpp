@@ -18,6 +18,7 @@ constexpr Millis kJoin{1'000};
 
 bool quiesce(const PluginUsers::List& users, Monotonic deadline, const Clock& clock,
              const std::atomic<bool>& cancelled) {
+  if (cancelled) return false;
   // All at once, and then each: they end their calls side by side.
   for (const auto& user : users) (void)user->quiesce(clock.now());
   return std::all_of(users.begin(), users.end(), [&](const auto& user) {

@@ -101,6 +101,7 @@ Result<> PluginReloader::watch_again() {
 tl::expected<PluginReloader::Replaced, ReloadFailure> PluginReloader::replace(
     const std::string& plugin, const std::filesystem::path& file,
     const management::PluginReloadOptions& how) {
+  if (cancelled_) return failed_at("load", {"the runtime stops"});
   if (builds_.leaked() >= options_.max_leaked) {
     return failed_at("load", {fmt::format("{} plugin generations could not be unloaded, which is "
                                           "the limit; restart the runtime",
@@ -176,7 +177,11 @@ void PluginReloader::note_reloaded(const std::string& plugin, const PluginBuild&
 
 void PluginReloader::begin_probation(const std::string& plugin,
                                      const std::filesystem::path& previous, Standings at_swap) {
-  if (previous.empty()) return;
+  if (previous.empty()) {
+    // That of the build before would judge this one, and bring back a copy that is gone.
+    probation_.forget(plugin);
+    return;
+  }
   const bool looking = probation_.contains(plugin);
   probation_.begin(plugin, previous, std::move(at_swap));
   if (!looking) control_.after(options_.probation_look, [this, plugin] { look_at(plugin); });

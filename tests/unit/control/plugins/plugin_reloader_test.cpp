@@ -282,6 +282,19 @@ TEST_F(PluginReloaderTest, WhereNothingCanComeBackThereIsNoProbation) {
   EXPECT_EQ(builds_.loads, std::vector<std::string>{"p: bad"});
 }
 
+TEST_F(PluginReloaderTest, AProbationEndsWithTheBuildThatWasOnIt) {
+  handle(3, 0);
+  change_file("second");
+  handle(5, 0);  // it does well, so it is what would come back
+  std::filesystem::remove(builds_.in_service("p")->copy);
+  change_file("third");
+  EXPECT_FALSE(shown().on_probation) << "nothing is left that could come back";
+  handle(0, 100);
+  wait(kProbation);
+  EXPECT_TRUE(all_served_by("third"));
+  EXPECT_TRUE(log_.lines("plugin.rolled_back").empty());
+}
+
 // ---- Two changes in a row ----
 
 TEST_F(PluginReloaderTest, OfTwoChangesInARowTheSecondFindsNothingToDo) {
@@ -330,6 +343,28 @@ TEST_F(PluginReloaderTest, ASecondChangeBeginsAProbationOfItsOwn) {
 }
 
 // ---- What else happens meanwhile ----
+
+TEST_F(PluginReloaderTest, AChangeWhileTheRuntimeStopsIsNotTaken) {
+  builds_.build("p", "new");
+  reloader_.file_changed("p");  // it waits behind something else
+  control_.begin_stop();
+  reloader_.cancel();
+  reloader_.file_changed("p");
+  control_.join();
+  EXPECT_TRUE(builds_.loads.empty());
+  EXPECT_TRUE(all_served_by("old"));
+  EXPECT_EQ(a_->touched, 0);
+  EXPECT_EQ(log_.last("plugin.reload_failed"), "the runtime stops; generation 1 goes on");
+}
+
+TEST_F(PluginReloaderTest, AReloadThatIsUnderWayWhenTheRuntimeStopsIsGivenUp) {
+  builds_.while_loading = [this] { reloader_.cancel(); };
+  change_file("new");
+  EXPECT_EQ(builds_.loads.size(), 1U);
+  EXPECT_TRUE(all_served_by("old"));
+  EXPECT_TRUE(nothing_is_left_over());
+  EXPECT_EQ(log_.last("plugin.reload_failed"), "the runtime stops; generation 1 goes on");
+}
 
 TEST_F(PluginReloaderTest, AWaitForACallEndsWhenTheRuntimeStops) {
   b_->busy = true;
