@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -134,11 +135,14 @@ class Parts : public ::testing::Test {
         made_.push_back(options);
         asked_.messages = &messages;
         asked_.events = &events;
+        if (make_client_) return make_client_(events);
         return std::make_unique<mqtt::test::FakeClient>(asked_);
       },
       .sessions = session_memory_,
       .random = [] { return 1.0; },
       .log = log_};
+  // Empty: the client does nothing but write down what it is asked for.
+  std::function<Result<std::unique_ptr<mqtt::Client>>(mqtt::ClientEvents& events)> make_client_;
   std::vector<mqtt::ConnectionOptions> made_;  // connections, in order
   CertificateRotation certificates_{clock_, log_};
   PluginSet plugins_{registry_.config(), dir_ / "plugins", log_, {}};

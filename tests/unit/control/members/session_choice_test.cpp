@@ -112,5 +112,11 @@ TEST_F(SessionChoiceTest, WhatMayBeInAPackageThatCannotBeReadIsLeftAlone) {
   EXPECT_EQ(fate().kind, Kind::unknown);
 }
 
+TEST_F(SessionChoiceTest, OneOfWhichNothingIsKnownIsEndedByHand) {
+  const SessionFate stays = fate({"somebody.t", "", ""}, false);
+  EXPECT_EQ(stays.kind, Kind::stays);
+  EXPECT_EQ(stays.why, "nothing in the configuration says how to end it: do that there");
+}
+
 }  // namespace
 }  // namespace triggerd::control::test

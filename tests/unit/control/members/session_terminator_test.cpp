@@ -2,7 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "unit/control/fixture.hpp"
+#include "support/sqlite_connection.hpp"
+#include "unit/control/services/services_fixture.hpp"
 
 namespace triggerd::control::test {
 namespace {
@@ -81,6 +82,96 @@ TEST_F(SessionTerminatorTest, OneThatIsWantedAgainIsLeftAlone) {
   end_unwanted();
   EXPECT_TRUE(made_.empty());
   EXPECT_EQ(inbox_->sessions().all()->size(), 1U);
+}
+
+TEST_F(SessionTerminatorTest, OfManyThatAreLeftFiveAreNamed) {
+  config::Config now;
+  now.aliases = {alias_named("a", "two")};
+  run(shared(now));
+  before_ = registry_.config();
+  for (int i = 1; i <= 6; ++i) {
+    const std::string client_id = "id-a.u" + std::to_string(i);
+    ASSERT_TRUE(inbox_->sessions().remember(client_id, {"u"}));
+    ASSERT_TRUE(inbox_->sessions().place({client_id, "a", "tcp://one:1883"}));
+  }
+  end_unwanted();
+  EXPECT_TRUE(log_.last("session.left")
+                  .starts_with("7 sessions of triggers that are gone stay at tcp://one:1883: "
+                               "id-a.t, id-a.u1, id-a.u2, id-a.u3, id-a.u4 and 2 more; "))
+      << log_.last("session.left");
+}
+
+TEST_F(SessionTerminatorTest, OneWhoseAliasIsGoneByTheStopIsEndedByHand) {
+  end_unwanted();
+  run(shared({}));
+  terminator_->report_unfinished();
+  EXPECT_TRUE(log_.last("session.left").ends_with("and its alias is gone: end it there"))
+      << log_.last("session.left");
+}
+
+TEST_F(SessionTerminatorTest, OneThatNoClientCanBeMadeForIsLeft) {
+  make_client_ = [](mqtt::ClientEvents&) -> Result<std::unique_ptr<mqtt::Client>> {
+    return fail("the library has no more clients");
+  };
+  end_unwanted();
+  EXPECT_TRUE(log_.last("session.left").ends_with("id-a.t; the library has no more clients"))
+      << log_.last("session.left");
+  EXPECT_EQ(inbox_->sessions().all()->size(), 1U);
+}
+
+TEST_F(SessionTerminatorTest, OneOnTlsCannotBeEndedWithoutItsCertificates) {
+  config::Config before = *before_;
+  before.aliases[0].servers[0].scheme = config::Server::Scheme::ssl;
+  before_ = shared(before);
+  before.triggers.clear();
+  run(shared(before));
+  ASSERT_TRUE(inbox_->sessions().place({"id-a.t", "a", "ssl://one:1883"}));
+  end_unwanted();
+  EXPECT_TRUE(made_.empty());
+  EXPECT_TRUE(log_.last("session.left").ends_with("its certificates are gone: end it there"))
+      << log_.last("session.left");
+}
+
+TEST_F(SessionTerminatorTest, WhereTheInboxDoesNotSayWhichThereAreNoneIsEnded) {
+  for (const char* table : {"client_id", "session"}) {
+    config::Config now = *registry_.config();
+    now.aliases[0].client_id.clear();  // one is kept for it
+    run(shared(now));
+    const triggerd::test::SqliteConnection other((dir_ / "inbox.db").string());
+    ASSERT_EQ(other.run(std::string("DROP TABLE ") + table), 0);
+    const std::size_t lines = log_.lines("inbox.error").size();
+    end_unwanted();
+    ASSERT_EQ(log_.lines("inbox.error").size(), lines + 1) << table;
+    EXPECT_TRUE(log_.last("inbox.error")
+                    .starts_with("which sessions nobody wants any more is not known, and none is "
+                                 "ended: "));
+  }
+  EXPECT_TRUE(made_.empty());
+}
+
+// The server does not answer, so the end of the session is under way for as long as it is let.
+class KeptSessionTest : public ManagedRuntime {
+ protected:
+  void SetUp() override {
+    ManagedRuntime::SetUp();
+    start("[aliases.a]\nhost = \"tcp://one:1883\"\nclient_id = \"id-a\"\n");
+    ASSERT_TRUE(inbox_->sessions().remember("id-a.t", {"t"}));
+    ASSERT_TRUE(inbox_->sessions().place({"id-a.t", "a", "tcp://one:1883"}));
+    server_.is_silent = true;
+    sessions_->end_unwanted(nullptr, certificates_.stores());
+    supervisor_->run_due();
+    turn_loops();
+  }
+};
+
+TEST_F(KeptSessionTest, OneThatIsToBeUsedAgainIsNotEnded) {
+  ASSERT_EQ(made_.size(), 2U) << "of the alias, and to end the session";
+  EXPECT_EQ(made_[1].client_id, "id-a.t");
+  sessions_->keep("another");
+  sessions_->keep("id-a.t");
+  EXPECT_EQ(inbox_->sessions().all()->size(), 1U);
+  sessions_->report_unfinished();
+  EXPECT_TRUE(log_.lines("session.left").empty()) << "nobody is ending it any more";
 }
 
 }  // namespace

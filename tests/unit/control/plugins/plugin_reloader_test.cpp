@@ -77,7 +77,8 @@ TEST_F(PluginReloaderTest, ABuildThatIsRefusedAtLoadIsSeenByNobody) {
   EXPECT_EQ(a_->touched, 0);
   ASSERT_EQ(log_.lines("plugin.reload_failed").size(), 1U);
   EXPECT_EQ(log_.lines("plugin.reload_failed")[0].level, LogLevel::error);
-  EXPECT_EQ(log_.last("plugin.reload_failed"), "p is not a shared library; generation 1 goes on");
+  EXPECT_EQ(log_.last("plugin.reload_failed"),
+            "p is not a shared library; generation 1 stays in service");
   EXPECT_EQ(shown().reloads_failed, 1U);
   EXPECT_EQ(shown().reloads, 0U);
   EXPECT_FALSE(shown().on_probation);
@@ -91,7 +92,7 @@ TEST_F(PluginReloaderTest, ABuildThatCannotBeMadeForOneOfTwoTriggersTouchesNeith
   EXPECT_TRUE(all_served_by("old"));
   EXPECT_TRUE(nothing_is_left_over());
   EXPECT_EQ(log_.last("plugin.reload_failed"),
-            "trigger \"b\": new has no such service; generation 1 goes on");
+            "trigger \"b\": new has no such service; generation 1 stays in service");
 }
 
 TEST_F(PluginReloaderTest, ABuildThatDoesNotStartInOneOfTwoTriggersLeavesBothToTheOldOne) {
@@ -101,7 +102,7 @@ TEST_F(PluginReloaderTest, ABuildThatDoesNotStartInOneOfTwoTriggersLeavesBothToT
     EXPECT_TRUE(all_served_by("old"));
     EXPECT_TRUE(nothing_is_left_over());
     EXPECT_EQ(log_.last("plugin.reload_failed"),
-              "new does not start for " + fails->name() + "; generation 1 goes on");
+              "new does not start for " + fails->name() + "; generation 1 stays in service");
     fails->does_not_start.clear();
   }
   EXPECT_EQ(shown().reloads_failed, 2U);
@@ -121,8 +122,8 @@ TEST_F(PluginReloaderTest, ACallThatDoesNotEndKeepsTheOldBuild) {
   EXPECT_TRUE(all_served_by("old"));
   EXPECT_TRUE(nothing_is_left_over());
   EXPECT_EQ(log_.last("plugin.reload_failed"),
-            "a call of the service, or a message it has not completed, is not done within 2s; "
-            "generation 1 goes on");
+            "the service did not finish its calls and pending messages within 2s; "
+            "generation 1 stays in service");
   b_->busy = false;
   change_file("new");
   EXPECT_TRUE(all_served_by("new"));
@@ -179,8 +180,8 @@ TEST_F(PluginReloaderTest, OnceTooManyBuildsStayInMemoryNoMoreAreLoaded) {
   change_file("new");
   EXPECT_TRUE(builds_.loads.empty());
   EXPECT_EQ(log_.last("plugin.reload_failed"),
-            "20 generations of plugins could not be unloaded, and one more may be too many; "
-            "restart the runtime; generation 1 goes on");
+            "20 plugin generations could not be unloaded, which is the limit; "
+            "restart the runtime; generation 1 stays in service");
   builds_.leaks = 19;
   change_file("new");
   EXPECT_TRUE(all_served_by("new"));
@@ -199,8 +200,8 @@ TEST_F(PluginReloaderTest, ABuildThatFailsOnProbationIsRolledBack) {
   ASSERT_EQ(log_.lines("plugin.rolled_back").size(), 1U);
   EXPECT_EQ(log_.lines("plugin.rolled_back")[0].level, LogLevel::error);
   EXPECT_EQ(log_.last("plugin.rolled_back"),
-            "generation 2 is on probation, and 12 of 13 verdicts are no success: the one before "
-            "comes back");
+            "generation 2 is on probation, and 12 of 13 verdicts are failures: rolling back "
+            "to the previous one");
   EXPECT_EQ(log_.lines("plugin.reloaded").size(), 2U) << "there and back";
   EXPECT_EQ(builds_.number_in_service("p"), 3U);
   EXPECT_EQ(shown().generation, 3U);
@@ -251,7 +252,8 @@ TEST_F(PluginReloaderTest, ARollBackThatFailsLeavesTheBadBuildAndIsNotRepeated) 
   EXPECT_TRUE(all_served_by("bad"));
   EXPECT_TRUE(nothing_is_left_over());
   EXPECT_EQ(log_.lines("plugin.rolled_back").size(), 1U);
-  EXPECT_EQ(log_.last("plugin.reload_failed"), "old does not start for b; generation 2 goes on");
+  EXPECT_EQ(log_.last("plugin.reload_failed"),
+            "old does not start for b; generation 2 stays in service");
   EXPECT_EQ(shown().rolled_back, 0U);
   EXPECT_EQ(shown().reloads_failed, 1U);
   EXPECT_FALSE(shown().on_probation);
@@ -268,7 +270,8 @@ TEST_F(PluginReloaderTest, ARollBackWhoseCopyIsGoneLeavesTheBadBuild) {
   handle(0, 12);
   wait(Millis(1'000));
   EXPECT_TRUE(all_served_by("bad"));
-  EXPECT_EQ(log_.last("plugin.reload_failed"), "p is not a shared library; generation 2 goes on");
+  EXPECT_EQ(log_.last("plugin.reload_failed"),
+            "p is not a shared library; generation 2 stays in service");
 }
 
 TEST_F(PluginReloaderTest, WhereNothingCanComeBackThereIsNoProbation) {
@@ -354,7 +357,8 @@ TEST_F(PluginReloaderTest, AChangeWhileTheRuntimeStopsIsNotTaken) {
   EXPECT_TRUE(builds_.loads.empty());
   EXPECT_TRUE(all_served_by("old"));
   EXPECT_EQ(a_->touched, 0);
-  EXPECT_EQ(log_.last("plugin.reload_failed"), "the runtime stops; generation 1 goes on");
+  EXPECT_EQ(log_.last("plugin.reload_failed"),
+            "the runtime is stopping; generation 1 stays in service");
 }
 
 TEST_F(PluginReloaderTest, AReloadThatIsUnderWayWhenTheRuntimeStopsIsGivenUp) {
@@ -363,7 +367,8 @@ TEST_F(PluginReloaderTest, AReloadThatIsUnderWayWhenTheRuntimeStopsIsGivenUp) {
   EXPECT_EQ(builds_.loads.size(), 1U);
   EXPECT_TRUE(all_served_by("old"));
   EXPECT_TRUE(nothing_is_left_over());
-  EXPECT_EQ(log_.last("plugin.reload_failed"), "the runtime stops; generation 1 goes on");
+  EXPECT_EQ(log_.last("plugin.reload_failed"),
+            "the runtime is stopping; generation 1 stays in service");
 }
 
 TEST_F(PluginReloaderTest, AWaitForACallEndsWhenTheRuntimeStops) {
@@ -374,7 +379,8 @@ TEST_F(PluginReloaderTest, AWaitForACallEndsWhenTheRuntimeStops) {
   EXPECT_EQ(clock_.now(), began);
   EXPECT_TRUE(all_served_by("old"));
   EXPECT_TRUE(nothing_is_left_over());
-  EXPECT_EQ(log_.last("plugin.reload_failed"), "the runtime stops; generation 1 goes on");
+  EXPECT_EQ(log_.last("plugin.reload_failed"),
+            "the runtime is stopping; generation 1 stays in service");
 }
 
 TEST_F(PluginReloaderTest, NothingIsRolledBackWhileTheRuntimeStops) {

@@ -91,7 +91,7 @@ TEST_F(ProbationTest, OneThatHasFailedLeavesTheCopyOfTheOneBefore) {
   EXPECT_EQ(judgement.kind, Kind::failed);
   EXPECT_EQ(judgement.previous, dir_ / "before");
   EXPECT_TRUE(std::filesystem::exists(judgement.previous));
-  EXPECT_EQ(judgement.reason, "12 of 14 verdicts are no success");
+  EXPECT_EQ(judgement.reason, "12 of 14 verdicts are failures");
   EXPECT_FALSE(probation_.contains("p"));
 }
 

@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "support/sqlite_connection.hpp"
 #include "unit/control/fixture.hpp"
 
 namespace triggerd::control::test {
@@ -29,22 +30,7 @@ class ConfigReloaderTest : public Parts {
                                               .clock = clock_});
     sessions_.emplace(terminator_needs());
     reloader_.emplace(
-        ConfigReloader::Needs{.registry = registry_,
-                              .control = control_,
-                              .stored_states = inbox_->triggers(),
-                              .plugins = plugins_,
-                              .plugin_reloader = plugin_reloader_,
-                              .certificates = certificates_,
-                              .client_ids = *client_ids_,
-                              .factory = *factory_,
-                              .shutdown = *shutdown_,
-                              .sessions = *sessions_,
-                              .inbox_health = inbox_health_,
-                              .publisher = publisher_,
-                              .readiness = readiness_,
-                              .supervisor = *supervisor_,
-                              .log = log_},
-        registry_.config(),
+        needs(), registry_.config(),
         [this](const std::optional<std::string>& managed)
             -> tl::expected<config::Config, Diagnostics> {
           clock_.advance(Millis(200));
@@ -58,6 +44,23 @@ class ConfigReloaderTest : public Parts {
     publisher_.remove("a");
     reloader_.reset();
     Parts::TearDown();
+  }
+  ConfigReloader::Needs needs() {
+    return {.registry = registry_,
+            .control = control_,
+            .stored_states = inbox_->triggers(),
+            .plugins = plugins_,
+            .plugin_reloader = plugin_reloader_,
+            .certificates = certificates_,
+            .client_ids = *client_ids_,
+            .factory = *factory_,
+            .shutdown = *shutdown_,
+            .sessions = *sessions_,
+            .inbox_health = inbox_health_,
+            .publisher = publisher_,
+            .readiness = readiness_,
+            .supervisor = *supervisor_,
+            .log = log_};
   }
   // The files have an alias that they did not have.
   void add_alias() {
@@ -152,6 +155,69 @@ TEST_F(ConfigReloaderTest, AnAliasThatAnAdministratorDisabledStaysOutUntilItIsEn
   ASSERT_TRUE(inbox_->triggers().set_state("alias/a", std::nullopt));
   ASSERT_TRUE(reloader_->apply_alias_states());
   EXPECT_NE(registry_.now()->alias("a"), nullptr);
+}
+
+TEST_F(ConfigReloaderTest, WhatAnAdministratorHasDisabledHasToBeKnown) {
+  add_alias();
+  const triggerd::test::SqliteConnection other((dir_ / "inbox.db").string());
+  ASSERT_EQ(other.run("DROP TABLE trigger_state"), 0);
+  const auto report = reloader_->reload("somebody");
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().kind, Kind::failed);
+  EXPECT_TRUE(
+      report.error().message.starts_with("what an administrator has disabled is not known: "))
+      << report.error().message;
+  EXPECT_TRUE(runs_as_before());
+}
+
+TEST_F(ConfigReloaderTest, AnAliasThatCannotBeMadeCostsItselfAndIsReported) {
+  files_.aliases = {alias_named("a"), alias_named("b")};
+  files_.aliases[1].client_id.clear();  // one is kept for it
+  const triggerd::test::SqliteConnection other((dir_ / "inbox.db").string());
+  ASSERT_EQ(other.run("DROP TABLE client_id"), 0);
+  const auto report = reloader_->reload("somebody");
+  ASSERT_TRUE(report);
+  ASSERT_EQ(report->failures.size(), 1U);
+  EXPECT_TRUE(report->failures[0].starts_with("alias b: ")) << report->failures[0];
+  EXPECT_TRUE(log_.last("runtime.reload").starts_with("alias b does not run: "));
+  EXPECT_NE(registry_.now()->alias("a"), nullptr);
+  EXPECT_EQ(registry_.now()->alias("b"), nullptr);
+}
+
+TEST_F(ConfigReloaderTest, ARuntimeWithoutFilesHasNoneToReadAgain) {
+  reloader_.emplace(needs(), registry_.config(), LoadConfig(), std::filesystem::path());
+  const auto report = reloader_->reload("somebody");
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().kind, Kind::invalid);
+  EXPECT_EQ(report.error().problems.at(0).message,
+            "this runtime was given its configuration, and no file to read again");
+  reloader_->watch_files();
+  clock_.advance(Millis(10'000));
+  EXPECT_EQ(control_.run_due(), 0U) << "nor is there one to watch";
+}
+
+TEST_F(ConfigReloaderTest, ABrokenPackageIsAWarningOfTheReload) {
+  config::Package package;
+  package.name = "p";
+  package.problems = {{{"p/triggers.toml", 7, 1}, "no such key"}};
+  files_.packages = {package};
+  const auto report = reloader_->reload("somebody");
+  ASSERT_TRUE(report);
+  EXPECT_EQ(
+      report->warnings,
+      std::vector<std::string>{"package \"p\" is broken: p/triggers.toml:7:1: error: no such key"});
+  EXPECT_EQ(log_.lines("package.broken").size(), 1U);
+}
+
+TEST_F(ConfigReloaderTest, OneThatNoClientCanBeMadeForIsReportedToo) {
+  add_alias();
+  make_client_ = [](mqtt::ClientEvents&) -> Result<std::unique_ptr<mqtt::Client>> {
+    return fail("the library has no more clients");
+  };
+  const auto report = reloader_->reload("somebody");
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->failures, std::vector<std::string>{"alias a: the library has no more clients"});
+  EXPECT_EQ(registry_.now()->alias("a"), nullptr);
 }
 
 }  // namespace

@@ -87,5 +87,19 @@ TEST(PackageFailuresTest, EachPackageHasItsLine) {
             "none of its aliases and triggers run: top/triggers.toml:7:1: no such plugin");
 }
 
+TEST(PackageFailuresTest, OneThatCouldNotBeReadIsBrokenBeforeAnythingIsAdded) {
+  config::Config all = *three_packages();
+  all.packages[3].problems = {{{"other/triggers.toml", 1, 2}, "no such key"}};
+  const PackageFailures failures(shared(all));
+  EXPECT_TRUE(failures.any());
+  EXPECT_TRUE(failures.of("other").empty());
+  CaptureLog log;
+  failures.report(log);
+  EXPECT_EQ(log.lines("package.enabled").size(), 3U);
+  ASSERT_EQ(log.lines("package.broken").size(), 1U);
+  EXPECT_EQ(log.lines("package.broken")[0].level, LogLevel::error);
+  EXPECT_EQ(log.last("package.broken"), "nothing of it runs: other/triggers.toml:1:2: no such key");
+}
+
 }  // namespace
 }  // namespace triggerd::control::test

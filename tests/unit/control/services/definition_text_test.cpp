@@ -94,5 +94,14 @@ TEST_F(ErrorOfDefinitionTest, WhatCannotBeDeletedIsInUse) {
   EXPECT_EQ(reported.message, "trigger \"t\" cannot be deleted: because");
 }
 
+TEST(DefinitionTextTest, WhatIsNoJsonIsNoDefinition) {
+  DefinitionChange change = replace_trigger("{");
+  change.text.format = DefinitionText::Format::json;
+  const auto table = table_to_keep(change, {}, nullptr);
+  ASSERT_FALSE(table);
+  EXPECT_EQ(table.error().kind, management::AdminError::Kind::invalid);
+  EXPECT_TRUE(table.error().message.starts_with("the definition: ")) << table.error().message;
+}
+
 }  // namespace
 }  // namespace triggerd::control::test
