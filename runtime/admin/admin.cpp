@@ -23,7 +23,7 @@ class RunningAdmin final : public Admin, private Application {
                 options.listen ? options.listen->host : std::string()),
         streamer_(runtime.events),
         server_(Server::make(*this, log)) {
-    add_all_routes(router_, runtime, streamer_);
+    add_all_routes(router_, runtime, streamer_, *options_.clock);
   }
   ~RunningAdmin() override { (void)stop(); }
 
@@ -162,20 +162,19 @@ Result<std::unique_ptr<Admin>> Admin::start(const AdminOptions& options,
   return admin;
 }
 
-void add_all_routes(Router& router, const management::Management& runtime,
-                    EventStreamer& streamer) {
+void add_all_routes(Router& router, const management::Management& runtime, EventStreamer& streamer,
+                    const Clock& clock) {
   const management::StatusReader& status = runtime.status;
-  add_status_routes(router, status);
-  add_state_routes(router, runtime.states, status);
+  add_status_routes(router, status, clock);
+  add_state_routes(router, runtime.states, status, clock);
   add_definition_routes(router, runtime.definitions);
   add_test_run_routes(router, runtime.test_runs, status);
   add_plugin_routes(router, runtime.plugins);
-  add_dead_letter_routes(router, runtime.dead_letters);
+  add_dead_letter_routes(router, runtime.dead_letters, clock);
   add_event_routes(router, streamer);
-  router.add(
-      {"GET", "/metrics", Lane::metrics, [&status](const Request&) {
-         return Reply{200, std::string(kMetricsType), metrics_text(status, system_clock().wall())};
-       }});
+  router.add({"GET", "/metrics", Lane::metrics, [&status, &clock](const Request&) {
+                return Reply{200, std::string(kMetricsType), metrics_text(status, clock.wall())};
+              }});
   add_file_routes(router);
 }
 

@@ -31,6 +31,7 @@
 #include <optional>
 #include <string>
 
+#include "base/clock.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "config/admin_section.hpp"
@@ -46,6 +47,7 @@ struct AdminOptions {
   // Where they came from: read again when that has changed.
   std::filesystem::path token_file;
   std::filesystem::path read_token_file;
+  const Clock* clock = &system_clock();  // outlives it
 };
 
 class Admin {

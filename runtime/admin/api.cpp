@@ -51,11 +51,11 @@ std::optional<std::int64_t> number_parameter(const Request& request, const char*
   return number;
 }
 
-std::optional<Wall> moment_parameter(const Request& request, const char* name,
+std::optional<Wall> moment_parameter(const Request& request, const char* name, Wall now,
                                      std::vector<FieldError>& errors) {
   const std::string* value = request.parameter(name);
   if (value == nullptr || value->empty()) return std::nullopt;
-  const auto at = parse_moment(*value, system_clock().wall());
+  const auto at = parse_moment(*value, now);
   if (!at) {
     errors.push_back({name, "must be a duration (\"1h\") or a time (\"2026-01-31T12:00:00Z\")"});
   }

@@ -9,6 +9,7 @@
 #include "admin/json.hpp"
 #include "admin/problem.hpp"
 #include "admin/router.hpp"
+#include "base/clock.hpp"
 #include "management/definitions.hpp"
 #include "management/management.hpp"
 
@@ -22,19 +23,21 @@ inline constexpr Millis kPortion{2'000};
 // The most that one page of dead letters has of payloads.
 inline constexpr std::size_t kPageBytes = std::size_t{4} << 20;
 
-// All of them, /metrics too.
-void add_all_routes(Router& router, const management::Management& runtime, EventStreamer& streamer);
+// All of them, /metrics too. `clock` outlives the router, here and below.
+void add_all_routes(Router& router, const management::Management& runtime, EventStreamer& streamer,
+                    const Clock& clock = system_clock());
 
-void add_status_routes(Router& router, const management::StatusReader& status);
+void add_status_routes(Router& router, const management::StatusReader& status, const Clock& clock);
 // A change of state is answered with what the alias or trigger has become.
 void add_state_routes(Router& router, management::StateControl& states,
-                      const management::StatusReader& status);
+                      const management::StatusReader& status, const Clock& clock);
 void add_definition_routes(Router& router, management::DefinitionControl& definitions);
 // The answer to a test of a trigger also says whether its filters match.
 void add_test_run_routes(Router& router, management::TestRuns& test_runs,
                          const management::StatusReader& status);
 void add_plugin_routes(Router& router, management::PluginControl& plugins);
-void add_dead_letter_routes(Router& router, management::DeadLetterControl& dead_letters);
+void add_dead_letter_routes(Router& router, management::DeadLetterControl& dead_letters,
+                            const Clock& clock);
 void add_event_routes(Router& router, EventStreamer& streamer);
 // The console's files and openapi.yaml.
 void add_file_routes(Router& router);
@@ -54,7 +57,8 @@ bool flag_parameter(const Request& request, const char* name, std::vector<FieldE
 std::optional<std::int64_t> number_parameter(const Request& request, const char* name,
                                              std::int64_t least, std::int64_t most,
                                              std::vector<FieldError>& errors);
-std::optional<Wall> moment_parameter(const Request& request, const char* name,
+// A duration is counted back from `now`.
+std::optional<Wall> moment_parameter(const Request& request, const char* name, Wall now,
                                      std::vector<FieldError>& errors);
 std::string text_parameter(const Request& request, const char* name);
 Reply bad_parameters(const std::vector<FieldError>& errors);

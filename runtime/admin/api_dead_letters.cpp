@@ -37,12 +37,13 @@ Handler numbered(std::function<Reply(const Request&, std::int64_t)> handler) {
   };
 }
 
-Reply list(const DeadLetterControl& dead_letters, const Request& request) {
+Reply list(const DeadLetterControl& dead_letters, const Clock& clock, const Request& request) {
   std::vector<FieldError> errors;
+  const Wall now = clock.wall();
   DeadLetterFilter filter;
   filter.trigger = text_parameter(request, "trigger");
-  filter.since = moment_parameter(request, "since", errors);
-  filter.until = moment_parameter(request, "until", errors);
+  filter.since = moment_parameter(request, "since", now, errors);
+  filter.until = moment_parameter(request, "until", now, errors);
   const auto before = number_parameter(request, "before", 1, INT64_MAX, errors);
   const auto limit = number_parameter(request, "limit", 1, 1'000, errors);
   const auto bytes = number_parameter(request, "payload_bytes", 0, 1 << 28, errors);
@@ -81,21 +82,21 @@ Reply one(const management::Outcome<>& outcome) {
 using Many = management::Outcome<management::DeadLettersDone> (DeadLetterControl::*)(
     const DeadLetterFilter&, const management::Actor&, const DeadLetterControl::Progress&);
 
-Reply many(DeadLetterControl& dead_letters, const Request& request, Many verb) {
+Reply many(DeadLetterControl& dead_letters, const Clock& clock, const Request& request, Many verb) {
   Body body(request, true);
-  const Wall now = system_clock().wall();
+  const Wall now = clock.wall();
   DeadLetterFilter filter;
   filter.trigger = body.text("trigger");
   filter.since = body.moment("since", now);
   filter.until = body.moment("until", now);
   filter.up_to = body.number("up_to");
   if (auto refused = body.refused()) return *refused;
-  const Monotonic end = system_clock().now() + kPortion;
+  const Monotonic end = clock.now() + kPortion;
   std::uint64_t remaining = 0;
   const auto outcome =
       (dead_letters.*verb)(filter, who(request), [&](std::uint64_t so_far, std::uint64_t total) {
         remaining = total - std::min(so_far, total);
-        return system_clock().now() < end;
+        return clock.now() < end;
       });
   if (!outcome) return problem(outcome.error());
   Json json = {{"done", outcome->done}, {"failed", outcome->failed}};
@@ -107,14 +108,16 @@ Reply many(DeadLetterControl& dead_letters, const Request& request, Many verb) {
 
 }  // namespace
 
-void add_dead_letter_routes(Router& router, DeadLetterControl& dead_letters) {
+void add_dead_letter_routes(Router& router, DeadLetterControl& dead_letters, const Clock& clock) {
   const std::string base = "/api/v1/dead-letters";
-  router.get(base, [&dead_letters](const Request& request) { return list(dead_letters, request); });
-  router.change("POST", base + "/replay", [&dead_letters](const Request& request) {
-    return many(dead_letters, request, &DeadLetterControl::replay_dead_letters);
+  router.get(base, [&dead_letters, &clock](const Request& request) {
+    return list(dead_letters, clock, request);
   });
-  router.change("POST", base + "/drop", [&dead_letters](const Request& request) {
-    return many(dead_letters, request, &DeadLetterControl::drop_dead_letters);
+  router.change("POST", base + "/replay", [&dead_letters, &clock](const Request& request) {
+    return many(dead_letters, clock, request, &DeadLetterControl::replay_dead_letters);
+  });
+  router.change("POST", base + "/drop", [&dead_letters, &clock](const Request& request) {
+    return many(dead_letters, clock, request, &DeadLetterControl::drop_dead_letters);
   });
   router.get(base + "/{number}", numbered([&dead_letters](const Request&, std::int64_t number) {
                return show(dead_letters, number);

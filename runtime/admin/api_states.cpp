@@ -36,17 +36,17 @@ Reply change_alias(StateControl& states, const StatusReader& status, const Reque
   return alias ? json_reply(to_json(*alias, true)) : problem(alias.error());
 }
 
-Reply change_trigger(StateControl& states, const StatusReader& status, const Request& request,
-                     Change change) {
+Reply change_trigger(StateControl& states, const StatusReader& status, const Clock& clock,
+                     const Request& request, Change change) {
   if (auto refused = refusal(states, request, change)) return *std::move(refused);
   const auto trigger = status.trigger(request.names[0]);
-  return trigger ? json_reply(to_json(*trigger, system_clock().wall(), true))
-                 : problem(trigger.error());
+  return trigger ? json_reply(to_json(*trigger, clock.wall(), true)) : problem(trigger.error());
 }
 
 }  // namespace
 
-void add_state_routes(Router& router, StateControl& states, const StatusReader& status) {
+void add_state_routes(Router& router, StateControl& states, const StatusReader& status,
+                      const Clock& clock) {
   const auto alias = [&](const char* verb, Change change) {
     router.change("POST", fmt::format("/api/v1/aliases/{{name}}/{}", verb),
                   [&states, &status, change](const Request& request) {
@@ -55,8 +55,8 @@ void add_state_routes(Router& router, StateControl& states, const StatusReader& 
   };
   const auto trigger = [&](const char* verb, Change change) {
     router.change("POST", fmt::format("/api/v1/triggers/{{name}}/{}", verb),
-                  [&states, &status, change](const Request& request) {
-                    return change_trigger(states, status, request, change);
+                  [&states, &status, &clock, change](const Request& request) {
+                    return change_trigger(states, status, clock, request, change);
                   });
   };
   alias("enable", [](StateControl& to, const std::string& name, const management::Actor& by,

@@ -34,10 +34,8 @@ Json package_json(const management::PackageStatus& package) {
 Json store_json(const management::StoreStatus& store) {
   return to_json(store);
 }
-auto brief_triggers() {
-  return [now = system_clock().wall()](const management::TriggerStatus& trigger) {
-    return to_json(trigger, now, false);
-  };
+auto brief_triggers(Wall now) {
+  return [now](const management::TriggerStatus& trigger) { return to_json(trigger, now, false); };
 }
 
 // What whoever asks may do: the words of the table in docs/reference/http-api.md.
@@ -50,8 +48,7 @@ Json may_of(const Request& request, bool manage) {
   return may;
 }
 
-Json status_json(const management::StatusReader& runtime, const Request& request) {
-  const Wall now = system_clock().wall();
+Json status_json(const management::StatusReader& runtime, const Request& request, Wall now) {
   const management::RuntimeStatus status = runtime.runtime();
   const std::chrono::duration<double> uptime = now - status.started;
   Json json = {{"name", status.name},
@@ -73,7 +70,7 @@ Json status_json(const management::StatusReader& runtime, const Request& request
   json["needs_restart"] = status.needs_restart;
   json["inbox"] = to_json(runtime.inbox_status(), now);
   json["aliases"] = array_of(runtime.aliases(), brief);
-  json["triggers"] = array_of(runtime.triggers(), brief_triggers());
+  json["triggers"] = array_of(runtime.triggers(), brief_triggers(now));
   json["plugins"] = array_of(runtime.plugins(), plugin_json);
   json["packages"] = array_of(runtime.packages(), package_json);
   return json;
@@ -104,7 +101,8 @@ Reply state_reply(bool good, const char* yes, const char* no,
 
 }  // namespace
 
-void add_status_routes(Router& router, const management::StatusReader& runtime) {
+void add_status_routes(Router& router, const management::StatusReader& runtime,
+                       const Clock& clock) {
   router.add({"GET", "/healthz", Lane::health,
               [&runtime](const Request& request) {
                 const auto status = runtime.runtime();
@@ -119,8 +117,8 @@ void add_status_routes(Router& router, const management::StatusReader& runtime) 
                                    request.may);
               },
               true});
-  router.get("/api/v1/status", [&runtime](const Request& request) {
-    return json_reply(status_json(runtime, request));
+  router.get("/api/v1/status", [&runtime, &clock](const Request& request) {
+    return json_reply(status_json(runtime, request, clock.wall()));
   });
   router.get("/api/v1/aliases",
              [&runtime](const Request&) { return list_reply(runtime.aliases(), brief); });
@@ -128,13 +126,12 @@ void add_status_routes(Router& router, const management::StatusReader& runtime) 
     const auto alias = runtime.alias(request.names[0]);
     return alias ? json_reply(to_json(*alias, true)) : problem(alias.error());
   });
-  router.get("/api/v1/triggers", [&runtime](const Request&) {
-    return list_reply(runtime.triggers(), brief_triggers());
+  router.get("/api/v1/triggers", [&runtime, &clock](const Request&) {
+    return list_reply(runtime.triggers(), brief_triggers(clock.wall()));
   });
-  router.get("/api/v1/triggers/{name}", [&runtime](const Request& request) {
+  router.get("/api/v1/triggers/{name}", [&runtime, &clock](const Request& request) {
     const auto trigger = runtime.trigger(request.names[0]);
-    return trigger ? json_reply(to_json(*trigger, system_clock().wall(), true))
-                   : problem(trigger.error());
+    return trigger ? json_reply(to_json(*trigger, clock.wall(), true)) : problem(trigger.error());
   });
   router.get("/api/v1/plugins",
              [&runtime](const Request&) { return list_reply(runtime.plugins(), plugin_json); });

@@ -239,6 +239,8 @@ class FakeManagement final : public management::StatusReader,
   std::function<void()> while_publishing;
   // The same of a list of dead letters.
   std::function<void()> while_reading_dead_letters;
+  // What replaying or dropping many of them does; empty: as much as the examples say.
+  std::function<management::DeadLettersDone(const Progress&)> while_replaying;
   management::RuntimeStatus status;
   std::vector<management::AliasStatus> alias_list;
   std::vector<management::TriggerStatus> trigger_list;
@@ -402,6 +404,7 @@ class FakeManagement final : public management::StatusReader,
     if (auto failed = did("replay_all", filter.trigger, ""); !failed) {
       return unexpected(failed.error());
     }
+    if (while_replaying) return while_replaying(progress);
     progress(3, 10);
     return management::DeadLettersDone{2, 1, "there is no trigger \"gone\""};
   }
