@@ -88,14 +88,6 @@ PropertyList& PropertyList::add(const Property& property) {
   return *this;
 }
 
-std::string encode(const MQTTProperties& properties) {
-  std::string bytes;
-  for_each(properties, [&](const Property& property) {
-    if (property.id != property::kTopicAlias) encode_property(bytes, property);
-  });
-  return bytes;
-}
-
 std::optional<std::uint64_t> number_of(const MQTTProperties& properties, std::uint32_t id) {
   std::optional<std::uint64_t> found;
   for_each(properties, [&](const Property& property) {

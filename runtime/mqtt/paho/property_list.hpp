@@ -28,8 +28,6 @@ class PropertyList {
   MQTTProperties list_ = MQTTProperties_initializer;
 };
 
-// As a message carries them: without the topic alias.
-std::string encode(const MQTTProperties& properties);
 // The number of the first such property.
 std::optional<std::uint64_t> number_of(const MQTTProperties& properties, std::uint32_t id);
 // The text of the first such property; empty where there is none.
