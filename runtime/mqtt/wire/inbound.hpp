@@ -49,7 +49,6 @@ class Inbound {
 
   // The most that topic and payload of a message may have together.
   void limit_messages(std::uint64_t bytes) { most_ = bytes; }
-  std::uint64_t message_limit() const { return most_; }
   // Messages have properties.
   void expect_properties(bool v5) { v5_ = v5; }
 

@@ -2,6 +2,7 @@
 // and gives every answer.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -28,6 +29,7 @@ struct Asked {
     std::string payload;
     int qos;
     bool retained;
+    std::size_t properties;  // how many
     PublishDone done;
   };
   std::vector<Publish> publishes;
@@ -36,6 +38,7 @@ struct Asked {
   bool refuse_connect = false;
   bool refuse_publish = false;
   int refuse_publish_code = 0;
+  std::function<void()> while_publishing;  // called before a publish is taken or refused
 
   ConnectAttempt attempt() const { return connects.back().attempt; }
 };
@@ -65,13 +68,14 @@ class FakeClient final : public Client {
   void resume_reading() override {}
   void flush_acknowledgements() override {}
   Result<> publish(const PublishRequest& request, PublishDone done) override {
+    if (asked_.while_publishing) asked_.while_publishing();
     if (asked_.refuse_publish) {
       return tl::make_unexpected(Error{"refused", asked_.refuse_publish_code});
     }
     asked_.publishes.push_back(
         {std::string(request.topic),
          std::string(reinterpret_cast<const char*>(request.payload.data()), request.payload.size()),
-         request.qos, request.retained, std::move(done)});
+         request.qos, request.retained, request.properties.size(), std::move(done)});
     return {};
   }
 

@@ -71,6 +71,62 @@ TEST_F(PublishSenderTest, OneThatTheServerWillNeverTakeIsToldWhy) {
   EXPECT_EQ(told_, std::vector<std::string>{"refused"});
 }
 
+TEST_F(PublishSenderTest, OneThatTheLibraryRefusesWhenItsTurnComesIsTold) {
+  sender_.connected(1);
+  EXPECT_TRUE(publish("sent"));
+  EXPECT_TRUE(publish("waits"));
+  asked_.refuse_publish = true;
+  confirm(0);
+  EXPECT_EQ(told_, (std::vector<std::string>{"ok", "refused"}));
+  EXPECT_TRUE(sender_.idle());
+}
+
+TEST_F(PublishSenderTest, OneThatIsRefusedBecauseTheConnectionIsLostIsNotConnected) {
+  sender_.connected(std::nullopt);
+  asked_.refuse_publish = true;
+  asked_.while_publishing = [this] { sender_.disconnected(); };
+  EXPECT_EQ(publish("t").error(), PublishError::not_connected);
+  EXPECT_TRUE(told_.empty());
+  EXPECT_TRUE(log_.lines("publish.refused").empty()) << "the loss is reported, and is the reason";
+  EXPECT_TRUE(sender_.idle());
+}
+
+TEST_F(PublishSenderTest, OneThatWasToldOfWithTheLossIsNotToldOfAgain) {
+  sender_.connected(std::nullopt);
+  asked_.refuse_publish = true;
+  asked_.while_publishing = [this] {
+    sender_.disconnected();
+    sender_.fail_all("lost");
+  };
+  EXPECT_TRUE(publish("t")) << "it has had its answer";
+  EXPECT_EQ(told_, std::vector<std::string>{"lost"});
+}
+
+TEST_F(PublishSenderTest, WhatWaitsWhenTheConnectionIsLostIsNotSent) {
+  sender_.connected(1);
+  EXPECT_TRUE(publish("sent"));
+  EXPECT_TRUE(publish("waits"));
+  sender_.disconnected();
+  confirm(0);
+  EXPECT_EQ(asked_.publishes.size(), 1U);
+  sender_.connected(1);
+  EXPECT_TRUE(publish("new"));
+  EXPECT_EQ(asked_.publishes.size(), 2U);
+  EXPECT_EQ(asked_.publishes[1].topic, "waits") << "it was not told to have failed";
+}
+
+TEST_F(PublishSenderTest, AHundredThatWaitAllLeaveInTheirOrder) {
+  sender_.connected(1);
+  EXPECT_TRUE(publish("sent"));
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(publish(std::to_string(i)));
+  sender_.connected(200);
+  confirm(0);
+  ASSERT_EQ(asked_.publishes.size(), 101U);
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(asked_.publishes[static_cast<std::size_t>(i) + 1].topic, std::to_string(i));
+  }
+}
+
 TEST_F(PublishSenderTest, WhatIsUnderWayWhenTheConnectionEndsFails) {
   sender_.connected(1);
   (void)publish("sent");

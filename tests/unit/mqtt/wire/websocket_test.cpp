@@ -489,6 +489,22 @@ TEST_F(OpenWebSocket, ItsReasonIsInWords) {
   }
 }
 
+// RFC 6455, section 7.4.1, and the registry that it made.
+TEST_F(OpenWebSocket, EveryCloseCodeThatAServerMaySendHasWordsOfItsOwn) {
+  std::set<std::string> all;
+  const std::vector<std::uint16_t> codes{1000, 1001, 1002, 1003, 1007, 1008,
+                                         1009, 1010, 1011, 1012, 1013, 1014};
+  for (const std::uint16_t code : codes) {
+    WebSocket socket({"h", "/"}, KnownRandom());
+    std::string bytes = std::string(kAccepted) + close_frame(code);
+    socket.receive(bytes.data(), bytes.size());
+    const std::string begin = "closed the WebSocket: " + std::to_string(code) + " ";
+    ASSERT_TRUE(socket.close_reason().starts_with(begin)) << socket.close_reason();
+    all.insert(std::string(socket.close_reason().substr(begin.size())));
+  }
+  EXPECT_EQ(all.size(), codes.size());
+}
+
 TEST_F(OpenWebSocket, OurOwnCloseIsSaidOnce) {
   std::string out;
   socket_.close(1000, out);
