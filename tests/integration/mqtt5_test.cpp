@@ -404,7 +404,8 @@ TEST_F(Mqtt5Test, WhatTheServerDoesNotTakeIsNotSent) {
   send(publish(1, 1, "one"));
   EXPECT_TRUE(triggerd_->wait_for_event(
       "plugin.log", {"published: -2 the server does not support QoS 1, only up to 0"}));
-  EXPECT_TRUE(triggerd_->wait_for_event("publish.refused", {"no QoS 1, only up to 0", "alias=a"}))
+  EXPECT_TRUE(triggerd_->wait_for_event(
+      "publish.refused", {"the server does not support QoS 1, only up to 0", "alias=a"}))
       << triggerd_->output();
   for (const Received& received : broker_.packets()) {
     EXPECT_NE(packet::type_of(received.packet), packet::Type::publish);

@@ -119,7 +119,7 @@ INSTANTIATE_TEST_SUITE_P(
               "\x32\x08\x00\x00\x00\x01\x03\x23\x00\x05"s,
               "topic alias 5 without having defined it"},
         Wrong{"Properties", true, packet::Type::subscribe, "\x30\x05\x00\x01t\x01\x7f"s,
-              "the properties of its PUBLISH are wrong"},
+              "the properties of its PUBLISH are malformed"},
         Wrong{"EmptyPuback", false, packet::Type::subscribe, "\x40\x00"s,
               "PUBACK has no packet id"},
         Wrong{"ServersSubscribe", true, packet::Type::subscribe, "\x82\x00"s,

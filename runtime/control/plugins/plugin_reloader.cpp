@@ -101,7 +101,7 @@ Result<> PluginReloader::watch_again() {
 tl::expected<PluginReloader::Replaced, ReloadFailure> PluginReloader::replace(
     const std::string& plugin, const std::filesystem::path& file,
     const management::PluginReloadOptions& how) {
-  if (cancelled_) return failed_at("load", {"the runtime stops"});
+  if (cancelled_) return failed_at("load", {"the runtime is stopping"});
   if (builds_.leaked() >= options_.max_leaked) {
     return failed_at("load", {fmt::format("{} plugin generations could not be unloaded, which is "
                                           "the limit; restart the runtime",

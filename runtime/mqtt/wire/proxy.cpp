@@ -247,7 +247,8 @@ std::string_view ProxyHandshake::why_status() const {
 void ProxyHandshake::begin_socks() {
   if (proxy_.user_name.size() > kMaxSocksField ||
       proxy_.password.reveal().size() > kMaxSocksField) {
-    fail_with("the proxy cannot be given user name and password: SOCKS5 allows 255 bytes for each");
+    fail_with(
+        "the proxy cannot be given user name and password: SOCKS5 allows at most 255 bytes each");
     return;
   }
   output_ = {kVersion};

@@ -49,14 +49,15 @@ TEST_F(RuntimeTest, MessagesOfATriggerThatIsNotConfiguredStayAndAreNamed) {
     inbox::DeadLetter dead_letter;
     dead_letter.trigger = "gone";
     dead_letter.topic = "x";
-    ASSERT_TRUE(inbox->replay_dead_letter(inbox->add_dead_letter(dead_letter).value()));
+    ASSERT_TRUE(inbox->dead_letters().replay(inbox->dead_letters().add(dead_letter).value()));
   }
   ASSERT_TRUE(runtime().prepare());
   ASSERT_TRUE(runtime().start());
   EXPECT_EQ(log_.last("inbox.orphaned"),
-            "the inbox has 1 message of a trigger that is not configured; they stay there");
+            "the inbox has 1 message for a trigger that is not configured, and keeps it until the "
+            "trigger is");
   EXPECT_TRUE(runtime().stop());
-  EXPECT_EQ(runtime().inbox().message_counts()->size(), 1U);
+  EXPECT_EQ(runtime().inbox().messages().counts()->size(), 1U);
   EXPECT_EQ(log_.last("runtime.stopped"), "0 messages received, 0 handled");
 }
 
@@ -64,8 +65,8 @@ TEST_F(RuntimeTest, ADamagedInboxIsKeptAsideAndANewOneBegins) {
   dir_.write("inbox.db", std::string(10'000, 'x'));
   ASSERT_TRUE(runtime().prepare());
   ASSERT_EQ(log_.lines("inbox.damaged").size(), 1U);
-  EXPECT_TRUE(log_.last("inbox.damaged").ends_with(", and a new one begins"));
-  EXPECT_TRUE(runtime().inbox().message_counts()->empty());
+  EXPECT_TRUE(log_.last("inbox.damaged").ends_with(", and the inbox begins empty"));
+  EXPECT_TRUE(runtime().inbox().messages().counts()->empty());
 }
 
 TEST_F(RuntimeTest, WhatAFileSaysWrongIsSaidWithItsPlace) {
@@ -86,7 +87,7 @@ TEST_F(RuntimeTest, OneThatIsToStopWhileItIsMadeMakesNoMoreTriggers) {
   ASSERT_FALSE(prepared);
   const auto* error = std::get_if<Error>(&prepared.error());
   ASSERT_NE(error, nullptr);
-  EXPECT_EQ(error->message, "the runtime is to stop");
+  EXPECT_EQ(error->message, "the runtime is stopping");
 }
 
 }  // namespace

@@ -32,7 +32,8 @@ class InboxHealthTest : public ManagedRuntime {
 TEST_F(InboxHealthTest, TriggersPauseWhileTheInboxTakesNothing) {
   inbox_health_.begin();
   inbox_health_.note("the disk is full");
-  EXPECT_EQ(log_.last("inbox.trouble"), "the disk is full; receiving pauses until it is over");
+  EXPECT_EQ(log_.last("inbox.trouble"),
+            "the disk is full; receiving is paused until the inbox can be written again");
   EXPECT_EQ(why_it_pauses(), "the inbox takes no messages: the disk is full");
   EXPECT_EQ(inbox_health_.trouble(), "the disk is full");
   EXPECT_EQ(readiness_.reasons().back(), "the inbox takes no messages: the disk is full");

@@ -115,7 +115,8 @@ TEST_F(SessionChoiceTest, WhatMayBeInAPackageThatCannotBeReadIsLeftAlone) {
 TEST_F(SessionChoiceTest, OneOfWhichNothingIsKnownIsEndedByHand) {
   const SessionFate stays = fate({"somebody.t", "", ""}, false);
   EXPECT_EQ(stays.kind, Kind::stays);
-  EXPECT_EQ(stays.why, "nothing in the configuration says how to end it: do that there");
+  EXPECT_EQ(stays.why,
+            "nothing in the configuration connects there any more: clean up on the server");
 }
 
 }  // namespace

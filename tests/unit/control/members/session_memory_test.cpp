@@ -49,8 +49,8 @@ TEST_F(SessionMemoryTest, OneThatIsAtAnotherServerNowMayHaveLeftOneBehind) {
   memory_->found_at(options_, "tcp://one:1883");
   ASSERT_EQ(log_.lines("session.left").size(), 1U);
   EXPECT_NE(log_.last("session.left")
-                .find("it is at tcp://one:1883 now; where "
-                      "tcp://elsewhere:1883 is another server"),
+                .find("the session is at tcp://one:1883 now; if tcp://elsewhere:1883 is a "
+                      "different server"),
             std::string::npos);
   memory_->found_at(options_, "tcp://one:1883");
   memory_->found_at(options_, "tcp://two:1883");

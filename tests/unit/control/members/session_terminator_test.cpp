@@ -96,7 +96,7 @@ TEST_F(SessionTerminatorTest, OfManyThatAreLeftFiveAreNamed) {
   }
   end_unwanted();
   EXPECT_TRUE(log_.last("session.left")
-                  .starts_with("7 sessions of triggers that are gone stay at tcp://one:1883: "
+                  .starts_with("7 sessions of removed triggers remain at tcp://one:1883: "
                                "id-a.t, id-a.u1, id-a.u2, id-a.u3, id-a.u4 and 2 more; "))
       << log_.last("session.left");
 }
@@ -105,7 +105,7 @@ TEST_F(SessionTerminatorTest, OneWhoseAliasIsGoneByTheStopIsEndedByHand) {
   end_unwanted();
   run(shared({}));
   terminator_->report_unfinished();
-  EXPECT_TRUE(log_.last("session.left").ends_with("and its alias is gone: end it there"))
+  EXPECT_TRUE(log_.last("session.left").ends_with("and the alias is gone: clean up on the server"))
       << log_.last("session.left");
 }
 
@@ -128,7 +128,8 @@ TEST_F(SessionTerminatorTest, OneOnTlsCannotBeEndedWithoutItsCertificates) {
   ASSERT_TRUE(inbox_->sessions().place({"id-a.t", "a", "ssl://one:1883"}));
   end_unwanted();
   EXPECT_TRUE(made_.empty());
-  EXPECT_TRUE(log_.last("session.left").ends_with("its certificates are gone: end it there"))
+  EXPECT_TRUE(log_.last("session.left")
+                  .ends_with("the certificates for it are gone: clean up on the server"))
       << log_.last("session.left");
 }
 
@@ -143,7 +144,7 @@ TEST_F(SessionTerminatorTest, WhereTheInboxDoesNotSayWhichThereAreNoneIsEnded) {
     end_unwanted();
     ASSERT_EQ(log_.lines("inbox.error").size(), lines + 1) << table;
     EXPECT_TRUE(log_.last("inbox.error")
-                    .starts_with("which sessions nobody wants any more is not known, and none is "
+                    .starts_with("cannot tell which sessions are no longer wanted, so none is "
                                  "ended: "));
   }
   EXPECT_TRUE(made_.empty());

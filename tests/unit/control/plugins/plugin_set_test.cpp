@@ -86,11 +86,11 @@ TEST_F(PluginSetTest, PackagesMayEachCarryOneOfThatName) {
   EXPECT_FALSE(plugins().load("p", "two"));
   EXPECT_FALSE(plugins().load("p", ""));
   EXPECT_EQ(plugins().names(), (std::vector<std::string>{"one/p", "p", "two/p"}));
-  EXPECT_EQ(plugins().why_not_loaded("q"), "plugin \"q\" is not loaded; there are one/p, p, two/p");
+  EXPECT_EQ(plugins().why_not_loaded("q"), "plugin \"q\" is not loaded; loaded: one/p, p, two/p");
 }
 
 TEST_F(PluginSetTest, WhereNothingIsLoadedThatIsSaid) {
-  EXPECT_EQ(plugins().why_not_loaded("p"), "plugin \"p\" is not loaded; none is");
+  EXPECT_EQ(plugins().why_not_loaded("p"), "plugin \"p\" is not loaded; no plugin is");
   EXPECT_EQ(plugins().leaked(), 0U);
   plugins().keep_trials();
   EXPECT_TRUE(log_.lines("plugin.trial").empty()) << "it was not told to remember any";
@@ -101,7 +101,7 @@ TEST_F(PluginSetTest, ACopyNeedsAFolder) {
   dir_.write("stage", "a file has its name");
   const auto loaded = plugins().load("p", "");
   ASSERT_FALSE(loaded);
-  EXPECT_TRUE(loaded.error().message.starts_with("cannot make " + (dir_ / "stage").string()))
+  EXPECT_TRUE(loaded.error().message.starts_with("cannot create " + (dir_ / "stage").string()))
       << loaded.error().message;
 }
 

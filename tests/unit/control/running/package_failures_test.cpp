@@ -98,7 +98,8 @@ TEST(PackageFailuresTest, OneThatCouldNotBeReadIsBrokenBeforeAnythingIsAdded) {
   EXPECT_EQ(log.lines("package.enabled").size(), 3U);
   ASSERT_EQ(log.lines("package.broken").size(), 1U);
   EXPECT_EQ(log.lines("package.broken")[0].level, LogLevel::error);
-  EXPECT_EQ(log.last("package.broken"), "nothing of it runs: other/triggers.toml:1:2: no such key");
+  EXPECT_EQ(log.last("package.broken"),
+            "none of its aliases and triggers run: other/triggers.toml:1:2: no such key");
 }
 
 }  // namespace

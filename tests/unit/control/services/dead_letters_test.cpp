@@ -194,8 +194,7 @@ TEST_F(RunningDeadLettersTest, NoMoreAreReplayedThanItsQueueTakes) {
   ASSERT_TRUE(done);
   EXPECT_EQ(done->done, 2U);
   EXPECT_EQ(done->failed, 0U);
-  EXPECT_EQ(done->last_failure,
-            "trigger \"t\" has queue_capacity (2) messages that are not handled yet");
+  EXPECT_EQ(done->last_failure, "trigger \"t\" already has queue_capacity (2) unfinished messages");
 }
 
 TEST_F(RunningDeadLettersTest, AWaitForItsQueueEndsWhenTheRuntimeStops) {

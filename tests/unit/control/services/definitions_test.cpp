@@ -120,7 +120,7 @@ TEST_F(DefinitionsTest, WhatIsThereIsNotCreatedAndWhatIsNotIsNotReplaced) {
   const auto created = trigger(Verb::create, "t", "alias = \"a\"\n");
   ASSERT_FALSE(created);
   EXPECT_EQ(created.error().kind, Kind::conflict);
-  EXPECT_EQ(created.error().message, "trigger \"t\" is there already, at " + place);
+  EXPECT_EQ(created.error().message, "trigger \"t\" already exists, at " + place);
   for (const Verb verb : {Verb::replace, Verb::remove}) {
     const auto missing = trigger(verb, "nobody", "alias = \"a\"\n");
     ASSERT_FALSE(missing);
@@ -159,22 +159,22 @@ TEST_F(DefinitionsTest, WhatIsWrongIsSaidByItsKeyAndIsNotKept) {
 TEST_F(DefinitionsTest, AnAliasThatTriggersUseIsNotDeleted) {
   start_with_users_of_m(1);
   EXPECT_EQ(why_m_stays(),
-            "alias \"m\" cannot be deleted: trigger \"u1\" uses it; first delete that, or write "
-            "another alias there");
+            "alias \"m\" cannot be deleted: trigger \"u1\" uses it; delete that first, or give it "
+            "another alias");
 }
 
 TEST_F(DefinitionsTest, TwoThatUseItAreBothNamed) {
   start_with_users_of_m(2);
   EXPECT_EQ(why_m_stays(),
-            "alias \"m\" cannot be deleted: triggers \"u1\" and \"u2\" use it; first delete those, "
-            "or write another alias there");
+            "alias \"m\" cannot be deleted: triggers \"u1\" and \"u2\" use it; delete those first, "
+            "or give them another alias");
 }
 
 TEST_F(DefinitionsTest, OfManyThatUseItFiveAreNamed) {
   start_with_users_of_m(8);
   EXPECT_EQ(why_m_stays(),
             "alias \"m\" cannot be deleted: triggers \"u1\", \"u2\", \"u3\", \"u4\", \"u5\" and 3 "
-            "more use it; first delete those, or write another alias there");
+            "more use it; delete those first, or give them another alias");
 }
 
 TEST_F(DefinitionsTest, WhatElseIsWrongIsNotTakenForAnAliasInUse) {
@@ -209,7 +209,7 @@ TEST_F(DefinitionsTest, AReloadReadsTheFilesAgain) {
   const auto reloaded = ask([this] { return definitions().reload("somebody"); });
   ASSERT_TRUE(reloaded);
   EXPECT_EQ(reloaded->added, std::vector<std::string>{"alias b"});
-  EXPECT_EQ(log_.last("runtime.reload"), "reading the configuration again, for somebody");
+  EXPECT_EQ(log_.last("runtime.reload"), "reloading the configuration, prompted by somebody");
   control_.begin_stop();
   const auto refused = ask([this] { return definitions().reload("somebody"); });
   ASSERT_FALSE(refused);

@@ -83,11 +83,11 @@ TEST_F(PackagesServiceTest, APackageIsEnabledAndDisabled) {
   const auto enabled = enable();
   ASSERT_TRUE(enabled) << enabled.error().message;
   EXPECT_TRUE(runs());
-  EXPECT_EQ(log_.last("package.changed"), "package \"p\" is enabled, by somebody");
+  EXPECT_EQ(log_.last("package.changed"), "package \"p\" enabled by somebody");
   const auto disabled = disable();
   ASSERT_TRUE(disabled) << disabled.error().message;
   EXPECT_FALSE(runs());
-  EXPECT_EQ(log_.last("package.changed"), "package \"p\" is disabled, by somebody");
+  EXPECT_EQ(log_.last("package.changed"), "package \"p\" disabled by somebody");
 }
 
 TEST_F(PackagesServiceTest, APackageIsInstalledAndRemoved) {
@@ -96,11 +96,11 @@ TEST_F(PackagesServiceTest, APackageIsInstalledAndRemoved) {
   const auto installed = install();
   ASSERT_TRUE(installed) << installed.error().message;
   EXPECT_TRUE(runs());
-  EXPECT_EQ(log_.last("package.changed"), "p.tpkg is installed, by somebody");
+  EXPECT_EQ(log_.last("package.changed"), "p.tpkg installed by somebody");
   const auto removed = remove();
   ASSERT_TRUE(removed) << removed.error().message;
   EXPECT_FALSE(runs());
-  EXPECT_EQ(log_.last("package.changed"), "package \"p\" is removed, by somebody");
+  EXPECT_EQ(log_.last("package.changed"), "package \"p\" removed by somebody");
 }
 
 TEST_F(PackagesServiceTest, AChangeThatIsNotMadeIsNoReload) {
@@ -122,7 +122,7 @@ TEST_F(PackagesServiceTest, OneThatTheRuntimeDoesNotTakeIsAsItWasBefore) {
   const auto enabled = enable();
   ASSERT_FALSE(enabled);
   EXPECT_EQ(enabled.error().kind, Kind::invalid);
-  EXPECT_TRUE(enabled.error().message.ends_with("; the package is as it was before"))
+  EXPECT_TRUE(enabled.error().message.ends_with("; the package was put back as it was before"))
       << enabled.error().message;
   EXPECT_EQ(enabled.error().problems.size(), 1U);
   EXPECT_FALSE(package("p").enabled);
@@ -134,7 +134,7 @@ TEST_F(PackagesServiceTest, ARuntimeWithoutPackagesHasNoneToChange) {
   for (const Reload& refused : {enable(), disable(), install(), remove()}) {
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().kind, Kind::unavailable);
-    EXPECT_EQ(refused.error().message, "this runtime was given no packages to change");
+    EXPECT_EQ(refused.error().message, "this runtime does not manage packages");
   }
 }
 
@@ -163,7 +163,7 @@ TEST_F(PackagesServiceTest, APluginThatIsNotLoadedIsNotReloaded) {
   const auto refused = ask([this] { return packages().reload_plugin("nobody", {}, "somebody"); });
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().kind, Kind::not_found);
-  EXPECT_EQ(refused.error().message, "plugin \"nobody\" is not loaded; none is");
+  EXPECT_EQ(refused.error().message, "plugin \"nobody\" is not loaded; no plugin is");
   EXPECT_TRUE(log_.lines("plugin.reload").empty());
 }
 

@@ -165,7 +165,7 @@ class ManagedRuntime : public Parts {
     auto made = std::make_shared<trigger::Trigger>(*registry_.config()->find_trigger(name),
                                                    trigger_services());
     EXPECT_TRUE(factory_->connect(*made));
-    registry_.change([&](Running& running) { running.triggers.push_back(made); });
+    registry_.change([&](Running& running) { running.triggers.add(made); });
     return made;
   }
   // Others turn the supervisor and the timer from now on.
@@ -272,7 +272,7 @@ class ManagedRuntime : public Parts {
                                      .registry = runtime.registry_,
                                      .status = services.status,
                                      .reloader = *runtime.reloader_,
-                                     .inbox = *runtime.inbox_,
+                                     .stored = runtime.inbox_->triggers(),
                                      .log = runtime.log_}),
                    .definitions = Definitions({.control = runtime.control_,
                                                .registry = runtime.registry_,
@@ -297,7 +297,7 @@ class ManagedRuntime : public Parts {
                                 std::move(changes)},
                    .dead_letters = DeadLetters({.control = runtime.control_,
                                                 .registry = runtime.registry_,
-                                                .inbox = *runtime.inbox_,
+                                                .stored = runtime.inbox_->dead_letters(),
                                                 .log = runtime.log_})} {}
     Services services;
   };

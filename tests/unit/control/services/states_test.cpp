@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "config/managed.hpp"
 #include "unit/control/services/services_fixture.hpp"
 
 namespace triggerd::control::test {
@@ -93,7 +94,7 @@ TEST_F(StatesTest, OneThatIsSuspendedIsResumed) {
   EXPECT_EQ(status().trigger("t")->state_reason, "why");
   ASSERT_TRUE(ask([this] { return states().resume_trigger("t", "somebody"); }));
   EXPECT_EQ(status().trigger("t")->state, management::TriggerStatus::State::enabled);
-  EXPECT_EQ(log_.last("trigger.enabled"), "by somebody");
+  EXPECT_EQ(log_.last("trigger.enabled"), "enabled by somebody");
   EXPECT_FALSE(*inbox_->triggers().state("t"));
 }
 
@@ -112,7 +113,7 @@ TEST_F(StatesTest, ATriggerThatIsNotThereIsNotFound) {
   const auto [enabled, suspended] = refusals("nobody");
   EXPECT_EQ(enabled.kind, Kind::not_found);
   EXPECT_EQ(enabled.message,
-            "there is no trigger \"nobody\"; there are t, written-off, without-alias");
+            "there is no trigger \"nobody\"; defined: t, written-off, without-alias");
   EXPECT_EQ(suspended.message, enabled.message);
 }
 
@@ -120,15 +121,16 @@ TEST_F(StatesTest, OneThatDoesNotRunIsRefusedWithWhatToDo) {
   start_all();
   const auto [enabled, suspended] = refusals("written-off");
   EXPECT_EQ(enabled.kind, Kind::conflict);
-  EXPECT_EQ(enabled.message,
-            "trigger \"written-off\" does not run: disabled by the configuration; write enabled = "
-            "true at " +
-                config::to_string(registry_.config()->find_trigger("written-off")->place));
+  EXPECT_EQ(
+      enabled.message,
+      "trigger \"written-off\" is not running: disabled by the configuration; write enabled = "
+      "true at " +
+          config::to_string(registry_.config()->find_trigger("written-off")->place));
   EXPECT_EQ(suspended.message, enabled.message);
   EXPECT_EQ(refusals("without-alias").first.message,
-            "trigger \"without-alias\" does not run: its alias is disabled");
+            "trigger \"without-alias\" is not running: its alias is disabled");
   registry_.change([](Running& running) { running.not_made["t"] = "its plugin is broken"; });
-  EXPECT_EQ(refusals("t").first.message, "trigger \"t\" does not run: its plugin is broken");
+  EXPECT_EQ(refusals("t").first.message, "trigger \"t\" is not running: its plugin is broken");
 }
 
 TEST_F(StatesTest, OneOfADisabledPackageSaysWhichPackageToEnable) {
@@ -138,7 +140,7 @@ TEST_F(StatesTest, OneOfADisabledPackageSaysWhichPackageToEnable) {
               false);
   start_all();
   EXPECT_EQ(refusals("carried").first.message,
-            "trigger \"carried\" does not run: disabled by its package; enable package \"p\"");
+            "trigger \"carried\" is not running: disabled by its package; enable package \"p\"");
 }
 
 TEST_F(StatesTest, NothingChangesOnceTheRuntimeStops) {
@@ -176,7 +178,7 @@ TEST_F(StatesTest, AnAliasThatIsNotThereIsNotFound) {
   const auto disabled = disable_alias("nobody");
   ASSERT_FALSE(disabled);
   EXPECT_EQ(disabled.error().kind, Kind::not_found);
-  EXPECT_EQ(disabled.error().message, "there is no alias \"nobody\"; there are a, off");
+  EXPECT_EQ(disabled.error().message, "there is no alias \"nobody\"; defined: a, off");
 }
 
 TEST_F(StatesTest, AnAliasThatAFileDisablesIsEnabledThere) {
@@ -196,12 +198,13 @@ TEST_F(StatesTest, AnAliasOfADisabledPackageIsEnabledWithThat) {
   ASSERT_FALSE(enabled);
   EXPECT_EQ(enabled.error().kind, Kind::conflict);
   EXPECT_EQ(enabled.error().message,
-            "alias \"carried\" is of package \"p\", which is disabled; enable that");
+            "alias \"carried\" belongs to package \"p\", which is disabled; enable the package");
 }
 
 // Its trigger was taken out with it, and the plugin's file has gone since.
 TEST_F(StatesTest, AnAliasWhoseTriggersCannotBeMadeStaysDisabled) {
-  ASSERT_TRUE(inbox_->triggers().set_state("alias/a", inbox::TriggerState{.changed_by = "somebody"}));
+  ASSERT_TRUE(
+      inbox_->triggers().set_state("alias/a", inbox::TriggerState{.changed_by = "somebody"}));
   start(std::string(kTwoAliases) + kThreeTriggers);
   turn_loops();
   const auto enabled = enable_alias("a");

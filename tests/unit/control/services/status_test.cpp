@@ -156,9 +156,9 @@ TEST_F(StatusTest, WhoWouldGetAMessageIsSaidForEachTrigger) {
   EXPECT_EQ(matches[0].trigger, "t");
   EXPECT_EQ(matches[0].filter, "x/+");
   EXPECT_FALSE(matches[0].gets_it);
-  EXPECT_EQ(matches[0].because, "it does not run: its service is being started");
+  EXPECT_EQ(matches[0].because, "it is not running: its service is being started");
   EXPECT_EQ(matches[1].filter, "x/1");
-  EXPECT_EQ(matches[1].because, "it does not run: disabled by the configuration");
+  EXPECT_EQ(matches[1].because, "it is not running: disabled by the configuration");
   EXPECT_EQ(matches[2].filter, "");
   EXPECT_EQ(matches[2].because, "no filter matches: z");
   EXPECT_EQ(status().match("other")[0].because, "no filter matches: x/+, y");

@@ -107,7 +107,7 @@ TEST_F(TestRunsTest, OneOfADisabledPackageHasNoCertificatesToTryItWith) {
   ASSERT_FALSE(tried);
   EXPECT_EQ(tried.error().kind, Kind::conflict);
   EXPECT_EQ(tried.error().message,
-            "package \"p\" is disabled, and its certificates are not loaded; enable it");
+            "package \"p\" is disabled, so its certificates are not loaded; enable it");
 }
 
 TEST_F(TestRunsTest, OneOfAPackageWhoseCertificatesAreBrokenSaysWhatIsWrongWithThem) {
@@ -176,7 +176,7 @@ TEST_F(TestRunsTest, ATriggerThatIsNotThereIsNotFound) {
   const auto tried = test_runs().test_trigger("nobody", {.topic = "x", .payload = ""}, kPatience);
   ASSERT_FALSE(tried);
   EXPECT_EQ(tried.error().kind, Kind::not_found);
-  EXPECT_EQ(tried.error().message, "there is no trigger \"nobody\"; there is t");
+  EXPECT_EQ(tried.error().message, "there is no trigger \"nobody\"; defined: t");
 }
 
 TEST_F(TestRunsTest, OneWhosePluginDoesNotLoadCannotBeTried) {
@@ -214,8 +214,8 @@ TEST_F(TestRunsTest, OneThatIsNotConfirmedInTimeMayBeThereAllTheSame) {
   ASSERT_FALSE(published);
   EXPECT_EQ(published.error().kind, Kind::unavailable);
   EXPECT_EQ(published.error().message,
-            "the server of alias \"a\" has not confirmed the message in time; it may have it all "
-            "the same");
+            "the server of alias \"a\" did not confirm the message in time; it may have received "
+            "it all the same");
 }
 
 TEST_F(TestRunsTest, WhatCannotBePublishedIsRefusedWithTheReason) {
@@ -226,19 +226,19 @@ TEST_F(TestRunsTest, WhatCannotBePublishedIsRefusedWithTheReason) {
   };
   const auto missing = refusal({.alias = "nobody", .topic = "x", .payload = ""});
   EXPECT_EQ(missing.kind, Kind::not_found);
-  EXPECT_EQ(missing.message, "there is no alias \"nobody\"; there are a, five, off");
+  EXPECT_EQ(missing.message, "there is no alias \"nobody\"; defined: a, five, off");
   const auto disabled = refusal({.alias = "off", .topic = "x", .payload = ""});
   EXPECT_EQ(disabled.kind, Kind::conflict);
   EXPECT_EQ(disabled.message, "alias \"off\" is disabled");
   const auto older =
       refusal({.alias = "a", .topic = "x", .payload = "", .user_properties = {{"unit", "C"}}});
   EXPECT_EQ(older.kind, Kind::invalid);
-  EXPECT_EQ(older.message, "alias \"a\" speaks 3.1.1, which has no properties");
+  EXPECT_EQ(older.message, "alias \"a\" uses MQTT 3.1.1, which has no properties");
   const auto filter = refusal({.alias = "a", .topic = "x/#", .payload = ""});
   EXPECT_EQ(filter.kind, Kind::invalid);
   EXPECT_EQ(filter.message,
-            "cannot publish to \"x/#\" with QoS 1: the topic must be without wildcards, and QoS "
-            "0, 1 or 2");
+            "cannot publish to \"x/#\" with QoS 1: the topic must have no wildcards, and QoS must "
+            "be 0, 1 or 2");
   EXPECT_EQ(server_.taken, 0);
 }
 

@@ -122,7 +122,7 @@ TEST(PacketCheck, TheFirstPacketIsAConnackOfTheVersionThatWasAskedFor) {
            {"20 04 00 00 00 00", "has extra bytes after its properties"},
            {"20 06 00 00 03 21 00 00", "property 0x21 of its CONNACK is 0"},
            {"20 05 00 00 02 24 03", "property 0x24 of its CONNACK is 3"},
-           {"20 09 00 00 06 21 00 01 21 00 02", "property 0x21 is twice"},
+           {"20 09 00 00 06 21 00 01 21 00 02", "property 0x21 appears twice"},
            {"20 06 00 00 03 23 00 01", "a CONNACK may not have property 0x23"},
            {"20 05 00 00 02 7f 00", "0x7f is not an MQTT 5 property"},
            {"20 05 00 00 02 21 00", "it ends in the middle of property 0x21"},
@@ -279,7 +279,7 @@ TEST(PacketCheck, AMessageHasATopicNameAndAnId) {
            {"30 06 00 01 't' 02 0b 00", "property 0x0b of its PUBLISH is 0"},
            {"30 08 00 01 't' 04 03 00 01 ff", "property 0x03 of its PUBLISH is not UTF-8 text"},
            {"30 07 00 01 't' 03 21 00 01", "a PUBLISH may not have property 0x21"},
-           {"30 0e 00 01 't' 0a 02 00 00 00 01 02 00 00 00 01", "property 0x02 is twice"},
+           {"30 0e 00 01 't' 0a 02 00 00 00 01 02 00 00 00 01", "property 0x02 appears twice"},
            {"30 05 00 03 't' 00 't'", "is not a topic name", 0x90},
            {"30 03 00 00 00", "neither a topic nor a topic alias", 0x82}}) {
     Server server(5);

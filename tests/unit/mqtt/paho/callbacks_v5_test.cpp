@@ -13,12 +13,10 @@
 namespace triggerd::mqtt {
 namespace {
 
-class RecordingEvents final : public ClientEvents {
+class RecordingEvents final : public MessageListener, public ClientEvents {
  public:
   void on_message(Message&&) override {}
-  void on_batch_end() override {}
   void on_too_large(Message&&, std::uint64_t) override {}
-  void on_pubrel(std::uint16_t, Receipt) override {}
   void on_session_lost() override { told.emplace_back("session lost"); }
   void on_connected(ConnectAttempt attempt, ConnAck connack) override {
     told.push_back("connected " + std::to_string(attempt));
@@ -56,6 +54,7 @@ class PahoCallbacks5 : public testing::Test {
  protected:
   PahoCallbacks5() {
     MutexLock lock(callbacks_->mutex);
+    callbacks_->messages = &events_;
     callbacks_->events = &events_;
   }
   // An operation that is under way, of attempt 3.

@@ -167,7 +167,8 @@ TEST_F(PublishSenderTest, APresenceIsToldOfWhateverBecomesOfIt) {
   const auto done = [&](const Result<>& outcome) { told += outcome ? 10 : 1; };
   sender_.publish_presence("up", done);
   EXPECT_EQ(told, 1);
-  EXPECT_EQ(log_.last("presence.failed"), "cannot publish \"up\" to \"state\"");
+  EXPECT_EQ(log_.last("presence.failed"),
+            "cannot publish the payload \"up\" to \"state\", the topic of the last will");
   sender_.connected(std::nullopt);
   sender_.publish_presence("up", done);
   ASSERT_EQ(asked_.publishes.size(), 1U);

@@ -407,7 +407,7 @@ TEST(WireTaking, MoreThanReceiveMaximumIsNotTaken) {
       dialled.server_sends(publish("many", qos, 4, packet::k5) + publish("+", 0, 0, packet::k5));
       EXPECT_EQ(dialled.sink->got.size(), before);
       EXPECT_EQ(dialled.pair.peer_has(), "\xe0\x01\x93");
-      EXPECT_NE(dialled.link->fault().find("receive_maximum, 2"), std::string::npos)
+      EXPECT_NE(dialled.link->fault().find("receive_maximum (2)"), std::string::npos)
           << dialled.link->fault();
       EXPECT_EQ(dialled.library_finds(), EPROTO);
     });

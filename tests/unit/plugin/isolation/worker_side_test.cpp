@@ -21,14 +21,22 @@ class IsolationWorkerSide : public testing::Test {
   IsolationWorkerSide() { side_.serve("t", Millis(500)); }
 
   // A message as the host writes it.
-  void give(std::uint64_t token, bool follows = false) {
+  static std::string message_record(std::uint64_t token, bool follows = false,
+                                    std::string_view topic = {}) {
     trigger_message message{};
     message.struct_size = sizeof message;
     message.token = token;
+    message.topic = {topic.data(), topic.size()};
     std::string record;
     encode(message, follows, record);
-    ASSERT_EQ(to_worker_.write(static_cast<std::uint32_t>(ToWorker::message), record),
+    return record;
+  }
+  void write(ToWorker type, const std::string& record = {}) {
+    ASSERT_EQ(to_worker_.write(static_cast<std::uint32_t>(type), record),
               RingWriter::Outcome::written);
+  }
+  void give(std::uint64_t token, bool follows = false) {
+    write(ToWorker::message, message_record(token, follows));
   }
   // Taken by a worker that finds it there.
   const trigger_message* take() { return side_.take(stop_.get_token()); }
@@ -121,8 +129,7 @@ TEST_F(IsolationWorkerSide, AHostThatSleepsIsWokenWithTheLastVerdict) {
 TEST_F(IsolationWorkerSide, ABatchHasWhatIsThereUpToAProbe) {
   give(1);
   give(2);
-  ASSERT_EQ(to_worker_.write(static_cast<std::uint32_t>(ToWorker::probe), {}),
-            RingWriter::Outcome::written);
+  write(ToWorker::probe);
   give(3);
   std::vector<const trigger_message*> batch{take()};
   side_.take_more(batch);
@@ -133,6 +140,61 @@ TEST_F(IsolationWorkerSide, ABatchHasWhatIsThereUpToAProbe) {
   const trigger_message* const last = take();
   EXPECT_EQ(last->token, 3U);
   answer(*last, TRIGGER_OK);
+}
+
+TEST_F(IsolationWorkerSide, ABatchHasAsManyAsOneCallMayHave) {
+  for (std::uint64_t token = 1; token <= kMaxBatch + 1; ++token) give(token);
+  std::vector<const trigger_message*> batch{take()};
+  side_.take_more(batch);
+  EXPECT_EQ(batch.size(), kMaxBatch);
+  batch.push_back(take());
+  for (std::size_t i = 0; i < batch.size(); ++i) EXPECT_EQ(batch[i]->token, i + 1);
+  for (const trigger_message* message : batch) answer(*message, TRIGGER_OK);
+}
+
+TEST_F(IsolationWorkerSide, ABatchLeavesOutWhatFollowsAMessageThatFailed) {
+  give(1);
+  answer(*take(), TRIGGER_RETRY);
+  give(2);
+  give(3, true);
+  give(4);
+  std::vector<const trigger_message*> batch{take()};
+  side_.take_more(batch);
+  ASSERT_EQ(batch.size(), 2U);
+  EXPECT_EQ(batch[1]->token, 4U);
+  for (const trigger_message* message : batch) answer(*message, TRIGGER_OK);
+}
+
+TEST_F(IsolationWorkerSide, ALongMessageComesOnTheSocketAndKeepsItsPlace) {
+  write(ToWorker::elsewhere);
+  give(2);
+  auto taken = std::async(std::launch::async, [this] { return take(); });
+  side_.arrived(message_record(1));
+  const trigger_message* const first = taken.get();
+  ASSERT_NE(first, nullptr);
+  EXPECT_EQ(first->token, 1U);
+  answer(*first, TRIGGER_OK);
+  const trigger_message* const second = take();
+  EXPECT_EQ(second->token, 2U);
+  answer(*second, TRIGGER_OK);
+}
+
+TEST_F(IsolationWorkerSide, APendingMessageStaysInMemoryWhileOthersComeAndGo) {
+  write(ToWorker::message, message_record(1, false, "first"));
+  const trigger_message* const pending = take();
+  answer(*pending, TRIGGER_PENDING);
+  for (std::uint64_t token = 2; token < 100; ++token) {
+    write(ToWorker::message, message_record(token, false, "other"));
+    answer(*take(), TRIGGER_OK);
+  }
+  EXPECT_EQ(pending->token, 1U);
+  EXPECT_EQ(std::string_view(pending->topic.ptr, pending->topic.len), "first");
+  side_.forget_messages();
+}
+
+TEST_F(IsolationWorkerSide, AHostThatWritesWhatIsNoMessageIsNotListenedTo) {
+  write(ToWorker::message, "no message");
+  EXPECT_EXIT((void)take(), testing::ExitedWithCode(72), "");
 }
 
 TEST_F(IsolationWorkerSide, WhatNobodyHasTakenIsDropped) {
@@ -177,6 +239,20 @@ TEST_F(IsolationHostCalls, WaitForTheHostsCode) {
   EXPECT_EQ(host_.extended_ms(), 900U);
   EXPECT_EQ(side_.complete(5, {TRIGGER_OK, 0, ""}), TRIGGER_OK);
   EXPECT_EQ(side_.complete(5, {TRIGGER_OK, 0, ""}), TRIGGER_E_STALE);
+}
+
+TEST_F(IsolationHostCalls, AMessageMayBeCompletedBeforeItsCallHasReturned) {
+  give(7);
+  const trigger_message* const early = take();
+  EXPECT_EQ(side_.complete(7, {TRIGGER_OK, 0, ""}), TRIGGER_OK);
+  EXPECT_EQ(early->token, 7U) << "its call still has it";
+  answer(*early, TRIGGER_PENDING);
+  give(8);
+  const trigger_message* const pending = take();
+  answer(*pending, TRIGGER_PENDING);
+  EXPECT_EQ(side_.complete(8, {TRIGGER_REJECT, 0, "no"}), TRIGGER_OK);
+  ASSERT_EQ(host_.completed().size(), 2U);
+  EXPECT_EQ(host_.completed()[1].answer.reason, "no");
 }
 
 TEST_F(IsolationHostCalls, ALongOneGoesOnTheSocket) {
