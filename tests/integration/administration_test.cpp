@@ -12,7 +12,7 @@
 #include "management/status.hpp"
 #include "management/test_runs.hpp"
 #include "mqtt/paho/handles.hpp"
-#include "support/capture_log.hpp"
+#include "support/kept_log.hpp"
 #include "support/mosquitto.hpp"
 #include "support/mqtt_client.hpp"
 #include "support/scripted_broker.hpp"
@@ -56,12 +56,7 @@ class AdministrationTest : public testing::Test {
 
   TempDir dir_;
   MosquittoServer server_;
-  // Kept to the end of the process: the MQTT library's threads may still have something to say.
-  static CaptureLog& new_log() {
-    static auto* const kept = new std::vector<std::unique_ptr<CaptureLog>>;
-    return *kept->emplace_back(std::make_unique<CaptureLog>());
-  }
-  CaptureLog& log_ = new_log();
+  CaptureLog& log_ = kept_log();
   config::Config config_;
   std::unique_ptr<control::Runtime> runtime_;
 };

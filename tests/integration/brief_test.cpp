@@ -51,8 +51,9 @@ class BriefTest : public testing::Test {
   void publish(const std::string& topic, const std::string& payload = {}) {
     ASSERT_TRUE(client_->publish(topic, payload));
   }
-  double metric(const std::string& name, const std::string& trigger) {
-    const std::string sample = fmt::format("\n{}{{trigger=\"{}\"}} ", name, trigger);
+  // Of a trigger; -1 where there is none.
+  double metric(const std::string& name, const std::string& trigger, const std::string& more = {}) {
+    const std::string sample = fmt::format("\n{}{{trigger=\"{}\"{}}} ", name, trigger, more);
     const std::string text = "\n" + HttpClient(port_).ask("GET", "/metrics").body;
     const std::size_t at = text.find(sample);
     return at == std::string::npos ? -1 : std::stod(text.substr(at + sample.size()));
@@ -62,11 +63,7 @@ class BriefTest : public testing::Test {
   }
   // Messages that were handled well.
   double handled(const std::string& trigger) {
-    const std::string sample =
-        fmt::format("\ntriggerd_messages_handled_total{{trigger=\"{}\",verdict=\"ok\"}} ", trigger);
-    const std::string text = "\n" + HttpClient(port_).ask("GET", "/metrics").body;
-    const std::size_t at = text.find(sample);
-    return at == std::string::npos ? -1 : std::stod(text.substr(at + sample.size()));
+    return metric("triggerd_messages_handled_total", trigger, ",verdict=\"ok\"");
   }
   bool wait_handled(const std::string& trigger, int count) {
     return eventually([&] { return handled(trigger) >= count; });

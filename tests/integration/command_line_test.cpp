@@ -13,6 +13,7 @@
 #include <stdexcept>
 
 #include "integration/recorded.hpp"
+#include "support/file_content.hpp"
 #include "support/golden_cases.hpp"
 #include "support/mosquitto.hpp"
 #include "support/process.hpp"
@@ -23,11 +24,6 @@ namespace triggerd::test {
 namespace {
 
 using testing::Test;
-
-std::string content(const std::filesystem::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 // One alias and one trigger for the plugin file NAME.so in `dir`.
 std::string config_for(const std::filesystem::path& dir, const std::string& service = "thing") {
@@ -54,7 +50,7 @@ class PluginFileTest : public Test {
     EXPECT_EQ(triggerd.process().wait(), (Exit{2, 0})) << triggerd.output();
     EXPECT_NE(triggerd.output().find(message), std::string::npos) << triggerd.output();
   }
-  static std::string good() { return content(TriggerdProcess::plugin_dir() / "discard.so"); }
+  static std::string good() { return content_of(TriggerdProcess::plugin_dir() / "discard.so"); }
 
   TempDir dir_;
 };
@@ -215,7 +211,7 @@ TEST(Check, SaysOkAndTouchesNothing) {
 }
 
 TEST(Check, TheRepositorysOwnConfigurationIsGood) {
-  std::string config = content(REPOSITORY "/triggers.toml");
+  std::string config = content_of(REPOSITORY "/triggers.toml");
   const std::string dirs = "\"build/plugins\"";
   ASSERT_NE(config.find(dirs), std::string::npos);
   config.replace(config.find(dirs), dirs.size(),
@@ -297,7 +293,7 @@ TEST_P(GoldenCheck, SaysExactlyWhatIsExpected) {
     const std::size_t equals = line.find('=');
     env[line.substr(0, equals)] = line.substr(equals + 1);
   }
-  const std::string expected = content(dir / "expected");
+  const std::string expected = content_of(dir / "expected");
   Process check({TRIGGERD_BINARY, "--config", "triggers.toml", "--check"},
                 {.cwd = dir, .env = env});
   EXPECT_EQ(check.wait(), (Exit{expected.empty() ? 0 : 2, 0})) << check.output();

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "support/certificate_authority.hpp"
+#include "support/file_content.hpp"
 #include "support/golden_cases.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
@@ -18,13 +19,6 @@ namespace triggerd::test {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string content_of(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
 
 // Every service is to be one that is there, with plugins where this build has them.
 std::string made_runnable(std::string toml) {

@@ -6,6 +6,7 @@
 #include <iterator>
 #include <regex>
 
+#include "support/file_content.hpp"
 #include "support/golden_cases.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
@@ -14,11 +15,6 @@ namespace triggerd::test {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string content(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 // Every folder of tests/golden/offline.
 class GoldenOffline : public testing::TestWithParam<std::string> {};
@@ -29,11 +25,11 @@ TEST_P(GoldenOffline, SaysExactlyWhatIsExpected) {
   std::ifstream arguments(dir / "arguments");
   for (std::string line; std::getline(arguments, line);) command.push_back(line);
   Process process(command, {.cwd = TEST_PLUGIN_DIR});
-  const std::string code = content(dir / "exit");
+  const std::string code = content_of(dir / "exit");
   EXPECT_EQ(process.wait(), (Exit{code.empty() ? 0 : std::stoi(code), 0})) << process.output();
   std::string output = std::regex_replace(process.output(), std::regex("[0-9.]+ ms"), "N ms");
   output = std::regex_replace(output, std::regex("\"ms\": [0-9.e-]+"), "\"ms\": N");
-  EXPECT_EQ(output, content(dir / "expected"));
+  EXPECT_EQ(output, content_of(dir / "expected"));
 }
 
 INSTANTIATE_TEST_SUITE_P(, GoldenOffline, testing::ValuesIn(golden_names(GOLDEN_OFFLINE_DIR)),
@@ -79,7 +75,7 @@ std::vector<std::string> tree(const fs::path& dir) {
   for (const auto& entry : fs::recursive_directory_iterator(dir)) {
     const auto mode = static_cast<unsigned>(entry.status().permissions());
     found.push_back(fs::relative(entry.path(), dir).string() + " " +
-                    (entry.is_directory() ? "" : std::to_string(mode) + content(entry.path())));
+                    (entry.is_directory() ? "" : std::to_string(mode) + content_of(entry.path())));
   }
   std::sort(found.begin(), found.end());
   return found;

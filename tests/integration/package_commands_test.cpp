@@ -6,6 +6,7 @@
 #include <iterator>
 #include <sstream>
 
+#include "support/file_content.hpp"
 #include "support/golden_cases.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
@@ -15,12 +16,6 @@ namespace triggerd::test {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string content(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  EXPECT_TRUE(in) << file << " is missing";
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 class GoldenPackages : public testing::TestWithParam<std::string> {};
 
@@ -47,7 +42,7 @@ TEST_P(GoldenPackages, SayExactlyWhatIsExpected) {
   for (std::size_t at = 0; (at = said.find(plugins, at)) != std::string::npos;) {
     said.replace(at, plugins.size(), "GOLDEN_PLUGINS");
   }
-  EXPECT_EQ(said, content(folder / "expected"));
+  EXPECT_EQ(said, content_that_is_there(folder / "expected"));
   EXPECT_EQ(said.find("hunter"), std::string::npos) << "a secret is shown";
 }
 

@@ -8,6 +8,7 @@
 #include <regex>
 
 #include "support/fake_admin.hpp"
+#include "support/file_content.hpp"
 #include "support/golden_cases.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
@@ -16,11 +17,6 @@ namespace triggerd::test {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string content(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 void replace_all(std::string& text, const std::string& from, const std::string& to) {
   for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) {
@@ -37,8 +33,8 @@ TEST_P(GoldenTriggerctl, SaysExactlyWhatIsExpected) {
   dir.write("triggers.toml", "[runtime]\nstate_dir = \"var\"\n");
   fs::create_directory(dir / "var");
   FakeAdmin admin(dir / "var/admin.sock");
-  admin.answer_as(content(fs::path(GOLDEN_TRIGGERCTL_DIR) / "answers.json"));
-  if (fs::exists(folder / "answers.json")) admin.answer_as(content(folder / "answers.json"));
+  admin.answer_as(content_of(fs::path(GOLDEN_TRIGGERCTL_DIR) / "answers.json"));
+  if (fs::exists(folder / "answers.json")) admin.answer_as(content_of(folder / "answers.json"));
 
   const char* const path = std::getenv("PATH");
   std::string said;
@@ -69,7 +65,7 @@ TEST_P(GoldenTriggerctl, SaysExactlyWhatIsExpected) {
   if (std::getenv("TRIGGERD_WRITE_GOLDEN") != nullptr) {
     std::ofstream(folder / "expected", std::ios::binary) << said;
   }
-  EXPECT_EQ(said, content(folder / "expected"));
+  EXPECT_EQ(said, content_of(folder / "expected"));
   EXPECT_EQ(said.find('\x1b'), std::string::npos) << "a terminal would obey this";
 }
 

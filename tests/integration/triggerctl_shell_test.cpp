@@ -5,10 +5,10 @@
 
 #include <array>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 
 #include "support/fake_admin.hpp"
+#include "support/file_content.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
 
@@ -39,12 +39,6 @@ constexpr std::array kVerbs{"status",
                             "reload",
                             "import-webmethods"};
 
-std::string content(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  EXPECT_TRUE(in) << file;
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
 bool has(const std::string& program) {
   Process process({"/bin/sh", "-c", "command -v " + program});
   return process.wait() == Exit{};
@@ -66,13 +60,13 @@ TEST(TriggerctlShellTest, ShellsReadTheirScripts) {
 TEST(TriggerctlShellTest, EveryVerbIsInEveryScriptAndInTheManual) {
   const fs::path folder = COMPLETIONS_DIR;
   for (const char* name : {"triggerctl", "_triggerctl", "triggerctl.fish"}) {
-    const std::string script = content(folder / name);
+    const std::string script = content_that_is_there(folder / name);
     for (const std::string verb : kVerbs) {
       EXPECT_NE(script.find("'" + verb + "'"), std::string::npos) << name << ": " << verb;
     }
     EXPECT_EQ(script.find("manual-page"), std::string::npos) << name << ": that one is hidden";
   }
-  std::string page = content(fs::path(MAN_PAGES_DIR) / "triggerctl.1");
+  std::string page = content_that_is_there(fs::path(MAN_PAGES_DIR) / "triggerctl.1");
   for (std::size_t at = 0; (at = page.find("\\-", at)) != std::string::npos;) page.erase(at, 1);
   for (const std::string verb : kVerbs) {
     EXPECT_NE(page.find("triggerctl " + verb + "\\fR"), std::string::npos) << verb;

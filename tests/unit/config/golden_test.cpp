@@ -4,25 +4,17 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include "config/load.hpp"
+#include "support/file_content.hpp"
 #include "support/golden_cases.hpp"
 
 namespace triggerd::config {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string content_of(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  EXPECT_TRUE(in) << file << " is missing";
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
 
 Environment environment_of(const fs::path& file) {
   std::map<std::string, std::string> variables;
@@ -64,7 +56,7 @@ TEST(GoldenCheckTest, EachFolderSaysExactlyWhatIsExpected) {
   std::size_t bad = 0;
   for (const fs::path& folder : test::golden_folders(GOLDEN_CHECK_DIR)) {
     SCOPED_TRACE(folder.filename().string());
-    const std::string expected = content_of(folder / "expected");
+    const std::string expected = test::content_that_is_there(folder / "expected");
     const WorkingDirectory inside(folder);
     const std::string found = lines_of(load("triggers.toml", environment_of("environment")));
     EXPECT_EQ(found, expected);
@@ -78,7 +70,7 @@ TEST(GoldenCheckTest, EachFolderSaysExactlyWhatIsExpected) {
 
 TEST(GoldenCheckTest, NoSecretIsEverShown) {
   for (const fs::path& folder : test::golden_folders(GOLDEN_CHECK_DIR)) {
-    const std::string expected = content_of(folder / "expected");
+    const std::string expected = test::content_that_is_there(folder / "expected");
     EXPECT_EQ(expected.find("hunter"), std::string::npos) << folder;
   }
 }

@@ -3,11 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include <sstream>
 
 #include "config/load.hpp"
 #include "config/parse_toml.hpp"
 #include "config/write_tree.hpp"
+#include "support/file_content.hpp"
 #include "support/temp_dir.hpp"
 
 namespace triggerd::config {
@@ -17,13 +17,6 @@ Node table_of(std::string_view toml) {
   auto parsed = parse_toml(toml);
   EXPECT_TRUE(parsed) << toml;
   return parsed ? *parsed : Node{{}, Node::Table{}};
-}
-
-std::string text_of_file(const std::filesystem::path& file) {
-  std::ifstream in(file);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
 }
 
 class ManagedFileTest : public testing::Test {
@@ -47,7 +40,7 @@ TEST_F(ManagedFileTest, WhatIsPutIsThereAfterAWrite) {
                        "'log'\n[settings]\nlimit = 1.0\n[settings.deep]\nx = [1, 2]"));
   ASSERT_TRUE(managed.write());
   EXPECT_EQ(
-      text_of_file(file()),
+      test::content_of(file()),
       "# Aliases and triggers that were defined at run time. The runtime rewrites this file with\n"
       "# every change; comments are not kept.\n\n"
       "[aliases.plant]\n"
@@ -101,7 +94,7 @@ TEST_F(ManagedFileTest, ALinkThatSomebodyPutInItsWayIsNotFollowed) {
   ManagedFile managed = read();
   managed.put(Defined::alias, "plant", table_of("host = 'tcp://localhost'"));
   ASSERT_TRUE(managed.write());
-  EXPECT_EQ(text_of_file(dir_ / "precious"), "precious");
+  EXPECT_EQ(test::content_of(dir_ / "precious"), "precious");
   EXPECT_TRUE(std::filesystem::is_regular_file(std::filesystem::symlink_status(file())));
 }
 
@@ -109,11 +102,11 @@ TEST_F(ManagedFileTest, WhereItCannotBeWrittenItStaysAsItWas) {
   ManagedFile managed = read();
   managed.put(Defined::alias, "plant", table_of("host = 'tcp://localhost'"));
   ASSERT_TRUE(managed.write());
-  const std::string before = text_of_file(file());
+  const std::string before = test::content_of(file());
   std::filesystem::create_directory(dir_ / "managed.toml.new");  // in its way
   managed.put(Defined::alias, "other", table_of("host = 'tcp://localhost'"));
   EXPECT_FALSE(managed.write());
-  EXPECT_EQ(text_of_file(file()), before);
+  EXPECT_EQ(test::content_of(file()), before);
 }
 
 TEST(WriteTreeTest, WhatIsWrittenSaysTheSame) {

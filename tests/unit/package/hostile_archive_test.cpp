@@ -234,7 +234,7 @@ TEST_F(HostileArchiveTest, TheCorpusOfTheFuzzerLeavesNothingOutside) {
   std::size_t bad = 0;
   for (const auto& entry : std::filesystem::directory_iterator(FUZZ_CORPUS)) {
     SCOPED_TRACE(entry.path().filename().string());
-    const std::string found = unpacked(content(entry.path()));
+    const std::string found = unpacked(content_of(entry.path()));
     const bool is_good = entry.path().filename().string().starts_with("good");
     EXPECT_EQ(found == "done", is_good) << found;
     ++(is_good ? good : bad);

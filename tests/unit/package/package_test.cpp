@@ -30,7 +30,7 @@ class PackageTest : public Scene {
 
 TEST_F(PackageTest, PackingTheSameFilesMakesTheSameBytes) {
   for (const char* kind : {".tar.gz", ".tar.zst"}) {
-    const std::string first = content(archive("a", "1", "", "", kind));
+    const std::string first = content_of(archive("a", "1", "", "", kind));
     fs::last_write_time(dir_ / "source/a-1/package.toml",
                         fs::file_time_type::clock::now() - std::chrono::hours(1000));
     fs::permissions(dir_ / "source/a-1/plugins/a.so", fs::perms::owner_all);
@@ -38,7 +38,7 @@ TEST_F(PackageTest, PackingTheSameFilesMakesTheSameBytes) {
     dir_.write("source/a-1/local.toml", "stays out");
     const fs::path again = dir_ / (std::string("again") + kind);
     ASSERT_TRUE(pack_package(dir_ / "source/a-1", again));
-    EXPECT_EQ(content(again), first) << kind;
+    EXPECT_EQ(content_of(again), first) << kind;
   }
 }
 
@@ -95,7 +95,7 @@ TEST_F(PackageTest, AnUpgradeReplacesItAndADowngradeIsAskedFor) {
   ASSERT_TRUE(done) << done.error().message;
   EXPECT_EQ(done->replaced, "1");
   EXPECT_EQ(listed(), "a 2 enabled");
-  EXPECT_EQ(content(dir_ / "packages/a/plugins/a.so"), "plugin of 2");
+  EXPECT_EQ(content_of(dir_ / "packages/a/plugins/a.so"), "plugin of 2");
   EXPECT_FALSE(has_hidden());
   EXPECT_EQ(installed(dir_ / "a-1.tar.gz"),
             "package \"a\" is installed in version 2, which is newer than 1; to replace it anyway, "
@@ -154,7 +154,7 @@ TEST_F(PackageTest, WhatCouldNotBeLoadedIsNotInstalled) {
       error_of(wrong).find("packages/c/local.toml:3:10: error: the package has no alias \"d\""),
       std::string::npos)
       << error_of(wrong);
-  dir_.write("damaged.tar.gz", content(dir_ / "b-1.tar.gz").substr(0, 200));
+  dir_.write("damaged.tar.gz", content_of(dir_ / "b-1.tar.gz").substr(0, 200));
   EXPECT_NE(installed(dir_ / "damaged.tar.gz"), "done");
   EXPECT_EQ(packages_tree(), "");
   EXPECT_FALSE(has_hidden());
@@ -264,7 +264,7 @@ TEST_F(EndAtEachStep, OfAnInstall) {
     const std::string found = listed();
     EXPECT_TRUE(found == "" || found == "a 1 enabled") << found;
     if (!found.empty()) {
-      EXPECT_EQ(content(dir_ / "packages/a/plugins/a.so"), "plugin of 1");
+      EXPECT_EQ(content_of(dir_ / "packages/a/plugins/a.so"), "plugin of 1");
     }
     EXPECT_EQ(installed(file), "done");
     EXPECT_FALSE(has_hidden());
@@ -286,8 +286,8 @@ TEST_F(EndAtEachStep, OfAnUpgrade) {
     const std::string found = listed();
     seen.insert(found);
     const bool is_new = found == "a 2 enabled";
-    EXPECT_EQ(content(dir_ / "packages/a/plugins/a.so"), is_new ? "plugin of 2" : "plugin of 1");
-    const std::string local = content(dir_ / "packages/a/local.toml");
+    EXPECT_EQ(content_of(dir_ / "packages/a/plugins/a.so"), is_new ? "plugin of 2" : "plugin of 1");
+    const std::string local = content_of(dir_ / "packages/a/local.toml");
     EXPECT_NE(local.find("tcp://kept"), std::string::npos);
     EXPECT_EQ(local.find("client_id") != std::string::npos, is_new) << "with its values";
     ASSERT_TRUE(packages().remove("a"));

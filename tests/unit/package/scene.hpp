@@ -7,18 +7,15 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <string>
 
 #include "package/package.hpp"
+#include "support/file_content.hpp"
 #include "support/temp_dir.hpp"
 
 namespace triggerd::package {
 
-inline std::string content(const std::filesystem::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
+using triggerd::test::content_of;
 
 // Every file below `folder` with its content, hidden ones left out.
 inline std::string tree(const std::filesystem::path& folder) {
@@ -29,8 +26,8 @@ inline std::string tree(const std::filesystem::path& folder) {
     if (at->path().filename().string().starts_with('.')) {
       at.disable_recursion_pending();
     } else if (at->is_regular_file()) {
-      lines.push_back(at->path().lexically_relative(folder).string() + ": " + content(at->path()) +
-                      "\n");
+      lines.push_back(at->path().lexically_relative(folder).string() + ": " +
+                      content_of(at->path()) + "\n");
     }
   }
   std::sort(lines.begin(), lines.end());

@@ -4,10 +4,10 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 #include <string>
 #include <vector>
 
+#include "support/file_content.hpp"
 #include "support/golden_cases.hpp"
 #include "webmethods/webmethods.hpp"
 
@@ -15,14 +15,6 @@ namespace triggerd::webmethods {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Empty where there is no such file.
-std::string content_of(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
 
 Options options_of(const fs::path& file) {
   Options options{.file = "export.json"};
@@ -65,7 +57,7 @@ void compare(const fs::path& file, const std::string& found) {
     fs::remove(file);
     if (!found.empty()) std::ofstream(file, std::ios::binary) << found;
   }
-  EXPECT_EQ(found, content_of(file)) << file;
+  EXPECT_EQ(found, test::content_of(file)) << file;
 }
 
 TEST(GoldenImportTest, EachFolderBecomesExactlyWhatIsExpected) {
@@ -74,7 +66,7 @@ TEST(GoldenImportTest, EachFolderBecomesExactlyWhatIsExpected) {
   for (const fs::path& folder : test::golden_folders(GOLDEN_IMPORT_DIR)) {
     SCOPED_TRACE(folder.filename().string());
     const auto imported =
-        import(content_of(folder / "export.json"), options_of(folder / "options"));
+        import(test::content_of(folder / "export.json"), options_of(folder / "options"));
     compare(folder / "expected.toml", imported ? imported->toml : "");
     compare(folder / "expected.packages", imported ? packages_of(*imported) : "");
     compare(folder / "expected.differences",
@@ -90,7 +82,8 @@ TEST(GoldenImportTest, NoPasswordIsCarried) {
   for (const fs::path& folder : test::golden_folders(GOLDEN_IMPORT_DIR)) {
     for (const char* file :
          {"expected.toml", "expected.packages", "expected.differences", "expected.errors"}) {
-      EXPECT_EQ(content_of(folder / file).find("hunter"), std::string::npos) << folder << file;
+      EXPECT_EQ(test::content_of(folder / file).find("hunter"), std::string::npos)
+          << folder << file;
     }
   }
 }
