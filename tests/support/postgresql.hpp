@@ -1,6 +1,7 @@
 // PostgresqlServer: a real PostgreSQL of the test's own, on a Unix socket, in a folder of its own.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,8 +16,8 @@ namespace triggerd::test {
 // Threads: the test's own (see Process).
 class PostgresqlServer {
  public:
-  // Makes a cluster and starts it. Here as in start(): on return it answers; otherwise this throws,
-  // with what it said.
+  // Starts a cluster of its own: a copy of the one that the first test has made, which takes
+  // longer. Here as in start(): on return it answers; otherwise this throws, with what it said.
   PostgresqlServer();
   ~PostgresqlServer();
   PostgresqlServer(const PostgresqlServer&) = delete;
@@ -39,6 +40,8 @@ class PostgresqlServer {
 
  private:
   std::vector<std::string> as_its_user(std::vector<std::string> command) const;
+  void copy(const std::filesystem::path& from, const std::filesystem::path& to);
+  void run_to_its_end(const std::vector<std::string>& command);
 
   TempDir dir_;
   std::unique_ptr<Process> process_;
