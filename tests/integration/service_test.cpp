@@ -289,20 +289,20 @@ TEST_F(ServiceTest, WhatDrainTimeoutCutsOffIsHandledAfterTheNextStart) {
   triggerd.start();
   ASSERT_TRUE(triggerd.wait_until_running()) << triggerd.output();
   TestClient client(server_.port());
-  for (int i = 0; i < 50; ++i) client.publish_later("x", std::to_string(i), 1);
+  for (int i = 0; i < 20; ++i) client.publish_later("x", std::to_string(i), 1);
   ASSERT_TRUE(client.wait_published());
   ASSERT_TRUE(wait_for_records(file(), 1));
   EXPECT_EQ(triggerd.stop(), (Exit{0, 0})) << triggerd.output();
   const std::size_t handled = records(file(), "end").size();
   EXPECT_GT(handled, 0U);
-  EXPECT_LT(handled, 50U);
+  EXPECT_LT(handled, 20U);
   EXPECT_GT(kept_messages(triggerd).size(), 0U);
   EXPECT_EQ(dead_letters(triggerd).size(), 0U);
   triggerd.start();
-  ASSERT_TRUE(wait_for_records(file(), 50)) << triggerd.output();
+  ASSERT_TRUE(wait_for_records(file(), 20)) << triggerd.output();
   std::set<std::string> seen;
   for (const Record& record : records(file())) seen.insert(record.hash);
-  EXPECT_EQ(seen.size(), 50U);
+  EXPECT_EQ(seen.size(), 20U);
 }
 
 TEST_F(ServiceTest, DrainDoesNotWaitForARetryThatIsFarAway) {

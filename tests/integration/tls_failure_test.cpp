@@ -218,7 +218,7 @@ TEST_F(TlsFailureTest, NoneOfTheProtocols) {
 TEST_F(TlsFailureTest, AServerThatAcceptsAndSaysNothing) {
   TlsServer server({.identity = authority_.issue(), .handshake = Handshake::silent});
   start("", alias("bad", fmt::format("ssl://localhost:{}", server.port()),
-                  "truststore = \"ca\"\nconnection_timeout = \"1s\""));
+                  "truststore = \"ca\"\nconnection_timeout = \"300ms\""));
   expect_good_works();
   expect_failure({"the server accepts the connection but does not answer the TLS handshake"});
 }

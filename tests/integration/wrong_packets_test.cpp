@@ -32,7 +32,7 @@ class WrongPacket : public testing::TestWithParam<Wrong> {
  protected:
   void start() {
     const std::string v5 = GetParam().v5 ? "protocol = \"5\"\n" : "";
-    triggerd_.write_config(runtime_table() + alias_table("bad", broker_.port(), v5) +
+    triggerd_.write_config(runtime_table() + alias_table("bad", broker_.port(), v5 + kRestless) +
                            alias_table("good", server_.port()) +
                            trigger_table("bad", "bad", "\"a\", \"b\"", dir_ / "bad") +
                            trigger_table("good", "good", "\"good\"", dir_ / "good"));
