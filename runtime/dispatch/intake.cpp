@@ -22,7 +22,7 @@ mqtt::Message message_of(const std::string& topic, const std::string& payload) {
 }  // namespace
 
 Intake::Intake(const DeliveryHome& home, Dispatcher& dispatcher, inbox::Inbox& inbox,
-               MessageIds& ids, Log& log)
+               MessageIds& ids, const Clock& clock, Log& log)
     : home_(home),
       dispatcher_(dispatcher),
       messages_(inbox.messages()),
@@ -31,7 +31,7 @@ Intake::Intake(const DeliveryHome& home, Dispatcher& dispatcher, inbox::Inbox& i
       redeliveries_([&dispatcher](const RedeliveryFilter::Visit& visit) {
         dispatcher.for_each_unfinished(visit);
       }),
-      qos2_(home, inbox.packet_ids(), log) {}
+      qos2_(home, inbox.packet_ids(), clock, log) {}
 
 // ---- From earlier processes ----
 

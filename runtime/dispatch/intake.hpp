@@ -26,7 +26,7 @@ class Intake {
  public:
   // All outlive it.
   Intake(const DeliveryHome& home, Dispatcher& dispatcher, inbox::Inbox& inbox, MessageIds& ids,
-         Log& log);
+         const Clock& clock, Log& log);
 
   // Reads what an earlier process has kept of QoS 2. [control, before the connection is made]
   Result<> load() { return qos2_.load(); }

@@ -1,6 +1,5 @@
 #include "dispatch/qos2_store.hpp"
 
-#include "base/clock.hpp"
 #include "mqtt/packet/publish_head.hpp"
 
 namespace triggerd::dispatch {
@@ -26,8 +25,9 @@ class WaitingReceipt final : public inbox::PacketIdWaiter {
 
 }  // namespace
 
-Qos2Store::Qos2Store(const DeliveryHome& home, inbox::PacketIds& packet_ids, Log& log)
-    : home_(home), packet_ids_(packet_ids), writer_(*home.writer), log_(log) {}
+Qos2Store::Qos2Store(const DeliveryHome& home, inbox::PacketIds& packet_ids, const Clock& clock,
+                     Log& log)
+    : home_(home), packet_ids_(packet_ids), writer_(*home.writer), clock_(clock), log_(log) {}
 
 // ---- From earlier processes ----
 
@@ -63,7 +63,7 @@ Result<> Qos2Store::accept_staged() {
     message.qos = 2;
     message.retained = head->retained;
     message.packet_id = head->packet_id;
-    message.received = system_clock().wall();
+    message.received = clock_.wall();
     if (auto done = packet_ids_.accept_staged(home_.client_id, staged, message); !done) return done;
   }
   return {};

@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/clock.hpp"
 #include "base/log.hpp"
 #include "dispatch/delivery.hpp"
 #include "inbox/packet_ids.hpp"
@@ -22,8 +23,8 @@ namespace triggerd::dispatch {
 // No lock: [receive thread], unless a function says otherwise.
 class Qos2Store {
  public:
-  // Both outlive it.
-  Qos2Store(const DeliveryHome& home, inbox::PacketIds& packet_ids, Log& log);
+  // All outlive it.
+  Qos2Store(const DeliveryHome& home, inbox::PacketIds& packet_ids, const Clock& clock, Log& log);
 
   // Reads what an earlier process has kept. [control, before the connection is made]
   Result<> load();
@@ -62,6 +63,7 @@ class Qos2Store {
   const DeliveryHome& home_;
   inbox::PacketIds& packet_ids_;
   inbox::Writer& writer_;
+  const Clock& clock_;
   Log& log_;
   std::unordered_map<std::uint16_t, Known> known_;
   bool disk_is_awaited_ = false;

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "base/clock.hpp"
 #include "base/mutex.hpp"
 #include "management/status.hpp"
 #include "mqtt/session/connection.hpp"
@@ -13,6 +14,9 @@ namespace triggerd::trigger {
 // Thread-safe.
 class ConnectionWatch {
  public:
+  // `clock` outlives it.
+  explicit ConnectionWatch(const Clock& clock = system_clock()) : clock_(clock) {}
+
   // [supervisor]
   void note(const mqtt::ConnectionStatus& status) {
     MutexLock lock(mutex_);
@@ -21,7 +25,7 @@ class ConnectionWatch {
     const auto tries = [](State state) { return state != State::up && state != State::off; };
     const bool goes_on =
         status.state == status_.state || (tries(status.state) && tries(status_.state));
-    if (!goes_on || since_ == Wall{}) since_ = system_clock().wall();
+    if (!goes_on || since_ == Wall{}) since_ = clock_.wall();
     if (status.state == State::up && status_.state != State::up) ++ups_;
     status_ = status;
   }
@@ -43,6 +47,7 @@ class ConnectionWatch {
   }
 
  private:
+  const Clock& clock_;
   mutable Mutex mutex_;
   mqtt::ConnectionStatus status_ TRIGGERD_GUARDED_BY(mutex_);
   Wall since_ TRIGGERD_GUARDED_BY(mutex_){};

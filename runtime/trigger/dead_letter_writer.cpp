@@ -3,7 +3,6 @@
 #include <optional>
 #include <vector>
 
-#include "base/clock.hpp"
 #include "config/trigger.hpp"
 
 namespace triggerd::trigger {
@@ -22,7 +21,7 @@ Result<std::int64_t> DeadLetterWriter::write(const dispatch::Delivery& delivery,
        .reason = reason,
        .attempts = delivery.attempts,
        .received = message.received,
-       .died = system_clock().wall(),
+       .died = clock_.wall(),
        .properties = message.mqtt5 ? std::optional(message.properties) : std::nullopt},
       [&delivery] { return delivery.number(); });
   if (number) ++written_;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "base/clock.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "config/config_fwd.hpp"
@@ -20,8 +21,12 @@ class DeadLetterWriter {
  public:
   // All outlive it.
   DeadLetterWriter(const config::Trigger& config, inbox::DeadLetters& dead_letters,
-                   const Publisher& publisher, Log& log)
-      : config_(config), dead_letters_(dead_letters), publisher_(publisher), log_(log) {}
+                   const Publisher& publisher, const Clock& clock, Log& log)
+      : config_(config),
+        dead_letters_(dead_letters),
+        publisher_(publisher),
+        clock_(clock),
+        log_(log) {}
 
   // Waits for the disk, and returns the dead letter's number. [any thread that may wait]
   Result<std::int64_t> write(const dispatch::Delivery& delivery, const std::string& reason);
@@ -34,6 +39,7 @@ class DeadLetterWriter {
   const config::Trigger& config_;
   inbox::DeadLetters& dead_letters_;
   const Publisher& publisher_;
+  const Clock& clock_;
   Log& log_;
   std::atomic<std::uint64_t> written_{0};
 };

@@ -58,13 +58,14 @@ void drain_all(std::span<Draining* const> all, const DrainingServices& services,
 }
 
 void drain_all(std::span<Draining* const> all, inbox::Writer& writer, Monotonic deadline,
-               std::function<bool()> give_up) {
-  drain_all(all,
-            {.clock = system_clock(),
-             .sleep = [](Monotonic until) { std::this_thread::sleep_until(until); },
-             .flush_inbox = [&writer](Monotonic until) { (void)writer.flush(until); },
-             .give_up = std::move(give_up)},
-            deadline);
+               std::function<bool()> give_up, const Clock& clock) {
+  drain_all(
+      all,
+      {.clock = clock,
+       .sleep = [&clock](Monotonic until) { std::this_thread::sleep_for(until - clock.now()); },
+       .flush_inbox = [&writer](Monotonic until) { (void)writer.flush(until); },
+       .give_up = std::move(give_up)},
+      deadline);
 }
 
 }  // namespace triggerd::trigger

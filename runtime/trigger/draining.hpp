@@ -47,8 +47,8 @@ struct DrainingServices {
 // confirmed that they are not subscribed, or takes too long to.
 void drain_all(std::span<Draining* const> all, const DrainingServices& services,
                Monotonic deadline);
-// The same, for triggers of this runtime. [control, main]
+// The same, for triggers of this runtime; the calling thread sleeps meanwhile. [control, main]
 void drain_all(std::span<Draining* const> all, inbox::Writer& writer, Monotonic deadline,
-               std::function<bool()> give_up);
+               std::function<bool()> give_up, const Clock& clock = system_clock());
 
 }  // namespace triggerd::trigger

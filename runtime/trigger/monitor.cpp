@@ -6,18 +6,25 @@
 #include "config/trigger.hpp"
 
 namespace triggerd::trigger {
-namespace {}  // namespace
 
-Result<std::unique_ptr<Monitor>> Monitor::make(
-    const std::shared_ptr<plugin::Generation>& generation, const config::Trigger& trigger,
-    std::function<void(const Result<>&)> answered) {
-  std::unique_ptr<Monitor> monitor(new Monitor(trigger.timeout, std::move(answered)));
+MakeInstance instances_of(const std::shared_ptr<plugin::Generation>& generation) {
+  if (!generation) return {};
+  return [generation](const config::Trigger& settings, plugin::InstanceHost& host) {
+    return generation->create(settings, host);
+  };
+}
+
+Result<std::unique_ptr<Monitor>> Monitor::make(const MakeInstance& make_instance,
+                                               const config::Trigger& trigger,
+                                               std::function<void(const Result<>&)> answered,
+                                               const Clock& clock) {
+  std::unique_ptr<Monitor> monitor(new Monitor(trigger.timeout, std::move(answered), clock));
   // The same settings, for another service.
   config::Trigger asked = trigger;
   asked.plugin = trigger.monitor_plugin;
   asked.service = trigger.monitor_service;
   asked.concurrency = 1;
-  auto instance = generation->create(asked, *monitor);
+  auto instance = make_instance(asked, *monitor);
   if (!instance) return fail("its monitor: {}", instance.error().message);
   monitor->instance_ = std::move(*instance);
   if (!monitor->instance_->can_be_probed()) {
@@ -25,6 +32,12 @@ Result<std::unique_ptr<Monitor>> Monitor::make(
                 monitor->instance_->service_name());
   }
   return monitor;
+}
+
+Result<std::unique_ptr<Monitor>> Monitor::make(
+    const std::shared_ptr<plugin::Generation>& generation, const config::Trigger& trigger,
+    std::function<void(const Result<>&)> answered, const Clock& clock) {
+  return make(instances_of(generation), trigger, std::move(answered), clock);
 }
 
 Result<> Monitor::start() {
@@ -53,7 +66,7 @@ plugin::WorkSource::Taken Monitor::poll(std::size_t) {
 
 const trigger_message* Monitor::begin_probe() {
   wanted_ = false;
-  deadline_ = system_clock().now() + timeout_;
+  deadline_ = clock_.now() + timeout_;
   return &kProbe;
 }
 
@@ -67,7 +80,7 @@ void Monitor::probed(const Result<>& outcome) {
 
 bool Monitor::overrunning() const {
   MutexLock lock(mutex_);
-  return deadline_ && *deadline_ <= system_clock().now();
+  return deadline_ && *deadline_ <= clock_.now();
 }
 
 void Monitor::lost(const Loss& loss) {
@@ -81,7 +94,7 @@ void Monitor::lost(const Loss& loss) {
       return;
     }
   }
-  if (*deadline <= system_clock().now()) {
+  if (*deadline <= clock_.now()) {
     answered_(fail("its probe did not return within {}", format_duration(timeout_)));
   } else {
     answered_(fail("{}", loss.reason));

@@ -6,18 +6,30 @@
 #include <memory>
 #include <optional>
 
+#include "base/clock.hpp"
 #include "base/mutex.hpp"
 #include "config/config_fwd.hpp"
 #include "plugin/plugin.hpp"
 
 namespace triggerd::trigger {
 
+// Makes an instance of the service that `settings` names. [control]
+using MakeInstance = std::function<Result<std::unique_ptr<plugin::Instance>>(
+    const config::Trigger& settings, plugin::InstanceHost& host)>;
+// Those of `generation`; empty if that is null.
+MakeInstance instances_of(const std::shared_ptr<plugin::Generation>& generation);
+
 class Monitor final : private plugin::WorkSource, private plugin::InstanceHost {
  public:
-  // `answered` is called on the monitor's worker. An error if the service has no probe. [control]
+  // `answered` is called on the monitor's worker. An error if the service has no probe. `clock`
+  // outlives the monitor. [control]
+  static Result<std::unique_ptr<Monitor>> make(const MakeInstance& make_instance,
+                                               const config::Trigger& trigger,
+                                               std::function<void(const Result<>&)> answered,
+                                               const Clock& clock);
   static Result<std::unique_ptr<Monitor>> make(
       const std::shared_ptr<plugin::Generation>& generation, const config::Trigger& trigger,
-      std::function<void(const Result<>&)> answered);
+      std::function<void(const Result<>&)> answered, const Clock& clock = system_clock());
 
   Result<> start();  // [control]
   const plugin::Generation& generation() const { return instance_->generation(); }
@@ -30,8 +42,8 @@ class Monitor final : private plugin::WorkSource, private plugin::InstanceHost {
   bool abandoned() const { return instance_->abandoned(); }
 
  private:
-  Monitor(Millis timeout, std::function<void(const Result<>&)> answered)
-      : timeout_(timeout), answered_(std::move(answered)) {}
+  Monitor(Millis timeout, std::function<void(const Result<>&)> answered, const Clock& clock)
+      : timeout_(timeout), answered_(std::move(answered)), clock_(clock) {}
 
   // plugin::WorkSource
   const trigger_message* take(std::stop_token stop) override;
@@ -52,6 +64,7 @@ class Monitor final : private plugin::WorkSource, private plugin::InstanceHost {
 
   const Millis timeout_;
   const std::function<void(const Result<>&)> answered_;
+  const Clock& clock_;
   mutable Mutex mutex_;
   CondVar asked_;
   bool wanted_ TRIGGERD_GUARDED_BY(mutex_) = false;

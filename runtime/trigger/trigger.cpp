@@ -47,9 +47,11 @@ Trigger::Trigger(const config::Trigger& config, const TriggerServices& services)
             .writer = &services.writer},
       reporter_(config_, services.log, services.events, services.timer.clock(),
                 [this] { return slot_.service_name(); }),
-      dead_letters_(config_, services.inbox.dead_letters(), services.publisher, services.log),
+      dead_letters_(config_, services.inbox.dead_letters(), services.publisher,
+                    services.timer.clock(), services.log),
       acks_(services.timer, [this] { connection_->flush_acknowledgements(); }),
-      intake_(home_, dispatcher_, services.inbox, services.ids, services.log),
+      intake_(home_, dispatcher_, services.inbox, services.ids, services.timer.clock(),
+              services.log),
       dispatcher_(options_of(config, services.deaths), *this, services.timer,
                   services.connections.random),
       retained_(config.retained,
@@ -69,6 +71,7 @@ Trigger::Trigger(const config::Trigger& config, const TriggerServices& services)
       backlog_(config.name, intake_, dispatcher_, *services.connections.supervisor, tasks_,
                services.log, [this] { connection_->open(); }),
       running_(config_, services.log, services_.running_changed),
+      watch_(services.timer.clock()),
       host_(config_, dispatcher_, services.publisher),
       slot_(config_, dispatcher_, services.timer.clock(), services.connections.random,
             slot_events(), services.log) {
@@ -121,7 +124,11 @@ Recovery::Steps Trigger::recovery_steps() {
 
 Result<> Trigger::make_service(const std::shared_ptr<plugin::Generation>& generation,
                                const std::shared_ptr<plugin::Generation>& monitor) {
-  auto instance = generation->create(config_, host_);
+  return make_service(instances_of(generation), instances_of(monitor));
+}
+
+Result<> Trigger::make_service(const MakeInstance& service, const MakeInstance& monitor) {
+  auto instance = service(config_, host_);
   if (!instance) return tl::make_unexpected(instance.error());
   ServiceSlot::Serving serving{.instance = std::move(*instance)};
   if (monitor) {
@@ -133,10 +140,10 @@ Result<> Trigger::make_service(const std::shared_ptr<plugin::Generation>& genera
   return {};
 }
 
-Result<std::shared_ptr<Monitor>> Trigger::make_monitor(
-    const std::shared_ptr<plugin::Generation>& generation) {
-  return Monitor::make(generation, config_,
-                       [this](const Result<>& outcome) { recovery_.probed(outcome); });
+Result<std::shared_ptr<Monitor>> Trigger::make_monitor(const MakeInstance& make) {
+  return Monitor::make(
+      make, config_, [this](const Result<>& outcome) { recovery_.probed(outcome); },
+      services_.timer.clock());
 }
 
 Result<> Trigger::make_connection(mqtt::ConnectionOptions options) {
@@ -271,8 +278,9 @@ Result<> Trigger::disable(const std::string& by, const std::string& reason, Mill
   const Clock& clock = services_.timer.clock();
   if (slot_.started()) {
     Draining* const alone = this;
-    drain_all({&alone, 1}, services_.writer, clock.now() + drain_timeout,
-              [this] { return services_.stopping(); });
+    drain_all(
+        {&alone, 1}, services_.writer, clock.now() + drain_timeout,
+        [this] { return services_.stopping(); }, clock);
   }
   dispatcher_.hold();  // also if its service starts only later
   if (slot_.started()) {
@@ -350,7 +358,7 @@ Result<> Trigger::make_successor(const plugin::Generation& old,
     successor.instance = std::move(*made);
   }
   if (const auto monitor = slot_.monitor(); monitor && &monitor->generation() == &old) {
-    auto made = make_monitor(next);
+    auto made = make_monitor(instances_of(next));
     if (!made) return tl::make_unexpected(made.error());
     successor.monitor = std::move(*made);
   }

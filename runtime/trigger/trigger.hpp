@@ -65,6 +65,8 @@ class Trigger final : public Draining,
   // `monitor` is the plugin of the trigger's monitor service; null if it has none.
   Result<> make_service(const std::shared_ptr<plugin::Generation>& generation,
                         const std::shared_ptr<plugin::Generation>& monitor);
+  // The same for instances of any origin; `monitor` may be empty.
+  Result<> make_service(const MakeInstance& service, const MakeInstance& monitor);
   // Reads what the inbox has for it, and makes its connection, once there is no other trigger of
   // that name. [control]
   Result<> make_connection(mqtt::ConnectionOptions options);
@@ -201,8 +203,7 @@ class Trigger final : public Draining,
   void keep_unfinished();
   void resume_after_recovery();
   void store_state_later();
-  Result<std::shared_ptr<Monitor>> make_monitor(
-      const std::shared_ptr<plugin::Generation>& generation);
+  Result<std::shared_ptr<Monitor>> make_monitor(const MakeInstance& make);
 
   const config::Trigger config_;
   const TriggerServices services_;
@@ -234,8 +235,7 @@ class Trigger final : public Draining,
     std::atomic<bool> leaving{false};  // a clean session unsubscribes
     std::atomic<bool> left{false};     // its server has answered
   };
-  // Of messages. [any]
-  struct Counts {
+  struct Counts {                           // of messages [any]
     std::atomic<std::size_t> replaying{0};  // given to replay(), and not in the dispatcher yet
     std::atomic<std::uint64_t> arrived{0};  // one thread counts
     std::atomic<std::uint64_t> refused{0};  // over max_packet_size

@@ -10,6 +10,7 @@
 #include "base/file.hpp"
 #include "dispatch/deaths.hpp"
 #include "support/capture_log.hpp"
+#include "support/fake_clock.hpp"
 #include "support/temp_dir.hpp"
 
 namespace triggerd::dispatch {
@@ -36,7 +37,7 @@ class DeathsFileTest : public testing::Test {
     return found;
   }
   plugin::DeathLine death(std::uint64_t identity, Seconds ago) const {
-    return {.when = (now_ - ago).count(),
+    return {.when = std::chrono::floor<Seconds>(clock_.wall().time_since_epoch() - ago).count(),
             .signal = "SIGSEGV",
             .trigger = "t",
             .identity = identity,
@@ -46,13 +47,12 @@ class DeathsFileTest : public testing::Test {
 
   triggerd::test::TempDir dir_;
   triggerd::test::CaptureLog log_;
-  const Seconds now_ =
-      std::chrono::duration_cast<Seconds>(std::chrono::system_clock::now().time_since_epoch());
+  triggerd::test::FakeClock clock_;
 };
 
 TEST_F(DeathsFileTest, WhatIsNoFileIsToldOfAndLeavesNoRecord) {
   std::filesystem::create_directory(file());
-  const Deaths deaths(file(), log_);
+  const Deaths deaths(file(), log_, clock_);
   EXPECT_EQ(warnings(), 2U) << "it can be neither read nor written";
   EXPECT_LT(deaths.record(), 0);
   EXPECT_FALSE(deaths.last_run_crashed());
@@ -61,7 +61,7 @@ TEST_F(DeathsFileTest, WhatIsNoFileIsToldOfAndLeavesNoRecord) {
 TEST_F(DeathsFileTest, OneThatIsTooLargeIsToldOfAndWrittenAnew) {
   left({death(7, Seconds(0))});
   std::filesystem::resize_file(file(), std::uintmax_t{64} << 20);
-  const Deaths deaths(file(), log_);
+  const Deaths deaths(file(), log_, clock_);
   EXPECT_EQ(warnings(), 1U);
   EXPECT_GE(deaths.record(), 0);
   EXPECT_LT(std::filesystem::file_size(file()), 1'000U);
@@ -70,7 +70,7 @@ TEST_F(DeathsFileTest, OneThatIsTooLargeIsToldOfAndWrittenAnew) {
 
 TEST_F(DeathsFileTest, MessagesOfLongAgoAreForgotten) {
   left({death(1, std::chrono::hours(24 * 365)), death(2, std::chrono::hours(24))});
-  const Deaths deaths(file(), log_);
+  const Deaths deaths(file(), log_, clock_);
   EXPECT_EQ(identities(), std::set<std::uint64_t>{2});
 }
 
@@ -81,7 +81,7 @@ TEST_F(DeathsFileTest, TheNewestAreKeptAndNoMore) {
     all.push_back(death(i, Seconds(kLeft - i)));
   }
   left(all);
-  const Deaths deaths(file(), log_);
+  const Deaths deaths(file(), log_, clock_);
   const auto kept = identities();
   ASSERT_FALSE(kept.empty());
   EXPECT_LT(kept.size(), kLeft);
@@ -97,7 +97,7 @@ TEST_F(DeathsFileTest, WithItsFolderGoneAMessageIsForgottenInMemory) {
     std::ofstream out(kept);
     out << plugin::first_line({1, 2}) << plugin::line_of(death(7, Seconds(0)));
   }
-  Deaths deaths(kept, log_);
+  Deaths deaths(kept, log_, clock_);
   EXPECT_EQ(warnings(), 0U);
   std::filesystem::remove_all(inner);
   deaths.forget(7);

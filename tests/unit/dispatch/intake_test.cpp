@@ -24,7 +24,7 @@ class IntakeTest : public DispatcherTest {
   ~IntakeTest() override { dispatcher_.reset(); }
   Intake& intake() {
     if (!intake_) {
-      intake_ = std::make_unique<Intake>(home_, dispatcher(), *inbox_, ids_, log_);
+      intake_ = std::make_unique<Intake>(home_, dispatcher(), *inbox_, ids_, clock_, log_);
       EXPECT_TRUE(intake_->load());
     }
     return *intake_;

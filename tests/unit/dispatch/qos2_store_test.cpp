@@ -8,6 +8,8 @@
 
 #include "inbox/inbox.hpp"
 #include "support/capture_log.hpp"
+#include "support/fake_clock.hpp"
+#include "support/inbox_version_5.hpp"
 #include "support/temp_dir.hpp"
 #include "unit/dispatch/receipts.hpp"
 
@@ -19,7 +21,7 @@ class Qos2StoreTest : public testing::Test {
   Qos2StoreTest() { home_.writer = &writer_; }
   Qos2Store& store() {
     if (!store_) {
-      store_ = std::make_unique<Qos2Store>(home_, inbox_->packet_ids(), log_);
+      store_ = std::make_unique<Qos2Store>(home_, inbox_->packet_ids(), clock_, log_);
       EXPECT_TRUE(store_->load());
     }
     return *store_;
@@ -71,6 +73,7 @@ class Qos2StoreTest : public testing::Test {
   test::FakeConnection first_, second_;
   triggerd::test::TempDir dir_;
   triggerd::test::CaptureLog log_;
+  triggerd::test::FakeClock clock_;
   DeliveryHome home_{.trigger = "t",
                      .client_id = "c",
                      .acknowledge = config::Acknowledge::finished,
@@ -156,6 +159,35 @@ TEST_F(Qos2StoreTest, WhatAnotherAcknowledgeHasKeptIsForgotten) {
   home_.acknowledge = config::Acknowledge::received;
   EXPECT_TRUE(repeated(1)) << "once more";
   EXPECT_EQ(rows(), Ids{}) << "or it would mean another message one day";
+}
+
+TEST_F(Qos2StoreTest, WhatVersion5HasStagedIsAcceptedAndItsPacketIdKnown) {
+  // Topic "t" and payload "h"; the second one is no PUBLISH.
+  ASSERT_TRUE(triggerd::test::make_inbox_of_version_5(
+      dir_ / "old",
+      "INSERT INTO staged VALUES ('c', 'r-7', 'a', x'3406000174000768'),"
+      " ('c', 'r-8', 'b', x'34ff');"));
+  const auto old = inbox::Inbox::open(dir_ / "old").value();
+  DeliveryHome home{.trigger = "t",
+                    .client_id = "c",
+                    .acknowledge = config::Acknowledge::finished,
+                    .writer = nullptr};
+  inbox::Writer writer{*old, {.sync_to_disk = false}, [](const auto&) {}};
+  home.writer = &writer;
+  Qos2Store of_old(home, *old, clock_, log_);
+  ASSERT_TRUE(of_old.load());
+  const auto messages = old->messages("t", 0, 10).value();
+  ASSERT_EQ(messages.size(), 1u);
+  EXPECT_EQ(messages[0].message_id, "a");
+  EXPECT_EQ(messages[0].topic, "t");
+  EXPECT_EQ(messages[0].payload, "h");
+  EXPECT_EQ(messages[0].qos, 2);
+  EXPECT_EQ(messages[0].received, clock_.wall());
+  mqtt::Message again = publish(7, second_, true);
+  again.receipt = {};
+  EXPECT_TRUE(of_old.take_repeated(again));
+  EXPECT_EQ(log_.count("inbox.staged"), 1u) << "what cannot be read stays, for whoever looks at it";
+  EXPECT_EQ(old->staged("c").value().size(), 1u);
 }
 
 TEST_F(Qos2StoreTest, ItSaysWhenTheWriterCannotFollow) {

@@ -100,6 +100,25 @@ TEST_F(PublisherTest, WithoutAConnectionItSaysSo) {
   EXPECT_EQ(counts(), Counts(0, 1));
 }
 
+TEST_F(PublisherTest, WhatTheLibraryDoesNotTakeIsInvalid) {
+  up();
+  asked_.refuse_publish = true;
+  EXPECT_EQ(publish({.topic = "a"}), TRIGGER_E_INVALID);
+  EXPECT_TRUE(outcomes_.empty());
+  EXPECT_EQ(counts(), Counts(0, 1));
+}
+
+TEST_F(PublisherTest, AServerThatConfirmsNothingFillsThePlaces) {
+  up();
+  std::uint64_t taken = 0;
+  while (taken < 100'000 && publish({.topic = "a"}) == TRIGGER_OK) ++taken;
+  EXPECT_EQ(publish({.topic = "a"}), TRIGGER_E_FULL);
+  EXPECT_EQ(counts(), Counts(0, 2));
+  asked_.publishes[0].done({});
+  loop_->run_due();
+  EXPECT_EQ(publish({.topic = "a"}), TRIGGER_OK) << "there is a place again";
+}
+
 TEST_F(PublisherTest, CountsOfAnAliasThatGoesAndComesBackGoOn) {
   up();
   EXPECT_EQ(publish({.topic = "a"}), TRIGGER_OK);

@@ -7,73 +7,10 @@
 #include "config/trigger.hpp"
 #include "support/capture_log.hpp"
 #include "unit/dispatch/dispatcher_fixture.hpp"
+#include "unit/trigger/scripted_instance.hpp"
 
 namespace triggerd::trigger {
 namespace {
-
-// What is done to instances, in order: "a.start", "b.restore 7", ...
-using Script = std::vector<std::string>;
-
-// What one of the calls of an instance comes to.
-struct Behaviour {
-  bool starts = true;
-  bool runs = true;     // its workers start
-  bool returns = true;  // its workers come back
-  bool saves = true;
-  bool restores = true;
-  std::string state;  // that it saves; empty: none
-};
-
-class ScriptedInstance final : public plugin::Instance {
- public:
-  ScriptedInstance(std::string name, Behaviour behaviour, Script& script)
-      : name_(std::move(name)), behaviour_(std::move(behaviour)), script_(script) {}
-  ~ScriptedInstance() override { note("gone"); }
-
-  Result<> start() override { return done("start", behaviour_.starts); }
-  Result<> run_workers(plugin::WorkSource&, unsigned count) override {
-    return done("run " + std::to_string(count), behaviour_.runs);
-  }
-  bool join_workers(Monotonic) override {
-    note("join");
-    return behaviour_.returns;
-  }
-  void stop() override { note("stop"); }
-  void abandon() override {
-    note("abandon");
-    abandoned_ = true;
-  }
-  bool abandoned() const override { return abandoned_; }
-  void destroy() override { note("destroy"); }
-  Result<std::optional<plugin::SavedState>> save() override {
-    if (auto saved = done("save", behaviour_.saves); !saved) {
-      return tl::make_unexpected(saved.error());
-    }
-    if (behaviour_.state.empty()) return std::nullopt;
-    return plugin::SavedState{.bytes = behaviour_.state};
-  }
-  Result<> restore(const plugin::SavedState& state) override {
-    return done("restore " + state.bytes, behaviour_.restores);
-  }
-  const plugin::Generation& generation() const override { std::abort(); }
-  std::string_view service_name() const override { return name_; }
-  bool can_be_probed() const override { return false; }
-  std::size_t max_batch() const override { return 1; }
-  std::vector<plugin::Metric> metrics() const override { return {{.name = name_}}; }
-
- private:
-  void note(const std::string& what) { script_.push_back(name_ + "." + what); }
-  Result<> done(const std::string& what, bool ok) {
-    note(what);
-    if (!ok) return fail("{} {} failed", name_, what);
-    return {};
-  }
-
-  const std::string name_;
-  const Behaviour behaviour_;
-  Script& script_;
-  bool abandoned_ = false;
-};
 
 class ServiceSlotTest : public dispatch::DispatcherTest {
  protected:
@@ -101,6 +38,15 @@ class ServiceSlotTest : public dispatch::DispatcherTest {
   }
   void serve(const std::string& name, Behaviour behaviour = {}) {
     slot().serve({.instance = instance(name, std::move(behaviour))});
+  }
+  std::shared_ptr<Monitor> monitor(const std::string& name, Behaviour behaviour = {}) {
+    behaviour.has_probe = true;
+    const auto make = [&](const config::Trigger&, plugin::InstanceHost&) {
+      return Result<std::unique_ptr<plugin::Instance>>(instance(name, behaviour));
+    };
+    return Monitor::make(
+               make, trigger_, [](const Result<>&) {}, clock_)
+        .value();
   }
   Script script() { return std::exchange(script_, {}); }
 
@@ -202,6 +148,123 @@ TEST_F(ServiceSlotTest, WhateverFailsTheOldServiceServesAgain) {
     slot().drop_successor();
     EXPECT_EQ(script(), Script{"b.gone"});
   }
+}
+
+TEST_F(ServiceSlotTest, WhereNeitherTheNewServiceNorTheOldOneStartsTheOldOneIsTriedAgainLater) {
+  serve("a", {.starts_at_most = 1});
+  ASSERT_TRUE(slot().start());
+  slot().prepare({.instance = instance("b", {.starts = false})});
+  script();
+  const auto done = slot().hand_over(clock_.now(), true);
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().message, "b start failed") << "why there is no hand-over";
+  EXPECT_EQ(script(), (Script{"a.join", "a.stop", "a.save", "b.start", "a.start"}));
+  EXPECT_FALSE(slot().serves());
+  EXPECT_FALSE(slot().started());
+  EXPECT_EQ(slot().start_failure(), "its service did not start: a start failed");
+  EXPECT_EQ(later_, std::vector<Millis>{Millis(1'000)});
+}
+
+// ---- With a monitor ----
+
+TEST_F(ServiceSlotTest, AMonitorStartsBeforeTheWorkersAndGoesBeforeTheService) {
+  slot().serve({.instance = instance("a"), .monitor = monitor("m")});
+  ASSERT_TRUE(slot().start());
+  EXPECT_EQ(script(), (Script{"a.start", "m.start", "m.run 1", "a.run 2"}));
+  slot().join_workers(clock_.now());
+  EXPECT_TRUE(slot().stop(clock_.now()));
+  EXPECT_TRUE(slot().destroy());
+  EXPECT_EQ(script(), (Script{"a.join", "m.join", "m.stop", "a.stop", "a.destroy", "m.destroy"}));
+}
+
+TEST_F(ServiceSlotTest, AServiceWhoseMonitorDoesNotStartIsStoppedAgain) {
+  slot().serve({.instance = instance("a"), .monitor = monitor("m", {.starts = false})});
+  EXPECT_FALSE(slot().start());
+  EXPECT_EQ(script(), (Script{"a.start", "m.start", "a.stop"}));
+  EXPECT_EQ(slot().start_failure(), "its service did not start: its monitor: m start failed");
+  EXPECT_EQ(later_.size(), 1u);
+}
+
+TEST_F(ServiceSlotTest, AMonitorIsStoppedWithTheServiceThatGetsNoWorkers) {
+  slot().serve({.instance = instance("a", {.runs = false}), .monitor = monitor("m")});
+  EXPECT_FALSE(slot().start());
+  EXPECT_EQ(script(),
+            (Script{"a.start", "m.start", "m.run 1", "a.run 2", "m.join", "m.stop", "a.stop"}));
+}
+
+TEST_F(ServiceSlotTest, AMonitorAloneIsReplacedAndItsServiceStays) {
+  slot().serve({.instance = instance("a"), .monitor = monitor("m")});
+  ASSERT_TRUE(slot().start());
+  const auto successor = monitor("n");
+  slot().prepare({.monitor = successor});
+  script();
+  ASSERT_TRUE(slot().hand_over(clock_.now(), true));
+  EXPECT_EQ(script(), (Script{"m.join", "m.stop", "a.join", "a.stop", "a.save", "a.start",
+                              "n.start", "n.run 1", "a.run 2"}));
+  EXPECT_EQ(slot().monitor(), successor);
+  EXPECT_EQ(slot().service_name(), "a");
+  slot().forget_predecessor();
+  EXPECT_EQ(script(), Script{"m.gone"});
+}
+
+TEST_F(ServiceSlotTest, AMonitorIsTakenBackWithItsService) {
+  const auto old = monitor("m");
+  slot().serve({.instance = instance("a"), .monitor = old});
+  ASSERT_TRUE(slot().start());
+  slot().prepare({.instance = instance("b"), .monitor = monitor("n")});
+  ASSERT_TRUE(slot().hand_over(clock_.now(), true));
+  script();
+  slot().take_back(clock_.now());
+  EXPECT_EQ(script(), (Script{"n.join", "n.stop", "b.join", "b.stop", "b.save", "a.start",
+                              "m.start", "m.run 1", "a.run 2"}));
+  EXPECT_EQ(slot().monitor(), old);
+  slot().drop_successor();
+  EXPECT_EQ(script(), (Script{"b.gone", "n.gone"}));
+}
+
+TEST_F(ServiceSlotTest, AMonitorThatHangsMakesTheEndUnquiet) {
+  slot().serve({.instance = instance("a"), .monitor = monitor("m", {.returns = false})});
+  ASSERT_TRUE(slot().start());
+  slot().join_workers(clock_.now());
+  script();
+  EXPECT_FALSE(slot().stop(clock_.now()));
+  EXPECT_EQ(script(), (Script{"m.join", "m.abandon", "a.stop"}));
+  EXPECT_FALSE(slot().destroy()) << "the monitor's plugin stays in memory";
+}
+
+// ---- Back again ----
+
+TEST_F(ServiceSlotTest, TheWayBackIsTakenEvenIfTheNewServiceCannotSaveItsState) {
+  serve("a");
+  ASSERT_TRUE(slot().start());
+  slot().prepare({.instance = instance("b", {.saves = false})});
+  ASSERT_TRUE(slot().hand_over(clock_.now(), true));
+  slot().take_back(clock_.now());
+  EXPECT_EQ(slot().service_name(), "a");
+  EXPECT_TRUE(slot().serves());
+  EXPECT_EQ(log_.last("plugin.reload_failed"), "b save failed");
+}
+
+TEST_F(ServiceSlotTest, APredecessorThatDoesNotStartAgainIsTriedAgainLater) {
+  serve("a", {.starts_at_most = 1});
+  ASSERT_TRUE(slot().start());
+  slot().prepare({.instance = instance("b")});
+  ASSERT_TRUE(slot().hand_over(clock_.now(), true));
+  slot().take_back(clock_.now());
+  EXPECT_EQ(slot().service_name(), "a");
+  EXPECT_FALSE(slot().serves());
+  EXPECT_FALSE(slot().started());
+  EXPECT_EQ(later_, std::vector<Millis>{Millis(1'000)});
+}
+
+TEST_F(ServiceSlotTest, OneThatWasNotStartedBeforeTheHandOverHasItsProbeAskedAfterIt) {
+  serve("a", {.starts = false});
+  EXPECT_FALSE(slot().start());
+  slot().prepare({.instance = instance("b")});
+  ASSERT_TRUE(slot().hand_over(clock_.now(), true));
+  EXPECT_EQ(tries_again_, 0);
+  slot().forget_predecessor();
+  EXPECT_EQ(tries_again_, 1) << "nothing was to be asked before it served";
 }
 
 TEST_F(ServiceSlotTest, ThePredecessorServesAgainWhenItIsTakenBack) {
