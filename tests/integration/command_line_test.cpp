@@ -1,16 +1,14 @@
 // The command line: what is wrong is said with place, cause and what to do, and the exit code fits.
-#include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <csignal>
-#include <cstdlib>
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <map>
-#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "integration/recorded.hpp"
 #include "support/file_content.hpp"
@@ -85,42 +83,29 @@ TEST_F(PluginFileTest, OfAnotherMajor) {
   expect(bytes, "major 2");
 }
 
-// Whether what a constructor throws gets out of dlopen, instead of ending the process: it does with
-// glibc 2.36, and does not with 2.41 or with a sanitizer.
-bool dlopen_lets_exceptions_through() {
-  const std::string file = TEST_PLUGIN_DIR "/exploding.so";
-  const pid_t child = fork();
-  if (child == 0) {
-    setenv("EXPLODING_WAY", "throw", 1);
-    try {
-      dlopen(file.c_str(), RTLD_NOW);
-    } catch (const std::runtime_error&) {
-      _exit(1);
-    }
-    _exit(2);
-  }
-  int status = 0;
-  EXPECT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_TRUE((WIFEXITED(status) && WEXITSTATUS(status) == 1) ||
-              (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT))
-      << status;
-  return WIFEXITED(status);
-}
-
 // What would end the runtime, or leave the loader locked, ends a child process instead.
 TEST(Plugin, OneThatExplodesWhileItIsLoadedIsRefused) {
-  const char* const thrown =
-      dlopen_lets_exceptions_through() ? "thrown while it is loaded" : "SIGABRT";
-  for (const auto& [way, says] : std::vector<std::pair<std::string, std::string>>{
-           {"abort", "SIGABRT"}, {"exit", "by exit"}, {"throw", thrown}}) {
+  // What a constructor throws gets out of dlopen or ends the process, as the C library and the
+  // compiler of the runtime have it: dlopen is declared to throw nothing.
+  const std::vector<std::pair<std::string, std::vector<std::string>>> ways{
+      {"abort", {"SIGABRT"}},
+      {"exit", {"by exit"}},
+      {"throw", {"thrown while it is loaded", "SIGABRT"}}};
+  for (const auto& [way, says] : ways) {
+    SCOPED_TRACE(way);
+    const auto is_said_in = [&says](const std::string& output) {
+      return std::any_of(says.begin(), says.end(), [&output](const std::string& text) {
+        return output.find(text) != std::string::npos;
+      });
+    };
     TriggerdProcess triggerd(config_for(TEST_PLUGIN_DIR, "exploding"), {{"EXPLODING_WAY", way}});
     const CheckResult checked = triggerd.check();
     EXPECT_EQ(checked.exit, (Exit{2, 0})) << checked.output;
-    EXPECT_NE(checked.output.find(says), std::string::npos) << checked.output;
+    EXPECT_TRUE(is_said_in(checked.output)) << checked.output;
     EXPECT_NE(checked.output.find("exploding.so"), std::string::npos) << checked.output;
     triggerd.start();
     EXPECT_EQ(triggerd.process().wait(), (Exit{2, 0})) << triggerd.output();
-    EXPECT_NE(triggerd.output().find(says), std::string::npos) << triggerd.output();
+    EXPECT_TRUE(is_said_in(triggerd.output())) << triggerd.output();
   }
 }
 

@@ -235,7 +235,7 @@ TEST_F(IsolationTest, MemoryHasALimit) {
   is_survived("eat", "SIGABRT");
   // Where it is refused the service aborts; where it is only seen, the process is ended.
   is_survived("eat-shared", "the worker process was ended by SIG");
-  is_survived("eat-file", "isolation_memory is 131072 KiB");
+  is_survived("eat-file", "isolation_memory, 131072 KiB");
 }
 
 TEST_F(IsolationTest, WhatItForksGoesWithIt) {

@@ -141,11 +141,14 @@ std::uint64_t overflow(std::uint64_t depth) {
 }
 
 std::int32_t eat() {
+  // The compiler may leave out memory that nobody can look at, and clang does.
+  [[maybe_unused]] static char* volatile eaten = nullptr;
   for (;;) {
     const std::size_t size = std::size_t{16} << 20;
     char* const piece = static_cast<char*>(std::malloc(size));
     if (piece == nullptr) std::abort();
     std::memset(piece, 1, size);
+    eaten = piece;
   }
 }
 

@@ -174,9 +174,9 @@ TEST_F(Qos2StoreTest, WhatVersion5HasStagedIsAcceptedAndItsPacketIdKnown) {
                     .writer = nullptr};
   inbox::Writer writer{*old, {.sync_to_disk = false}, [](const auto&) {}};
   home.writer = &writer;
-  Qos2Store of_old(home, *old, clock_, log_);
+  Qos2Store of_old(home, old->packet_ids(), clock_, log_);
   ASSERT_TRUE(of_old.load());
-  const auto messages = old->messages("t", 0, 10).value();
+  const auto messages = old->messages().page("t", 0, 10).value();
   ASSERT_EQ(messages.size(), 1u);
   EXPECT_EQ(messages[0].message_id, "a");
   EXPECT_EQ(messages[0].topic, "t");
@@ -187,7 +187,7 @@ TEST_F(Qos2StoreTest, WhatVersion5HasStagedIsAcceptedAndItsPacketIdKnown) {
   again.receipt = {};
   EXPECT_TRUE(of_old.take_repeated(again));
   EXPECT_EQ(log_.count("inbox.staged"), 1u) << "what cannot be read stays, for whoever looks at it";
-  EXPECT_EQ(old->staged("c").value().size(), 1u);
+  EXPECT_EQ(old->packet_ids().staged("c").value().size(), 1u);
 }
 
 TEST_F(Qos2StoreTest, ItSaysWhenTheWriterCannotFollow) {

@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include "config/trigger.hpp"
 #include "support/fake_clock.hpp"
 #include "unit/trigger/scripted_instance.hpp"
 
@@ -189,16 +190,16 @@ TEST_F(MonitorTest, AWorkerThatWaitsIsWokenByTheQuestion) {
 
 TEST_F(MonitorTest, AProbeThatTakesLongerThanTheTimeoutIsOverdue) {
   WorkSource& source = running();
-  EXPECT_FALSE(source.overdue());
+  EXPECT_FALSE(source.overrunning());
   monitor_->ask();
   (void)source.poll(0);
   clock_.advance(Millis(999));
-  EXPECT_FALSE(source.overdue());
+  EXPECT_FALSE(source.overrunning());
   clock_.advance(Millis(1));
-  EXPECT_TRUE(source.overdue());
+  EXPECT_TRUE(source.overrunning());
   source.lost({.reason = "it was ended"});
   EXPECT_EQ(answers_, Answers{"its probe has not returned within 1s"});
-  EXPECT_FALSE(source.overdue());
+  EXPECT_FALSE(source.overrunning());
 }
 
 TEST_F(MonitorTest, AProcessThatEndsInTheProbeAnswersForIt) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "config/trigger.hpp"
 #include "support/sqlite_connection.hpp"
 #include "support/temp_dir.hpp"
 #include "unit/dispatch/messages.hpp"
@@ -88,8 +89,8 @@ class TriggerTest : public mqtt::test::FakedConnection {
     return made;
   }
   void receive(mqtt::Message message) {
-    asked_.events->on_message(std::move(message));
-    asked_.events->on_batch_end();
+    asked_.messages->on_message(std::move(message));
+    asked_.messages->on_batch_end();
     turn();
   }
   void receive(const std::string& topic) { receive(message(topic)); }
@@ -124,8 +125,8 @@ class TriggerTest : public mqtt::test::FakedConnection {
   bool written() {
     return writer_.flush(std::chrono::steady_clock::now() + std::chrono::seconds(20));
   }
-  std::size_t rows() { return inbox_->messages("t", 0, 100).value().size(); }
-  std::optional<inbox::TriggerState> stored_state() { return inbox_->trigger_state("t").value(); }
+  std::size_t rows() { return inbox_->messages().page("t", 0, 100).value().size(); }
+  std::optional<inbox::TriggerState> stored_state() { return inbox_->triggers().state("t").value(); }
 
   config::Trigger config_;
   triggerd::test::TempDir dir_;
@@ -134,14 +135,15 @@ class TriggerTest : public mqtt::test::FakedConnection {
   inbox::Writer writer_{*inbox_, {.sync_to_disk = false, .retry = Millis(1)}, [](const auto&) {}};
   Publisher publisher_;
   dispatch::MessageIds ids_;
-  management::EventHub events_;
+  management::EventBus events_;
   bool stopping_ = false;
   std::vector<Millis> starts_later_;
   const mqtt::ConnectionServices connections_{
       .supervisor = loop_,
       .resolver = resolver_,
-      .make_client = [this](const mqtt::ConnectionOptions&,
+      .make_client = [this](const mqtt::ConnectionOptions&, mqtt::MessageListener& messages,
                             mqtt::ClientEvents& events) -> Result<std::unique_ptr<mqtt::Client>> {
+        asked_.messages = &messages;
         asked_.events = &events;
         return std::make_unique<mqtt::test::FakeClient>(asked_);
       },
@@ -304,7 +306,7 @@ TEST_F(TriggerTest, ADeadLetterThatCannotBeWrittenHoldsItsLaneUntilItIs) {
   for (int second = 0; second < 60 && status().counters.dead_letters_made == 0; ++second) {
     pass(Millis(1'000));
   }
-  EXPECT_EQ(inbox_->dead_letters("t", 10).value().size(), 1u);
+  EXPECT_EQ(inbox_->dead_letters().newest("t", 10).value().size(), 1u);
   EXPECT_EQ(log_.count("message.dead_letter"), 1u);
   handle(TRIGGER_OK);
 }
@@ -435,7 +437,7 @@ TEST_F(TriggerTest, RetainedMessagesAreSkippedIfItIsToldTo) {
 TEST_F(TriggerTest, AMessageThatIsTooLargeIsCountedAndNotTaken) {
   up();
   asked_.events->on_too_large(message("a", 1), 1'000);
-  asked_.events->on_batch_end();
+  asked_.messages->on_batch_end();
   turn();
   EXPECT_EQ(status().counters.refused, 1u);
   EXPECT_EQ(take(), nullptr);
