@@ -57,7 +57,10 @@ BatchWriter::~BatchWriter() {
 WriteTrouble BatchWriter::prepare() {
   const auto kept = file_.keep();
   if (!kept || !kept->empty()) statements_.reset();  // they are of a connection that is closed
-  if (!kept) return {WriteTrouble::Kind::lost, kept.error().message};
+  if (!kept) {
+    if (kept.error().code == Database::kNoRoom) room_.give_up_reserve();
+    return {WriteTrouble::Kind::lost, kept.error().message};
+  }
   if (!kept->empty()) {
     room_.begin();
     if (mended_) mended_(*kept);

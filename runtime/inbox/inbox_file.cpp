@@ -68,7 +68,9 @@ Result<> InboxFile::keep_file_at_name(const Database::Lost& lost, const std::str
         what);
   }
   if (auto written = write_again(); !written) {
-    return fail("{}, and cannot be written again: {}", what, written.error().message);
+    return tl::make_unexpected(
+        Error{fmt::format("{}, and cannot be written again: {}", what, written.error().message),
+              written.error().code});
   }
   return {};
 }
@@ -98,11 +100,18 @@ Result<> InboxFile::write_again() {
 
 // What is in the lost WAL has to be in the file before there is another one.
 Result<> InboxFile::keep_wal_at_name(const std::string& what) {
-  if (database_->checkpoint() != Database::Checkpoint::done) {
-    return fail("{}, and somebody who reads inbox.db keeps it from being made anew", what);
+  switch (database_->checkpoint()) {
+    case Database::Checkpoint::done:
+      remove_wal();
+      return {};
+    case Database::Checkpoint::held:
+      return fail("{}, and somebody who reads inbox.db keeps it from being made anew", what);
+    case Database::Checkpoint::failed:
+      break;
   }
-  remove_wal();
-  return {};
+  const Error error = database_->error("write");
+  return tl::make_unexpected(
+      Error{fmt::format("{}, and cannot be made anew: {}", what, error.message), error.code});
 }
 
 void InboxFile::remove_wal() const {

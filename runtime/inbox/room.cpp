@@ -58,14 +58,18 @@ void Room::measure() {
 
 void Room::after_transaction(bool has_written) {
   if (has_written) measure();
-  trim_wal(budget_.is_cramped() ? 0 : budget_.wal_allowed());
+  trim_wal(budget_.wal_allowed());
 }
 
 void Room::make_room() {
-  budget_.set_cramped(true);
-  volume_.release();
+  give_up_reserve();
   checkpoint();
   shrink_file();
+}
+
+void Room::give_up_reserve() {
+  budget_.set_cramped(true);
+  volume_.release();
 }
 
 void Room::shrink_file() {
@@ -95,7 +99,12 @@ void Room::trim_wal(std::uint64_t allowed) {
 WriteTrouble Room::find_trouble() {
   trim_wal(budget_.wal_allowed());
   if (budget_.is_over_size()) trim_wal(0);  // which counts
-  return trouble_of(budget_.judge());
+  RoomBudget::Shortage shortage = budget_.judge();
+  if (shortage == RoomBudget::Shortage::volume) {
+    shrink_file();
+    shortage = budget_.judge();
+  }
+  return trouble_of(shortage);
 }
 
 WriteTrouble Room::trouble_of(RoomBudget::Shortage shortage) const {

@@ -33,10 +33,13 @@ class Room {
   // A transaction has found the volume full: the reserve is given up for a checkpoint, so that the
   // WAL can be used again.
   void make_room();
+  // Something else has found it full, which is tried again.
+  void give_up_reserve();
   // If the file is mostly free, and little is left beside it, that is given back to the volume.
   void shrink_file() TRIGGERD_NO_ANALYSIS;
 
-  // As of the last measure(). Whether receiving is to pause.
+  // As of the last measure(). Whether receiving is to pause. Makes room if it can: while receiving
+  // pauses, there may be nothing to be written that would have it made.
   WriteTrouble find_trouble();
   // Why nothing of a batch fits.
   WriteTrouble why_nothing_fits() const { return trouble_of(budget_.why_not()); }

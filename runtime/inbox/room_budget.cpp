@@ -38,7 +38,7 @@ std::uint64_t RoomBudget::bytes_at_once() const {
 }
 
 std::uint64_t RoomBudget::wal_allowed() const {
-  return kUntrimmed * portion_;
+  return cramped_ ? 0 : kUntrimmed * portion_;
 }
 
 std::uint64_t RoomBudget::limit() const {
@@ -67,7 +67,7 @@ RoomBudget::Shortage RoomBudget::why_not() const {
 
 RoomBudget::Shortage RoomBudget::judge() {
   over_size_ = is_over_size();
-  if (space_.known) low_ = is_low();
+  low_ = space_.known && is_low();
   if (cramped_ || low_ || wal_is_too_large()) return why_not();
   return over_size_ ? Shortage::size : Shortage::none;
 }

@@ -41,7 +41,8 @@ class RoomBudget {
   // The most that one transaction takes, unless it is a single message.
   std::uint64_t bytes_at_once() const;
   std::uint64_t removal_bytes_at_once() const { return cramped_ ? portion_ : bytes_at_once(); }
-  // Above this the WAL is given back to the volume.
+  // Above this the WAL is given back to the volume: all of it while that is full, since it may be
+  // what the reserve needs.
   std::uint64_t wal_allowed() const;
   // What the inbox may hold: max_size, or less if the volume has less.
   std::uint64_t limit() const;

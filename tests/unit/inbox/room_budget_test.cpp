@@ -134,6 +134,20 @@ TEST_F(RoomBudgetTest, AFileThatIsMostlyFreeIsMadeSmallerWhereThatFitsBesideIt) 
   EXPECT_FALSE(budget_.is_worth_shrinking()) << "it is copied through the WAL";
 }
 
+TEST_F(RoomBudgetTest, TheWalIsGivenBackWholeWhileTheVolumeIsFull) {
+  EXPECT_EQ(budget_.wal_allowed(), 4 * kPortion);
+  budget_.set_cramped(true);
+  EXPECT_EQ(budget_.wal_allowed(), 0U);
+}
+
+// Else that would be so for ever, since it is compared with nothing any more.
+TEST_F(RoomBudgetTest, AVolumeThatIsNotKnownAnyMoreIsNotNearlyFull) {
+  measure({.available = 0});
+  ASSERT_EQ(budget_.judge(), Shortage::volume);
+  budget_.measured({.known = false});
+  EXPECT_EQ(budget_.judge(), Shortage::none);
+}
+
 TEST_F(RoomBudgetTest, ASmallMaxSizeHasSmallPortions) {
   EXPECT_EQ(RoomBudget(8 * kMiB, 4 * kMiB, 8 * kMiB).portion(), kMiB);
   EXPECT_EQ(RoomBudget(kMiB / 8, 4 * kMiB, 8 * kMiB).portion(), 64U << 10);

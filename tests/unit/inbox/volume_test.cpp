@@ -141,11 +141,69 @@ TEST_F(VolumeTest, RemovalsFindRoomWhereOthersHaveFilledTheVolume) {
   ASSERT_TRUE(test::eventually([&] { return trouble().has_value(); }));
   finish(accepted);
   EXPECT_TRUE(test::eventually([&] { return empty(); })) << told();
-  EXPECT_TRUE(trouble().has_value()) << "there is no room for messages";
   const auto late = accept(3'000);
   disk_->free();
   EXPECT_TRUE(test::eventually([&] { return !trouble(); })) << told();
   EXPECT_TRUE(test::eventually([&] { return late->number > 0; }));
+}
+
+// Others keep what they have taken, and nothing waits to be written, since receiving pauses.
+TEST_F(VolumeTest, AFileThatIsMostlyFreeGivesItsRoomBackToAFullVolume) {
+  on_disk_of(8);
+  std::vector<std::shared_ptr<StoredEntry>> accepted;
+  for (int i = 0; i < 500; ++i) accepted.push_back(accept(3'000));
+  ASSERT_TRUE(writer_->flush(std::chrono::steady_clock::now() + test::kPatience));
+  ASSERT_TRUE(test::SqliteConnection((folder_ / "inbox.db").string())
+                  .rows("PRAGMA wal_checkpoint(TRUNCATE)"));
+  disk_->fill();
+  finish(accepted);
+  EXPECT_TRUE(test::eventually([&] { return empty(); })) << told();
+  EXPECT_TRUE(test::eventually([&] { return !trouble(); })) << told();
+  const auto late = accept(3'000);
+  EXPECT_TRUE(test::eventually([&] { return late->number > 0; })) << told();
+}
+
+// It is what the reserve needs, and nothing is written meanwhile.
+TEST_F(VolumeTest, AWalThatAReaderHasHeldOnAFullVolumeIsGivenBack) {
+  constexpr std::uint64_t kPortion = 8 * kMiB / 64;
+  on_disk_of(8);
+  std::vector<std::shared_ptr<StoredEntry>> accepted;
+  for (int i = 0; i < 100; ++i) accepted.push_back(accept(2'000));
+  ASSERT_TRUE(writer_->flush(std::chrono::steady_clock::now() + test::kPatience));
+  auto reader = std::make_unique<test::SqliteConnection>((folder_ / "inbox.db").string());
+  ASSERT_TRUE(reader->rows("PRAGMA wal_checkpoint(TRUNCATE)"));
+  ASSERT_TRUE(reader->rows("BEGIN; SELECT COUNT(*) FROM message"));
+  for (std::uint32_t attempts = 1; wal() < 3 * kPortion; ++attempts) {
+    for (std::size_t i = 0; i < 10; ++i) writer_->note_attempts(accepted[i]->number, attempts);
+    ASSERT_TRUE(writer_->flush(std::chrono::steady_clock::now() + test::kPatience));
+  }
+  ASSERT_LT(wal(), 4 * kPortion) << "more would be given back in any case";
+  disk_->fill();
+  writer_->remove(accepted[50]->number);
+  ASSERT_TRUE(writer_->flush(std::chrono::steady_clock::now() + test::kPatience));
+  const auto reserved = [this] { return std::filesystem::exists(folder_ / "inbox.reserve"); };
+  ASSERT_FALSE(reserved()) << "the removal took its room from it";
+  ASSERT_TRUE(trouble().has_value());
+  reader.reset();
+  EXPECT_TRUE(test::eventually(reserved)) << told();
+  disk_->free();
+  EXPECT_TRUE(test::eventually([&] { return !trouble(); })) << told();
+}
+
+// What is in it has to go to the file first, which becomes larger by it.
+TEST_F(VolumeTest, AWalThatIsGoneIsMadeAnewFromTheReserveOfAFullVolume) {
+  on_disk_of(8);
+  ASSERT_TRUE(writer_->flush(std::chrono::steady_clock::now() + test::kPatience));
+  ASSERT_TRUE(test::SqliteConnection((folder_ / "inbox.db").string())
+                  .rows("PRAGMA wal_checkpoint(TRUNCATE)"));
+  const auto kept = accept(60'000);
+  ASSERT_TRUE(test::eventually([&] { return kept->number != 0; }));
+  disk_->fill();
+  std::filesystem::remove(folder_ / "inbox.db-wal");
+  writer_->remove(kept->number);
+  EXPECT_TRUE(test::eventually([&] { return empty(); })) << told();
+  disk_->free();
+  EXPECT_TRUE(test::eventually([&] { return !trouble(); })) << told();
 }
 
 // Nothing else is written meanwhile, and so nothing else shows that there is room again.

@@ -198,7 +198,7 @@ TEST_F(MonitorTest, AProbeThatTakesLongerThanTheTimeoutIsOverdue) {
   clock_.advance(Millis(1));
   EXPECT_TRUE(source.overrunning());
   source.lost({.reason = "it was ended"});
-  EXPECT_EQ(answers_, Answers{"its probe has not returned within 1s"});
+  EXPECT_EQ(answers_, Answers{"its probe did not return within 1s"});
   EXPECT_FALSE(source.overrunning());
 }
 

@@ -126,7 +126,9 @@ class TriggerTest : public mqtt::test::FakedConnection {
     return writer_.flush(std::chrono::steady_clock::now() + std::chrono::seconds(20));
   }
   std::size_t rows() { return inbox_->messages().page("t", 0, 100).value().size(); }
-  std::optional<inbox::TriggerState> stored_state() { return inbox_->triggers().state("t").value(); }
+  std::optional<inbox::TriggerState> stored_state() {
+    return inbox_->triggers().state("t").value();
+  }
 
   config::Trigger config_;
   triggerd::test::TempDir dir_;
@@ -321,7 +323,8 @@ TEST_F(TriggerTest, ASuspensionThatCannotBeStoredHoldsAndIsStoredOnceItCanBe) {
   handle(TRIGGER_RETRY);
   EXPECT_EQ(status().state, TriggerStatus::State::suspended);
   EXPECT_EQ(take(), nullptr);
-  EXPECT_NE(log_.last("inbox.error").find("a restart will not know of it"), std::string::npos);
+  EXPECT_NE(log_.last("inbox.error").find("a restart would lift the suspension"),
+            std::string::npos);
   pass(Millis(1'000));
   put_back("trigger_state");
   EXPECT_FALSE(stored_state());
