@@ -428,6 +428,7 @@ const trigger_message* Dispatcher::take_inline() {
   {
     MutexLock lock(mutex_);
     inline_.end_call();
+    inline_.enter_thread();
     if (may_run_inline()) next = begin_next(report);
     if (next != nullptr) {
       ++state_.counts().inline_calls;

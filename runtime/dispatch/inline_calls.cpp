@@ -26,7 +26,6 @@ bool InlineCalls::defer(std::size_t messages, std::size_t max_batch, Monotonic n
 
 void InlineCalls::begin(Monotonic now) {
   began_ = now;
-  thread_ = std::this_thread::get_id();
   look_from(now);
 }
 

@@ -28,7 +28,9 @@ class InlineCalls {
   // Leaves `messages`, which have just come and are all there are, to this thread, for later.
   // False: they go to workers. [receive thread]
   bool defer(std::size_t messages, std::size_t max_batch, Monotonic now);
-  // A call begins on this thread.
+  // This thread has come for its messages. [receive thread]
+  void enter_thread() { thread_ = std::this_thread::get_id(); }
+  // A call begins on it.
   void begin(Monotonic now);
   // No call is under way, for now.
   void end_call() { began_.reset(); }

@@ -329,6 +329,18 @@ TEST_F(DispatcherInlineTest, DeadLettersAreNotWrittenOnTheThreadThatReceives) {
   EXPECT_EQ(sink_.told.back(), "finished a") << "its lane goes on";
 }
 
+TEST_F(DispatcherInlineTest, NorAreThoseOfMessagesThatNoServiceMaySee) {
+  DeliveryPtr condemned = test::delivery("a");
+  condemned->crashes.condemned = std::make_unique<const std::string>("ended the runtime");
+  Deferred deferred;
+  dispatcher().accept({std::move(condemned)});
+  deferred.run(std::chrono::hours(1));
+  EXPECT_TRUE(calls().empty());
+  EXPECT_EQ(sink_.told, Told());
+  timer_.run_due();
+  EXPECT_EQ(sink_.told, (Told{"dead letter a ended the runtime"}));
+}
+
 TEST_F(DispatcherInlineTest, AMessageThatHasExpiredEndsWithoutACall) {
   mqtt::Message message = test::message("a");
   message.expires = clock_.now();

@@ -50,6 +50,7 @@ TEST_F(InlineCallsTest, AFewMessagesAreLeftToAThreadThatComesBackToThem) {
 
 TEST_F(InlineCallsTest, TheThreadOfACallIsKnownUntilItLeaves) {
   EXPECT_FALSE(calls_.on_this_thread());
+  calls_.enter_thread();
   calls_.begin(at(5));
   EXPECT_EQ(calls_.since(), at(5));
   EXPECT_TRUE(calls_.on_this_thread());
