@@ -1,7 +1,7 @@
 // What one turn of the writer puts on the disk, and how it is divided into portions, each of which
 // is one transaction that fits into the room there is.
 //
-// No lock, and no SQL. [the writer]
+// Takes no lock, and knows no SQL. [the writer]
 #pragma once
 
 #include <cstddef>

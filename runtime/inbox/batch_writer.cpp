@@ -55,12 +55,13 @@ BatchWriter::~BatchWriter() {
 }
 
 WriteTrouble BatchWriter::prepare() {
-  const auto kept = file_.keep();
-  if (!kept || !kept->empty()) statements_.reset();  // they are of a connection that is closed
-  if (!kept) {
-    if (kept.error().code == Database::kNoRoom) room_.give_up_reserve();
-    return {WriteTrouble::Kind::lost, kept.error().message};
+  auto kept = file_.keep();
+  if (!kept && kept.error().code == Database::kNoRoom) {
+    room_.give_up_reserve();
+    kept = file_.keep();  // before somebody else takes that room
   }
+  if (!kept || !kept->empty()) statements_.reset();  // they are of a connection that is closed
+  if (!kept) return {WriteTrouble::Kind::lost, kept.error().message};
   if (!kept->empty()) {
     room_.begin();
     if (mended_) mended_(*kept);
@@ -83,11 +84,11 @@ BatchWriter::Outcome BatchWriter::write_portion(Batch& batch, bool measure) {
     outcome.trouble = try_portion(batch, portion, measure);
     if (outcome.trouble) return outcome;
   }
+  outcome.took = clock_.now() - began;
   portion.acknowledge();
   outcome.written = portion.rows();
   outcome.finished = portion.messages.size() - outcome.written;
   outcome.has_message = portion.writes_message;
-  outcome.took = clock_.now() - began;
   batch.drop(portion);
   return outcome;
 }
@@ -97,7 +98,7 @@ WriteTrouble BatchWriter::try_portion(Batch& batch, Portion& portion, bool measu
   if (measure) room_.measure();
   portion = batch.next_portion(room_.budget());
   if (portion.is_empty()) {
-    room_.shrink_file();
+    room_.give_back();
     return room_.why_nothing_fits();
   }
   const Result<> done = portion.writes() ? transact(portion) : Result<>();

@@ -1,6 +1,7 @@
 // Puts a batch on the disk, one portion a transaction.
 //
-// Threads: the writer's. It takes the inbox's lock itself, except where it says that this is held.
+// Threads: the writer's, except the constructor and the destructor. It takes the inbox's lock
+// itself, except where it says that this is held.
 #pragma once
 
 #include <chrono>

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "base/file.hpp"
 
@@ -16,11 +17,17 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
   return folder.empty() ? "." : folder;
 }
 
+// `what` cannot be done: errno says why.
+tl::unexpected<Error> failed(std::string what) {
+  const int why = errno;
+  const bool full = why == ENOSPC || why == EDQUOT;
+  return tl::make_unexpected(
+      Error{std::move(what) + ": " + errno_text(why), full ? Database::kNoRoom : 0});
+}
+
 Result<> sync(const std::filesystem::path& path) {
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file || ::fsync(file.get()) != 0) {
-    return fail("cannot write {}: {}", path.string(), errno_text(errno));
-  }
+  if (!file || ::fsync(file.get()) != 0) return failed("cannot write " + path.string());
   return {};
 }
 
@@ -81,7 +88,7 @@ Result<> InboxFile::write_again() {
   ::unlink(copy.c_str());
   {
     const UniqueFd made(::open(copy.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-    if (!made) return fail("{}: {}", copy.string(), errno_text(errno));
+    if (!made) return failed(copy.string());
   }
   Statement write(*database_, "VACUUM INTO ?");
   Result<> done = write.bind(copy.string()).finish("copy");
@@ -89,7 +96,7 @@ Result<> InboxFile::write_again() {
   // Those of the file that is gone would be taken for the new one's.
   remove_wal();
   if (done && ::renameat2(AT_FDCWD, copy.c_str(), AT_FDCWD, path_.c_str(), RENAME_NOREPLACE) != 0) {
-    done = fail("{}: {}", path_.string(), errno_text(errno));
+    done = failed(path_.string());
   }
   if (!done) {
     ::unlink(copy.c_str());

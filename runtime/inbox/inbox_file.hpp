@@ -30,9 +30,9 @@ class InboxFile {
   Database& database() TRIGGERD_REQUIRES(mutex_) { return *database_; }
   RowClock& row_clock() TRIGGERD_REQUIRES(mutex_) { return row_clock_; }
   // Checks that the open files are those at their names, and writes those that are missing again
-  // from the open ones. Returns what was missing; empty: nothing. Statements that were prepared
-  // before are of no use unless it is. The code of an error is Database::kNoRoom if more room may
-  // help. [the writer]
+  // from the open ones. Returns what was missing; empty: nothing. Unless that is empty, statements
+  // that were prepared before are of no use any more. The code of an error is Database::kNoRoom if
+  // more room may help. [the writer]
   Result<std::string> keep() TRIGGERD_REQUIRES(mutex_);
 
   // Two, so that a list does not wait until everything is counted.

@@ -1,4 +1,4 @@
-// Rows of the table `message`: all that knows its columns. Whoever adds one adds it here, and in
+// Whole rows of the table `message`: read, and written. Whoever adds one adds it here, and in
 // schema.cpp; dead_letters.cpp has those of `dead_letter`.
 //
 // The inbox's lock guards what is made of its connection.

@@ -30,7 +30,8 @@ struct MessageView {
   std::optional<Monotonic> expires{};
 };
 
-// An accepted message. All but the destructor: [the writer's thread, with the inbox's lock held].
+// An accepted message. All but the destructor and flush_acknowledgement(): [the writer's thread,
+// with the inbox's lock held].
 // view() may be called whatever begin_write() has returned.
 class Entry {
  public:

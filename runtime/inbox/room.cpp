@@ -11,6 +11,7 @@ namespace {
 
 // While a reader holds the WAL.
 constexpr Millis kTrimAgain{250};
+constexpr Millis kShrinkAgain{10'000};
 
 }  // namespace
 
@@ -72,12 +73,19 @@ void Room::give_up_reserve() {
   volume_.release();
 }
 
+void Room::give_back() {
+  trim_wal(budget_.wal_allowed());
+  shrink_file();
+}
+
 void Room::shrink_file() {
-  if (!budget_.is_worth_shrinking()) return;
+  if (!budget_.is_worth_shrinking() || clock_.now() < shrink_at_) return;
   // All of it goes through the WAL, which does not become smaller while somebody holds it.
   checkpoint();
   if (budget_.wal_is_held()) return;
-  (void)file_.database().execute("PRAGMA temp_store = MEMORY; VACUUM");
+  if (!file_.database().execute("PRAGMA temp_store = MEMORY; VACUUM")) {
+    shrink_at_ = clock_.now() + kShrinkAgain;
+  }
   checkpoint();
 }
 

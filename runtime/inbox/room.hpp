@@ -24,21 +24,21 @@ class Room {
 
   // The connection was just opened.
   void begin() TRIGGERD_NO_ANALYSIS;
-  // Takes the reserve again if it was given up, and the WAL back from a reader that has ended, as
-  // far as that can be done. Before each transaction, and now and then.
+  // Takes the reserve again if it was given up, and truncates a WAL that a reader has held. Before
+  // each transaction, and now and then.
   void prepare();
   void measure() TRIGGERD_NO_ANALYSIS;
-  // A transaction is over; one that changed nothing cost no room.
+  // What was to be done is done; false: it needed no transaction.
   void after_transaction(bool has_written);
   // A transaction has found the volume full: the reserve is given up for a checkpoint, so that the
   // WAL can be used again.
   void make_room();
-  // Something else has found it full, which is tried again.
+  // Files that have gone could not be written again for want of room: the caller tries again.
   void give_up_reserve();
-  // If the file is mostly free, and little is left beside it, that is given back to the volume.
-  void shrink_file() TRIGGERD_NO_ANALYSIS;
+  // Nothing of a batch fits: gives back to the volume what can be, for the next try.
+  void give_back();
 
-  // As of the last measure(). Whether receiving is to pause. Makes room if it can: while receiving
+  // Whether receiving is to pause, by the last measure(). Makes room if it can: while receiving
   // pauses, there may be nothing to be written that would have it made.
   WriteTrouble find_trouble();
   // Why nothing of a batch fits.
@@ -49,6 +49,8 @@ class Room {
 
  private:
   void checkpoint() TRIGGERD_NO_ANALYSIS;
+  // If the file is mostly free, that is given back to the volume.
+  void shrink_file() TRIGGERD_NO_ANALYSIS;
   void trim_wal(std::uint64_t allowed);
   WriteTrouble trouble_of(RoomBudget::Shortage shortage) const;
 
@@ -56,7 +58,8 @@ class Room {
   const Clock& clock_;
   const Volume volume_;
   RoomBudget budget_;
-  Monotonic trim_at_{};  // before which a checkpoint that came to nothing is not tried again
+  Monotonic trim_at_{};    // before which a checkpoint that came to nothing is not tried again
+  Monotonic shrink_at_{};  // the same, of a smaller file
   std::atomic<std::uint64_t> limit_;
 };
 

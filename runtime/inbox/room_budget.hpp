@@ -36,13 +36,14 @@ class RoomBudget {
 
   // ---- What follows from it, in bytes ----
 
-  // The least that one transaction takes, and after which the WAL is checkpointed.
+  // After so much the WAL is checkpointed, and bytes_at_once() is never less.
   std::uint64_t portion() const { return portion_; }
-  // The most that one transaction takes, unless it is a single message.
+  // The most that one transaction takes of messages, unless it is a single one; and of each kind of
+  // note.
   std::uint64_t bytes_at_once() const;
   std::uint64_t removal_bytes_at_once() const { return cramped_ ? portion_ : bytes_at_once(); }
-  // Above this the WAL is given back to the volume: all of it while that is full, since it may be
-  // what the reserve needs.
+  // Above this the WAL is given back to the volume: all of it while the volume is full, since the
+  // reserve may need just that.
   std::uint64_t wal_allowed() const;
   // What the inbox may hold: max_size, or less if the volume has less.
   std::uint64_t limit() const;
@@ -50,11 +51,12 @@ class RoomBudget {
 
   // ---- Decisions ----
 
+  // Of what needs room. What is finished by then goes all the same.
   bool takes_only_removals() const { return cramped_ || wal_is_too_large(); }
   // Whatever is added leaves enough for the WAL to work in; and what makes the file larger, so much
   // that as much can be added again once that is free, as the file does not become smaller.
   bool may_add(std::uint64_t bytes) const;
-  // The file is mostly free, and little is left beside it, but enough to write it again.
+  // The file is mostly free, and there is enough room to write what is left of it again.
   bool is_worth_shrinking() const;
 
   enum class Shortage { none, reader, volume, size };
@@ -63,7 +65,7 @@ class RoomBudget {
   // Whether receiving has to pause, and why. Once it has, it takes more room to end that than it
   // took to begin.
   Shortage judge();
-  // By what judge() would say, and not of the volume.
+  // Whether max_size alone would have judge() pause receiving.
   bool is_over_size() const;
 
  private:

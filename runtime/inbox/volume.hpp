@@ -5,7 +5,7 @@
 // is still some space to work with. The reserve is a file of its own, which is given up when others
 // have filled the volume all the same, and taken again when there is space.
 //
-// No lock, no state but the files. [the writer]
+// No lock, no state but the files. [the writer; whoever opens the inbox]
 #pragma once
 
 #include <cstdint>

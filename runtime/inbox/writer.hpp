@@ -4,8 +4,8 @@
 // A batch is what came while the one before it was written, or within a short grace. Most messages
 // are finished by then, and a finished message is never written. The rest is written in one
 // transaction and, with Sync::disk, one fsync; a large batch takes several (batch_writer.hpp).
-// Everything is done in the order in which it was asked for, except for removals, which come first
-// because they make room.
+// Everything is done in the order in which it was asked for, except for notes of messages that are
+// written already: these come first, because removals make room.
 //
 // While the file cannot be written (the disk is full, an I/O error, the file is gone), everything
 // stays queued and is tried again, and the owner is told so that it stops receiving. The same

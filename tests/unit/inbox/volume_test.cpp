@@ -1,8 +1,12 @@
 // The inbox on a volume that is too small for it, and beside a program that reads it for long.
+#include "inbox/volume.hpp"
+
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <filesystem>
+#include <fstream>
 
 #include "inbox/writer.hpp"
 #include "support/eventually.hpp"
@@ -215,6 +219,29 @@ TEST_F(VolumeTest, AMessageThatWaitsForRoomIsWrittenOnceOthersHaveMadeSome) {
   ASSERT_FALSE(writer_->flush(std::chrono::steady_clock::now() + Millis(50)));
   disk_->free();
   EXPECT_TRUE(test::eventually([&] { return waiting->number > 0 && !trouble(); })) << told();
+}
+
+// The reserve needs what the WAL has, and nothing else is written meanwhile.
+TEST_F(VolumeTest, TheWalIsGivenBackForTheReserveWhileAMessageWaits) {
+  on_disk_of(8);
+  std::shared_ptr<StoredEntry> last;
+  for (int i = 0; i < 60; ++i) last = accept(3'000);
+  ASSERT_TRUE(test::eventually([&] { return last->number != 0; }));
+  const std::uint64_t had = wal();
+  ASSERT_GT(had, 150'000U);
+  const auto left = [&](std::uint64_t bytes) {
+    std::ofstream(disk_->path() / "other", std::ios::app)
+        << std::string(disk_->available() - bytes, 'x') << std::flush;
+  };
+  left(100'000);
+  ASSERT_TRUE(test::eventually([&] { return trouble().has_value(); }));
+  const auto waiting = accept(100'000);
+  ASSERT_FALSE(writer_->flush(std::chrono::steady_clock::now() + Millis(50)));
+  const std::filesystem::path reserve = folder_ / Volume::kReserve;
+  std::filesystem::remove(reserve);
+  EXPECT_TRUE(test::eventually([&] { return std::filesystem::exists(reserve); })) << told();
+  EXPECT_LT(wal(), had);
+  EXPECT_EQ(waiting->number, 0);
 }
 
 // It has the reserve, and finds the volume full all the same.
