@@ -15,7 +15,7 @@ namespace triggerd::trigger {
 class ConnectionWatch {
  public:
   // `clock` outlives it.
-  explicit ConnectionWatch(const Clock& clock = system_clock()) : clock_(clock) {}
+  explicit ConnectionWatch(const Clock& clock) : clock_(clock) {}
 
   // [supervisor]
   void note(const mqtt::ConnectionStatus& status) {

@@ -49,6 +49,6 @@ void drain_all(std::span<Draining* const> all, const DrainingServices& services,
                Monotonic deadline);
 // The same, for triggers of this runtime; the calling thread sleeps meanwhile. [control, main]
 void drain_all(std::span<Draining* const> all, inbox::Writer& writer, Monotonic deadline,
-               std::function<bool()> give_up, const Clock& clock = system_clock());
+               std::function<bool()> give_up, const Clock& clock);
 
 }  // namespace triggerd::trigger

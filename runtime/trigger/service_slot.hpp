@@ -38,8 +38,8 @@ class ServiceSlot {
     std::function<bool()> stopping;                 // whether the runtime is stopping
     std::function<void()> serves_changed;           // serves() may have
     std::function<void(Millis delay)> start_later;  // start() is to be called after that
-    std::function<void()>
-        try_again_later;  // whether a suspended trigger may go on: no answer is under way
+    // No probe is under way any more that would say whether a suspended trigger may go on.
+    std::function<void()> try_again_later;
   };
 
   // All outlive it. Before it is destroyed no worker is left: see finish().

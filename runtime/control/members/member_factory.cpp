@@ -38,7 +38,8 @@ Result<AliasPtr> MemberFactory::make_alias(const config::Alias& alias) {
   mqtt::ConnectionOptions options =
       connection_options(alias, *std::move(client_id), needs_.certificates.stores());
   options.last_will = alias.last_will;
-  auto made = std::make_shared<AliasConnection>([this, name = alias.name] { alias_changed(name); });
+  auto made = std::make_shared<AliasConnection>(needs_.timer.clock(),
+                                                [this, name = alias.name] { alias_changed(name); });
   if (auto prepared = made->prepare(needs_.connections, std::move(options)); !prepared) {
     return tl::make_unexpected(prepared.error());
   }

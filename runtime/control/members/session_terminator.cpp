@@ -108,15 +108,16 @@ void SessionTerminator::end(mqtt::ConnectionOptions options, const inbox::Sessio
   const auto self = std::make_shared<std::weak_ptr<AliasConnection>>();
   const auto ended = std::make_shared<std::atomic<bool>>(false);
   const auto closed = std::make_shared<std::atomic<bool>>(false);
-  auto ending = std::make_shared<AliasConnection>([this, client_id, self, ended, closed] {
-    const AliasPtr connected = self->lock();
-    if (!connected || !connected->up()) return;
-    needs_.log.info("session.ended", {{"client_id", client_id}},
-                    "its trigger was removed, and the server has deleted the session");
-    *ended = true;
-    (void)needs_.stored.forget(client_id);
-    connected->connection()->close([closed] { *closed = true; });
-  });
+  auto ending =
+      std::make_shared<AliasConnection>(needs_.clock, [this, client_id, self, ended, closed] {
+        const AliasPtr connected = self->lock();
+        if (!connected || !connected->up()) return;
+        needs_.log.info("session.ended", {{"client_id", client_id}},
+                        "its trigger was removed, and the server has deleted the session");
+        *ended = true;
+        (void)needs_.stored.forget(client_id);
+        connected->connection()->close([closed] { *closed = true; });
+      });
   *self = ending;
   if (auto made = ending->prepare(needs_.connections, std::move(options)); !made) {
     left[{session.server, made.error().message}].push_back(client_id);

@@ -33,7 +33,7 @@ class SessionTerminator {
     const CertificateRotation& certificates;
     const mqtt::ConnectionServices& connections;
     EventLoop& supervisor;
-    const Clock& clock;  // other threads end its waits, so it is theirs
+    const Clock& clock;  // that of the threads it waits for
     Log& log;
   };
   explicit SessionTerminator(const Needs& needs) : needs_(needs) {}

@@ -50,8 +50,9 @@ void ShutdownSequence::drain(const std::vector<TriggerPtr>& triggers, Monotonic 
   all.reserve(triggers.size());
   for (const TriggerPtr& trigger : triggers) all.push_back(trigger.get());
   const bool stops = needs_.control.stopping();  // else it may be told to meanwhile
-  trigger::drain_all(all, needs_.writer, deadline,
-                     [this, stops] { return !stops && needs_.control.stopping(); });
+  trigger::drain_all(
+      all, needs_.writer, deadline, [this, stops] { return !stops && needs_.control.stopping(); },
+      needs_.clock);
 }
 
 // Returns those that are hung in a call of their service.

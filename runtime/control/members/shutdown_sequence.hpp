@@ -27,7 +27,7 @@ class ShutdownSequence {
     trigger::Publisher& publisher;
     EventLoop& supervisor;
     EventLoop& timer;
-    const Clock& clock;  // other threads end its waits, so it is theirs
+    const Clock& clock;  // that of the threads it waits for
   };
   explicit ShutdownSequence(const Needs& needs) : needs_(needs) {}
 

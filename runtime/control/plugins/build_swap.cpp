@@ -18,7 +18,6 @@ constexpr Millis kJoin{1'000};
 
 bool quiesce(const PluginUsers::List& users, Monotonic deadline, const Clock& clock,
              const std::atomic<bool>& cancelled) {
-  if (cancelled) return false;
   // All at once, and then each: they end their calls side by side.
   for (const auto& user : users) (void)user->quiesce(clock.now());
   return std::all_of(users.begin(), users.end(), [&](const auto& user) {
@@ -58,7 +57,7 @@ tl::expected<Swapped, ReloadFailure> swap_builds(const PluginUsers::List& users,
                                                  const SwapOptions& options, const Clock& clock,
                                                  const std::atomic<bool>& cancelled) {
   const Monotonic began = clock.now();
-  bool quiet = quiesce(users, began + options.drain_timeout, clock, cancelled);
+  bool quiet = !cancelled && quiesce(users, began + options.drain_timeout, clock, cancelled);
   if (!quiet && options.force && !cancelled) {
     for (const auto& user : users) user->revoke_pending();
     quiet = quiesce(users, clock.now(), clock, cancelled);

@@ -54,7 +54,7 @@ class PluginBuilds {
                                         const std::filesystem::path& file,
                                         const Verify& verify) = 0;
   virtual void put_in_service(const std::string& plugin, const PluginBuild& build) = 0;
-  // All triggers have their instances of what is in service: later ones have new settings.
+  // Every trigger of the configuration has an instance of what is in service by now.
   virtual void note_in_service(const std::string& plugin) const = 0;
   // Lets go of what is not `used`, and of what could not be loaded. Their names.
   virtual std::vector<std::string> drop_unused(

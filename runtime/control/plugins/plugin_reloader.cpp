@@ -11,15 +11,22 @@
 namespace triggerd::control {
 namespace {
 
-// The private copy goes with its generation, so it gets a second name. Empty: it could not be
-// given one.
+// The private copy goes with its generation, so it gets a second name; what had that name before
+// keeps it if this fails. Empty: it could not be given one.
 std::filesystem::path keep_previous(const std::string& plugin, const PluginBuild& old) {
   const std::string name = std::filesystem::path(plugin).filename().string();
   std::filesystem::path kept = old.copy.parent_path() / (name + ".previous.so");
+  std::filesystem::path next = kept;
+  next += ".new";
   std::error_code error;
-  std::filesystem::remove(kept, error);
-  std::filesystem::create_hard_link(old.copy, kept, error);
+  std::filesystem::remove(next, error);
+  std::filesystem::create_hard_link(old.copy, next, error);
+  if (!error) std::filesystem::rename(next, kept, error);
   return error ? std::filesystem::path() : kept;
+}
+
+Error stopping() {
+  return {"the runtime is stopping"};
 }
 
 tl::unexpected<ReloadFailure> failed_at(const char* stage, Error error) {
@@ -63,9 +70,10 @@ Result<PluginReloader::Report> PluginReloader::reload(const std::string& plugin,
   // A bad one is replaced with the one before; where that is on probation, and has not shown yet
   // that it does well, with the last one that has. It is judged by what it did until its messages
   // were held back. The copy of `old` is there as long as `old` is.
-  const bool old_is_good = probation_.is_doing_well(plugin, done->at_swap);
-  begin_probation(plugin, old_is_good ? keep_previous(plugin, *old) : probation_.previous(plugin),
-                  std::move(done->at_swap));
+  std::filesystem::path previous;
+  if (probation_.is_doing_well(plugin, done->at_swap)) previous = keep_previous(plugin, *old);
+  if (previous.empty()) previous = probation_.previous(plugin);
+  begin_probation(plugin, previous, std::move(done->at_swap));
   return std::move(done->report);
 }
 
@@ -78,7 +86,9 @@ void PluginReloader::drop_unused_plugins() {
 // ---- Watching the files ----
 
 void PluginReloader::file_changed(const std::string& plugin) {
-  (void)control_.post([this, plugin] { (void)reload(plugin, {}); });
+  (void)control_.post([this, plugin] {
+    if (!cancelled_) (void)reload(plugin, {});
+  });
 }
 
 Result<> PluginReloader::watch() {
@@ -101,7 +111,7 @@ Result<> PluginReloader::watch_again() {
 tl::expected<PluginReloader::Replaced, ReloadFailure> PluginReloader::replace(
     const std::string& plugin, const std::filesystem::path& file,
     const management::PluginReloadOptions& how) {
-  if (cancelled_) return failed_at("load", {"the runtime is stopping"});
+  if (cancelled_) return failed_at("load", stopping());
   if (builds_.leaked() >= options_.max_leaked) {
     return failed_at("load", {fmt::format("{} plugin generations could not be unloaded, which is "
                                           "the limit; restart the runtime",
@@ -124,6 +134,7 @@ tl::expected<PluginReloader::Replaced, ReloadFailure> PluginReloader::replace(
                     .at_swap = {}};
   }
   if (!next) return failed_at("load", next.error());
+  if (cancelled_) return failed_at("load", stopping());
 
   const PluginUsers::List users = users_.of(old);
   auto swapped = take_over(old, *next, users, how);
@@ -145,6 +156,7 @@ tl::expected<Swapped, ReloadFailure> PluginReloader::take_over(
     const PluginBuild& old, const PluginBuild& next, const PluginUsers::List& users,
     const management::PluginReloadOptions& how) {
   for (const auto& user : users) {
+    if (cancelled_) return failed_at("create", stopping());
     if (auto made = user->make_successor(old, next); !made) {
       return failed_at("create",
                        {fmt::format("trigger \"{}\": {}", user->name(), made.error().message)});
@@ -177,14 +189,23 @@ void PluginReloader::note_reloaded(const std::string& plugin, const PluginBuild&
 
 void PluginReloader::begin_probation(const std::string& plugin,
                                      const std::filesystem::path& previous, Standings at_swap) {
-  if (previous.empty()) {
-    // That of the build before would judge this one, and bring back a copy that is gone.
+  std::error_code gone;
+  if (previous.empty() || !std::filesystem::exists(previous, gone)) {
+    // There is nothing to go back to.
     probation_.forget(plugin);
     return;
   }
-  const bool looking = probation_.contains(plugin);
   probation_.begin(plugin, previous, std::move(at_swap));
-  if (!looking) control_.after(options_.probation_look, [this, plugin] { look_at(plugin); });
+  look_later(plugin);
+}
+
+// One look is under way for each plugin, whichever of its builds is on probation by then.
+void PluginReloader::look_later(const std::string& plugin) {
+  if (!looks_.insert(plugin).second) return;
+  control_.after(options_.probation_look, [this, plugin] {
+    looks_.erase(plugin);
+    look_at(plugin);
+  });
 }
 
 void PluginReloader::look_at(const std::string& plugin) {
@@ -193,7 +214,7 @@ void PluginReloader::look_at(const std::string& plugin) {
       probation_.judge(plugin, standings_of(users_.of(*builds_.in_service(plugin))));
   switch (judgement.kind) {
     case Probation::Judgement::Kind::stays:
-      control_.after(options_.probation_look, [this, plugin] { look_at(plugin); });
+      look_later(plugin);
       break;
     case Probation::Judgement::Kind::trusted:
       break;

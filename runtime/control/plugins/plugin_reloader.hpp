@@ -19,6 +19,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "base/log.hpp"
@@ -100,6 +101,7 @@ class PluginReloader {
                      std::chrono::microseconds pause);
   void begin_probation(const std::string& plugin, const std::filesystem::path& previous,
                        Standings at_swap);
+  void look_later(const std::string& plugin);
   void look_at(const std::string& plugin);
   void roll_back(const std::string& plugin, const std::filesystem::path& previous,
                  const std::string& reason);
@@ -110,6 +112,7 @@ class PluginReloader {
   Options options_;
   Log& log_;
   Probation probation_;
+  std::set<std::string> looks_;  // plugins that a timer is set for
   std::unique_ptr<plugin::Watcher> watcher_;
   std::atomic<bool> cancelled_{false};
   mutable Mutex mutex_;

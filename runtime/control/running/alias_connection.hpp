@@ -14,7 +14,8 @@ namespace triggerd::control {
 class AliasConnection final : private mqtt::ConnectionListener {
  public:
   // `changed`: it came up, or went down. [supervisor]
-  explicit AliasConnection(std::function<void()> changed) : changed_(std::move(changed)) {}
+  AliasConnection(const Clock& clock, std::function<void()> changed)
+      : changed_(std::move(changed)), watch_(clock) {}
 
   Result<> prepare(const mqtt::ConnectionServices& services, mqtt::ConnectionOptions options) {
     auto made = mqtt::Connection::make(services, std::move(options), *this);

@@ -29,7 +29,7 @@ class MemberList {
   Pointer find(std::string_view name) const;
 
   void add(Pointer member);
-  // Those that are not in it do not matter.
+  // Ignores those that are not in it.
   void remove(std::vector<Pointer> members);
   void remove_if(const std::function<bool(const Pointer&)>& condition);
   void clear();

@@ -33,7 +33,7 @@ class TestRunner final : public management::TestRuns {
     const mqtt::ConnectionServices& connections;
     EventLoop& supervisor;
     const trigger::Publisher& publisher;
-    const Clock& clock;  // other threads end its waits, so it is theirs
+    const Clock& clock;  // that of the threads it waits for
     Log& log;
   };
   explicit TestRunner(const Needs& needs) : needs_(needs) {}

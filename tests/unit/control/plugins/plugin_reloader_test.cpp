@@ -285,11 +285,26 @@ TEST_F(PluginReloaderTest, WhereNothingCanComeBackThereIsNoProbation) {
   EXPECT_EQ(builds_.loads, std::vector<std::string>{"p: bad"});
 }
 
+TEST_F(PluginReloaderTest, WhereTheLastBuildCannotComeBackTheOneBeforeItDoes) {
+  handle(3, 0);
+  change_file("second");
+  handle(5, 0);  // it does well, so it is what should come back
+  std::filesystem::remove(builds_.in_service("p")->copy);
+  change_file("third");
+  EXPECT_TRUE(shown().on_probation);
+  handle(0, 100);
+  wait(kProbation);
+  EXPECT_TRUE(all_served_by("old"));
+  EXPECT_EQ(log_.lines("plugin.rolled_back").size(), 1U);
+}
+
 TEST_F(PluginReloaderTest, AProbationEndsWithTheBuildThatWasOnIt) {
   handle(3, 0);
   change_file("second");
-  handle(5, 0);  // it does well, so it is what would come back
-  std::filesystem::remove(builds_.in_service("p")->copy);
+  handle(5, 0);
+  const std::filesystem::path copy = builds_.in_service("p")->copy;
+  std::filesystem::remove(copy.parent_path() / "p.previous.so");
+  std::filesystem::remove(copy);
   change_file("third");
   EXPECT_FALSE(shown().on_probation) << "nothing is left that could come back";
   handle(0, 100);
@@ -357,8 +372,7 @@ TEST_F(PluginReloaderTest, AChangeWhileTheRuntimeStopsIsNotTaken) {
   EXPECT_TRUE(builds_.loads.empty());
   EXPECT_TRUE(all_served_by("old"));
   EXPECT_EQ(a_->touched, 0);
-  EXPECT_EQ(log_.last("plugin.reload_failed"),
-            "the runtime is stopping; generation 1 stays in service");
+  EXPECT_TRUE(log_.lines("plugin.reload_failed").empty()) << "nothing has failed";
 }
 
 TEST_F(PluginReloaderTest, AReloadThatIsUnderWayWhenTheRuntimeStopsIsGivenUp) {
