@@ -14,12 +14,11 @@
 //   tls/           truststores, keystores, and why a handshake fails
 //
 // Threads. All connections have one supervisor, an EventLoop on a thread that main starts. The
-// states of a Connection belong to it, so they need no lock. Paho's two threads bring
-// messages straight to a MessageListener, and everything else through ClientEvents, from where it
-// is posted to the supervisor. All connections share Paho's receive thread, which brings messages
-// without Paho's lock but with the client's, so on_message must not block. Other callbacks run with
-// Paho's lock: whoever may have to wait for one must not call Paho with a lock that a callback
-// takes.
+// states of a Connection belong to it, so they need no lock. All connections share
+// Paho's receive thread. It brings messages straight to a MessageListener, without Paho's lock but
+// with the client's, so on_message must not block. Everything else comes on both of Paho's threads
+// through ClientEvents, with Paho's lock, and is posted to the supervisor: whoever may have to wait
+// for such a callback must not call Paho with a lock that it takes.
 #pragma once
 
 #include <cstdint>
