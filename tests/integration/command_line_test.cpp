@@ -93,8 +93,8 @@ TEST(Plugin, OneThatExplodesWhileItIsLoadedIsRefused) {
       {"throw", {"thrown while it is loaded", "SIGABRT"}}};
   for (const auto& [way, says] : ways) {
     SCOPED_TRACE(way);
-    const auto is_said_in = [&says](const std::string& output) {
-      return std::any_of(says.begin(), says.end(), [&output](const std::string& text) {
+    const auto is_said_in = [&any = says](const std::string& output) {
+      return std::any_of(any.begin(), any.end(), [&output](const std::string& text) {
         return output.find(text) != std::string::npos;
       });
     };

@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include "config/trigger.hpp"
 #include "mqtt/reason.hpp"
 #include "plugin/host/trace_context.hpp"
 #include "unit/dispatch/dispatcher_fixture.hpp"
