@@ -6,7 +6,7 @@ set(area_delivery "^(inbox|dispatch|trigger)_test |^integration_(acknowledge|exa
 set(area_isolation "[Ii]solat")
 set(area_mqtt5 "[Mm]qtt5|[.](Properties|Reason|TopicAliases)[.]")
 set(area_packages "[Pp]ackage")
-set(area_reload "[Rr]eload|Rotat|_rebuild_|ChangeDetector|ChildProbe|Difference|StagedCopy|Trial|Watcher")
+set(area_reload "[Rr]eload|Rotat|_rebuild_|ChangeDetector|ChildProbe|Difference|PluginBoard|Probation|StagedCopy|Trial|Watcher")
 set(area_tls "[Tt]ls")
 set(area_triggerctl "triggerctl|_offline_run_|webmethods")
 
