@@ -59,6 +59,7 @@ TEST_P(WrongPacket, EndsItsConnectionAndNothingElse) {
   start();
   ASSERT_TRUE(triggerd_.wait_for_event("connection.failed", {wrong.said, "trigger=bad"}))
       << triggerd_.output();
+  ASSERT_TRUE(triggerd_.wait_for_event("trigger.running", {"trigger=good"}));
   // Again and again.
   ASSERT_TRUE(broker_.wait_for_packet([](const Received& got) { return got.connection >= 8; }))
       << triggerd_.output();
