@@ -1,5 +1,5 @@
-// The handlers. Each group adds its routes, over the one interface of management/ that it needs;
-// docs/reference/openapi.yaml describes them.
+// The handlers. Each group adds its routes and gets only the interfaces of management/ that it
+// needs; docs/reference/openapi.yaml describes the routes.
 #pragma once
 
 #include <cstddef>
@@ -18,17 +18,17 @@ namespace triggerd::admin {
 // How long a handler waits for a server or a service.
 inline constexpr Millis kPublishTimeout{20'000};
 inline constexpr Millis kTestTimeout{15'000};
-// Many dead letters are replayed or dropped in portions, so that whoever asks sees progress.
+// Many dead letters are replayed or dropped in portions, so that the client sees progress.
 inline constexpr Millis kPortion{2'000};
-// The most that one page of dead letters has of payloads.
+// The most payload bytes that one page of dead letters has.
 inline constexpr std::size_t kPageBytes = std::size_t{4} << 20;
 
-// All of them, /metrics too. `clock` outlives the router, here and below.
+// Adds all of them, and /metrics too. `clock` outlives the router, here and below.
 void add_all_routes(Router& router, const management::Management& runtime, EventStreamer& streamer,
                     const Clock& clock = system_clock());
 
 void add_status_routes(Router& router, const management::StatusReader& status, const Clock& clock);
-// A change of state is answered with what the alias or trigger has become.
+// A change of state is answered with the new status of the alias or trigger.
 void add_state_routes(Router& router, management::StateControl& states,
                       const management::StatusReader& status, const Clock& clock);
 void add_definition_routes(Router& router, management::DefinitionControl& definitions);
@@ -42,17 +42,17 @@ void add_event_routes(Router& router, EventStreamer& streamer);
 // The console's files and openapi.yaml.
 void add_file_routes(Router& router);
 
-// Who asks, for the record: what X-Triggerd-By says, and from where.
+// Who makes the request, for the log: what X-Triggerd-By says, and the peer.
 management::Actor who(const Request& request);
 
-// The definition in the body of `request`. On the socket are those who may open whatever the
-// runtime may.
+// `json` as the definition that `request` sends. It is confined unless it came over the Unix
+// socket, whose clients may open whatever the runtime may open.
 management::DefinitionText definition_of(const Request& request, std::string json);
 
 Reply json_reply(const Json& json, int status = 200);
 Reply done();  // 204
 
-// A parameter of the query; `errors` says what is wrong with it.
+// A parameter of the query. If it is wrong, that is added to `errors`.
 bool flag_parameter(const Request& request, const char* name, std::vector<FieldError>& errors);
 std::optional<std::int64_t> number_parameter(const Request& request, const char* name,
                                              std::int64_t least, std::int64_t most,

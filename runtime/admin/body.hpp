@@ -1,5 +1,5 @@
 // The JSON object in a request's body, read field by field: every field that is wrong, missing or
-// unknown is told of, each by its name.
+// unknown is reported by its name.
 #pragma once
 
 #include <memory>
@@ -17,28 +17,29 @@ namespace triggerd::admin {
 
 class Body {
  public:
-  // `required`: without a body, the request is refused; else that is an empty object.
+  // `required`: a request without a body is refused; if false, no body counts as an empty object.
   Body(const Request& request, bool required);
   ~Body();
 
   std::string text(const char* name, bool required = false);
-  // nullopt: it is not there.
+  // nullopt: it is missing, null or wrong.
   std::optional<std::string> optional_text(const char* name);
   bool flag(const char* name);
   std::optional<std::int64_t> number(const char* name);  // 1 or more
-  int qos(const char* name);                             // 1 where it is not there
-  // Of `payload` and `payload_base64`; nullopt: neither.
+  int qos(const char* name);                             // 1 if it is missing
+  // From `payload` or `payload_base64`; nullopt: there is neither, or it is wrong.
   std::optional<std::string> payload();
   std::vector<std::string> texts(const char* name);
   std::vector<std::pair<std::string, std::string>> properties(const char* name);
-  // A duration back from `now`, or a time.
+  // A time, or a duration, which is counted back from `now`.
   std::optional<Wall> moment(const char* name, Wall now);
 
-  // Whatever nobody has asked for is unknown. A reply: something is wrong.
+  // Call it last: every field that has not been read by then is unknown. Returns the reply that
+  // refuses the request if anything is wrong.
   std::optional<Reply> refused();
-  // The whole, as it was sent.
+  // The whole object, as it was sent.
   const nlohmann::json& whole() const { return *json_; }
-  // For bodies whose fields somebody else reads.
+  // Accepts unknown fields, for bodies whose fields are read elsewhere.
   void all_known() { check_unknown_ = false; }
 
  private:

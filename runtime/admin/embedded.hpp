@@ -1,4 +1,5 @@
-// Files in the binary: the console's, and docs/reference/openapi.yaml. embed.cmake makes them C++.
+// Files in the binary: the console's, and docs/reference/openapi.yaml. embed.cmake turns them into
+// C++.
 #pragma once
 
 #include <span>
@@ -12,7 +13,7 @@ struct EmbeddedFile {
   std::string_view bytes;
 };
 
-// In the order of their paths.
+// Sorted by path.
 std::span<const EmbeddedFile> console_files();
 const EmbeddedFile& openapi_file();
 

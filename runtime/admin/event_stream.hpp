@@ -1,5 +1,5 @@
-// One client's server-sent events, between the thread that has events and the one that has the
-// socket. It never waits for the client: what does not fit is left out and counted.
+// One client's server-sent events, between the thread that has the events and the thread that owns
+// the socket. It never waits for the client: what does not fit is left out and counted.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,7 @@
 
 namespace triggerd::admin {
 
-// What one client wants to hear of.
+// Which events one client wants.
 struct EventChoice {
   std::string trigger;             // empty: all
   std::vector<std::string> kinds;  // empty: all
@@ -31,12 +31,14 @@ class EventStream {
 
   // Puts one event's text into the buffer, or counts it as missed.
   void offer(const std::string& text);
-  // The runtime itself has left out as many.
+  // Counts `events` as missed, which the runtime itself has dropped.
   void missed(std::uint64_t events);
-  // All there is to send, preceded by an event that says how many were missed; empty: nothing.
+  // All there is to send, followed by an event that says how many were missed, if any were; empty:
+  // there is nothing to send.
   std::string take();
-  // `wake` is called, on any thread, when there is something to take or it has been closed; once,
-  // and then again after the next take(). Null: not any more.
+  // `wake` is called, on any thread, when there is something to take, and then not again before the
+  // next take(); and when the stream is closed. It is called with the lock held, so it must not
+  // call this object. Null: nothing is called any more.
   void on_wake(std::function<void()> wake);
 
   void close();

@@ -1,4 +1,4 @@
-// From the runtime's events to every client that listens, on one thread and with one subscription,
+// Hands the runtime's events to every client that listens, on one thread and with one subscription,
 // so that ten consoles cost message handling no more than one. Without a client there is no
 // subscription, and events cost nothing.
 #pragma once
@@ -25,14 +25,15 @@ class EventStreamer {
   EventStreamer(const EventStreamer&) = delete;
   EventStreamer& operator=(const EventStreamer&) = delete;
 
-  // Null: there are as many as may be. Events from now on are in it. [any]
+  // A stream of all events from now on. Null: there are kStreams already, or it has been stopped.
+  // [any]
   std::shared_ptr<EventStream> open(EventChoice choice);
   // Closes all streams and ends the thread.
   void stop();
 
  private:
   void run();
-  // Makes the subscription suit those who listen; none: nobody does.
+  // Makes the subscription match what the listeners want; without listeners, ends it.
   void adapt();
   void hand_out(const management::AdminEvent& event);
   std::vector<std::shared_ptr<EventStream>> listeners();
@@ -43,13 +44,13 @@ class EventStreamer {
   CondVar wake_;
   CondVar adapted_;
   bool stopping_ TRIGGERD_GUARDED_BY(mutex_) = false;
-  std::uint64_t wanted_ TRIGGERD_GUARDED_BY(mutex_) = 0;  // changes of streams_
-  std::uint64_t done_ TRIGGERD_GUARDED_BY(mutex_) = 0;    // that the subscription suits
+  std::uint64_t wanted_ TRIGGERD_GUARDED_BY(mutex_) = 0;  // how many streams were opened
+  std::uint64_t done_ TRIGGERD_GUARDED_BY(mutex_) = 0;    // the wanted_ that adapt() has dealt with
   std::vector<std::shared_ptr<EventStream>> streams_ TRIGGERD_GUARDED_BY(mutex_);
 
   // Owned by the thread.
   std::unique_ptr<management::Subscription> subscription_;
-  std::unique_ptr<management::Subscription> former_;  // until it is empty
+  std::unique_ptr<management::Subscription> former_;  // the one before, until it is empty
   bool has_messages_ = false;
   std::uint64_t last_number_ = 0;
   std::uint64_t dropped_ = 0;

@@ -14,21 +14,21 @@ namespace triggerd::admin {
 
 class EventStream;
 
-// How somebody got here.
+// How a request reached this process.
 enum class Via { unix_socket, loopback, elsewhere };
 
-// What somebody may do; each includes those before it.
+// What a caller may do; each value includes those before it.
 enum class May { nothing, look, change };
 
 struct Request {
   Via via = Via::elsewhere;
-  std::string peer;  // "uid 1000", "127.0.0.1 uid 1000": for the record
-  // The other end's socket is of the user whom this process runs as, or of root. On loopback.
+  std::string peer;  // "uid 1000", "127.0.0.1 uid 1000": for the log
+  // On loopback: the other end's socket belongs to the user that this process runs as, or to root.
   bool is_own_user = false;
   std::string method;
   std::string target;              // as it was sent
   std::vector<std::string> path;   // its segments, decoded
-  std::vector<std::string> names;  // what {...} of the route stands for
+  std::vector<std::string> names;  // what each {...} of the route matched
   std::map<std::string, std::string, std::less<>> query;
   std::map<std::string, std::string, std::less<>> headers;  // names in lower case
   std::string body;
@@ -45,7 +45,8 @@ struct Request {
   }
 };
 
-// Takes "/a/b%2Fc?d=e" apart. False: it is none, such as one with a bad escape or a zero character.
+// Splits a target such as "/a/b%2Fc?d=e" into path and query. False: it is malformed, for example
+// because it has a bad escape or a NUL character.
 bool parse_target(std::string_view target, Request& request);
 
 struct Reply {
@@ -53,7 +54,7 @@ struct Reply {
   std::string content_type;
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers = {};
-  std::shared_ptr<EventStream> stream = {};  // then it follows the headers until either side closes
+  std::shared_ptr<EventStream> stream = {};  // if set: follows the headers until a side closes
 };
 
 using Handler = std::function<Reply(const Request&)>;

@@ -1,4 +1,4 @@
-// What the seam says, as JSON: the words and rules of docs/reference/openapi.yaml.
+// The values of management/ as JSON, with the names and rules of docs/reference/openapi.yaml.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -17,14 +17,14 @@ using Json = nlohmann::ordered_json;
 // RFC 3339 in UTC with milliseconds.
 std::string time_text(Wall at);
 
-// Text; bytes that are no UTF-8, in a log line of a service for instance, are replaced.
+// `json` as text. Bytes that are not UTF-8, for instance in a service's log line, are replaced.
 std::string dump(const Json& json);
 
-// `payload` where it is UTF-8, else `payload_base64`. Of a payload that was cut, a character that
-// was cut with it is left out.
+// Adds `payload` if it is UTF-8, else `payload_base64`. `cut`: the payload was cut short, so an
+// incomplete character at its end is left out.
 void put_payload(Json& json, std::string_view payload, bool cut = false);
 
-// `detail`: with the definition, where one is asked for.
+// `detail`: includes the definition, as when a single alias or trigger is asked for.
 Json to_json(const management::AliasStatus& alias, bool detail);
 Json to_json(const management::TriggerStatus& trigger, Wall now, bool detail);
 Json to_json(const management::PluginStatus& plugin);

@@ -1,8 +1,9 @@
-// /metrics: what the seam counts, for Prometheus. Names, types, labels and meanings are in
-// docs/reference/metrics.md, which a test compares with this.
+// /metrics: the figures of management/, for Prometheus. Names, types, labels and meanings are in
+// docs/reference/metrics.md, which a test compares with the output.
 //
 // Label values come from the configuration (names of triggers, aliases, plugins, client ids) or
-// from a short fixed list. Never from a message: every topic would be a time series for good.
+// from a short fixed list. They never come from a message: every topic would become a permanent
+// time series.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
-// Whose process is at the other end of a TCP connection on loopback. The kernel knows, as both ends
-// are its own.
+// Which user is at the other end of a TCP connection on loopback. The kernel knows, since both ends
+// are on this machine.
 #pragma once
 
 #include <sys/types.h>
@@ -9,11 +9,12 @@
 namespace triggerd::admin {
 
 // The user that owns the socket at the other end of `fd`, a connected TCP socket both of whose
-// addresses are of this machine. nullopt: nobody can say, and nothing may be concluded from it, as
-// when the other end is closed already. Takes microseconds. [any]
+// addresses belong to this machine. nullopt: it cannot be found out, for example because the other
+// end is closed already; conclude nothing from that. Takes microseconds. [any]
 std::optional<uid_t> peer_user(int fd);
 
-// Whether `user` may do everything that this process may: it is its own user, or root.
+// Whether `user` may do everything that this process may do: it is the user that this process runs
+// as, or root. Never true for the id that the kernel reports for users of other user namespaces.
 bool is_own_user(uid_t user);
 
 }  // namespace triggerd::admin

@@ -10,13 +10,13 @@
 
 namespace triggerd::admin {
 
-// Whom a handler makes wait: see workers.hpp.
+// What a handler may wait for; each lane has its own threads (workers.hpp).
 enum class Lane {
-  read,    // short, and the inbox
+  read,    // the inbox, for a short time
   change,  // its turn behind other changes
-  wait,    // a server or a service, up to a bound
+  wait,    // a server or a service, for a limited time
   health,  // short: it never waits for a disk
-  metrics  // short, and the inbox's figures
+  metrics  // the inbox's figures, for a short time
 };
 
 struct Route {
@@ -24,12 +24,12 @@ struct Route {
   std::string pattern;  // "/api/v1/aliases/{name}/test"
   Lane lane = Lane::read;
   Handler handler;
-  bool open = false;  // for everybody: says less to those who may not look
+  bool open = false;  // needs no rights, but says less to those who may not look
   std::vector<std::string> segments = {};
 
-  // Answered even where everything else waits.
+  // Whether it is answered even if everything else has to wait.
   bool is_express() const { return lane == Lane::health || lane == Lane::metrics; }
-  // Whatever is no GET changes something, or asks a server or a service with what is kept here.
+  // Everything but GET changes something, or asks a server or a service with what is stored here.
   May needs() const { return open ? May::nothing : method == "GET" ? May::look : May::change; }
 };
 
@@ -44,8 +44,8 @@ class Router {
     add({std::move(method), std::move(pattern), Lane::change, std::move(handler)});
   }
 
-  // The route, with `request.names` filled in; else the 404 or 405. HEAD finds what GET does. A
-  // pattern that was added earlier is preferred.
+  // The route, with `request.names` filled in, or else the 404 or 405 reply. HEAD finds the route
+  // of GET. If several match, the one that was added first wins.
   std::variant<const Route*, Reply> find(Request& request) const;
   const std::vector<Route>& routes() const { return routes_; }
 

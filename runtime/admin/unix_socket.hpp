@@ -1,4 +1,5 @@
-// The socket file of the administrator: made for its owner alone, and nobody else's is replaced.
+// The administrator's socket file: only its owner can use it, and it never replaces a file that
+// belongs to somebody else.
 #pragma once
 
 #include <sys/types.h>
@@ -13,15 +14,15 @@ namespace triggerd::admin {
 // A listening Unix socket and its file.
 class UnixListener {
  public:
-  // The file has mode 0600 from its first moment on. What is at `path` already is replaced only
-  // where it is a socket of ours on which nobody listens any more.
+  // The file has mode 0600 from the moment it exists. An existing file at `path` is replaced only
+  // if it is a socket of this process's user on which nobody listens any more.
   static Result<UnixListener> listen(const std::filesystem::path& path);
   UnixListener(UnixListener&&) = default;
   UnixListener& operator=(UnixListener&&) = delete;
-  // Removes the file, where it is still this one's.
+  // Removes the file if it is still the one that this object made.
   ~UnixListener();
 
-  // Hands the descriptor over; the file stays this object's.
+  // Hands over the descriptor; this object still removes the file.
   UniqueFd take() { return std::move(fd_); }
 
  private:
@@ -34,8 +35,8 @@ class UnixListener {
   ino_t inode_;
 };
 
-// A connected stream socket; for those who ask. Paths longer than a socket's address may be are
-// reached by their folder. The error is errno's.
+// A connected stream socket, for clients. A path that is too long for a socket address is reached
+// through a descriptor of its folder. The error is an errno value.
 tl::expected<UniqueFd, int> connect_unix(const std::filesystem::path& path);
 
 }  // namespace triggerd::admin

@@ -1,6 +1,7 @@
-// The threads that handlers run on, a few for each lane, so that what waits for a server keeps
-// nobody from asking how things are. A lane whose queue is full says so at once. Health and metrics
-// have a lane each, which nothing else can fill: their queues have a place for every connection.
+// The threads that handlers run on, a few for each lane, so that requests that wait for a server do
+// not hold up requests for the status. A lane whose queue is full refuses tasks at once. Health and
+// metrics have a lane each, which nothing else can fill and whose queue has room for every
+// connection.
 #pragma once
 
 #include <array>
@@ -17,7 +18,7 @@
 
 namespace triggerd::admin {
 
-// Makes the calling thread give way to those that handle messages, and names it.
+// Names the calling thread, and lowers its priority below that of threads that handle messages.
 void become_background(const char* name);
 
 class Workers {
@@ -29,10 +30,10 @@ class Workers {
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
 
-  // False: as much waits already as may. [any]
+  // False: the queue of the lane is full, or the workers stop. [any]
   [[nodiscard]] bool run(Lane lane, Task task);
-  // Drops what waits, and waits for what runs. False: something still runs at `deadline`; then this
-  // object must not be destroyed.
+  // Drops the tasks that wait in queues, and waits for those that run. False: one still runs at
+  // `deadline`; then this object must not be destroyed.
   [[nodiscard]] bool stop(Monotonic deadline);
 
   static constexpr std::size_t kQueue = 64;

@@ -1,4 +1,4 @@
-// Definitions of aliases and triggers: as they are shown, and how they are changed.
+// Definitions of aliases and triggers: how they are shown, and how they are changed.
 #pragma once
 
 #include <cstddef>
@@ -11,32 +11,33 @@
 
 namespace triggerd::management {
 
-// What an alias or trigger is, as it was written.
+// The definition of an alias, trigger or store, as it was written.
 struct Definition {
   std::string name;
-  std::string package;  // that carries it; empty: none
-  std::string file;     // where it stands
+  std::string package;  // the package that contains it; empty: none
+  std::string file;     // the file it is written in, at `line`
   std::uint32_t line = 0;
   // managed: made by an administrator, can be edited; file, package: read-only.
   enum class Origin { managed, file, package };
   Origin origin = Origin::file;
-  // Its keys with their values as they were written, ${NAME} not expanded, as one JSON object and
-  // as TOML. Secrets are left out: a replacement that leaves them out too keeps them.
-  // Empty in lists, and of stores.
+  // Its keys and values as they were written, with ${NAME} not expanded: as one JSON object and as
+  // TOML. Secrets are left out; a replacement that leaves them out as well keeps them.
+  // Empty in lists and for stores.
   std::string json;
   std::string toml;
-  std::vector<std::string> secrets;  // the keys that were left out
+  std::vector<std::string> secrets;  // the keys of the secrets that were left out
 };
 std::string_view to_string(Definition::Origin origin);
 
-// The keys of one alias or trigger, as they stand below [aliases.NAME] or [[triggers]]: TOML, or a
-// JSON object with the same keys. `name` may be among them and then is the one that is meant.
+// The keys of one alias or trigger, as they are written below [aliases.NAME] or [[triggers]]: as
+// TOML, or as a JSON object with the same keys. If `name` is among them, it has to be the name of
+// the alias or trigger that is changed.
 struct DefinitionText {
   enum class Format { json, toml };
   Format format = Format::json;
   std::string text;
-  // It may name files below [admin] manage_files alone: whoever sent it may not open all those that
-  // this process may.
+  // True: it may only name files below [admin] manage_files, because its sender need not have the
+  // right to open every file that this process can open.
   bool confined = false;
 };
 
@@ -47,34 +48,35 @@ struct DefinitionChange {
   Verb verb = Verb::create;
   DefinitionKind kind = DefinitionKind::trigger;
   std::string name;
-  DefinitionText text;      // not with remove
-  bool check_only = false;  // says what is wrong, and changes nothing
+  DefinitionText text;      // unused by `remove`
+  bool check_only = false;  // reports what is wrong, but changes nothing
 };
 
 // What a reload, or a change of a definition, did.
 struct ReloadReport {
   std::vector<std::string> added;          // "trigger NAME", "alias NAME"
   std::vector<std::string> removed;        //
-  std::vector<std::string> changed;        // restarted, because their definition changed
-  std::vector<std::string> restarted;      // restarted, because of what they use
+  std::vector<std::string> changed;        // restarted because their own definition changed
+  std::vector<std::string> restarted;      // restarted because something they use changed
   std::size_t unchanged = 0;               // untouched, with their connections and queues
-  std::vector<std::string> needs_restart;  // "[inbox] sync", ...: kept as they were at the start
-  std::vector<std::string> failures;       // "trigger NAME: why": applied, and does not run
+  std::vector<std::string> needs_restart;  // "[inbox] sync", ...: they change only at a restart
+  std::vector<std::string> failures;       // "trigger NAME: why": applied, but does not run
   std::vector<std::string> warnings;
   double seconds = 0;
 };
 
 // Changes what is configured. Thread-safe: each call waits its turn on [control], behind other
-// changes, each of which may take its drain_timeout. A runtime that stops answers `unavailable`.
+// changes, each of which may take its drain_timeout. While the runtime stops, calls fail with
+// `unavailable`.
 class DefinitionControl {
  public:
   virtual ~DefinitionControl() = default;
 
-  // Checks the definition by the rules of the file, plugins included; keeps it in
-  // STATE_DIR/managed.toml; applies it.
+  // Checks the definition by the same rules as a configuration file, plugins included, saves it in
+  // STATE_DIR/managed.toml, and applies it.
   virtual Outcome<ReloadReport> change_definition(const DefinitionChange& change,
                                                   const Actor& by) = 0;
-  // As SIGHUP: reads all files again. All of them are valid, or nothing changes.
+  // Does what SIGHUP does: reads all files again. If any of them is invalid, nothing changes.
   virtual Outcome<ReloadReport> reload(const Actor& by) = 0;
 };
 

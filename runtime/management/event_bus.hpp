@@ -1,5 +1,5 @@
-// Fans events out to those who listen. Most of the time nobody does, and then an event costs one
-// read of an atomic.
+// Fans events out to their listeners. Most of the time there are none; then an event costs only the
+// read of one atomic, with which its publisher asks whether it is wanted.
 #pragma once
 
 #include <atomic>
@@ -18,13 +18,13 @@ namespace triggerd::management {
 // other lock held.
 class EventBus final : public EventSource {
  public:
-  // Whether a "message" of this trigger, or a change of state, is worth making.
+  // Whether anybody listens to messages, or to changes of state: if not, do not make the event.
   bool wants_messages() const { return message_listeners_.load(std::memory_order_relaxed) > 0; }
   bool wants_states() const { return state_listeners_.load(std::memory_order_relaxed) > 0; }
   void publish(AdminEvent event);
 
   std::unique_ptr<Subscription> subscribe(const EventFilter& filter, std::size_t capacity) override;
-  // Ends all subscriptions: the runtime stops.
+  // Ends all subscriptions, because the runtime stops.
   void end();
 
  private:
@@ -39,7 +39,7 @@ class EventBus final : public EventSource {
   bool ended_ TRIGGERD_GUARDED_BY(mutex_) = false;
 };
 
-// A log that also tells changes of state to the bus: each of them has its line anyway.
+// A log that also publishes changes of state on the bus, since each of them is logged anyway.
 class EventLog final : public Log {
  public:
   EventLog(Log& log, EventBus& bus) : log_(log), bus_(bus) {}

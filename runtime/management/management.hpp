@@ -1,13 +1,13 @@
-// management/: all that whoever manages a runtime sees of it: HTTP, triggerctl and the console. It
-// knows base/, so it can be read and faked without anything that runs.
+// management/: everything that HTTP, triggerctl and the console, which manage a runtime, see of it.
+// It depends on base/ alone, so it can be understood and faked without a running runtime.
 //
 //   management.hpp    the seven interfaces in one struct
 //   status.hpp        StatusReader: snapshots of what runs
 //   states.hpp        StateControl: enabled, disabled, suspended
-//   definitions.hpp   DefinitionControl: aliases and triggers are defined, files are read again
-//   test_runs.hpp     TestRuns: an alias or a trigger is tried, a message is published
-//   plugins.hpp       PluginControl: plugins are reloaded, packages changed
-//   dead_letters.hpp  DeadLetterControl: shown, edited, replayed, dropped
+//   definitions.hpp   DefinitionControl: defines aliases and triggers, reads the files again
+//   test_runs.hpp     TestRuns: tries an alias or a trigger, publishes a message
+//   plugins.hpp       PluginControl: reloads plugins, changes packages
+//   dead_letters.hpp  DeadLetterControl: shows, edits, replays and drops dead letters
 //   events.hpp        EventSource: what happens, as it happens
 //   errors.hpp        how a call fails
 //   event_bus.hpp     fans events out to those who listen
@@ -26,7 +26,7 @@ class PluginControl;
 class DeadLetterControl;
 class EventSource;
 
-// All of them belong to one runtime, which outlives whoever holds this.
+// All of them belong to one runtime, which has to outlive every copy of this struct.
 struct Management {
   const StatusReader& status;
   StateControl& states;

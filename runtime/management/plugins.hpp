@@ -11,26 +11,26 @@
 namespace triggerd::management {
 
 struct PluginReloadOptions {
-  // Reload even if the file is what is in service; and give pending messages of the old generation
-  // to the new one, instead of giving up the reload.
+  // Reload even if the file has not changed. If the old generation still has pending messages after
+  // drain_timeout, give them to the new one instead of giving up the reload.
   bool force = false;
-  // Begin without what the old generation saved: for a service whose state is what is wrong with
-  // it. Reloads even if the file is what is in service.
+  // Start the new generation without the state that the old one saved: for a service whose state is
+  // the problem. Reloads even if the file has not changed.
   bool drop_state = false;
 
   bool even_unchanged() const { return force || drop_state; }
 };
 
 struct PluginReload {
-  bool changed = false;  // false: the file is what is in service already
+  bool changed = false;  // false: this file is in service already
   unsigned generation = 0;
   std::string version;
   double pause_seconds = 0;
 };
 
 // Reloads plugins and changes packages. Thread-safe: each call waits its turn on [control], behind
-// other changes, each of which may take its drain_timeout. A runtime that stops answers
-// `unavailable`.
+// other changes, each of which may take its drain_timeout. While the runtime stops, calls fail
+// with `unavailable`.
 class PluginControl {
  public:
   virtual ~PluginControl() = default;
@@ -39,7 +39,8 @@ class PluginControl {
                                               const PluginReloadOptions& how, const Actor& by) = 0;
   virtual Outcome<ReloadReport> enable_package(std::string_view name, const Actor& by) = 0;
   virtual Outcome<ReloadReport> disable_package(std::string_view name, const Actor& by) = 0;
-  // `archive` is a file on this machine. `values`: ALIAS.KEY=VALUE, kept beside the package.
+  // `archive` is a file on this machine. Each of `values` is ALIAS.KEY=VALUE; they are stored
+  // beside the package.
   virtual Outcome<ReloadReport> install_package(const std::string& archive,
                                                 const std::vector<std::string>& values,
                                                 bool downgrade, const Actor& by) = 0;

@@ -8,18 +8,18 @@
 
 namespace triggerd::management {
 
-// Changes states. They survive restarts. Asking for the state that is there already is no error.
+// Changes states. They survive restarts. Asking for the current state is not an error.
 // Thread-safe: each call waits its turn on [control], behind other changes, each of which may take
-// its drain_timeout. A runtime that stops answers `unavailable`.
+// its drain_timeout. While the runtime stops, calls fail with `unavailable`.
 class StateControl {
  public:
   virtual ~StateControl() = default;
 
   virtual Outcome<> enable_trigger(std::string_view name, const Actor& by) = 0;
-  // Finishes what is in flight first.
+  // Lets messages that are in flight finish first.
   virtual Outcome<> disable_trigger(std::string_view name, const Actor& by,
                                     const std::string& reason) = 0;
-  // Until it is resumed; its monitor may do that too.
+  // Suspends the trigger until it is resumed, by an administrator or by its monitor.
   virtual Outcome<> suspend_trigger(std::string_view name, const Actor& by,
                                     const std::string& reason) = 0;
   virtual Outcome<> resume_trigger(std::string_view name, const Actor& by) = 0;

@@ -1,6 +1,6 @@
 // What a runtime shows of itself: snapshots, owned by the caller.
 //
-// No secret is in anything that comes out of here.
+// None of them contains a secret.
 #pragma once
 
 #include <cstdint>
@@ -26,22 +26,22 @@ struct RuntimeStatus {
   bool healthy = true;                     // as GET /healthz says
   std::vector<std::string> not_healthy;    // why not: stuck threads, an inbox that cannot write
   bool manage = false;                     // [admin] manage: definitions may be changed
-  std::vector<std::string> needs_restart;  // changed in the files since the start, and not applied
+  std::vector<std::string> needs_restart;  // changed in the files since the start, but not applied
   std::string config_file;
   std::optional<Wall> reloaded;     // the last reload that was applied
-  std::string last_reload_failure;  // why the last one was not; empty: it was, or there was none
+  std::string last_reload_failure;  // why the last reload was not applied; empty: it was, or none
 };
 
 struct ConnectionView {
   std::string client_id;
-  std::string trigger;  // empty: the alias's own, which services publish with
+  std::string trigger;  // empty: the alias's own connection, used for publishing
   std::string state;    // "off", "connecting", "subscribing", "up", "waiting"
   bool up = false;      // connected, and every filter granted
   std::string reason;   // why it is not up
   Wall since{};         // in this state
   std::string server;   // the one connected to
   std::uint64_t reconnects = 0;
-  std::uint64_t sessions_lost = 0;  // the server had forgotten a session that it was to keep
+  std::uint64_t sessions_lost = 0;  // how often the server lost a session it should keep
 };
 
 struct AliasStatus {
@@ -54,9 +54,9 @@ struct AliasStatus {
   std::vector<std::string> servers;
   std::string client_id;
   std::string protocol;                     // "3.1.1", "5"
-  bool up = false;                          // its own connection
+  bool up = false;                          // whether its own connection is up
   std::vector<ConnectionView> connections;  // its own first, then its triggers'
-  std::optional<Wall> certificate_ends;     // our own
+  std::optional<Wall> certificate_ends;     // when our certificate expires
   std::uint64_t published_ok = 0;
   std::uint64_t published_failed = 0;
 };
@@ -72,20 +72,20 @@ struct TriggerCounters {
   std::uint64_t received_qos[3] = {0, 0, 0};
   std::uint64_t received = 0;
   std::uint64_t ok = 0;
-  // received = ok + rejected + exhausted + discarded + expired + those that are inside.
+  // received = ok + rejected + exhausted + discarded + expired + those not finished.
   std::uint64_t retried = 0;    // attempts that failed and were not the last
   std::uint64_t rejected = 0;   // messages with the verdict reject
   std::uint64_t exhausted = 0;  // messages that became dead letters when they ran out of attempts
   std::uint64_t timed_out = 0;
   std::uint64_t invalid_verdicts = 0;
   std::uint64_t late_answers = 0;
-  std::uint64_t unavailable = 0;  // verdicts that are no attempt: what the service needs is away
+  std::uint64_t unavailable = 0;  // not counted as attempts: what the service needs is away
   std::uint64_t expired = 0;
   std::uint64_t discarded = 0;
-  std::uint64_t inline_calls = 0;  // of a brief service, by the thread that had read the message
+  std::uint64_t inline_calls = 0;  // calls of a brief service on the thread that read the message
   std::uint64_t not_brief = 0;     // of these, those that took too long
   std::uint64_t dead_letters_made = 0;  // since the start
-  std::uint64_t refused = 0;  // over max_packet_size: acknowledged, and not among those received
+  std::uint64_t refused = 0;            // over max_packet_size: acknowledged, but not in `received`
 };
 
 struct TriggerStatus {
@@ -100,14 +100,14 @@ struct TriggerStatus {
   std::string state_reason;
   std::optional<Wall> state_since;
   bool running = false;            // connected, every filter granted, enabled
-  std::string not_running_reason;  // empty where it runs
+  std::string not_running_reason;  // empty if it runs
 
   std::vector<FilterStatus> filters;
   TriggerCounters counters;
-  std::uint64_t queued = 0;  // wait for a worker
+  std::uint64_t queued = 0;  // waiting for a worker
   std::uint64_t in_flight = 0;
-  std::uint64_t delayed = 0;  // wait for their retry
-  std::uint64_t late = 0;     // attempts past their deadline that have not come back
+  std::uint64_t delayed = 0;  // waiting for their retry
+  std::uint64_t late = 0;     // attempts that have not returned and are past their deadline
   std::uint64_t inbox_messages = 0;
   std::optional<Wall> inbox_oldest;
   std::uint64_t dead_letters = 0;
@@ -115,13 +115,13 @@ struct TriggerStatus {
   std::optional<Wall> unavailable_since;  // what its service needs is away: its messages wait
   std::string unavailable_reason;
 
-  bool paused = false;  // receiving pauses
+  bool paused = false;  // whether receiving is paused
   std::string pause_reason;
-  double paused_seconds = 0;  // since the start, all pauses
+  double paused_seconds = 0;  // total of all pauses since the start
 
-  HistogramSnapshot handle;    // of one call of the service, handle() to its verdict
+  HistogramSnapshot handle;    // one call of the service, from handle() to its verdict
   HistogramSnapshot delivery;  // from the socket to the last verdict
-  HistogramSnapshot batch;     // messages that came together: the unit is 1, not seconds
+  HistogramSnapshot batch;     // messages that arrived together: a count, not seconds
 };
 std::string_view to_string(TriggerStatus::State state);
 
@@ -134,14 +134,14 @@ struct PluginMetric {
 };
 
 struct PluginStatus {
-  std::string name;  // with "PACKAGE/" in front where a package carries it
+  std::string name;  // with "PACKAGE/" in front if it comes from a package
   std::string version;
   unsigned generation = 0;
   std::string sha256;
   std::string file;
   Wall in_service_since{};
   std::vector<std::string> services;
-  std::vector<std::string> triggers;  // that use it
+  std::vector<std::string> triggers;  // the triggers that use it
   std::uint64_t reloads = 0;
   std::uint64_t reloads_failed = 0;
   std::uint64_t rolled_back = 0;
@@ -164,7 +164,7 @@ struct PackageStatus {
 };
 
 struct CertificateStatus {
-  std::string key_alias;  // of a keystore: the key that it is of; empty: the key has no name
+  std::string key_alias;  // in a keystore: the name of the key it belongs to; empty: none
   std::string subject;
   std::string issuer;
   Wall valid_from{};
@@ -174,15 +174,15 @@ struct CertificateStatus {
 };
 std::string_view to_string(CertificateStatus::Age age);
 
-// A truststore or keystore, as its files are now: what connections use is taken from them within
-// seconds. No key is in it.
+// A truststore or keystore, as its files are now. Connections use the changed files within seconds.
+// It contains no keys.
 struct StoreStatus {
   enum class Kind { truststore, keystore };
   Kind kind = Kind::truststore;
   Definition definition;                        // its json and toml are empty
   std::string file;                             // "system": what the operating system trusts
-  std::vector<std::string> aliases;             // that use it
-  std::vector<CertificateStatus> certificates;  // of "system": none
+  std::vector<std::string> aliases;             // the aliases that use it
+  std::vector<CertificateStatus> certificates;  // empty for "system"
   std::string problem;                          // why it cannot be used; empty: it can
 };
 std::string_view to_string(StoreStatus::Kind kind);
@@ -190,28 +190,28 @@ std::string_view to_string(StoreStatus::Kind kind);
 struct InboxStatus {
   std::uint64_t messages = 0;
   std::uint64_t dead_letters = 0;
-  std::uint64_t bytes = 0;  // of the file
+  std::uint64_t bytes = 0;  // size of the file
   std::uint64_t max_bytes = 0;
   std::optional<Wall> oldest;
   std::string trouble;          // empty: it takes messages
-  HistogramSnapshot commit;     // seconds of one transaction
-  HistogramSnapshot batch;      // messages of one transaction: the unit is 1, not seconds
+  HistogramSnapshot commit;     // duration of one transaction, in seconds
+  HistogramSnapshot batch;      // messages in one transaction: a count, not seconds
   std::uint64_t acks_held = 0;  // acknowledgements that wait for the service or the disk
   std::uint64_t written = 0;
-  std::uint64_t finished_before = 0;  // messages that never had to be written
+  std::uint64_t finished_before = 0;  // messages that finished before they were written
   unsigned leaked_generations = 0;    // plugins that could not be unloaded
 };
 
 struct TopicMatch {
   std::string trigger;
   bool gets_it = false;
-  std::string filter;   // that matches, where one does
+  std::string filter;   // the one that matches; empty: none does
   std::string because;  // why not: no filter matches, disabled, not running...
 };
 
 // Reads the status. Thread-safe, for many threads at once. Every call takes locks that are held for
-// microseconds; those marked "inbox" also read the inbox, which is on a disk: usually a few
-// milliseconds. None waits for a change that is under way, or for a server.
+// microseconds; calls marked "inbox" also read the inbox, which is on disk: usually a few
+// milliseconds. No call waits for a change that is under way, or for a server.
 class StatusReader {
  public:
   virtual ~StatusReader() = default;
@@ -223,7 +223,7 @@ class StatusReader {
   virtual Outcome<TriggerStatus> trigger(std::string_view name) const = 0;  // inbox
   virtual std::vector<PluginStatus> plugins() const = 0;
   virtual std::vector<PackageStatus> packages() const = 0;
-  // Truststores first. Reads their files if they have changed.
+  // Truststores first. Reads the files of stores that have changed.
   virtual std::vector<StoreStatus> stores() const = 0;
   virtual InboxStatus inbox_status() const = 0;  // inbox
   // Which triggers get a message with this topic, and why the others do not.

@@ -1,4 +1,4 @@
-// What asks a server or a service on somebody's behalf: test runs, and a message to publish.
+// Calls to a server or a service on an administrator's behalf: test runs, and publishing a message.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ namespace triggerd::management {
 
 struct AliasTest {
   bool ok = false;
-  std::string reason;  // why not
+  std::string reason;  // why not ok
   std::string server;  // the one that answered
   double seconds = 0;  // until CONNACK, or until it failed
 };
@@ -32,7 +32,7 @@ struct TriggerTest {
   std::string verdict;  // "ok", "retry", "unavailable", "reject", "timeout", "invalid"
   std::string reason;
   std::uint64_t retry_after_ms = 0;
-  double seconds = 0;  // in the service
+  double seconds = 0;  // spent in the service
   struct LogLine {
     std::string level;
     std::string text;
@@ -45,7 +45,7 @@ struct TriggerTest {
     int qos = 0;
     bool retained = false;
   };
-  std::vector<Published> published;  // what it would have published: nothing was
+  std::vector<Published> published;  // what it would have published; nothing was sent
 };
 
 struct PublishMessage {
@@ -58,22 +58,22 @@ struct PublishMessage {
 };
 
 // Tries things out without touching what runs. Thread-safe: each call waits for a server or a
-// service, for at most `timeout`. A runtime that stops answers `unavailable`.
+// service, for at most `timeout`. While the runtime stops, calls fail with `unavailable`.
 class TestRuns {
  public:
   virtual ~TestRuns() = default;
 
   // Connects with another client id and a clean session, and disconnects.
   virtual Outcome<AliasTest> test_alias(std::string_view name, Millis timeout) = 0;
-  // The same with an alias that is not defined yet.
+  // Does the same with an alias that is not defined yet.
   virtual Outcome<AliasTest> test_alias(const std::string& name, const DefinitionText& text,
                                         Millis timeout) = 0;
-  // Calls the trigger's service in an instance made for this, with a message that nobody sent and
-  // nobody stores. What the service publishes is reported and not sent. Making the instance waits
-  // its turn on [control].
+  // Calls the trigger's service in an instance made for this call, with a made-up message that is
+  // not stored. What the service publishes is reported, but not sent. Making the instance waits its
+  // turn on [control].
   virtual Outcome<TriggerTest> test_trigger(std::string_view name,
                                             const TriggerTestMessage& message, Millis timeout) = 0;
-  // Publishes the message for good. Returns once the server has it.
+  // Really publishes the message. Returns once the server has it.
   virtual Outcome<> publish(const PublishMessage& message, Millis timeout) = 0;
 };
 
