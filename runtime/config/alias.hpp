@@ -1,4 +1,4 @@
-// An alias: a server, or several that stand in for each other, and how to connect.
+// An alias: a server, or several that can replace each other, and how to connect to them.
 #pragma once
 
 #include <chrono>
@@ -36,7 +36,7 @@ struct Alias {
   std::chrono::seconds session_expiry{7 * 24 * 3600};
   std::uint16_t receive_maximum = 1000;  // MQTT 5: unacknowledged messages in flight to us
   std::uint16_t topic_aliases = 32;  // MQTT 5: topic aliases that the server may use per connection
-  // Unconfirmed messages of QoS 1 and 2 in flight from us; nullopt: what the server takes, or 20.
+  // Unacknowledged QoS 1 and 2 messages in flight from us; nullopt: what the server allows, or 20.
   std::optional<std::uint16_t> max_inflight;
   std::uint16_t filters_per_packet = 100;  // at most, in one SUBSCRIBE or UNSUBSCRIBE
   std::optional<Millis> connection_timeout = Millis{30'000};  // nullopt: wait without limit

@@ -4,15 +4,15 @@
 //   load.hpp          files -> Config, or all their errors at once
 //   difference.hpp    what a reload has to restart
 //   managed.hpp       aliases and triggers defined at run time
-//   managed_rules.hpp what a definition over the API must not say
+//   managed_rules.hpp what a definition sent over the API must not contain
 //   secrets.hpp       definitions as they are shown, without their secrets
 //   local_values.hpp  this machine's values for a package's aliases
 //   topic_filter.hpp  MQTT topic filters: validity and matching
 //   secret.hpp        passwords, which never reach a log
 //
 // The records that a Config is made of have headers of their own: alias.hpp, trigger.hpp,
-// topic.hpp, delivery_rules.hpp and so on. Whoever needs one of them includes that header alone,
-// and is not compiled again when another record changes.
+// topic.hpp, delivery_rules.hpp and so on. A file that needs one record includes only its header,
+// and is not recompiled when another record changes.
 //
 // A Config is built once on the main thread and not changed afterwards, so any thread may read it.
 // Keys, defaults and rules are described for users in docs/reference/configuration.md.
@@ -46,7 +46,7 @@ struct Config {
   const Truststore* find_truststore(std::string_view name) const;
   const Keystore* find_keystore(std::string_view name) const;
   // The folders to search for the plugins of `package`'s triggers, in this order: the package's
-  // own, those of the packages it requires, plugin_dirs. With an empty name, plugin_dirs alone.
+  // own, those of the packages it requires, plugin_dirs. If the name is empty: only plugin_dirs.
   std::vector<std::filesystem::path> plugin_dirs_for(std::string_view package) const;
 
   // Why enabled packages could not be loaded.

@@ -1,4 +1,4 @@
-// Names of records, for headers that only pass them on.
+// Forward declarations, for headers that only pass these records on.
 #pragma once
 
 namespace triggerd::config {

@@ -1,5 +1,5 @@
-// How a trigger delivers its messages: in which order, when it acknowledges them, and what follows
-// when its service fails.
+// How a trigger delivers its messages: in which order, when it acknowledges them, and what happens
+// if its service fails.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ struct Order {
   enum class By {
     trigger,      // all of them
     topic,        // those with the same topic
-    topic_level,  // those with the same `level` (1 or more) of their topic
+    topic_level,  // those whose topics agree at level `level`, counted from 1
     property,     // MQTT 5: those with the same value of user property `pointer`
     json,         // those with the same value at JSON pointer `pointer` of their payload
     none
@@ -30,8 +30,8 @@ enum class Acknowledge { received, finished, durable };
 enum class OnExhausted { dead_letter, suspend, discard };
 
 struct Retry {
-  // Including the first. With the intervals below, the last attempt comes after a minute or two:
-  // time enough to restart whatever the service calls.
+  // Including the first attempt. With the intervals below, the last one comes after a minute or
+  // two: long enough to restart whatever the service calls.
   std::uint32_t max_attempts = 8;
   Backoff backoff{Millis{1'000}, Millis{300'000}, 2.0};
 };

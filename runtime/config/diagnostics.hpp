@@ -18,7 +18,7 @@ namespace triggerd::config {
 
 class Diagnostics {
  public:
-  // Files are reported in the order in which they begin.
+  // Errors are sorted by file, in the order of these calls.
   void begin_file(const std::string& name);
   void add(Place place, std::string message);
 
@@ -37,7 +37,7 @@ struct SourceFile {
   const Environment& environment;
   Diagnostics& diagnostics;
   std::string package = {};  // the package that it belongs to; empty: none
-  // False: it may define aliases and triggers, and must not configure the runtime itself.
+  // False: the file may define aliases and triggers, but must not configure the runtime itself.
   bool may_set_up = true;
 
   Place place(Spot spot) const { return {name, spot.line, spot.column}; }

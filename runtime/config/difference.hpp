@@ -1,4 +1,4 @@
-// The differences between two configurations, as far as they matter to what runs.
+// The differences between two configurations that matter to a running runtime.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace triggerd::config {
 
-// Names, in the order of the configuration that has them.
+// Names, each list in the order of the configuration it comes from.
 struct Changes {
   std::vector<std::string> added;
   std::vector<std::string> removed;
@@ -18,9 +18,9 @@ struct Changes {
 struct Difference {
   // An alias also counts as changed if a truststore or keystore that it names has changed.
   Changes aliases;
-  // By their own definitions alone: a changed alias does not make its triggers count as changed.
+  // Judged by their own definitions: a changed alias does not make its triggers count as changed.
   Changes triggers;
-  // "[inbox] sync": keys that take effect only when the runtime starts.
+  // Changed keys that take effect only when the runtime starts, such as "[inbox] sync".
   std::vector<std::string> needs_restart;
   // Something else differs, such as drain_timeout or [admin] manage; it takes effect at once.
   bool other = false;
@@ -28,8 +28,8 @@ struct Difference {
 
 Difference difference(const Config& before, const Config& after);
 
-// Whether both run the same, wherever they are written and however they are described; used by
-// difference().
+// Whether `a` and `b` behave the same when they run. Where they are written and how they are
+// described does not matter. Used by difference().
 bool runs_the_same(const Alias& a, const Alias& b);
 bool runs_the_same(const Trigger& a, const Trigger& b);
 

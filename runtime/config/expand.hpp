@@ -10,7 +10,7 @@
 
 namespace triggerd::config {
 
-// Looks up an environment variable; a seam for tests.
+// Looks up an environment variable; tests pass their own.
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;
 Environment process_environment();
 

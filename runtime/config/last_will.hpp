@@ -1,4 +1,5 @@
-// What an alias says when its connection begins and ends, and what its server says for it.
+// What an alias publishes when its connection begins and ends, and what its server publishes for it
+// if the connection is lost.
 #pragma once
 
 #include <optional>
@@ -7,7 +8,7 @@
 namespace triggerd::config {
 
 struct LastWill {
-  bool enabled = true;  // false: the server gets none; on_connect and on_disconnect still count
+  bool enabled = true;  // false: the server gets no will; the on_* payloads are still sent
   std::string topic;
   int qos = 1;
   bool retained = false;

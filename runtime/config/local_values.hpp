@@ -19,7 +19,7 @@ namespace triggerd::config {
 inline constexpr std::array<std::string_view, 7> kLocalKeys{
     "host", "client_id", "user_name", "password", "password_file", "proxy", "proxy_password_file"};
 
-// As they are written: variables are not expanded yet.
+// The values for one alias, as written: variables are not expanded yet.
 struct LocalAlias {
   Spot spot;
   std::map<std::string, std::string, std::less<>> values;  // by key
@@ -29,13 +29,13 @@ using LocalValues = std::map<std::string, LocalAlias, std::less<>>;  // by alias
 // `root` is the root table of `file`. Errors go to the file's diagnostics.
 LocalValues read_local_values(const SourceFile& file, const Node& root);
 
-// Puts them into `root`, the root table of the package's triggers.toml, each with the place of the
-// value that it replaces. An alias that does not exist is reported in `file`, which the values came
-// from.
+// Puts the values into `root`, the root table of the package's triggers.toml. Each gets the place
+// of the value it replaces. An alias that does not exist is reported in `file`, the file from which
+// the values were read.
 void apply_local_values(const SourceFile& file, const LocalValues& local, Node& root);
 
-// The key that `key` replaces besides itself: host replaces hosts; password and password_file
-// replace each other; proxy replaces proxy_password_file.
+// The other key that setting `key` removes: host removes hosts; password and password_file remove
+// each other; proxy removes proxy_password_file. Empty if there is none.
 std::string_view excluded_by(std::string_view key);
 
 }  // namespace triggerd::config

@@ -1,7 +1,7 @@
 // STATE_DIR/managed.toml: the aliases and triggers that were defined at run time.
 //
 // The file is ordinary TOML, which people may edit while the runtime is stopped. It is replaced as
-// a whole: after any crash it is as it was before a change, or after it. Comments are not kept.
+// a whole: after a crash it is as it was either before the change or after it. Comments are lost.
 #pragma once
 
 #include <filesystem>
@@ -15,24 +15,24 @@ namespace triggerd::config {
 
 enum class Defined { alias, trigger };
 
-// One table with keys of an alias or a trigger.
+// The content of the file, and changes to it.
 class ManagedFile {
  public:
   // A missing file counts as an empty one.
   static Result<ManagedFile> read(std::filesystem::path file);
 
-  // From a root table that was read already.
+  // From a root table that has already been read.
   static ManagedFile of(std::filesystem::path file, Node root);
 
-  // Its table; null if it is not in this file.
+  // The table of the alias or trigger `name`; null if it is not in this file.
   const Node* find(Defined kind, std::string_view name) const;
-  // Replaces the one with that name, or appends it. `table` holds a Node::Table.
+  // Replaces the definition with that name, or appends a new one. `table` holds a Node::Table.
   void put(Defined kind, std::string_view name, Node table);
-  // False: there was none.
+  // False: there was no such definition.
   bool remove(Defined kind, std::string_view name);
 
   std::string text() const;
-  // Temporary file, fsync, rename, fsync of the folder.
+  // Writes a temporary file, syncs it, renames it, and syncs the folder.
   Result<> write() const;
   const std::filesystem::path& path() const { return file_; }
 

@@ -1,10 +1,10 @@
-// What a definition that comes over the API must not say (docs/decisions/030), since its sender
-// need not be the author of the configuration. It expands no variables and names files only if the
-// configuration allows that; a secret that it does not spell out itself goes only where it went
-// before.
+// What a definition that comes over the API must not contain (docs/decisions/030), since its sender
+// need not be the author of the configuration. It must not use variables, and may name files only
+// if the configuration allows that. A stored secret that it does not spell out is sent only to
+// where it was sent before.
 //
-// What was in the managed file before and comes back unchanged is not checked again: the file's
-// owner wrote it, or these rules accepted it.
+// A variable or file name that the previous definition has at the same key is accepted: either the
+// owner of the managed file wrote it, or these rules accepted it before.
 #pragma once
 
 #include <filesystem>
@@ -28,8 +28,8 @@ struct AgainstRules {
   std::string message;
 };
 
-// Restores the secrets that `next` leaves out of `before`, the definition that it replaces (null:
-// none), and returns what breaks the rules. Opens no file.
+// Restores in `next` the secrets that it leaves out, taking them from `before`, the definition that
+// it replaces (null: there is none). Returns what breaks the rules. Opens no file.
 std::vector<AgainstRules> take_definition(Defined kind, const Node* before, Node& next,
                                           const DefinitionRules& rules);
 

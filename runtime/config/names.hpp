@@ -1,4 +1,4 @@
-// What aliases, triggers, plugins and services may be called.
+// What aliases, triggers, truststores, keystores, plugins and services may be called.
 #pragma once
 
 #include <cstddef>
@@ -8,8 +8,8 @@ namespace triggerd::config {
 
 inline constexpr std::size_t kMaxName = 128;
 
-// [A-Za-z0-9][A-Za-z0-9_.-]{0,127}: an alias or a trigger. These names become parts of client ids,
-// metric labels and file names.
+// [A-Za-z0-9][A-Za-z0-9_.-]{0,127}: an alias, a trigger, a truststore or a keystore. Names of
+// aliases and triggers become parts of client ids, metric labels and file names.
 bool is_name(std::string_view text);
 
 // [A-Za-z0-9][A-Za-z0-9_-]{0,127}: a plugin or a service. A plugin's name becomes a file name in

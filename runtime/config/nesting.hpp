@@ -1,4 +1,4 @@
-// How deep a TOML text nests, found without recursion and before it is parsed.
+// How deeply a TOML text nests: found without recursion, before the text is parsed.
 #pragma once
 
 #include <optional>
@@ -8,8 +8,8 @@
 
 namespace triggerd::config {
 
-// Where dotted keys and brackets first nest deeper than `limit`. If the text is not valid TOML, the
-// answer holds up to the first error.
+// Where dotted keys and brackets first nest deeper than `limit`; nullopt: nowhere. If the text is
+// not valid TOML, the answer is right only up to the first error.
 std::optional<Spot> find_deep_nesting(std::string_view toml, unsigned limit);
 
 }  // namespace triggerd::config

@@ -8,7 +8,7 @@
 
 namespace triggerd::config {
 
-// What a user writes for `order`. Errors do not quote the text.
+// Parses the value of a trigger's key `order`. Errors do not quote the text.
 Result<Order> parse_order(std::string_view text);
 
 }  // namespace triggerd::config

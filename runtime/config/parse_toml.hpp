@@ -11,8 +11,8 @@
 namespace triggerd::config {
 
 // Keys and brackets may nest this deep, counted separately within a table header and after it.
-// TOML++ and everything after it recurse, and 16 MiB of "a.a.a..." would otherwise use up any
-// stack.
+// TOML++ and all code that walks the tree recurse: without a limit, 16 MiB of "a.a.a..." would
+// overflow any stack.
 inline constexpr unsigned kMaxNesting = 64;
 
 // The largest TOML file that is read.

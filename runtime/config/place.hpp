@@ -1,4 +1,4 @@
-// Where something stands in the files of a configuration, and what is wrong there.
+// Where something is written in the files of a configuration, and what is wrong there.
 #pragma once
 
 #include <cstdint>

@@ -21,7 +21,7 @@ struct Proxy {
   // The file that `password` came from, if any; it is read again for each connect.
   std::filesystem::path password_file;
 };
-// "http://host:8080", IPv6 in brackets: without user name and password.
+// "http://host:8080", IPv6 in brackets, without user name and password.
 std::string to_string(const Proxy& proxy);
 
 }  // namespace triggerd::config

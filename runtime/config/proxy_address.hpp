@@ -12,7 +12,7 @@ namespace triggerd::config {
 // quote the text. A password that is accepted here is masked wherever it is shown: see secrets.hpp.
 Result<Proxy> parse_proxy(std::string_view text);
 
-// Whether its user name and password can be sent to a proxy of its kind.
+// Checks that the user name and password in `proxy` can be sent to a proxy of its scheme.
 Result<> check_login(const Proxy& proxy);
 
 }  // namespace triggerd::config

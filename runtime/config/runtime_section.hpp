@@ -24,7 +24,7 @@ struct RuntimeSection {
 };
 
 struct InboxSection {
-  bool sync_to_disk = true;  // sync = "disk"; else "process": left to the operating system's cache
+  bool sync_to_disk = true;  // sync = "disk"; false: "process", left to the system's cache
   std::uint64_t max_size = 1ULL << 30;
 };
 

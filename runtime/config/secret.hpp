@@ -1,4 +1,4 @@
-// A value that must never be seen: it cannot be formatted, printed or compared by accident.
+// A value that must never be shown: it cannot be formatted, printed or compared by accident.
 #pragma once
 
 #include <string>
@@ -11,7 +11,7 @@ class Secret {
   Secret() = default;
   explicit Secret(std::string value) : value_(std::move(value)) {}
   bool empty() const { return value_.empty(); }
-  // For the caller that passes it on, for example to the MQTT library.
+  // For callers that pass the value on, for example to the MQTT library.
   const std::string& reveal() const { return value_; }
 
  private:

@@ -1,9 +1,9 @@
 // Definitions as they are shown: without their secrets. Whatever shows a definition (API, console,
-// triggerctl) gets it from here; a definition that comes back without its secrets gets them again.
+// triggerctl) gets it from here. If a definition comes back without its secrets, they are restored.
 //
 // A key is secret by its name (names_secret), and is left out. In any other string, secret parts
 // are shown as "***" (masked): a password in a URL, "sig=" in a query. Both count as secrets of the
-// definition. A ${NAME} alone is not a secret: it says where one comes from.
+// definition. A value that is only ${NAME} is not a secret: it says where the secret comes from.
 #pragma once
 
 #include <string>
@@ -15,7 +15,7 @@
 namespace triggerd::config {
 
 // Whether the value of a setting with this name is secret. Case, "-", "_", "." and spaces do not
-// matter. Plugins mark secret settings so: docs/guides/writing-plugins.md lists the words.
+// matter. This is how plugins mark secret settings: docs/guides/writing-plugins.md lists the words.
 bool names_secret(std::string_view key);
 
 // `text` with "***" in place of each secret; unchanged if there is none.
@@ -28,13 +28,13 @@ struct Shown {
 };
 Shown without_secrets(const Node& table);
 
-// What happened to the secrets of a definition that came back as it was shown, or edited.
+// What happened to the secrets of a definition that came back, edited or as it was shown.
 struct Kept {
-  std::vector<std::string> keys;     // whose secrets were restored
-  std::vector<std::string> unknown;  // that contain a "***" that stands for no stored secret
+  std::vector<std::string> keys;     // dotted keys whose secrets were restored
+  std::vector<std::string> unknown;  // dotted keys with a "***" for which no secret is stored
 };
-// Restores the secrets that `next` leaves out of `before`, the definition that it replaces (an
-// empty table: none).
+// Restores in `next` the secrets that it leaves out or masks, taking them from `before`, the
+// definition that it replaces (an empty table if there is none).
 Kept keep_secrets(const Node& before, Node& next);
 
 // The value at a dotted key, with array elements counted from 0; null if there is none.

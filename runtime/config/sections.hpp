@@ -1,6 +1,6 @@
-// The sections of a configuration file: each function reads one kind from one file, adds what it
-// found to Sections and reports errors. Checks that need more than one section or file are in
-// validate.hpp.
+// The sections of a configuration file. Each function reads one kind of section from one file, adds
+// what it found to Sections and reports errors. Checks that need more than one section or file are
+// in validate.hpp.
 #pragma once
 
 #include <map>
@@ -40,7 +40,7 @@ struct TriggerDraft {
   std::optional<Place> retain_as_published;  // the first place where it is true
 };
 
-// What all files together have said so far. A draft with reported errors stays here, so that
+// What has been read from all files so far. A draft with reported errors is kept, so that
 // references to it are not reported as well.
 struct Sections {
   RuntimeSection runtime;
@@ -59,14 +59,14 @@ struct Sections {
   std::vector<TriggerDraft> triggers;
   // Which packages a package requires: it may use their aliases.
   std::map<std::string, std::set<std::string>> requirements;
-  // False once a file could not be read: what seems to be missing may be in it.
+  // False once a file could not be read: whatever seems to be missing may be in that file.
   bool complete = true;
 };
 
 // `root` is the root table of `file`.
 void read_sections(const SourceFile& file, const Node& root, Sections& sections);
 
-// Their parts, each with the table it reads.
+// The parts of read_sections(), each with the table or table member that it reads.
 void read_runtime(const SourceFile& file, const Node& table, Sections& sections);
 void read_inbox(const SourceFile& file, const Node& table, Sections& sections);
 void read_admin(const SourceFile& file, const Node& table, Sections& sections);
@@ -78,8 +78,8 @@ void read_trigger(const SourceFile& file, const Node& table, Sections& sections)
 
 class TableReader;
 
-// Whether `key` is in `table` and was in no earlier table of that name, so that it should be read;
-// reports it if it was.
+// Whether `key` should be read: it is in `table`, and was in no earlier table with the same title.
+// If it was in an earlier one, reports it.
 bool is_first(TableReader& table, std::string_view key, Sections& sections);
 
 // The TLS keys of an alias; its servers must have been read.

@@ -13,7 +13,7 @@ struct Server {
   Scheme scheme = Scheme::tcp;
   std::string host;  // a name, an IPv4 address, or an IPv6 address without its brackets
   std::uint16_t port = 1883;
-  std::string path;  // a WebSocket's, with its leading slash; else empty
+  std::string path;  // for a WebSocket, with its leading slash; else empty
 
   bool has_tls() const { return scheme == Scheme::ssl || scheme == Scheme::wss; }
   bool is_websocket() const { return scheme == Scheme::ws || scheme == Scheme::wss; }

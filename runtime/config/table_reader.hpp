@@ -1,9 +1,9 @@
 // Reads the keys of one TOML table, checks their types and ranges, and remembers which keys it was
-// asked for: all others are unknown, and those asked for are the candidates for "did you mean".
+// asked for. All other keys are unknown; those asked for are the candidates for "did you mean".
 //
-// Each reading function leaves its target, and so the default, as it was if the key is absent or
-// its value is wrong; a wrong value is reported to the file's diagnostics. It returns whether it
-// wrote the target. Keys are literals: the reader keeps no copy of them.
+// If a key is absent or its value is wrong, the reading function leaves its target unchanged, so
+// that the default stays. A wrong value is reported to the file's diagnostics. The function returns
+// whether it wrote the target. Keys must be literals: the reader keeps no copy of them.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,7 @@ namespace triggerd::config {
 // A string after expansion, and how messages show it.
 struct Text {
   std::string value;
-  // As it was written, with its ${NAME}: what a variable holds may be a secret. On one line.
+  // On one line, as it was written, with ${NAME} unexpanded: a variable's value may be a secret.
   std::string shown;
   Spot spot;
 };
@@ -56,7 +56,7 @@ class TableReader {
   std::optional<Text> text(std::string_view key);
   // A path, relative to the folder of this file.
   std::optional<std::filesystem::path> path(std::string_view key);
-  // Strings of an array.
+  // An array of strings.
   std::optional<std::vector<Text>> texts(std::string_view key);
   // A string that is passed on uninterpreted, so it may contain U+0000.
   bool payload(std::string_view key, std::string& target);
@@ -95,7 +95,7 @@ class TableReader {
 
   // Reports that `key` is needed; `example` is a line that would do.
   void report_missing(std::string_view key, std::string_view example) const;
-  // Call this last.
+  // Reports all keys that were never asked for. Call this last.
   void report_unknown_keys() const;
 
  private:

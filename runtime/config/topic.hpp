@@ -16,7 +16,7 @@ struct Topic {
   bool no_local = false;             // do not receive what this connection publishes itself
   bool retain_as_published = false;  // messages keep the RETAIN flag they were published with
   RetainHandling retain_handling = RetainHandling::always;
-  std::uint32_t subscription_id = 0;  // the server adds it to messages that match; 0: none
+  std::uint32_t subscription_id = 0;  // the server adds it to matching messages; 0: none
 };
 
 }  // namespace triggerd::config

@@ -1,7 +1,7 @@
 // A TOML file as a tree of plain values, in the order of the file, each with its place.
 //
-// The sections are read from this and not from TOML++, so that its headers stay in parse_toml.cpp:
-// they cost more to compile than all the rest of config/.
+// The sections are read from this tree and not from TOML++, so that only parse_toml.cpp includes
+// the headers of TOML++: they take longer to compile than all the rest of config/.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,7 @@ struct Node {
   using Array = std::vector<Node>;
   using Table = std::vector<Member>;  // keys are unique
 
-  Spot spot;  // of the value; of a table's header
+  Spot spot;  // of the value; for a table with a header, of that header
   std::variant<std::string, std::int64_t, double, bool, Date, Array, Table> value;
 
   template <class T>

@@ -1,4 +1,4 @@
-// A trigger: what it subscribes to, the service that gets the messages, and how.
+// A trigger: what it subscribes to, which service gets the messages, and how they are delivered.
 #pragma once
 
 #include <cstdint>
@@ -59,14 +59,14 @@ struct Trigger {
   Retry retry;
   OnExhausted on_exhausted = OnExhausted::dead_letter;
   std::string dead_letter_topic;  // empty: none
-  std::string monitor_plugin;   // of the monitor service; empty: the trigger's own service is asked
-  std::string monitor_service;  // as `service`
+  std::string monitor_plugin;     // the monitor's plugin; empty: the trigger's own service is asked
+  std::string monitor_service;    // as `service`
   Place monitor_place;
   Millis monitor_interval{60'000};
   Isolation isolation = Isolation::none;
   std::uint64_t isolation_memory = 0;  // bytes, for its process; 0: no limit
   Place isolation_place;
-  std::optional<LogLevel> log_level;  // for its service's messages; from [log.plugins] unless set
+  std::optional<LogLevel> log_level;  // its own, or that in [log.plugins]; nullopt: [log] level
   Settings settings;
   std::shared_ptr<const Node> written;  // as in Alias
 };

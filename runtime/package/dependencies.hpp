@@ -24,9 +24,10 @@ struct Candidate {
 Result<std::vector<Candidate>> find_candidates(const std::filesystem::path& packages_dir,
                                                const std::set<std::string>& disabled);
 
-// Reads their package.toml and sorts them: enabled ones first, each after those it requires,
-// otherwise by name. Problems of enabled packages: a package.toml with errors; a required package
-// that is missing, disabled or has the wrong version; packages that require each other in a cycle.
+// Reads the package.toml of each candidate and sorts the packages: enabled ones first, each after
+// those it requires, otherwise by name. Reports these problems of enabled packages: a package.toml
+// with errors; a required package that is missing, disabled or has the wrong version; packages that
+// require each other in a cycle.
 std::vector<config::Package> resolve(const std::vector<Candidate>& candidates);
 
 }  // namespace triggerd::package

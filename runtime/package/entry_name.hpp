@@ -1,5 +1,5 @@
-// Which files a package may hold. The same rules when it is packed and when it is unpacked:
-// whatever one machine packs every other one unpacks to the same files.
+// Which files a package may contain. The same rules apply when it is packed and when it is
+// unpacked, so what one machine packs, every other machine unpacks to the same files.
 #pragma once
 
 #include <map>
@@ -21,7 +21,7 @@ inline constexpr std::uint64_t kMaxTotalSize = 1ULL << 30;
 // hidden, or means different files on different file systems. MANIFEST and local.toml are reserved.
 Result<> check_entry_name(std::string_view name);
 
-// The names in one package: no two are equal or differ only in case, and no file is also a folder.
+// The names in one package: they are unique even if case is ignored, and no file is also a folder.
 class EntryNames {
  public:
   Result<> add(std::string_view name);

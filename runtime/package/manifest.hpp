@@ -27,11 +27,11 @@ struct ManifestEntry {
 };
 
 std::string manifest_text(const std::vector<ManifestEntry>& entries);
-// Refuses what manifest_text() would not write: names, sizes and numbers of files that a package
-// must not have, and any order but the sorted one.
+// Refuses names, sizes and numbers of files that a package must not have, and lines that are not
+// sorted by name.
 Result<std::vector<ManifestEntry>> parse_manifest(std::string_view text);
 
-// A SHA-256 that is computed piece by piece.
+// Computes a SHA-256 piece by piece.
 class Digest {
  public:
   Digest();
@@ -39,7 +39,7 @@ class Digest {
   Digest(const Digest&) = delete;
   Digest& operator=(const Digest&) = delete;
   void add(std::string_view bytes);
-  // Call it once, at the end. Empty, which is not a digest, if the library does not offer SHA-256.
+  // Call it once, at the end. Empty, which is no valid digest, if the library has no SHA-256.
   std::string hex();
 
  private:

@@ -16,14 +16,14 @@
 //
 // On the disk, below packages_dir:
 //
-//   NAME/package.toml    what it says of itself
+//   NAME/package.toml    its name, version, description and requirements
 //   NAME/triggers.toml   its aliases and triggers
 //   NAME/plugins/        its plugins
 //   NAME/local.toml      this machine's hosts and logins, in no archive, kept by upgrades
 //   .lock .staging-*     used while packages are being changed
 //
 // The runtime reads all this when it starts and at each reload. So a change that is made here, by
-// this process or another one, takes effect at the next of these.
+// this process or another one, takes effect at the next start or reload.
 #pragma once
 
 #include <filesystem>
@@ -44,8 +44,8 @@ namespace triggerd::package {
 // The source of packages for config::load().
 config::PackageSource source();
 
-// pack() for a folder whose package.toml and triggers.toml can be read: what could not be installed
-// anywhere is not packed.
+// Calls pack() if package.toml and triggers.toml in `folder` can be read: a package that could not
+// be installed anywhere is not packed.
 struct PackedPackage {
   std::string name;
   std::string version;
@@ -59,42 +59,44 @@ Result<PackedPackage> pack_package(const std::filesystem::path& folder,
 struct Installed {
   std::string name;
   std::string version;
-  std::string replaced;  // version; empty: there was none
+  std::string replaced;  // the version that was replaced; empty: none
   bool enabled = true;
   std::vector<std::string> aliases;
 };
 
-// Any thread; one process at a time changes something, a second one is refused. Errors in the
-// configuration are returned as its lines, joined with newlines.
+// For any thread. Only one change is made at a time: another one, even by another process, is
+// refused. Errors in the configuration are returned one per line.
 class Packages {
  public:
-  // Every call reads the configuration again: a package is checked against what it would meet.
+  // Every call reads the configuration again, so that packages are checked against what is there.
   // `after_step` is for tests that end the process at each step of a change.
   Packages(
       std::filesystem::path config_file, config::Environment environment,
       std::function<void(std::string_view step)> after_step = [](std::string_view) {});
 
-  // Called once a change to package `name` is made, and before it is final: an error undoes the
-  // change, and the call returns it. A crash in between leaves the change made.
+  // Called after package `name` is changed, and before the change is final. If it returns an error,
+  // the change is undone, and enable() or install() returns that error. If the process crashes in
+  // between, the change stays.
   using Confirm = std::function<Result<>(const std::string& name)>;
 
   // All packages with their problems, each after those it requires.
   Result<std::vector<config::Package>> list() const;
 
-  // Refused if the package could not be loaded, or if enabled packages require it.
+  // Enabling is refused if the package, or with it another one that loads now, could not be
+  // loaded. Disabling is refused if packages that load now require it.
   Result<> enable(std::string_view name, const Confirm& confirm = {});
   Result<> disable(std::string_view name);
 
-  // All or nothing, whatever crashes: afterwards the package is as it was before, or it is the new
-  // one. Refused if it, or any package that loads now, could not be loaded then; or if a newer
-  // version is installed, unless `downgrade`. `values` are kept beside the package, together with
-  // those of the previous version that they do not replace.
+  // All or nothing, even after a crash: afterwards either the old package is installed or the new
+  // one. Refused if the new one could not be loaded, or if with it another package that loads now
+  // could not; or if a newer version is installed, unless `downgrade`. `values` are written to
+  // local.toml, together with those of the previous version that they do not replace.
   Result<Installed> install(const std::filesystem::path& archive,
                             const config::LocalValues& values = {}, bool downgrade = false,
                             const Confirm& confirm = {});
 
-  // Together with its local values. Refused if enabled packages require it, or if the configuration
-  // could not be loaded without it.
+  // Removes the package and its local values. Refused if packages that load now require it, or if
+  // the configuration could not be loaded without it.
   Result<> remove(std::string_view name);
 
  private:

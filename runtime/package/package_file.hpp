@@ -1,4 +1,4 @@
-// package.toml: what a package says of itself.
+// package.toml: a package's name, version, description and requirements.
 //
 //   name = "boilers"
 //   version = "1.4.0"
@@ -36,7 +36,8 @@ struct PackageFile {
 // [a-z0-9][a-z0-9_-]{0,63}. It is also a folder's name, so no two may differ only in case.
 bool is_package_name(std::string_view text);
 
-// Reads FOLDER/package.toml. Messages call it `shown`. All errors in it are reported at once.
+// Reads package.toml in `folder`. Messages call the file `shown`. All its errors are reported at
+// once.
 tl::expected<PackageFile, std::vector<config::Diagnostic>> read_package_file(
     const std::filesystem::path& folder, const std::string& shown);
 

@@ -1,4 +1,4 @@
-// STATE_DIR/packages.toml: which packages are disabled. The others are enabled.
+// STATE_DIR/packages.toml: which packages are disabled. All others are enabled.
 #pragma once
 
 #include <filesystem>
@@ -11,7 +11,7 @@ namespace triggerd::package {
 
 inline constexpr const char* kStateFile = "packages.toml";
 
-// Empty if there is no such file. The error is about that file, and does not name it.
+// Empty if there is no such file. The error does not name the file: the caller has to.
 Result<std::set<std::string>> read_disabled(const std::filesystem::path& state_dir);
 // Atomic, and on disk when it returns. Creates `state_dir` if it is missing.
 Result<> write_disabled(const std::filesystem::path& state_dir,

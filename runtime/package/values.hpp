@@ -12,15 +12,15 @@
 namespace triggerd::package {
 
 // A file with the same content as local.toml. A relative path of a password file is made absolute,
-// because it is relative to this file and not to the one in which the values will be kept. Errors
-// are lines as for a configuration.
+// because it is relative to `file` and not to the local.toml that will hold the values. Errors are
+// returned one per line, as those in a configuration are.
 Result<config::LocalValues> read_values(const std::filesystem::path& file,
                                         const config::Environment& environment);
 
-// "ALIAS.KEY=VALUE", added to `values`. The error does not quote the value.
+// Adds "ALIAS.KEY=VALUE" to `values`. The error does not quote the value.
 Result<> add_value(std::string_view assignment, config::LocalValues& values);
 
-// Puts `newer` on top of `values`.
+// Adds `newer` to `values`; where both set a key, `newer` wins (see config::excluded_by()).
 void merge_values(const config::LocalValues& newer, config::LocalValues& values);
 
 std::string values_text(const config::LocalValues& values);

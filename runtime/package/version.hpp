@@ -23,7 +23,7 @@ struct Version {
 };
 Result<Version> parse_version(std::string_view text);
 
-// ">=1.2, <2": every part has to hold. Without parts it accepts every version.
+// ">=1.2, <2": a version is accepted if it meets every part. No parts: accepts every version.
 class VersionRange {
  public:
   bool accepts(const Version& version) const;
