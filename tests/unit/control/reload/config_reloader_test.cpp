@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "support/sqlite_connection.hpp"
-#include "unit/control/fixture.hpp"
+#include "unit/control/reload_fixture.hpp"
 
 namespace triggerd::control::test {
 namespace {
@@ -13,24 +13,15 @@ namespace {
 using Kind = management::AdminError::Kind;
 
 // Nothing here has to be stopped: that takes threads.
-class ConfigReloaderTest : public Parts {
+class ConfigReloaderTest : public ReloadableParts {
  protected:
   void SetUp() override {
     Parts::SetUp();
     files_.runtime.state_dir = "state";
     files_.runtime.plugin_dirs = {"before"};
     run(shared(files_));
-    shutdown_.emplace(ShutdownSequence::Needs{.registry = registry_,
-                                              .control = control_,
-                                              .reloader = plugin_reloader_,
-                                              .writer = *writer_,
-                                              .publisher = publisher_,
-                                              .supervisor = *supervisor_,
-                                              .timer = timer_,
-                                              .clock = clock_});
-    sessions_.emplace(terminator_needs());
-    reloader_.emplace(
-        needs(), registry_.config(),
+    make_reloader(
+        clock_,
         [this](const std::optional<std::string>& managed)
             -> tl::expected<config::Config, Diagnostics> {
           clock_.advance(Millis(200));
@@ -44,23 +35,6 @@ class ConfigReloaderTest : public Parts {
     publisher_.remove("a");
     reloader_.reset();
     Parts::TearDown();
-  }
-  ConfigReloader::Needs needs() {
-    return {.registry = registry_,
-            .control = control_,
-            .stored_states = inbox_->triggers(),
-            .plugins = plugins_,
-            .plugin_reloader = plugin_reloader_,
-            .certificates = certificates_,
-            .client_ids = *client_ids_,
-            .factory = *factory_,
-            .shutdown = *shutdown_,
-            .sessions = *sessions_,
-            .inbox_health = inbox_health_,
-            .publisher = publisher_,
-            .readiness = readiness_,
-            .supervisor = *supervisor_,
-            .log = log_};
   }
   // The files have an alias that they did not have.
   void add_alias() {
@@ -77,9 +51,6 @@ class ConfigReloaderTest : public Parts {
   config::Config files_;
   Diagnostics wrong_;
   std::string managed_;
-  std::optional<ShutdownSequence> shutdown_;
-  std::optional<SessionTerminator> sessions_;
-  std::optional<ConfigReloader> reloader_;
 };
 
 TEST_F(ConfigReloaderTest, WhatIsNewRunsAfterwards) {
@@ -184,7 +155,7 @@ TEST_F(ConfigReloaderTest, AnAliasThatCannotBeMadeCostsItselfAndIsReported) {
 }
 
 TEST_F(ConfigReloaderTest, ARuntimeWithoutFilesHasNoneToReadAgain) {
-  reloader_.emplace(needs(), registry_.config(), LoadConfig(), std::filesystem::path());
+  reloader_.emplace(reloader_needs(), registry_.config(), LoadConfig(), std::filesystem::path());
   const auto report = reloader_->reload("somebody");
   ASSERT_FALSE(report);
   EXPECT_EQ(report.error().kind, Kind::invalid);

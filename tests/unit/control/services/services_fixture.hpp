@@ -24,7 +24,7 @@
 #include "control/services/services.hpp"
 #include "support/eventually.hpp"
 #include "support/sqlite_connection.hpp"
-#include "unit/control/fixture.hpp"
+#include "unit/control/reload_fixture.hpp"
 
 namespace triggerd::control::test {
 
@@ -98,7 +98,7 @@ class ScriptedServer {
   };
 };
 
-class ManagedRuntime : public Parts {
+class ManagedRuntime : public ReloadableParts {
  protected:
   void SetUp() override {
     Parts::SetUp();
@@ -203,39 +203,11 @@ class ManagedRuntime : public Parts {
   std::vector<config::Package> packages_;
   PluginBoard board_{plugins_, plugin_users_, plugin_reloader_, clock_};
   Liveness liveness_{*supervisor_, timer_, registry_};
-  std::optional<ShutdownSequence> shutdown_;
-  std::optional<SessionTerminator> sessions_;
-  std::optional<ConfigReloader> reloader_;
 
  private:
   void compose(PackageChanges changes) {
-    shutdown_.emplace(ShutdownSequence::Needs{.registry = registry_,
-                                              .control = control_,
-                                              .reloader = plugin_reloader_,
-                                              .writer = *writer_,
-                                              .publisher = publisher_,
-                                              .supervisor = *supervisor_,
-                                              .timer = timer_,
-                                              .clock = system_clock()});
-    sessions_.emplace(terminator_needs());
-    reloader_.emplace(
-        ConfigReloader::Needs{.registry = registry_,
-                              .control = control_,
-                              .stored_states = inbox_->triggers(),
-                              .plugins = plugins_,
-                              .plugin_reloader = plugin_reloader_,
-                              .certificates = certificates_,
-                              .client_ids = *client_ids_,
-                              .factory = *factory_,
-                              .shutdown = *shutdown_,
-                              .sessions = *sessions_,
-                              .inbox_health = inbox_health_,
-                              .publisher = publisher_,
-                              .readiness = readiness_,
-                              .supervisor = *supervisor_,
-                              .log = log_},
-        registry_.config(),
-        [this](const std::optional<std::string>& managed) { return load(managed); },
+    make_reloader(
+        system_clock(), [this](const std::optional<std::string>& managed) { return load(managed); },
         dir_ / "triggers.toml");
     composed_.emplace(*this, std::move(changes));
   }
