@@ -34,12 +34,6 @@ Result<std::unique_ptr<Monitor>> Monitor::make(const MakeInstance& make_instance
   return monitor;
 }
 
-Result<std::unique_ptr<Monitor>> Monitor::make(
-    const std::shared_ptr<plugin::Generation>& generation, const config::Trigger& trigger,
-    std::function<void(const Result<>&)> answered, const Clock& clock) {
-  return make(instances_of(generation), trigger, std::move(answered), clock);
-}
-
 Result<> Monitor::start() {
   if (auto started = instance_->start(); !started) {
     return fail("its monitor: {}", started.error().message);

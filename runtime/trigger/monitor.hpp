@@ -27,9 +27,6 @@ class Monitor final : private plugin::WorkSource, private plugin::InstanceHost {
                                                const config::Trigger& trigger,
                                                std::function<void(const Result<>&)> answered,
                                                const Clock& clock);
-  static Result<std::unique_ptr<Monitor>> make(
-      const std::shared_ptr<plugin::Generation>& generation, const config::Trigger& trigger,
-      std::function<void(const Result<>&)> answered, const Clock& clock = system_clock());
 
   Result<> start();  // [control]
   const plugin::Generation& generation() const { return instance_->generation(); }

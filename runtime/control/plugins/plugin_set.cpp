@@ -309,7 +309,9 @@ std::vector<config::Diagnostic> probe_plugins(const config::Config& config,
     Result<> made;
     if (!monitor) {
       made = tl::make_unexpected(monitor.error());
-    } else if (auto asked = trigger::Monitor::make(*monitor, trigger, [](const Result<>&) {});
+    } else if (auto asked = trigger::Monitor::make(
+                   trigger::instances_of(*monitor), trigger, [](const Result<>&) {},
+                   system_clock());
                !asked) {
       made = tl::make_unexpected(asked.error());
     }
