@@ -34,7 +34,6 @@ struct AdminError {
   std::string message;  // what failed, where and why, and what to do about it
   std::vector<AdminProblem> problems = {};
 };
-std::string_view to_string(AdminError::Kind kind);
 
 template <class T = void>
 using Outcome = tl::expected<T, AdminError>;
