@@ -206,10 +206,11 @@ TEST_F(WriterTest, StartsWithoutAWordOfTrouble) {
 }
 
 TEST_F(WriterTest, AFullDiskIsToldOnceAndTriedAgainUntilItIsWritten) {
-  start({.retry = kShortRetry});
+  start({.grace = std::chrono::hours(1), .retry = kShortRetry});
   vfs_.fail_writes(SQLITE_FULL);
   const FakePtr first = accept("a");
   keep_id(1, "b");
+  writer_->hurry();  // only now, so that both are in the batch that is tried again
   ASSERT_TRUE(test::eventually([&] { return first->failures >= 3; }));
   const FakePtr second = accept("c");
   EXPECT_EQ(troubles_.lines().size(), 1U);
