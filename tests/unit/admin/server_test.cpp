@@ -16,6 +16,7 @@
 #include "admin/peer_user.hpp"
 #include "admin/unix_socket.hpp"
 #include "support/capture_log.hpp"
+#include "support/eventually.hpp"
 #include "support/temp_dir.hpp"
 #include "unit/admin/fake_management.hpp"
 #include "unit/admin/http_client.hpp"
@@ -395,35 +396,64 @@ TEST_F(AdminTest, OtherMachinesAreNotServedWithoutAToken) {
   EXPECT_FALSE(Admin::start(options, runtime_.management(), log_));
 }
 
-TEST(ServerTimes, ASlowRequestIsEnded) {
+// One short time in each server, so that a test that is itself slow meets no other.
+class ServerTimesTest : public testing::Test {
+ protected:
+  ~ServerTimesTest() override {
+    if (server_) server_->stop();
+  }
+  void start(Millis ServerTimes::*which) {
+    ServerTimes times;
+    times.header = times.body = times.idle = std::chrono::hours(1);
+    times.*which = Millis(50);
+    server_ = Server::make(application_, log_, times);
+    ASSERT_TRUE(server_->listen_tcp("127.0.0.1", 0));
+    server_->start();
+  }
+
   class Nothing final : public Application {
     std::optional<Reply> refuse(Request&) override { return std::nullopt; }
     bool is_express(Request&) override { return false; }
     void answer(Request, Done done) override { done({200, "text/plain", "ok"}); }
-  } application;
-  CaptureLog log;
-  ServerTimes times;
-  times.header = times.body = times.idle = Millis(50);
-  const auto server = Server::make(application, log, times);
-  ASSERT_TRUE(server->listen_tcp("127.0.0.1", 0));
-  server->start();
-  HttpClient silent(server->port());
-  EXPECT_TRUE(silent.wait_for_end());
-  HttpClient slow(server->port());
-  slow.send("GET / HTTP/1.1\r\nHos");
+  } application_;
+  CaptureLog log_;
+  std::unique_ptr<Server> server_;
+};
+
+TEST_F(ServerTimesTest, AConnectionThatSaysNothingIsEnded) {
+  start(&ServerTimes::header);
+  EXPECT_TRUE(HttpClient(server_->port()).wait_for_end());
+}
+
+TEST_F(ServerTimesTest, ASlowHeadIsEnded) {
+  start(&ServerTimes::header);
+  int status = 0;
+  // One that was ended before it had sent anything got no answer.
+  EXPECT_TRUE(test::eventually([&] {
+    HttpClient slow(server_->port());
+    slow.send("GET / HTTP/1.1\r\nHos");
+    status = slow.read_answer().status;
+    return status != 0 && slow.wait_for_end();
+  }));
+  EXPECT_EQ(status, 408);
+}
+
+TEST_F(ServerTimesTest, ASlowBodyIsEnded) {
+  start(&ServerTimes::body);
+  HttpClient slow(server_->port());
+  slow.send("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc");
   EXPECT_EQ(slow.read_answer().status, 408);
-  EXPECT_TRUE(slow.wait_for_end());
-  HttpClient slow_body(server->port());
-  slow_body.send("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc");
-  EXPECT_EQ(slow_body.read_answer().status, 408);
-  HttpClient expecting(server->port());
+}
+
+TEST_F(ServerTimesTest, AConnectionThatIsIdleForTooLongIsEnded) {
+  start(&ServerTimes::idle);
+  HttpClient expecting(server_->port());
   expecting.send(
       "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
   EXPECT_EQ(expecting.read_answer().status, 100);
   expecting.send("ab");
   EXPECT_EQ(expecting.read_answer().status, 200);
-  EXPECT_TRUE(expecting.wait_for_end()) << "it was idle for too long";
-  server->stop();
+  EXPECT_TRUE(expecting.wait_for_end());
 }
 
 // One end of a connection whose other end is in a process of user `uid`.

@@ -5,9 +5,12 @@
 #include <sys/stat.h>
 
 #include <atomic>
+#include <optional>
 #include <thread>
+#include <utility>
 
 #include "base/state_dir.hpp"
+#include "inbox/inbox_file.hpp"
 #include "inbox/writer.hpp"
 #include "support/eventually.hpp"
 #include "support/fake_clock.hpp"
@@ -72,6 +75,12 @@ class KeepFilesTest : public testing::Test {
                                          trouble_ = reason;
                                          if (reason) told_ += *reason + "\n";
                                        });
+  }
+  // Runs `steps` while nobody looks at the files.
+  template <class Steps>
+  void at_once(Steps&& steps) {
+    const MutexLock lock(inbox_->file().mutex());
+    std::forward<Steps>(steps)();
   }
   std::optional<std::string> trouble() const {
     const MutexLock lock(mutex_);
@@ -165,8 +174,11 @@ TEST_F(KeepFilesTest, TheWholeFolderIsWrittenAgain) {
 
 TEST_F(KeepFilesTest, AFolderThatSomebodyElseUsesIsLeftAlone) {
   keep("a");
-  std::filesystem::rename(folder(), dir_ / "aside");
-  auto other = std::make_optional(StateDir::open(folder()).value());
+  std::optional<StateDir> other;
+  at_once([&] {
+    std::filesystem::rename(folder(), dir_ / "aside");
+    other = StateDir::open(folder()).value();
+  });
   ASSERT_TRUE(test::eventually([&] { return trouble().has_value(); }));
   EXPECT_NE(told().find("in use by another triggerd"), std::string::npos) << told();
   const auto waiting = accept("b");
@@ -177,11 +189,11 @@ TEST_F(KeepFilesTest, AFolderThatSomebodyElseUsesIsLeftAlone) {
 
 TEST_F(KeepFilesTest, AnotherFileInItsPlaceIsTroubleUntilItIsMovedAway) {
   keep("a");
-  std::filesystem::rename(file(), dir_ / "moved");
-  {
+  at_once([this] {
+    std::filesystem::rename(file(), dir_ / "moved");
     const test::SqliteConnection other(file().string());
     ASSERT_TRUE(other.rows("CREATE TABLE somebody (x)"));
-  }
+  });
   EXPECT_FALSE(inbox_->figures()) << "they would be those of the other file";
   ASSERT_TRUE(test::eventually([&] { return trouble().has_value(); }));
   EXPECT_FALSE(inbox_->figures());
@@ -206,8 +218,10 @@ TEST_F(KeepFilesTest, AnotherFileIsUsedByTheNextStartAsItIs) {
     open();
     keep("a");
     if (soon) writer_.reset();
-    std::filesystem::rename(file(), dir_ / "moved");
-    std::filesystem::copy_file(dir_ / "another", file());
+    at_once([this] {
+      std::filesystem::rename(file(), dir_ / "moved");
+      std::filesystem::copy_file(dir_ / "another", file());
+    });
     EXPECT_FALSE(inbox_->figures());
     if (!soon) {
       ASSERT_TRUE(test::eventually([&] { return trouble().has_value(); }));
@@ -225,25 +239,31 @@ TEST_F(KeepFilesTest, AnotherFileIsUsedByTheNextStartAsItIs) {
 // Whoever brings back a copy of all three has done it well.
 TEST_F(KeepFilesTest, TheWalOfAnotherFileIsLeftAlone) {
   keep("a");
-  std::filesystem::rename(file(), dir_ / "moved");
-  for (const char* part : {"-wal", "-shm"}) std::filesystem::rename(file(part), dir_ / part);
-  const test::SqliteConnection other(file().string());
-  ASSERT_TRUE(other.rows("PRAGMA journal_mode = WAL"));
-  ASSERT_TRUE(other.rows("CREATE TABLE somebody (x)"));
+  std::optional<test::SqliteConnection> other;
+  at_once([&] {
+    std::filesystem::rename(file(), dir_ / "moved");
+    for (const char* part : {"-wal", "-shm"}) std::filesystem::rename(file(part), dir_ / part);
+    other.emplace(file().string());
+    ASSERT_TRUE(other->rows("PRAGMA journal_mode = WAL"));
+    ASSERT_TRUE(other->rows("CREATE TABLE somebody (x)"));
+  });
   ASSERT_TRUE(test::eventually([&] { return trouble().has_value(); }));
   writer_.reset();
   inbox_.reset();
   EXPECT_TRUE(std::filesystem::exists(file("-wal")));
-  EXPECT_TRUE(other.rows("INSERT INTO somebody VALUES (1)"));
-  EXPECT_EQ(other.rows("SELECT x FROM somebody"), Ids{"1"});
+  EXPECT_TRUE(other->rows("INSERT INTO somebody VALUES (1)"));
+  EXPECT_EQ(other->rows("SELECT x FROM somebody"), Ids{"1"});
 }
 
 TEST_F(KeepFilesTest, TheFileItselfMayComeBack) {
   keep("a");
   struct stat before {};
   ASSERT_EQ(::stat(file().c_str(), &before), 0);
-  std::filesystem::rename(folder(), dir_ / "aside");
-  auto other = std::make_optional(StateDir::open(folder()).value());
+  std::optional<StateDir> other;
+  at_once([&] {
+    std::filesystem::rename(folder(), dir_ / "aside");
+    other = StateDir::open(folder()).value();
+  });
   ASSERT_TRUE(test::eventually([&] { return trouble().has_value(); }));
   ASSERT_EQ(
       ::renameat2(AT_FDCWD, (dir_ / "aside").c_str(), AT_FDCWD, folder().c_str(), RENAME_EXCHANGE),

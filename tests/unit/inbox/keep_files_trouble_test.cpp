@@ -6,8 +6,10 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "inbox/inbox_file.hpp"
 #include "inbox/writer.hpp"
 #include "support/eventually.hpp"
 #include "support/sqlite_connection.hpp"
@@ -50,6 +52,12 @@ class KeepFilesTroubleTest : public testing::Test {
   }
   fs::path folder() const { return dir_ / "state"; }
   fs::path file(const char* part = "") const { return folder() / (std::string("inbox.db") + part); }
+  // Runs `steps` while nobody looks at the files.
+  template <class Steps>
+  void at_once(Steps&& steps) {
+    const MutexLock lock(inbox_->file().mutex());
+    std::forward<Steps>(steps)();
+  }
   std::shared_ptr<SimpleEntry> accept(const std::string& id) {
     auto entry = std::make_shared<SimpleEntry>(id);
     writer_->accept({entry});
@@ -82,8 +90,10 @@ class KeepFilesTroubleTest : public testing::Test {
 
 TEST_F(KeepFilesTroubleTest, ANameThatIsTakenByALinkIsNotReplaced) {
   ASSERT_TRUE(comes_to_be_written(*accept("a")));
-  fs::rename(file(), dir_ / "moved");
-  fs::create_symlink(dir_ / "nowhere", file());
+  at_once([this] {
+    fs::rename(file(), dir_ / "moved");
+    fs::create_symlink(dir_ / "nowhere", file());
+  });
   EXPECT_TRUE(comes_to_say("cannot be written again: " + file().string())) << trouble();
   EXPECT_TRUE(fs::is_symlink(file()));
   EXPECT_FALSE(fs::exists(file(".again"))) << "the copy that was of no use";
@@ -97,15 +107,19 @@ TEST_F(KeepFilesTroubleTest, ANameThatIsTakenByALinkIsNotReplaced) {
 
 TEST_F(KeepFilesTroubleTest, AFolderOfAnotherFileSystemIsNotUsed) {
   ASSERT_TRUE(comes_to_be_written(*accept("a")));
-  fs::rename(folder(), dir_ / "aside");
-  fs::create_directory_symlink("/proc/self", folder());
+  at_once([this] {
+    fs::rename(folder(), dir_ / "aside");
+    fs::create_directory_symlink("/proc/self", folder());
+  });
   EXPECT_TRUE(comes_to_say(folder().string() + " is on another file system than before"))
       << trouble();
 
   const auto waiting = accept("b");
   EXPECT_FALSE(waiting->is_written);
-  fs::remove(folder());
-  fs::rename(dir_ / "aside", folder());
+  at_once([this] {
+    fs::remove(folder());
+    fs::rename(dir_ / "aside", folder());
+  });
   EXPECT_TRUE(comes_to_be_written(*waiting)) << trouble();
   EXPECT_EQ(ids_at_name(), (Ids{"a", "b"}));
 }
@@ -133,8 +147,10 @@ TEST_F(KeepFilesTroubleTest, AnotherFileInItsPlaceAndAReaderOfTheOpenOne) {
   ASSERT_EQ(reader->run("BEGIN"), SQLITE_OK);
   ASSERT_TRUE(reader->rows("SELECT COUNT(*) FROM message"));
   ASSERT_TRUE(comes_to_be_written(*accept("b")));
-  fs::rename(file(), dir_ / "moved");
-  fs::copy_file(dir_ / "moved", file());
+  at_once([this] {
+    fs::rename(file(), dir_ / "moved");
+    fs::copy_file(dir_ / "moved", file());
+  });
   EXPECT_TRUE(comes_to_say("somebody who reads the open one keeps its WAL beside it")) << trouble();
 
   reader.reset();
