@@ -9,11 +9,16 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "common/base64.hpp"
+#include "common/utf8.hpp"
+
 namespace http_forward {
 namespace {
 
 using plugin_common::content_type_property;
+using plugin_common::is_utf8;
 using plugin_common::property_of;
+using plugin_common::to_base64;
 
 void append_percent(std::string& out, char c) {
   constexpr const char* hex = "0123456789ABCDEF";
@@ -94,37 +99,11 @@ void append_json_string(std::string& out, std::string_view text) {
   out += '"';
 }
 
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t length = trigger::detail::utf8_sequence(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
-}
-
 // Exactly one JSON value. The parser takes a NUL for the end of its input and skips a byte order
 // mark, and neither may get into an event.
 bool is_json(std::string_view text) {
   return text.find('\0') == std::string_view::npos && text.substr(0, 3) != "\xEF\xBB\xBF" &&
          nlohmann::json::accept(text.begin(), text.end());
-}
-
-std::string base64(std::string_view bytes) {
-  constexpr const char* digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const std::size_t left = bytes.size() - i;
-    std::uint32_t group = 0;
-    for (std::size_t k = 0; k < 3; ++k) {
-      group = group << 8 | (k < left ? static_cast<unsigned char>(bytes[i + k]) : 0U);
-    }
-    for (std::size_t k = 0; k < 4; ++k) {
-      out += k <= left ? digits[group >> (18 - 6 * k) & 0x3F] : '=';
-    }
-  }
-  return out;
 }
 
 // The media type in lower case, without parameters.
@@ -155,7 +134,7 @@ void append_data(std::string& out, std::string_view content_type, std::string_vi
     out += ",\"data\":";
     append_json_string(out, payload);
   } else {
-    out += ",\"data_base64\":\"" + base64(payload) + '"';
+    out += ",\"data_base64\":\"" + to_base64(payload) + '"';
   }
 }
 
