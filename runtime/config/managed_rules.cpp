@@ -204,6 +204,40 @@ bool names_forbidden_file(Defined kind, std::string_view path, const std::string
   return std::any_of(files.begin(), files.end(), forbidden);
 }
 
+// ---- Programs ----
+
+// Whether the trigger runs what its settings say, with the service exec.
+bool runs_programs(Defined kind, const Node* definition) {
+  if (kind == Defined::alias || definition == nullptr) return false;
+  for (const char* key : {"service", "monitor"}) {
+    const Node* found = at_path(*definition, key);
+    const auto* name = found == nullptr ? nullptr : found->as<std::string>();
+    if (name != nullptr && (*name == "exec" || name->starts_with("exec:"))) return true;
+  }
+  return false;
+}
+
+std::string json_at(const Node* definition, std::string_view path) {
+  const Node* found = definition == nullptr ? nullptr : at_path(*definition, path);
+  return found == nullptr ? "" : to_json(Node{{}, Node::Table{{"value", {}, *found}}});
+}
+
+// Settings that decide which program runs, and what it does by itself. Each is compared as a whole:
+// an argument less makes another program of it, too.
+void refuse_programs(Defined kind, const Node* before, const Node& next,
+                     std::vector<AgainstRules>& found) {
+  if (!runs_programs(kind, &next)) return;
+  const Node* same_kind = runs_programs(kind, before) ? before : nullptr;
+  for (const char* key : {"settings.command", "settings.environment",
+                          "settings.inherit_environment", "settings.working_dir"}) {
+    if (json_at(&next, key) == json_at(same_kind, key)) continue;
+    found.push_back({key,
+                     "a definition that comes over TCP must not say which program runs; send it "
+                     "over the Unix socket, as triggerctl does on the runtime's machine, or write "
+                     "it in the runtime's own triggers.toml"});
+  }
+}
+
 }  // namespace
 
 std::vector<AgainstRules> take_definition(Defined kind, const Node* before, Node& next,
@@ -216,6 +250,7 @@ std::vector<AgainstRules> take_definition(Defined kind, const Node* before, Node
         {std::move(key),
          "*** stands for a hidden secret, and none is stored for this key; write the whole value"});
   }
+  if (!rules.any_file) refuse_programs(kind, before, next, found);
   for_each_leaf(next, "", [&](const std::string& path, const Node& leaf) {
     const auto* text = leaf.as<std::string>();
     if (text == nullptr) return;

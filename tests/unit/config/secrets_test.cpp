@@ -229,6 +229,37 @@ TEST_F(RulesTest, FilesAreNamedBelowTheFolderThatTheConfigurationAllows) {
   EXPECT_EQ(alias("/etc/shadow"), "") << "from somebody who may open it anyway";
 }
 
+TEST_F(RulesTest, WhichProgramRunsIsNotSaidOverTcp) {
+  const auto exec = [](const std::string& settings, const std::string& service = "exec") {
+    return "service = '" + service + "'\n[settings]\n" + settings;
+  };
+  const std::string before = exec("command = ['sh', 'a.sh']\nenvironment = { A = 'b' }");
+  for (const char* service : {"exec", "exec:exec"}) {
+    EXPECT_EQ(against(Defined::trigger, exec("command = ['sh', '-c', 'x']", service)),
+              "settings.command");
+  }
+  EXPECT_EQ(against(Defined::trigger, "monitor = 'exec'\n" + exec("command = ['sh']", "log")),
+            "settings.command");
+  for (const char* other : {"command = ['sh']", "command = ['sh', 'b.sh']", "batch = 2"}) {
+    EXPECT_EQ(
+        against(Defined::trigger, exec(std::string(other) + "\nenvironment = { A = 'b' }"), before),
+        "settings.command")
+        << other;
+  }
+  EXPECT_EQ(against(Defined::trigger,
+                    exec("command = ['sh', 'a.sh']\nenvironment = { LD_PRELOAD = 'x' }\n"
+                         "inherit_environment = ['TOKEN']"),
+                    before),
+            "settings.environment, settings.inherit_environment");
+  EXPECT_EQ(against(Defined::trigger, before + "\nbatch = 2\nservice.limit = 3", before), "");
+  EXPECT_EQ(against(Defined::trigger, before, exec("command = ['sh', 'a.sh']", "other")),
+            "settings.command, settings.environment")
+      << "what another service made of it was another thing";
+  EXPECT_EQ(against(Defined::trigger, exec("command = ['sh']", "executor")), "");
+  rules_.any_file = true;
+  EXPECT_EQ(against(Defined::trigger, exec("command = ['sh', '-c', 'x']")), "");
+}
+
 TEST_F(RulesTest, AStoredPasswordGoesOnlyToItsServers) {
   const std::string before =
       "hosts = ['ssl://a:1', 'ssl://b:1']\nuser_name = 'u'\npassword = 'hunter2'\ntruststore = "

@@ -1,0 +1,51 @@
+// The log, for what a command makes the plugin say: so many lines a second and no more.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <trigger/plugin.hpp>
+
+#include "item.hpp"
+
+namespace exec_plugin {
+
+// Threads: one.
+class LimitedLog {
+ public:
+  explicit LimitedLog(const trigger::Context& context) : context_(context) {}
+
+  void say(trigger::Level level, std::string_view text) {
+    if (!context_.log_enabled(level)) return;
+    const Clock::time_point now = Clock::now();
+    if (now - second_ >= std::chrono::seconds(1)) {
+      tell_left_out();
+      second_ = now;
+      lines_ = 0;
+    }
+    if (++lines_ > most_lines) {
+      ++left_out_;
+    } else {
+      context_.log(level, text);
+    }
+  }
+  // How many lines did not get into the log since this was last said.
+  void tell_left_out() {
+    if (left_out_ == 0) return;
+    context_.warn(std::to_string(left_out_) +
+                  " lines of the command were left out: it wrote more "
+                  "than " +
+                  std::to_string(most_lines) + " in a second");
+    left_out_ = 0;
+  }
+
+ private:
+  static constexpr std::size_t most_lines = 200;
+
+  const trigger::Context context_;
+  Clock::time_point second_{};
+  std::size_t lines_ = 0;
+  std::size_t left_out_ = 0;
+};
+
+}  // namespace exec_plugin

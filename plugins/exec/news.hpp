@@ -1,0 +1,56 @@
+// How the processes of an instance are, for threads that want to know.
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+#include <string>
+#include <utility>
+
+namespace exec_plugin {
+
+// Threads: any.
+class News {
+ public:
+  void reset() {
+    const std::lock_guard lock(mutex_);
+    known_ = false;
+    stopping_ = false;
+    problem_ = "no process is ready yet";
+  }
+  // A process is ready, or none is, and why.
+  void set(std::string problem) {
+    const std::lock_guard lock(mutex_);
+    problem_ = std::move(problem);
+    known_ = true;
+    changed_.notify_all();
+  }
+  // Waits for the first of these; empty: a process is ready.
+  std::string wait() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return known_; });
+    return problem_;
+  }
+  std::string problem() const {
+    const std::lock_guard lock(mutex_);
+    return problem_;
+  }
+
+  void stop() {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  bool is_stopping() const {
+    const std::lock_guard lock(mutex_);
+    return stopping_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  // Protected by mutex_.
+  bool known_ = false;
+  bool stopping_ = false;
+  std::string problem_;
+};
+
+}  // namespace exec_plugin
