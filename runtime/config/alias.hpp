@@ -12,6 +12,7 @@
 #include "base/backoff.hpp"
 #include "base/clock.hpp"
 #include "config/last_will.hpp"
+#include "config/password_command.hpp"
 #include "config/place.hpp"
 #include "config/protocol.hpp"
 #include "config/proxy.hpp"
@@ -47,6 +48,7 @@ struct Alias {
   Secret password;
   // The file that `password` came from, if any; it is read again for each connect.
   std::filesystem::path password_file;
+  PasswordCommand password_command;  // prints the password; then the two above are empty
   std::optional<Proxy> proxy;  // nullopt: connect to the servers directly
   std::optional<LastWill> last_will;
   std::string truststore;  // empty: no server uses TLS

@@ -1,9 +1,11 @@
 // [aliases.NAME] with its last will.
 #include <algorithm>
 
+#include "base/program.hpp"
 #include "base/text.hpp"
 #include "base/units.hpp"
 #include "config/names.hpp"
+#include "config/password_command.hpp"
 #include "config/password_file.hpp"
 #include "config/sections.hpp"
 #include "config/server_address.hpp"
@@ -20,6 +22,7 @@ constexpr std::uint64_t kMaxPacket = 256ULL << 20;  // just above MQTT's largest
 constexpr std::int64_t kMaxInflight = 1'000;        // unconfirmed messages of one connection
 constexpr std::int64_t kMaxFilters = 100;
 constexpr Millis kLongestWait = std::chrono::hours(24);
+constexpr Millis kLongestPasswordCommand = std::chrono::minutes(5);
 constexpr Millis kLongestKeepAlive = std::chrono::seconds(65'535);  // section 3.1.2.10
 
 void add_server(const SourceFile& file, std::string_view key, const Text& address, Alias& alias) {
@@ -112,8 +115,38 @@ std::optional<std::string> read_secret_file(TableReader& reader, std::string_vie
   return *std::move(content);
 }
 
+void read_password_command(TableReader& reader, PasswordCommand& command) {
+  const SourceFile& file = reader.file();
+  reader.duration("password_command_timeout", command.timeout, Millis(100),
+                  kLongestPasswordCommand);
+  const auto words = reader.texts("password_command");
+  if (!words) {
+    if (reader.get("password_command_timeout") != nullptr &&
+        reader.get("password_command") == nullptr) {
+      file.error(reader.spot_of("password_command_timeout"),
+                 "password_command_timeout without password_command; add password_command");
+    }
+    return;
+  }
+  if (words->empty() || words->front().value.empty()) {
+    file.error(reader.spot_of("password_command"),
+               "password_command names no program; write [\"PROGRAM\", \"ARGUMENT\"...]");
+    return;
+  }
+  for (const Text& word : *words) {
+    if (auto expanded = expand_word(word.value, {}); !expanded) {
+      file.error(word.spot, "password_command: {}", expanded.error().message);
+    }
+    command.words.push_back(word.value);
+  }
+  if (auto program = find_program(command.words.front()); !program) {
+    file.error(words->front().spot, "password_command: {}", program.error().message);
+  }
+}
+
 void read_credentials(TableReader& reader, Alias& alias) {
   const SourceFile& file = reader.file();
+  read_password_command(reader, alias.password_command);
   const bool has_user_name = reader.get("user_name") != nullptr;
   const bool user_name_is_good = reader.string("user_name", alias.user_name);
   if (alias.user_name.size() > kMaxMqttField) {
@@ -125,7 +158,15 @@ void read_credentials(TableReader& reader, Alias& alias) {
     file.error(reader.spot_of("password_file"),
                "password and password_file are mutually exclusive; write one of them");
   }
-  const std::string_view key = from_file ? "password_file" : "password";
+  const bool from_command = reader.get("password_command") != nullptr;
+  if (from_command && (plain || from_file)) {
+    file.error(reader.spot_of("password_command"),
+               "{} and password_command are mutually exclusive; write one of them",
+               plain ? "password" : "password_file");
+  }
+  const std::string_view key = from_command ? "password_command"
+                               : from_file  ? "password_file"
+                                            : "password";
   std::string password;
   reader.string("password", password);
   if (auto content = read_secret_file(reader, "password_file", alias.password_file)) {
@@ -136,7 +177,7 @@ void read_credentials(TableReader& reader, Alias& alias) {
   }
   // Both may come from empty variables: then there is no login.
   const bool no_user_name = !has_user_name || (user_name_is_good && alias.user_name.empty());
-  if (no_user_name && (from_file || !password.empty())) {
+  if (no_user_name && (from_command || from_file || !password.empty())) {
     file.error(reader.spot_of(key), "{} without user_name; add user_name", key);
   }
   alias.password = Secret(std::move(password));

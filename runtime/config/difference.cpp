@@ -152,8 +152,8 @@ bool runs_the_same(const Alias& a, const Alias& b) {
   const auto& [name, package, place, description, enabled, servers, client_id, protocol, clean,
                session_expiry, receive_maximum, topic_aliases, max_inflight, filters_per_packet,
                connection_timeout, keep_alive, reconnect, max_packet_size, user_name, password,
-               password_file, proxy, last_will, truststore, truststore_place, keystore,
-               keystore_place, key_alias, key_alias_place, alpn, written] = a;
+               password_file, password_command, proxy, last_will, truststore, truststore_place,
+               keystore, keystore_place, key_alias, key_alias_place, alpn, written] = a;
   (void)place;
   (void)description;
   (void)truststore_place;
@@ -169,9 +169,9 @@ bool runs_the_same(const Alias& a, const Alias& b) {
          kSame(reconnect, b.reconnect) && max_packet_size == b.max_packet_size &&
          user_name == b.user_name &&
          same_password(password, password_file, b.password, b.password_file) &&
-         same_proxy(proxy, b.proxy) && same_will(last_will, b.last_will) &&
-         truststore == b.truststore && keystore == b.keystore && key_alias == b.key_alias &&
-         alpn == b.alpn;
+         password_command == b.password_command && same_proxy(proxy, b.proxy) &&
+         same_will(last_will, b.last_will) && truststore == b.truststore &&
+         keystore == b.keystore && key_alias == b.key_alias && alpn == b.alpn;
 }
 
 bool runs_the_same(const Trigger& a, const Trigger& b) {

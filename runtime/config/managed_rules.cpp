@@ -222,19 +222,33 @@ std::string json_at(const Node* definition, std::string_view path) {
   return found == nullptr ? "" : to_json(Node{{}, Node::Table{{"value", {}, *found}}});
 }
 
+constexpr const char* kNoProgram =
+    "a definition that comes over TCP must not say which program runs; send it over the Unix "
+    "socket, as triggerctl does on the runtime's machine, or write it in the runtime's own "
+    "triggers.toml";
+
 // Settings that decide which program runs, and what it does by itself. Each is compared as a whole:
 // an argument less makes another program of it, too.
-void refuse_programs(Defined kind, const Node* before, const Node& next,
-                     std::vector<AgainstRules>& found) {
-  if (!runs_programs(kind, &next)) return;
-  const Node* same_kind = runs_programs(kind, before) ? before : nullptr;
+void refuse_programs(const Node* before, const Node& next, std::vector<AgainstRules>& found) {
+  if (!runs_programs(Defined::trigger, &next)) return;
+  const Node* same_kind = runs_programs(Defined::trigger, before) ? before : nullptr;
   for (const char* key : {"settings.command", "settings.environment",
                           "settings.inherit_environment", "settings.working_dir"}) {
-    if (json_at(&next, key) == json_at(same_kind, key)) continue;
-    found.push_back({key,
-                     "a definition that comes over TCP must not say which program runs; send it "
-                     "over the Unix socket, as triggerctl does on the runtime's machine, or write "
-                     "it in the runtime's own triggers.toml"});
+    if (json_at(&next, key) != json_at(same_kind, key)) found.push_back({key, kNoProgram});
+  }
+}
+
+// The same of the program that prints an alias's password. One that stays prints a secret that is
+// kept.
+void refuse_password_command(const Node* before, const Node& next, std::set<std::string>& kept,
+                             std::vector<AgainstRules>& found) {
+  constexpr const char* kKey = "password_command";
+  const std::string command = json_at(&next, kKey);
+  if (command.empty()) return;
+  if (command == json_at(before, kKey)) {
+    kept.insert(kKey);
+  } else {
+    found.push_back({kKey, kNoProgram});
   }
 }
 
@@ -250,7 +264,10 @@ std::vector<AgainstRules> take_definition(Defined kind, const Node* before, Node
         {std::move(key),
          "*** stands for a hidden secret, and none is stored for this key; write the whole value"});
   }
-  if (!rules.any_file) refuse_programs(kind, before, next, found);
+  if (!rules.any_file) {
+    if (kind == Defined::trigger) refuse_programs(before, next, found);
+    if (kind == Defined::alias) refuse_password_command(before, next, kept, found);
+  }
   for_each_leaf(next, "", [&](const std::string& path, const Node& leaf) {
     const auto* text = leaf.as<std::string>();
     if (text == nullptr) return;

@@ -24,8 +24,8 @@ constexpr std::array<std::string_view, 5> kSecretNames = {"pwd", "pass", "jwt", 
 // The same for the parameters in the query of a URL.
 constexpr std::array<std::string_view, 3> kSecretParameters = {"key", "code", "auth"};
 // A name with one of these endings says where or how, so its value is not secret.
-constexpr std::array<std::string_view, 6> kHarmlessEndings = {"file",     "url",   "uri",
-                                                              "endpoint", "topic", "seconds"};
+constexpr std::array<std::string_view, 8> kHarmlessEndings = {
+    "file", "url", "uri", "endpoint", "topic", "seconds", "command", "timeout"};
 
 bool is_word(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||

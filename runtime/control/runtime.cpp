@@ -35,6 +35,7 @@ struct Runtime::Parts {
   std::unique_ptr<inbox::Writer> writer;
   InboxSessions session_memory;
   const std::unique_ptr<mqtt::Resolver> resolver;
+  const std::unique_ptr<mqtt::PasswordCommands> password_commands;
   const mqtt::ConnectionServices connections;
   trigger::Publisher publisher;
   dispatch::MessageIds ids;
@@ -72,8 +73,10 @@ Runtime::Parts::Parts(Runtime& runtime, std::unique_ptr<inbox::Inbox> opened)
                          runtime.log_)),
       session_memory(inbox->sessions(), runtime.log_),
       resolver(mqtt::make_system_resolver(system_clock())),
+      password_commands(mqtt::make_password_commands(system_clock())),
       connections({.supervisor = runtime.supervisor_,
                    .resolver = *resolver,
+                   .password_commands = *password_commands,
                    .make_client = runtime.library_.factory(),
                    .sessions = session_memory,
                    .random = system_random(),

@@ -34,6 +34,7 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "config/last_will.hpp"
+#include "config/password_command.hpp"
 #include "config/protocol.hpp"
 #include "config/proxy.hpp"
 #include "config/secret.hpp"
@@ -65,6 +66,7 @@ struct ConnectionOptions {
   std::string user_name;
   config::Secret password;
   std::filesystem::path password_file;        // holds the password, and is read for each connect
+  config::PasswordCommand password_command;   // prints the password; no words: it is above
   std::optional<config::Proxy> proxy;         // nullopt: straight to the servers
   std::shared_ptr<tls::Current> tls;          // where the servers have TLS
   std::optional<config::LastWill> last_will;  // with its on-connect and on-disconnect payloads

@@ -21,6 +21,11 @@ constexpr bool never_taken(int code) {
          code == kReasonQosNotSupported;
 }
 
+// Whether a CONNACK with this code refuses the user name, the password, or what they may do.
+constexpr bool refuses_credentials(int code, bool mqtt5) {
+  return mqtt5 ? code == 0x86 || code == 0x87 || code == 0x8c : code == 4 || code == 5;
+}
+
 // "not authorized (reason code 0x87)", and after a colon what the server said, if it said anything.
 // `said` comes from the server, so control characters are made visible and it is cut.
 std::string reason_text(int code, std::string_view said = {});

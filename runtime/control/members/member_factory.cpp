@@ -27,6 +27,7 @@ mqtt::ConnectionOptions connection_options(const config::Alias& alias, std::stri
   options.user_name = alias.user_name;
   options.password = alias.password;
   options.password_file = alias.password_file;
+  options.password_command = alias.password_command;
   options.proxy = alias.proxy;
   options.tls = certificates.of(alias.name);
   return options;

@@ -38,7 +38,8 @@ Connection::Connection(const ConnectionServices& services, ConnectionOptions opt
       reports_(context_.log),
       credentials_(context_.options, context_.log),
       connector_(context_, schedule_, history_, credentials_,
-                 {.on_server =
+                 {.on_password = [this] { enter(State::connecting, ""); },
+                  .on_server =
                       [this](const std::string& server) {
                         status_.server = server;
                         enter(State::connecting, "");

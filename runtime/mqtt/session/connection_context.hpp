@@ -13,6 +13,7 @@
 #include "mqtt/session/connection_log.hpp"
 #include "mqtt/session/losses.hpp"
 #include "mqtt/session/owned_tasks.hpp"
+#include "mqtt/session/password_commands.hpp"
 #include "mqtt/session/resolver.hpp"
 
 namespace triggerd::mqtt {
@@ -21,6 +22,7 @@ namespace triggerd::mqtt {
 struct ConnectionServices {
   std::shared_ptr<EventLoop> supervisor;
   Resolver& resolver;
+  PasswordCommands& password_commands;
   ClientFactory make_client;
   SessionMemory& sessions;
   Random random;

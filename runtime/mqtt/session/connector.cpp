@@ -36,7 +36,34 @@ void Connector::begin_round() {
   in_round_ = true;
   schedule_.begin_round();
   failures_.clear();
-  next_server();
+  if (credentials_.command().empty()) {
+    next_server();
+  } else {
+    ask_for_password();
+  }
+}
+
+void Connector::ask_for_password() {
+  events_.on_password();
+  const ConnectAttempt attempt = ++attempt_;
+  context_.services.password_commands.get(
+      credentials_.command(), context_.options.password_command.timeout,
+      context_.tasks.posted([this, attempt](const Result<config::Secret>& printed) {
+        if (attempt_ != attempt) return;
+        if (printed) {
+          credentials_.printed(*printed);
+          next_server();
+        } else {
+          failures_.push_back(fmt::format("password_command ({}): {}",
+                                          credentials_.command().front(), printed.error().message));
+          end_round();
+        }
+      }));
+}
+
+void Connector::end_round() {
+  in_round_ = false;
+  events_.on_round_failed(fmt::format("{}", fmt::join(failures_, "; ")));
 }
 
 bool Connector::stop() {
@@ -49,8 +76,7 @@ bool Connector::stop() {
 
 void Connector::next_server() {
   if (!schedule_.next_server()) {
-    in_round_ = false;
-    events_.on_round_failed(fmt::format("{}", fmt::join(failures_, "; ")));
+    end_round();
     return;
   }
   events_.on_server(config::to_string(schedule_.server()));
@@ -142,8 +168,11 @@ void Connector::failed(int code, const std::string& why) {
   }
   if (code != 0) {
     schedule_.skip_addresses();
-    address_failed("the server refused the connection: " +
-                   connack_refusal(code, why, context_.options.protocol == config::Protocol::v5));
+    const bool is_v5 = context_.options.protocol == config::Protocol::v5;
+    if (!credentials_.command().empty() && refuses_credentials(code, is_v5)) {
+      context_.services.password_commands.refused(credentials_.command(), credentials_.password());
+    }
+    address_failed("the server refused the connection: " + connack_refusal(code, why, is_v5));
     return;
   }
   history_.found_no_server();

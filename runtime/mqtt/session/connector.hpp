@@ -1,8 +1,9 @@
 // Makes a connection: goes through the servers and their addresses until one of them accepts, or
 // all have failed.
 //
-// For each server it looks the name up, then asks the MQTT library to connect to one address after
-// another, with the passwords and certificates there are at that moment. Belongs to the supervisor.
+// A password that a program prints is asked for first. For each server it looks the name up, then
+// asks the MQTT library to connect to one address after another, with the passwords and
+// certificates there are at that moment. Belongs to the supervisor.
 #pragma once
 
 #include <functional>
@@ -23,6 +24,8 @@ namespace triggerd::mqtt {
 class Connector {
  public:
   struct Events {
+    // It has the password printed first, before it turns to a server.
+    std::function<void()> on_password;
     // It turns to this server.
     std::function<void(const std::string& server)> on_server;
     // No server has accepted; `why` says of each address why not.
@@ -61,6 +64,8 @@ class Connector {
   void set_keep_alive(Millis keep_alive) { keep_alive_ = keep_alive; }
 
  private:
+  void ask_for_password();
+  void end_round();
   void next_server();
   void looked_up(const Result<Resolver::Addresses>& found);
   void next_address();

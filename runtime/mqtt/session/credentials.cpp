@@ -9,6 +9,10 @@
 namespace triggerd::mqtt {
 
 Credentials::Credentials(const ConnectionOptions& options, const ConnectionLog& log) : log_(log) {
+  const config::PasswordCommandNames names{options.alias, options.client_id, options.user_name};
+  for (const std::string& word : options.password_command.words) {
+    command_.push_back(config::expand_word(word, names).value_or(word));
+  }
   passwords_[kServer] = {.file = options.password_file, .value = options.password};
   if (options.proxy) {
     passwords_[kProxy] = {.file = options.proxy->password_file, .value = options.proxy->password};

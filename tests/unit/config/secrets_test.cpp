@@ -260,6 +260,20 @@ TEST_F(RulesTest, WhichProgramRunsIsNotSaidOverTcp) {
   EXPECT_EQ(against(Defined::trigger, exec("command = ['sh', '-c', 'x']")), "");
 }
 
+TEST_F(RulesTest, WhichProgramPrintsAPasswordIsNotSaidOverTcp) {
+  const auto alias = [](const std::string& command, const std::string& host = "tcp://a") {
+    return "host = '" + host + "'\nuser_name = 'u'\npassword_command = [" + command + "]";
+  };
+  EXPECT_EQ(against(Defined::alias, alias("'token'")), "password_command");
+  EXPECT_EQ(against(Defined::alias, alias("'token'"), alias("'token', 'a'")), "password_command");
+  EXPECT_EQ(against(Defined::alias, alias("'token'"), alias("'token'")), "");
+  EXPECT_EQ(against(Defined::alias, alias("'token'", "tcp://evil"), alias("'token'")),
+            "password_command")
+      << "what it prints is for that server";
+  rules_.any_file = true;
+  EXPECT_EQ(against(Defined::alias, alias("'token'")), "");
+}
+
 TEST_F(RulesTest, AStoredPasswordGoesOnlyToItsServers) {
   const std::string before =
       "hosts = ['ssl://a:1', 'ssl://b:1']\nuser_name = 'u'\npassword = 'hunter2'\ntruststore = "

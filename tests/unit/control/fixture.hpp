@@ -126,10 +126,12 @@ class Parts : public ::testing::Test {
   Registry registry_{shared({})};
   mqtt::test::Asked asked_;
   mqtt::test::FakeResolver resolver_;
+  mqtt::test::FakePasswordCommands password_commands_;
   mqtt::test::FakeSessions session_memory_;
   const mqtt::ConnectionServices connections_{
       .supervisor = supervisor_,
       .resolver = resolver_,
+      .password_commands = password_commands_,
       .make_client = [this](const mqtt::ConnectionOptions& options, mqtt::MessageListener& messages,
                             mqtt::ClientEvents& events) -> Result<std::unique_ptr<mqtt::Client>> {
         made_.push_back(options);

@@ -143,6 +143,7 @@ class TriggerTest : public mqtt::test::FakedConnection {
   const mqtt::ConnectionServices connections_{
       .supervisor = loop_,
       .resolver = resolver_,
+      .password_commands = password_commands_,
       .make_client = [this](const mqtt::ConnectionOptions&, mqtt::MessageListener& messages,
                             mqtt::ClientEvents& events) -> Result<std::unique_ptr<mqtt::Client>> {
         asked_.messages = &messages;

@@ -26,6 +26,7 @@ class FakedConnection : public ::testing::Test {
     const ConnectionServices services{
         .supervisor = loop_,
         .resolver = resolver_,
+        .password_commands = password_commands_,
         .make_client = [this](const ConnectionOptions&, MessageListener& messages,
                               ClientEvents& events) -> Result<std::unique_ptr<Client>> {
           asked_.messages = &messages;
@@ -72,6 +73,7 @@ class FakedConnection : public ::testing::Test {
   triggerd::test::CaptureLog log_;
   const std::shared_ptr<Losses> losses_ = std::make_shared<Losses>();
   FakeResolver resolver_;
+  FakePasswordCommands password_commands_;
   FakeSessions sessions_;
   FakeListener listener_;
   Asked asked_;

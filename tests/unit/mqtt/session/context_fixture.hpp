@@ -18,6 +18,7 @@ class FakedContext : public ::testing::Test {
   explicit FakedContext(ConnectionOptions options)
       : context_({.supervisor = loop_,
                   .resolver = resolver_,
+                  .password_commands = password_commands_,
                   .make_client = {},
                   .sessions = sessions_,
                   .random = [] { return 1.0; },
@@ -34,6 +35,7 @@ class FakedContext : public ::testing::Test {
   const std::shared_ptr<EventLoop> loop_ = std::make_shared<EventLoop>(clock_);
   triggerd::test::CaptureLog log_;
   FakeResolver resolver_;
+  FakePasswordCommands password_commands_;
   FakeSessions sessions_;
   Asked asked_;
   FakeClient client_{asked_};

@@ -107,6 +107,30 @@ class FakeResolver final : public Resolver {
   std::optional<config::Proxy> explained_proxy;  // of the last
 };
 
+// Prints what the test says, and at once unless it is to wait.
+class FakePasswordCommands final : public PasswordCommands {
+ public:
+  void get(const Words& words, Millis timeout, Done done) override {
+    asked.push_back(words);
+    last_timeout = timeout;
+    if (waits) {
+      waiting = std::move(done);
+    } else {
+      done(prints);
+    }
+  }
+  void refused(const Words& words, const config::Secret& password) override {
+    refusals.push_back(words.front() + " " + password.reveal());
+  }
+
+  Result<config::Secret> prints = fail("nothing is to be printed");
+  bool waits = false;
+  Done waiting;
+  std::vector<Words> asked;
+  Millis last_timeout{0};
+  std::vector<std::string> refusals;
+};
+
 class FakeSessions final : public SessionMemory {
  public:
   std::optional<std::vector<std::string>> filters(const std::string& client_id) override {
