@@ -3,6 +3,10 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <fstream>
+#include <set>
+#include <string>
+
 #include "integration/recorded.hpp"
 #include "support/mosquitto.hpp"
 #include "support/mqtt_client.hpp"
@@ -92,6 +96,43 @@ TEST_F(ConnectionTest, UserNameAndPasswordFromAFile) {
   triggerd.dir().write("secret", "right\n");
   triggerd.start();
   EXPECT_TRUE(triggerd.wait_until_running()) << triggerd.output();
+}
+
+TEST_F(ConnectionTest, APasswordThatAProgramPrintsIsRenewedWhenItIsRefused) {
+  MosquittoServer server({.users = {{"edge", "right"}}});
+  TriggerdProcess triggerd(config(server.port(),
+                                  "user_name = \"edge\"\npassword_command = [\"sh\", \"-c\", "
+                                  "\"echo {client_id} >> asked; cat printed\"]"));
+  triggerd.dir().write("printed", "outdated\n");
+  const std::string before = triggerd.check().output;
+  EXPECT_NE(before.find("ok: 1 alias"), std::string::npos) << before;
+  EXPECT_FALSE(std::filesystem::exists(triggerd.dir() / "asked")) << "a check runs nothing";
+  triggerd.start();
+  ASSERT_TRUE(triggerd.wait_for_event("connection.failed", {"not authorized (return code 5)"}))
+      << triggerd.output();
+  triggerd.dir().write("printed", "{\"password\": \"right\", \"expires_in\": 3600}");
+  EXPECT_TRUE(triggerd.wait_until_running()) << triggerd.output();
+  EXPECT_EQ(triggerd.output().find("outdated"), std::string::npos);
+
+  // The connection of the alias and that of its trigger have each their own.
+  std::ifstream in(triggerd.dir() / "asked");
+  std::set<std::string> asked;
+  for (std::string line; std::getline(in, line);) asked.insert(line);
+  EXPECT_EQ(asked, (std::set<std::string>{"client-a", "client-a.t"}));
+  EXPECT_EQ(triggerd.stop(), (Exit{0, 0}));
+}
+
+TEST_F(ConnectionTest, AProgramThatPrintsNoPasswordIsAReasonThatIsSeen) {
+  MosquittoServer server;
+  TriggerdProcess triggerd(config(server.port(),
+                                  "user_name = \"edge\"\npassword_command = [\"sh\", \"-c\", "
+                                  "\"echo half; echo no ticket >&2; exit 4\"]"));
+  triggerd.start();
+  EXPECT_TRUE(triggerd.wait_for_event("connection.failed",
+                                      {"password_command (sh): exit code 4: no ticket"}))
+      << triggerd.output();
+  EXPECT_EQ(triggerd.output().find("half"), std::string::npos);
+  EXPECT_EQ(triggerd.stop(), (Exit{0, 0}));
 }
 
 TEST_F(ConnectionTest, ALowerQosIsShownAndRuns) {
