@@ -18,15 +18,15 @@ extern "C" {
 
 #define TRIGGER_CLOCK "trigger.clock/1"
 
-/* Made by the host, valid as long as the trigger_host that it was asked of. Never changes: what is
- * missing here is another extension's. [any] */
+/* Made by the host, valid as long as the trigger_host that returned it. The struct never changes;
+ * anything more would be another extension. [any] */
 typedef struct trigger_clock {
   uint32_t struct_size;
   uint32_t reserved;
   void* ctx;
   /* Nanoseconds since 1970-01-01 UTC, as trigger_message.received_unix_ns. */
   int64_t (*unix_ns)(void* ctx);
-  /* CLOCK_MONOTONIC, as trigger_message.deadline_mono_ns. */
+  /* Nanoseconds of CLOCK_MONOTONIC, as trigger_message.deadline_mono_ns. */
   uint64_t (*mono_ns)(void* ctx);
 } trigger_clock;
 

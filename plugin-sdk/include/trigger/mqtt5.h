@@ -15,14 +15,14 @@
 extern "C" {
 #endif
 
-/* Properties of a message (MQTT 5.0, section 3.3.2.3): where their value is, in trigger_property.
- * What is marked * may also be published with. */
+/* Properties of a message (MQTT 5.0, section 3.3.2.3), each with the member of trigger_property
+ * that holds its value. Those marked * may also be set on a message that is published. */
 #define TRIGGER_PROPERTY_PAYLOAD_FORMAT 0x01u   /* * number: 1 says the payload is UTF-8 */
-#define TRIGGER_PROPERTY_MESSAGE_EXPIRY 0x02u   /* * number: seconds; as it was when it came */
+#define TRIGGER_PROPERTY_MESSAGE_EXPIRY 0x02u   /* * number: seconds that were left on arrival */
 #define TRIGGER_PROPERTY_CONTENT_TYPE 0x03u     /* * value */
 #define TRIGGER_PROPERTY_RESPONSE_TOPIC 0x08u   /* * value */
 #define TRIGGER_PROPERTY_CORRELATION_DATA 0x09u /* * value, any bytes */
-#define TRIGGER_PROPERTY_SUBSCRIPTION_ID 0x0bu  /* number; once for each filter that suits */
+#define TRIGGER_PROPERTY_SUBSCRIPTION_ID 0x0bu  /* number; one per matching subscription */
 #define TRIGGER_PROPERTY_USER 0x26u             /* * name and value; any number of them */
 
 /* NOLINTBEGIN(modernize-use-nullptr): C has none */
@@ -38,9 +38,9 @@ static inline const trigger_property* trigger_find_property(const trigger_messag
 }
 
 /* Answers a request: publishes `payload` with this QoS on the response topic that `message` names,
- * with its correlation data, through the trigger's own alias. What it returns, and `done` and
- * `user`, are those of trigger_host.publish; TRIGGER_E_INVALID also says that the message names no
- * response topic, so is no request. [any; started] */
+ * with its correlation data, through the trigger's own alias. The result, `done` and `user` are
+ * those of trigger_host.publish; TRIGGER_E_INVALID may also mean that the message names no response
+ * topic, so is no request. [any; started] */
 static inline int32_t trigger_reply(const trigger_host* host, const trigger_message* message,
                                     trigger_bytes payload, uint32_t qos, trigger_publish_done done,
                                     void* user) {

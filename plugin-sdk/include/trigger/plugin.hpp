@@ -23,15 +23,16 @@
 //                                     is only checked. Throws SettingError for a bad setting.
 //                                     [control]
 //   Verdict handle(const Message&)    one message at a time, unless the class is concurrent.
-//   [worker]
+//                                     [worker]
 //
-// What it may have; what it lacks is NULL in its table, so the runtime knows:
+// What it may have (what it lacks is NULL in its table, so the runtime does not call it):
 //
-//   void start()                      threads, connections. Throws to say why not. [control]
+//   void start()                      threads, connections. If it throws, it is called again later.
+//                                     [control]
 //   void stop()                       undoes start: joins the service's own threads. [control]
 //   void handle_batch(Batch&)         several messages at once. [worker]
-//   void probe()                      is what the service depends on there? Throws to say why not.
-//                                     [worker]
+//   void probe()                      checks whether what the service depends on is available.
+//                                     Throws to say why not. [worker]
 //   std::string save()                its state, for a successor. [control]
 //   void restore(std::uint32_t state_version, std::string_view state)
 //                                     takes that over. Throws if it cannot. [control]
@@ -42,13 +43,14 @@
 //                                                  nothing: see TRIGGER_SERVICE_BRIEF
 //   static constexpr std::uint32_t state_version;  of what save() writes; needed with save()
 //
-// A std::exception that leaves handle is a retry with its text as the reason; one that leaves
-// another function is that function's error. None reaches the runtime.
+// An exception that leaves handle is a retry, with the text of a std::exception as the reason; one
+// that leaves another function is that function's error, or a log line if it is stop. None reaches
+// the runtime. The destructor must not throw.
 //
 //   cpp/context.hpp    Context: settings, log, publish, metrics
 //   cpp/settings.hpp   Settings, SettingError
 //   cpp/message.hpp    Message, Completion
-//   cpp/mqtt5.hpp      Properties, to publish with
+//   cpp/mqtt5.hpp      Properties of a message to publish
 //   cpp/verdict.hpp    Verdict
 //   cpp/service.hpp    Batch, service<>()
 //   cpp/text.hpp       printable()

@@ -15,13 +15,14 @@
  *     assert(test->violation_count == 0);
  *     trigger_test_close(test);
  *
- * Nothing happens by itself and nothing waits: the test sends each message, decides what becomes of
- * each publish, moves the clock, and lets deadlines pass. What the test may not do (send before
- * start) ends it with a message. Everything that a function returns, and what `test` points to,
- * lives until trigger_test_close. A service with threads of its own may use the host while the test
- * runs; the test takes trigger_test_lock around what it reads then.
+ * Nothing happens by itself and nothing waits: the test sends each message, decides the result of
+ * each publish, moves the clock, and lets deadlines pass. If the test does what it may not (send
+ * before start), it is aborted with a message. Attempts, and the texts that `test` points to, live
+ * until trigger_test_close; the arrays in `test` may move when something is added to them. A
+ * service with threads of its own may use the host while the test runs; the test then holds
+ * trigger_test_lock while it reads.
  *
- * Include it in one file of the test. Link with the dynamic loader and threads;
+ * Include it in one file of the test. Link with the dynamic loader and threads, as
  * TriggerPlugin::testing_c does.
  */
 #ifndef TRIGGER_TESTING_H
@@ -39,7 +40,7 @@ TRIGGER_TEST_API void trigger_test_keep_reason(trigger_test* test, const trigger
   snprintf(test->reason, sizeof(test->reason), "%s", result->reason);
 }
 
-/* A plugin that is linked into the test. */
+/* Tests a plugin that is linked into the test. */
 TRIGGER_TEST_API trigger_test* trigger_test_of(trigger_plugin_entry entry) {
   trigger_test* const test = (trigger_test*)trigger_test_memory(NULL, sizeof(*test));
   memset(test, 0, sizeof(*test));
@@ -70,7 +71,7 @@ TRIGGER_TEST_API trigger_test* trigger_test_of(trigger_plugin_entry entry) {
   return test;
 }
 
-/* Opens a library that was built. */
+/* Loads a plugin from a file. */
 TRIGGER_TEST_API trigger_test* trigger_test_open(const char* file) {
   trigger_plugin_entry entry = NULL;
   trigger_test* test = NULL;
@@ -83,8 +84,8 @@ TRIGGER_TEST_API trigger_test* trigger_test_open(const char* file) {
   return test;
 }
 
-/* One leaf of [triggers.settings], before create. The service finds it among the flattened ones;
- * settings_json is "{}" here. */
+/* Adds a leaf of [triggers.settings], before create: `value` is its text, as in trigger_setting.
+ * The service finds it in `settings` only; settings_json is always "{}" here. */
 TRIGGER_TEST_API void trigger_test_set(trigger_test* test, const char* key, const char* value,
                                        uint32_t type) {
   trigger_setting setting;
@@ -95,7 +96,7 @@ TRIGGER_TEST_API void trigger_test_set(trigger_test* test, const char* key, cons
   TRIGGER_TEST_APPEND(test->settings, test->setting_count, trigger_setting) = setting;
 }
 
-/* Makes an instance of `service`. The code that create returned; test->reason has its words. */
+/* Makes an instance of `service`. Returns the code of its create; test->reason has the reason. */
 TRIGGER_TEST_API int32_t trigger_test_create(trigger_test* test, const char* service) {
   trigger_instance_config config;
   trigger_result error;
@@ -124,6 +125,7 @@ TRIGGER_TEST_API int32_t trigger_test_create(trigger_test* test, const char* ser
   return code;
 }
 
+/* Returns the code of start, as do the functions below that are named after one of the service. */
 TRIGGER_TEST_API int32_t trigger_test_start(trigger_test* test) {
   trigger_result error;
   int32_t code = TRIGGER_OK;
@@ -136,13 +138,13 @@ TRIGGER_TEST_API int32_t trigger_test_start(trigger_test* test) {
   return code;
 }
 
-/* create and start. */
+/* Create and start; returns the code of the one that failed, or TRIGGER_OK. */
 TRIGGER_TEST_API int32_t trigger_test_run(trigger_test* test, const char* service) {
   const int32_t code = trigger_test_create(test, service);
   return code == TRIGGER_OK ? trigger_test_start(test) : code;
 }
 
-/* Reports the result of publish number `at` to the service. */
+/* Reports the result of publish number `at`, from 0, to the service, on this thread. */
 TRIGGER_TEST_API void trigger_test_finish_publish(trigger_test* test, size_t at, int32_t code,
                                                   const char* reason) {
   trigger_test_publish kept;
@@ -155,8 +157,8 @@ TRIGGER_TEST_API void trigger_test_finish_publish(trigger_test* test, size_t at,
   if (kept.done != NULL) kept.done(kept.user, code, trigger_test_str(reason));
 }
 
-/* As the runtime does it: publishes under way are cancelled, then the service is stopped, then what
- * is pending is revoked. */
+/* Cancels the publishes under way, stops the service, then revokes what is pending. (A runtime may
+ * revoke first: see trigger_service.stop.) */
 TRIGGER_TEST_API void trigger_test_stop(trigger_test* test) {
   size_t i = 0;
   if (!test->started) trigger_test_misuse("the instance is not started");
@@ -173,7 +175,7 @@ TRIGGER_TEST_API void trigger_test_stop(trigger_test* test) {
   }
 }
 
-/* `id` NULL: one of its own. */
+/* A message, not sent yet. If `id` is NULL, it gets an id of its own. */
 TRIGGER_TEST_API trigger_test_attempt* trigger_test_make(trigger_test* test, const char* id,
                                                          const char* topic, const void* payload,
                                                          size_t len) {
@@ -230,7 +232,8 @@ TRIGGER_TEST_API const trigger_test_attempt* trigger_test_handle(trigger_test* t
   return attempt;
 }
 
-/* Has the service handle a message: QoS 1, 30 seconds until its deadline. */
+/* Has the service handle a message, on this thread: QoS 1, 30 seconds until its deadline. The
+ * attempt's code changes when a pending message is completed. */
 TRIGGER_TEST_API const trigger_test_attempt* trigger_test_send_bytes(trigger_test* test,
                                                                      const char* topic,
                                                                      const void* payload,
@@ -242,7 +245,8 @@ TRIGGER_TEST_API const trigger_test_attempt* trigger_test_send(trigger_test* tes
                                                                const char* payload) {
   return trigger_test_send_bytes(test, topic, payload, strlen(payload));
 }
-/* With an id, of at most 63 bytes: the same id again is the same message, which has come again. */
+/* The same with an id, of at most 63 bytes. To the service, the same id again is the same message,
+ * which has come again. */
 TRIGGER_TEST_API const trigger_test_attempt* trigger_test_send_as(trigger_test* test,
                                                                   const char* id, const char* topic,
                                                                   const char* payload) {
@@ -279,8 +283,8 @@ TRIGGER_TEST_API void trigger_test_send_batch(trigger_test* test, const char* to
   free(messages);
 }
 
-/* Moves the time that the service sees ("trigger.clock/1"), which stands still otherwise. Attempts
- * whose deadline this reaches are retries. */
+/* Moves the time that the service sees ("trigger.clock/1") forward by `ms` milliseconds; otherwise
+ * it stands still. Attempts whose deadline this reaches become TRIGGER_RETRY. */
 TRIGGER_TEST_API void trigger_test_advance(trigger_test* test, uint64_t ms) {
   size_t i = 0;
   trigger_test_lock(test);
@@ -315,8 +319,9 @@ TRIGGER_TEST_API int32_t trigger_test_probe(trigger_test* test) {
   return code;
 }
 
+/* What save has written; restore takes it. */
 typedef struct trigger_test_state {
-  char* bytes; /* for free() */
+  char* bytes; /* the test frees it with free() */
   size_t len;
 } trigger_test_state;
 
@@ -354,7 +359,7 @@ TRIGGER_TEST_API int32_t trigger_test_restore(trigger_test* test, uint32_t versi
   return code;
 }
 
-/* Stops, destroys, unloads, and frees everything. */
+/* Stops and destroys the instance, unloads the plugin, and frees everything. */
 TRIGGER_TEST_API void trigger_test_close(trigger_test* test) {
   size_t i = 0;
   if (test->started) trigger_test_stop(test);

@@ -12,9 +12,9 @@
 //   assert(attempt.code() == TRIGGER_OK);
 //   assert(instance.violations().empty());
 //
-// Nothing happens by itself and nothing waits: the test sends each message, decides what becomes of
+// Nothing happens by itself and nothing waits: the test sends each message, decides the result of
 // each publish, moves the clock, and lets deadlines pass. Messages are freed as soon as the ABI
-// allows it and settings after create, so that AddressSanitizer finds a service that keeps what it
+// allows it, and settings after create, so that AddressSanitizer finds a service that keeps what it
 // only borrowed.
 //
 //   testing/plugin.hpp    Plugin, Instance, Attempt, Options
@@ -23,7 +23,7 @@
 //   testing/host.hpp      Answer, LogLine, Published
 //   testing/settings.hpp  Setting
 //
-// Link with the dynamic loader and threads; TriggerPlugin::testing does.
+// Link with the dynamic loader and threads, as TriggerPlugin::testing does.
 #ifndef TRIGGER_TESTING_HPP
 #define TRIGGER_TESTING_HPP
 

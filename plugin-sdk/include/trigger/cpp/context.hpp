@@ -33,8 +33,8 @@ enum class Level : std::uint32_t {
 
 namespace detail {
 
-// The link to the host that an instance's Context, Messages and Completions share. With them it
-// outlives the instance, and then answers that the host is gone.
+// The link to the host that an instance's Context, Messages and Completions share. Kept by them, it
+// may outlive the instance; by then it is closed, and their calls fail.
 class Link {
  public:
   explicit Link(const trigger_host* host) noexcept : host_(host) {}
@@ -70,7 +70,7 @@ struct Origin {
   std::uint32_t concurrency;
 };
 
-// Who gets the result of a publish: `Done` is called once and freed with this.
+// Receives the result of a publish: calls `done` once, and frees itself.
 template <class Done>
 struct PublishCallback {
   std::shared_ptr<Link> link;
@@ -91,7 +91,7 @@ struct PublishCallback {
 
 }  // namespace detail
 
-// A message to publish. It only borrows what it refers to, for the call of publish().
+// A message to publish. What it refers to must live until publish() has returned.
 struct Publish {
   std::string_view topic;  // no wildcards
   std::string_view payload;
@@ -107,10 +107,10 @@ struct Publish {
   }
 };
 
-// A number that the service counts. Copies count the same metric. [any; from create on]
+// A counter or a gauge of the service. Copies stand for the same metric. [any; in create or later]
 class Metric {
  public:
-  // False: a counter and a value below 0, or not a finite number.
+  // False if nothing was added: the value is not finite, or is below 0 for a counter.
   bool add(double value = 1) const noexcept {
     const trigger_host* host = link_->host();
     return host != nullptr && host->metric_add(host->ctx, id_, value) == TRIGGER_OK;
@@ -128,7 +128,7 @@ class Metric {
 class Message;
 
 // A service is constructed with one, and keeps a copy if it needs the host later. Copies are cheap,
-// mean the same instance, and may be used from any thread.
+// belong to the same instance, and may be used from any thread.
 class Context {
  public:
   Context(std::shared_ptr<detail::Link> link, std::shared_ptr<const detail::Origin> origin) noexcept
@@ -137,7 +137,8 @@ class Context {
   const Settings& settings() const noexcept { return origin_->settings; }
   const std::string& trigger() const noexcept { return origin_->trigger; }
   const std::string& alias() const noexcept { return origin_->alias; }
-  // The most messages that the instance may have at once.
+  // The most calls of handle and handle_batch at once. A pending message still takes the place of
+  // its call, or its place in a batch.
   std::uint32_t concurrency() const noexcept { return origin_->concurrency; }
 
   bool log_enabled(Level level) const noexcept {
@@ -151,8 +152,8 @@ class Context {
   void warn(std::string_view text) const noexcept { log(Level::warn, text); }
   void error(std::string_view text) const noexcept { log(Level::error, text); }
 
-  // The time, which a test can set: see trigger/clock.h. now() is what Message::received() is read
-  // from, monotonic() is for spans of time.
+  // The time, which a test can set: see trigger/clock.h. now() is on the clock of
+  // Message::received(), monotonic() is for measuring durations.
   std::chrono::system_clock::time_point now() const noexcept {
     using Clock = std::chrono::system_clock;
     const trigger_clock* clock = host_clock();
@@ -175,22 +176,23 @@ class Context {
   // code, std::string_view reason): TRIGGER_OK once the server has the message, otherwise an error.
   // It is called on the plugin's completions thread, perhaps before publish() has returned, and
   // must not block. It may be a move-only callable, such as a lambda that holds a Completion. If
-  // publish() returned an error, `done` was destroyed uncalled. [any; started]
+  // publish() returned an error, `done` was destroyed without being called. [any; started]
   template <class Done>
   [[nodiscard]] std::int32_t publish(const Publish& message, Done&& done) const {
     using Callback = detail::PublishCallback<std::decay_t<Done>>;
     static_assert(std::is_invocable_v<std::decay_t<Done>&, std::int32_t, std::string_view>,
                   "done must be callable as void(std::int32_t code, std::string_view reason)");
-    // Given away before the call: the completions thread may have freed it when publish() returns.
+    // Owned by the callback from here on: the completions thread may have freed it when publish()
+    // returns.
     Callback* callback = new Callback{link_, std::forward<Done>(done)};
     const std::int32_t code = publish_with(message, &Callback::call, callback);
     if (code != TRIGGER_OK) delete callback;
     return code;
   }
 
-  // Answers a request of MQTT 5: publishes `payload` on the response topic that `request` names,
-  // with its correlation data, through the trigger's own alias. As publish() otherwise;
-  // TRIGGER_E_INVALID also says that the message names no response topic. [any; started]
+  // Answers an MQTT 5 request: publishes `payload` with QoS 1 on the response topic that `request`
+  // names, with its correlation data, through the trigger's own alias. Otherwise as publish();
+  // TRIGGER_E_INVALID may also mean that the message names no response topic. [any; started]
   [[nodiscard]] std::int32_t reply(const Message& request, std::string_view payload) const;
   template <class Done>
   [[nodiscard]] std::int32_t reply(const Message& request, std::string_view payload,
@@ -201,8 +203,10 @@ class Context {
   [[nodiscard]] std::int32_t reply(const Message& request, const Publish& answer,
                                    Done&& done) const;
 
-  // A metric of the service; the runtime labels it with plugin and trigger. The same name again is
-  // the same metric. Throws std::runtime_error if the name is wrong or there are too many.
+  // Creates a metric of the service, or finds it if it has one of that name; the runtime adds
+  // labels for plugin and trigger. Throws std::runtime_error if the name or `help` is invalid, the
+  // name has another kind, or there are too many: see trigger_host.metric. [any; in create or
+  // later]
   Metric counter(std::string_view name, std::string_view help) const {
     return metric(name, TRIGGER_METRIC_COUNTER, help);
   }

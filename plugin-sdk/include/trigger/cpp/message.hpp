@@ -1,4 +1,4 @@
-// A message, and the verdict on it that comes later. Included by trigger/plugin.hpp.
+// A message, and the right to give its verdict later. Included by trigger/plugin.hpp.
 #ifndef TRIGGER_CPP_MESSAGE_HPP
 #define TRIGGER_CPP_MESSAGE_HPP
 
@@ -36,12 +36,12 @@ class Attempt {
     }
   }
 
-  // The Completion's verdict. False: the attempt was over.
+  // Gives the Completion's verdict. False: the attempt was over.
   bool complete(const Verdict& verdict) noexcept {
     return stage_.exchange(Stage::over) != Stage::over && tell(verdict);
   }
 
-  // The Completion is gone.
+  // The Completion was destroyed without a verdict.
   void give_up() noexcept {
     Stage expected = Stage::handling;
     if (stage_.compare_exchange_strong(expected, Stage::given_up)) return;
@@ -49,8 +49,8 @@ class Attempt {
     if (stage_.compare_exchange_strong(expected, Stage::over)) tell(forgotten());
   }
 
-  // What handle answers the host when the service's own handle has returned `verdict`. If the
-  // Completion came first, its verdict is the one that counts.
+  // What to return to the host after the service's handle has returned `verdict`. If the Completion
+  // was first, its verdict counts.
   Verdict settle(Verdict verdict) noexcept {
     if (verdict.code() != TRIGGER_PENDING) {
       if (stage_.exchange(Stage::over) == Stage::over) return Verdict::pending();
@@ -95,9 +95,9 @@ class Attempt {
 
 }  // namespace detail
 
-// The right to say the verdict on one pending message. Whoever holds it does so, from any thread:
-// a worker of the service's own, or the callback of a publish. Destroyed without having said one,
-// it says retry, so that no message is forgotten; after stop it says nothing.
+// The right to give the verdict on one pending message, once, from any thread: a thread of the
+// service's own, or the callback of a publish. Destroyed without having given one, it gives retry,
+// so that no message is forgotten; after stop it does nothing. [any]
 class Completion {
  public:
   explicit Completion(std::shared_ptr<detail::Attempt> attempt) noexcept
@@ -114,15 +114,16 @@ class Completion {
   Completion(const Completion&) = delete;
   Completion& operator=(const Completion&) = delete;
 
-  // Says ok, retry, unavailable or reject. The message is no longer valid afterwards. False: the
-  // attempt was over already (said before, past its deadline, revoked by stop), and the verdict
-  // does not count. Verdict::pending() says nothing and returns false.
+  // Gives the verdict: ok, retry, unavailable or reject. The message is not valid any more
+  // afterwards. False: the attempt was over already (completed, past its deadline, revoked because
+  // the instance stops), and the verdict does not count. Verdict::pending() is no verdict: it
+  // returns false, and the Completion can still be used.
   bool complete(const Verdict& verdict) noexcept {
     if (!attempt_ || verdict.code() == TRIGGER_PENDING) return false;
     return std::exchange(attempt_, nullptr)->complete(verdict);
   }
 
-  // Moves the deadline to `from_now`. False: the attempt is over.
+  // Moves the deadline of the attempt to `from_now` after now. False: the attempt is over.
   bool extend(std::chrono::milliseconds from_now) const noexcept {
     return attempt_ && attempt_->extend(from_now);
   }
@@ -136,8 +137,8 @@ class Completion {
 };
 
 // A received message. A view: it and its copies are valid until handle returns, and after
-// Verdict::pending() until its Completion has spoken or stop has returned. [worker; and any while
-// pending]
+// Verdict::pending() until its Completion has given the verdict or stop has returned. [worker; any
+// while pending]
 class Message {
  public:
   Message(const trigger_message& message, std::shared_ptr<detail::Attempt> attempt) noexcept
@@ -147,7 +148,7 @@ class Message {
   // The payload's bytes, whatever they are.
   std::string_view payload() const noexcept { return detail::view(message_->payload); }
   std::string_view trigger() const noexcept { return detail::view(message_->trigger); }
-  // The same over all attempts, unique over all runtimes.
+  // The same in all attempts, unique across runtimes.
   std::string_view id() const noexcept { return detail::view(message_->id); }
   std::uint32_t attempt() const noexcept { return message_->attempt; }  // 1 for the first
   std::uint32_t qos() const noexcept { return message_->qos; }
@@ -191,18 +192,18 @@ class Message {
   const trigger_property* properties() const noexcept { return message_->properties; }
   std::size_t property_count() const noexcept { return message_->property_count; }
 
-  // The message as plugin.h has it.
+  // The message as in plugin.h, which also has its deadline.
   const trigger_message& raw() const noexcept { return *message_; }
 
-  // Takes the right to say the verdict, for a service that is about to answer Verdict::pending().
-  // There is one: a second call throws std::logic_error. If handle then answers something else,
-  // that counts and the Completion is dead.
+  // Takes the right to give the verdict, for a service that is about to return Verdict::pending().
+  // There is only one: a second call throws std::logic_error. If handle then returns something else
+  // before the Completion has given a verdict, that counts, and the Completion has no effect.
   Completion completion() const {
     attempt_->take();
     return Completion(attempt_);
   }
 
-  // Moves the deadline of this attempt to `from_now`. False: the attempt is over.
+  // Moves the deadline of this attempt to `from_now` after now. False: the attempt is over.
   bool extend(std::chrono::milliseconds from_now) const noexcept {
     return attempt_->extend(from_now);
   }

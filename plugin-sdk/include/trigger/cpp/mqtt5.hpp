@@ -14,8 +14,8 @@
 
 namespace trigger {
 
-// What a message is published with besides its payload, in this order. It copies what it is given,
-// and has to live only for the call of publish():
+// The properties of a message to publish, in the order in which they were added. It copies what it
+// is given, and has to live until publish() has returned:
 //
 //   trigger::Properties properties;
 //   properties.content_type("application/json").user("device", "7");
@@ -27,15 +27,16 @@ class Properties {
   Properties(const Properties&) = delete;
   Properties& operator=(const Properties&) = delete;
 
+  // Says that the payload is UTF-8.
   Properties& payload_is_text() { return add_number(TRIGGER_PROPERTY_PAYLOAD_FORMAT, 1); }
-  // How long the message is of interest. Whole seconds.
+  // After how many seconds the server may drop the message.
   Properties& message_expiry(std::uint32_t seconds) {
     return add_number(TRIGGER_PROPERTY_MESSAGE_EXPIRY, seconds);
   }
   Properties& content_type(std::string_view type) {
     return add(TRIGGER_PROPERTY_CONTENT_TYPE, {}, type);
   }
-  // Makes it a request: where the answer is wanted, and what it is to carry.
+  // Makes the message a request: the topic for the answer, and what the answer has to carry.
   Properties& response_topic(std::string_view topic) {
     return add(TRIGGER_PROPERTY_RESPONSE_TOPIC, {}, topic);
   }
@@ -61,7 +62,7 @@ class Properties {
     return *this;
   }
 
-  std::deque<std::string> texts_;  // which do not move when more come
+  std::deque<std::string> texts_;  // a deque, so that they do not move when more are added
   std::vector<trigger_property> list_;
 };
 

@@ -1,4 +1,4 @@
-// From a class to a row of the service table. Included by trigger/plugin.hpp.
+// Makes a row of the service table from a class. Included by trigger/plugin.hpp.
 #ifndef TRIGGER_CPP_SERVICE_HPP
 #define TRIGGER_CPP_SERVICE_HPP
 
@@ -21,13 +21,13 @@
 
 namespace trigger {
 
-// Several messages to handle at once, each with a verdict of its own. One that is not answered is a
-// retry, also when handle_batch throws.
+// Several messages to handle at once, each with a verdict of its own. A message without an answer
+// is retried, also if handle_batch throws. Valid until handle_batch returns. [worker]
 class Batch {
  public:
   std::size_t size() const noexcept { return items_.size(); }
   const Message& operator[](std::size_t i) const { return items_[i].message; }
-  // The first answer to a message counts.
+  // Gives the verdict on message number `i`, from 0. The first one counts.
   void answer(std::size_t i, Verdict verdict) {
     Item& item = items_[i];
     if (item.answered) return;
@@ -196,7 +196,7 @@ struct ServiceFunctions {
     }
     for (Batch::Item& item : batch.items_) {
       if (item.answered) continue;
-      // Its result says retry already, with the reason if something was thrown.
+      // Its result already holds the reason if something was thrown.
       item.result->code = item.attempt->settle(Verdict::retry()).code();
     }
   }

@@ -23,8 +23,8 @@
 namespace trigger {
 
 // A setting that a service cannot work with. Thrown from a service's constructor, it makes the
-// trigger's configuration an error. `what` continues 'setting "KEY" ': "must be 0, 1 or 2". It
-// never quotes the value, which may be a secret.
+// trigger's configuration an error. `what` continues 'setting "KEY" ': "must be 0, 1 or 2". Do not
+// quote the value in it: it may be a secret.
 class SettingError : public std::runtime_error {
  public:
   SettingError(std::string_view key, std::string_view what)
@@ -40,9 +40,9 @@ struct Setting {
 
 // A copy of an instance's settings. Constant after construction, so any thread may read it.
 //
-// Each getter comes twice: without a default, if the setting is required, and with one. Both throw
-// SettingError if the setting has another type. Keys are dotted paths: "limits.high",
-// "sensors.0.name".
+// Each getter comes twice: without a default for a required setting, where it throws SettingError
+// if that is missing, and with a default. Both throw SettingError if the setting has another type.
+// Keys are dotted paths: "limits.high", "sensors.0.name".
 class Settings {
  public:
   Settings(std::string json, std::vector<Setting> leaves)
@@ -61,7 +61,7 @@ class Settings {
     return find_text(key).value_or(std::move(absent));
   }
 
-  // An integer is a number too. Infinity and NaN are not.
+  // Accepts an integer, too, but not infinity or NaN.
   double number(std::string_view key) const { return require(find_number(key), key, "a number"); }
   double number(std::string_view key, double absent) const {
     return find_number(key).value_or(absent);
@@ -179,7 +179,7 @@ class Settings {
     return leaf->value == "true";
   }
 
-  // What is missing may be there under a misspelt name.
+  // If it is missing, the error suggests the key that may have been misspelt.
   template <class T>
   T require(std::optional<T> value, std::string_view key, const char* wanted) const {
     if (value) return *std::move(value);

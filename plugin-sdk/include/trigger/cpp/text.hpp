@@ -53,7 +53,7 @@ inline std::size_t utf8_sequence(std::string_view bytes) noexcept {
   return 0;
 }
 
-// Fills result.reason: cut between characters, with invalid UTF-8 and NULs replaced by '?'.
+// Fills result.reason: cut between characters; each invalid byte or NUL becomes '?'.
 inline void write_reason(trigger_result& result, std::string_view text) noexcept {
   std::size_t used = 0;
   while (!text.empty()) {
@@ -74,8 +74,8 @@ inline void write_reason(trigger_result& result, std::string_view text) noexcept
 
 }  // namespace detail
 
-// `bytes` for people, on one line: printable UTF-8 as it is, everything else as \xNN. At most
-// `limit` bytes are shown, followed by "..." if there are more.
+// `bytes` for people, on one line: printable UTF-8 as it is, every other byte as \xNN. At most the
+// first `limit` bytes are shown, followed by "..." if there are more.
 inline std::string printable(std::string_view bytes, std::size_t limit = 200) {
   constexpr const char* hex = "0123456789abcdef";
   std::string out;

@@ -46,11 +46,11 @@ class Verdict {
   // Finished.
   static Verdict ok() noexcept { return Verdict(TRIGGER_OK, 0, {}); }
 
-  // Again, after the trigger's own backoff.
+  // Try again, after the trigger's own backoff.
   static Verdict retry(std::string reason = {}) noexcept {
     return Verdict(TRIGGER_RETRY, 0, std::move(reason));
   }
-  // Again, after `delay`; less than a millisecond is the trigger's own backoff.
+  // Try again, after `delay`; 0 or less is the trigger's own backoff.
   static Verdict retry(std::chrono::milliseconds delay, std::string reason = {}) noexcept {
     constexpr std::int64_t most = std::numeric_limits<std::uint32_t>::max();
     const auto ms = std::clamp<std::int64_t>(delay.count(), 0, most);
@@ -59,18 +59,18 @@ class Verdict {
 
   // Something that the service needs is unavailable, and nothing is wrong with the message: this
   // does not count as an attempt. The trigger waits, tries one message after its own backoff, and
-  // continues once that gets another verdict. A runtime of ABI 1.0 counts it as a retry.
+  // resumes once one gets ok or retry. A runtime of ABI 1.0 counts it as a retry.
   static Verdict unavailable(std::string reason) noexcept {
     return Verdict(TRIGGER_UNAVAILABLE, 0, std::move(reason));
   }
-  // The same, and the next message is tried after `delay`.
+  // The same, but the next message is tried after `delay`; 0 or less is the trigger's own backoff.
   static Verdict unavailable(std::chrono::milliseconds delay, std::string reason) noexcept {
     Verdict verdict = retry(delay, std::move(reason));
     verdict.code_ = TRIGGER_UNAVAILABLE;
     return verdict;
   }
 
-  // Dead letter at once. The reason is for the person who reads it there.
+  // A dead letter at once. The reason is for the person who reads it there.
   static Verdict reject(std::string reason) noexcept {
     return Verdict(TRIGGER_REJECT, 0, std::move(reason));
   }
@@ -89,12 +89,12 @@ class Verdict {
         code == TRIGGER_E_INVALID || code == TRIGGER_E_NOT_FOUND || code == TRIGGER_E_UNSUPPORTED;
     if (hopeless) return reject(std::move(text));
     if (code == TRIGGER_E_NOT_CONNECTED) return unavailable(std::move(text));
-    // Acknowledgements make room, so that is over soon.
+    // Acknowledgements soon make room.
     constexpr std::chrono::milliseconds full(100);
     return code == TRIGGER_E_FULL ? unavailable(full, std::move(text)) : retry(std::move(text));
   }
 
-  // As a host of this minor of ABI 1 knows it.
+  // This verdict, or the one that stands for it in a host of ABI 1.`abi_minor`.
   Verdict known_to(std::uint32_t abi_minor) && noexcept {
     if (code_ == TRIGGER_UNAVAILABLE && abi_minor < 1) code_ = TRIGGER_RETRY;
     return std::move(*this);

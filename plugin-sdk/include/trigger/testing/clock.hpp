@@ -12,8 +12,8 @@ namespace trigger {
 namespace testing {
 namespace detail {
 
-// Begins at the present and stands still until it is moved. It is what messages are stamped with,
-// and what a service sees that asks for the extension "trigger.clock/1". Any thread.
+// Begins at the present and stands still until it is moved. Messages get their times from it, and
+// services that ask for the extension "trigger.clock/1" see it. Any thread.
 class FakeClock {
  public:
   FakeClock() {

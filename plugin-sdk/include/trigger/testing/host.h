@@ -17,25 +17,25 @@
 
 /* ---- What a test sees ------------------------------------------------------------------------ */
 
-/* The verdict on a message; its code is TRIGGER_PENDING until it is said. */
+/* An attempt at a message, with its verdict; `code` is TRIGGER_PENDING until that is known. */
 typedef struct trigger_test_attempt {
   int32_t code;
   uint32_t retry_after_ms;
   char reason[256];
-  uint32_t extended_ms;      /* what the service last asked for with extend */
-  trigger_message* message;  /* NULL once the ABI allows it to be freed */
-  uint64_t deadline_mono_ns; /* of the message, or by extend */
-  int returned;              /* handle has */
+  uint32_t extended_ms;      /* what the service last passed to extend; 0: nothing */
+  trigger_message* message;  /* NULL once it was freed, which is as soon as the ABI allows */
+  uint64_t deadline_mono_ns; /* the message's, or as moved by extend */
+  int returned;              /* from handle */
 } trigger_test_attempt;
 
 typedef struct trigger_test_publish {
   char* alias;
   char* topic;
-  char* payload; /* with a NUL behind */
+  char* payload; /* followed by a NUL */
   size_t payload_len;
   uint32_t qos;
   uint32_t flags; /* TRIGGER_PUBLISH_... */
-  int finished;
+  int finished;   /* its result was reported */
   trigger_publish_done done;
   void* user;
 } trigger_test_publish;
@@ -55,8 +55,8 @@ typedef struct trigger_test {
   const trigger_plugin* plugin;
   const trigger_service* service;
   void* instance;
-  char reason[256];         /* of the function that said no last */
-  int32_t refuse_publishes; /* a code: publishes are refused with it */
+  char reason[256];         /* of the last create, start, probe, save or restore */
+  int32_t refuse_publishes; /* a TRIGGER_E_... code that publish() returns; 0: none */
 
   trigger_test_publish* publishes;
   size_t publish_count;
@@ -64,10 +64,10 @@ typedef struct trigger_test {
   size_t log_count;
   trigger_test_metric* metrics;
   size_t metric_count;
-  const char** violations; /* what the service did with the host that plugin.h forbids */
+  const char** violations; /* what the service did that plugin.h forbids */
   size_t violation_count;
 
-  /* The rest is the kit's own. */
+  /* The rest is for the kit itself. */
   trigger_host host;
   trigger_clock clock;
   int64_t unix_ns;
@@ -101,7 +101,7 @@ TRIGGER_TEST_API void* trigger_test_memory(void* memory, size_t size) {
   return made;
 }
 
-/* A copy with a NUL behind. */
+/* A copy, followed by a NUL. */
 TRIGGER_TEST_API char* trigger_test_copy(const void* from, size_t len) {
   char* const copy = (char*)trigger_test_memory(NULL, len + 1);
   if (len != 0) memcpy(copy, from, len);
@@ -123,7 +123,7 @@ TRIGGER_TEST_API void trigger_test_violation(trigger_test* test, const char* wha
   TRIGGER_TEST_APPEND(test->violations, test->violation_count, const char*) = what;
 }
 
-/* The message goes once handle has returned and the verdict is known. */
+/* Frees the message once handle has returned and the verdict is known. */
 TRIGGER_TEST_API void trigger_test_bury(trigger_test_attempt* attempt) {
   trigger_message* const message = attempt->message;
   if (message == NULL || !attempt->returned || attempt->code == TRIGGER_PENDING) return;
@@ -164,7 +164,7 @@ TRIGGER_TEST_API int32_t trigger_test_complete(void* ctx, uint64_t token,
     code = TRIGGER_E_INVALID;
   } else if (attempt != NULL) {
     code = trigger_test_end(attempt, result->code, result->retry_after_ms, result->reason);
-    /* Not freed before complete has returned: the service may have its name from there. */
+    /* The message is freed later: the service may use it until complete has returned. */
   }
   trigger_test_unlock(test);
   return code;

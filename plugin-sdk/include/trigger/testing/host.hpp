@@ -26,8 +26,8 @@
 namespace trigger {
 namespace testing {
 
-// A verdict, or what a function of the service answered. While an attempt is pending its code is
-// TRIGGER_PENDING.
+// A verdict, or what another function of the service returned. While an attempt is pending, its
+// code is TRIGGER_PENDING.
 struct Answer {
   std::int32_t code = TRIGGER_PENDING;
   std::uint32_t retry_after_ms = 0;
@@ -59,14 +59,14 @@ inline Answer answer_of(std::int32_t code, const trigger_result& result) {
 // One attempt at a message. Protected by its host's mutex.
 struct AttemptRecord {
   std::unique_ptr<MessageMemory> memory;
-  bool returned = false;  // handle has
+  bool returned = false;  // from handle
   bool over = false;      // its verdict is known
   Answer answer;
   std::uint32_t extended_ms = 0;
   std::uint64_t deadline_mono_ns = 0;
 };
 
-// Host functions may be called from any thread; so may everything else here.
+// All of it may be called from any thread, as the host's functions may.
 class RecordingHost {
  public:
   explicit RecordingHost(std::uint32_t log_level) : log_level_(log_level) {
@@ -116,7 +116,7 @@ class RecordingHost {
     return record;
   }
 
-  // handle has returned this.
+  // handle has returned `answer`.
   void returned(AttemptRecord& record, const Answer& answer) {
     const std::lock_guard lock(mutex_);
     record.returned = true;
@@ -127,13 +127,13 @@ class RecordingHost {
     if (record.over) bury(record);
   }
 
-  // Its deadline has passed. The message stays valid: the service may still be at it.
+  // Its deadline has passed. The message stays valid: the service may still be using it.
   void expire(AttemptRecord& record) {
     const std::lock_guard lock(mutex_);
     finish(record, expired());
   }
 
-  // Moves the clock, and lets the deadlines pass that this reaches.
+  // Moves the clock, and lets the deadlines expire that this reaches.
   void advance(std::chrono::nanoseconds by) {
     const std::lock_guard lock(mutex_);
     clock_.advance(by);
@@ -168,7 +168,7 @@ class RecordingHost {
     started_ = started;
   }
 
-  // stop has returned: what is pending is revoked, its memory goes.
+  // stop has returned: revokes what is pending, and frees its memory.
   void stopped() {
     const std::lock_guard lock(mutex_);
     started_ = false;
@@ -202,7 +202,7 @@ class RecordingHost {
     }
   }
 
-  // Reports the result of its publish number `index` to the service, on a separate thread.
+  // Reports the result of publish number `index` to the service, on a separate thread.
   void finish_publish(std::size_t index, std::int32_t code, std::string_view reason) {
     trigger_publish_done done = nullptr;
     void* user = nullptr;
@@ -234,7 +234,7 @@ class RecordingHost {
 
   // ---- extensions
 
-  // From now on the service finds `what` under `id`.
+  // From now on extension(`id`) returns `what`.
   void offer(std::string id, const void* what) {
     const std::lock_guard lock(mutex_);
     extensions_[std::move(id)] = what;
@@ -275,7 +275,7 @@ class RecordingHost {
 
   static RecordingHost& self(void* ctx) noexcept { return *static_cast<RecordingHost*>(ctx); }
 
-  // The private functions below that take no lock want mutex_ held.
+  // The private functions below that take no lock need mutex_ to be held.
 
   static Answer expired() { return {TRIGGER_RETRY, 0, "its deadline has passed"}; }
 
@@ -288,7 +288,7 @@ class RecordingHost {
     changed_.notify_all();
   }
 
-  // The message may go, but not before complete() has returned: the next call frees it.
+  // The message may be freed, but not before complete() has returned: a later call does it.
   void bury(AttemptRecord& record) {
     attempts_.erase(record.memory->raw().token);
     graveyard_.push_back(std::move(record.memory));
@@ -402,7 +402,7 @@ class RecordingHost {
   std::condition_variable changed_;
   bool started_ = false;
   std::uint64_t last_token_ = 0;
-  std::map<std::uint64_t, std::shared_ptr<AttemptRecord>> attempts_;  // whose messages are valid
+  std::map<std::uint64_t, std::shared_ptr<AttemptRecord>> attempts_;  // with valid messages
   std::vector<std::unique_ptr<MessageMemory>> graveyard_;
   std::int32_t refusal_ = TRIGGER_OK;
   std::vector<Pending> publishes_;

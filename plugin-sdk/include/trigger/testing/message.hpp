@@ -37,7 +37,7 @@ struct Property {
   }
 };
 
-// A message as a test describes it. The first two are what most tests need: {"a/b", "21.5"}.
+// A message as a test describes it. Most tests need the first two members only: {"a/b", "21.5"}.
 struct Message {
   std::string topic = "test/topic";
   std::string payload = {};
@@ -45,10 +45,10 @@ struct Message {
   bool retain = false;
   bool dup = false;
   std::uint32_t attempt = 1;
-  std::string id = {};  // empty: one of its own
+  std::string id = {};  // empty: it gets an id of its own
   std::vector<Property> properties = {};
-  std::chrono::milliseconds timeout{30'000};  // the deadline, which advance() lets pass
-  bool mqtt5 = false;  // it came over MQTT 5; with properties it did in any case
+  std::chrono::milliseconds timeout{30'000};  // until its deadline; advance() moves the time
+  bool mqtt5 = false;                         // it came over MQTT 5; implied by properties
 };
 
 namespace detail {
@@ -70,8 +70,8 @@ inline std::string copy(trigger_bytes bytes) {
                         : std::string(reinterpret_cast<const char*>(bytes.ptr), bytes.len);
 }
 
-// A trigger_message and all that it points to, in one heap object: freed at the end of its
-// validity, a service that still reads it is found by AddressSanitizer.
+// A trigger_message and all that it points to, in one heap object. It is freed when the message
+// stops being valid, so that AddressSanitizer finds a service that still reads it.
 class MessageMemory {
  public:
   MessageMemory(Message content, std::string trigger, std::uint64_t token, const FakeClock& clock)

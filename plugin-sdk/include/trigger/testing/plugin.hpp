@@ -22,29 +22,29 @@
 namespace trigger {
 namespace testing {
 
-// What a trigger says besides its settings.
+// The other properties of the trigger, besides its settings.
 struct Options {
   std::string trigger = "test-trigger";
   std::string alias = "test-alias";
   std::uint32_t concurrency = 1;
-  std::uint32_t log_level = TRIGGER_LOG_TRACE;
+  std::uint32_t log_level = TRIGGER_LOG_TRACE;  // lower ones are not recorded
 };
 
-// One message that was sent to a service. Copies mean the same one.
+// One message that was sent to a service. Copies refer to the same one.
 class Attempt {
  public:
-  // The verdict; TRIGGER_PENDING until it is said.
+  // The verdict; its code is TRIGGER_PENDING until it is known.
   Answer answer() const { return host_->answer(*record_); }
   std::int32_t code() const { return answer().code; }
   std::string reason() const { return answer().reason; }
   bool pending() const { return code() == TRIGGER_PENDING; }
-  // Waits for a verdict that another thread says; throws std::runtime_error after `limit`.
+  // Waits for a verdict from another thread; throws std::runtime_error after `limit`.
   Answer wait(std::chrono::milliseconds limit = std::chrono::seconds(10)) const {
     return host_->wait(*record_, limit);
   }
-  // What the service last asked for with extend; 0 if it has not.
+  // What the service last passed to extend; 0 if it did not call it.
   std::uint32_t extended_ms() const { return host_->extended_ms(*record_); }
-  // Lets the deadline pass: the attempt is a retry, and a verdict that comes later is stale.
+  // Lets the deadline pass: the attempt becomes a retry, and a later verdict is stale.
   void expire() const { host_->expire(*record_); }
 
  private:
@@ -58,8 +58,8 @@ class Attempt {
 };
 
 // One instance of a service, as the runtime makes one for each trigger. Its destructor stops and
-// destroys. The service's errors are thrown as std::runtime_error with their reason, misuse by the
-// test (send before start) as std::logic_error.
+// destroys it. Errors of the service are thrown as std::runtime_error with their reason, misuse by
+// the test (send before start) as std::logic_error.
 //
 // send() may be called from several threads at once if the service is concurrent; everything else
 // is for one thread at a time.
@@ -92,8 +92,8 @@ class Instance {
     started_ = true;
   }
 
-  // As the runtime does it: publishes under way are cancelled, then the service is stopped, then
-  // what is pending is revoked.
+  // Cancels the publishes under way, stops the service, then revokes what is pending. (A runtime
+  // may revoke first: see trigger_service.stop.)
   void stop() {
     need_started();
     host_->finish_publishes(TRIGGER_E_CANCELLED, "the instance stops");
@@ -134,15 +134,15 @@ class Instance {
     return attempts;
   }
 
-  // Moves the time that the service sees (Context::now(), "trigger.clock/1"), which stands still
-  // otherwise. Attempts whose deadline this reaches are retries, as after expire().
+  // Moves the time that the service sees (Context::now(), "trigger.clock/1") forward; otherwise it
+  // stands still. Attempts whose deadline this reaches become retries, as after expire().
   void advance(std::chrono::nanoseconds by) { host_->advance(by); }
 
-  // From now on the service finds the extension `what` of the host under `id`; nullptr: it does
-  // not.
+  // From now on the host's extension `id` is `what`, which must outlive the instance; nullptr: the
+  // host has none of that name.
   void offer_extension(std::string id, const void* what) { host_->offer(std::move(id), what); }
 
-  // From now on publish() returns `code` and sends nothing; TRIGGER_OK: it sends again.
+  // From now on publish() returns `code` and publishes nothing; TRIGGER_OK: it does so again.
   void refuse_publishes(std::int32_t code) { host_->refuse_publishes(code); }
 
   // Everything that was published, in order, finished or not.
@@ -154,8 +154,8 @@ class Instance {
     host_->wait_publishes(count, limit);
   }
 
-  // Tells what became of publish number `index`: TRIGGER_OK, or an error with its reason. The
-  // service's callback runs on another thread, and has returned when this returns.
+  // Reports the result of publish number `index`, from 0: TRIGGER_OK, or an error with its reason.
+  // The service's callback runs on another thread, and has returned when this returns.
   void finish_publish(std::size_t index, std::int32_t code = TRIGGER_OK,
                       std::string_view reason = {}) {
     host_->finish_publish(index, code, reason);
@@ -166,7 +166,7 @@ class Instance {
   // The value of a metric of the service; empty if it has none of that name.
   std::optional<double> metric(std::string_view name) const { return host_->metric_value(name); }
 
-  // What the service did with the host that plugin.h forbids. Empty, or it has a defect.
+  // What the service did that plugin.h forbids; empty unless it has a defect.
   std::vector<std::string> violations() const { return host_->violations(); }
 
   // TRIGGER_OK, or an error with its reason.
@@ -206,7 +206,7 @@ class Instance {
     return service_->extension == nullptr ? nullptr : service_->extension(instance_, id);
   }
 
-  // For whatever this kit does not cover.
+  // For what this kit does not cover.
   const trigger_service& service() const { return *service_; }
   void* raw() const { return instance_; }
 
@@ -219,7 +219,7 @@ class Instance {
         service_(&service),
         host_(std::make_shared<detail::RecordingHost>(options.log_level)),
         options_(std::move(options)) {
-    // All of this is gone when create has returned, so that a service that keeps it is found.
+    // All of this is freed when create has returned, so that a service that keeps it is found.
     const std::string json = detail::to_json(settings);
     const auto kept = std::make_unique<const Settings>(settings);
     std::vector<trigger_setting> flat;
@@ -260,10 +260,10 @@ class Instance {
   bool alive_ = false;
 };
 
-// A plugin, unloaded when the last of it and its instances is gone.
+// A plugin. Its library is unloaded with the last of the plugin and its instances.
 class Plugin {
  public:
-  // Opens a library. Throws std::runtime_error if that fails.
+  // Loads a plugin from a file. Throws std::runtime_error if that fails.
   explicit Plugin(const std::string& file)
       : library_(::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL), [](void* handle) {
           if (handle != nullptr) ::dlclose(handle);
@@ -274,14 +274,15 @@ class Plugin {
     enter(reinterpret_cast<trigger_plugin_entry>(entry));
   }
 
-  // A plugin that is linked into the test.
+  // Tests a plugin that is linked into the test.
   explicit Plugin(trigger_plugin_entry entry) { enter(entry); }
 
   const trigger_plugin& table() const { return *plugin_; }
   std::string name() const { return detail::copy(plugin_->name); }
   std::string version() const { return detail::copy(plugin_->version); }
 
-  // The service called `name`, or the only one if that is empty.
+  // The service called `name`, or the only one if that is empty. Throws std::logic_error if there
+  // is none.
   const trigger_service& service(std::string_view name = {}) const {
     if (name.empty() && plugin_->service_count == 1) return *plugin_->services[0];
     for (std::uint32_t i = 0; i < plugin_->service_count; ++i) {
@@ -290,13 +291,13 @@ class Plugin {
     throw std::logic_error("the plugin has no service called \"" + std::string(name) + "\"");
   }
 
-  // An instance; not started. Throws std::runtime_error with the service's reason.
+  // A new instance, not started. Throws std::runtime_error with the service's reason.
   Instance create(std::string_view service_name = {}, const Settings& settings = {},
                   const Options& options = {}) const {
     return Instance(library_, service(service_name), settings, options);
   }
 
-  // A started one.
+  // A started one. Throws as create() does.
   Instance run(std::string_view service_name = {}, const Settings& settings = {},
                const Options& options = {}) const {
     Instance instance = create(service_name, settings, options);
@@ -321,7 +322,7 @@ class Plugin {
   }
 
   void enter(trigger_plugin_entry entry) {
-    // Of the process, since a plugin may keep it for as long as it is loaded.
+    // Static, since a plugin may keep it for as long as it is loaded.
     static detail::RecordingHost host(TRIGGER_LOG_TRACE);
     const std::size_t lines_before = host.log_lines().size();
     plugin_ = entry(&host.table());

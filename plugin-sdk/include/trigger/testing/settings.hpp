@@ -50,7 +50,7 @@ using Settings = std::vector<Setting>;
 
 namespace detail {
 
-// A table, an array (its keys are 0, 1, 2...) or a leaf of the settings as JSON.
+// A table, an array (its keys are 0, 1, 2...) or a leaf of the settings, to be written as JSON.
 struct JsonNode {
   std::string name;  // in its parent
   const Setting* leaf;
