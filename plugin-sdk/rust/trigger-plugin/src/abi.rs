@@ -1,8 +1,9 @@
-//! `trigger/plugin.h` in Rust: the same structs and numbers, and nothing else. Its comments say what
-//! each of them means. The test `layout` compares them with the golden file of the ABI.
+//! `trigger/plugin.h` in Rust: the same structs and numbers. That header's comments say what each
+//! of them means. The test `layout` compares them with the golden file of the ABI.
 //!
-//! A struct of an older host may be shorter than here. So the rest of this crate
-//! holds them by pointer, and reads no member that ABI 1.0 did not have without asking.
+//! A struct of an older host may be shorter than here. So the rest of this crate accesses the
+//! host's structs by pointer, and checks `struct_size` before it reads a member that ABI 1.0 did
+//! not have.
 
 use std::ffi::c_void;
 use std::os::raw::c_char;
@@ -222,6 +223,8 @@ impl Str {
         Str { ptr: text.as_ptr() as *const c_char, len: text.len() }
     }
 
+    /// The text; one U+FFFD if it is not UTF-8.
+    ///
     /// # Safety
     /// `ptr` is NULL or points to `len` bytes that stay as they are for `'a`.
     pub unsafe fn as_str<'a>(self) -> &'a str {
@@ -247,7 +250,7 @@ impl Bytes {
 }
 
 impl Result {
-    /// An empty one, as the host hands it over.
+    /// An empty result, as the host hands it over.
     pub fn empty() -> Result {
         Result {
             struct_size: std::mem::size_of::<Result>() as u32,
@@ -265,7 +268,7 @@ impl Result {
     }
 }
 
-/// Writes a reason: cut between characters, NULs replaced.
+/// Writes a reason: cut between characters, with each NUL replaced by `?`.
 ///
 /// # Safety
 /// `result` points to a `trigger_result` of ABI 1.0 or later.

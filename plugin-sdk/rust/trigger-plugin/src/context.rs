@@ -7,8 +7,8 @@ use std::ffi::{c_void, CStr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-/// What the host offers a service. It is created with one, and keeps it if it needs the host
-/// later. Clones are cheap, mean the same instance, and may be used from any thread.
+/// What the host offers a service. A service is created with one, and keeps it if it needs the host
+/// later. Clones are cheap, belong to the same instance, and may be used from any thread.
 #[derive(Clone)]
 pub struct Context {
     link: Arc<Link>,
@@ -47,7 +47,8 @@ impl Context {
     pub fn alias(&self) -> &str {
         &self.origin.alias
     }
-    /// The most messages that the instance may have at once.
+    /// The most calls of `handle` and `handle_batch` at once. A pending message still takes the
+    /// place of its call, or its place in a batch.
     pub fn concurrency(&self) -> u32 {
         self.origin.concurrency
     }
@@ -76,21 +77,21 @@ impl Context {
         self.log(Level::Error, text)
     }
 
-    /// The time, which a test can set. It is what [`Message::received`](crate::Message::received)
-    /// is read from.
+    /// The time, which a test can set, on the clock of
+    /// [`Message::received`](crate::Message::received).
     pub fn now(&self) -> SystemTime {
         self.clock().map_or_else(SystemTime::now, |clock| unsafe {
             time_at(((*clock).unix_ns)((*clock).ctx))
         })
     }
-    /// CLOCK_MONOTONIC, which a test can set: for spans of time.
+    /// CLOCK_MONOTONIC, which a test can set: for measuring durations.
     pub fn monotonic(&self) -> Duration {
         self.clock().map_or_else(system_monotonic, |clock| unsafe {
             Duration::from_nanos(((*clock).mono_ns)((*clock).ctx))
         })
     }
 
-    /// Publishes without reporting the result. `Ok`: on its way; otherwise nothing was sent.
+    /// Publishes without reporting the result. `Ok`: it is on its way; otherwise nothing was sent.
     /// [any; started]
     pub fn publish(&self, message: &Publish<'_>) -> Result<(), PublishError> {
         publish::publish(&self.link, message)
@@ -99,7 +100,7 @@ impl Context {
     /// The same, and if it returned `Ok`, `done` is called exactly once: with `Ok` when the
     /// server has the message, otherwise with the error. It is called on the plugin's completions
     /// thread, perhaps before this has returned, and must not block. If this returned an error,
-    /// `done` was dropped uncalled. [any; started]
+    /// `done` was dropped without being called. [any; started]
     pub fn publish_then<Done>(&self, message: &Publish<'_>, done: Done) -> Result<(), PublishError>
     where
         Done: FnOnce(Result<(), PublishError>) + Send + 'static,
@@ -107,16 +108,17 @@ impl Context {
         publish::publish_then(&self.link, message, done)
     }
 
-    /// Answers a request of MQTT 5: publishes `payload` with QoS 1 on the response topic that
-    /// `request` names, with its correlation data. An error if it names none, and so is not a
-    /// request. [any; started]
+    /// Answers an MQTT 5 request: publishes `payload` with QoS 1 on the response topic that
+    /// `request` names, with its correlation data, through the trigger's own alias. An error also
+    /// if it names none, and so is not a request. [any; started]
     pub fn reply(&self, request: &Message<'_>, payload: &[u8]) -> Result<(), PublishError> {
         let topic = request.response_topic().ok_or_else(PublishError::no_request)?;
         let correlation = correlation_of(request);
         self.publish(&Publish::new(topic, payload).properties(&correlation))
     }
 
-    /// The same, with `done` as for [`publish_then`](Context::publish_then).
+    /// The same, with `done` as for [`publish_then`](Context::publish_then). If the message is not
+    /// a request, `done` is dropped without being called.
     pub fn reply_then<Done>(
         &self,
         request: &Message<'_>,
@@ -132,18 +134,19 @@ impl Context {
         self.publish_then(&answer, done)
     }
 
-    /// A number that only grows; the runtime labels it with plugin and trigger. The same name again
-    /// is the same metric.
+    /// Creates a counter, a number that only grows, or finds it if the service has one of that
+    /// name; the runtime adds labels for plugin and trigger. An error if the name or `help` is
+    /// invalid, the name has another kind, or there are too many. [any; in create or later]
     pub fn counter(&self, name: &str, help: &str) -> Result<Metric, Error> {
         self.metric(name, abi::METRIC_COUNTER, help)
     }
-    /// A number that goes up and down.
+    /// The same for a gauge, a number that goes up and down.
     pub fn gauge(&self, name: &str, help: &str) -> Result<Metric, Error> {
         self.metric(name, abi::METRIC_GAUGE, help)
     }
 
-    /// The host's extension `id`, or NULL if this runtime has none. To use what it points to is
-    /// as safe as that extension's own header says.
+    /// The host's extension `id`, or NULL if this runtime has none. The extension's own header says
+    /// what it points to, and how to use that safely.
     pub fn extension(&self, id: &CStr) -> *const c_void {
         let absent = std::ptr::null();
         self.link.call(absent, |host| unsafe { ((*host).extension)((*host).ctx, id.as_ptr()) })
@@ -175,7 +178,7 @@ impl Context {
     }
 }
 
-/// A number that the service counts. Clones count the same metric. [any]
+/// A counter or a gauge of the service. Clones stand for the same metric. [any; in create or later]
 #[derive(Clone)]
 pub struct Metric {
     link: Arc<Link>,
@@ -183,7 +186,7 @@ pub struct Metric {
 }
 
 impl Metric {
-    /// False: a counter and a value below 0, or not a finite number.
+    /// False if nothing was added: the value is not finite, or is below 0 for a counter.
     pub fn add(&self, value: f64) -> bool {
         self.link.call(false, |host| unsafe {
             ((*host).metric_add)((*host).ctx, self.id, value) == abi::OK

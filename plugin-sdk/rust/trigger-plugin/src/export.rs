@@ -1,4 +1,4 @@
-//! From Rust types to the tables that the entry function returns. All of it is constant: nothing
+//! Makes the tables that the entry function returns from Rust types. All of it is constant: nothing
 //! runs when the library is loaded, and nothing when it is unloaded.
 
 use crate::abi;
@@ -8,8 +8,8 @@ use std::marker::PhantomData;
 use std::mem::size_of;
 
 /// What a service has besides the required functions. `Offer::<S>::PROBE` is the constant below if
-/// `S` implements the trait, since a type's own constant goes before a trait's, and otherwise the one
-/// of [`Absent`]. That works if `S` is a concrete type, which it is in [`export_plugin!`].
+/// `S` implements the trait, since a type's own constant takes precedence over a trait's, and
+/// otherwise the one of [`Absent`]. It needs a concrete type `S`, as in [`export_plugin!`].
 pub struct Offer<S>(PhantomData<S>);
 
 pub trait Absent {
@@ -37,7 +37,7 @@ impl<S: Extension> Offer<S> {
     pub const EXTENSION: Option<abi::Extension> = Some(thunks::extension::<S>);
 }
 
-/// The required half of a row of the service table.
+/// A row of the service table with the required functions only.
 pub const fn service_row<S: Service>(name: &'static str) -> abi::Service {
     abi::Service {
         struct_size: size_of::<abi::Service>() as u32,

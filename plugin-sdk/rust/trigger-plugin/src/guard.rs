@@ -1,4 +1,4 @@
-//! The edge: no panic leaves a function that the runtime calls.
+//! Makes sure that no panic leaves a function that the runtime calls.
 
 use crate::abi;
 use crate::{Error, Level};
@@ -38,8 +38,8 @@ impl Write for Text {
     }
 }
 
-/// What every plugin does first: from now on a panic inside a call of the runtime becomes that
-/// call's answer, and one on a thread of the plugin's own becomes a log line.
+/// What every plugin does first: from now on a panic inside a call by the runtime becomes that
+/// call's result, and one on a thread of the plugin's own becomes a log line.
 pub fn enter(host: *const abi::Host) {
     PLUGIN_HOST.store(host as *mut abi::Host, Ordering::Release);
     // A closure without captures takes no memory, so none is left behind when the library goes.
@@ -72,12 +72,12 @@ fn log_of_plugin(level: Level, text: &str) {
     }
 }
 
-/// Runs `call`; the panic's text and place where it panicked.
+/// Runs `call`. If it panics, the error is the panic's text and place.
 pub fn catch<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     INSIDE.with(|inside| inside.set(inside.get() + 1));
     let outcome = catch_unwind(AssertUnwindSafe(call));
     let failed = outcome.map_err(|payload| {
-        // What was thrown may itself panic when it is dropped.
+        // The panic's payload may itself panic when it is dropped.
         let _ = catch_unwind(AssertUnwindSafe(move || drop(payload)));
         PANIC.with(|last| std::mem::replace(&mut *last.borrow_mut(), Text::EMPTY).to_text())
     });

@@ -30,15 +30,16 @@
 //! # fn main() {}
 //! ```
 //!
-//! The crate of a plugin says `crate-type = ["cdylib", "rlib"]`. `trigger/plugin.h` is the contract
-//! behind all of this; the words in brackets are the threads that it names.
+//! The crate of a plugin needs `crate-type = ["cdylib", "rlib"]`. `trigger/plugin.h` is the
+//! contract behind all of this; the words in brackets are the threads and states that it defines.
 //!
-//! What a service may have beside [`Service`]: [`HandleBatch`], [`Probe`], [`State`],
-//! [`Extension`]. To implement the trait is enough; what a service lacks is NULL in its table, so
-//! the runtime knows.
+//! What a service may have besides [`Service`]: [`HandleBatch`], [`Probe`], [`State`],
+//! [`Extension`]. Implementing the trait is enough; what a service lacks is NULL in its table, so
+//! the runtime does not call it.
 //!
 //! A panic that leaves `handle` is a retry with its text as the reason; one that leaves another
-//! function is that function's error. None reaches the runtime. [`testing`] is a host for tests.
+//! function is that function's error, or a log line if it is `stop` or `drop`. None reaches the
+//! runtime. [`testing`] is a host for tests.
 
 #[cfg(panic = "abort")]
 compile_error!("a panic must not end the runtime: remove panic = \"abort\" from the profile");
@@ -63,11 +64,10 @@ pub use service::{Batch, Extension, HandleBatch, Probe, Service, State};
 pub use settings::{SettingError, Settings};
 pub use verdict::Verdict;
 
-/// Why something cannot be: any error, or a text with `.into()`. Its text is what the runtime
-/// reports.
+/// Why something failed: any error, or a text with `.into()`. Its text is what the runtime reports.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// How grave a log line is.
+/// The severity of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     Trace,
@@ -77,7 +77,7 @@ pub enum Level {
     Error,
 }
 
-/// What [`export_plugin!`] is made of. Not for anybody else.
+/// For [`export_plugin!`] only.
 #[doc(hidden)]
 pub mod detail {
     pub use crate::export::{check_names, plugin_table, service_row, Absent, Offer};

@@ -1,5 +1,5 @@
-//! The link to the host that an instance's Context, Messages and Completions share. With them it
-//! outlives the instance, and then answers that the host is gone.
+//! The link to the host that an instance's Context, Messages and Completions share. Kept by them,
+//! it may outlive the instance; by then it is closed, and their calls fail.
 
 use crate::abi;
 use crate::Level;
@@ -34,15 +34,15 @@ impl Link {
         self.write().started = started;
     }
 
-    /// The host's table goes: waits for those who are calling it.
+    /// The host's table is gone from now on. Waits for calls of it that are under way.
     pub fn close(&self) {
         let mut state = self.write();
         state.started = false;
         state.host = std::ptr::null();
     }
 
-    /// Calls the host, or returns `otherwise` if it is gone. The host never calls back from
-    /// inside, so this lock is held by nobody who waits for it.
+    /// Calls the host, or returns `otherwise` if it is gone. The host never calls the plugin back
+    /// from inside, so holding the lock during the call cannot deadlock.
     pub fn call<T>(&self, otherwise: T, call: impl FnOnce(*const abi::Host) -> T) -> T {
         let state = self.read();
         if state.host.is_null() {

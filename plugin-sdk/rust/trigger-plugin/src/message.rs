@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-/// Ids of properties that a message may have (MQTT 5.0, section 3.3.2.3). Those marked * may also be
-/// published with.
+/// Ids of properties that a message may have (MQTT 5.0, section 3.3.2.3), each with the member of
+/// [`Property`] that holds its value. Those marked * may also be set on a message that is
+/// published.
 pub mod property {
     /// * `number`: 1 says that the payload is UTF-8.
     pub const PAYLOAD_FORMAT: u32 = 0x01;
-    /// * `number`: seconds.
+    /// * `number`: seconds that were left on arrival.
     pub const MESSAGE_EXPIRY: u32 = 0x02;
     /// * `value`.
     pub const CONTENT_TYPE: u32 = 0x03;
@@ -19,7 +20,7 @@ pub mod property {
     pub const RESPONSE_TOPIC: u32 = 0x08;
     /// * `value`, any bytes.
     pub const CORRELATION_DATA: u32 = 0x09;
-    /// `number`; once for each filter that suits.
+    /// `number`; one for each subscription that matches.
     pub const SUBSCRIPTION_ID: u32 = 0x0b;
     /// * `name` and `value`; any number of them.
     pub const USER: u32 = 0x26;
@@ -34,8 +35,8 @@ pub struct Property<'a> {
     pub value: &'a [u8],
 }
 
-/// A received message: a view, valid until `handle` returns. What is needed longer, as after
-/// [`Verdict::pending`], is copied.
+/// A received message: a view, valid until `handle` or `handle_batch` returns. Copy what is needed
+/// longer, as after [`Verdict::pending`].
 #[derive(Clone, Copy)]
 pub struct Message<'a> {
     raw: *const abi::Message,
@@ -65,7 +66,7 @@ impl<'a> Message<'a> {
     pub fn trigger(&self) -> &'a str {
         unsafe { (*self.raw).trigger.as_str() }
     }
-    /// The same over all attempts, unique over all runtimes.
+    /// The same in all attempts, unique across runtimes.
     pub fn id(&self) -> &'a str {
         unsafe { (*self.raw).id.as_str() }
     }
@@ -82,15 +83,16 @@ impl<'a> Message<'a> {
     pub fn duplicate(&self) -> bool {
         self.has_flag(abi::MESSAGE_DUP)
     }
-    /// When the runtime got it.
+    /// When the runtime received it.
     pub fn received(&self) -> SystemTime {
         time_at(unsafe { (*self.raw).received_unix_ns })
     }
-    /// On the clock of [`Context::monotonic`](crate::Context::monotonic).
+    /// The deadline of this attempt as it began, on the clock of
+    /// [`Context::monotonic`](crate::Context::monotonic); `extend` does not change it.
     pub fn deadline(&self) -> Duration {
         Duration::from_nanos(unsafe { (*self.raw).deadline_mono_ns })
     }
-    /// Of MQTT 5.
+    /// The MQTT 5 properties, in the order of the sender; none for a message over MQTT 3.1.1.
     pub fn properties(&self) -> impl Iterator<Item = Property<'a>> + 'a {
         let raw = self.raw;
         let count = unsafe { (*raw).property_count };
@@ -127,15 +129,16 @@ impl<'a> Message<'a> {
         std::str::from_utf8(self.properties().find(is_it)?.value).ok()
     }
 
-    /// Takes the right to say the verdict, for a service that is about to answer
-    /// [`Verdict::pending`]. There is one: a second call panics. If `handle` then answers
-    /// something else, that counts and the Completion is dead.
+    /// Takes the right to give the verdict, for a service that is about to return
+    /// [`Verdict::pending`]. There is only one: a second call panics. If `handle` then returns
+    /// something else before the Completion has given a verdict, that counts, and the Completion
+    /// has no effect.
     pub fn completion(&self) -> Completion {
         self.attempt.take();
         Completion { attempt: Some(self.attempt.clone()) }
     }
 
-    /// Moves the deadline of this attempt to `from_now`. False: the attempt is over.
+    /// Moves the deadline of this attempt to `from_now` after now. False: the attempt is over.
     pub fn extend(&self, from_now: Duration) -> bool {
         self.attempt.extend(from_now)
     }
@@ -154,18 +157,18 @@ pub(crate) fn time_at(unix_ns: i64) -> SystemTime {
     }
 }
 
-/// The right to say the verdict on one pending message. Whoever holds it does so, from any thread.
-/// Dropped without having said one, it says retry, so that no message is forgotten; after stop it
-/// says nothing.
+/// The right to give the verdict on one pending message, once, from any thread. Dropped without
+/// having given one, it gives retry, so that no message is forgotten; after stop it does nothing.
+/// [any]
 #[must_use]
 pub struct Completion {
     attempt: Option<Arc<Attempt>>,
 }
 
 impl Completion {
-    /// Says ok, retry, unavailable or reject. False: the attempt was over already (past its
-    /// deadline, revoked by stop), and the verdict does not count. `Verdict::pending()` says
-    /// nothing, and is a retry.
+    /// Gives the verdict: ok, retry, unavailable or reject. False: the attempt was over already
+    /// (past its deadline, revoked because the instance stops), and the verdict does not count.
+    /// `Verdict::pending()` is no verdict: the message is retried, and false returned.
     pub fn complete(mut self, verdict: Verdict) -> bool {
         match self.attempt.take() {
             Some(attempt) if verdict.is_pending() => {
@@ -177,7 +180,7 @@ impl Completion {
         }
     }
 
-    /// Moves the deadline to `from_now`. False: the attempt is over.
+    /// Moves the deadline of the attempt to `from_now` after now. False: the attempt is over.
     pub fn extend(&self, from_now: Duration) -> bool {
         self.attempt.as_ref().map_or(false, |attempt| attempt.extend(from_now))
     }
@@ -227,8 +230,8 @@ impl Attempt {
         }
     }
 
-    /// What `handle` answers the host when the service's own has returned `verdict`. If the
-    /// Completion came first, its verdict is the one that counts.
+    /// What to return to the host after the service's `handle` has returned `verdict`. If the
+    /// Completion was first, its verdict counts.
     pub fn settle(&self, verdict: Verdict) -> Verdict {
         if !verdict.is_pending() {
             let before = self.stage.swap(OVER, Ordering::SeqCst);

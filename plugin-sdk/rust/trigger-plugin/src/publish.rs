@@ -6,7 +6,7 @@ use std::ffi::c_void;
 use std::fmt;
 use std::sync::Arc;
 
-/// A message to publish. It borrows everything it names for the call of `publish` only.
+/// A message to publish. It borrows what it refers to until the call of `publish` has returned.
 #[derive(Clone, Copy, Debug)]
 pub struct Publish<'a> {
     topic: &'a str,
@@ -31,7 +31,7 @@ impl<'a> Publish<'a> {
     pub fn alias(self, alias: &'a str) -> Self {
         Publish { alias, ..self }
     }
-    /// MQTT 5; an alias of MQTT 3.1.1 takes none.
+    /// MQTT 5; none for an alias of MQTT 3.1.1.
     pub fn properties(self, properties: &'a [Property<'a>]) -> Self {
         Publish { properties, ..self }
     }
@@ -49,7 +49,8 @@ impl PublishError {
     pub fn code(&self) -> i32 {
         self.code
     }
-    /// Whether another attempt would end the same way.
+    /// Whether another attempt would end the same way: no such alias, an argument that is wrong, or
+    /// something that this runtime cannot do.
     pub fn is_hopeless(&self) -> bool {
         matches!(self.code, abi::E_INVALID | abi::E_NOT_FOUND | abi::E_UNSUPPORTED)
     }
@@ -100,7 +101,7 @@ pub(crate) fn publish_then<Done>(
 where
     Done: FnOnce(Result<(), PublishError>) + Send + 'static,
 {
-    // Given away before the call: it may be used and freed before the host's publish has returned.
+    // Owned by the callback from here on: it may be freed before the host's publish has returned.
     let callback = Box::into_raw(Box::new(Callback { link: link.clone(), done }));
     let code = call(link, message, Some(told::<Done>), callback as *mut c_void);
     if code != abi::OK {

@@ -2,7 +2,7 @@ use crate::abi;
 use std::fmt;
 
 /// A setting that a service cannot work with. Returned from `create`, it makes the trigger's
-/// configuration an error. It never quotes the value, which may be a secret.
+/// configuration an error. Do not quote the value in it: it may be a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingError(String);
 
@@ -29,8 +29,8 @@ struct Leaf {
 
 /// Everything under `[triggers.settings]`, by dotted key: `limits.high`, `sensors.0.name`.
 ///
-/// Each getter comes twice: one for a setting that must be there, one that has a default. Both fail
-/// if the setting has another type.
+/// Each getter comes twice: one for a required setting, which fails if that is missing, and one
+/// with a default. Both fail if the setting has another type.
 #[derive(Clone, Debug)]
 pub struct Settings {
     json: String,
@@ -47,7 +47,7 @@ impl Settings {
         Ok(self.find_text(key)?.unwrap_or_else(|| absent.to_string()))
     }
 
-    /// An integer is a number too. Infinity and NaN are not.
+    /// Accepts an integer, too, but not infinity or NaN.
     pub fn number(&self, key: &str) -> Found<f64> {
         self.required(self.find_number(key)?, key, "a number")
     }
@@ -74,8 +74,8 @@ impl Settings {
         self.leaves.iter().any(|leaf| covers(key, &leaf.key))
     }
 
-    /// Fails for the first setting that is not in `known`, so that a misspelt key is an error and
-    /// not a default. If one of `known` is close, the error says so.
+    /// Fails for the first setting that is neither one of `known` nor below one, so that a misspelt
+    /// key is an error and not a default. If one of `known` is close, the error says so.
     pub fn require_known(&self, known: &[&str]) -> Found<()> {
         match self.leaves.iter().find(|leaf| !known.iter().any(|key| covers(key, &leaf.key))) {
             None => Ok(()),
@@ -92,7 +92,7 @@ impl Settings {
         }
     }
 
-    /// All of it as one JSON object.
+    /// All settings as one JSON object.
     pub fn json(&self) -> &str {
         &self.json
     }
@@ -120,7 +120,7 @@ impl Settings {
         }
     }
 
-    /// What is missing may be there under another name.
+    /// If it is missing, the error suggests the key that may have been misspelt.
     fn required<T>(&self, value: Option<T>, key: &str, wanted: &str) -> Found<T> {
         value.ok_or_else(|| {
             let misspelt = closest(key, self.leaves.iter().map(|leaf| leaf.key.as_str()));

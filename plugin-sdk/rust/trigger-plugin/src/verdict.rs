@@ -16,26 +16,26 @@ impl Verdict {
     pub fn ok() -> Verdict {
         Verdict::new(abi::OK, "")
     }
-    /// Again, after the trigger's own backoff.
+    /// Try again, after the trigger's own backoff.
     pub fn retry(reason: impl Into<String>) -> Verdict {
         Verdict::new(abi::RETRY, reason)
     }
-    /// Again, after `delay`; less than a millisecond is the trigger's own backoff.
+    /// Try again, after `delay`, in whole milliseconds; 0 is the trigger's own backoff.
     pub fn retry_after(delay: Duration, reason: impl Into<String>) -> Verdict {
         let ms = delay.as_millis().min(u128::from(u32::MAX)) as u32;
         Verdict { retry_after_ms: ms, ..Verdict::retry(reason) }
     }
     /// Something that the service needs is unavailable, and nothing is wrong with the message: this
-    /// does not count as an attempt. The trigger waits, tries one message after its own backoff, and
-    /// continues once that gets another verdict. A runtime of ABI 1.0 counts it as a retry.
+    /// does not count as an attempt. The trigger waits, tries one message after its own backoff,
+    /// and resumes once one gets ok or retry. A runtime of ABI 1.0 counts it as a retry.
     pub fn unavailable(reason: impl Into<String>) -> Verdict {
         Verdict::new(abi::UNAVAILABLE, reason)
     }
-    /// The same, and the next message is tried after `delay`.
+    /// The same, but the next message is tried after `delay`, as in `retry_after`.
     pub fn unavailable_after(delay: Duration, reason: impl Into<String>) -> Verdict {
         Verdict { code: abi::UNAVAILABLE, ..Verdict::retry_after(delay, reason) }
     }
-    /// Dead letter at once. The reason is for the person who reads it there.
+    /// A dead letter at once. The reason is for the person who reads it there.
     pub fn reject(reason: impl Into<String>) -> Verdict {
         Verdict::new(abi::REJECT, reason)
     }
@@ -45,8 +45,8 @@ impl Verdict {
     }
 
     /// The verdict on a message whose handling was a publish: without a connection it is
-    /// unavailable, as it is with too much in flight; what else may go better later is a retry, what
-    /// cannot is a reject.
+    /// unavailable, as it is with too much in flight; other errors that may go away are a retry,
+    /// those that cannot are a reject.
     pub fn from_publish(outcome: Result<(), PublishError>) -> Verdict {
         match outcome {
             Ok(()) => Verdict::ok(),
@@ -54,7 +54,7 @@ impl Verdict {
             Err(error) if error.code() == abi::E_NOT_CONNECTED => {
                 Verdict::unavailable(error.to_string())
             }
-            // Acknowledgements make room, so that is over soon.
+            // Acknowledgements soon make room.
             Err(error) if error.code() == abi::E_FULL => {
                 Verdict::unavailable_after(Duration::from_millis(100), error.to_string())
             }
@@ -62,7 +62,7 @@ impl Verdict {
         }
     }
 
-    /// As a host of this minor of ABI 1 knows it.
+    /// This verdict, or the one that stands for it in a host of ABI 1.`abi_minor`.
     pub(crate) fn known_to(self, abi_minor: u32) -> Verdict {
         match self.code {
             abi::UNAVAILABLE if abi_minor < 1 => Verdict { code: abi::RETRY, ..self },

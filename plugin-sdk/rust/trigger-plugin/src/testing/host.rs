@@ -7,8 +7,7 @@ use std::os::raw::c_char;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-/// A verdict, or what a function of the service answered. While an attempt is pending its code is
-/// `abi::PENDING`.
+/// A verdict. While an attempt is pending, its code is `abi::PENDING`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     pub code: i32,
@@ -47,7 +46,7 @@ pub struct Published {
 struct Attempt {
     memory: Option<Box<MessageMemory>>, // freed as soon as the ABI allows it
     answer: Option<Answer>,
-    returned: bool, // handle has
+    returned: bool, // from handle
     deadline_ns: u64,
     extended: Option<Duration>,
 }
@@ -158,7 +157,7 @@ impl Host {
         (token, raw)
     }
 
-    /// handle has returned this.
+    /// handle has returned `answer`.
     pub fn returned(&self, token: u64, answer: Answer) {
         let mut seen = self.seen();
         let attempt = seen.attempts.get_mut(&token).expect("it was opened");
@@ -229,7 +228,7 @@ impl Host {
         })
     }
 
-    /// stop has returned: what is pending is revoked, its memory goes.
+    /// stop has returned: revokes what is pending, and frees its memory.
     pub fn stopped(&self) {
         let mut seen = self.seen();
         seen.started = false;
@@ -247,7 +246,7 @@ impl Host {
         self.seen().publishes.iter().map(|pending| pending.message.clone()).collect()
     }
 
-    /// Tells the service what became of its publish number `at`, on a thread of its own.
+    /// Reports the result of publish number `at` to the service, on a separate thread.
     pub fn finish_publish(&self, at: usize, code: i32, reason: &str) {
         let (done, user) = {
             let mut seen = self.seen();
@@ -295,7 +294,7 @@ impl Seen {
         self.violations.push(what.to_string());
     }
 
-    /// The message goes once handle has returned and the verdict is known.
+    /// Frees the message once handle has returned and the verdict is known.
     fn bury(&mut self, token: u64) {
         if let Some(attempt) = self.attempts.get_mut(&token) {
             if attempt.returned && attempt.answer.is_some() {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a trigger says besides its settings.
+/// The other properties of the trigger, besides its settings.
 #[derive(Clone, Debug)]
 pub struct Options {
     pub trigger: String,
@@ -25,7 +25,7 @@ impl Default for Options {
     }
 }
 
-/// A plugin, unloaded when the last of it and its instances is gone.
+/// A plugin. Its library is unloaded with the last of the plugin and its instances.
 pub struct Plugin {
     library: Arc<Library>,
     table: *const abi::Plugin,
@@ -63,7 +63,7 @@ fn last_error() -> String {
 }
 
 impl Plugin {
-    /// A plugin that is linked into the test.
+    /// Tests a plugin that is linked into the test. Panics if it refuses this host.
     pub fn of(entry: abi::Entry) -> Plugin {
         let host = Host::new();
         // What is linked in stays, so the host stays too.
@@ -72,7 +72,7 @@ impl Plugin {
         Plugin::enter(entry, &host, library).unwrap_or_else(|why| panic!("{}", why))
     }
 
-    /// Opens a library that was built.
+    /// Loads a plugin from a file.
     pub fn open(file: impl AsRef<Path>) -> Result<Plugin, String> {
         let path = file.as_ref().to_string_lossy().into_owned();
         let path = CString::new(path).map_err(|error| error.to_string())?;
@@ -125,7 +125,8 @@ impl Plugin {
             .unwrap_or_else(|| panic!("the plugin has no service called \"{}\"", name))
     }
 
-    /// An instance; not started. The error is the service's reason.
+    /// A new instance, not started. The error is the service's reason. Panics if there is no
+    /// service of that name.
     pub fn create(&self, service: &str, settings: &[(&str, Value)]) -> Result<Instance, String> {
         self.create_with(service, settings, Options::default())
     }
@@ -155,7 +156,7 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// The verdict; `abi::PENDING` until it is said.
+    /// The verdict; its code is `abi::PENDING` until it is known.
     pub fn answer(&self) -> Answer {
         let pending = Answer { code: abi::PENDING, retry_after_ms: 0, reason: String::new() };
         self.host.answer(self.token).unwrap_or(pending)
@@ -169,15 +170,15 @@ impl Attempt {
     pub fn is_pending(&self) -> bool {
         self.code() == abi::PENDING
     }
-    /// Waits for a verdict that another thread says; panics after ten seconds.
+    /// Waits for a verdict from another thread; panics after ten seconds.
     pub fn wait(&self) -> Answer {
         self.host.wait_answer(self.token)
     }
-    /// What the service last asked for with extend.
+    /// What the service last passed to `extend`; None if it did not call it.
     pub fn extended(&self) -> Option<Duration> {
         self.host.extended(self.token)
     }
-    /// Lets the deadline pass: the attempt is a retry, and a verdict that comes later is stale.
+    /// Lets the deadline pass: the attempt becomes a retry, and a later verdict is stale.
     pub fn expire(&self) {
         self.host.expire(self.token)
     }
@@ -267,8 +268,8 @@ impl Instance {
         Ok(())
     }
 
-    /// As the runtime does it: publishes under way are cancelled, then the service is stopped, then
-    /// what is pending is revoked.
+    /// Cancels the publishes under way, stops the service, then revokes what is pending. (A runtime
+    /// may revoke first: see `trigger_service.stop` in `trigger/plugin.h`.)
     pub fn stop(&self) {
         assert!(self.is_started(), "the instance is not started");
         self.host.cancel_publishes();
@@ -309,13 +310,13 @@ impl Instance {
         attempts
     }
 
-    /// Moves the time that the service sees, which stands still otherwise. Attempts whose deadline
-    /// this reaches are retries.
+    /// Moves the time that the service sees forward; otherwise it stands still. Attempts whose
+    /// deadline this reaches become retries.
     pub fn advance(&self, by: Duration) {
         self.host.advance(by)
     }
 
-    /// From now on publishes are refused with `code`; `abi::OK`: they are sent again.
+    /// From now on publishes fail with `code`, an `abi::E_...`; `abi::OK`: no longer.
     pub fn refuse_publishes(&self, code: i32) {
         self.host.refuse_publishes(code)
     }
@@ -327,12 +328,12 @@ impl Instance {
     pub fn wait_publishes(&self, count: usize) {
         self.host.wait_publishes(count)
     }
-    /// Tells that the server has publish number `at`. The service's callback runs on another thread,
-    /// and has returned when this returns.
+    /// Reports that the server has publish number `at`, from 0. The service's callback runs on
+    /// another thread, and has returned when this returns.
     pub fn finish_publish(&self, at: usize) {
         self.host.finish_publish(at, abi::OK, "")
     }
-    /// Tells that publish number `at` failed.
+    /// Reports that publish number `at` failed with `code`, an `abi::E_...`.
     pub fn fail_publish(&self, at: usize, code: i32, reason: &str) {
         self.host.finish_publish(at, code, reason)
     }
@@ -340,15 +341,16 @@ impl Instance {
     pub fn log_lines(&self) -> Vec<LogLine> {
         self.host.log_lines()
     }
-    /// The value of a metric of the service.
+    /// The value of a metric of the service; None if it has none of that name.
     pub fn metric(&self, name: &str) -> Option<f64> {
         self.host.metric(name)
     }
-    /// What the service did with the host that plugin.h forbids. Empty, or it has a defect.
+    /// What the service did that plugin.h forbids; empty unless it has a defect.
     pub fn violations(&self) -> Vec<String> {
         self.host.violations()
     }
-    /// From now on the service finds the extension `what` of the host under `id`; NULL: it does not.
+    /// From now on the host's extension `id` is `what`, which must outlive the instance; NULL: the
+    /// host has none of that name.
     pub fn offer_extension(&self, id: &str, what: *const c_void) {
         self.host.offer(id, what)
     }

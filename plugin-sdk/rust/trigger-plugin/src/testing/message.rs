@@ -20,10 +20,10 @@ pub struct Message {
     pub retain: bool,
     pub duplicate: bool,
     pub attempt: u32,
-    /// Empty: one of its own.
+    /// Empty: it gets an id of its own.
     pub id: String,
     pub properties: Vec<OwnedProperty>,
-    /// The deadline, which `advance` lets pass.
+    /// Until its deadline; `advance` moves the time.
     pub timeout: Duration,
 }
 
@@ -71,7 +71,7 @@ impl From<bool> for Value {
     }
 }
 
-/// A `trigger_message` and everything it points to. It never moves: the service has its address.
+/// A `trigger_message` and everything it points to. It must not move: the service has its address.
 pub(super) struct MessageMemory {
     pub raw: abi::Message,
     _content: Box<(Message, String)>,

@@ -21,9 +21,9 @@
 //! # }
 //! ```
 //!
-//! Nothing happens by itself and nothing waits: the test sends each message, decides what becomes of
-//! each publish, moves the clock, and lets deadlines pass. What the test may not do (send before
-//! start) panics.
+//! Nothing happens by itself and nothing waits: the test sends each message, decides the result of
+//! each publish, moves the clock, and lets deadlines pass. A call that the test may not make (send
+//! before start) panics.
 
 mod host;
 mod instance;
