@@ -3,8 +3,8 @@
  * everything that a service may have; take out what you do not need. trigger/plugin.h says what
  * each function is for and on which thread it is called.
  *
- * A message comes again after every verdict but OK and REJECT. So the service counts a number when
- * nothing can fail any more: a number whose sum has to be published counts once the server has it.
+ * A message comes again after every verdict but OK and REJECT. So the service counts a number only
+ * when nothing can fail any more: one whose sum has to be published counts once the server has it.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <pthread.h>
@@ -18,33 +18,33 @@
 #define TEXT(literal) \
   { literal, sizeof(literal) - 1 }
 
-/* What the extension "sum.total/1" shows, to whoever knows its id. Its `total` is written by
- * workers: read it atomically. */
+/* What the extension "sum.total/1" points to, for whoever knows its id. Other threads write its
+ * `total`: read it atomically. */
 typedef struct sum_total {
   uint32_t struct_size;
   uint32_t reserved;
   int64_t total;
 } sum_total;
 
-#define LARGEST 999999999999 /* a number; sums of them do not overflow */
+#define LARGEST 999999999999 /* number accepted; sums of such numbers do not overflow */
 
 /* A number whose sum is on its way to the server: its message is pending until then. */
 typedef struct waiting {
   struct sum* self;
   struct waiting* next;
   uint64_t token;
-  char id[64]; /* of the message: the same when it comes again */
+  char id[64]; /* the message's, which is the same when it comes again */
   int64_t number;
-  int replaced; /* its message has come again, and this attempt counts for nothing */
+  int replaced; /* its message has come again, so this attempt does not count */
 } waiting;
 
 typedef struct sum {
   const trigger_host* host;
-  const trigger_clock* clock; /* NULL: the host has none, and the system's is taken */
+  const trigger_clock* clock; /* NULL: the host has none, and the system's is used */
   char topic[256];
   int64_t every;
   uint64_t quiet_ns;
-  uint64_t numbers_total; /* a metric's id */
+  uint64_t numbers_total; /* the id of a metric */
   sum_total shown;
 
   pthread_mutex_t mutex; /* guards the rest */
@@ -81,10 +81,9 @@ static uint64_t now_ns(const sum* self) {
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* ---- Life ---------------------------------------------------------------------------------------
- */
+/* ---- Life ---------------------------------------------------------------------------------- */
 
-/* The settings; 0, or the reason why not, which may be in `text`. */
+/* Reads the settings. NULL, or what is wrong with them, which may be in `text`. */
 static const char* read_settings(sum* self, const trigger_instance_config* config, char* text,
                                  size_t size) {
   size_t i = 0;
@@ -163,8 +162,7 @@ static void destroy(void* instance) {
   free(self);
 }
 
-/* ---- Messages -----------------------------------------------------------------------------------
- */
+/* ---- Messages ------------------------------------------------------------------------------ */
 
 /* mutex is held. */
 static void count(sum* self, int64_t number) {
@@ -191,8 +189,8 @@ static void replace(sum* self, const trigger_message* message) {
 }
 
 /* The verdict on a message whose publish ended with `code`. Without a connection nothing is wrong
- * with the message, and the trigger waits until there is one; a host of ABI 1.0 has no word for it.
- */
+ * with the message, and the trigger waits until there is one; a host of ABI 1.0 does not know that
+ * verdict. */
 static int32_t verdict_of(const trigger_host* host, int32_t code) {
   switch (code) {
     case TRIGGER_OK:
@@ -209,7 +207,8 @@ static int32_t verdict_of(const trigger_host* host, int32_t code) {
   }
 }
 
-/* Called on another thread once the server has the sum, or will not get it; before stop is over. */
+/* Called on another thread once the server has the sum or the publish has failed, and before stop
+ * has returned. */
 static void published(void* user, int32_t code, trigger_str reason) {
   waiting* const message = user;
   sum* const self = message->self;
@@ -223,7 +222,7 @@ static void published(void* user, int32_t code, trigger_str reason) {
              reason.len == 0 ? "" : reason.ptr);
   }
   pthread_mutex_lock(&self->mutex);
-  /* Late, the host says TRIGGER_E_STALE, and the message comes again. */
+  /* If it is too late, complete returns TRIGGER_E_STALE, and the message comes again. */
   in_time = self->host->complete(self->host->ctx, message->token, &result) == TRIGGER_OK;
   if (!message->replaced) take_out(self, message);
   if (in_time && code == TRIGGER_OK) {
@@ -309,10 +308,9 @@ static void handle_batch(void* instance, const trigger_message* const* messages,
   pthread_mutex_unlock(&self->mutex);
 }
 
-/* ---- What else a service may have
- * ---------------------------------------------------------------- */
+/* ---- What else a service may have ---------------------------------------------------------- */
 
-/* Optional: is what the service depends on there? */
+/* Optional: checks whether what the service depends on is available. */
 static int32_t probe(void* instance, trigger_result* result) {
   sum* const self = instance;
   uint64_t silence = 0;
@@ -322,7 +320,7 @@ static int32_t probe(void* instance, trigger_result* result) {
   return silence <= self->quiet_ns ? TRIGGER_OK : refuse(result, "no number has come for a while");
 }
 
-/* Optional: what a successor needs, after a hot reload. */
+/* Optional: the state that a successor takes over, after a hot reload. */
 static int32_t save(void* instance, trigger_state_sink write, void* sink, trigger_result* error) {
   const sum* const self = instance;
   char text[64];
@@ -354,14 +352,13 @@ static const void* extension(void* instance, const char* id) {
   return strcmp(id, "sum.total/1") == 0 ? &self->shown : NULL;
 }
 
-/* ---- The plugin ---------------------------------------------------------------------------------
- */
+/* ---- The plugin ---------------------------------------------------------------------------- */
 
 static const trigger_service service = {
     sizeof(trigger_service),
     0, /* flags: one message at a time */
     TEXT("sum"),
-    1, /* state_version: of what save writes */
+    1, /* state_version: the version of what save writes */
     0, /* reserved */
     create,
     start,

@@ -1,8 +1,8 @@
 // @NAME@: adds up the numbers that arrive, and publishes the sum after every few of them. Short,
 // and shows everything that a service may have; take out what you do not need.
 //
-// A message comes again after every verdict but ok and reject. So the service counts a number when
-// nothing can fail any more: a number whose sum has to be published counts once the server has it.
+// A message comes again after every verdict but ok and reject. So the service counts a number only
+// when nothing can fail any more: one whose sum has to be published counts once the server has it.
 #include <atomic>
 #include <charconv>
 #include <chrono>
@@ -17,18 +17,18 @@
 
 namespace {
 
-// What the extension "sum.total/1" shows, to whoever knows its id.
+// What the extension "sum.total/1" points to, for whoever knows its id.
 struct Total {
   std::uint32_t struct_size = sizeof(Total);
   std::uint32_t reserved = 0;
-  std::atomic<std::int64_t> total{0};  // written by workers
+  std::atomic<std::int64_t> total{0};  // written by other threads
 };
 
-constexpr long kLargest = 999'999'999'999;  // a number; sums of them do not overflow
+constexpr long kLargest = 999'999'999'999;  // number accepted; sums of such numbers do not overflow
 
 class Sum {
  public:
-  static constexpr std::uint32_t state_version = 1;  // of what save() writes
+  static constexpr std::uint32_t state_version = 1;  // of what save() returns
 
   // Reads and checks the settings: no threads, no network. What it throws is the error that the
   // runtime reports.
@@ -48,14 +48,15 @@ class Sum {
     return take(message);
   }
 
-  // Optional: several messages at once, if one transaction is cheaper than many. Each has its
-  // own verdict; what is not answered comes again. A message that is alone goes to handle().
+  // Optional: several messages at once, if one transaction is cheaper than many. Each has its own
+  // verdict; one without an answer comes again. A message that is alone goes to handle().
   void handle_batch(trigger::Batch& batch) {
     const std::lock_guard lock(mutex_);
     for (std::size_t i = 0; i < batch.size(); ++i) batch.answer(i, take(batch[i]));
   }
 
-  // Optional: is what the service depends on there? Context's clock is one that tests can move.
+  // Optional: checks whether what the service depends on is available. Tests can move Context's
+  // clock.
   void probe() {
     const std::lock_guard lock(mutex_);
     if (context_.monotonic() - last_number_ > quiet_) {
@@ -63,7 +64,7 @@ class Sum {
     }
   }
 
-  // Optional: what a successor needs, after a hot reload.
+  // Optional: the state that a successor takes over, after a hot reload.
   std::string save() { return std::to_string(unpublished_) + " " + std::to_string(sum_); }
   void restore(std::uint32_t version, std::string_view state) {
     const std::size_t space = state.find(' ');
@@ -113,7 +114,7 @@ class Sum {
     long sum = sum_ + number;
     for (const auto& other : waiting_) sum += other.second.number;
     const std::uint64_t attempt = ++last_attempt_;
-    // The callback comes on another thread, and before stop() is over.
+    // The callback is called on another thread, and before stop() has returned.
     const std::int32_t code = context_.publish(
         {topic_, std::to_string(sum)}, [this, id, attempt, completion = message.completion()](
                                            std::int32_t result, std::string_view reason) mutable {
@@ -127,7 +128,7 @@ class Sum {
   void published(const std::string& id, std::uint64_t attempt, trigger::Completion& completion,
                  const trigger::Verdict& verdict) {
     const std::lock_guard lock(mutex_);
-    // False: the attempt was over, its deadline passed for example, and the message comes again.
+    // False: the attempt was over, for example past its deadline, and the message comes again.
     const bool in_time = completion.complete(verdict);
     const auto found = waiting_.find(id);
     if (found == waiting_.end() || found->second.attempt != attempt) return;
@@ -148,7 +149,7 @@ class Sum {
 
   // A number whose sum is on its way to the server.
   struct Waiting {
-    std::uint64_t attempt;  // the last one at its message
+    std::uint64_t attempt;  // the latest one at its message
     long number;
   };
 

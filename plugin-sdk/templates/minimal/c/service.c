@@ -7,7 +7,7 @@
 #define TEXT(literal) \
   { literal, sizeof(literal) - 1 }
 
-/* The instance is its host: there is nothing else to keep. */
+/* The host serves as the instance: there is nothing else to keep. */
 static int32_t create(const trigger_host* host, const trigger_instance_config* config,
                       void** instance, trigger_result* error) {
   if (config->setting_count != 0) {

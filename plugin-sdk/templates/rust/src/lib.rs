@@ -1,8 +1,8 @@
-//! @NAME@: adds up the numbers that arrive, and publishes the sum after every few of them. Short, and
-//! shows everything that a service may have; take out what you do not need.
+//! @NAME@: adds up the numbers that arrive, and publishes the sum after every few of them. Short,
+//! and shows everything that a service may have; take out what you do not need.
 //!
-//! A message comes again after every verdict but ok and reject. So the service counts a number when
-//! nothing can fail any more: a number whose sum has to be published counts once the server has it.
+//! A message comes again after every verdict but ok and reject. So the service counts a number only
+//! when nothing can fail any more: one whose sum has to be published counts once the server has it.
 
 use std::collections::HashMap;
 use std::ffi::{c_void, CStr};
@@ -14,7 +14,7 @@ use trigger_plugin::{
     Publish, PublishError, Service, SettingError, State, Verdict,
 };
 
-const LARGEST: i64 = 999_999_999_999; // a number; sums of them do not overflow
+const LARGEST: i64 = 999_999_999_999; // number accepted; sums of such numbers do not overflow
 
 pub struct Sum {
     topic: String,
@@ -23,7 +23,7 @@ pub struct Sum {
     shared: Arc<Shared>,
 }
 
-/// What the callbacks of publishes use as well, which come on another thread.
+/// What the callbacks of publishes use too, on another thread.
 struct Shared {
     context: Context,
     numbers_total: Metric,
@@ -41,11 +41,11 @@ struct SoFar {
 
 /// A number whose sum is on its way to the server.
 struct Waiting {
-    attempt: u64, // the last one at its message
+    attempt: u64, // the latest one at its message
     number: i64,
 }
 
-/// What the extension "sum.total/1" shows, to whoever knows its id.
+/// What the extension "sum.total/1" points to, for whoever knows its id.
 #[repr(C)]
 pub struct Total {
     struct_size: u32,
@@ -84,7 +84,7 @@ impl Service for Sum {
 }
 
 // Optional: several messages at once, if one transaction is cheaper than many. Each has its own
-// verdict; what is not answered comes again. A message that is alone goes to handle().
+// verdict; one without an answer comes again. A message that is alone goes to handle().
 impl HandleBatch for Sum {
     fn handle_batch(&self, batch: &mut Batch<'_>) {
         let mut so_far = self.shared.lock();
@@ -95,7 +95,8 @@ impl HandleBatch for Sum {
     }
 }
 
-// Optional: is what the service depends on there? Context's clock is one that tests can move.
+// Optional: checks whether what the service depends on is available. Tests can move Context's
+// clock.
 impl Probe for Sum {
     fn probe(&self) -> Result<(), Error> {
         if self.shared.context.monotonic() - self.shared.lock().last_number > self.quiet {
@@ -105,7 +106,7 @@ impl Probe for Sum {
     }
 }
 
-// Optional: what a successor needs, after a hot reload.
+// Optional: the state that a successor takes over, after a hot reload.
 impl State for Sum {
     const VERSION: u32 = 1;
 
@@ -155,8 +156,8 @@ impl Sum {
         Verdict::ok()
     }
 
-    /// Pending, until the server has the sum. A failure brings the message back, and then its number
-    /// has not been counted.
+    /// Pending, until the server has the sum. A failure brings the message back, and then its
+    /// number has not been counted.
     fn publish(&self, so_far: &mut SoFar, message: Message<'_>, number: i64) -> Verdict {
         let waiting: i64 = so_far.waiting.values().map(|other| other.number).sum();
         let sum = (so_far.sum + waiting + number).to_string();
@@ -165,7 +166,7 @@ impl Sum {
         let id = message.id().to_string();
         let (shared, completion) = (self.shared.clone(), message.completion());
         let publish = Publish::new(&self.topic, sum.as_bytes());
-        // The callback comes on another thread, and before stop() is over.
+        // The callback is called on another thread, and before stop() has returned.
         let sent = self.shared.context.publish_then(&publish, move |outcome| {
             shared.published(&id, attempt, completion, outcome);
         });
@@ -180,8 +181,8 @@ impl Sum {
 }
 
 impl Shared {
-    /// A panic while it is locked poisons a mutex for good. What is in this one is right all the
-    /// same, since nothing in between its changes can panic; so one bad message does not stop the
+    /// A panic while a mutex is locked poisons it for good. What this one guards is consistent all
+    /// the same, since nothing can panic between its changes; so one bad message does not stop the
     /// service.
     fn lock(&self) -> MutexGuard<'_, SoFar> {
         self.so_far.lock().unwrap_or_else(PoisonError::into_inner)
@@ -196,7 +197,7 @@ impl Shared {
     ) {
         let mut so_far = self.lock();
         let ok = outcome.is_ok();
-        // False: the attempt was over, its deadline passed for example, and the message comes again.
+        // False: the attempt was over, for example past its deadline, and the message comes again.
         let in_time = completion.complete(Verdict::from_publish(outcome));
         if so_far.waiting.get(id).map_or(true, |waiting| waiting.attempt != attempt) {
             return;
