@@ -125,25 +125,6 @@ TRIGGER_TEST_API int32_t trigger_test_create(trigger_test* test, const char* ser
   return code;
 }
 
-/* Returns the code of start, as do the functions below that are named after one of the service. */
-TRIGGER_TEST_API int32_t trigger_test_start(trigger_test* test) {
-  trigger_result error;
-  int32_t code = TRIGGER_OK;
-  if (test->instance == NULL || test->started) trigger_test_misuse("it cannot be started now");
-  trigger_test_forget_reason(test, &error);
-  test->started = 1;
-  code = test->service->start(test->instance, &error);
-  trigger_test_keep_reason(test, &error);
-  if (code != TRIGGER_OK) test->started = 0;
-  return code;
-}
-
-/* Create and start; returns the code of the one that failed, or TRIGGER_OK. */
-TRIGGER_TEST_API int32_t trigger_test_run(trigger_test* test, const char* service) {
-  const int32_t code = trigger_test_create(test, service);
-  return code == TRIGGER_OK ? trigger_test_start(test) : code;
-}
-
 /* Reports the result of publish number `at`, from 0, to the service, on this thread. */
 TRIGGER_TEST_API void trigger_test_finish_publish(trigger_test* test, size_t at, int32_t code,
                                                   const char* reason) {
@@ -157,22 +138,70 @@ TRIGGER_TEST_API void trigger_test_finish_publish(trigger_test* test, size_t at,
   if (kept.done != NULL) kept.done(kept.user, code, trigger_test_str(reason));
 }
 
-/* Cancels the publishes under way, stops the service, then revokes what is pending. (A runtime may
- * revoke first: see trigger_service.stop.) */
+TRIGGER_TEST_API void trigger_test_set_state(trigger_test* test, int started, int stopping) {
+  trigger_test_lock(test);
+  test->started = started;
+  test->stopping = stopping;
+  trigger_test_unlock(test);
+}
+
+/* Each that is not finished; while test->stopping no more come. */
+TRIGGER_TEST_API void trigger_test_cancel_publishes(trigger_test* test) {
+  size_t at = 0;
+  for (;; ++at) {
+    int open = 0;
+    trigger_test_lock(test);
+    while (at < test->publish_count && test->publishes[at].finished) ++at;
+    open = at < test->publish_count;
+    trigger_test_unlock(test);
+    if (!open) return;
+    trigger_test_finish_publish(test, at, TRIGGER_E_CANCELLED, "the instance stops");
+  }
+}
+
+/* Returns the code of start, as do the functions below that are named after one of the service. If
+ * start fails, what it has published is cancelled. */
+TRIGGER_TEST_API int32_t trigger_test_start(trigger_test* test) {
+  trigger_result error;
+  int32_t code = TRIGGER_OK;
+  if (test->instance == NULL || test->started) trigger_test_misuse("it cannot be started now");
+  trigger_test_forget_reason(test, &error);
+  trigger_test_set_state(test, 1, 0);
+  code = test->service->start(test->instance, &error);
+  trigger_test_keep_reason(test, &error);
+  if (code != TRIGGER_OK) {
+    trigger_test_set_state(test, 1, 1);
+    trigger_test_cancel_publishes(test);
+    trigger_test_set_state(test, 0, 0);
+  }
+  return code;
+}
+
+/* Create and start; returns the code of the one that failed, or TRIGGER_OK. */
+TRIGGER_TEST_API int32_t trigger_test_run(trigger_test* test, const char* service) {
+  const int32_t code = trigger_test_create(test, service);
+  return code == TRIGGER_OK ? trigger_test_start(test) : code;
+}
+
+/* Stops the service as the runtime does: revokes what is pending, cancels the publishes under way,
+ * then calls the service's stop. So what it completes or publishes from then on, in a publish's
+ * `done` too, is refused: the message comes again. */
 TRIGGER_TEST_API void trigger_test_stop(trigger_test* test) {
   size_t i = 0;
   if (!test->started) trigger_test_misuse("the instance is not started");
-  for (; i < test->publish_count; ++i) {
-    if (!test->publishes[i].finished) {
-      trigger_test_finish_publish(test, i, TRIGGER_E_CANCELLED, "the instance stops");
-    }
-  }
-  test->service->stop(test->instance);
-  test->started = 0;
-  for (i = 0; i < test->attempt_count; ++i) {
+  trigger_test_lock(test);
+  for (; i < test->attempt_count; ++i) {
     trigger_test_end(test->attempts[i], TRIGGER_RETRY, 0, "revoked: the instance stopped");
-    trigger_test_bury(test->attempts[i]);
   }
+  test->stopping = 1;
+  trigger_test_unlock(test);
+  trigger_test_cancel_publishes(test);
+  test->service->stop(test->instance);
+  trigger_test_lock(test);
+  test->started = 0;
+  test->stopping = 0;
+  for (i = 0; i < test->attempt_count; ++i) trigger_test_bury(test->attempts[i]);
+  trigger_test_unlock(test);
 }
 
 /* A message, not sent yet. If `id` is NULL, it gets an id of its own. */

@@ -140,7 +140,7 @@ class Host {
     return {one.get()->code, other.get()->code};
   }
   void stop() {
-    recording_.finish_publishes(TRIGGER_E_CANCELLED, "the instance stops");
+    recording_.stopping();
     service_->stop(instance_);
     recording_.stopped();
   }

@@ -5,7 +5,10 @@
 
 static const trigger_host* host;
 static uint64_t last_token;
+static const trigger_message* last_message;
 static int32_t code_in_create;
+static int32_t code_of_start = TRIGGER_OK;
+static char calls[64]; /* of done, by code, and of stop */
 
 static void expect(int condition, const char* what) {
   if (condition) return;
@@ -34,6 +37,35 @@ static int32_t complete(uint64_t token, int32_t code) {
   return host->complete(host->ctx, token, &result);
 }
 
+/* When the instance is being stopped. */
+static void too_late(void) {
+  expect(complete(last_token, TRIGGER_OK) == TRIGGER_E_STALE, "revoked before");
+  expect(host->extend(host->ctx, last_token, 60000) == TRIGGER_E_STALE, "nor extended");
+  expect(publish("last/words", 0) == TRIGGER_E_STATE, "nor published");
+}
+
+static void done(void* user, int32_t code, trigger_str reason) {
+  const size_t used = strlen(calls);
+  (void)user;
+  (void)reason;
+  snprintf(calls + used, sizeof(calls) - used, "done %ld ", (long)code);
+}
+
+static void done_pending(void* user, int32_t code, trigger_str reason) {
+  done(user, code, reason);
+  expect(is(last_message->topic, "publish"), "the message stays until it is completed");
+  too_late();
+}
+
+static int32_t publish_then(trigger_publish_done then) {
+  trigger_publish request;
+  memset(&request, 0, sizeof(request));
+  request.struct_size = sizeof(request);
+  request.topic = trigger_test_str("out");
+  request.done = then;
+  return host->publish(host->ctx, &request);
+}
+
 static int32_t create(const trigger_host* given, const trigger_instance_config* config,
                       void** instance, trigger_result* error) {
   static char the_instance;
@@ -51,12 +83,18 @@ static int32_t create(const trigger_host* given, const trigger_instance_config* 
 static int32_t start(void* instance, trigger_result* error) {
   (void)instance;
   (void)error;
-  return TRIGGER_OK;
+  if (code_of_start != TRIGGER_OK) expect(publish_then(done) == TRIGGER_OK, "in start");
+  return code_of_start;
 }
 
 static int32_t handle(void* instance, const trigger_message* message, trigger_result* result) {
   (void)instance;
   last_token = message->token;
+  last_message = message;
+  if (is(message->topic, "publish")) {
+    expect(publish_then(done_pending) == TRIGGER_OK, "it is on its way");
+    return TRIGGER_PENDING;
+  }
   if (is(message->topic, "retry")) {
     result->retry_after_ms = 1500;
     snprintf(result->reason, sizeof(result->reason), "later");
@@ -90,6 +128,13 @@ static int32_t handle(void* instance, const trigger_message* message, trigger_re
 }
 
 static void stop(void* instance) {
+  const size_t used = strlen(calls);
+  (void)instance;
+  snprintf(calls + used, sizeof(calls) - used, "stop");
+  too_late();
+}
+
+static void destroy(void* instance) {
   (void)instance;
 }
 
@@ -104,7 +149,7 @@ static const trigger_service service = {
     handle,
     NULL,
     stop,
-    stop,
+    destroy,
     NULL,
     NULL,
     NULL,
@@ -136,9 +181,43 @@ static int last_violation(const trigger_test* test, const char* what) {
          strcmp(test->violations[test->violation_count - 1], what) == 0;
 }
 
+/* As the runtime does: what is pending is revoked, then publishes are cancelled, then stop is
+ * called. */
+static void stops_in_order(void) {
+  const trigger_test_attempt* attempt = NULL;
+  char wanted[64];
+  trigger_test* const test = make();
+  snprintf(wanted, sizeof(wanted), "done %ld stop", (long)TRIGGER_E_CANCELLED);
+  expect(trigger_test_run(test, "raw") == TRIGGER_OK, "it starts");
+  expect(test->violation_count == 1, "the early publish");
+  attempt = trigger_test_send(test, "publish", "");
+  calls[0] = '\0';
+  trigger_test_stop(test);
+  expect(strcmp(calls, wanted) == 0, "cancelled, then stopped");
+  expect(strcmp(attempt->reason, "revoked: the instance stopped") == 0, "revoked first");
+  expect(test->publish_count == 1, "nothing came after");
+  expect(test->violation_count == 1, "nobody knows beforehand of a stop");
+  trigger_test_close(test);
+}
+
+static void cancels_what_a_failed_start_has_published(void) {
+  char wanted[64];
+  trigger_test* const test = make();
+  snprintf(wanted, sizeof(wanted), "done %ld ", (long)TRIGGER_E_CANCELLED);
+  calls[0] = '\0';
+  code_of_start = TRIGGER_E_FAILED;
+  expect(trigger_test_run(test, "raw") == TRIGGER_E_FAILED, "it does not start");
+  expect(strcmp(calls, wanted) == 0, "cancelled");
+  code_of_start = TRIGGER_OK;
+  expect(trigger_test_start(test) == TRIGGER_OK, "but then");
+  trigger_test_close(test);
+}
+
 int main(void) {
   const trigger_test_attempt* attempt = NULL;
   trigger_test* test = trigger_test_of(entry);
+  stops_in_order();
+  cancels_what_a_failed_start_has_published();
   expect(trigger_test_create(test, "raw") == TRIGGER_E_FAILED, "settings are missing");
   trigger_test_close(test);
 
@@ -172,6 +251,8 @@ int main(void) {
   expect(strcmp(attempt->reason, "revoked: the instance stopped") == 0, "revoked");
   expect(complete(last_token, TRIGGER_OK) == TRIGGER_E_STALE, "not after stop");
   expect(last_violation(test, "complete was called when the instance was not started"), "late");
+  expect(host->extend(host->ctx, last_token, 1) == TRIGGER_E_STALE, "nor is it extended");
+  expect(last_violation(test, "extend was called when the instance was not started"), "late too");
   expect(trigger_test_value(test, "nothing") == -1, "no metric of that name");
   trigger_test_close(test);
   return 0;

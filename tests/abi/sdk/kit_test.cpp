@@ -15,6 +15,8 @@ using trigger::testing::Plugin;
 
 const trigger_host* host = nullptr;
 std::int32_t (*script)(const trigger_message*) = nullptr;
+std::int32_t (*at_start)() = nullptr;
+void (*at_stop)() = nullptr;
 std::int32_t code_in_create = TRIGGER_OK;
 
 trigger_publish publish_of(const char* topic) {
@@ -45,11 +47,15 @@ const trigger_plugin* raw_entry(const trigger_host*) {
       code_in_create = host->publish(host->ctx, &request);
       return TRIGGER_OK;
     };
-    row.start = [](void*, trigger_result*) -> std::int32_t { return TRIGGER_OK; };
+    row.start = [](void*, trigger_result*) -> std::int32_t {
+      return at_start == nullptr ? TRIGGER_OK : at_start();
+    };
     row.handle = [](void*, const trigger_message* message, trigger_result*) {
       return script(message);
     };
-    row.stop = [](void*) {};
+    row.stop = [](void*) {
+      if (at_stop != nullptr) at_stop();
+    };
     row.destroy = [](void*) {};
     return row;
   }();
@@ -66,14 +72,20 @@ const trigger_plugin* raw_entry(const trigger_host*) {
 
 using Violations = std::vector<std::string>;
 
-TEST(Kit, NoticesAPublishBeforeStart) {
+class Kit : public ::testing::Test {
+ protected:
+  void SetUp() override { script = nullptr, at_start = nullptr, at_stop = nullptr; }
+  void TearDown() override { at_stop = nullptr; }
+};
+
+TEST_F(Kit, NoticesAPublishBeforeStart) {
   auto instance = Plugin(&raw_entry).create();
   EXPECT_EQ(code_in_create, TRIGGER_E_STATE);
   EXPECT_EQ(instance.violations(),
             Violations{"publish was called when the instance was not started"});
 }
 
-TEST(Kit, NoticesACompleteAfterStop) {
+TEST_F(Kit, NoticesACompleteAfterStop) {
   static std::uint64_t token;
   script = [](const trigger_message* message) -> std::int32_t {
     token = message->token;
@@ -85,9 +97,84 @@ TEST(Kit, NoticesACompleteAfterStop) {
   EXPECT_EQ(attempt.reason(), "revoked: the instance stopped");
   EXPECT_EQ(complete(token, TRIGGER_OK), TRIGGER_E_STALE);
   EXPECT_EQ(instance.violations().back(), "complete was called when the instance was not started");
+  EXPECT_EQ(host->extend(host->ctx, token, 1), TRIGGER_E_STALE);
+  EXPECT_EQ(instance.violations().back(), "extend was called when the instance was not started");
 }
 
-TEST(Kit, NoticesTwoVerdicts) {
+// As the runtime does: what is pending is revoked, then publishes are cancelled, then stop is
+// called.
+TEST_F(Kit, RevokesBeforeItCancelsAndCallsStop) {
+  static std::uint64_t token;
+  static const trigger_message* kept;
+  static std::vector<std::string> calls;
+  calls.clear();
+  static const auto late = [] {
+    EXPECT_EQ(complete(token, TRIGGER_OK), TRIGGER_E_STALE);
+    EXPECT_EQ(host->extend(host->ctx, token, 60'000), TRIGGER_E_STALE);
+    const trigger_publish request = publish_of("last/words");
+    EXPECT_EQ(host->publish(host->ctx, &request), TRIGGER_E_STATE);
+  };
+  script = [](const trigger_message* message) -> std::int32_t {
+    token = message->token;
+    kept = message;
+    trigger_publish request = publish_of("out");
+    request.done = [](void*, std::int32_t code, trigger_str) {
+      EXPECT_EQ(std::string(kept->topic.ptr, kept->topic.len), "a/b");  // valid until completed
+      calls.push_back("done " + std::to_string(code));
+      late();
+    };
+    EXPECT_EQ(host->publish(host->ctx, &request), TRIGGER_OK);
+    return TRIGGER_PENDING;
+  };
+  at_stop = [] {
+    calls.emplace_back("stop");
+    late();
+  };
+  auto instance = Plugin(&raw_entry).run();
+  const auto attempt = instance.send({"a/b"});
+  const std::size_t before = instance.violations().size();
+  instance.stop();
+  EXPECT_EQ(attempt.code(), TRIGGER_RETRY);
+  EXPECT_EQ(attempt.reason(), "revoked: the instance stopped");
+  const std::vector<std::string> expected = {"done " + std::to_string(TRIGGER_E_CANCELLED), "stop"};
+  EXPECT_EQ(calls, expected);
+  EXPECT_EQ(instance.publishes().size(), 1u);
+  // A thread of the service cannot know that the instance is about to be stopped.
+  EXPECT_EQ(instance.violations().size(), before);
+}
+
+TEST_F(Kit, KeepsRevokedMessagesUntilStopHasReturned) {
+  static const trigger_message* kept;
+  script = [](const trigger_message* message) -> std::int32_t {
+    kept = message;
+    return TRIGGER_PENDING;
+  };
+  at_stop = [] { EXPECT_EQ(std::string(kept->topic.ptr, kept->topic.len), "a/b"); };
+  auto instance = Plugin(&raw_entry).run();
+  instance.send({"a/b"});
+  instance.stop();
+}
+
+TEST_F(Kit, CancelsWhatAFailedStartHasPublished) {
+  static std::vector<std::int32_t> codes;
+  codes.clear();
+  at_start = []() -> std::int32_t {
+    trigger_publish request = publish_of("out");
+    request.done = [](void*, std::int32_t code, trigger_str) { codes.push_back(code); };
+    EXPECT_EQ(host->publish(host->ctx, &request), TRIGGER_OK);
+    return TRIGGER_E_FAILED;
+  };
+  auto instance = Plugin(&raw_entry).create();
+  EXPECT_THROW(instance.start(), std::runtime_error);
+  EXPECT_EQ(codes, std::vector<std::int32_t>{TRIGGER_E_CANCELLED});
+  const trigger_publish request = publish_of("out");
+  EXPECT_EQ(host->publish(host->ctx, &request), TRIGGER_E_STATE);
+  at_start = nullptr;
+  instance.start();
+  EXPECT_EQ(host->publish(host->ctx, &request), TRIGGER_OK);
+}
+
+TEST_F(Kit, NoticesTwoVerdicts) {
   script = [](const trigger_message* message) -> std::int32_t {
     EXPECT_EQ(complete(message->token, TRIGGER_REJECT), TRIGGER_OK);
     return TRIGGER_OK;
@@ -98,7 +185,7 @@ TEST(Kit, NoticesTwoVerdicts) {
             "an attempt was completed, but handle did not return PENDING");
 }
 
-TEST(Kit, RefusesACompleteThatIsNoVerdict) {
+TEST_F(Kit, RefusesACompleteThatIsNoVerdict) {
   script = [](const trigger_message* message) -> std::int32_t {
     EXPECT_EQ(complete(message->token, 99), TRIGGER_E_INVALID);
     EXPECT_EQ(complete(message->token, TRIGGER_PENDING), TRIGGER_E_INVALID);
@@ -111,7 +198,7 @@ TEST(Kit, RefusesACompleteThatIsNoVerdict) {
   EXPECT_EQ(instance.send({}).code(), TRIGGER_OK);
 }
 
-TEST(Kit, RefusesATopicThatIsNone) {
+TEST_F(Kit, RefusesATopicThatIsNone) {
   script = [](const trigger_message*) -> std::int32_t {
     for (const char* topic : {"", "a/+", "#"}) {
       const trigger_publish request = publish_of(topic);
@@ -127,13 +214,13 @@ TEST(Kit, RefusesATopicThatIsNone) {
   EXPECT_TRUE(instance.publishes().empty());
 }
 
-TEST(Kit, KeepsUnknownVerdictsAsTheyAre) {
+TEST_F(Kit, KeepsUnknownVerdictsAsTheyAre) {
   script = [](const trigger_message*) -> std::int32_t { return 77; };
   auto instance = Plugin(&raw_entry).run();
   EXPECT_EQ(instance.send({}).code(), 77);
 }
 
-TEST(Kit, RefusesMisuseByTheTest) {
+TEST_F(Kit, RefusesMisuseByTheTest) {
   script = [](const trigger_message*) -> std::int32_t { return TRIGGER_OK; };
   auto instance = Plugin(&raw_entry).create();
   EXPECT_THROW(instance.send({}), std::logic_error);
@@ -146,7 +233,7 @@ TEST(Kit, RefusesMisuseByTheTest) {
   EXPECT_THROW(Plugin(&raw_entry).service("other"), std::logic_error);
 }
 
-TEST(Kit, SaysWhyAPluginDoesNotLoad) {
+TEST_F(Kit, SaysWhyAPluginDoesNotLoad) {
   EXPECT_THROW(Plugin("/nowhere/at-all.so"), std::runtime_error);
   try {
     const Plugin refusing([](const trigger_host* given) -> const trigger_plugin* {
@@ -166,7 +253,7 @@ TEST(Kit, SaysWhyAPluginDoesNotLoad) {
       std::runtime_error);
 }
 
-TEST(Kit, WaitsNoLongerThanItIsTold) {
+TEST_F(Kit, WaitsNoLongerThanItIsTold) {
   script = [](const trigger_message*) -> std::int32_t { return TRIGGER_PENDING; };
   auto instance = Plugin(&raw_entry).run();
   const auto attempt = instance.send({});

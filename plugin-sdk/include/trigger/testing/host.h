@@ -79,6 +79,7 @@ typedef struct trigger_test {
   trigger_test_attempt** attempts;
   size_t attempt_count;
   pthread_mutex_t mutex;
+  int stopping; /* while it is started: a stop has begun, or start has failed */
 } trigger_test;
 
 TRIGGER_TEST_API void trigger_test_lock(trigger_test* test) {
@@ -199,6 +200,8 @@ TRIGGER_TEST_API int32_t trigger_test_take_publish(void* ctx, const trigger_publ
   if (!test->started) {
     trigger_test_violation(test, "publish was called when the instance was not started");
     code = TRIGGER_E_STATE;
+  } else if (test->stopping) {
+    code = TRIGGER_E_STATE; /* no mistake: a thread of the service cannot know yet */
   } else if (test->refuse_publishes != TRIGGER_OK) {
     code = test->refuse_publishes;
   } else if (!trigger_test_is_topic(request->topic) || request->qos > 2) {

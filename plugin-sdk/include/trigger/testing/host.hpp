@@ -163,19 +163,34 @@ class RecordingHost {
 
   // ---- state
 
-  void set_started(bool started) {
-    const std::lock_guard lock(mutex_);
-    started_ = started;
+  // Before start is called.
+  void set_started(bool started) { set_state(started ? State::started : State::not_started); }
+
+  // start has failed: cancels what it has published.
+  void start_failed() {
+    set_state(State::stopping);
+    finish_publishes(TRIGGER_E_CANCELLED, "the instance stops");
+    set_state(State::not_started);
   }
 
-  // stop has returned: revokes what is pending, and frees its memory.
+  // Before stop is called, in the runtime's order: revokes what is pending, refuses new publishes
+  // and cancels those under way. A service that completes a revoked attempt gets TRIGGER_E_STALE;
+  // its message stays valid until then, or until stopped().
+  void stopping() {
+    {
+      const std::lock_guard lock(mutex_);
+      revoke();
+      state_ = State::stopping;
+    }
+    finish_publishes(TRIGGER_E_CANCELLED, "the instance stops");
+  }
+
+  // stop has returned: frees the messages that are left.
   void stopped() {
     const std::lock_guard lock(mutex_);
-    started_ = false;
-    for (auto& [token, record] : attempts_) {
-      finish(*record, {TRIGGER_RETRY, 0, "revoked: the instance stopped"});
-      record->memory.reset();
-    }
+    state_ = State::not_started;
+    revoke();
+    for (auto& [token, record] : attempts_) record->memory.reset();
     attempts_.clear();
     graveyard_.clear();
   }
@@ -267,6 +282,9 @@ class RecordingHost {
     void* user;
     bool finished;
   };
+  // As far as the host's functions differ. TRIGGER_E_STATE is the service's mistake only where it
+  // is not started: in the others, a thread of the service cannot know that a stop has begun.
+  enum class State { not_started, started, stopping };
   struct Metric {
     std::string name;
     std::uint32_t kind;
@@ -274,6 +292,11 @@ class RecordingHost {
   };
 
   static RecordingHost& self(void* ctx) noexcept { return *static_cast<RecordingHost*>(ctx); }
+
+  void set_state(State state) {
+    const std::lock_guard lock(mutex_);
+    state_ = state;
+  }
 
   // The private functions below that take no lock need mutex_ to be held.
 
@@ -288,6 +311,12 @@ class RecordingHost {
     changed_.notify_all();
   }
 
+  void revoke() {
+    for (auto& [token, record] : attempts_) {
+      finish(*record, {TRIGGER_RETRY, 0, "revoked: the instance stopped"});
+    }
+  }
+
   // The message may be freed, but not before complete() has returned: a later call does it.
   void bury(AttemptRecord& record) {
     attempts_.erase(record.memory->raw().token);
@@ -296,7 +325,7 @@ class RecordingHost {
 
   std::int32_t complete(std::uint64_t token, const trigger_result& result) {
     const std::lock_guard lock(mutex_);
-    if (!started_) {
+    if (state_ == State::not_started) {
       violation("complete was called when the instance was not started");
       return TRIGGER_E_STALE;
     }
@@ -316,9 +345,12 @@ class RecordingHost {
 
   std::int32_t extend(std::uint64_t token, std::uint32_t ms) {
     const std::lock_guard lock(mutex_);
-    if (!started_) violation("extend was called when the instance was not started");
+    if (state_ == State::not_started) {
+      violation("extend was called when the instance was not started");
+      return TRIGGER_E_STALE;
+    }
     const auto found = attempts_.find(token);
-    if (!started_ || found == attempts_.end() || found->second->over) return TRIGGER_E_STALE;
+    if (found == attempts_.end() || found->second->over) return TRIGGER_E_STALE;
     found->second->extended_ms = ms;
     found->second->deadline_mono_ns = clock_.mono_ns() + std::uint64_t{ms} * 1'000'000;
     return TRIGGER_OK;
@@ -326,10 +358,10 @@ class RecordingHost {
 
   std::int32_t publish(const trigger_publish& request) {
     const std::lock_guard lock(mutex_);
-    if (!started_) {
+    if (state_ == State::not_started) {
       violation("publish was called when the instance was not started");
-      return TRIGGER_E_STATE;
     }
+    if (state_ != State::started) return TRIGGER_E_STATE;
     if (refusal_ != TRIGGER_OK) return refusal_;
     Pending pending{{copy(request.alias),
                      copy(request.topic),
@@ -400,7 +432,7 @@ class RecordingHost {
   // Protected by mutex_.
   std::mutex mutex_;
   std::condition_variable changed_;
-  bool started_ = false;
+  State state_ = State::not_started;
   std::uint64_t last_token_ = 0;
   std::map<std::uint64_t, std::shared_ptr<AttemptRecord>> attempts_;  // with valid messages
   std::vector<std::unique_ptr<MessageMemory>> graveyard_;

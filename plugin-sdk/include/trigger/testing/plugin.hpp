@@ -86,17 +86,18 @@ class Instance {
     host_->set_started(true);
     trigger_result error = empty_result();
     if (service_->start(instance_, &error) != TRIGGER_OK) {
-      host_->set_started(false);
+      host_->start_failed();
       throw std::runtime_error(error.reason);
     }
     started_ = true;
   }
 
-  // Cancels the publishes under way, stops the service, then revokes what is pending. (A runtime
-  // may revoke first: see trigger_service.stop.)
+  // Stops the service as the runtime does: revokes what is pending, cancels the publishes under
+  // way, then calls the service's stop. So what it completes or publishes from then on, in a
+  // publish's callback too, is refused: the message comes again.
   void stop() {
     need_started();
-    host_->finish_publishes(TRIGGER_E_CANCELLED, "the instance stops");
+    host_->stopping();
     service_->stop(instance_);
     host_->stopped();
     started_ = false;

@@ -2,7 +2,7 @@
 //! verdict, and no panic comes out.
 
 use std::ffi::{c_void, CStr};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use trigger_plugin::testing::{Instance, Message, Options, OwnedProperty, Plugin};
 use trigger_plugin::{
@@ -14,6 +14,7 @@ use trigger_plugin::{
 struct Scripted {
     context: Context,
     kept: Mutex<Vec<Completion>>,
+    cancelled: Arc<Mutex<Vec<bool>>>, // whether a verdict still counted, each time it was given
 }
 
 impl Scripted {
@@ -59,6 +60,14 @@ impl Scripted {
                 let completion = message.completion();
                 self.context.publish_then(&publish, move |outcome| {
                     completion.complete(Verdict::from_publish(outcome));
+                })?;
+                Verdict::pending()
+            }
+            "copy and tell" => {
+                let (completion, counted) = (message.completion(), self.cancelled.clone());
+                self.context.publish_then(&publish, move |outcome| {
+                    let verdict = Verdict::from_publish(outcome);
+                    counted.lock().unwrap().push(completion.complete(verdict));
                 })?;
                 Verdict::pending()
             }
@@ -117,14 +126,22 @@ impl Service for Scripted {
             panic!("in create");
         }
         context.settings().integer_or("limit", 1)?;
-        Ok(Scripted { context, kept: Mutex::default() })
+        Ok(Scripted { context, kept: Mutex::default(), cancelled: Arc::default() })
     }
     fn handle(&self, message: trigger_plugin::Message<'_>) -> Verdict {
         self.act(message).unwrap_or_else(|error| Verdict::retry(error.to_string()))
     }
     fn stop(&self) {
-        let _ = self.context.publish(&Publish::new("last/words", b""));
-        self.kept.lock().unwrap().clear();
+        let refused = self.context.publish(&Publish::new("last/words", b"")).unwrap_err();
+        self.context.info(&format!("stop {}", refused.code()));
+        for counted in self.cancelled.lock().unwrap().drain(..) {
+            self.context.info(&format!("cancelled, counted: {}", counted));
+        }
+        for completion in self.kept.lock().unwrap().drain(..) {
+            let extended = completion.extend(Duration::from_secs(60));
+            let counted = completion.complete(Verdict::ok());
+            self.context.info(&format!("extended: {}, counted: {}", extended, counted));
+        }
     }
 }
 
@@ -310,7 +327,10 @@ fn pending_messages_end_with_publish_deadline_or_stop() {
 
     let failed = instance.send(Message::new("copy and wait", "x"));
     instance.fail_publish(1, abi::E_NOT_CONNECTED, "cut off");
-    assert_eq!((failed.code(), failed.reason()), (abi::UNAVAILABLE, "not published: cut off".into()));
+    assert_eq!(
+        (failed.code(), failed.reason()),
+        (abi::UNAVAILABLE, "not published: cut off".into())
+    );
 
     let short = Duration::from_secs(10);
     let late = instance.send(Message { timeout: short, ..Message::new("pending", "x") });
@@ -320,10 +340,26 @@ fn pending_messages_end_with_publish_deadline_or_stop() {
     assert_eq!(late.reason(), "its deadline has passed");
 
     let revoked = instance.send(Message::new("pending", "x"));
-    let cancelled = instance.send(Message::new("copy and wait", "x"));
+    let cancelled = instance.send(Message::new("copy and tell", "x"));
     instance.stop();
-    assert_eq!(revoked.code(), abi::RETRY);
-    assert!(cancelled.reason().starts_with("not published: the instance stops"));
+    // As the runtime does: what is pending is revoked, then publishes are cancelled, then stop is
+    // called.
+    for attempt in [revoked, cancelled] {
+        assert_eq!(
+            (attempt.code(), attempt.reason().as_str()),
+            (2, "revoked: the instance stopped")
+        );
+    }
+    assert_eq!(
+        text(&instance),
+        [
+            "stop -7",
+            "cancelled, counted: false",
+            "extended: false, counted: false",
+            "extended: false, counted: false"
+        ]
+    );
+    assert_eq!(instance.publishes().len(), 3);
     instance.start().unwrap();
     assert_eq!(answer(&instance, "ok").0, abi::OK);
     assert!(instance.violations().is_empty(), "{:?}", instance.violations());

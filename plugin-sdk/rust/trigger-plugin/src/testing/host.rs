@@ -64,9 +64,19 @@ struct Metric {
     value: f64,
 }
 
+/// As far as the host's functions differ. `E_STATE` is the service's mistake only where it is not
+/// started: in the others, a thread of the service cannot know that a stop has begun.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    NotStarted,
+    Started,
+    Stopping,
+}
+
 #[derive(Default)]
 struct Seen {
-    started: bool,
+    state: State,
     unix_ns: i64,
     mono_ns: u64,
     attempts: BTreeMap<u64, Attempt>,
@@ -137,8 +147,43 @@ impl Host {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn set_started(&self, started: bool) {
-        self.seen().started = started;
+    fn set_state(&self, state: State) {
+        self.seen().state = state;
+    }
+
+    /// Before start is called.
+    pub fn starting(&self) {
+        self.set_state(State::Started);
+    }
+
+    /// start has failed: cancels what it has published.
+    pub fn start_failed(&self) {
+        self.set_state(State::Stopping);
+        self.cancel_publishes();
+        self.set_state(State::NotStarted);
+    }
+
+    /// Before stop is called, in the runtime's order: revokes what is pending, refuses new
+    /// publishes and cancels those under way. A service that completes a revoked attempt gets
+    /// `E_STALE`; its message stays valid until then, or until `stopped`.
+    pub fn stopping(&self) {
+        let mut seen = self.seen();
+        for attempt in seen.attempts.values_mut() {
+            attempt.answer.get_or_insert_with(|| Answer::retry("revoked: the instance stopped"));
+        }
+        seen.state = State::Stopping;
+        drop(seen);
+        self.changed.notify_all();
+        self.cancel_publishes();
+    }
+
+    /// stop has returned: frees the messages that are left.
+    pub fn stopped(&self) {
+        let mut seen = self.seen();
+        seen.state = State::NotStarted;
+        for attempt in seen.attempts.values_mut() {
+            attempt.memory = None;
+        }
     }
 
     pub fn open(&self, mut content: Message, trigger: &str) -> (u64, *const abi::Message) {
@@ -228,17 +273,6 @@ impl Host {
         })
     }
 
-    /// stop has returned: revokes what is pending, and frees its memory.
-    pub fn stopped(&self) {
-        let mut seen = self.seen();
-        seen.started = false;
-        for attempt in seen.attempts.values_mut() {
-            attempt.answer.get_or_insert_with(|| Answer::retry("revoked: the instance stopped"));
-            attempt.memory = None;
-        }
-        self.changed.notify_all();
-    }
-
     pub fn refuse_publishes(&self, code: i32) {
         self.seen().refusal = code;
     }
@@ -261,7 +295,8 @@ impl Host {
             std::thread::spawn(call).join().expect("done does not panic");
         }
     }
-    pub fn cancel_publishes(&self) {
+    /// Each that is not finished. `State::Stopping` lets no more come.
+    fn cancel_publishes(&self) {
         let open = |seen: &Seen| seen.publishes.iter().position(|pending| !pending.finished);
         loop {
             let next = open(&self.seen());
@@ -311,7 +346,7 @@ unsafe fn host<'a>(ctx: *mut c_void) -> &'a Host {
 unsafe extern "C" fn complete(ctx: *mut c_void, token: u64, result: *const abi::Result) -> i32 {
     let host = host(ctx);
     let mut seen = host.seen();
-    if !seen.started {
+    if seen.state == State::NotStarted {
         seen.violation("complete was called when the instance was not started");
         return abi::E_STALE;
     }
@@ -339,7 +374,7 @@ unsafe extern "C" fn complete(ctx: *mut c_void, token: u64, result: *const abi::
 
 unsafe extern "C" fn extend(ctx: *mut c_void, token: u64, ms: u32) -> i32 {
     let mut seen = host(ctx).seen();
-    if !seen.started {
+    if seen.state == State::NotStarted {
         seen.violation("extend was called when the instance was not started");
         return abi::E_STALE;
     }
@@ -358,8 +393,10 @@ unsafe extern "C" fn publish(ctx: *mut c_void, request: *const abi::Publish) -> 
     let host = host(ctx);
     let request = &*request;
     let mut seen = host.seen();
-    if !seen.started {
+    if seen.state == State::NotStarted {
         seen.violation("publish was called when the instance was not started");
+    }
+    if seen.state != State::Started {
         return abi::E_STATE;
     }
     if seen.refusal != abi::OK {
@@ -459,4 +496,78 @@ unsafe extern "C" fn unix_ns(ctx: *mut c_void) -> i64 {
 }
 unsafe extern "C" fn mono_ns(ctx: *mut c_void) -> u64 {
     host(ctx).seen().mono_ns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn completed(host: &Host, token: u64, code: i32) -> i32 {
+        let result = abi::Result { code, ..abi::Result::empty() };
+        unsafe { (host.table.complete)(host.table.ctx, token, &result) }
+    }
+    fn extended(host: &Host, token: u64) -> i32 {
+        unsafe { (host.table.extend)(host.table.ctx, token, 60_000) }
+    }
+    fn request(topic: &str) -> abi::Publish {
+        abi::Publish {
+            struct_size: std::mem::size_of::<abi::Publish>() as u32,
+            flags: 0,
+            alias: abi::Str::of(""),
+            topic: abi::Str::of(topic),
+            payload: abi::Bytes::of(b""),
+            properties: std::ptr::null(),
+            property_count: 0,
+            qos: 1,
+            reserved: 0,
+            done: None,
+            user: std::ptr::null_mut(),
+        }
+    }
+    fn published(host: &Host, request: &abi::Publish) -> i32 {
+        unsafe { (host.table.publish)(host.table.ctx, request) }
+    }
+    /// A token whose attempt is pending.
+    fn pending(host: &Host) -> u64 {
+        let (token, _) = host.open(Message::new("a/b", ""), "test");
+        host.returned(token, Answer::of(abi::PENDING, &abi::Result::empty()));
+        token
+    }
+
+    #[test]
+    fn a_stop_revokes_then_cancels() {
+        unsafe extern "C" fn done(user: *mut c_void, code: i32, _: abi::Str) {
+            let (host, token) = &*(user as *const (Arc<Host>, u64));
+            assert_eq!(code, abi::E_CANCELLED);
+            assert_eq!(completed(host, *token, abi::OK), abi::E_STALE);
+            assert_eq!(extended(host, *token), abi::E_STALE);
+            assert_eq!(published(host, &request("again")), abi::E_STATE);
+        }
+        let host = Host::new();
+        host.starting();
+        let user = (host.clone(), pending(&host));
+        let user = &user as *const (Arc<Host>, u64) as *mut c_void;
+        let with_done = abi::Publish { done: Some(done), user, ..request("out") };
+        assert_eq!(published(&host, &with_done), abi::OK);
+        host.stopping();
+        assert_eq!(host.answer(1), Some(Answer::retry("revoked: the instance stopped")));
+        assert_eq!(host.publishes().len(), 1);
+        assert!(host.violations().is_empty());
+        host.stopped();
+    }
+
+    #[test]
+    fn a_failed_start_cancels_what_it_has_published() {
+        unsafe extern "C" fn done(user: *mut c_void, code: i32, _: abi::Str) {
+            *(user as *mut i32) = code;
+        }
+        let host = Host::new();
+        host.starting();
+        let mut code = abi::OK;
+        let user = &mut code as *mut i32 as *mut c_void;
+        let with_done = abi::Publish { done: Some(done), user, ..request("out") };
+        assert_eq!(published(&host, &with_done), abi::OK);
+        host.start_failed();
+        assert_eq!(code, abi::E_CANCELLED);
+    }
 }

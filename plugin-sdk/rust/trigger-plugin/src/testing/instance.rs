@@ -257,22 +257,23 @@ impl Instance {
 
     pub fn start(&self) -> Result<(), String> {
         assert!(!self.is_started(), "the instance is started");
-        self.host.set_started(true);
+        self.host.starting();
         let mut error = abi::Result::empty();
         let start = self.service().start.expect("required");
         if unsafe { start(self.instance, &mut error) } != abi::OK {
-            self.host.set_started(false);
+            self.host.start_failed();
             return Err(error.reason());
         }
         self.set_started(true);
         Ok(())
     }
 
-    /// Cancels the publishes under way, stops the service, then revokes what is pending. (A runtime
-    /// may revoke first: see `trigger_service.stop` in `trigger/plugin.h`.)
+    /// Stops the service as the runtime does: revokes what is pending, cancels the publishes under
+    /// way, then calls the service's `stop`. So what it completes or publishes from then on, in a
+    /// publish's callback too, is refused: the message comes again.
     pub fn stop(&self) {
         assert!(self.is_started(), "the instance is not started");
-        self.host.cancel_publishes();
+        self.host.stopping();
         unsafe { (self.service().stop.expect("required"))(self.instance) };
         self.host.stopped();
         self.set_started(false);
