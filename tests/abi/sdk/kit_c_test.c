@@ -249,9 +249,9 @@ int main(void) {
   attempt = trigger_test_send(test, "pending", "");
   trigger_test_stop(test);
   expect(strcmp(attempt->reason, "revoked: the instance stopped") == 0, "revoked");
-  expect(complete(last_token, TRIGGER_OK) == TRIGGER_E_STALE, "not after stop");
+  expect(complete(last_token, TRIGGER_OK) == TRIGGER_E_STATE, "not after stop");
   expect(last_violation(test, "complete was called when the instance was not started"), "late");
-  expect(host->extend(host->ctx, last_token, 1) == TRIGGER_E_STALE, "nor is it extended");
+  expect(host->extend(host->ctx, last_token, 1) == TRIGGER_E_STATE, "nor is it extended");
   expect(last_violation(test, "extend was called when the instance was not started"), "late too");
   expect(trigger_test_value(test, "nothing") == -1, "no metric of that name");
   trigger_test_close(test);

@@ -95,9 +95,9 @@ TEST_F(Kit, NoticesACompleteAfterStop) {
   const auto attempt = instance.send({});
   instance.stop();
   EXPECT_EQ(attempt.reason(), "revoked: the instance stopped");
-  EXPECT_EQ(complete(token, TRIGGER_OK), TRIGGER_E_STALE);
+  EXPECT_EQ(complete(token, TRIGGER_OK), TRIGGER_E_STATE);
   EXPECT_EQ(instance.violations().back(), "complete was called when the instance was not started");
-  EXPECT_EQ(host->extend(host->ctx, token, 1), TRIGGER_E_STALE);
+  EXPECT_EQ(host->extend(host->ctx, token, 1), TRIGGER_E_STATE);
   EXPECT_EQ(instance.violations().back(), "extend was called when the instance was not started");
 }
 

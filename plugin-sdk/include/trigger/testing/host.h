@@ -159,6 +159,7 @@ TRIGGER_TEST_API int32_t trigger_test_complete(void* ctx, uint64_t token,
   attempt = trigger_test_find(test, token);
   if (!test->started) {
     trigger_test_violation(test, "complete was called when the instance was not started");
+    code = TRIGGER_E_STATE;
   } else if (result->code != TRIGGER_OK && result->code != TRIGGER_RETRY &&
              result->code != TRIGGER_REJECT && result->code != TRIGGER_UNAVAILABLE) {
     trigger_test_violation(test, "complete was called with a code that is not a final verdict");
@@ -179,6 +180,7 @@ TRIGGER_TEST_API int32_t trigger_test_extend(void* ctx, uint64_t token, uint32_t
   attempt = trigger_test_find(test, token);
   if (!test->started) {
     trigger_test_violation(test, "extend was called when the instance was not started");
+    code = TRIGGER_E_STATE;
   } else if (attempt != NULL && attempt->code == TRIGGER_PENDING) {
     attempt->extended_ms = ms;
     attempt->deadline_mono_ns = test->mono_ns + (uint64_t)ms * 1000000u;

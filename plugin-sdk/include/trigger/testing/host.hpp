@@ -327,7 +327,7 @@ class RecordingHost {
     const std::lock_guard lock(mutex_);
     if (state_ == State::not_started) {
       violation("complete was called when the instance was not started");
-      return TRIGGER_E_STALE;
+      return TRIGGER_E_STATE;
     }
     if (result.code != TRIGGER_OK && result.code != TRIGGER_RETRY &&
         result.code != TRIGGER_REJECT && result.code != TRIGGER_UNAVAILABLE) {
@@ -347,7 +347,7 @@ class RecordingHost {
     const std::lock_guard lock(mutex_);
     if (state_ == State::not_started) {
       violation("extend was called when the instance was not started");
-      return TRIGGER_E_STALE;
+      return TRIGGER_E_STATE;
     }
     const auto found = attempts_.find(token);
     if (found == attempts_.end() || found->second->over) return TRIGGER_E_STALE;

@@ -348,7 +348,7 @@ unsafe extern "C" fn complete(ctx: *mut c_void, token: u64, result: *const abi::
     let mut seen = host.seen();
     if seen.state == State::NotStarted {
         seen.violation("complete was called when the instance was not started");
-        return abi::E_STALE;
+        return abi::E_STATE;
     }
     let code = (*result).code;
     if ![abi::OK, abi::RETRY, abi::REJECT, abi::UNAVAILABLE].contains(&code) {
@@ -376,7 +376,7 @@ unsafe extern "C" fn extend(ctx: *mut c_void, token: u64, ms: u32) -> i32 {
     let mut seen = host(ctx).seen();
     if seen.state == State::NotStarted {
         seen.violation("extend was called when the instance was not started");
-        return abi::E_STALE;
+        return abi::E_STATE;
     }
     let now = seen.mono_ns;
     match seen.attempts.get_mut(&token) {
@@ -569,5 +569,15 @@ mod tests {
         assert_eq!(published(&host, &with_done), abi::OK);
         host.start_failed();
         assert_eq!(code, abi::E_CANCELLED);
+    }
+
+    #[test]
+    fn what_is_not_started_is_refused_by_its_state() {
+        let host = Host::new();
+        let token = pending(&host);
+        assert_eq!(completed(&host, token, abi::OK), abi::E_STATE);
+        assert_eq!(extended(&host, token), abi::E_STATE);
+        assert_eq!(published(&host, &request("a")), abi::E_STATE);
+        assert_eq!(host.violations().len(), 3);
     }
 }
