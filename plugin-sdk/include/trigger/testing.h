@@ -63,7 +63,13 @@ TRIGGER_TEST_API trigger_test* trigger_test_of(trigger_plugin_entry entry) {
   test->host.metric = trigger_test_define;
   test->host.metric_add = trigger_test_count;
   test->host.extension = trigger_test_extension;
-  test->plugin = entry(&test->host);
+  test->own = test->host;
+  test->own.complete = trigger_test_no_complete;
+  test->own.extend = trigger_test_no_extend;
+  test->own.publish = trigger_test_no_publish;
+  test->own.metric = trigger_test_no_define;
+  test->own.metric_add = trigger_test_no_count;
+  test->plugin = entry(&test->own);
   if (test->plugin == NULL) trigger_test_misuse("the plugin refuses this host");
   if (test->plugin->abi_major != TRIGGER_ABI_MAJOR) {
     trigger_test_misuse("the plugin has another ABI major version");

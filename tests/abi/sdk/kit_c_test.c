@@ -1,9 +1,11 @@
 /* The test kit in C tells services that break the rules of plugin.h from those that do not. The
  * service here does what its messages' topics say. */
 #define _POSIX_C_SOURCE 200809L
+#include <trigger/mqtt5.h>
 #include <trigger/testing.h>
 
 static const trigger_host* host;
+static const trigger_host* own; /* the plugin's */
 static uint64_t last_token;
 static const trigger_message* last_message;
 static int32_t code_in_create;
@@ -35,6 +37,72 @@ static int32_t complete(uint64_t token, int32_t code) {
   result.struct_size = sizeof(result);
   result.code = code;
   return host->complete(host->ctx, token, &result);
+}
+
+static int32_t publish_with(const trigger_property* properties, size_t count) {
+  trigger_publish request;
+  memset(&request, 0, sizeof(request));
+  request.struct_size = sizeof(request);
+  request.topic = trigger_test_str("out");
+  request.properties = properties;
+  request.property_count = count;
+  return host->publish(host->ctx, &request);
+}
+
+/* What the runtime refuses: tests of the rules themselves are in kit_test.cpp. */
+static void wrong_publishes(void) {
+  trigger_publish request;
+  trigger_property properties[2];
+  trigger_result result;
+  expect(publish("a/\xFF", 0) == TRIGGER_E_INVALID, "not UTF-8");
+  expect(host->publish(host->ctx, NULL) == TRIGGER_E_INVALID, "no request");
+  memset(&request, 0, sizeof(request));
+  request.topic = trigger_test_str("a");
+  expect(host->publish(host->ctx, &request) == TRIGGER_E_INVALID, "no struct_size");
+  request.struct_size = sizeof(request);
+  request.flags = 2;
+  expect(host->publish(host->ctx, &request) == TRIGGER_E_INVALID, "an unknown flag");
+  request.flags = 0;
+  request.topic.ptr = "a\0b";
+  request.topic.len = 3;
+  expect(host->publish(host->ctx, &request) == TRIGGER_E_INVALID, "a NUL");
+  memset(properties, 0, sizeof(properties));
+  properties[0].id = 0x23;
+  expect(publish_with(properties, 1) == TRIGGER_E_INVALID, "a topic alias");
+  properties[0].id = properties[1].id = TRIGGER_PROPERTY_CONTENT_TYPE;
+  expect(publish_with(properties, 2) == TRIGGER_E_INVALID, "twice");
+  properties[0].id = properties[1].id = TRIGGER_PROPERTY_USER;
+  expect(publish_with(properties, 2) == TRIGGER_OK, "which a user property may be");
+  expect(host->complete(host->ctx, 0, NULL) == TRIGGER_E_INVALID, "no result");
+  memset(&result, 0, sizeof(result));
+  expect(host->complete(host->ctx, 0, &result) == TRIGGER_E_INVALID, "nor its struct_size");
+}
+
+static int32_t define(const char* name, const char* help, uint64_t* id) {
+  return host->metric(host->ctx, trigger_test_str(name), TRIGGER_METRIC_GAUGE,
+                      trigger_test_str(help), id);
+}
+
+static void wrong_metrics(void) {
+  char text[1026];
+  uint64_t id = 0;
+  int i = 0;
+  memset(text, 'a', sizeof(text));
+  text[1025] = '\0';
+  expect(define("Seen", "", &id) == TRIGGER_E_INVALID, "a capital letter");
+  expect(define("1st", "", &id) == TRIGGER_E_INVALID, "a digit first");
+  expect(define("a", text, &id) == TRIGGER_E_INVALID, "a long help");
+  expect(define("a", "", NULL) == TRIGGER_E_INVALID, "nowhere for its id");
+  text[101] = '\0';
+  expect(define(text, "", &id) == TRIGGER_E_INVALID, "a long name");
+  expect(host->metric_add(host->ctx, 0, 1) == TRIGGER_E_INVALID, "0 is none");
+  for (; i < 64; ++i) {
+    snprintf(text, sizeof(text), "_metric_%d", i);
+    expect(define(text, "", &id) == TRIGGER_OK && id != 0, "up to 64");
+  }
+  expect(define("more", "", &id) == TRIGGER_E_FULL, "but no more");
+  expect(host->metric_add(host->ctx, id, 1.5e308) == TRIGGER_OK, "much");
+  expect(host->metric_add(host->ctx, id, 1.5e308) == TRIGGER_E_INVALID, "too much");
 }
 
 /* When the instance is being stopped. */
@@ -120,6 +188,14 @@ static int32_t handle(void* instance, const trigger_message* message, trigger_re
     expect(publish("a", 3) == TRIGGER_E_INVALID, "QoS 3");
     return TRIGGER_OK;
   }
+  if (is(message->topic, "wrong publishes")) {
+    wrong_publishes();
+    return TRIGGER_OK;
+  }
+  if (is(message->topic, "wrong metrics")) {
+    wrong_metrics();
+    return TRIGGER_OK;
+  }
   if (is(message->topic, "extend")) {
     expect(host->extend(host->ctx, message->token, 60000) == TRIGGER_OK, "it is extended");
     return TRIGGER_PENDING;
@@ -165,7 +241,12 @@ static const trigger_plugin plugin = {sizeof(trigger_plugin),
                                       services};
 
 static const trigger_plugin* entry(const trigger_host* given) {
-  (void)given;
+  uint64_t id = 0;
+  own = given;
+  expect(given->metric(given->ctx, trigger_test_str("a"), 0, trigger_test_str(""), &id) ==
+             TRIGGER_E_STATE,
+         "this host only logs");
+  given->log(given->ctx, TRIGGER_LOG_INFO, trigger_test_str("loaded"));
   return &plugin;
 }
 
@@ -200,6 +281,21 @@ static void stops_in_order(void) {
   trigger_test_close(test);
 }
 
+static void refuses_what_the_runtime_refuses(void) {
+  trigger_test* const test = make();
+  expect(test->log_count == 1, "the entry has logged");
+  expect(trigger_test_run(test, "raw") == TRIGGER_OK, "it starts");
+  trigger_test_send(test, "wrong publishes", "");
+  expect(test->publish_count == 1, "only the one that is right");
+  trigger_test_send(test, "wrong metrics", "");
+  expect(test->metric_count == 64, "as many as there may be");
+  expect(own->publish(own->ctx, NULL) == TRIGGER_E_STATE, "it has no instance");
+  expect(own->complete(own->ctx, 1, NULL) == TRIGGER_E_STATE, "nor attempts");
+  expect(own->extend(own->ctx, 1, 1) == TRIGGER_E_STATE, "to extend");
+  expect(own->metric_add(own->ctx, 1, 1) == TRIGGER_E_STATE, "nor metrics");
+  trigger_test_close(test);
+}
+
 static void cancels_what_a_failed_start_has_published(void) {
   char wanted[64];
   trigger_test* const test = make();
@@ -218,6 +314,7 @@ int main(void) {
   trigger_test* test = trigger_test_of(entry);
   stops_in_order();
   cancels_what_a_failed_start_has_published();
+  refuses_what_the_runtime_refuses();
   expect(trigger_test_create(test, "raw") == TRIGGER_E_FAILED, "settings are missing");
   trigger_test_close(test);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <trigger/clock.h>
 #include <trigger/plugin.h>
+#include <trigger/testing/rules.h>
 
 #if defined(__GNUC__)
 #define TRIGGER_TEST_API static __attribute__((unused))
@@ -79,7 +80,8 @@ typedef struct trigger_test {
   trigger_test_attempt** attempts;
   size_t attempt_count;
   pthread_mutex_t mutex;
-  int stopping; /* while it is started: a stop has begun, or start has failed */
+  int stopping;     /* while it is started: a stop has begun, or start has failed */
+  trigger_host own; /* the plugin's, which only logs */
 } trigger_test;
 
 TRIGGER_TEST_API void trigger_test_lock(trigger_test* test) {
@@ -160,8 +162,11 @@ TRIGGER_TEST_API int32_t trigger_test_complete(void* ctx, uint64_t token,
   if (!test->started) {
     trigger_test_violation(test, "complete was called when the instance was not started");
     code = TRIGGER_E_STATE;
-  } else if (result->code != TRIGGER_OK && result->code != TRIGGER_RETRY &&
-             result->code != TRIGGER_REJECT && result->code != TRIGGER_UNAVAILABLE) {
+  } else if (!trigger_test_is_result(result)) {
+    trigger_test_violation(
+        test, "complete was called without a result, or with a struct_size that is too small");
+    code = TRIGGER_E_INVALID;
+  } else if (!trigger_test_is_verdict(result->code)) {
     trigger_test_violation(test, "complete was called with a code that is not a final verdict");
     code = TRIGGER_E_INVALID;
   } else if (attempt != NULL) {
@@ -190,11 +195,6 @@ TRIGGER_TEST_API int32_t trigger_test_extend(void* ctx, uint64_t token, uint32_t
   return code;
 }
 
-TRIGGER_TEST_API int trigger_test_is_topic(trigger_str topic) {
-  return topic.len != 0 && memchr(topic.ptr, '+', topic.len) == NULL &&
-         memchr(topic.ptr, '#', topic.len) == NULL;
-}
-
 TRIGGER_TEST_API int32_t trigger_test_take_publish(void* ctx, const trigger_publish* request) {
   trigger_test* const test = (trigger_test*)ctx;
   int32_t code = TRIGGER_OK;
@@ -204,10 +204,10 @@ TRIGGER_TEST_API int32_t trigger_test_take_publish(void* ctx, const trigger_publ
     code = TRIGGER_E_STATE;
   } else if (test->stopping) {
     code = TRIGGER_E_STATE; /* no mistake: a thread of the service cannot know yet */
+  } else if (trigger_test_check_publish(request) != TRIGGER_OK) {
+    code = TRIGGER_E_INVALID;
   } else if (test->refuse_publishes != TRIGGER_OK) {
     code = test->refuse_publishes;
-  } else if (!trigger_test_is_topic(request->topic) || request->qos > 2) {
-    code = TRIGGER_E_INVALID;
   } else {
     trigger_test_publish kept;
     kept.alias = trigger_test_copy(request->alias.ptr, request->alias.len);
@@ -241,28 +241,30 @@ TRIGGER_TEST_API void trigger_test_log(void* ctx, uint32_t level, trigger_str te
   trigger_test_unlock(test);
 }
 
+/* An id is the metric's place, counted from 1: 0 is none. */
 TRIGGER_TEST_API int32_t trigger_test_define(void* ctx, trigger_str name, uint32_t kind,
                                              trigger_str help, uint64_t* id) {
   trigger_test* const test = (trigger_test*)ctx;
   size_t at = 0;
-  int32_t code = TRIGGER_OK;
-  (void)help;
-  if (name.len == 0 || kind > TRIGGER_METRIC_GAUGE) return TRIGGER_E_INVALID;
+  int32_t code = trigger_test_check_metric(name, kind, help, id);
+  if (code != TRIGGER_OK) return code;
   trigger_test_lock(test);
   while (at < test->metric_count && (strlen(test->metrics[at].name) != name.len ||
                                      memcmp(test->metrics[at].name, name.ptr, name.len) != 0)) {
     ++at;
   }
-  if (at == test->metric_count) {
+  if (at < test->metric_count) {
+    if (test->metrics[at].kind != kind) code = TRIGGER_E_INVALID;
+  } else if (at >= TRIGGER_TEST_METRICS) {
+    code = TRIGGER_E_FULL;
+  } else {
     trigger_test_metric made;
     made.name = trigger_test_copy(name.ptr, name.len);
     made.kind = kind;
     made.value = 0;
     TRIGGER_TEST_APPEND(test->metrics, test->metric_count, trigger_test_metric) = made;
-  } else if (test->metrics[at].kind != kind) {
-    code = TRIGGER_E_INVALID;
   }
-  *id = at;
+  if (code == TRIGGER_OK) *id = at + 1;
   trigger_test_unlock(test);
   return code;
 }
@@ -271,14 +273,48 @@ TRIGGER_TEST_API int32_t trigger_test_count(void* ctx, uint64_t id, double value
   trigger_test* const test = (trigger_test*)ctx;
   int32_t code = TRIGGER_E_INVALID;
   trigger_test_lock(test);
-  if (id < test->metric_count && value - value == 0 &&
-      (value >= 0 || test->metrics[id].kind == TRIGGER_METRIC_GAUGE)) {
-    test->metrics[id].value += value;
-    code = TRIGGER_OK;
+  if (id != 0 && id <= test->metric_count) {
+    trigger_test_metric* const metric = &test->metrics[id - 1];
+    const double sum = metric->value + value;
+    /* Infinity and NaN less themselves are NaN. */
+    if (value - value == 0 && sum - sum == 0 &&
+        (value >= 0 || metric->kind == TRIGGER_METRIC_GAUGE)) {
+      metric->value = sum;
+      code = TRIGGER_OK;
+    }
   }
   trigger_test_unlock(test);
   return code;
 }
+
+/* ---- Those of the plugin's own host, which has no instance ------------------------------------
+ */
+
+TRIGGER_TEST_API int32_t trigger_test_no_complete(void* ctx, uint64_t token,
+                                                  const trigger_result* result) {
+  (void)ctx, (void)token, (void)result;
+  return TRIGGER_E_STATE;
+}
+TRIGGER_TEST_API int32_t trigger_test_no_extend(void* ctx, uint64_t token, uint32_t ms) {
+  (void)ctx, (void)token, (void)ms;
+  return TRIGGER_E_STATE;
+}
+TRIGGER_TEST_API int32_t trigger_test_no_publish(void* ctx, const trigger_publish* request) {
+  (void)ctx, (void)request;
+  return TRIGGER_E_STATE;
+}
+TRIGGER_TEST_API int32_t trigger_test_no_define(void* ctx, trigger_str name, uint32_t kind,
+                                                trigger_str help, uint64_t* id) {
+  (void)ctx, (void)name, (void)kind, (void)help, (void)id;
+  return TRIGGER_E_STATE;
+}
+TRIGGER_TEST_API int32_t trigger_test_no_count(void* ctx, uint64_t id, double value) {
+  (void)ctx, (void)id, (void)value;
+  return TRIGGER_E_STATE;
+}
+
+/* ---- The host's extension ---------------------------------------------------------------------
+ */
 
 TRIGGER_TEST_API const void* trigger_test_extension(void* ctx, const char* id) {
   return strcmp(id, TRIGGER_CLOCK) == 0 ? &((trigger_test*)ctx)->clock : NULL;

@@ -3,6 +3,7 @@
 #define TRIGGER_TESTING_HOST_HPP
 
 #include <trigger/plugin.h>
+#include <trigger/testing/rules.h>
 
 #include <chrono>
 #include <cmath>
@@ -69,19 +70,22 @@ struct AttemptRecord {
 // All of it may be called from any thread, as the host's functions may.
 class RecordingHost {
  public:
-  explicit RecordingHost(std::uint32_t log_level) : log_level_(log_level) {
+  enum class For { plugin, instance };
+
+  explicit RecordingHost(std::uint32_t log_level, For whom = For::instance)
+      : log_level_(log_level), of_an_instance_(whom == For::instance) {
     table_.struct_size = sizeof(table_);
     table_.abi_major = TRIGGER_ABI_MAJOR;
     table_.abi_minor = TRIGGER_ABI_MINOR;
     table_.ctx = this;
     table_.complete = [](void* ctx, std::uint64_t token, const trigger_result* result) {
-      return self(ctx).complete(token, *result);
+      return self(ctx).complete(token, result);
     };
     table_.extend = [](void* ctx, std::uint64_t token, std::uint32_t ms) {
       return self(ctx).extend(token, ms);
     };
     table_.publish = [](void* ctx, const trigger_publish* request) {
-      return self(ctx).publish(*request);
+      return self(ctx).publish(request);
     };
     table_.log_enabled = [](void* ctx, std::uint32_t level) {
       return level >= self(ctx).log_level_ ? 1 : 0;
@@ -89,8 +93,8 @@ class RecordingHost {
     table_.log = [](void* ctx, std::uint32_t level, trigger_str text) {
       self(ctx).log(level, text);
     };
-    table_.metric = [](void* ctx, trigger_str name, std::uint32_t kind, trigger_str,
-                       std::uint64_t* id) { return self(ctx).metric(name, kind, *id); };
+    table_.metric = [](void* ctx, trigger_str name, std::uint32_t kind, trigger_str help,
+                       std::uint64_t* id) { return self(ctx).metric(name, kind, help, id); };
     table_.metric_add = [](void* ctx, std::uint64_t id, double value) {
       return self(ctx).metric_add(id, value);
     };
@@ -323,14 +327,17 @@ class RecordingHost {
     graveyard_.push_back(std::move(record.memory));
   }
 
-  std::int32_t complete(std::uint64_t token, const trigger_result& result) {
+  std::int32_t complete(std::uint64_t token, const trigger_result* result) {
     const std::lock_guard lock(mutex_);
     if (state_ == State::not_started) {
       violation("complete was called when the instance was not started");
       return TRIGGER_E_STATE;
     }
-    if (result.code != TRIGGER_OK && result.code != TRIGGER_RETRY &&
-        result.code != TRIGGER_REJECT && result.code != TRIGGER_UNAVAILABLE) {
+    if (trigger_test_is_result(result) == 0) {
+      violation("complete was called without a result, or with a struct_size that is too small");
+      return TRIGGER_E_INVALID;
+    }
+    if (trigger_test_is_verdict(result->code) == 0) {
       violation("complete was called with a code that is not a final verdict");
       return TRIGGER_E_INVALID;
     }
@@ -338,7 +345,7 @@ class RecordingHost {
     if (found == attempts_.end()) return TRIGGER_E_STALE;
     const std::shared_ptr<AttemptRecord> record = found->second;
     const bool stale = record->over;
-    finish(*record, answer_of(result.code, result));
+    finish(*record, answer_of(result->code, *result));
     if (record->returned) bury(*record);
     return stale ? TRIGGER_E_STALE : TRIGGER_OK;
   }
@@ -356,13 +363,15 @@ class RecordingHost {
     return TRIGGER_OK;
   }
 
-  std::int32_t publish(const trigger_publish& request) {
+  std::int32_t publish(const trigger_publish* given) {
     const std::lock_guard lock(mutex_);
     if (state_ == State::not_started) {
       violation("publish was called when the instance was not started");
     }
     if (state_ != State::started) return TRIGGER_E_STATE;
+    if (trigger_test_check_publish(given) != TRIGGER_OK) return TRIGGER_E_INVALID;
     if (refusal_ != TRIGGER_OK) return refusal_;
+    const trigger_publish& request = *given;
     Pending pending{{copy(request.alias),
                      copy(request.topic),
                      copy(request.payload),
@@ -373,10 +382,6 @@ class RecordingHost {
                     request.done,
                     request.user,
                     false};
-    const std::string& topic = pending.message.topic;
-    if (topic.empty() || topic.find_first_of("+#") != std::string::npos || request.qos > 2) {
-      return TRIGGER_E_INVALID;
-    }
     for (std::size_t i = 0; i < request.property_count; ++i) {
       const trigger_property& property = request.properties[i];
       pending.message.properties.push_back(
@@ -398,34 +403,41 @@ class RecordingHost {
     if (level >= log_level_) log_.push_back({level, copy(text)});
   }
 
-  std::int32_t metric(trigger_str name, std::uint32_t kind, std::uint64_t& id) {
+  // An id is the metric's place, counted from 1: 0 is none.
+  std::int32_t metric(trigger_str name, std::uint32_t kind, trigger_str help, std::uint64_t* id) {
     const std::lock_guard lock(mutex_);
+    if (!of_an_instance_) return TRIGGER_E_STATE;
+    if (trigger_test_check_metric(name, kind, help, id) != TRIGGER_OK) return TRIGGER_E_INVALID;
     const std::string wanted = copy(name);
-    if (wanted.empty() || kind > TRIGGER_METRIC_GAUGE) return TRIGGER_E_INVALID;
     for (std::size_t i = 0; i < metrics_.size(); ++i) {
       if (metrics_[i].name != wanted) continue;
       if (metrics_[i].kind != kind) return TRIGGER_E_INVALID;
-      id = i;
+      *id = i + 1;
       return TRIGGER_OK;
     }
-    id = metrics_.size();
+    if (metrics_.size() >= TRIGGER_TEST_METRICS) return TRIGGER_E_FULL;
     metrics_.push_back({wanted, kind, 0});
+    *id = metrics_.size();
     return TRIGGER_OK;
   }
 
   std::int32_t metric_add(std::uint64_t id, double value) {
     const std::lock_guard lock(mutex_);
-    if (id >= metrics_.size() || !std::isfinite(value) ||
-        (value < 0 && metrics_[id].kind == TRIGGER_METRIC_COUNTER)) {
+    if (!of_an_instance_) return TRIGGER_E_STATE;
+    if (id == 0 || id > metrics_.size()) return TRIGGER_E_INVALID;
+    Metric& metric = metrics_[static_cast<std::size_t>(id - 1)];
+    if (!std::isfinite(value) || !std::isfinite(metric.value + value) ||
+        (value < 0 && metric.kind == TRIGGER_METRIC_COUNTER)) {
       return TRIGGER_E_INVALID;
     }
-    metrics_[id].value += value;
+    metric.value += value;
     return TRIGGER_OK;
   }
 
   // Constant after construction.
   trigger_host table_{};
   const std::uint32_t log_level_;
+  const bool of_an_instance_;  // not the plugin's own, which only logs
 
   FakeClock clock_;  // any thread
 

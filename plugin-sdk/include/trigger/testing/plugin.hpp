@@ -324,7 +324,7 @@ class Plugin {
 
   void enter(trigger_plugin_entry entry) {
     // Static, since a plugin may keep it for as long as it is loaded.
-    static detail::RecordingHost host(TRIGGER_LOG_TRACE);
+    static detail::RecordingHost host(TRIGGER_LOG_TRACE, detail::RecordingHost::For::plugin);
     const std::size_t lines_before = host.log_lines().size();
     plugin_ = entry(&host.table());
     if (plugin_ == nullptr) {

@@ -1,4 +1,5 @@
 use super::message::{Message, MessageMemory, OwnedProperty};
+use super::rules;
 use crate::abi;
 use crate::Level;
 use std::collections::{BTreeMap, HashMap};
@@ -92,6 +93,7 @@ struct Seen {
 /// The host that a service under test sees. It does not move: its table points to it.
 pub(super) struct Host {
     pub table: abi::Host,
+    of_an_instance: bool, // not the plugin's own, which only logs
     clock: abi::Clock,
     seen: Mutex<Seen>,
     changed: Condvar,
@@ -102,7 +104,16 @@ unsafe impl Send for Host {}
 unsafe impl Sync for Host {}
 
 impl Host {
+    /// That of an instance.
     pub fn new() -> Arc<Host> {
+        Host::make(true)
+    }
+    /// The one that the entry function is given.
+    pub fn of_the_plugin() -> Arc<Host> {
+        Host::make(false)
+    }
+
+    fn make(of_an_instance: bool) -> Arc<Host> {
         let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let seen = Seen {
             unix_ns: since_1970.unwrap_or_default().as_nanos() as i64,
@@ -126,6 +137,7 @@ impl Host {
                 metric_add,
                 extension,
             },
+            of_an_instance,
             clock: abi::Clock {
                 struct_size: std::mem::size_of::<abi::Clock>() as u32,
                 reserved: 0,
@@ -350,8 +362,14 @@ unsafe extern "C" fn complete(ctx: *mut c_void, token: u64, result: *const abi::
         seen.violation("complete was called when the instance was not started");
         return abi::E_STATE;
     }
+    if !rules::is_result(result) {
+        seen.violation(
+            "complete was called without a result, or with a struct_size that is too small",
+        );
+        return abi::E_INVALID;
+    }
     let code = (*result).code;
-    if ![abi::OK, abi::RETRY, abi::REJECT, abi::UNAVAILABLE].contains(&code) {
+    if !rules::is_verdict(code) {
         seen.violation("complete was called with a code that is not a final verdict");
         return abi::E_INVALID;
     }
@@ -391,7 +409,6 @@ unsafe extern "C" fn extend(ctx: *mut c_void, token: u64, ms: u32) -> i32 {
 
 unsafe extern "C" fn publish(ctx: *mut c_void, request: *const abi::Publish) -> i32 {
     let host = host(ctx);
-    let request = &*request;
     let mut seen = host.seen();
     if seen.state == State::NotStarted {
         seen.violation("publish was called when the instance was not started");
@@ -399,13 +416,13 @@ unsafe extern "C" fn publish(ctx: *mut c_void, request: *const abi::Publish) -> 
     if seen.state != State::Started {
         return abi::E_STATE;
     }
+    if !rules::is_publish(request) {
+        return abi::E_INVALID;
+    }
     if seen.refusal != abi::OK {
         return seen.refusal;
     }
-    let topic = request.topic.as_str();
-    if topic.is_empty() || topic.contains(&['+', '#'][..]) || request.qos > 2 {
-        return abi::E_INVALID;
-    }
+    let request = &*request;
     let property = |at| {
         let property: abi::Property = *request.properties.add(at);
         OwnedProperty {
@@ -417,7 +434,7 @@ unsafe extern "C" fn publish(ctx: *mut c_void, request: *const abi::Publish) -> 
     };
     let message = Published {
         alias: request.alias.as_str().to_string(),
-        topic: topic.to_string(),
+        topic: request.topic.as_str().to_string(),
         payload: request.payload.as_slice().to_vec(),
         qos: request.qos,
         retain: request.flags & abi::PUBLISH_RETAIN != 0,
@@ -445,37 +462,52 @@ unsafe extern "C" fn log(ctx: *mut c_void, level: u32, text: abi::Str) {
     host(ctx).seen().log.push(LogLine { level, text: text.as_str().to_string() });
 }
 
+/// An id is the metric's place, counted from 1: 0 is none.
 unsafe extern "C" fn metric(
     ctx: *mut c_void,
     name: abi::Str,
     kind: u32,
-    _: abi::Str,
+    help: abi::Str,
     id: *mut u64,
 ) -> i32 {
-    let mut seen = host(ctx).seen();
-    let name = name.as_str();
-    if name.is_empty() || kind > abi::METRIC_GAUGE {
+    let host = host(ctx);
+    if !host.of_an_instance {
+        return abi::E_STATE;
+    }
+    if !rules::is_metric(name, kind, help, id) {
         return abi::E_INVALID;
     }
+    let mut seen = host.seen();
+    let name = name.as_str();
     let found = seen.metrics.iter().position(|metric| metric.name == name);
     let at = found.unwrap_or(seen.metrics.len());
     match found {
         Some(at) if seen.metrics[at].kind != kind => return abi::E_INVALID,
         Some(_) => {}
+        None if at >= rules::METRICS => return abi::E_FULL,
         None => seen.metrics.push(Metric { name: name.to_string(), kind, value: 0.0 }),
     }
-    *id = at as u64;
+    *id = at as u64 + 1;
     abi::OK
 }
 
 unsafe extern "C" fn metric_add(ctx: *mut c_void, id: u64, value: f64) -> i32 {
-    match host(ctx).seen().metrics.get_mut(id as usize) {
-        Some(metric) if value.is_finite() && (value >= 0.0 || metric.kind == abi::METRIC_GAUGE) => {
-            metric.value += value;
-            abi::OK
-        }
-        _ => abi::E_INVALID,
+    let host = host(ctx);
+    if !host.of_an_instance {
+        return abi::E_STATE;
     }
+    let mut seen = host.seen();
+    let at = (id as usize).wrapping_sub(1); // of 0: no place
+    let metric = match seen.metrics.get_mut(at) {
+        Some(metric) => metric,
+        None => return abi::E_INVALID,
+    };
+    let sum = metric.value + value;
+    if !sum.is_finite() || (value < 0.0 && metric.kind == abi::METRIC_COUNTER) {
+        return abi::E_INVALID;
+    }
+    metric.value = sum;
+    abi::OK
 }
 
 unsafe extern "C" fn extension(ctx: *mut c_void, id: *const c_char) -> *const c_void {
@@ -579,5 +611,163 @@ mod tests {
         assert_eq!(extended(&host, token), abi::E_STATE);
         assert_eq!(published(&host, &request("a")), abi::E_STATE);
         assert_eq!(host.violations().len(), 3);
+    }
+
+    /// A host, of an instance that is started, and what it says of a request.
+    fn says(request: &abi::Publish) -> i32 {
+        let host = Host::new();
+        host.starting();
+        published(&host, request)
+    }
+
+    #[test]
+    fn text_that_mqtt_forbids_is_refused() {
+        let says = |topic: &[u8]| {
+            let topic = abi::Str { ptr: topic.as_ptr() as *const c_char, len: topic.len() };
+            says(&abi::Publish { topic, ..request("") })
+        };
+        let wrong: [&[u8]; 10] = [
+            b"",
+            b"a/+",
+            b"#",
+            b"a\0b",
+            b"a\xff",
+            b"\xc0\xaf",
+            b"\xed\xa0\x80",
+            b"a/\xe2\x82",
+            b"\xf4\x90\x80\x80",
+            &[b'a'; 65_536],
+        ];
+        for topic in wrong {
+            assert_eq!(says(topic), abi::E_INVALID, "{:?}", &topic[..topic.len().min(10)]);
+        }
+        for topic in ["é/€/😀", "\u{1}", &"a".repeat(65_535)] {
+            assert_eq!(says(topic.as_bytes()), abi::OK);
+        }
+    }
+
+    #[test]
+    fn publishes_that_are_not_filled_in_are_refused() {
+        let nothing = abi::Bytes { ptr: std::ptr::null(), len: 1 };
+        let too_much = abi::Bytes { ptr: b"x".as_ptr(), len: 268_435_455 };
+        let long = "a".repeat(1_025);
+        for wrong in [
+            abi::Publish { struct_size: 0, ..request("a") },
+            abi::Publish { flags: 2, ..request("a") },
+            abi::Publish { qos: 3, ..request("a") },
+            abi::Publish { payload: nothing, ..request("a") },
+            abi::Publish { payload: too_much, ..request("a") },
+            abi::Publish { alias: abi::Str::of(&long), ..request("a") },
+            abi::Publish { property_count: 1, ..request("a") },
+        ] {
+            assert_eq!(says(&wrong), abi::E_INVALID);
+        }
+        assert_eq!(says(&abi::Publish { flags: abi::PUBLISH_RETAIN, ..request("a") }), abi::OK);
+        let host = Host::new();
+        host.starting();
+        let short = abi::Result { struct_size: 0, ..abi::Result::empty() };
+        for result in [std::ptr::null(), &short as *const abi::Result] {
+            let code = unsafe { (host.table.complete)(host.table.ctx, 1, result) };
+            assert_eq!(code, abi::E_INVALID);
+        }
+        assert_eq!(unsafe { (host.table.publish)(host.table.ctx, std::ptr::null()) }, -2);
+    }
+
+    fn property(id: u32, number: u64, name: &[u8], value: &[u8]) -> abi::Property {
+        let name = abi::Str { ptr: name.as_ptr() as *const c_char, len: name.len() };
+        abi::Property { id, reserved: 0, number, name, value: abi::Bytes::of(value) }
+    }
+    fn says_with(properties: &[abi::Property]) -> i32 {
+        let (list, count) = (properties.as_ptr(), properties.len());
+        says(&abi::Publish { properties: list, property_count: count, ..request("a") })
+    }
+
+    #[test]
+    fn properties_that_a_client_may_not_publish_with_are_refused() {
+        let long = vec![b'a'; 65_536];
+        for wrong in [
+            property(0x01, 2, b"", b""),
+            property(0x02, 1 << 32, b"", b""),
+            property(0x03, 0, b"", b"a\0"),
+            property(0x03, 0, b"", b"\xff"),
+            property(0x03, 0, b"", &long),
+            property(0x08, 0, b"", b"a/+"),
+            property(0x08, 0, b"", b""),
+            property(0x09, 0, b"", &long),
+            property(0x0b, 1, b"", b""), // a subscription identifier comes from the server
+            property(0x11, 1, b"", b""), // of CONNECT
+            property(0x23, 1, b"", b""), // a topic alias is the client's own
+            property(0, 1, b"", b""),    // none of MQTT 5
+            property(1000, 1, b"", b""),
+            property(0x26, 0, b"a", b"a\0"),
+            property(0x26, 0, b"\xff", b"a"),
+        ] {
+            assert_eq!(says_with(&[wrong]), abi::E_INVALID, "{}", wrong.id);
+        }
+        let right = [
+            property(0x01, 1, b"", b""),
+            property(0x02, 0xffff_ffff, b"", b""),
+            property(0x03, 0, b"", b"text"),
+            property(0x08, 0, b"", b"text"),
+            property(0x09, 0, b"", b"\xff"),
+            property(0x26, 0, b"text", b"text"),
+        ];
+        for one in right {
+            assert_eq!(says_with(&[one]), abi::OK, "{}", one.id);
+            let twice = if one.id == 0x26 { abi::OK } else { abi::E_INVALID };
+            assert_eq!(says_with(&[one, one]), twice, "{}", one.id);
+        }
+        assert_eq!(says_with(&right), abi::OK);
+    }
+
+    #[test]
+    fn what_is_wrong_is_invalid_whatever_else_is_refused() {
+        let host = Host::new();
+        host.starting();
+        host.refuse_publishes(abi::E_FULL);
+        assert_eq!(published(&host, &request("a/+")), abi::E_INVALID);
+        assert_eq!(published(&host, &request("a")), abi::E_FULL);
+    }
+
+    #[test]
+    fn metrics_that_the_runtime_refuses_are_refused() {
+        let host = Host::new();
+        let (long, longest) = ("a".repeat(101), "a".repeat(100));
+        let (long_help, longest_help) = ("h".repeat(1_025), "h".repeat(1_024));
+        let mut id = 0;
+        let mut define = |name: &str, kind, help: &str| unsafe {
+            let (name, help) = (abi::Str::of(name), abi::Str::of(help));
+            let code = (host.table.metric)(host.table.ctx, name, kind, help, &mut id);
+            (code, id)
+        };
+        let add = |id, value| unsafe { (host.table.metric_add)(host.table.ctx, id, value) };
+        for name in ["", "Seen", "1st", "a-b", "a.b", "café", "a\0", &long] {
+            assert_eq!(define(name, abi::METRIC_GAUGE, "").0, abi::E_INVALID, "{}", name);
+        }
+        assert_eq!(define("a", 2, "").0, abi::E_INVALID);
+        assert_eq!(define("a", abi::METRIC_GAUGE, &long_help).0, abi::E_INVALID);
+        let (code, first) = define(&longest, abi::METRIC_GAUGE, &longest_help);
+        assert_eq!(code, abi::OK);
+        assert_ne!(first, 0, "0 is no metric, so one that was never defined is found");
+        assert_eq!(add(0, 1.0), abi::E_INVALID);
+        assert_eq!(add(first, 1.5e308), abi::OK);
+        assert_eq!(add(first, 1.5e308), abi::E_INVALID, "the sum is infinite");
+        for at in 1..64 {
+            assert_eq!(define(&format!("_metric_{}", at), abi::METRIC_GAUGE, "").0, abi::OK);
+        }
+        assert_eq!(define("one_more", abi::METRIC_GAUGE, "").0, abi::E_FULL);
+        assert_eq!(define(&longest, abi::METRIC_GAUGE, ""), (abi::OK, first));
+    }
+
+    /// The one that the entry function is given offers only logging.
+    #[test]
+    fn the_plugins_own_host_has_no_instance() {
+        let host = Host::of_the_plugin();
+        let mut id = 0;
+        let (name, help) = (abi::Str::of("a"), abi::Str::of(""));
+        let code = unsafe { (host.table.metric)(host.table.ctx, name, 0, help, &mut id) };
+        assert_eq!(code, abi::E_STATE);
+        assert_eq!(unsafe { (host.table.metric_add)(host.table.ctx, 1, 1.0) }, abi::E_STATE);
+        assert_eq!(published(&host, &request("a")), abi::E_STATE);
     }
 }

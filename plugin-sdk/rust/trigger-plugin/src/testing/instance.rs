@@ -65,7 +65,7 @@ fn last_error() -> String {
 impl Plugin {
     /// Tests a plugin that is linked into the test. Panics if it refuses this host.
     pub fn of(entry: abi::Entry) -> Plugin {
-        let host = Host::new();
+        let host = Host::of_the_plugin();
         // What is linked in stays, so the host stays too.
         std::mem::forget(host.clone());
         let library = Library { handle: std::ptr::null_mut(), _host: None };
@@ -86,7 +86,7 @@ impl Plugin {
             return Err(last_error());
         }
         let entry = unsafe { std::mem::transmute::<*mut c_void, abi::Entry>(entry) };
-        let host = Host::new();
+        let host = Host::of_the_plugin();
         Plugin::enter(entry, &host, Library { handle, _host: Some(host.clone()) })
     }
 

@@ -28,6 +28,7 @@
 mod host;
 mod instance;
 mod message;
+mod rules;
 
 pub use host::{Answer, LogLine, Published};
 pub use instance::{Attempt, Instance, Options, Plugin};
