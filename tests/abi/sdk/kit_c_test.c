@@ -10,7 +10,10 @@ static uint64_t last_token;
 static const trigger_message* last_message;
 static int32_t code_in_create;
 static int32_t code_of_start = TRIGGER_OK;
-static char calls[64]; /* of done, by code, and of stop */
+static char calls[64];    /* of done, by code, and of stop */
+static pthread_t watcher; /* a thread of the service, between start and stop */
+static int watches;
+static uint64_t watched_until; /* the time at which it ends */
 
 static void expect(int condition, const char* what) {
   if (condition) return;
@@ -148,9 +151,21 @@ static int32_t create(const trigger_host* given, const trigger_instance_config* 
              : TRIGGER_E_FAILED;
 }
 
+/* Reads the time and publishes until it is late enough. */
+static void* watch(void* unused) {
+  const trigger_clock* const clock =
+      (const trigger_clock*)host->extension(host->ctx, TRIGGER_CLOCK);
+  while (clock->mono_ns(clock->ctx) < watched_until) {
+    expect(clock->unix_ns(clock->ctx) > 0, "there is a time");
+    if (publish("watched", 0) != TRIGGER_OK) break;
+  }
+  return unused;
+}
+
 static int32_t start(void* instance, trigger_result* error) {
   (void)instance;
   (void)error;
+  if (watches) expect(pthread_create(&watcher, NULL, watch, NULL) == 0, "it watches");
   if (code_of_start != TRIGGER_OK) expect(publish_then(done) == TRIGGER_OK, "in start");
   return code_of_start;
 }
@@ -207,6 +222,7 @@ static void stop(void* instance) {
   const size_t used = strlen(calls);
   (void)instance;
   snprintf(calls + used, sizeof(calls) - used, "stop");
+  if (watches) pthread_join(watcher, NULL);
   too_late();
 }
 
@@ -296,6 +312,21 @@ static void refuses_what_the_runtime_refuses(void) {
   trigger_test_close(test);
 }
 
+/* For ThreadSanitizer: the kit reads nothing without its lock that the service may write. */
+static void threads_of_the_service_may_use_the_host(void) {
+  int i = 0;
+  trigger_test* const test = make();
+  watched_until = UINT64_MAX;
+  watches = 1;
+  expect(trigger_test_run(test, "raw") == TRIGGER_OK, "it starts");
+  for (; i < 1000; ++i) trigger_test_advance(test, 1);
+  trigger_test_stop(test);
+  watched_until = 0;
+  expect(trigger_test_start(test) == TRIGGER_OK, "it starts again");
+  trigger_test_close(test);
+  watches = 0;
+}
+
 static void cancels_what_a_failed_start_has_published(void) {
   char wanted[64];
   trigger_test* const test = make();
@@ -315,6 +346,8 @@ int main(void) {
   stops_in_order();
   cancels_what_a_failed_start_has_published();
   refuses_what_the_runtime_refuses();
+
+  threads_of_the_service_may_use_the_host();
   expect(trigger_test_create(test, "raw") == TRIGGER_E_FAILED, "settings are missing");
   trigger_test_close(test);
 

@@ -321,10 +321,20 @@ TRIGGER_TEST_API const void* trigger_test_extension(void* ctx, const char* id) {
 }
 
 TRIGGER_TEST_API int64_t trigger_test_unix_ns(void* ctx) {
-  return ((trigger_test*)ctx)->unix_ns;
+  trigger_test* const test = (trigger_test*)ctx;
+  int64_t now = 0;
+  trigger_test_lock(test);
+  now = test->unix_ns;
+  trigger_test_unlock(test);
+  return now;
 }
 TRIGGER_TEST_API uint64_t trigger_test_mono_ns(void* ctx) {
-  return ((trigger_test*)ctx)->mono_ns;
+  trigger_test* const test = (trigger_test*)ctx;
+  uint64_t now = 0;
+  trigger_test_lock(test);
+  now = test->mono_ns;
+  trigger_test_unlock(test);
+  return now;
 }
 
 #endif /* TRIGGER_TESTING_HOST_H */
