@@ -206,7 +206,7 @@ TRIGGER_TEST_API void trigger_test_stop(trigger_test* test) {
   trigger_test_lock(test);
   test->started = 0;
   test->stopping = 0;
-  for (i = 0; i < test->attempt_count; ++i) trigger_test_bury(test->attempts[i]);
+  for (i = 0; i < test->attempt_count; ++i) trigger_test_free_message(test->attempts[i]);
   trigger_test_unlock(test);
 }
 
@@ -249,6 +249,7 @@ TRIGGER_TEST_API void trigger_test_returned(trigger_test* test, trigger_test_att
                                             int32_t code, const trigger_result* result) {
   trigger_test_lock(test);
   attempt->returned = 1;
+  if (code != TRIGGER_PENDING) attempt->answered = 1;
   if (code != TRIGGER_PENDING &&
       trigger_test_end(attempt, code, result->retry_after_ms, result->reason) != TRIGGER_OK) {
     trigger_test_violation(test, "an attempt was completed, but handle did not return PENDING");

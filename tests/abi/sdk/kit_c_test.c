@@ -327,6 +327,28 @@ static void threads_of_the_service_may_use_the_host(void) {
   watches = 0;
 }
 
+/* Past its deadline a message stays until the service completes it, or stop has returned. */
+static void keeps_a_late_message(void) {
+  const trigger_test_attempt* attempt = NULL;
+  trigger_test* const test = make();
+  uint64_t token = 0;
+  expect(trigger_test_run(test, "raw") == TRIGGER_OK, "it starts");
+  attempt = trigger_test_send(test, "pending", "");
+  token = last_token;
+  trigger_test_advance(test, 30000);
+  expect(attempt->code == TRIGGER_RETRY, "its deadline has passed");
+  trigger_test_send(test, "retry", "");
+  expect(attempt->message != NULL, "the service may still use it");
+  expect(complete(token, TRIGGER_OK) == TRIGGER_E_STALE, "too late");
+  trigger_test_send(test, "retry", "");
+  expect(attempt->message == NULL, "freed");
+  attempt = trigger_test_send(test, "pending", "");
+  trigger_test_advance(test, 30000);
+  trigger_test_stop(test);
+  expect(attempt->message == NULL, "freed by stop");
+  trigger_test_close(test);
+}
+
 static void cancels_what_a_failed_start_has_published(void) {
   char wanted[64];
   trigger_test* const test = make();
@@ -346,6 +368,7 @@ int main(void) {
   stops_in_order();
   cancels_what_a_failed_start_has_published();
   refuses_what_the_runtime_refuses();
+  keeps_a_late_message();
 
   threads_of_the_service_may_use_the_host();
   expect(trigger_test_create(test, "raw") == TRIGGER_E_FAILED, "settings are missing");

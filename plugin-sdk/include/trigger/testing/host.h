@@ -27,6 +27,7 @@ typedef struct trigger_test_attempt {
   trigger_message* message;  /* NULL once it was freed, which is as soon as the ABI allows */
   uint64_t deadline_mono_ns; /* the message's, or as moved by extend */
   int returned;              /* from handle */
+  int answered;              /* by handle or complete, on time or late */
 } trigger_test_attempt;
 
 typedef struct trigger_test_publish {
@@ -126,15 +127,20 @@ TRIGGER_TEST_API void trigger_test_violation(trigger_test* test, const char* wha
   TRIGGER_TEST_APPEND(test->violations, test->violation_count, const char*) = what;
 }
 
-/* Frees the message once handle has returned and the verdict is known. */
-TRIGGER_TEST_API void trigger_test_bury(trigger_test_attempt* attempt) {
+TRIGGER_TEST_API void trigger_test_free_message(trigger_test_attempt* attempt) {
   trigger_message* const message = attempt->message;
-  if (message == NULL || !attempt->returned || attempt->code == TRIGGER_PENDING) return;
+  if (message == NULL) return;
   free((void*)message->id.ptr);
   free((void*)message->topic.ptr);
   free((void*)message->payload.ptr);
   free(message);
   attempt->message = NULL;
+}
+
+/* Frees the message once handle has returned and the service has given its verdict. One whose
+ * deadline has passed without a verdict stays: the service may still be using it. */
+TRIGGER_TEST_API void trigger_test_bury(trigger_test_attempt* attempt) {
+  if (attempt->returned && attempt->answered) trigger_test_free_message(attempt);
 }
 
 TRIGGER_TEST_API int32_t trigger_test_end(trigger_test_attempt* attempt, int32_t code,
@@ -171,6 +177,7 @@ TRIGGER_TEST_API int32_t trigger_test_complete(void* ctx, uint64_t token,
     code = TRIGGER_E_INVALID;
   } else if (attempt != NULL) {
     code = trigger_test_end(attempt, result->code, result->retry_after_ms, result->reason);
+    attempt->answered = 1;
     /* The message is freed later: the service may use it until complete has returned. */
   }
   trigger_test_unlock(test);
