@@ -79,6 +79,9 @@ impl Settings {
     pub fn require_known(&self, known: &[&str]) -> Found<()> {
         match self.leaves.iter().find(|leaf| !known.iter().any(|key| covers(key, &leaf.key))) {
             None => Ok(()),
+            Some(leaf) if known.is_empty() => {
+                Err(SettingError::new(&leaf.key, "is unknown; this service takes no settings"))
+            }
             Some(leaf) => {
                 let meant = closest(&leaf.key, known.iter().copied());
                 let meant = meant.map(|key| format!("; did you mean \"{}\"?", key));

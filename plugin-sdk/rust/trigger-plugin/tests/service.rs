@@ -155,6 +155,7 @@ impl Service for Full {
     const CONCURRENT: bool = true;
     const BRIEF: bool = true;
     fn create(context: Context) -> Result<Self, Error> {
+        context.settings().require_known(&[])?;
         let line = format!("{} {} {}", context.trigger(), context.alias(), context.concurrency());
         context.info(&line);
         Ok(Full { context, state: Mutex::default() })
@@ -299,6 +300,10 @@ fn settings_are_refused_by_name() {
         "setting \"other\" is unknown; this service knows limit, panic"
     );
     assert!(plugin().create("scripted", &[("limit", 3.into())]).is_ok());
+    assert_eq!(
+        plugin().create("full", &[("limit", 1.into())]).err().unwrap(),
+        "setting \"limit\" is unknown; this service takes no settings"
+    );
 }
 
 #[test]
