@@ -43,9 +43,10 @@ class HostTable {
   void set_state(State state);
   // Refuses new publishes and cancels those under way: see Publishes::cancel().
   [[nodiscard]] bool cancel_publishes(Monotonic deadline);
-  // Cuts the plugin off for ever from everything behind this table: functions return
-  // TRIGGER_E_STATE, log lines are dropped, results of publishes are not reported. Waits for calls
-  // that are inside.
+  // Cuts the plugin off for ever from everything behind this table: complete(), extend() and
+  // publish() return TRIGGER_E_STATE, log lines are dropped, results of publishes are not reported.
+  // metric() and metric_add() go on, since metrics are in the table. Waits for calls that are
+  // inside.
   void sever();
 
  private:
