@@ -60,7 +60,7 @@ export function reject(reason?: string): Verdict;
 /** Something that the service needs is away: the trigger waits, and no attempt is counted. */
 export function unavailable(reason?: string, options?: { afterMs?: number }): Verdict;
 
-/** The server did not get a message. Where `handle` lets it escape, the message gets `verdict()`. */
+/** The server did not get a message. If `handle` throws it, the message gets `verdict()`. */
 export class PublishError extends Error {
   constructor(error: PublishErrorName, reason?: string);
   readonly error: PublishErrorName;
@@ -181,7 +181,9 @@ type AnyService = Service | (new () => Service) | Handler;
  *  a `start` that fails, with exit code 1. Standard output is the protocol's: what console.log and
  *  process.stdout write goes to standard error, that is, to the log. A program that the service
  *  starts must not inherit it: use `stdio: ['ignore', 2, 2]`, or 'pipe'. */
-export function run(service: AnyService, options?: { name?: string; version?: string }): Promise<void>;
+export function run(
+  service: AnyService, options?: { name?: string; version?: string },
+): Promise<void>;
 
 /** A message for a TestHost; what is absent is made up. */
 export interface TestMessage {

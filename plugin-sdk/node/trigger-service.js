@@ -18,6 +18,8 @@
 // `run` speaks version 1 of the protocol (docs/reference/exec-protocol.md in triggerd's sources) on
 // standard input and output, and `TestHost` calls a service without triggerd and without a server.
 
+const fs = require('node:fs');
+
 const LONGEST_LINE = 64 * 1024 * 1024; // bytes; exec ends a process that writes a longer one
 const LONGEST_REASON = 1000; // characters; the log shows 255 bytes
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error'];
@@ -219,7 +221,8 @@ class Context {
     }
     const first = help && !this.#helped.has(name);
     if (first) this.#helped.add(name);
-    this.#session.write(lineOf({ type: 'metric', name, kind, help: first ? help : undefined, add }));
+    const known = { type: 'metric', name, kind, help: first ? help : undefined, add };
+    this.#session.write(lineOf(known));
   }
 
   publish(message) {
@@ -238,9 +241,7 @@ class Message {
   #bytes;
 
   constructor(session, context, read) {
-    if (typeof read.token !== 'string' || typeof read.topic !== 'string') {
-      throw new TypeError('a message without a token or a topic');
-    }
+    if (typeof read.topic !== 'string') throw new TypeError('a message without a topic');
     this.#session = session;
     this.#deadline = performance.now() + (read.timeout_ms ?? 0);
     this.#text = read.payload;
@@ -411,6 +412,7 @@ class Session {
     if (!this.context) throw new Error('a message before start');
     const messages = [];
     for (const read of every) {
+      if (typeof read.token !== 'string') throw new Error('a message without a token');
       try {
         messages.push(new Message(this, this.context, read));
       } catch (error) {
@@ -518,22 +520,54 @@ class Lines {
   }
 }
 
-async function run(service, { name, version } = {}) {
-  const output = process.stdout;
-  const write = output.write.bind(output);
-  output.write = process.stderr.write.bind(process.stderr); // console.log, and other printing
-  output.on('error', () => {}); // exec has gone, and standard input ends
+// The protocol's side of standard output. Not the stream process.stdout: what that still has to
+// write is lost when the process exits.
+class Output {
+  #lines = []; // what the next write takes along
+  #rest = Buffer.alloc(0); // what a full pipe did not take yet
+  #retry;
 
-  let waiting = [];
-  const flush = () => {
-    const lines = waiting;
-    waiting = [];
-    if (lines.length > 0) write(lines.join(''));
-  };
-  const session = new Session(service, (line) => {
-    if (waiting.push(line) === 1) setImmediate(flush); // with what else comes until then
-  });
-  process.on('exit', flush);
+  constructor() {
+    process.stdout.write = process.stderr.write.bind(process.stderr); // console.log uses it, too
+    process.on('exit', () => this.finish());
+  }
+
+  write(line) {
+    if (this.#lines.push(line) === 1) setImmediate(() => this.flush());
+  }
+
+  // Without waiting for exec to read.
+  flush() {
+    clearTimeout(this.#retry);
+    if (!this.#attempt()) this.#retry = setTimeout(() => this.flush(), 1);
+  }
+
+  // When this returns, exec can read all of it.
+  finish() {
+    clearTimeout(this.#retry);
+    const never = new Int32Array(new SharedArrayBuffer(4));
+    while (!this.#attempt()) Atomics.wait(never, 0, 0, 1);
+  }
+
+  // Whether all of it is written.
+  #attempt() {
+    if (this.#lines.length > 0) {
+      this.#rest = Buffer.concat([this.#rest, Buffer.from(this.#lines.join(''))]);
+      this.#lines = [];
+    }
+    try {
+      while (this.#rest.length > 0) this.#rest = this.#rest.subarray(fs.writeSync(1, this.#rest));
+    } catch (error) {
+      if (error.code === 'EAGAIN') return false;
+      this.#rest = Buffer.alloc(0); // exec has gone, and standard input ends
+    }
+    return true;
+  }
+}
+
+async function run(service, { name, version } = {}) {
+  const output = new Output();
+  const session = new Session(service, (line) => output.write(line));
 
   let stop;
   const stopped = new Promise((resolve) => { stop = resolve; });
@@ -561,7 +595,7 @@ async function run(service, { name, version } = {}) {
     close();
   };
   // A handler that computes for long does not keep back what was written before it.
-  process.stdin.on('data', (bytes) => { flush(); lines.push(bytes); });
+  process.stdin.on('data', (bytes) => { output.flush(); lines.push(bytes); });
   process.stdin.on('end', ended).on('error', ended);
 
   await Promise.race([begun, stopped]);
@@ -585,8 +619,7 @@ async function run(service, { name, version } = {}) {
     process.stderr.write('trigger-service: standard input ended before start\n');
     process.exitCode = 1;
   }
-  flush();
-  await new Promise((resolve) => { write('', resolve); });
+  output.finish();
   for (const signal of signals) process.off(signal, signalled);
   process.stdin.destroy();
 }
@@ -601,7 +634,8 @@ class TestHost {
   metrics = {};
   extended = [];
 
-  static async create(service, { settings = {}, trigger = 'test', alias = 'test', inFlight = 1 } = {}) {
+  static async create(service, options = {}) {
+    const { settings = {}, trigger = 'test', alias = 'test', inFlight = 1 } = options;
     const host = new TestHost();
     host.#session = new Session(service, (lines) => host.#take(lines));
     host.service = host.#session.service;
@@ -664,11 +698,11 @@ class TestHost {
     this.#session.receive(lineOf(known).trimEnd());
   }
 
-  #message({ topic = 'test', payload, properties, receivedMs = Date.now(), timeoutMs = 30_000, ...rest }) {
+  #message({ topic = 'test', payload, properties, receivedMs, timeoutMs = 30_000, ...rest }) {
     const token = String((this.#lastToken += 1));
     return {
       token, id: `test-${token}`, topic, qos: 1, retained: false, duplicate: false, attempt: 1,
-      received: receivedMs, timeout_ms: timeoutMs, ...writtenPayload(payload),
+      received: receivedMs ?? Date.now(), timeout_ms: timeoutMs, ...writtenPayload(payload),
       properties: properties && writtenProperties(properties), ...rest,
     };
   }
@@ -685,11 +719,12 @@ class TestHost {
   #take(lines) {
     for (const line of lines.trimEnd().split('\n')) {
       const read = JSON.parse(line);
-      if (read.type === 'log') this.logs.push({ level: read.level, text: read.text });
-      else if (read.type === 'metric') this.metrics[read.name] = (this.metrics[read.name] ?? 0) + read.add;
-      else if (read.type === 'extend') this.extended.push({ token: read.token, ms: read.ms });
-      else if (read.type === 'publish') this.#publish(read);
-      else if (read.type === 'verdict') this.#verdict(read);
+      const { type, name, token } = read;
+      if (type === 'log') this.logs.push({ level: read.level, text: read.text });
+      else if (type === 'metric') this.metrics[name] = (this.metrics[name] ?? 0) + read.add;
+      else if (type === 'extend') this.extended.push({ token, ms: read.ms });
+      else if (type === 'publish') this.#publish(read);
+      else if (type === 'verdict') this.#verdict(read);
     }
   }
 
@@ -718,9 +753,8 @@ class TestHost {
 }
 
 function publishOf({ topic, payload, payload_base64: base64, qos, retain, alias, properties }) {
-  const message = {
-    topic, payload: base64 === undefined ? payload ?? '' : Buffer.from(base64, 'base64'), qos, retain,
-  };
+  const content = base64 === undefined ? payload ?? '' : Buffer.from(base64, 'base64');
+  const message = { topic, payload: content, qos, retain };
   if (alias !== undefined) message.alias = alias;
   if (properties !== undefined) message.properties = readProperties(properties);
   return message;

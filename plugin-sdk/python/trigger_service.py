@@ -635,6 +635,8 @@ class _Runner:
 
     def __init__(self, service: Any, name: str, version: str) -> None:
         self.source, self.target = os.dup(0), os.dup(1)
+        os.set_blocking(self.source, True)
+        os.set_blocking(self.target, True)
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
         os.close(null)
