@@ -21,6 +21,7 @@
 const fs = require('node:fs');
 
 const LONGEST_LINE = 64 * 1024 * 1024; // bytes; exec ends a process that writes a longer one
+const LONGEST_DELAY = 2 ** 32 - 1; // milliseconds
 const LONGEST_REASON = 1000; // characters; the log shows 255 bytes
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error'];
 
@@ -43,7 +44,7 @@ class PublishError extends Error {
 
 class Verdict {
   constructor(verdict, reason, afterMs, publish) {
-    if (afterMs !== undefined && !(afterMs >= 0 && Number.isFinite(afterMs))) {
+    if (afterMs !== undefined && !(afterMs >= 0 && afterMs <= LONGEST_DELAY)) {
       throw new RangeError(`${afterMs} is not a delay in milliseconds`);
     }
     this.verdict = verdict;

@@ -48,6 +48,7 @@ __all__ = ["Completion", "Context", "Message", "Properties", "Publish", "Publish
 
 Payload = Union[str, bytes, bytearray, memoryview]
 _LONGEST_LINE = 64 << 20  # bytes; exec ends a process that writes a longer one
+_LONGEST_DELAY = (2**32 - 1) / 1000  # seconds
 _LONGEST_REASON = 1000  # characters; the log shows 255 bytes
 
 
@@ -416,7 +417,7 @@ def _base64(data: Any) -> str:
 
 
 def _seconds(after: float | None) -> float | None:
-    if after is not None and not 0 <= after < math.inf:
+    if after is not None and not 0 <= after <= _LONGEST_DELAY:
         raise ValueError(f"{after!r} is not a delay in seconds")
     return after
 
@@ -648,7 +649,8 @@ class _Runner:
         self.loop: asyncio.AbstractEventLoop | None = None
         self.loop_inbox: asyncio.Queue[Any] | None = None
         self.loop_thread: int | None = None
-        self.signals = 0
+        self.signals = itertools.count()
+        self.is_signalled = False
         self.writing = threading.Lock()
         self.lines: deque[bytes] = deque()
         self.flush_is_due = False
@@ -718,7 +720,7 @@ class _Runner:
             (await self.loop_inbox.get())()
 
     def is_started(self, first: Any) -> bool:
-        if first is None and not self.session.context and not self.signals:
+        if first is None and not self.session.context and not self.is_signalled:
             print("trigger_service: standard input ended before start", file=sys.stderr)
             raise SystemExit(1)
         return first is not None
@@ -756,12 +758,15 @@ class _Runner:
                 self.put(None)
 
     def signalled(self, number: int, _frame: Any) -> None:
-        self.signals += 1
-        if self.session.closing:
+        # One signal may come while the handler of another runs: next() is a single step.
+        if next(self.signals) > 0 or self.session.closing:
             raise SystemExit(128 + number)
+        self.is_signalled = True
         self.close()
 
     def read(self) -> None:
+        # Python runs handlers on the main thread, which a signal to this one would not wake.
+        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
         self.session.reader = threading.get_ident()
         try:
             with open(self.source, "rb", buffering=1 << 16) as source:

@@ -82,7 +82,7 @@ std::vector<std::string> tree(const fs::path& dir) {
 }
 
 TEST(NewProject, IsTheSameAsThatOfToolsPluginNew) {
-  for (const char* language : {"c", "cpp", "rust"}) {
+  for (const char* language : {"c", "cpp", "rust", "python", "node"}) {
     for (const bool minimal : {false, true}) {
       TempDir dir;
       const std::string ours = (dir / "ours").string();
@@ -114,6 +114,13 @@ TEST(NewProject, AnInstalledTriggerctlFindsItsTemplates) {
                 "--lang", "c"});
   ASSERT_EQ(made.wait(), (Exit{0, 0})) << made.output();
   EXPECT_TRUE(fs::exists(dir / "mine/sdk/include/trigger/plugin.h"));
+  for (const auto& [language, sdk] :
+       {std::pair{"python", "trigger_service.py"}, {"node", "trigger-service.js"}}) {
+    Process command({(dir / "prefix/bin/triggerctl").string(), "plugin", "new",
+                     (dir / language).string(), "--lang", language});
+    ASSERT_EQ(command.wait(), (Exit{0, 0})) << command.output();
+    EXPECT_TRUE(fs::exists(dir / language / sdk));
+  }
   fs::remove_all(dir / "prefix/share");
   Process lost({(dir / "prefix/bin/triggerctl").string(), "plugin", "new", (dir / "other").string(),
                 "--lang", "c"});

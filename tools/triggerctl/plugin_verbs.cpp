@@ -15,7 +15,9 @@ void add_new(CommandLine& line, Command group) {
                            [project] { return make_project(*project); });
   verb.option("DIR", project->dir, "the folder of the new project; it must be new or empty")
       .required();
-  verb.option("--lang", project->language, "the language of the service: c, cpp or rust")
+  verb.option("--lang", project->language,
+              "the language of the service: c, cpp or rust, or python or node for a program that "
+              "the plugin exec runs")
       .required();
   verb.option(
       "--name", project->name,

@@ -40,7 +40,7 @@ Values values_of(const std::string& path, const command_line::OptionInfo& option
       {"--output", {Values::Kind::files}},
       {"FILE", {Values::Kind::files}},
       {"DIR", {Values::Kind::folders}},
-      {"--lang", words("c cpp rust")},
+      {"--lang", words("c cpp rust python node")},
       {"--qos", words("0 1 2")},
       {"--kind",
        words("message dead_letter trigger alias connection plugin package runtime inbox")},

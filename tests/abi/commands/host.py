@@ -8,7 +8,7 @@ import queue
 import subprocess
 import threading
 
-LONGEST = 60
+LONGEST = 30
 
 
 class Host:

@@ -85,18 +85,24 @@ void fill_in(const fs::path& dir, const std::string& name) {
   }
 }
 
-void make_files(const fs::path& share, const fs::path& dir, const Project& project) {
-  const bool rust = project.language == "rust";
-  fs::create_directories(dir);
-  fs::copy(share / "templates" / project.language, dir, fs::copy_options::recursive);
-  if (project.minimal) {
-    fs::copy(share / "templates" / "minimal" / project.language, dir,
-             fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+// A program that the plugin exec runs: its SDK is a file beside it.
+bool is_command(const Project& project) {
+  return project.language == "python" || project.language == "node";
+}
+
+// Without the tests of the crate, which belong to triggerd. Where the licence is to be.
+fs::path copy_sdk(const fs::path& share, const fs::path& dir, const std::string& language) {
+  if (language == "python") {
+    copy_to(share / "python" / "trigger_service.py", dir / "trigger_service.py");
+    return dir / "trigger_service.LICENSE";
   }
-  fill_in(dir, project.name);
-  std::ofstream(dir / ".gitignore") << (rust ? "target/\nbuild/\nvar/\n" : "build/\nvar/\n");
-  if (rust) {
-    // Without its tests, which belong to triggerd.
+  if (language == "node") {
+    for (const char* file : {"trigger-service.js", "trigger-service.d.ts"}) {
+      copy_to(share / "node" / file, dir / file);
+    }
+    return dir / "trigger-service.LICENSE";
+  }
+  if (language == "rust") {
     const fs::path crate = share / "rust" / "trigger-plugin";
     copy_to(crate / "Cargo.toml", dir / "sdk" / "trigger-plugin" / "Cargo.toml");
     copy_to(crate / "src", dir / "sdk" / "trigger-plugin" / "src");
@@ -105,12 +111,32 @@ void make_files(const fs::path& share, const fs::path& dir, const Project& proje
       copy_to(share / part, dir / "sdk" / part);
     }
   }
-  copy_to(share / "LICENSE", dir / "sdk" / "LICENSE");
+  return dir / "sdk" / "LICENSE";
+}
+
+const char* ignored_by_git(const std::string& language) {
+  if (language == "python") return "__pycache__/\nvar/\n";
+  if (language == "node") return "node_modules/\nvar/\n";
+  return language == "rust" ? "target/\nbuild/\nvar/\n" : "build/\nvar/\n";
+}
+
+void make_files(const fs::path& share, const fs::path& dir, const Project& project) {
+  fs::create_directories(dir);
+  fs::copy(share / "templates" / project.language, dir, fs::copy_options::recursive);
+  if (project.minimal) {
+    fs::copy(share / "templates" / "minimal" / project.language, dir,
+             fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+  }
+  fill_in(dir, project.name);
+  std::ofstream(dir / ".gitignore") << ignored_by_git(project.language);
+  const fs::path license = copy_sdk(share, dir, project.language);
+  copy_to(share / "LICENSE", license);
 }
 
 Result<> make(Project project) {
-  if (project.language != "c" && project.language != "cpp" && project.language != "rust") {
-    return fail("unknown language \"{}\"; choose c, cpp or rust", project.language);
+  static const std::set<std::string_view> languages{"c", "cpp", "rust", "python", "node"};
+  if (!languages.contains(project.language)) {
+    return fail("unknown language \"{}\"; choose c, cpp, rust, python or node", project.language);
   }
   const fs::path dir = fs::path(project.dir).has_filename() ? fs::path(project.dir)
                                                             : fs::path(project.dir).parent_path();
@@ -131,8 +157,8 @@ Result<> make(Project project) {
   if (json_wanted()) {
     print_json({{"dir", project.dir}, {"plugin", project.name}, {"language", project.language}});
   } else {
-    fmt::print("{}: a plugin called {}. Next: cd {} && ./test\n", project.dir, project.name,
-               project.dir);
+    fmt::print("{}: a {} called {}. Next: cd {} && ./test\n", project.dir,
+               is_command(project) ? "service" : "plugin", project.name, project.dir);
   }
   return {};
 }

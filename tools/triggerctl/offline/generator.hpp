@@ -8,7 +8,7 @@ namespace triggerctl {
 
 struct Project {
   std::string dir;
-  std::string language;  // c, cpp, rust
+  std::string language;  // c, cpp, rust, python, node
   std::string name;      // of the plugin; empty: that of `dir`
   bool minimal = false;  // a service that only greets, not the one that shows everything there is
 };
