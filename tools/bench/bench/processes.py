@@ -18,8 +18,8 @@ class Failure(Exception):
 
 
 class Process:
-    """Started in a process group of its own, which ends with this program. Its output goes to the
-    files NAME.out and NAME.err in `folder`."""
+    """Started in a session and process group of its own, which ends with this program. Its output
+    goes to the files NAME.out and NAME.err in `folder`."""
 
     def __init__(self, name, command, folder, environment=None):
         self.name = name
@@ -73,7 +73,7 @@ class Process:
                     break
         raise Failure(f'{self.name} reported nothing: {self.last_words()}')
 
-    # ---- What it costs: all processes of its group
+    # ---- What it costs: all processes of its session, as what it starts may have another group
 
     def members(self):
         found = []
@@ -81,7 +81,7 @@ class Process:
             if not entry.isdigit():
                 continue
             try:
-                if os.getpgid(int(entry)) == self.pid:
+                if os.getsid(int(entry)) == self.pid:
                     found.append(int(entry))
             except ProcessLookupError:
                 pass
