@@ -19,8 +19,8 @@ def _run(command, cwd, what):
                                 + '\n'.join(done.stdout.splitlines()[-20:]))
 
 
-TARGETS = ('triggerd', 'bench', 'bench_broker', 'bench_discard', 'bench_micro', 'bench_mosquitto',
-           'bench_paho', 'bench_publish')
+TARGETS = ('triggerd', 'exec', 'http-forward', 'bench', 'bench_broker', 'bench_discard',
+           'bench_micro', 'bench_mosquitto', 'bench_paho', 'bench_publish')
 
 
 def packages(root):
@@ -52,6 +52,7 @@ def node_modules(paths):
 def missing(paths):
     """Programs of the build that are not there."""
     files = [paths.build / 'bin/triggerd', paths.programs / 'bench.so',
+             paths.plugins / 'exec.so', paths.plugins / 'http-forward.so',
              *(paths.programs / f'bench-{name}'
                for name in ('broker', 'discard', 'micro', 'mosquitto', 'paho', 'publish'))]
     return [file for file in files if not os.path.isfile(file)]

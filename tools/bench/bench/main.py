@@ -11,12 +11,14 @@ from pathlib import Path
 
 from bench import charts, installation, machine, measuring, micro, report
 from bench.processes import Failure
-from bench.scenarios import end_to_end, footprint, growth, ingest, isolation, reload, work
+from bench.scenarios import (end_to_end, footprint, growth, ingest, isolation, languages, reload,
+                             work)
 from bench.scenarios.setting import Paths, Setting
 
 SOURCE = Path(__file__).resolve().parent.parent
 ROOT = SOURCE.parent.parent
-SCENARIOS = ('ingest', 'end-to-end', 'work', 'growth', 'footprint', 'reload', 'isolation')
+SCENARIOS = ('ingest', 'end-to-end', 'work', 'growth', 'footprint', 'reload', 'isolation',
+             'languages')
 
 
 def arguments():
@@ -48,7 +50,8 @@ def arguments():
 def plan(setting, only):
     """Scenarios with the cells that were asked for."""
     scenarios = [module.scenario(setting)
-                 for module in (ingest, end_to_end, work, growth, footprint, reload, isolation)]
+                 for module in (ingest, end_to_end, work, growth, footprint, reload, isolation,
+                                languages)]
     if only:
         for scenario in scenarios:
             asked = [each.partition(':')[2] for each in only
@@ -144,7 +147,8 @@ def run(chosen, setting):
         'default': setting.default.name,
         'contenders': [{'name': each.name, 'title': each.title, 'guarantee': each.guarantee}
                        for each in [*setting.everybody, *end_to_end.brief(setting),
-                                    isolation.contender(setting), setting.ceiling]],
+                                    isolation.contender(setting),
+                                    *languages.contenders(setting), setting.ceiling]],
         'scenarios': results,
         'pieces': pieces,
         'ahead': report.ahead(results),

@@ -34,6 +34,7 @@ class Cell:
     group: str = ''  # cells of one group make one table
     settings: dict = field(default_factory=dict)
     absent: dict = field(default_factory=dict)  # title of a contender -> why it is not measured
+    base: str = ''  # name of one of our own contenders, which our others are set beside
 
 
 @dataclass
@@ -110,6 +111,7 @@ def _result(cell, runs, failures):
                                                       metric.better)
                        for metric in cell.metrics if metric.better}
                 for mode in ours},
+            'beside_base': _beside_base(cell, contender, values),
         })
     return {
         'cell': cell.name,
@@ -119,4 +121,14 @@ def _result(cell, runs, failures):
         'metrics': [vars(metric) for metric in cell.metrics],
         'results': results,
         'absent': cell.absent,
+        'base': cell.base,
     }
+
+
+def _beside_base(cell, contender, values):
+    """Of one of ours: each figure divided by that of `base` from the same repetition."""
+    if not cell.base or not contender.ours or contender.name == cell.base:
+        return {}
+    return {metric.name: statistics.ratios(values(contender.name, metric),
+                                           values(cell.base, metric))
+            for metric in cell.metrics if metric.better}

@@ -197,6 +197,25 @@ def _ratio_table(cells, whole):
             *_table(['against', *(cell['title'] for cell in cells)], rows)]
 
 
+def _beside_tables(cells, whole):
+    """How our contenders stand beside the one that a cell has for that."""
+    lines, titles = [], _in_order(cells, whole)
+    beside = {contender: title for contender, title in titles.items()
+              if any(_by_name(cell).get(contender, {}).get('beside_base') for cell in cells)}
+    if not beside:
+        return []
+    lines += [f'Beside {titles[cells[0]["base"]]}, whose figure is 1; each ratio is of one '
+              'repetition:', '']
+    for metric in cells[0]['metrics']:
+        if metric['better']:
+            lines += _table(
+                [metric['title'], *(cell['title'] for cell in cells)],
+                [[title, *(ratio(_by_name(cell).get(contender, {}).get('beside_base', {})
+                                 .get(metric['name'])) for cell in cells)]
+                 for contender, title in beside.items()])
+    return lines
+
+
 def _scenario(scenario, whole, drawn, notes):
     lines = [f'## {scenario["title"]}', '', ' '.join(scenario['about'].split()), '']
     for chart in drawn:
@@ -210,6 +229,7 @@ def _scenario(scenario, whole, drawn, notes):
         for table in _figure_tables(cells, whole, notes):
             lines += table
         lines += _ratio_table(cells, whole)
+        lines += _beside_tables(cells, whole)
         absent = {title: f'{title}: {why}.' for cell in cells
                   for title, why in cell['absent'].items()}
         if absent:

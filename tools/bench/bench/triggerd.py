@@ -1,14 +1,18 @@
-"""triggerd, in each of its modes."""
+"""triggerd, in each of its modes, and with services in other languages."""
 
 import json
+import sys
 
 from bench.contenders import AT_ONCE, DURABLE, HANDLED, Contender, Job
 from bench.processes import Failure, Process
 
 READY_WITHIN = 60.0  # seconds; a thousand triggers or a million messages take some of them
+BATCH = 50  # messages, of services that take several at once
 
 
 class Triggerd(Contender):
+    service = 'bench'
+
     def __init__(self, name, title, guarantee, program, plugins, acknowledge='durable',
                  sync='disk', isolated=False, brief=False):
         super().__init__(name, title, guarantee, ours=True)
@@ -88,7 +92,8 @@ class Triggerd(Contender):
         else:
             topics = [f'  {{ filter = "bench/#", qos = {job.qos} }},']
         text = [
-            '[[triggers]]', f'name = "t{number}"', 'alias = "bench"', 'service = "bench"',
+            '[[triggers]]', f'name = "t{number}"', 'alias = "bench"',
+            f'service = "{self.service}"',
             'topics = [', *topics, ']', f'acknowledge = "{self.acknowledge}"',
         ]
         if self._isolated:
@@ -99,7 +104,10 @@ class Triggerd(Contender):
             text += ['order = "none"', f'concurrency = {job.concurrency}']
         if job.queue_capacity:
             text += [f'queue_capacity = {job.queue_capacity}']
-        text += ['[triggers.settings]', f'report = "{self._report(job, number)}"']
+        return text + ['[triggers.settings]', *self._settings(job, number)]
+
+    def _settings(self, job, number):
+        text = [f'report = "{self._report(job, number)}"']
         if job.latency:
             text += ['latency = true']
         if job.work_us:
@@ -107,10 +115,94 @@ class Triggerd(Contender):
         return text
 
 
+class Command(Triggerd):
+    """Its service is a command, in as many processes as `job.extra` says."""
+
+    service = 'exec'
+
+    def __init__(self, mode, paths, name, title, command, batch=1):
+        super().__init__(f'triggerd-exec-{name}', f'exec, {title}', mode.guarantee, mode.file(),
+                         paths.plugins, mode.acknowledge, mode.sync)
+        self._command = command
+        self._batch = batch
+
+    def _settings(self, job, number):
+        command = [*self._command, '--report', self._report(job, number)]
+        command += ['--latency'] if job.latency else []
+        text = [f'command = {json.dumps([str(word) for word in command])}',
+                f'processes = {job.extra.get("processes", 1)}']
+        if self._batch > 1:
+            text += [f'batch = {self._batch}']
+        return text
+
+
+class Forward(Triggerd):
+    """Its service passes messages on to an HTTP server, which runs beside it."""
+
+    service = 'http-forward'
+
+    def __init__(self, mode, paths, name, title, command):
+        super().__init__(f'triggerd-http-{name}', f'http-forward, {title}', mode.guarantee,
+                         mode.file(), paths.plugins, mode.acknowledge, mode.sync)
+        self._command = command
+
+    def start(self, job):
+        server = Process('http-server', [*self._command, *(['--latency'] if job.latency else [])],
+                         job.folder)
+        try:
+            port = int(server.wait_for('port ', READY_WITHIN).split()[1])
+            job.extra['url'] = f'http://127.0.0.1:{port}/'
+            (job.folder / 'triggers.toml').write_text(self._configuration(job))
+            return _WithServer(server, self.name, [self._program, '--config',
+                                                   job.folder / 'triggers.toml'], job.folder)
+        except BaseException:
+            server.kill()
+            raise
+
+    def report(self, process, job):
+        return process.server.report()
+
+    def _settings(self, job, number):
+        return [f'url = "{job.extra["url"]}"']
+
+
+class _WithServer(Process):
+    """A process and the server that it needs: they cost together, and end one after the other."""
+
+    def __init__(self, server, *what):
+        self.server = server
+        super().__init__(*what)
+
+    def members(self):
+        return super().members() + self.server.members()
+
+    def finish(self, within):
+        super().finish(within)
+        self.server.stop()
+
+    def kill(self):
+        super().kill()
+        self.server.kill()
+
+
 def isolated(mode, paths):
     """The default mode, with its services in processes of their own."""
     return Triggerd(f'{mode.name}-isolated', f'{mode.title}, isolated', mode.guarantee,
                     mode.file(), paths.programs, mode.acknowledge, mode.sync, isolated=True)
+
+
+def languages(mode, paths):
+    """The same mode, with empty services that are in no plugin."""
+    services = paths.source / 'services'
+    node = ['node', services / 'service.js']
+    python = [sys.executable, '-B', services / 'service.py']
+    return [
+        Command(mode, paths, 'node', 'Node.js', node),
+        Command(mode, paths, 'node-batch', 'Node.js, batches', node, BATCH),
+        Command(mode, paths, 'python', 'Python', python),
+        Command(mode, paths, 'python-batch', 'Python, batches', python, BATCH),
+        Forward(mode, paths, 'node', 'Node.js', ['node', services / 'http_server.js']),
+    ]
 
 
 def brief(mode, paths):

@@ -11,7 +11,8 @@ from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parent.parent
 BUILD = Path(os.environ.get('BENCH_BUILD', SOURCE.parent.parent / 'build'))
-SCENARIOS = {'ingest', 'end-to-end', 'work', 'growth', 'footprint', 'reload', 'isolation'}
+SCENARIOS = {'ingest', 'end-to-end', 'work', 'growth', 'footprint', 'reload', 'isolation',
+             'languages'}
 
 
 class Smoke(unittest.TestCase):
@@ -65,6 +66,16 @@ class Smoke(unittest.TestCase):
                 if not result['ours']:
                     self.assertEqual(set(result['ratios']), ours, cell['cell'])
                     seen += 1
+        self.assertGreater(seen, 0)
+
+    def test_cells_with_a_base_set_our_others_beside_it(self):
+        seen = 0
+        for _, cell in self.cells():
+            for result in cell['results'] if cell['base'] else []:
+                metrics = {metric['name'] for metric in cell['metrics'] if metric['better']}
+                expected = set() if result['contender'] == cell['base'] else metrics
+                self.assertEqual(set(result['beside_base']), expected, cell['cell'])
+                seen += len(expected)
         self.assertGreater(seen, 0)
 
     def test_machine_and_versions_are_named(self):

@@ -17,12 +17,14 @@ mode of triggerd stands for all.'''
 NOT_HERE = 'measured with 64 bytes over TCP only, which says what they cost'
 
 
-def measure(setting, contender, folder, *, qos, window=20, payload=64, tls=False):
-    seconds = setting.pick(1.0, 0.5, 0.3)
-    with FakeServer(setting.paths.programs, folder, seconds=seconds,
-                    warmup=setting.pick(0.4, 0.3, 0.1), qos=qos, window=window, payload=payload,
-                    tls=setting.tls if tls else None) as server:
-        job = Job(server.url, qos, folder, ca=setting.tls.certificate if tls else None)
+def measure(setting, contender, folder, *, qos, window=20, payload=64, tls=False, seconds=None,
+            warmup=None, **of_job):
+    with FakeServer(setting.paths.programs, folder,
+                    seconds=seconds or setting.pick(1.0, 0.5, 0.3),
+                    warmup=warmup or setting.pick(0.4, 0.3, 0.1), qos=qos, window=window,
+                    payload=payload, tls=setting.tls if tls else None) as server:
+        job = Job(server.url, qos, folder, ca=setting.tls.certificate if tls else None,
+                  **of_job)
         with contender.start(job) as process:
             result = server.result(process)
             process.stop()

@@ -18,6 +18,11 @@ class Paths:
         return self.build / 'tools/bench'
 
     @property
+    def plugins(self):
+        """Those that ship."""
+        return self.build / 'plugins'
+
+    @property
     def npm(self):
         return self.build / 'bench/npm'
 
