@@ -49,7 +49,7 @@ struct Alias {
   // The file that `password` came from, if any; it is read again for each connect.
   std::filesystem::path password_file;
   PasswordCommand password_command;  // prints the password; then the two above are empty
-  std::optional<Proxy> proxy;  // nullopt: connect to the servers directly
+  std::optional<Proxy> proxy;        // nullopt: connect to the servers directly
   std::optional<LastWill> last_will;
   std::string truststore;  // empty: no server uses TLS
   Place truststore_place;

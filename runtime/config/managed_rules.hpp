@@ -1,7 +1,7 @@
 // What a definition that comes over the API must not contain (docs/decisions/030), since its sender
 // need not be the author of the configuration. It must not use variables or say which program runs,
-// and may name files only if the configuration allows that. A stored secret that it does not spell out is sent only to
-// where it was sent before.
+// and may name files only if the configuration allows that. A stored secret that it does not spell
+// out is sent only to where it was sent before.
 //
 // A variable or file name that the previous definition has at the same key is accepted: either the
 // owner of the managed file wrote it, or these rules accepted it before.
