@@ -8,7 +8,7 @@ import queue
 import subprocess
 import threading
 
-LONGEST = 30
+LONGEST = float(os.environ.get("LONGEST", 60))
 
 
 class Host:

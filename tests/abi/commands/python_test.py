@@ -233,6 +233,17 @@ class Pipes(unittest.TestCase):
             self.assertEqual(made.rest(), [])
             self.assertEqual(made.exit_code(), 128 + signal.SIGTERM)
 
+    def test_what_is_deferred_at_stop_is_awaited(self):
+        with host() as made:
+            self.ready(made)
+            made.message("1", "wait_elsewhere")
+            sent = made.read()
+            made.write(type="stop")
+            self.assertEqual(made.read()["text"], "stopped")
+            made.write(type="published", id=sent["id"], ok=True)
+            self.verdict(made, "1", "ok")
+            self.assertEqual(made.exit_code(), 0)
+
     def test_extend(self):
         with host() as made:
             self.ready(made)
@@ -277,7 +288,7 @@ class Pipes(unittest.TestCase):
             made.raw(b"[" * 100000 + b"\n")
             made.write(type="published", id="of nobody", ok=True)
             made.write(type="message", topic="without a token")
-            made.message("1", "verdict", payload_base64="a")
+            made.message("1", "verdict", payload_base64="YQ!==")
             self.assertIn("the service cannot read it", made.read()["reason"])
             made.message("2", "verdict", "ok")
             self.verdict(made, "2", "ok")
@@ -373,6 +384,11 @@ class Pipes(unittest.TestCase):
             made.message("3", "publish", "p")
             made.write(type="published", id=made.read()["id"], ok=True)
             self.verdict(made, "3", "ok")
+            made.message("late", "publish briefly")
+            late = made.read()["id"]
+            self.assertEqual(made.read()["level"], "debug")
+            self.verdict(made, "late", "retry", reason="failed: no answer within 0.001 s")
+            made.write(type="published", id=late, ok=True)
             made.write(type="batch", messages=[Host.of("4", "wait"), Host.of("5", "go")])
             made.write(type="stop")
             self.assertEqual(made.read()["text"], "waiting")
@@ -381,6 +397,7 @@ class Pipes(unittest.TestCase):
             self.assertEqual({read["verdict"] for read in verdicts}, {"ok"})
             self.assertEqual(made.read()["text"], "stopped")
             self.assertEqual(made.exit_code(), 0)
+            self.assertNotIn("ignored a line", made.error_text())
 
     def test_a_signal_and_coroutines(self):
         with host("concurrent") as made:

@@ -91,6 +91,12 @@ class Everything(Service):
         self.context.publish_future("first").add_done_callback(done)
         return completion
 
+    def wait_elsewhere(self, message):
+        completion = message.defer()
+        self.context.publish_future("first").add_done_callback(
+            lambda future: completion.complete(ok()))
+        return completion
+
     def hold(self, message):
         self.held[message.text()] = message.defer()
 
@@ -171,6 +177,8 @@ class Concurrent:
             return ok()
         if message.topic == "publish":
             await self.context.publish_async("waited", message.payload)
+        elif message.topic == "publish briefly":
+            await self.context.publish_async("waited", timeout=0.001)
         elif message.topic == "raise":
             raise ValueError("in a task")
         else:
