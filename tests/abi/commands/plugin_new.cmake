@@ -39,7 +39,7 @@ if(result EQUAL 0)
 endif()
 file(WRITE ${service} "${text}")
 
-# From another folder, python3 and node are found in PATH all the same.
+# Where exec is not built, there is nothing that could check it.
 if(EXISTS ${BUILD}/plugins/exec.so)
   run("triggers.toml of a new project is refused"
       ${CMAKE_COMMAND} -E env PLUGINS=${BUILD}/plugins
