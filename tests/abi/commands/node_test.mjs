@@ -405,9 +405,11 @@ test('TestHost shows everything that a service does', longest, async () => {
   }
   const made = await TestHost.create(All, { settings: { limit: 2 } });
   const more = { topic: 'more', payload: Buffer.from([255]), qos: 1, retain: false };
-  const verdict = await made.send({ topic: 't', payload: 'text', properties: { user: [['a', 'b']] } });
+  const properties = { user: [['a', 'b']] };
+  const verdict = await made.send({ topic: 't', payload: 'text', properties });
   assert.deepEqual(verdict, ok({ publish: [more] }));
-  assert.deepEqual(made.published, [{ topic: 'copy', payload: 'text', qos: 1, retain: false }, more]);
+  const copy = { topic: 'copy', payload: 'text', qos: 1, retain: false };
+  assert.deepEqual(made.published, [copy, more]);
   assert.deepEqual(made.logs, [{ level: 'info', text: 'text' }]);
   assert.deepEqual(made.metrics, { seen_total: 2 });
   assert.deepEqual(made.extended, [{ token: '1', ms: 5 }]);
@@ -415,7 +417,8 @@ test('TestHost shows everything that a service does', longest, async () => {
   assert.deepEqual(await made.send(), unavailable('full: wait', { afterMs: 100 }));
   made.acceptPublishes();
   assert.equal((await made.send()).verdict, 'ok');
-  assert.deepEqual(await made.sendBatch([{ topic: 'a' }, { topic: 'b' }]), [reject('a'), reject('b')]);
+  const both = await made.sendBatch([{ topic: 'a' }, { topic: 'b' }]);
+  assert.deepEqual(both, [reject('a'), reject('b')]);
   await made.stop();
   await assert.rejects(TestHost.create(All, { settings: {} }), SettingError);
 });
@@ -442,7 +445,9 @@ test('TestHost: pending', longest, async () => {
 });
 
 test('settings have types', () => {
-  const rules = { t: { type: 'string' }, i: { type: 'integer', default: 3 }, b: { type: 'boolean' } };
+  const rules = {
+    t: { type: 'string' }, i: { type: 'integer', default: 3 }, b: { type: 'boolean' },
+  };
   assert.deepEqual(readSettings({ t: 'x', b: false }, rules), { t: 'x', i: 3, b: false });
   assert.throws(() => readSettings({ t: 'x' }, rules),
     { message: 'setting "b" is missing; it must be true or false' });
@@ -459,6 +464,7 @@ test('what cannot be said is refused at once', () => {
   }
   assert.throws(() => ok({ publish: [{ topic: 'a', payload: 5 }] }), TypeError);
   assert.throws(() => retry('x', { afterMs: -1 }), RangeError);
-  assert.deepEqual(new PublishError('not_found', 'no alias').verdict(), reject('not_found: no alias'));
+  const noAlias = new PublishError('not_found', 'no alias');
+  assert.deepEqual(noAlias.verdict(), reject('not_found: no alias'));
   assert.deepEqual(new PublishError('state').verdict(), retry('state'));
 });

@@ -35,7 +35,8 @@ class Everything {
 
   echo(message) {
     const { payload, properties } = message;
-    this.context.publish({ topic: 'echo', payload, qos: 2, retain: true, alias: 'other', properties });
+    this.context.publish(
+      { topic: 'echo', payload, qos: 2, retain: true, alias: 'other', properties });
     return ok();
   }
 
@@ -46,8 +47,8 @@ class Everything {
     } = message;
     return reject(JSON.stringify([
       token, id, topic, payload.toString('hex'), qos, retained, duplicate, attempt, receivedMs,
-      message.remainingMs() > 0 && message.remainingMs() <= 30000, properties ?? null, trigger, alias,
-      which, inFlight, settings,
+      message.remainingMs() > 0 && message.remainingMs() <= 30000, properties ?? null, trigger,
+      alias, which, inFlight, settings,
     ]));
   }
 
@@ -116,7 +117,11 @@ class Everything {
     this.context.metric('readings_total', 2, { help: 'Readings.' });
     this.context.metric('level', -0.5, { kind: 'gauge' });
     for (const wrong of ['Name', 'a b']) {
-      try { this.context.metric(wrong); } catch (error) { if (!(error instanceof RangeError)) throw error; }
+      try {
+        this.context.metric(wrong);
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+      }
     }
     return ok();
   }
