@@ -232,9 +232,10 @@ constexpr const char* kNoProgram =
 void refuse_programs(const Node* before, const Node& next, std::vector<AgainstRules>& found) {
   if (!runs_programs(Defined::trigger, &next)) return;
   const Node* same_kind = runs_programs(Defined::trigger, before) ? before : nullptr;
-  for (const char* key : {"settings.command", "settings.environment",
-                          "settings.inherit_environment", "settings.working_dir"}) {
-    if (json_at(&next, key) != json_at(same_kind, key)) found.push_back({key, kNoProgram});
+  for (const char* key : {"command", "environment", "inherit_environment", "working_dir"}) {
+    std::string path = fmt::format("settings.{}", key);
+    if (json_at(&next, path) == json_at(same_kind, path)) continue;
+    found.push_back({std::move(path), kNoProgram});
   }
 }
 

@@ -37,7 +37,8 @@ class Scene(Processes):
                 raise AssertionError(f"triggers.toml no longer has {here}")
             toml = toml.replace(here, str(there))
         self.configuration = folder / "triggers.toml"
-        self.configuration.write_text(toml)
+        # Another runtime of this machine may have the default port.
+        self.configuration.write_text(toml + '\n[admin]\nlisten = "127.0.0.1:0"\n')
         self.start("triggerd", TRIGGERD, "--config", self.configuration,
                    env={**os.environ, "MQTT_HOST": f"tcp://127.0.0.1:{mqtt}"})
         eventually("triggerd is ready", lambda: "runtime.ready" in self.log("triggerd"))

@@ -6,10 +6,17 @@ import time
 PATIENCE = 60
 
 
+HELD = []  # sockets, until this process ends
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """One that the kernel gives to nobody else while this process lives: a bound socket holds it, beside
+    which a server that sets SO_REUSEADDR, as all of these do, may listen."""
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    HELD.append(holder)
+    return holder.getsockname()[1]
 
 
 def run(*command, **options):
