@@ -292,6 +292,11 @@ void Command::hear(std::string_view line) {
   Said said = read_line(line);
   if (const auto* wrong = std::get_if<Wrong>(&said)) {
     complain(line, wrong->problem);
+    const auto found = wrong->token ? in_hand_.find(*wrong->token) : in_hand_.end();
+    if (found == in_hand_.end()) return;
+    Item item = std::move(found->second.item);
+    in_hand_.erase(found);
+    item.completion.complete(Verdict::retry("the command's verdict is wrong: " + wrong->problem));
     return;
   }
   if (!ready_ && !std::holds_alternative<Ready>(said) && !std::holds_alternative<LogText>(said)) {

@@ -496,6 +496,17 @@ for message in messages():
   EXPECT_TRUE(instance.publishes().empty());
 }
 
+TEST_F(ExecTest, AWrongVerdictOfAMessageIsARetry) {
+  python(R"(
+say(type="ready")
+for message in messages(): say(type="verdict", token=message["token"], verdict="ok", publish="all")
+)");
+  auto instance = run();
+  const auto answer = instance.send({"a", "b"}).wait();
+  EXPECT_EQ(answer.code, TRIGGER_RETRY);
+  EXPECT_EQ(answer.reason, "the command's verdict is wrong: publish is not a list");
+}
+
 // ---- what ends ----
 
 TEST_F(ExecTest, AStartSaysWhyTheCommandDoesNotRun) {

@@ -219,6 +219,17 @@ Measurement measurement_of(const Members& members) {
           members.text("help").value_or(std::string()), members.number("add")};
 }
 
+// Of a verdict in which something else is wrong.
+std::optional<std::string> token_of(const json& object) {
+  const auto is = [&object](const char* name, const char* text) {
+    const auto found = object.find(name);
+    return found != object.end() && found->is_string() && *found == text;
+  };
+  const auto token = object.find("token");
+  if (!is("type", "verdict") || token == object.end() || !token->is_string()) return std::nullopt;
+  return token->get<std::string>();
+}
+
 Said read_object(const json& object) {
   const Members members(object);
   const std::string type = members.needed_text("type");
@@ -316,7 +327,7 @@ Said read_line(std::string_view line) {
   try {
     return read_object(object);
   } catch (const Problem& problem) {
-    return Wrong{problem.what()};
+    return Wrong{problem.what(), token_of(object)};
   }
 }
 

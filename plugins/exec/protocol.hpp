@@ -84,9 +84,11 @@ struct Extension {
   std::chrono::milliseconds from_now;
 };
 
-// Not of the protocol; `problem` says why.
+// Not of the protocol; `problem` says why. `token`: of the message, if it was to be a verdict that
+// names one.
 struct Wrong {
   std::string problem;
+  std::optional<std::string> token{};
 };
 
 using Said = std::variant<Wrong, Ready, Answer, Publication, LogText, Measurement, Extension>;

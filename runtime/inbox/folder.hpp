@@ -18,7 +18,6 @@ class Folder {
   explicit Folder(std::filesystem::path path)
       : path_(std::move(path)), identity_(identity_of_file(path_).value_or(FileIdentity{})) {}
 
-  const std::filesystem::path& path() const { return path_; }
   // Sees to it that the folder is there and nobody else's: one that is gone is made again, and one
   // that has taken its place is used unless somebody else uses it, or it is on another file system.
   Result<> keep();

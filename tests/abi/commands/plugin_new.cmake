@@ -39,9 +39,6 @@ if(result EQUAL 0)
 endif()
 file(WRITE ${service} "${text}")
 
-# Where exec is not built, there is nothing that could check it.
-if(EXISTS ${BUILD}/plugins/exec.so)
-  run("triggers.toml of a new project is refused"
-      ${CMAKE_COMMAND} -E env PLUGINS=${BUILD}/plugins
-      ${CMAKE_COMMAND} -E chdir ${project} ${BUILD}/bin/triggerd --config triggers.toml --check)
-endif()
+run("triggers.toml of a new project is refused"
+    ${CMAKE_COMMAND} -E env PLUGINS=${BUILD}/plugins
+    ${CMAKE_COMMAND} -E chdir ${project} ${BUILD}/bin/triggerd --config triggers.toml --check)
