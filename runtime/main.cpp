@@ -1,4 +1,5 @@
 // triggerd: command line, signals, exit codes. Everything else is in the folders beside this file.
+#include <csignal>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -35,6 +36,8 @@ int main(int argc, char** argv) {
   if (const auto exit = program.parse(argc, argv)) {
     return exit->print() == 0 ? kClean : kConfiguration;
   }
+  // Whoever started it may ignore this, and then nobody learns how a program has ended.
+  std::signal(SIGCHLD, SIG_DFL);
   if (worker) return plugin::isolation::run_worker();
   if (manual_page) return print_manual_page(root);
   if (!plugin.empty()) return probe(plugin, is_private);

@@ -36,7 +36,7 @@ Command::Command(const Surroundings& around, std::uint64_t number, std::size_t p
 // ---- Messages ----
 
 std::size_t Command::room() const {
-  if (!ready_ || retired_ || end_ || !why_.empty()) return 0;
+  if (!ready_ || retired_ || end_ || !why_.empty() || !hears_and_speaks()) return 0;
   const Settings& settings = around_.settings;
   // The next batch follows when all of one has been answered.
   if (settings.batch > 1) return in_hand_.empty() ? settings.batch : 0;
@@ -129,7 +129,8 @@ void Command::look_for_end() {
 // ---- Time ----
 
 Clock::time_point Command::due() const {
-  Clock::time_point due = stop_by_;
+  if (!why_.empty()) return Clock::time_point::max();  // its end is near
+  Clock::time_point due = std::min(stop_by_, end_by_);
   if (!ready_ && !told_to_stop_) due = std::min(due, begun_ + around_.settings.start_timeout);
   for (const auto& [token, in_hand] : in_hand_) {
     if (!in_hand.expired) due = std::min(due, in_hand.item.deadline);
@@ -140,6 +141,13 @@ Clock::time_point Command::due() const {
 void Command::let_time_pass() {
   const Clock::time_point now = Clock::now();
   stop_gradually(now);
+  if (!hears_and_speaks() && !told_to_stop_ && end_by_ == Clock::time_point::max()) {
+    end_by_ = now + until_killed;  // most likely it is about to end by itself
+  }
+  if (now >= end_by_ && !told_to_stop_) {
+    end_it(output_is_over_ ? "it has closed its standard output"
+                           : "it has closed its standard input");
+  }
   if (!ready_ && !told_to_stop_ && now >= begun_ + around_.settings.start_timeout) {
     end_it("it did not say that it is ready within " +
            std::to_string(around_.settings.start_timeout.count()) + " ms");
@@ -320,7 +328,7 @@ void Command::hear(std::string_view line) {
 
 void Command::complain(std::string_view line, std::string_view problem) {
   around_.log.say(trigger::Level::warn, "the command wrote " + shown(line) +
-                                            ", which means nothing: " + std::string(problem));
+                                            ", which was ignored: " + std::string(problem));
 }
 
 void Command::hear_ready(const Ready& ready) {
@@ -343,9 +351,11 @@ void Command::hear_answer(Answer answer, std::string_view line) {
     return;
   }
   Item item = std::move(found->second.item);
+  const bool expired = found->second.expired;
   in_hand_.erase(found);
   has_answered_ = true;
-  if (answer.publish.empty()) {
+  // What a late verdict wants to publish is published when the message comes again.
+  if (answer.publish.empty() || expired) {
     item.completion.complete(answer.verdict);
   } else {
     publish_then_complete(around_.context, answer.publish, std::move(item.completion));
@@ -369,6 +379,10 @@ void Command::hear_publication(const Publication& publication) {
 }
 
 void Command::hear_measurement(const Measurement& measurement, std::string_view line) {
+  if (measurement.name.rfind("exec_", 0) == 0) {
+    complain(line, "names that begin with exec_ are the plugin's own");
+    return;
+  }
   try {
     const trigger::Context& context = around_.context;
     const trigger::Metric metric = measurement.is_counter

@@ -59,6 +59,10 @@ class Command {
   void retire();
   // It is told to stop now, whatever it has in hand, and is killed if it does not.
   void stop();
+  // It is killed; `why` is how it has ended then.
+  void end_it(std::string why);
+  // For how long it has run.
+  Clock::duration age() const { return Clock::now() - begun_; }
 
   // What to wait for, and until when at most.
   void add_to(std::vector<pollfd>& list);
@@ -92,9 +96,8 @@ class Command {
   void complain(std::string_view line, std::string_view problem);
   void let_time_pass();
   void expire(Clock::time_point now);
-  // Kills it, and remembers why.
-  void end_it(std::string why);
   void stop_gradually(Clock::time_point now);
+  bool hears_and_speaks() const { return !output_is_over_ && process_->input().is_open(); }
   void look_for_end();
 
   const Surroundings around_;
@@ -119,6 +122,7 @@ class Command {
   bool told_to_stop_ = false;
   bool terminated_ = false;
   Clock::time_point stop_by_ = Clock::time_point::max();  // and then it is killed
+  Clock::time_point end_by_ = Clock::time_point::max();   // the same, of one that is deaf or mute
   std::string why_;                                       // it was killed; empty: it was not
   std::string last_words_;
   std::optional<std::string> end_;

@@ -30,7 +30,10 @@ class Exec {
   void start() { pool_.start(); }
 
   void stop() {
-    for (Item& item : pool_.stop()) left_.push_back(std::move(item));
+    for (Item& item : pool_.stop()) {
+      item.opened.clear();
+      left_.push_back(std::move(item));
+    }
   }
 
   Verdict handle(const Message& message) {

@@ -138,8 +138,8 @@ TEST_F(ExecTest, SaysWhatIsWrongWithItsOtherSettings) {
   EXPECT_EQ(with({"processes", 2}),
             "setting \"processes\" is above the trigger's concurrency (1): the others would have "
             "nothing to do");
-  EXPECT_EQ(with({"watch.0", "nothing.py"}),
-            "setting \"watch\" names \"nothing.py\": no such file");
+  EXPECT_EQ(with({"watch.0", "/no/such/file"}),
+            "setting \"watch\" names \"/no/such/file\": no such file");
   EXPECT_EQ(with({"start_timeout_seconds", 26}),
             "setting \"start_timeout_seconds\" must be from 0.1 to 25 seconds");
   EXPECT_EQ(with({"stderr_level", "loud"}),
@@ -398,6 +398,7 @@ for message in messages():
     say(type="metric", name="level", kind="gauge", help="Level.", add=-1.5)
     say(type="metric", name="seen_total", kind="counter", add=-1)
     say(type="metric", name="No Name", kind="counter", add=1)
+    say(type="metric", name="exec_processes", kind="gauge", add=1)
     verdict(message)
 )");
   auto instance = run();
@@ -406,6 +407,7 @@ for message in messages():
   EXPECT_EQ(instance.metric("level"), -1.5);
   EXPECT_EQ(instance.metric("exec_processes"), 1);
   EXPECT_TRUE(has_logged(instance, "a counter only goes upwards"));
+  EXPECT_TRUE(has_logged(instance, "names that begin with exec_ are the plugin's own"));
   EXPECT_TRUE(has_logged(instance, "No Name"));
 }
 
@@ -481,12 +483,12 @@ for message in messages():
   auto instance = run();
   EXPECT_EQ(instance.send({"a", "b"}).wait().code, TRIGGER_OK);
   for (const char* text :
-       {"the command wrote \"hello\", which means nothing: it is no JSON object",
-        "\"{\"type\":\", which means nothing: it is no JSON object",
-        "\"[]\", which means nothing: it is no JSON object",
-        "\"{\"type\":\"verdict\"}\", which means nothing: verdict is missing",
-        "which means nothing: type is unknown", "\"{}\", which means nothing: type is missing",
-        "\"\\x01\", which means nothing", "it has no such message in hand",
+       {"the command wrote \"hello\", which was ignored: it is not a JSON object",
+        "\"{\"type\":\", which was ignored: it is not a JSON object",
+        "\"[]\", which was ignored: it is not a JSON object",
+        "\"{\"type\":\"verdict\"}\", which was ignored: verdict is missing",
+        "which was ignored: type is unknown", "\"{}\", which was ignored: type is missing",
+        "\"\\x01\", which was ignored", "it has no such message in hand",
         "verdict is not ok, retry, reject or unavailable", "publish is only possible with ok",
         "there is a payload and a payload_base64", "payload_base64 is not base64",
         "topic is not a string", "qos is not a whole number from 0 to 2",
@@ -641,7 +643,7 @@ for line in lines():
 time.sleep(0.05)
 open("ended" if told else "not told", "w").close()
 )");
-  auto instance = run();
+  auto instance = run({{"stop_timeout_seconds", 25}});
   const Attempt attempt = instance.send({"a", "b"});
   ASSERT_TRUE(eventually([&] { return fs::exists(path("seen")); }));
   instance.stop();
@@ -649,6 +651,10 @@ open("ended" if told else "not told", "w").close()
   EXPECT_EQ(instance.metric("exec_processes"), 0);
   instance.start();
   EXPECT_EQ(instance.metric("exec_processes"), 1);
+  fs::remove(path("seen"));
+  const Attempt again = instance.send({"a", "b"});
+  EXPECT_TRUE(eventually([&] { return fs::exists(path("seen")); }));
+  EXPECT_TRUE(again.pending());
 }
 
 TEST_F(ExecTest, ACommandThatIgnoresAStopIsKilledWithAllThatItStarted) {
@@ -692,7 +698,163 @@ for message in messages():
   ::close(leaked);
 }
 
+TEST_F(ExecTest, AStartThatFailsDoesNotWaitForTheOtherProcesses) {
+  python(R"(
+if start["process"] == 0: sys.exit("no table")
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+while True: time.sleep(1)
+)");
+  const auto began = std::chrono::steady_clock::now();
+  EXPECT_THROW(run({{"start_timeout_seconds", 25}, {"stop_timeout_seconds", 25}}, 4),
+               std::runtime_error);
+  EXPECT_LT(std::chrono::steady_clock::now() - began, 24s);
+}
+
+TEST_F(ExecTest, ARestartThatHangsCostsNoAttempt) {
+  python(R"(
+if os.path.exists("hang"): time.sleep(1000)
+say(type="ready")
+for message in messages(): os._exit(0)
+)");
+  auto instance = run({{"start_timeout_seconds", 25}});
+  write("hang", "");
+  EXPECT_EQ(instance.send({"a", "b"}).wait().code, TRIGGER_RETRY);
+  const auto answer = instance.send({"a", "b"}).wait();
+  EXPECT_EQ(answer.code, TRIGGER_UNAVAILABLE);
+  EXPECT_EQ(answer.reason, "the command does not run: exit code 0");
+  Message brief{"a", "b"};
+  brief.timeout = 300ms;
+  EXPECT_EQ(instance.send(brief).wait().code, TRIGGER_UNAVAILABLE);
+}
+
+TEST_F(ExecTest, ACommandThatClosesItsOutputOrInputIsStartedAgain) {
+  for (const char* which : {"output", "input"}) {
+    SCOPED_TRACE(which);
+    python(std::string(R"(
+say(type="ready")
+for message in messages():
+    if message["attempt"] == 1:
+        os.close()") +
+           (std::string(which) == "output" ? "1" : "0") +
+           R"()
+        while True: time.sleep(1)
+    verdict(message)
+)");
+    auto instance = run({{"processes", 1}}, 2);
+    const Attempt first = instance.send({"a", "b"});
+    // Whether this one is written before the end of the pipe is seen decides who answers it.
+    Message second{"a", std::string(1 << 20, 'x')};
+    second.attempt = 2;
+    const Attempt other = instance.send(second);
+    const auto answer = first.wait();
+    EXPECT_EQ(answer.code, TRIGGER_RETRY);
+    EXPECT_NE(answer.reason.find("it has closed its standard " + std::string(which)),
+              std::string::npos)
+        << answer.reason;
+    other.wait();
+    Message again{"a", "b"};
+    again.attempt = 2;
+    EXPECT_EQ(instance.send(again).wait().code, TRIGGER_OK);
+  }
+}
+
+TEST_F(ExecTest, ALateVerdictPublishesNothing) {
+  python(R"(
+say(type="ready")
+late = None
+for line in lines():
+    if line["type"] == "message" and line["payload"] == "late":
+        late = line
+        say(type="extend", token=late["token"], ms=1)
+    elif line["type"] == "message": other = line
+    if line["type"] == "expired":
+        verdict(late, publish=[{"topic": "out"}])
+        verdict(other)
+)");
+  auto instance = run({{"processes", 1}}, 2);
+  const Attempt other = instance.send({"a", "other"});
+  const Attempt late = instance.send({"a", "late"});
+  EXPECT_EQ(other.wait().code, TRIGGER_OK);
+  late.wait();
+  EXPECT_TRUE(instance.publishes().empty());
+}
+
+TEST_F(ExecTest, ALineThatWouldCostTooMuchMemoryIsIgnored) {
+  python(R"(
+say(type="ready")
+for message in messages():
+    for line in ("[" * 2000000, "[" + "0," * 2000000 + "0]", '{"a":"' + ",[{" * 2000000 + '"}'):
+        sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+    verdict(message)
+)");
+  auto instance = run();
+  EXPECT_EQ(instance.send({"a", "b"}).wait().code, TRIGGER_OK);
+  for (const char* text :
+       {"it is nested too deeply", "it has more than a million values", "type is missing"}) {
+    EXPECT_TRUE(has_logged(instance, text)) << text;
+  }
+}
+
+TEST_F(ExecTest, ARelativeFolderIsWhereTheCommandIsFound) {
+  write("service.sh", R"(#!/bin/sh
+echo '{"type":"ready"}'
+while read -r line; do echo '{"type":"verdict","verdict":"ok"}'; done
+)");
+  ::chmod(path("service.sh").c_str(), 0755);
+  const fs::path before = fs::current_path();
+  fs::current_path(folder_.parent_path());
+  const Settings settings{{"command.0", "./service.sh"},
+                          {"working_dir", folder_.filename().string()}};
+  auto instance = plugin_.create("exec", settings);
+  fs::current_path(before);  // as another plugin may do
+  instance.start();
+  EXPECT_EQ(instance.send({"a", "b"}).wait().code, TRIGGER_OK);
+}
+
+TEST_F(ExecTest, ManyProcessesStartAndEnd) {
+  write("service.sh", R"(
+echo '{"type":"ready"}'
+while read -r line; do echo '{"type":"verdict","verdict":"ok"}'; done
+)");
+  Options options;
+  options.concurrency = 64;
+  auto instance =
+      plugin_.run("exec", {{"command.0", "sh"}, {"command.1", path("service.sh")}}, options);
+  ASSERT_TRUE(eventually([&] { return instance.metric("exec_processes") == 64; }));
+  std::vector<Attempt> attempts;
+  for (int i = 0; i < 500; ++i) attempts.push_back(instance.send({"a", "b"}));
+  for (const Attempt& attempt : attempts) EXPECT_EQ(attempt.wait(30s).code, TRIGGER_OK);
+  instance.stop();
+  EXPECT_EQ(instance.metric("exec_processes"), 0);
+}
+
 // ---- hot reload ----
+
+TEST_F(ExecTest, AStopDuringAReloadEndsBothBuilds) {
+  python("say(type='ready')\nfor message in messages(): verdict(message)\n");
+  auto instance = run({}, 2);
+  python("time.sleep(1000)\n");
+  ASSERT_TRUE(eventually([&] { return instance.metric("exec_processes") == 4; }));
+  instance.stop();
+  EXPECT_EQ(instance.metric("exec_processes"), 0);
+  EXPECT_EQ(instance.metric("exec_reloads_total"), 0);
+}
+
+TEST_F(ExecTest, AProcessThatIsAboutToTakeOverHearsOfItsPublishes) {
+  python("say(type='ready')\nfor message in messages(): verdict(message)\n");
+  auto instance = run({}, 2);
+  python(R"(
+say(type="ready")
+say(type="publish", id="p", topic="hello")
+for line in lines():
+    if line["type"] == "published": open("heard", "w").close()
+    if line["type"] == "message": verdict(line)
+)");
+  instance.wait_publishes(1, 20s);
+  instance.finish_publish(0);
+  EXPECT_TRUE(eventually([&] { return fs::exists(path("heard")); }));
+}
 
 TEST_F(ExecTest, AChangedFileTakesOverAndLosesNoMessage) {
   const auto version = [](const std::string& number) {

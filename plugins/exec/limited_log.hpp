@@ -29,6 +29,13 @@ class LimitedLog {
       context_.log(level, text);
     }
   }
+  // When to call tell_in_time().
+  Clock::time_point due() const {
+    return left_out_ == 0 ? Clock::time_point::max() : second_ + std::chrono::seconds(1);
+  }
+  void tell_in_time() {
+    if (Clock::now() >= due()) tell_left_out();
+  }
   // How many lines did not get into the log since this was last said.
   void tell_left_out() {
     if (left_out_ == 0) return;

@@ -14,7 +14,7 @@ class News {
   void reset() {
     const std::lock_guard lock(mutex_);
     known_ = false;
-    stopping_ = false;
+    stop_ = Stop::none;
     problem_ = "no process is ready yet";
   }
   // A process is ready, or none is, and why.
@@ -35,13 +35,14 @@ class News {
     return problem_;
   }
 
-  void stop() {
+  enum class Stop { none, in_order, at_once };
+  void stop(Stop how) {
     const std::lock_guard lock(mutex_);
-    stopping_ = true;
+    stop_ = how;
   }
-  bool is_stopping() const {
+  Stop wanted_stop() const {
     const std::lock_guard lock(mutex_);
-    return stopping_;
+    return stop_;
   }
 
  private:
@@ -49,7 +50,7 @@ class News {
   std::condition_variable changed_;
   // Protected by mutex_.
   bool known_ = false;
-  bool stopping_ = false;
+  Stop stop_ = Stop::none;
   std::string problem_;
 };
 

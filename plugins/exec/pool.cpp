@@ -18,6 +18,9 @@ constexpr milliseconds longest_pause(30'000);
 // A pause that is worth telling the runtime, so that messages wait where they cost no attempt.
 constexpr milliseconds long_pause(1000);
 constexpr milliseconds between_looks(500);
+// So long before its deadline a message goes back if no process is ready.
+constexpr milliseconds margin(250);
+constexpr milliseconds zero(0);
 
 milliseconds pause_after(unsigned failures) {
   if (failures == 0) return milliseconds(0);
@@ -62,12 +65,12 @@ void Pool::start() {
   });
   const std::string problem = news_.wait();
   if (problem.empty()) return;
-  (void)stop();
+  (void)end(News::Stop::at_once);
   throw std::runtime_error(problem);
 }
 
-std::vector<Item> Pool::stop() {
-  news_.stop();
+std::vector<Item> Pool::end(News::Stop how) {
+  news_.stop(how);
   mailbox_->wake();
   thread_.join();
   return std::exchange(left_, {});
@@ -83,43 +86,68 @@ void Pool::run() {
   ::pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
 
   stopping_ = false;
+  was_ready_ = false;
   failures_ = 0;
   start_at_ = {};
+  unready_since_ = Clock::now();
   watch_.begin();
   while (!stopping_ || !commands_.empty() || !next_.empty() || !old_.empty()) {
-    take_mail();
-    for (Commands* list : {&commands_, &next_, &old_}) {
-      for (const auto& command : *list) command->work(polled_);
+    try {
+      work();
+    } catch (const std::exception& error) {  // out of memory, most likely
+      begin_again(error.what());
     }
-    look_for_ends();
-    if (!stopping_) {
-      keep_running();
-      look_for_changes();
-      follow_reload();
-      drop_expired();
-      give_messages();
-    }
-    wait();
   }
   log_.tell_left_out();
   for (Item& item : waiting_) left_.push_back(std::move(item));
   waiting_.clear();
 }
 
+void Pool::work() {
+  take_mail();
+  for (Commands* list : {&commands_, &next_, &old_}) {
+    for (const auto& command : *list) command->work(polled_);
+  }
+  look_for_ends();
+  if (!stopping_) {
+    keep_running();
+    follow_reload();
+    look_for_changes();
+    drop_expired();
+    give_messages();
+    log_.tell_in_time();
+  }
+  wait();
+}
+
+// Without the processes there were, and what they had in hand is tried again.
+void Pool::begin_again(const std::string& why) {
+  for (Commands* list : {&commands_, &next_, &old_}) {
+    running_.add(-static_cast<double>(list->size()));
+    list->clear();
+  }
+  polled_.clear();
+  has_failed("the plugin cannot go on with its processes: " + why);
+}
+
 void Pool::take_mail() {
   Mailbox::Mail mail = mailbox_->take();
   for (Item& item : mail.items) waiting_.push_back(std::move(item));
   for (const PublishResult& result : mail.results) {
-    for (Commands* list : {&commands_, &old_}) {
+    for (Commands* list : {&commands_, &next_, &old_}) {
       for (const auto& command : *list) {
         if (command->number() == result.command) command->tell(result);
       }
     }
   }
-  if (stopping_ || !news_.is_stopping()) return;
+  const News::Stop wanted = news_.wanted_stop();
+  if (stopping_ || wanted == News::Stop::none) return;
   stopping_ = true;
   for (Commands* list : {&commands_, &next_, &old_}) {
-    for (const auto& command : *list) command->stop();
+    for (const auto& command : *list) {
+      command->stop();
+      if (wanted == News::Stop::at_once) command->end_it("its start is given up");
+    }
   }
 }
 
@@ -149,8 +177,10 @@ Clock::time_point Pool::due() const {
   if (stopping_) return due;
   if (commands_.size() < settings_.processes) due = std::min(due, start_at_);
   if (watch_.is_needed()) due = std::min(due, look_at_);
-  for (const Item& item : waiting_) due = std::min(due, item.deadline);
-  return due;
+  const bool ready = is_any_ready();
+  if (!waiting_.empty() && !ready) due = std::min(due, unready_since_ + long_pause);
+  for (const Item& item : waiting_) due = std::min(due, item.deadline - (ready ? zero : margin));
+  return std::min(due, log_.due());
 }
 
 // ---- Processes ----
@@ -187,10 +217,18 @@ void Pool::look_for_ends() {
   remove_ended(commands_);
   remove_ended(old_);
   if (stopping_) remove_ended(next_);
-  if (std::any_of(commands_.begin(), commands_.end(),
-                  [](const auto& command) { return command->is_ready(); })) {
+  if (is_any_ready()) {
+    was_ready_ = true;
+    unready_since_ = Clock::time_point::max();
     if (!news_.problem().empty()) news_.set({});
+  } else if (unready_since_ == Clock::time_point::max()) {
+    unready_since_ = Clock::now();
   }
+}
+
+bool Pool::is_any_ready() const {
+  return std::any_of(commands_.begin(), commands_.end(),
+                     [](const auto& command) { return command->is_ready() && !command->end(); });
 }
 
 void Pool::has_ended(Command& command) {
@@ -207,7 +245,7 @@ void Pool::has_ended(Command& command) {
   const bool in_service = std::any_of(commands_.begin(), commands_.end(),
                                       [&](const auto& known) { return known.get() == &command; });
   if (!in_service) return;  // a retired one was to end; a new one is looked at by follow_reload()
-  if (command.has_answered()) failures_ = 0;
+  if (command.has_answered() || command.age() > longest_pause) failures_ = 0;
   has_failed(why);
 }
 
@@ -215,16 +253,13 @@ void Pool::has_ended(Command& command) {
 void Pool::has_failed(const std::string& why) {
   const milliseconds pause = pause_after(failures_++);
   start_at_ = Clock::now() + pause;
-  log_.say(trigger::Level::error,
-           "the command is started again" +
-               (pause.count() == 0 ? "" : " in " + std::to_string(pause.count()) + " ms") + ": " +
-               why);
-  const bool any_ready = std::any_of(commands_.begin(), commands_.end(), [](const auto& command) {
-    return command->is_ready() && !command->end();
-  });
-  if (any_ready) return;
-  news_.set("the command does not run: " + why);
-  if (pause >= long_pause) refuse_waiting();
+  if (was_ready_) {  // otherwise whoever starts the instance hears of it
+    log_.say(trigger::Level::error,
+             "the command is started again" +
+                 (pause.count() == 0 ? "" : " in " + std::to_string(pause.count()) + " ms") + ": " +
+                 why);
+  }
+  if (!is_any_ready()) news_.set("the command does not run: " + why);
 }
 
 // ---- Reload ----
@@ -294,12 +329,17 @@ void Pool::give_up_reload(const std::string& why) {
 
 void Pool::drop_expired() {
   const Clock::time_point now = Clock::now();
+  const bool ready = is_any_ready();
   for (auto item = waiting_.begin(); item != waiting_.end();) {
-    if (item->deadline > now) {
+    if (item->deadline - (ready ? zero : margin) > now) {
       ++item;
       continue;
     }
-    item->completion.complete(Verdict::retry("no process was free in time"));
+    if (ready) {
+      item->completion.complete(Verdict::retry("no process was free in time"));
+    } else {
+      refuse(*item);
+    }
     item = waiting_.erase(item);
   }
 }
@@ -321,19 +361,19 @@ void Pool::give_messages() {
     }
     best->give(std::move(items));
   }
-  if (!waiting_.empty() && start_at_ - Clock::now() >= long_pause) refuse_waiting();
+  if (waiting_.empty() || is_any_ready()) return;
+  if (Clock::now() - unready_since_ >= long_pause) refuse_waiting();
 }
 
 // They wait with the runtime, where that costs no attempt.
 void Pool::refuse_waiting() {
-  const std::string problem = news_.problem();
-  if (problem.empty()) return;
-  const auto left = std::chrono::ceil<milliseconds>(start_at_ - Clock::now());
-  for (Item& item : waiting_) {
-    item.completion.complete(
-        Verdict::unavailable(std::max(left, milliseconds(1)), std::string(problem)));
-  }
+  for (Item& item : waiting_) refuse(item);
   waiting_.clear();
+}
+
+void Pool::refuse(Item& item) {
+  const auto left = std::chrono::ceil<milliseconds>(start_at_ - Clock::now());
+  item.completion.complete(Verdict::unavailable(std::max(left, long_pause), news_.problem()));
 }
 
 }  // namespace exec_plugin

@@ -1,10 +1,11 @@
 // The processes of an instance: keeps as many running as there are to be, and gives them messages.
 //
 // All of it happens on one thread, which never waits for a process. A process that ends is started
-// again: at once if it has answered a message, otherwise after a time that doubles. When a watched
-// file has changed, new processes are started beside the old ones, and take over once all of them
-// are ready; the old ones answer what they have in hand. If one of the new ones fails, the old ones
-// stay.
+// again: at once if it has answered a message or has run for long, otherwise after a time that
+// doubles. While none is ready, messages soon go back to the runtime, where waiting costs no
+// attempt. When a watched file has changed, new processes are started beside the old ones, and take
+// over once all of them are ready; the old ones answer what they have in hand. If one of the new
+// ones fails, the old ones stay.
 #pragma once
 
 #include <poll.h>
@@ -40,7 +41,7 @@ class Pool {
   // Returns once a process is ready. Throws std::runtime_error that says why none is.
   void start();
   // Ends all processes. Returns the messages that got no verdict.
-  std::vector<Item> stop();
+  std::vector<Item> stop() { return end(News::Stop::in_order); }
 
   // Between start and stop.
   void submit(Item item) { mailbox_->post(std::move(item)); }
@@ -50,7 +51,10 @@ class Pool {
  private:
   using Commands = std::vector<std::unique_ptr<Command>>;
 
+  std::vector<Item> end(News::Stop how);
   void run();
+  void work();
+  void begin_again(const std::string& why);
   void take_mail();
   void wait();
   Clock::time_point due() const;
@@ -65,9 +69,11 @@ class Pool {
   void look_for_ends();
   void has_ended(Command& command);
   void has_failed(const std::string& why);
+  bool is_any_ready() const;
   void drop_expired();
   void give_messages();
   void refuse_waiting();
+  void refuse(Item& item);
 
   const Settings& settings_;
   const trigger::Context& context_;
@@ -88,9 +94,11 @@ class Pool {
   std::deque<Item> waiting_;
   std::vector<Item> left_;
   std::uint64_t last_number_ = 0;
-  unsigned failures_ = 0;         // in a row, without an answer
-  Clock::time_point start_at_{};  // and not before
-  Clock::time_point look_at_{};   // at the watched files
+  unsigned failures_ = 0;              // in a row, without an answer
+  Clock::time_point start_at_{};       // and not before
+  Clock::time_point look_at_{};        // at the watched files
+  Clock::time_point unready_since_{};  // if no process is ready
+  bool was_ready_ = false;             // one, since the start
   bool stopping_ = false;
 };
 

@@ -93,7 +93,9 @@ class Child {
   void place_descriptors() {
     // First out of the way of the places that they are to have.
     for (int& fd : descriptors_) {
-      if (fd < 4) fd = ::fcntl(fd, F_DUPFD_CLOEXEC, 4);
+      if (fd >= 4) continue;
+      fd = ::fcntl(fd, F_DUPFD_CLOEXEC, 4);
+      if (fd < 0) ::_exit(127);
     }
     for (int place = 0; place < 3; ++place) ::dup2(descriptors_[place], place);
     ::dup3(descriptors_[3], 3, O_CLOEXEC);
@@ -215,9 +217,12 @@ std::optional<std::string> Process::ended() {
   // It is looked at first and reaped then, so that its number, and with that its group's, is not
   // given to another process before the rest of the group is ended.
   const int options = WEXITED | WNOHANG | WNOWAIT;
-  if (::waitid(P_PID, static_cast<id_t>(pid_), &info, options) != 0 || info.si_pid != pid_) {
-    return std::nullopt;
+  const int found = ::waitid(P_PID, static_cast<id_t>(pid_), &info, options);
+  if (found != 0 && errno == ECHILD) {  // where SIGCHLD is ignored, nobody learns more
+    ended_ = "it ended";
+    return ended_;
   }
+  if (found != 0 || info.si_pid != pid_) return std::nullopt;
   if (has_group_) ::kill(-pid_, SIGKILL);
   reap(pid_);
   if (info.si_code == CLD_EXITED) {

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "base/json_depth.hpp"
 #include "common/base64.hpp"
 #include "common/utf8.hpp"
 
@@ -157,13 +158,13 @@ void read_properties(const json& object, Publication& out) {
   };
   if (!user->is_array()) throw Problem("properties.user is not a list");
   for (const json& pair : *user) {
-    if (!is_pair(pair)) throw Problem("properties.user has what is no pair of strings");
+    if (!is_pair(pair)) throw Problem("an element of properties.user is not a pair of strings");
     out.user.push_back({pair[0].get<std::string>(), pair[1].get<std::string>()});
   }
 }
 
 Publication publication_of(const json& object) {
-  if (!object.is_object()) throw Problem("publish has what is no object");
+  if (!object.is_object()) throw Problem("an element of publish is not an object");
   const Members members(object);
   Publication out;
   out.topic = members.needed_text("topic");
@@ -217,6 +218,22 @@ Measurement measurement_of(const Members& members) {
   if (kind != "counter" && kind != "gauge") throw Problem("kind is not counter or gauge");
   return {members.needed_text("name"), kind == "counter",
           members.text("help").value_or(std::string()), members.number("add")};
+}
+
+constexpr std::size_t deepest_line = 100;
+constexpr std::size_t most_values = 1'000'000;
+
+// Counts what stands between values, outside of strings.
+bool has_more_values_than(std::string_view text, std::size_t limit) {
+  std::size_t count = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string && c == '\\') ++i;
+    if (c == '"') in_string = !in_string;
+    if (!in_string && (c == ',' || c == '[' || c == '{') && ++count > limit) return true;
+  }
+  return false;
 }
 
 // Of a verdict in which something else is wrong.
@@ -322,8 +339,11 @@ std::string messages_line(std::vector<std::string> closed) {
 }
 
 Said read_line(std::string_view line) {
+  // What a value costs in memory is many times its length.
+  if (triggerd::json_is_deeper_than(line, deepest_line)) return Wrong{"it is nested too deeply"};
+  if (has_more_values_than(line, most_values)) return Wrong{"it has more than a million values"};
   const json object = json::parse(line.begin(), line.end(), nullptr, false);
-  if (!object.is_object()) return Wrong{"it is no JSON object"};
+  if (!object.is_object()) return Wrong{"it is not a JSON object"};
   try {
     return read_object(object);
   } catch (const Problem& problem) {

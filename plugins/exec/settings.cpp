@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <cstdlib>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
@@ -66,10 +67,9 @@ bool is_program(const std::string& path) {
   return is_regular_file(path) && ::access(path.c_str(), X_OK) == 0;
 }
 
-// As the program sees it from its working directory.
+// As the program sees it from its working directory. Absolute, since the runtime's may change.
 std::string located(const std::string& path, const std::string& working_dir) {
-  if (working_dir.empty() || path.empty() || path.front() == '/') return path;
-  return working_dir + "/" + path;
+  return std::filesystem::absolute(std::filesystem::path(working_dir) / path).string();
 }
 
 std::string working_dir_of(const trigger::Settings& settings) {
@@ -80,7 +80,7 @@ std::string working_dir_of(const trigger::Settings& settings) {
   if (::stat(dir.c_str(), &about) != 0 || !S_ISDIR(about.st_mode)) {
     throw SettingError("working_dir", "must name a directory");
   }
-  return dir;
+  return std::filesystem::absolute(dir).string();
 }
 
 std::vector<std::string> environment_of(const json& all) {

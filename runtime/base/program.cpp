@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <optional>
 #include <string_view>
 
 #include "base/file.hpp"
@@ -96,12 +97,17 @@ class Running {
   Running& operator=(const Running&) = delete;
 
   int end_fd() const { return pidfd_.get(); }  // readable once it has ended; -1: not known
-  // Kills what is left of its group, and returns how the program itself ended.
-  int end() {
+  // Kills what is left of its group, and returns how the program itself ended. nullopt: nobody
+  // knows, because SIGCHLD is ignored.
+  std::optional<int> end() {
     if (reaped_) return status_;
     ::kill(-pid_, SIGKILL);
-    while (::waitpid(pid_, &status_, 0) < 0 && errno == EINTR) {
-    }
+    int status = 0;
+    pid_t found = -1;
+    do {
+      found = ::waitpid(pid_, &status, 0);
+    } while (found < 0 && errno == EINTR);
+    if (found == pid_) status_ = status;
     reaped_ = true;
     return status_;
   }
@@ -109,13 +115,13 @@ class Running {
  private:
   const pid_t pid_;
   const UniqueFd pidfd_;
-  int status_ = 0;
+  std::optional<int> status_;
   bool reaped_ = false;
 };
 
 // Reads what there is. False: nothing comes any more.
 bool read_some(int fd, std::string& into) {
-  for (;;) {
+  for (int rounds = 0; rounds < 16; ++rounds) {  // so that bounds are looked at in between
     std::array<char, 4096> buffer{};
     const ssize_t got = ::read(fd, buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
@@ -124,6 +130,7 @@ bool read_some(int fd, std::string& into) {
     into.append(buffer.data(), static_cast<std::size_t>(got));
     if (static_cast<std::size_t>(got) < buffer.size()) return true;
   }
+  return true;
 }
 
 // The last line that is not empty, for people.
@@ -203,7 +210,9 @@ Result<std::string> find_program(const std::string& name) {
   for (;;) {
     const std::size_t end = path.find(':');
     const std::string candidate = fmt::format("{}/{}", path.substr(0, end), name);
-    if (candidate.front() == '/' && !name.empty() && is_program(candidate)) return candidate;
+    if (path.substr(0, end).starts_with('/') && !name.empty() && is_program(candidate)) {
+      return candidate;
+    }
     if (end == std::string_view::npos) return fail("there is no program \"{}\" in PATH", name);
     path.remove_prefix(end + 1);
   }
@@ -225,7 +234,9 @@ Result<std::string> run_program(const ProgramRun& run, const Clock& clock) {
 
   Conversation conversation(run, clock, program.end_fd(), output->read.get(), errors->read.get());
   if (auto read = conversation.read_all(); !read) return tl::make_unexpected(read.error());
-  const int status = program.end();
+  const auto ended = program.end();
+  if (!ended) return fail("whether it has succeeded is not known: SIGCHLD is ignored");
+  const int status = *ended;
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return std::move(conversation.output());
   const std::string how = WIFEXITED(status) ? fmt::format("exit code {}", WEXITSTATUS(status))
                                             : fmt::format("ended by signal {}", WTERMSIG(status));

@@ -159,11 +159,6 @@ void read_credentials(TableReader& reader, Alias& alias) {
                "password and password_file are mutually exclusive; write one of them");
   }
   const bool from_command = reader.get("password_command") != nullptr;
-  if (from_command && (plain || from_file)) {
-    file.error(reader.spot_of("password_command"),
-               "{} and password_command are mutually exclusive; write one of them",
-               plain ? "password" : "password_file");
-  }
   const std::string_view key = from_command ? "password_command"
                                : from_file  ? "password_file"
                                             : "password";
@@ -171,6 +166,11 @@ void read_credentials(TableReader& reader, Alias& alias) {
   reader.string("password", password);
   if (auto content = read_secret_file(reader, "password_file", alias.password_file)) {
     password = *std::move(content);
+  }
+  if (from_command && (from_file || !password.empty())) {
+    file.error(reader.spot_of("password_command"),
+               "{} and password_command are mutually exclusive; write one of them",
+               from_file ? "password_file" : "password");
   }
   if (password.size() > kMaxMqttField) {
     file.error(reader.spot_of(key), "{} holds more than {} bytes", key, kMaxMqttField);

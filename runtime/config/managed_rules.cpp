@@ -217,9 +217,24 @@ bool runs_programs(Defined kind, const Node* definition) {
   return false;
 }
 
+// Tables with the same members are the same, whatever their order.
+void sort_tables(Node& node) {
+  if (auto* array = std::get_if<Node::Array>(&node.value)) {
+    for (Node& element : *array) sort_tables(element);
+  }
+  auto* table = std::get_if<Node::Table>(&node.value);
+  if (table == nullptr) return;
+  for (Member& member : *table) sort_tables(member.value);
+  std::sort(table->begin(), table->end(),
+            [](const Member& a, const Member& b) { return a.key < b.key; });
+}
+
 std::string json_at(const Node* definition, std::string_view path) {
   const Node* found = definition == nullptr ? nullptr : at_path(*definition, path);
-  return found == nullptr ? "" : to_json(Node{{}, Node::Table{{"value", {}, *found}}});
+  if (found == nullptr) return "";
+  Node whole{{}, Node::Table{{"value", {}, *found}}};
+  sort_tables(whole);
+  return to_json(whole);
 }
 
 constexpr const char* kNoProgram =
@@ -232,7 +247,8 @@ constexpr const char* kNoProgram =
 void refuse_programs(const Node* before, const Node& next, std::vector<AgainstRules>& found) {
   if (!runs_programs(Defined::trigger, &next)) return;
   const Node* same_kind = runs_programs(Defined::trigger, before) ? before : nullptr;
-  for (const char* key : {"command", "environment", "inherit_environment", "working_dir"}) {
+  for (const char* key :
+       {"command", "environment", "inherit_environment", "working_dir", "watch"}) {
     std::string path = fmt::format("settings.{}", key);
     if (json_at(&next, path) == json_at(same_kind, path)) continue;
     found.push_back({std::move(path), kNoProgram});
@@ -246,10 +262,16 @@ void refuse_password_command(const Node* before, const Node& next, std::set<std:
   constexpr const char* kKey = "password_command";
   const std::string command = json_at(&next, kKey);
   if (command.empty()) return;
-  if (command == json_at(before, kKey)) {
-    kept.insert(kKey);
-  } else {
+  if (command != json_at(before, kKey)) {
     found.push_back({kKey, kNoProgram});
+    return;
+  }
+  kept.insert(kKey);
+  // What stands for a placeholder is an argument, too.
+  for (const char* key : {"user_name", "client_id"}) {
+    const bool is_argument = command.find(fmt::format("{{{}}}", key)) != std::string::npos;
+    if (!is_argument || json_at(&next, key) == json_at(before, key)) continue;
+    found.push_back({key, fmt::format("is an argument of password_command, and {}", kNoProgram)});
   }
 }
 

@@ -24,8 +24,11 @@ constexpr std::array<std::string_view, 5> kSecretNames = {"pwd", "pass", "jwt", 
 // The same for the parameters in the query of a URL.
 constexpr std::array<std::string_view, 3> kSecretParameters = {"key", "code", "auth"};
 // A name with one of these endings says where or how, so its value is not secret.
-constexpr std::array<std::string_view, 8> kHarmlessEndings = {
-    "file", "url", "uri", "endpoint", "topic", "seconds", "command", "timeout"};
+constexpr std::array<std::string_view, 6> kHarmlessEndings = {"file",     "url",   "uri",
+                                                              "endpoint", "topic", "seconds"};
+// The same, as whole names.
+constexpr std::array<std::string_view, 2> kHarmlessNames = {"passwordcommand",
+                                                            "passwordcommandtimeout"};
 
 bool is_word(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
@@ -209,7 +212,9 @@ void hide(Node& node, const std::string& path, std::vector<std::string>& hidden)
     const bool is_table = member.value.as<Node::Table>() != nullptr;
     const auto* text = member.value.as<std::string>();
     const bool says_where = text != nullptr && is_one_variable(*text);
-    if (!is_table && names_secret(member.key) && !says_where) {
+    // What a program gets as its environment is hidden whatever its name.
+    const bool is_secret = names_secret(member.key) || path == "settings.environment";
+    if (!is_table && is_secret && !says_where) {
       hidden.push_back(at);
       gone.push_back(member.key);
     } else {
@@ -301,6 +306,7 @@ bool names_secret(std::string_view key) {
   const std::string name = plain_name(key);
   const auto ends = [&name](std::string_view ending) { return name.ends_with(ending); };
   if (std::any_of(kHarmlessEndings.begin(), kHarmlessEndings.end(), ends)) return false;
+  if (is_among(kHarmlessNames, name)) return false;
   return is_among(kSecretNames, name) ||
          std::any_of(kSecretParts.begin(), kSecretParts.end(), [&name](std::string_view part) {
            return name.find(part) != std::string::npos;
@@ -356,9 +362,10 @@ Kept keep_secrets(const Node& before, Node& next) {
   unmask(&before, next, "", kept);
   const auto* table = next.as<Node::Table>();
   for (const std::string& path : without_secrets(before).secrets) {
-    // A password needs its user_name, and gives way to a file.
+    // A password needs its user_name, and gives way to a file or a program.
     if (path == "password" && (member_of(*table, "user_name") == nullptr ||
-                               member_of(*table, "password_file") != nullptr)) {
+                               member_of(*table, "password_file") != nullptr ||
+                               member_of(*table, "password_command") != nullptr)) {
       continue;
     }
     // A proxy is always shown, so leaving it out means that none is wanted.

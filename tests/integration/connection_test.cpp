@@ -102,7 +102,7 @@ TEST_F(ConnectionTest, APasswordThatAProgramPrintsIsRenewedWhenItIsRefused) {
   MosquittoServer server({.users = {{"edge", "right"}}});
   TriggerdProcess triggerd(config(server.port(),
                                   "user_name = \"edge\"\npassword_command = [\"sh\", \"-c\", "
-                                  "\"echo {client_id} >> asked; cat printed\"]"));
+                                  "\"echo $0 >> asked; cat printed\", \"{client_id}\"]"));
   triggerd.dir().write("printed", "outdated\n");
   const std::string before = triggerd.check().output;
   EXPECT_NE(before.find("ok: 1 alias"), std::string::npos) << before;

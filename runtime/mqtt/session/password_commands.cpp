@@ -59,7 +59,7 @@ class SystemPasswordCommands final : public PasswordCommands {
         if (entry.waiting.size() > 1) return;  // a run is under way, or waits for its turn
         entry.timeout = timeout;
         queue_.push_back(words);
-        if (idle_ == 0 && threads_.size() < kMaxThreads) start_thread();
+        if (queue_.size() > idle_ && threads_.size() < kMaxThreads) start_thread();
         changed_.notify_one();
       }
     }
@@ -151,7 +151,7 @@ class SystemPasswordCommands final : public PasswordCommands {
 
 Result<PrintedPassword> read_object(const std::string& printed) {
   const auto object = nlohmann::json::parse(printed, nullptr, false);
-  if (!object.is_object()) return fail("it has printed what begins as JSON and is none");
+  if (!object.is_object()) return fail("its output begins with {{ and is not a JSON object");
   const auto password = object.find("password");
   if (password == object.end() || !password->is_string()) {
     return fail("it has printed JSON without a \"password\" that is a string");

@@ -150,6 +150,21 @@ TEST(SecretsTest, ALongValueIsMaskedInOneGo) {
   EXPECT_EQ(masked("password=a" + blanks + "b"), "password=***");
 }
 
+TEST(SecretsTest, TheEnvironmentOfAProgramIsHiddenWhateverTheNames) {
+  const Shown shown = without_secrets(
+      parsed("[settings]\nmode = 'a'\nenvironment = { DB = 'x', HOST = '${HOST}' }"));
+  EXPECT_EQ(shown.secrets, std::vector<std::string>{"settings.environment.DB"});
+  EXPECT_EQ(to_json(shown.table), R"({"settings":{"mode":"a","environment":{"HOST":"${HOST}"}}})");
+}
+
+TEST(SecretsTest, APasswordGivesWayToAProgramThatPrintsOne) {
+  const Node before = parsed("user_name = 'u'\npassword = 'p'");
+  Node next = parsed("user_name = 'u'\npassword_command = ['token']");
+  EXPECT_TRUE(keep_secrets(before, next).keys.empty());
+  EXPECT_EQ(to_json(next), R"({"user_name":"u","password_command":["token"]})");
+  EXPECT_TRUE(without_secrets(next).secrets.empty());
+}
+
 class RulesTest : public testing::Test {
  protected:
   // "KEY, KEY" of what is against the rules.
@@ -256,6 +271,15 @@ TEST_F(RulesTest, WhichProgramRunsIsNotSaidOverTcp) {
             "settings.command, settings.environment")
       << "what another service made of it was another thing";
   EXPECT_EQ(against(Defined::trigger, exec("command = ['sh']", "executor")), "");
+  EXPECT_EQ(against(Defined::trigger, before + "\nwatch = ['/etc/shadow']", before),
+            "settings.watch")
+      << "the answer would say whether it is there";
+  // A secret that is left out comes back at the end of its table.
+  const std::string two = exec("command = ['sh']\nenvironment = { TOKEN = 't', B = 'b' }");
+  EXPECT_EQ(against(Defined::trigger, exec("command = ['sh']\nenvironment = { B = 'b' }"), two),
+            "");
+  EXPECT_NE(taken_.find("TOKEN"), std::string::npos);
+  EXPECT_EQ(against(Defined::trigger, exec("command = ['sh']\nenvironment = {}"), two), "");
   rules_.any_file = true;
   EXPECT_EQ(against(Defined::trigger, exec("command = ['sh', '-c', 'x']")), "");
 }
@@ -270,6 +294,19 @@ TEST_F(RulesTest, WhichProgramPrintsAPasswordIsNotSaidOverTcp) {
   EXPECT_EQ(against(Defined::alias, alias("'token'", "tcp://evil"), alias("'token'")),
             "password_command")
       << "what it prints is for that server";
+  const auto for_client = [](const std::string& words, const std::string& more) {
+    return "host = 'tcp://a'\npassword_command = ['sh', '-c', 'x', '" + words + "']\n" + more;
+  };
+  const std::string before = "user_name = 'u'\nclient_id = 'c'";
+  EXPECT_EQ(against(Defined::alias, for_client("{user_name}", "user_name = 'v'\nclient_id = 'd'"),
+                    for_client("{user_name}", before)),
+            "user_name");
+  EXPECT_EQ(against(Defined::alias, for_client("a={client_id}", "user_name = 'v'"),
+                    for_client("a={client_id}", before)),
+            "client_id");
+  EXPECT_EQ(against(Defined::alias, for_client("{alias}", "user_name = 'v'\nclient_id = 'd'"),
+                    for_client("{alias}", before)),
+            "");
   rules_.any_file = true;
   EXPECT_EQ(against(Defined::alias, alias("'token'")), "");
 }

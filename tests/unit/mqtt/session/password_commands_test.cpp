@@ -32,7 +32,7 @@ TEST(PrintedPassword, IsALineOrAnObject) {
   EXPECT_EQ(password(""), "error: it has printed no password");
   EXPECT_EQ(password("\n"), "error: it has printed no password");
   EXPECT_EQ(password("{\"password\":\"\"}"), "error: it has printed no password");
-  EXPECT_EQ(password("{x"), "error: it has printed what begins as JSON and is none");
+  EXPECT_EQ(password("{x"), "error: its output begins with { and is not a JSON object");
   EXPECT_EQ(password("{\"token\":\"x\"}"),
             "error: it has printed JSON without a \"password\" that is a string");
   EXPECT_EQ(password("{\"password\":\"x\",\"expires_in\":-1}"),
@@ -134,6 +134,12 @@ TEST_F(PasswordCommandsTest, ThoseWhoAskMeanwhileShareARun) {
   dir_.write("go", "");
   EXPECT_TRUE(test::eventually([&] { return answers == 50; }));
   EXPECT_EQ(runs(), 1U);
+}
+
+TEST_F(PasswordCommandsTest, OneThatHangsKeepsNoOtherWaiting) {
+  EXPECT_EQ(get({"echo", "a"}), "a");  // there is a thread that waits now
+  commands_->get(command("sleep 1000"), Millis(3'600'000), [](const Result<config::Secret>&) {});
+  EXPECT_EQ(get({"echo", "b"}), "b");
 }
 
 TEST_F(PasswordCommandsTest, OtherArgumentsAreAnotherPassword) {
