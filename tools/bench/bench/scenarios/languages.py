@@ -14,10 +14,12 @@ triggerd in its default mode with empty services: in the runtime, in a process o
 (`isolation = "process"`), as a command in Node.js and in Python with the SDKs (plugin `exec`; in
 batches of up to {triggerd.BATCH}, too), and as an HTTP server on Node.js on loopback (plugin
 `http-forward`). Rates are from the fake server of scenario 1, all of them with `order = "none"`, a
-concurrency of {CONCURRENCY}, and at most {QUEUE_CAPACITY} messages in memory; latencies are through
-the real mosquitto of scenario 2, with one message at a time. Processor time is that of the runtime
-and of all processes of the service. A message that was acknowledged and did not arrive is a
-failure, and so is one that did not arrive in time through mosquitto.'''
+concurrency of {CONCURRENCY}, and at most {QUEUE_CAPACITY} messages in memory; with that concurrency
+an empty service in the runtime is slower than in scenario 1, as {CONCURRENCY} workers share the
+processors. Latencies are through the real mosquitto of scenario 2, with one message at a time.
+Processor time is that of the runtime and of all processes of the service. A message that was
+acknowledged and did not arrive is a failure, and so is one that did not arrive in time through
+mosquitto.'''
 
 RATE = Metric('rate', 'messages a second', 'messages/s', 'higher')
 
