@@ -48,7 +48,7 @@ __all__ = ["Completion", "Context", "Message", "Properties", "Publish", "Publish
 
 Payload = Union[str, bytes, bytearray, memoryview]
 _LONGEST_LINE = 64 << 20  # bytes; exec ends a process that writes a longer one
-_LONGEST_DELAY = (2**32 - 1) / 1000  # seconds
+_LONGEST_MS = 2**32 - 1
 _LONGEST_REASON = 1000  # characters; the log shows 255 bytes
 
 
@@ -153,7 +153,7 @@ class Verdict:
 
 def ok(publish: Iterable[Publish] = ()) -> Verdict:
     """The message is finished, once the server has everything in `publish`. If it does not get
-    that, the message is tried again."""
+    that, the first failure decides as `PublishError.verdict` does."""
     every = tuple(publish)
     if not all(isinstance(one, Publish) for one in every):
         raise TypeError("ok(publish=...) takes objects of Publish")
@@ -161,7 +161,8 @@ def ok(publish: Iterable[Publish] = ()) -> Verdict:
 
 
 def retry(reason: str = "", after: float | None = None) -> Verdict:
-    """The message is tried again, after so many seconds or the trigger's backoff."""
+    """The message is tried again, after so many seconds or the trigger's backoff. ValueError for
+    more than exec takes: 2**32 - 1 milliseconds."""
     return Verdict("retry", str(reason), _seconds(after))
 
 
@@ -171,7 +172,8 @@ def reject(reason: str = "") -> Verdict:
 
 
 def unavailable(reason: str = "", after: float | None = None) -> Verdict:
-    """Something that the service needs is away: the trigger waits, and no attempt is counted."""
+    """Something that the service needs is away: the trigger waits, and no attempt is counted.
+    `after` as in `retry`."""
     return Verdict("unavailable", str(reason), _seconds(after))
 
 
@@ -261,7 +263,9 @@ class Context:
                        retain: bool = False, alias: str | None = None,
                        properties: Properties | None = None) -> Future[None]:
         """As `publish`; done once the server has the message, or with a PublishError. Its
-        callbacks are called on the thread that reads standard input, and must not wait."""
+        callbacks are called on the thread that reads standard input, and must not wait. Once that
+        has ended (from `stop` on) no answer comes: then it fails at once with "cancelled", and
+        nothing is sent. What needs no answer, `publish` still sends."""
         message = _publish_of(topic, payload, qos, retain, alias, properties)
         return self._session.publish(message)
 
@@ -270,7 +274,8 @@ class Context:
                      properties: Properties | None = None, timeout: float = 10) -> None:
         """As `publish`, and returns once the server has the message. PublishError if it does not
         get it; after `timeout` seconds a PublishError "failed", and it may have it all the same.
-        RuntimeError in `start` and in a callback, where the answer could not be read."""
+        RuntimeError in `start` and in a callback, where the answer could not be read. From `stop`
+        on nothing can be waited for: a PublishError "cancelled"."""
         self._session.require_answers()
         future = self.publish_future(topic, payload, qos, retain, alias, properties)
         try:
@@ -328,9 +333,9 @@ class Message:
         return self._deadline - time.monotonic()
 
     def extend(self, ms: int) -> None:
-        """Moves the deadline to so many milliseconds from now."""
-        if ms < 1:
-            raise ValueError(f"{ms!r} milliseconds are no time")
+        """Moves the deadline to so many milliseconds from now: 1 to 2**32 - 1, or ValueError."""
+        if not 1 <= ms <= _LONGEST_MS:
+            raise ValueError(f"{ms!r} is not a time in milliseconds")
         self._deadline = time.monotonic() + ms / 1000
         self._session.write(_line({"type": "extend", "token": self.token, "ms": int(ms)}))
 
@@ -387,11 +392,13 @@ class Service:
         self.context = context
 
     def handle(self, message: Message) -> Any:
-        """Returns a Verdict, or a Completion. What it raises is a retry, with its text."""
+        """Returns a Verdict, or a Completion. What it raises is a retry, with its text, and its
+        traceback is logged as a warning (a PublishError's only at debug)."""
         raise NotImplementedError("the service has no handle")
 
     def stop(self) -> None:
-        """No more messages come. What was deferred may still be completed, in here or later."""
+        """No more messages come. What was deferred may still be completed, in here or later. From
+        now on nothing can be waited for: exec does not answer a publish any more."""
 
 
 def run(service: Any, *, name: str = "", version: str = "") -> None:
@@ -417,7 +424,7 @@ def _base64(data: Any) -> str:
 
 
 def _seconds(after: float | None) -> float | None:
-    if after is not None and not 0 <= after <= _LONGEST_DELAY:
+    if after is not None and not 0 <= after <= _LONGEST_MS / 1000:
         raise ValueError(f"{after!r} is not a delay in seconds")
     return after
 
@@ -461,9 +468,10 @@ class _Session:
         self.service: Any = service if hasattr(service, "handle") else _Function(service)
         self.send, self.deliver, self.later = send, deliver, later
         self.context: Context | None = None
-        self.lock = threading.RLock()  # guards in_hand, early, publishes, closing
+        self.lock = threading.RLock()  # guards in_hand, early, publishes, has_ended, closing
         self.in_hand: dict[str, Message] = {}  # by token, until its verdict is written
         self.publishes: dict[str, Future[None]] = {}  # by id, until `published` comes
+        self.has_ended = False  # no more lines come
         self.early: list[bytes] | None = []  # what waits for `ready`
         self.closing = False  # messages that come now are left to the next process
         self.ids = itertools.count(1)
@@ -490,8 +498,13 @@ class _Session:
         name = str(next(self.ids))
         line = _line({"type": "publish", "id": name, **message._written()})
         with self.lock:
-            self.publishes[name] = future
-        self.write(line)
+            is_late = self.has_ended
+            if not is_late:
+                self.publishes[name] = future
+        if is_late:
+            future.set_exception(PublishError("cancelled", "standard input has ended"))
+        else:
+            self.write(line)
         return future
 
     def receive(self, line: bytes) -> bool:
@@ -543,8 +556,11 @@ class _Session:
 
     def ended(self) -> None:
         """No more lines come: nobody waits for an answer in vain."""
+        with self.lock:
+            self.has_ended = True
+        error = {"error": "cancelled", "reason": "standard input has ended"}
         for name in list(self.publishes):
-            self._published(name, False, {"error": "cancelled", "reason": "exec has gone"})
+            self._published(name, False, error)
 
     async def start(self, name: str = "", version: str = "") -> None:
         if hasattr(self.service, "start"):
@@ -583,7 +599,8 @@ class _Session:
             return await outcome if self.is_async and inspect.isawaitable(outcome) else outcome
         except (Exception, asyncio.CancelledError) as error:
             assert self.context is not None
-            self.context.log("debug", traceback.format_exc())
+            level = "debug" if isinstance(error, PublishError) else "warn"
+            self.context.log(level, traceback.format_exc())
             return error
 
     def settle(self, messages: Sequence[Message], outcomes: Sequence[Any]) -> None:
@@ -653,6 +670,9 @@ class _Runner:
         self.is_signalled = False
         self.writing = threading.Lock()
         self.lines: deque[bytes] = deque()
+        self.rest: bytes | memoryview = b""  # of lines that are written in part
+        self.writer: int | None = None  # the thread that writes
+        self.exit_code: int | None = None  # with which that thread ends the process
         self.flush_is_due = False
         self.session = _Session(service, self.send, self.deliver, self.put)
 
@@ -760,7 +780,12 @@ class _Runner:
     def signalled(self, number: int, _frame: Any) -> None:
         # One signal may come while the handler of another runs: next() is a single step.
         if next(self.signals) > 0 or self.session.closing:
-            raise SystemExit(128 + number)
+            if self.writer != threading.get_ident():
+                raise SystemExit(128 + number)
+            # Raised here, it would hide how much is written. So the write ends, and flush raises.
+            self.exit_code = 128 + number
+            os.set_blocking(self.target, False)
+            return
         self.is_signalled = True
         self.close()
 
@@ -788,16 +813,25 @@ class _Runner:
     def flush(self) -> None:
         """Threads that wait for each other here find their lines written by the first."""
         with self.writing:
-            self.flush_is_due = False
-            every = []
-            while self.lines:
-                every.append(self.lines.popleft())
-            data = memoryview(b"".join(every))
+            self.writer = threading.get_ident()
             try:
-                while data:
-                    data = data[os.write(self.target, data):]
+                self.flush_is_due = False
+                every = [self.rest] if self.rest else []
+                while self.lines:
+                    every.append(self.lines.popleft())
+                self.rest = memoryview(b"".join(every))
+                while self.rest:
+                    self.rest = self.rest[os.write(self.target, self.rest):]
+                self.rest = b""
+            except BlockingIOError:
+                pass  # a signal ends the process
             except OSError:
-                pass  # exec has gone, and standard input ends
+                self.rest = b""  # exec has gone, and standard input ends
+            finally:
+                self.writer = None
+            code, self.exit_code = self.exit_code, None
+            if code is not None:
+                raise SystemExit(code)
 
 
 class TestHost:
@@ -839,14 +873,14 @@ class TestHost:
     def __exit__(self, *_: Any) -> None:
         self.stop()
 
-    def send(self, topic: str = "test", payload: Payload = b"", *, timeout: float = 5,
+    def send(self, topic: str = "test", payload: Payload = b"", *, timeout: float = 30,
              **members: Any) -> Verdict:
         """One message, and its verdict. `members`: others of the protocol's `message`, such as
         id, attempt, retained, and properties (of the class Properties)."""
         return self.verdict(self.post(topic, payload, **members), timeout)
 
     def send_batch(self, messages: Iterable[Mapping[str, Any]],
-                   timeout: float = 5) -> list[Verdict]:
+                   timeout: float = 30) -> list[Verdict]:
         """Several messages at once, each a dict of what `send` takes, and their verdicts."""
         every = [self._message(**message) for message in messages]
         self._receive({"type": "batch", "messages": every})
@@ -858,7 +892,7 @@ class TestHost:
         self._receive({"type": "message", **message})
         return str(message["token"])
 
-    def verdict(self, token: str, timeout: float = 5) -> Verdict:
+    def verdict(self, token: str, timeout: float = 30) -> Verdict:
         """Of the message with that token. TimeoutError if there is none after so many seconds."""
         end = time.monotonic() + timeout
         while self._loop and token not in self._verdicts and time.monotonic() < end:
@@ -884,7 +918,9 @@ class TestHost:
         self._refusal = None
 
     def stop(self) -> None:
-        """As at the end of the process. What it raises is raised here."""
+        """As at the end of the process, where no publish is answered. What the service's `stop`
+        raises is raised here."""
+        self._session.ended()
         self._run(self._session.stop())
         self._close()
 
@@ -942,9 +978,8 @@ class TestHost:
 
     def _verdict_of(self, read: Mapping[str, Any]) -> Verdict:
         publish = tuple(self._publish_of(one) for one in read.get("publish", ()))
-        if publish and self._refusal:  # as exec does
-            away = self._refusal.error == "not_connected"
-            return (unavailable if away else retry)(str(self._refusal))
+        if publish and self._refusal:
+            return self._refusal.verdict()  # as exec does
         self.published += publish
         after = read.get("retry_after_ms")
         return Verdict(read["verdict"], read.get("reason", ""),

@@ -3,13 +3,19 @@
 
     SDK=plugin-sdk/python python_test.py
 """
+import array
 import asyncio
 import base64
+import fcntl
+import inspect
+import json
 import os
 import pathlib
 import signal
 import subprocess
 import sys
+import termios
+import time
 import unittest
 
 from host import LONGEST, Host
@@ -113,7 +119,7 @@ class Pipes(unittest.TestCase):
             self.ready(made)
             made.message("1", "raises")
             trace = made.read()
-            self.assertEqual((trace["type"], trace["level"]), ("log", "debug"))
+            self.assertEqual((trace["type"], trace["level"]), ("log", "warn"))
             self.assertIn("in raises", trace["text"])
             self.verdict(made, "1", "retry", reason="the disk is full")
 
@@ -186,7 +192,7 @@ class Pipes(unittest.TestCase):
             made.read()
             made.close_input()  # the answer does not come
             self.assertEqual(made.read()["level"], "debug")
-            self.verdict(made, "4", "retry", reason="cancelled: exec has gone")
+            self.verdict(made, "4", "retry", reason="cancelled: standard input has ended")
             self.assertEqual(made.read()["text"], "stopped")
             self.assertEqual(made.exit_code(), 0)
 
@@ -242,6 +248,14 @@ class Pipes(unittest.TestCase):
             self.assertEqual(made.read()["text"], "stopped")
             made.write(type="published", id=sent["id"], ok=True)
             self.verdict(made, "1", "ok")
+            self.assertEqual(made.exit_code(), 0)
+
+    def test_nothing_can_be_waited_for_once_its_input_has_ended(self):
+        with host(settings={"last words": True}) as made:
+            self.ready(made)
+            made.close_input()
+            self.assertEqual([read.get("text") for read in made.rest()],
+                             ["stopped", "cancelled: standard input has ended"])
             self.assertEqual(made.exit_code(), 0)
 
     def test_extend(self):
@@ -334,6 +348,35 @@ class Pipes(unittest.TestCase):
             self.assertEqual(made.rest(), [])
             self.assertIn(made.exit_code(), (128 + signal.SIGINT, 128 + signal.SIGTERM))
 
+    def test_the_second_signal_tears_no_line(self):
+        for is_read in (False, True):
+            with self.subTest(is_read=is_read), subprocess.Popen(
+                    [sys.executable, "-B", str(HERE / "service.py"), "everything"],
+                    stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL) as process:
+                self.addCleanup(process.kill)
+                for line in (b'{"type":"start"}\n', b'{"type":"message","token":"1",'
+                                                   b'"topic":"flood","payload":""}\n'):
+                    process.stdin.write(line)
+                process.stdin.flush()
+                while b'"waiting"' not in process.stdout.readline():
+                    pass
+                process.send_signal(signal.SIGTERM)
+                waits = array.array("i", [0])
+                while waits[0] == 0:  # until it has begun to write more than the pipe takes
+                    time.sleep(0.001)
+                    fcntl.ioctl(process.stdout, termios.FIONREAD, waits)
+                process.send_signal(signal.SIGTERM)
+                if not is_read:
+                    self.assertEqual(process.wait(LONGEST), 128 + signal.SIGTERM)
+                written = process.stdout.read()
+                self.assertEqual(process.wait(LONGEST), 128 + signal.SIGTERM)
+                every = b"".join(json.dumps({"type": "log", "level": "info", "text": text},
+                                            separators=(",", ":")).encode() + b"\n"
+                                 for text in ("x" * (1 << 20), "after it"))
+                self.assertGreater(len(written), 0)
+                self.assertTrue(every.startswith(written), written[-200:])
+
     def test_a_host_that_goes_away_ends_it(self):
         with subprocess.Popen([sys.executable, "-B", str(HERE / "service.py"), "everything"],
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -379,7 +422,7 @@ class Pipes(unittest.TestCase):
             made.message("1", "wait")
             self.assertEqual(made.read()["text"], "waiting")
             made.message("2", "raise")
-            self.assertEqual(made.read()["level"], "debug")
+            self.assertEqual(made.read()["level"], "warn")
             self.verdict(made, "2", "retry", reason="in a task")
             made.message("3", "publish", "p")
             made.write(type="published", id=made.read()["id"], ok=True)
@@ -396,6 +439,10 @@ class Pipes(unittest.TestCase):
             self.assertEqual({read["token"] for read in verdicts}, {"1", "4", "5"})
             self.assertEqual({read["verdict"] for read in verdicts}, {"ok"})
             self.assertEqual(made.read()["text"], "stopped")
+            made.close_input()
+            while (read := made.read())["type"] == "publish":
+                pass  # unless it has seen the end before
+            self.assertEqual(read["text"], "cancelled: standard input has ended")
             self.assertEqual(made.exit_code(), 0)
             self.assertNotIn("ignored a line", made.error_text())
 
@@ -453,13 +500,50 @@ class Kit(unittest.TestCase):
         with self.assertRaisesRegex(SettingError, 'unknown; did you mean "limit"'):
             TestHost(All, settings={"limitt": 1})
 
-    def test_ok_whose_publish_fails_is_none(self):
+    def test_ok_whose_publish_fails_has_the_verdict_of_exec(self):
         with TestHost(lambda message: ok(publish=[Publish("a")])) as made:
-            made.refuse_publishes("failed")
-            self.assertEqual(made.send(), retry("failed"))
-            made.refuse_publishes("not_connected")
-            self.assertEqual(made.send(), unavailable("not_connected"))
+            for error, verdict in {
+                    "failed": retry("failed: why"),
+                    "state": retry("state: why"),
+                    "cancelled": retry("cancelled: why"),
+                    "not_connected": unavailable("not_connected: why"),
+                    "full": unavailable("full: why", after=0.1),
+                    "invalid": reject("invalid: why"),
+                    "not_found": reject("not_found: why"),
+                    "unsupported": reject("unsupported: why")}.items():
+                made.refuse_publishes(error, "why")
+                self.assertEqual(made.send(), verdict)
             self.assertEqual(made.published, [])
+
+    def test_it_waits_half_a_minute(self):
+        for function in (TestHost.send, TestHost.send_batch, TestHost.verdict):
+            self.assertEqual(inspect.signature(function).parameters["timeout"].default, 30)
+
+    def test_stop_cannot_wait_for_a_publish(self):
+        words = []
+
+        class Last:
+            def start(self, context):
+                self.context = context
+
+            def handle(self, message):
+                return ok()
+
+            def stop(self):
+                try:
+                    self.context.publish_wait("a")
+                except PublishError as error:
+                    words.append(error.error)
+
+        with TestHost(Last) as made:
+            self.assertEqual(made.send(), ok())
+        self.assertEqual((words, made.published), (["cancelled"], []))
+
+    def test_an_exception_is_seen_in_the_log(self):
+        with TestHost(lambda message: {}["no such key"]) as made:
+            self.assertEqual(made.send(), retry("'no such key'"))
+            self.assertEqual([level for level, _ in made.logs], ["warn"])
+            self.assertIn("Traceback", made.logs[0][1])
 
     def test_pending(self):
         held = []
@@ -521,9 +605,28 @@ class Words(unittest.TestCase):
     def test_what_cannot_be_said_is_refused_at_once(self):
         for wrong in (lambda: Publish("a/+"), lambda: Publish(""), lambda: Publish("a", qos=3),
                       lambda: Publish("a", 5), lambda: retry("x", after=-1),
-                      lambda: unavailable("x", after=float("inf"))):
+                      lambda: unavailable("x", after=float("inf")),
+                      lambda: retry("x", after=2**32 / 1000)):
             self.assertRaises(ValueError, wrong)
         self.assertRaises(TypeError, lambda: ok(publish=["topic"]))
+
+    def test_times_are_what_exec_takes(self):
+        longest = 2**32 - 1
+        lines = []
+        for after in (longest / 1000, 0.0006, 0):
+            with TestHost(lambda message: retry("x", after=after)) as made:
+                lines.append(made.send().after)
+        self.assertEqual(lines, [longest / 1000, 0.001, 0])
+        held = []
+        with TestHost(lambda message: held.append(message) or message.defer()) as made:
+            made.post()
+            for wrong in (0, -1, 2**32, float("inf"), float("nan")):
+                with self.assertRaises(ValueError):
+                    held[0].extend(wrong)
+            held[0].extend(longest)
+            held[0].extend(1.5)
+            self.assertEqual([ms for _, ms in made.extended], [longest, 1])
+            self.assertIsInstance(made.extended[1][1], int)
 
     def test_a_publish_error_knows_its_verdict(self):
         self.assertEqual(PublishError("not_found", "no alias").verdict(),

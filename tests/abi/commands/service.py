@@ -35,6 +35,11 @@ class Everything(Service):
 
     def stop(self):
         self.context.log("info", "stopped")
+        if "last words" in self.context.settings:
+            try:
+                self.context.publish_wait("never")
+            except PublishError as error:
+                self.context.log("info", str(error))
 
     def handle(self, message):
         return getattr(self, message.topic.replace("/", "_"))(message)
@@ -148,6 +153,13 @@ class Everything(Service):
             time.sleep(0)
         return ok()
 
+    def flood(self, message):
+        self.wait_for_signal(message)
+        try:
+            self.context.log("info", "x" * (1 << 20))
+        finally:
+            self.context.log("info", "after it")
+
     def hang(self, message):
         self.context.log("info", "hanging")
         self.opened.wait()
@@ -188,6 +200,10 @@ class Concurrent:
 
     async def stop(self):
         self.context.log("info", "stopped")
+        try:
+            await self.context.publish_async("never")
+        except PublishError as error:
+            self.context.log("info", str(error))
 
 
 def function(message):
