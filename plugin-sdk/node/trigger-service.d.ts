@@ -51,13 +51,15 @@ export class Verdict {
 }
 
 /** The message is finished, once the server has everything in `publish`. If it does not get that,
- *  the message is tried again. */
+ *  the first failure decides as `PublishError.verdict` does. */
 export function ok(options?: { publish?: Iterable<Publish> }): Verdict;
-/** The message is tried again, after so many milliseconds or the trigger's backoff. */
+/** The message is tried again, after so many milliseconds or the trigger's backoff. A RangeError
+ *  for more than exec takes: 2**32 - 1. */
 export function retry(reason?: string, options?: { afterMs?: number }): Verdict;
 /** The message will never succeed: it becomes a dead letter at once, with the reason. */
 export function reject(reason?: string): Verdict;
-/** Something that the service needs is away: the trigger waits, and no attempt is counted. */
+/** Something that the service needs is away: the trigger waits, and no attempt is counted.
+ *  `afterMs` as in `retry`. */
 export function unavailable(reason?: string, options?: { afterMs?: number }): Verdict;
 
 /** The server did not get a message. If `handle` throws it, the message gets `verdict()`. */
@@ -84,7 +86,7 @@ type SettingRules = Record<string, { type: keyof SettingTypes; default?: unknown
 
 /** Checks settings: `readSettings(context.settings, { limit: { type: 'integer', default: 10 } })`.
  *  A SettingError for a key that is not named here, for one without a default that is missing, and
- *  for one of another type. */
+ *  for one of another type. An integer beyond 2**53 has lost digits, as in `Context.settings`. */
 export function readSettings<Rules extends SettingRules>(
   settings: Record<string, unknown>, rules: Rules,
 ): { [Key in keyof Rules]: SettingTypes[Rules[Key]['type']] };
@@ -97,7 +99,8 @@ export interface Context {
   readonly process: number;
   /** How many messages may be in hand at once. */
   readonly inFlight: number;
-  /** The table [triggers.settings.service], with its types. */
+  /** The table [triggers.settings.service], with its types. Whole numbers are numbers of
+   *  JavaScript: beyond 2**53 they lose digits. Write such a setting as a string. */
   readonly settings: Record<string, any>;
   /** A line in triggerd's log. */
   log(level: 'trace' | 'debug' | 'info' | 'warn' | 'error', text: string): void;
@@ -107,7 +110,9 @@ export interface Context {
   /** Publishes and does not wait; a failure is only logged. */
   publish(message: Publish): void;
   /** Resolves once the server has the message, or rejects with a PublishError; after `timeoutMs`
-   *  (10000 if absent) with "failed", and the server may have it all the same. Not in `start`. */
+   *  (10000 if absent) with "failed", and the server may have it all the same. Not in `start`. From
+   *  `stop` on nothing can be waited for: once standard input has ended it rejects at once, with
+   *  "cancelled", and nothing is sent. What needs no answer, `publish` still sends. */
   publishAndWait(message: Publish, options?: { timeoutMs?: number }): Promise<void>;
 }
 
@@ -138,7 +143,7 @@ export interface Message {
   json(): any;
   /** How many milliseconds are left for the verdict; negative when it is late. */
   remainingMs(): number;
-  /** Moves the deadline to so many milliseconds from now. */
+  /** Moves the deadline to so many milliseconds from now: 1 to 2**32 - 1, or a RangeError. */
   extend(ms: number): void;
   /** The right to give the verdict later; what `handle` returns then does not matter, unless it is
    *  a verdict. */
@@ -148,6 +153,8 @@ export interface Message {
   reply(payload: Payload, options?: { qos?: 0 | 1 | 2 }): Publish;
 }
 
+/** The right to give one message its verdict, once. Keep it until then: one that is dropped without
+ *  a verdict is not noticed, and the message waits for its deadline. (In Python it is a retry.) */
 export interface Completion {
   readonly message: Message;
   /** Gives the verdict. false: the message had one already, or its time was over. */
@@ -164,13 +171,15 @@ export interface Service {
   readonly version?: string;
   /** Gets ready: settings, connections. What it throws ends the process, with exit code 1. */
   start?(context: Context): void | Promise<void>;
-  /** What it throws is a retry, with its text. */
+  /** What it throws is a retry, with its text, and its stack is logged as a warning (that of a
+   *  PublishError only at debug). */
   handle(message: Message): Outcome | Promise<Outcome>;
   /** Several messages at once: a verdict (or undefined, if deferred) for each, in their order. What
    *  it throws is the outcome of each of them. */
   handleBatch?(messages: Message[]): Outcome[] | Promise<Outcome[]>;
   /** No more messages come, and handle has returned for all. What was deferred may still be
-   *  completed, in here or later. Close here what would keep the process alive. */
+   *  completed, in here or later. Close here what would keep the process alive. From now on nothing
+   *  can be waited for: exec does not answer a publish any more. */
   stop?(): void | Promise<void>;
 }
 
@@ -220,7 +229,7 @@ export class TestHost {
   sendBatch(messages: TestMessage[]): Promise<Verdict[]>;
   /** As `send`, without waiting. The message's token. */
   post(message?: TestMessage): string;
-  /** Of the message with that token; rejects if there is none in time (5000 ms if absent). */
+  /** Of the message with that token; rejects if there is none in time (30000 ms if absent). */
   verdict(token: string, options?: { timeoutMs?: number }): Promise<Verdict>;
   /** Whether the message with that token has no verdict yet. */
   pending(token: string): boolean;
@@ -229,6 +238,7 @@ export class TestHost {
   /** From now on a publish fails, until `acceptPublishes`: with not_connected, if absent. */
   refusePublishes(error?: PublishErrorName, reason?: string): void;
   acceptPublishes(): void;
-  /** As at the end of the process; rejects with what `stop` throws. */
+  /** As at the end of the process, where no publish is answered; rejects with what the service's
+   *  `stop` throws. */
   stop(): Promise<void>;
 }

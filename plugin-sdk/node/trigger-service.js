@@ -21,7 +21,7 @@
 const fs = require('node:fs');
 
 const LONGEST_LINE = 64 * 1024 * 1024; // bytes; exec ends a process that writes a longer one
-const LONGEST_DELAY = 2 ** 32 - 1; // milliseconds
+const LONGEST_MS = 2 ** 32 - 1;
 const LONGEST_REASON = 1000; // characters; the log shows 255 bytes
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error'];
 
@@ -44,7 +44,7 @@ class PublishError extends Error {
 
 class Verdict {
   constructor(verdict, reason, afterMs, publish) {
-    if (afterMs !== undefined && !(afterMs >= 0 && afterMs <= LONGEST_DELAY)) {
+    if (afterMs !== undefined && !(afterMs >= 0 && afterMs <= LONGEST_MS)) {
       throw new RangeError(`${afterMs} is not a delay in milliseconds`);
     }
     this.verdict = verdict;
@@ -283,7 +283,9 @@ class Message {
   }
 
   extend(ms) {
-    if (!(ms >= 1 && Number.isFinite(ms))) throw new RangeError(`${ms} milliseconds are no time`);
+    if (!(ms >= 1 && ms <= LONGEST_MS)) {
+      throw new RangeError(`${ms} is not a time in milliseconds`);
+    }
     this.#deadline = performance.now() + ms;
     this.#session.write(lineOf({ type: 'extend', token: this.token, ms: Math.round(ms) }));
   }
@@ -315,6 +317,7 @@ class Session {
   #lastId = 0;
   #changed = () => {};
   #running = new Set();
+  #hasEnded = false; // no more lines come
   inHand = new Map(); // token -> message, until its verdict is written
   context = undefined;
   closing = false; // messages that come now are left to the next process
@@ -337,6 +340,9 @@ class Session {
     if (this.#early) throw new Error('start cannot wait for a publish: it is sent after start');
     const id = String((this.#lastId += 1));
     const line = lineOf({ type: 'publish', id, ...writtenPublish(message) });
+    if (this.#hasEnded) {
+      return Promise.reject(new PublishError('cancelled', 'standard input has ended'));
+    }
     return new Promise((resolve, fail) => {
       const timer = setTimeout(() => {
         this.#publishes.set(id, undefined); // its answer may come yet
@@ -366,8 +372,9 @@ class Session {
 
   // No more lines come: nobody waits for an answer in vain.
   ended() {
+    this.#hasEnded = true;
     for (const id of [...this.#publishes.keys()]) {
-      this.#published({ id, ok: false, error: 'cancelled', reason: 'exec has gone' });
+      this.#published({ id, ok: false, error: 'cancelled', reason: 'standard input has ended' });
     }
   }
 
@@ -462,7 +469,8 @@ class Session {
     try {
       return await call();
     } catch (error) {
-      this.context.log('debug', error?.stack ?? error);
+      const level = error instanceof PublishError ? 'debug' : 'warn';
+      this.context.log(level, error?.stack ?? error);
       return new Failure(error);
     }
   }
@@ -663,10 +671,11 @@ class TestHost {
     return known.token;
   }
 
-  verdict(token, { timeoutMs = 5000 } = {}) {
+  verdict(token, { timeoutMs = 30_000 } = {}) {
     return new Promise((resolve, fail) => {
       const late = () => fail(new Error(`no verdict for message ${token} within ${timeoutMs} ms`));
-      const timer = setTimeout(late, timeoutMs);
+      // Timers come before what can be read already. So that is read first.
+      const timer = setTimeout(() => setImmediate(late), timeoutMs);
       this.#expected(token).promise.then((verdict) => {
         clearTimeout(timer);
         resolve(verdict);
@@ -692,6 +701,8 @@ class TestHost {
 
   async stop() {
     await this.#session.handled();
+    await new Promise(setImmediate); // what is published until now is answered
+    this.#session.ended();
     await this.#session.service.stop?.();
   }
 
@@ -741,9 +752,8 @@ class TestHost {
 
   #verdict({ token, verdict, reason, retry_after_ms: afterMs, publish = [] }) {
     const entry = this.#expected(token);
-    if (publish.length > 0 && this.#refusal) { // as exec does
-      const away = this.#refusal.error === 'not_connected';
-      entry.verdict = (away ? unavailable : retry)(this.#refusal.message);
+    if (publish.length > 0 && this.#refusal) {
+      entry.verdict = this.#refusal.verdict(); // as exec does
     } else {
       const messages = publish.map(publishOf);
       this.published.push(...messages);

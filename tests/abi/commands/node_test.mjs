@@ -113,7 +113,7 @@ test('an exception is a retry with its text', longest, async (t) => {
   const made = await ready(t);
   made.message('1', 'raises');
   const trace = await made.read();
-  assert.deepEqual([trace.type, trace.level], ['log', 'debug']);
+  assert.deepEqual([trace.type, trace.level], ['log', 'warn']);
   assert.match(trace.text, /at Everything\.raises/);
   await made.verdict('1', 'retry', { reason: 'the disk is full' });
   made.message('2', 'text', '', { payload_base64: '/w==' });
@@ -186,7 +186,7 @@ test('it waits for what it publishes', longest, async (t) => {
   await made.read();
   made.closeInput(); // the answer does not come
   assert.equal((await made.read()).level, 'debug');
-  await made.verdict('3', 'retry', { reason: 'cancelled: exec has gone' });
+  await made.verdict('3', 'retry', { reason: 'cancelled: standard input has ended' });
   assert.equal((await made.read()).text, 'stopped');
   assert.equal(await made.exitCode(), 0);
   assert.doesNotMatch(made.errors, /ignored/);
@@ -231,6 +231,14 @@ test('what it has in hand at stop is answered', longest, async (t) => {
   made.process.kill('SIGTERM'); // nobody will answer "a": it ends at once
   assert.deepEqual(await made.rest(), []);
   assert.equal(await made.exitCode(), 128 + 15);
+});
+
+test('nothing can be waited for once its input has ended', longest, async (t) => {
+  const made = await ready(t, 'everything', { settings: { lastWords: true } });
+  made.closeInput();
+  assert.deepEqual((await made.rest()).map(({ text }) => text),
+    ['stopped', 'cancelled: standard input has ended']);
+  assert.equal(await made.exitCode(), 0);
 });
 
 test('extend', longest, async (t) => {
@@ -423,13 +431,68 @@ test('TestHost shows everything that a service does', longest, async () => {
   await assert.rejects(TestHost.create(All, { settings: {} }), SettingError);
 });
 
-test('TestHost: ok whose publish fails is none', longest, async () => {
+test('TestHost: ok whose publish fails has the verdict of exec', longest, async () => {
   const made = await TestHost.create(() => ok({ publish: [{ topic: 'a' }] }));
-  made.refusePublishes('failed');
-  assert.deepEqual(await made.send(), retry('failed'));
-  made.refusePublishes();
-  assert.deepEqual(await made.send(), unavailable('not_connected'));
+  for (const [error, verdict] of Object.entries({
+    failed: retry('failed: why'),
+    state: retry('state: why'),
+    cancelled: retry('cancelled: why'),
+    not_connected: unavailable('not_connected: why'),
+    full: unavailable('full: why', { afterMs: 100 }),
+    invalid: reject('invalid: why'),
+    not_found: reject('not_found: why'),
+    unsupported: reject('unsupported: why'),
+  })) {
+    made.refusePublishes(error, 'why');
+    assert.deepEqual(await made.send(), verdict);
+  }
   assert.deepEqual(made.published, []);
+});
+
+test('TestHost: it waits half a minute', longest, async (t) => {
+  const made = await TestHost.create((message) => { message.defer(); });
+  const asked = [];
+  t.mock.method(globalThis, 'setTimeout', (call, ms) => { asked.push(ms); setImmediate(call); });
+  await assert.rejects(made.send(), /no verdict for message 1 within 30000 ms/);
+  assert.deepEqual(asked, [30_000]);
+});
+
+test('TestHost: an answer that is there counts, even if it is read late', longest, async () => {
+  const made = await TestHost.create(async () => {
+    await new Promise(setImmediate);
+    return ok();
+  });
+  await new Promise(setImmediate); // timers are the next that the loop looks at
+  const verdict = made.verdict(made.post(), { timeoutMs: 1 });
+  const end = performance.now() + 20;
+  while (performance.now() < end);
+  assert.deepEqual(await verdict, ok());
+});
+
+test('TestHost: stop cannot wait for a publish', longest, async () => {
+  const words = [];
+  const answered = [];
+  const made = await TestHost.create({
+    start(context) { this.context = context; },
+    handle() {
+      this.context.publishAndWait({ topic: 'a' }).then(() => answered.push('a'));
+      return ok();
+    },
+    stop() {
+      return this.context.publishAndWait({ topic: 'b' }).catch(({ error }) => words.push(error));
+    },
+  });
+  await made.send();
+  await made.stop();
+  assert.deepEqual([answered, words], [['a'], ['cancelled']]);
+  assert.deepEqual(made.published.map(({ topic }) => topic), ['a']);
+});
+
+test('TestHost: an exception is seen in the log', longest, async () => {
+  const made = await TestHost.create(() => { throw new TypeError('no such thing'); });
+  assert.deepEqual(await made.send(), retry('no such thing'));
+  assert.equal(made.logs[0].level, 'warn');
+  assert.match(made.logs[0].text, /TypeError: no such thing\n +at /);
 });
 
 test('TestHost: pending', longest, async () => {
@@ -463,8 +526,28 @@ test('what cannot be said is refused at once', () => {
     assert.throws(() => ok({ publish: [wrong] }), RangeError);
   }
   assert.throws(() => ok({ publish: [{ topic: 'a', payload: 5 }] }), TypeError);
-  assert.throws(() => retry('x', { afterMs: -1 }), RangeError);
+  for (const afterMs of [-1, 2 ** 32, Infinity, NaN]) {
+    assert.throws(() => retry('x', { afterMs }), RangeError);
+    assert.throws(() => unavailable('x', { afterMs }), RangeError);
+  }
   const noAlias = new PublishError('not_found', 'no alias');
   assert.deepEqual(noAlias.verdict(), reject('not_found: no alias'));
   assert.deepEqual(new PublishError('state').verdict(), retry('state'));
+});
+
+test('times are what exec takes', longest, async () => {
+  const most = 2 ** 32 - 1;
+  const held = [];
+  const made = await TestHost.create((message) => {
+    held.push(message);
+    return retry('x', { afterMs: message.json() });
+  });
+  assert.equal((await made.send({ payload: String(most) })).afterMs, most);
+  assert.equal((await made.send({ payload: '0.6' })).afterMs, 1);
+  for (const wrong of [0, -1, 2 ** 32, Infinity, NaN]) {
+    assert.throws(() => held[0].extend(wrong), RangeError);
+  }
+  held[0].extend(most);
+  held[0].extend(1.2);
+  assert.deepEqual(made.extended.map(({ ms }) => ms), [most, 1]);
 });

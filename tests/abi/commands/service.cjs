@@ -25,8 +25,11 @@ class Everything {
     }
   }
 
-  stop() {
+  async stop() {
     this.context.log('info', 'stopped');
+    if (!this.context.settings.lastWords) return;
+    await this.context.publishAndWait({ topic: 'never' }).catch(
+      (error) => this.context.log('info', error.message));
   }
 
   handle(message) {
