@@ -7,11 +7,11 @@ constinit thread_local Deferred* Deferred::current_ = nullptr;
 void Deferred::run(Millis budget) {
   current_ = nullptr;
   if (work_.empty()) return;
-  const Monotonic until = std::chrono::steady_clock::now() + budget;
+  const Monotonic until = clock_.now() + budget;
   bool in_time = true;
   for (const std::shared_ptr<Work>& work : work_) {
     work->run(in_time);
-    in_time = in_time && std::chrono::steady_clock::now() < until;
+    in_time = in_time && clock_.now() < until;
   }
   work_.clear();
 }

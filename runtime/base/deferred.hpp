@@ -27,8 +27,8 @@ class Deferred {
     virtual void run(bool in_time) = 0;
   };
 
-  // There may be at most one on a thread.
-  Deferred() { current_ = this; }
+  // There may be at most one on a thread. `clock` outlives it.
+  explicit Deferred(const Clock& clock) : clock_(clock) { current_ = this; }
   ~Deferred() { current_ = nullptr; }
   Deferred(const Deferred&) = delete;
   Deferred& operator=(const Deferred&) = delete;
@@ -45,6 +45,7 @@ class Deferred {
   static constexpr Millis kBudget{5};
   static constinit thread_local Deferred* current_;
 
+  const Clock& clock_;
   std::vector<std::shared_ptr<Work>> work_;
 };
 

@@ -181,6 +181,7 @@ Runtime::Runtime(config::Config config, std::filesystem::path state_dir, Log& lo
       options_(std::move(options)),
       patience_(std::make_shared<plugin::Patience>()),
       started_at_(system_clock().wall()),
+      events_(system_clock()),
       log_(log, events_),
       registry_(std::make_shared<const config::Config>(std::move(config))),
       supervisor_(std::make_shared<EventLoop>(system_clock())),

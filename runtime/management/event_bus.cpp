@@ -96,7 +96,7 @@ std::unique_ptr<Subscription> EventBus::subscribe(const EventFilter& filter, std
 void EventBus::publish(AdminEvent event) {
   MutexLock lock(mutex_);
   event.number = ++last_number_;
-  if (event.when == Wall{}) event.when = system_clock().wall();
+  if (event.when == Wall{}) event.when = clock_.wall();
   for (const auto& queue : queues_) queue->put(event);
 }
 

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "base/log.hpp"
 #include "base/mutex.hpp"
 #include "management/events.hpp"
@@ -18,6 +19,9 @@ namespace triggerd::management {
 // other lock held.
 class EventBus final : public EventSource {
  public:
+  // `clock` stamps events that have no time of their own, and outlives the bus.
+  explicit EventBus(const Clock& clock) : clock_(clock) {}
+
   // Whether anybody listens to messages, or to changes of state: if not, do not make the event.
   bool wants_messages() const { return message_listeners_.load(std::memory_order_relaxed) > 0; }
   bool wants_states() const { return state_listeners_.load(std::memory_order_relaxed) > 0; }
@@ -31,6 +35,7 @@ class EventBus final : public EventSource {
   class Queue;
   class Listener;
 
+  const Clock& clock_;
   std::atomic<unsigned> message_listeners_{0};
   std::atomic<unsigned> state_listeners_{0};
   std::atomic<std::uint64_t> last_number_{0};

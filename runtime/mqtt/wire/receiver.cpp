@@ -138,7 +138,7 @@ int Receiver::answer_writable(pollfd* fds, nfds_t count) {
 
 // Takes what was behind a packet that the library has read by now.
 void Receiver::take_what_is_here() {
-  Deferred deferred;  // runs once all batches are handed over and no lock is held
+  Deferred deferred(clock_);  // runs once all batches are handed over and no lock is held
   for (const std::shared_ptr<Link>& link : links_) {
     if (!link || !link->may_take() || link->paused() || link->library_has()) continue;
     link->take();
@@ -221,7 +221,7 @@ int Receiver::wait(pollfd* fds, nfds_t count, int timeout_ms) {
     if (woken) waker().clear();
     bool shown = false;
     bool gone = false;
-    Deferred deferred;
+    Deferred deferred(clock_);
     for (nfds_t i = 0; i < count; ++i) {
       const auto events = static_cast<short>(asked_[i].fd < 0 ? 0 : asked_[i].revents);
       Link* const link = links_[i].get();

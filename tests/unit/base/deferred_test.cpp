@@ -5,15 +5,20 @@
 #include <string>
 #include <thread>
 
+#include "support/fake_clock.hpp"
+
 namespace triggerd {
 namespace {
 
 class Noting final : public Deferred::Work {
  public:
-  Noting(std::vector<std::string>& notes, std::string name, Millis takes = Millis(0))
-      : notes_(notes), name_(std::move(name)), takes_(takes) {}
+  Noting(std::vector<std::string>& notes, std::string name)
+      : notes_(notes), name_(std::move(name)) {}
+  // It takes `takes` by that clock.
+  Noting(std::vector<std::string>& notes, std::string name, test::FakeClock& clock, Millis takes)
+      : notes_(notes), name_(std::move(name)), clock_(&clock), takes_(takes) {}
   void run(bool in_time) override {
-    std::this_thread::sleep_for(takes_);
+    if (clock_ != nullptr) clock_->advance(takes_);
     notes_.push_back(name_ + (in_time ? "" : " late") +
                      (Deferred::of_this_thread() == nullptr ? "" : " nested"));
   }
@@ -21,13 +26,15 @@ class Noting final : public Deferred::Work {
  private:
   std::vector<std::string>& notes_;
   const std::string name_;
-  const Millis takes_;
+  test::FakeClock* const clock_ = nullptr;
+  const Millis takes_{0};
 };
 
 TEST(Deferred, IsOfItsThreadAndRunsInOrder) {
+  test::FakeClock clock;
   std::vector<std::string> notes;
   EXPECT_EQ(Deferred::of_this_thread(), nullptr);
-  Deferred deferred;
+  Deferred deferred(clock);
   EXPECT_EQ(Deferred::of_this_thread(), &deferred);
   std::thread([] { EXPECT_EQ(Deferred::of_this_thread(), nullptr); }).join();
   deferred.add(std::make_shared<Noting>(notes, "a"));
@@ -39,9 +46,10 @@ TEST(Deferred, IsOfItsThreadAndRunsInOrder) {
 }
 
 TEST(Deferred, TellsThoseThatAreReachedTooLate) {
+  test::FakeClock clock;
   std::vector<std::string> notes;
-  Deferred deferred;
-  deferred.add(std::make_shared<Noting>(notes, "a", Millis(20)));
+  Deferred deferred(clock);
+  deferred.add(std::make_shared<Noting>(notes, "a", clock, Millis(10)));
   deferred.add(std::make_shared<Noting>(notes, "b"));
   deferred.add(std::make_shared<Noting>(notes, "c"));
   deferred.run(Millis(10));
@@ -49,9 +57,10 @@ TEST(Deferred, TellsThoseThatAreReachedTooLate) {
 }
 
 TEST(Deferred, WhatIsNotRunIsDropped) {
+  test::FakeClock clock;
   std::vector<std::string> notes;
   {
-    Deferred deferred;
+    Deferred deferred(clock);
     deferred.add(std::make_shared<Noting>(notes, "a"));
   }
   EXPECT_TRUE(notes.empty());

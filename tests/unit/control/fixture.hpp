@@ -152,7 +152,7 @@ class Parts : public ::testing::Test {
   PluginReloader plugin_reloader_{plugins_, plugin_users_, control_, {}, log_};
   InboxHealth inbox_health_{registry_, log_};
   Readiness readiness_{registry_, inbox_health_, control_, log_};
-  management::EventBus events_;
+  management::EventBus events_{clock_};
   dispatch::MessageIds ids_;
   trigger::Publisher publisher_;
   std::unique_ptr<inbox::Inbox> inbox_;

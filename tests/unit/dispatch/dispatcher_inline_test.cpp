@@ -53,7 +53,7 @@ class DispatcherInlineTest : public DispatcherTest {
   }
   // As the receive thread does: messages that came together, and then what was left for later.
   void receive(const std::vector<std::string>& topics) {
-    Deferred deferred;
+    Deferred deferred(clock_);
     std::vector<DeliveryPtr> deliveries;
     for (const std::string& topic : topics) deliveries.push_back(test::delivery(topic));
     dispatcher().accept(std::move(deliveries));
@@ -69,7 +69,7 @@ using Topics = std::vector<std::string>;
 
 TEST_F(DispatcherInlineTest, WhoHasReadAMessageCallsTheServiceWhenAllIsHandedOver) {
   {
-    Deferred deferred;
+    Deferred deferred(clock_);
     accept("a");
     EXPECT_TRUE(calls().empty()) << "locks are held";
     deferred.run();
@@ -187,7 +187,7 @@ TEST_F(DispatcherInlineTest, NotWhileWhatTheServiceNeedsIsAway) {
 }
 
 TEST_F(DispatcherInlineTest, WhatComesInBetweenLeavesTheMessagesToTheWorkers) {
-  Deferred deferred;
+  Deferred deferred(clock_);
   accept("a");
   EXPECT_TRUE(dispatcher().quiesce(clock_.now()));
   deferred.run();
@@ -221,7 +221,7 @@ TEST_F(DispatcherInlineTest, MeanwhileNoWorkerTakesAnything) {
 TEST_F(DispatcherInlineTest, AWorkerIsWokenForWhatIsLeft) {
   bool woken = false;
   listen(woken);
-  Deferred deferred;
+  Deferred deferred(clock_);
   accept("a");
   EXPECT_FALSE(woken);
   worker_->brief = false;  // another trigger's call has shown that the service is not
@@ -234,7 +234,7 @@ TEST_F(DispatcherInlineTest, AWorkerIsWokenForWhatIsLeft) {
 TEST_F(DispatcherInlineTest, SoItIsWhereTheThreadIsKeptElsewhere) {
   bool woken = false;
   listen(woken);
-  Deferred deferred;
+  Deferred deferred(clock_);
   accept("a");
   advance(Millis(999));
   EXPECT_FALSE(woken);
@@ -248,7 +248,7 @@ TEST_F(DispatcherInlineTest, SoItIsWhereTheThreadIsKeptElsewhere) {
 TEST_F(DispatcherInlineTest, AStopDoesNotWaitForTheThread) {
   bool woken = false;
   listen(woken);
-  Deferred deferred;
+  Deferred deferred(clock_);
   accept("a");
   EXPECT_FALSE(woken);
   EXPECT_FALSE(dispatcher().drain(clock_.now()));
@@ -332,7 +332,7 @@ TEST_F(DispatcherInlineTest, DeadLettersAreNotWrittenOnTheThreadThatReceives) {
 TEST_F(DispatcherInlineTest, NorAreThoseOfMessagesThatNoServiceMaySee) {
   DeliveryPtr condemned = test::delivery("a");
   condemned->crashes.condemned = std::make_unique<const std::string>("ended the runtime");
-  Deferred deferred;
+  Deferred deferred(clock_);
   dispatcher().accept({std::move(condemned)});
   deferred.run(std::chrono::hours(1));
   EXPECT_TRUE(calls().empty());
@@ -344,7 +344,7 @@ TEST_F(DispatcherInlineTest, NorAreThoseOfMessagesThatNoServiceMaySee) {
 TEST_F(DispatcherInlineTest, AMessageThatHasExpiredEndsWithoutACall) {
   mqtt::Message message = test::message("a");
   message.expires = clock_.now();
-  Deferred deferred;
+  Deferred deferred(clock_);
   dispatcher().accept({test::delivery(std::move(message))});
   deferred.run();
   EXPECT_TRUE(calls().empty());

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "base/deferred.hpp"
+#include "support/fake_clock.hpp"
 
 namespace triggerd::dispatch {
 namespace {
@@ -29,13 +30,14 @@ class InlineCallsTest : public testing::Test {
     return calls_.defer(messages, max_batch, at(0));
   }
 
+  triggerd::test::FakeClock clock_;
   std::shared_ptr<Worker> worker_ = std::make_shared<Worker>();
   InlineCalls calls_;
 };
 
 TEST_F(InlineCallsTest, AFewMessagesAreLeftToAThreadThatComesBackToThem) {
   EXPECT_FALSE(defer(1)) << "this thread does not";
-  Deferred deferred;
+  Deferred deferred(clock_);
   EXPECT_TRUE(defer(8));
   EXPECT_FALSE(defer(9)) << "worth a worker";
   EXPECT_TRUE(defer(1, 100));
@@ -66,7 +68,7 @@ TEST_F(InlineCallsTest, TheThreadOfACallIsKnownUntilItLeaves) {
 
 TEST_F(InlineCallsTest, AThreadThatDoesNotComeLeavesTheMessagesToWorkers) {
   EXPECT_FALSE(calls_.look_at());
-  Deferred deferred;
+  Deferred deferred(clock_);
   ASSERT_TRUE(defer(1));
   ASSERT_EQ(calls_.look_at(), at(1'000));
   EXPECT_FALSE(calls_.look(at(999)).wake_workers);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "support/capture_log.hpp"
+#include "support/fake_clock.hpp"
 
 namespace triggerd::management {
 namespace {
@@ -19,7 +20,8 @@ std::optional<AdminEvent> next(Subscription& listener) {
 }
 
 TEST(EventBusTest, NobodyWantsAnythingUntilSomebodyListens) {
-  EventBus bus;
+  test::FakeClock clock;
+  EventBus bus(clock);
   EXPECT_FALSE(bus.wants_messages());
   EXPECT_FALSE(bus.wants_states());
   {
@@ -30,8 +32,22 @@ TEST(EventBusTest, NobodyWantsAnythingUntilSomebodyListens) {
   EXPECT_FALSE(bus.wants_messages());
 }
 
+TEST(EventBusTest, AnEventWithoutATimeGetsThatOfTheClock) {
+  test::FakeClock clock;
+  EventBus bus(clock);
+  const auto listener = bus.subscribe({}, 10);
+  clock.advance(Millis(1'500));
+  bus.publish(message_of("t"));
+  AdminEvent earlier = message_of("t");
+  earlier.when = clock.wall() - Millis(700);
+  bus.publish(earlier);
+  EXPECT_EQ(next(*listener)->when, clock.wall());
+  EXPECT_EQ(next(*listener)->when, earlier.when);
+}
+
 TEST(EventBusTest, ASlowListenerLosesEventsAndIsToldHowManyAndNobodyElseDoes) {
-  EventBus bus;
+  test::FakeClock clock;
+  EventBus bus(clock);
   const auto slow = bus.subscribe({}, 2);
   const auto quick = bus.subscribe({}, 10);
   for (int i = 0; i < 5; ++i) bus.publish(message_of("t"));
@@ -45,7 +61,8 @@ TEST(EventBusTest, ASlowListenerLosesEventsAndIsToldHowManyAndNobodyElseDoes) {
 }
 
 TEST(EventBusTest, AFilterLetsThroughWhatItNames) {
-  EventBus bus;
+  test::FakeClock clock;
+  EventBus bus(clock);
   const auto listener = bus.subscribe({.states = false, .messages = true, .trigger = "t"}, 10);
   bus.publish(message_of("u"));
   AdminEvent state;
@@ -58,7 +75,8 @@ TEST(EventBusTest, AFilterLetsThroughWhatItNames) {
 }
 
 TEST(EventBusTest, TheEndWakesListeners) {
-  EventBus bus;
+  test::FakeClock clock;
+  EventBus bus(clock);
   const auto listener = bus.subscribe({}, 10);
   bus.end();
   EXPECT_FALSE(listener->next(Monotonic::max()));
@@ -68,7 +86,8 @@ TEST(EventBusTest, TheEndWakesListeners) {
 
 TEST(EventLogTest, AChangeOfStateIsAnEventAndALineOfAMessageIsNone) {
   triggerd::test::CaptureLog lines;
-  EventBus bus;
+  test::FakeClock clock;
+  EventBus bus(clock);
   EventLog log(lines, bus);
   log.info("trigger.running", {{"trigger", "early"}}, "nobody listens");
   const auto listener = bus.subscribe({}, 10);

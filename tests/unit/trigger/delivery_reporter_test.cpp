@@ -42,7 +42,7 @@ class DeliveryReporterTest : public testing::Test {
   config::Trigger config_;
   test::CaptureLog log_;
   test::FakeClock clock_;
-  management::EventBus events_;
+  management::EventBus events_{clock_};
   std::unique_ptr<management::Subscription> listener_;
   DeliveryReporter reporter_{config_, log_, events_, clock_, [] { return std::string("s"); }};
   dispatch::DeliveryPtr delivery_ =

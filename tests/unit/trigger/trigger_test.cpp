@@ -137,7 +137,7 @@ class TriggerTest : public mqtt::test::FakedConnection {
   inbox::Writer writer_{*inbox_, {.sync_to_disk = false, .retry = Millis(1)}, [](const auto&) {}};
   Publisher publisher_;
   dispatch::MessageIds ids_;
-  management::EventBus events_;
+  management::EventBus events_{clock_};
   bool stopping_ = false;
   std::vector<Millis> starts_later_;
   const mqtt::ConnectionServices connections_{
