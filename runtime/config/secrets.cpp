@@ -206,14 +206,16 @@ void hide(Node& node, const std::string& path, std::vector<std::string>& hidden)
   }
   auto* table = std::get_if<Node::Table>(&node.value);
   if (table == nullptr) return;
+  const bool is_environment = path.starts_with("settings.") && path.ends_with(".environment") &&
+                              std::count(path.begin(), path.end(), '.') == 1;
   std::vector<std::string> gone;
   for (Member& member : *table) {
     std::string at = path.empty() ? member.key : path + "." + member.key;
     const bool is_table = member.value.as<Node::Table>() != nullptr;
     const auto* text = member.value.as<std::string>();
     const bool says_where = text != nullptr && is_one_variable(*text);
-    // What a program gets as its environment is hidden whatever its name.
-    const bool is_secret = names_secret(member.key) || path == "settings.environment";
+    // What a program gets as its environment, in the settings, is hidden whatever its name.
+    const bool is_secret = names_secret(member.key) || is_environment;
     if (!is_table && is_secret && !says_where) {
       hidden.push_back(at);
       gone.push_back(member.key);
