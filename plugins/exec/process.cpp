@@ -87,7 +87,7 @@ class Child {
     for (int number = 1; number < NSIG; ++number) ::sigaction(number, &by_default, nullptr);
     sigset_t none;
     ::sigemptyset(&none);
-    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
   }
   // Input, output and errors at 0 to 2, the report at 3, and no other descriptor of the runtime.
   void place_descriptors() {

@@ -116,7 +116,7 @@ std::vector<std::string> environment_of(const json& all) {
   }
   std::vector<std::string> out;
   out.reserve(variables.size());
-  for (const auto& [name, value] : variables) out.push_back(name + "=" + value);
+  for (auto& [name, value] : variables) out.push_back((name += '=') += value);
   return out;
 }
 
@@ -128,7 +128,9 @@ std::string find_in_path(const std::string& name, const std::vector<std::string>
   }
   for (;;) {
     const std::size_t end = path.find(':');
-    const std::string candidate = std::string(path.substr(0, end)) + "/" + name;
+    std::string candidate(path.substr(0, end));
+    candidate += '/';
+    candidate += name;
     if (candidate.front() == '/' && candidate.size() > name.size() + 1 && is_program(candidate)) {
       return candidate;
     }

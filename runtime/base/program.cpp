@@ -141,7 +141,7 @@ std::string last_line(std::string_view text) {
   return printable(text.substr(0, kMaxErrorLine));
 }
 
-std::string with_last_line(std::string what, std::string_view errors) {
+std::string with_last_line(const std::string& what, std::string_view errors) {
   const std::string line = last_line(errors);
   return line.empty() ? what : what + ": " + line;
 }

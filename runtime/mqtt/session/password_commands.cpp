@@ -44,7 +44,7 @@ class SystemPasswordCommands final : public PasswordCommands {
       const MutexLock lock(mutex_);
       left.swap(entries_);
     }
-    for (auto& [words, entry] : left) answer(std::move(entry.waiting), fail("given up"));
+    for (auto& [words, entry] : left) answer(entry.waiting, fail("given up"));
   }
 
   void get(const Words& words, Millis timeout, Done done) override {
@@ -61,9 +61,10 @@ class SystemPasswordCommands final : public PasswordCommands {
         queue_.push_back(words);
         if (queue_.size() > idle_ && threads_.size() < kMaxThreads) start_thread();
         changed_.notify_one();
+        return;
       }
     }
-    if (known) done(*std::move(known));
+    done(*std::move(known));
   }
 
   void refused(const Words& words, const config::Secret& password) override {
@@ -81,7 +82,7 @@ class SystemPasswordCommands final : public PasswordCommands {
     std::vector<Done> waiting;  // for it
   };
 
-  static void answer(std::vector<Done> waiting, const Result<config::Secret>& result) {
+  static void answer(const std::vector<Done>& waiting, const Result<config::Secret>& result) {
     for (const Done& done : waiting) done(result);
   }
 
@@ -124,7 +125,7 @@ class SystemPasswordCommands final : public PasswordCommands {
       }
       waiting.swap(entry.waiting);
     }
-    answer(std::move(waiting), result);
+    answer(waiting, result);
     return true;
   }
 
