@@ -92,10 +92,18 @@ class ExecTest : public testing::Test {
     return plugin_.run("exec", settings(std::move(more)), options);
   }
   std::string why_not(Settings more) const { return plugin_.why_not("exec", more); }
-  static bool has_logged(const Instance& instance, std::string_view text) {
+  static auto times_logged(const Instance& instance, std::string_view text) {
     const auto lines = instance.log_lines();
-    return std::any_of(lines.begin(), lines.end(),
-                       [&](const auto& line) { return line.text.find(text) != std::string::npos; });
+    return std::count_if(lines.begin(), lines.end(), [&](const auto& line) {
+      return line.text.find(text) != std::string::npos;
+    });
+  }
+  static bool has_logged(const Instance& instance, std::string_view text) {
+    return times_logged(instance, text) > 0;
+  }
+  // run() returns once one of them is; another may be reading its file only then.
+  static bool come_to_be_ready(const Instance& instance, int processes) {
+    return eventually([&] { return times_logged(instance, " is ready") == processes; });
   }
 
   fs::path folder_;
@@ -834,6 +842,7 @@ while read -r line; do echo '{"type":"verdict","verdict":"ok"}'; done
 TEST_F(ExecTest, AStopDuringAReloadEndsBothBuilds) {
   python("say(type='ready')\nfor message in messages(): verdict(message)\n");
   auto instance = run({}, 2);
+  ASSERT_TRUE(come_to_be_ready(instance, 2));
   python("time.sleep(1000)\n");
   ASSERT_TRUE(eventually([&] { return instance.metric("exec_processes") == 4; }));
   instance.stop();
@@ -844,6 +853,7 @@ TEST_F(ExecTest, AStopDuringAReloadEndsBothBuilds) {
 TEST_F(ExecTest, AProcessThatIsAboutToTakeOverHearsOfItsPublishes) {
   python("say(type='ready')\nfor message in messages(): verdict(message)\n");
   auto instance = run({}, 2);
+  ASSERT_TRUE(come_to_be_ready(instance, 2));
   python(R"(
 say(type="ready")
 say(type="publish", id="p", topic="hello")
@@ -865,6 +875,7 @@ TEST_F(ExecTest, AChangedFileTakesOverAndLosesNoMessage) {
   };
   python(version("1"));
   auto instance = run({}, 2);
+  ASSERT_TRUE(come_to_be_ready(instance, 2));
   const Attempt held = instance.send({"a", "wait"});
   EXPECT_EQ(instance.send({"a", "b"}).wait().reason, "version 1");
   python(version("2"));
