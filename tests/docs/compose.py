@@ -41,7 +41,6 @@ class Scene(Processes):
         self.configuration.write_text(toml + '\n[admin]\nlisten = "127.0.0.1:0"\n')
         self.start("triggerd", TRIGGERD, "--config", self.configuration,
                    env={**os.environ, "MQTT_HOST": f"tcp://127.0.0.1:{mqtt}"})
-        eventually("triggerd is ready", lambda: "runtime.ready" in self.log("triggerd"))
         self.send = lambda *payloads: publish(mqtt, "orders/1", *payloads)
 
     def triggerctl(self, *arguments):
@@ -55,6 +54,7 @@ class ComposeTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as name:
             scene = Scene(pathlib.Path(name), application)
             try:
+                eventually("triggerd is ready", lambda: "runtime.ready" in scene.log("triggerd"))
                 scene.send('{"pieces": 7}', "no JSON", '{"pieces": 8}')
                 eventually("both orders reach the application",
                            lambda: scene.log("application").count("orders/1: {") == 2)
