@@ -130,7 +130,8 @@ void Command::look_for_end() {
 
 Clock::time_point Command::due() const {
   if (!why_.empty()) return Clock::time_point::max();  // its end is near
-  Clock::time_point due = std::min(stop_by_, end_by_);
+  Clock::time_point due = stop_by_;
+  if (!told_to_stop_) due = std::min(due, end_by_);
   if (!ready_ && !told_to_stop_) due = std::min(due, begun_ + around_.settings.start_timeout);
   for (const auto& [token, in_hand] : in_hand_) {
     if (!in_hand.expired) due = std::min(due, in_hand.item.deadline);
