@@ -189,23 +189,21 @@ void Pool::keep_running() {
   if (Clock::now() < start_at_) return;
   std::vector<bool> taken(settings_.processes, false);
   for (const auto& command : commands_) taken[command->place()] = true;
-  for (std::size_t place = 0; place < taken.size(); ++place) {
-    if (!taken[place] && !start_one(commands_, place)) return;
+  try {
+    for (std::size_t place = 0; place < taken.size(); ++place) {
+      if (!taken[place]) launch(commands_, place);
+    }
+  } catch (const std::runtime_error& error) {
+    has_failed(error.what());
   }
 }
 
-// False: the next try comes later.
-bool Pool::start_one(Commands& into, std::size_t place) {
-  try {
-    const Surroundings around{settings_, context_, mailbox_, log_};
-    into.push_back(std::make_unique<Command>(around, ++last_number_, place));
-    running_.add(1);
-    starts_.add();
-    return true;
-  } catch (const std::runtime_error& error) {
-    has_failed(error.what());
-    return false;
-  }
+// Throws std::runtime_error if the process cannot be started.
+void Pool::launch(Commands& into, std::size_t place) {
+  const Surroundings around{settings_, context_, mailbox_, log_};
+  into.push_back(std::make_unique<Command>(around, ++last_number_, place));
+  running_.add(1);
+  starts_.add();
 }
 
 void Pool::look_for_ends() {
@@ -271,22 +269,12 @@ void Pool::look_for_changes() {
 }
 
 void Pool::begin_reload() {
-  for (auto& command : next_) {  // of a change before this one
-    command->stop();
-    old_.push_back(std::move(command));
-  }
-  next_.clear();
+  discard_next();  // of a change before this one
   context_.info("a file of the command has changed: new processes are started");
-  for (std::size_t place = 0; place < settings_.processes; ++place) {
-    try {
-      const Surroundings around{settings_, context_, mailbox_, log_};
-      next_.push_back(std::make_unique<Command>(around, ++last_number_, place));
-      running_.add(1);
-      starts_.add();
-    } catch (const std::runtime_error& error) {
-      give_up_reload(error.what());
-      return;
-    }
+  try {
+    for (std::size_t place = 0; place < settings_.processes; ++place) launch(next_, place);
+  } catch (const std::runtime_error& error) {
+    give_up_reload(error.what());
   }
 }
 
@@ -317,12 +305,16 @@ void Pool::follow_reload() {
 void Pool::give_up_reload(const std::string& why) {
   context_.error("the changed command is not taken over, and the one before stays in service: " +
                  why);
+  discard_next();
+  start_at_ = {};  // if the one before does not run, the changed one is tried at once
+}
+
+void Pool::discard_next() {
   for (auto& command : next_) {
     command->stop();
     old_.push_back(std::move(command));
   }
   next_.clear();
-  start_at_ = {};  // if the one before does not run, the changed one is tried at once
 }
 
 // ---- Messages ----

@@ -15,7 +15,6 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -60,11 +59,12 @@ class Pool {
   Clock::time_point due() const;
 
   void keep_running();
-  bool start_one(Commands& into, std::size_t place);
+  void launch(Commands& into, std::size_t place);
   void look_for_changes();
   void begin_reload();
   void follow_reload();
   void give_up_reload(const std::string& why);
+  void discard_next();
 
   void look_for_ends();
   void has_ended(Command& command);
