@@ -5,17 +5,15 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "base/base64.hpp"
 #include "base/json_depth.hpp"
-#include "common/base64.hpp"
 #include "common/utf8.hpp"
 
 namespace exec_plugin {
 namespace {
 
 using nlohmann::json;
-using plugin_common::from_base64;
 using plugin_common::is_utf8;
-using plugin_common::to_base64;
 using trigger::Level;
 using trigger::Verdict;
 
@@ -43,7 +41,7 @@ json properties_of(const trigger::Message& message) {
         out["response_topic"] = value;
         break;
       case TRIGGER_PROPERTY_CORRELATION_DATA:
-        out["correlation_data_base64"] = to_base64(value);
+        out["correlation_data_base64"] = triggerd::base64(value);
         break;
       case TRIGGER_PROPERTY_USER:
         user.push_back({trigger::detail::view(property.name), value});
@@ -125,7 +123,7 @@ class Members {
   std::optional<std::string> base64(const char* name) const {
     const auto value = text(name);
     if (!value) return std::nullopt;
-    auto bytes = from_base64(*value);
+    auto bytes = triggerd::from_base64(*value);
     if (!bytes) throw Problem(std::string(name) + " is not base64");
     return bytes;
   }
@@ -314,7 +312,7 @@ std::string opened_message(const trigger::Message& message, bool always_base64) 
       {"attempt", message.attempt()},
       {"received", duration_cast<milliseconds>(message.received().time_since_epoch()).count()}};
   if (always_base64 || !is_utf8(message.payload())) {
-    line["payload_base64"] = to_base64(message.payload());
+    line["payload_base64"] = triggerd::base64(message.payload());
   } else {
     line["payload"] = message.payload();
   }

@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "common/base64.hpp"
+#include "base/base64.hpp"
 #include "common/utf8.hpp"
 
 namespace http_forward {
@@ -18,7 +18,6 @@ namespace {
 using plugin_common::content_type_property;
 using plugin_common::is_utf8;
 using plugin_common::property_of;
-using plugin_common::to_base64;
 
 void append_percent(std::string& out, char c) {
   constexpr const char* hex = "0123456789ABCDEF";
@@ -134,7 +133,7 @@ void append_data(std::string& out, std::string_view content_type, std::string_vi
     out += ",\"data\":";
     append_json_string(out, payload);
   } else {
-    out += ",\"data_base64\":\"" + to_base64(payload) + '"';
+    out += ",\"data_base64\":\"" + triggerd::base64(payload) + '"';
   }
 }
 

@@ -1,10 +1,26 @@
 #include "base/base64.hpp"
 
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
 namespace triggerd {
 namespace {
 
 constexpr std::string_view kDigits =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+constexpr std::uint8_t kNoDigit = 64;
+
+// What each character stands for.
+constexpr auto kValues = [] {
+  std::array<std::uint8_t, 256> values{};
+  for (std::uint8_t& value : values) value = kNoDigit;
+  for (std::size_t i = 0; i < kDigits.size(); ++i) {
+    values[static_cast<unsigned char>(kDigits[i])] = static_cast<std::uint8_t>(i);
+  }
+  return values;
+}();
 
 }  // namespace
 
@@ -26,22 +42,17 @@ std::string base64(std::string_view bytes) {
 
 std::optional<std::string> from_base64(std::string_view text) {
   if (text.size() % 4 != 0) return std::nullopt;
+  std::size_t padding = 0;
+  while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
+  const std::string_view digits = text.substr(0, text.size() - padding);
   std::string bytes;
   bytes.reserve(text.size() / 4 * 3);
-  for (std::size_t i = 0; i < text.size(); i += 4) {
-    unsigned bits = 0;
-    unsigned padding = 0;
-    for (std::size_t k = 0; k < 4; ++k) {
-      const char c = text[i + k];
-      const auto digit = kDigits.find(c);
-      const bool is_padding = c == '=' && i + 4 == text.size() && k >= 2;
-      if (is_padding) ++padding;
-      if (!is_padding && (digit == std::string_view::npos || padding > 0)) return std::nullopt;
-      bits = bits << 6 | (is_padding ? 0U : static_cast<unsigned>(digit));
-    }
-    bytes += static_cast<char>(bits >> 16);
-    if (padding < 2) bytes += static_cast<char>(bits >> 8 & 255);
-    if (padding < 1) bytes += static_cast<char>(bits & 255);
+  unsigned bits = 0;
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    const std::uint8_t value = kValues[static_cast<unsigned char>(digits[i])];
+    if (value == kNoDigit) return std::nullopt;
+    bits = (bits << 6 | value) & 0xFFFFFF;
+    if (i % 4 != 0) bytes += static_cast<char>(bits >> (6 - 2 * (i % 4)) & 0xFF);
   }
   return bytes;
 }

@@ -1,4 +1,5 @@
-// Base64 (RFC 4648, section 4), with padding.
+// Base64 (RFC 4648, section 4), with padding. Plugins use it too, so it is C++17 and includes no
+// other header of runtime/. [any]
 #pragma once
 
 #include <optional>
