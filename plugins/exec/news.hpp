@@ -1,4 +1,5 @@
-// How the processes of an instance are, for threads that want to know.
+// What the pool's thread and those that start, stop and probe the instance tell each other: how the
+// processes are, and that they are to end.
 #pragma once
 
 #include <condition_variable>
