@@ -122,6 +122,7 @@ void add_triggers(std::vector<MetricFamily>& all,
     received.add(with("qos", "1"), number(counts.received_qos[1]));
     received.add(with("qos", "2"), number(counts.received_qos[2]));
     handled.add(with("verdict", "ok"), number(counts.ok));
+    handled.add(with("verdict", "filtered"), number(counts.filtered));
     handled.add(with("verdict", "retry"), number(counts.retried));
     handled.add(with("verdict", "reject"), number(counts.rejected));
     handled.add(with("verdict", "exhausted"), number(counts.exhausted));

@@ -52,6 +52,11 @@ auto of(const Order& order) {
   return std::tie(by, level, pointer);
 }
 
+auto of(const content::Options& content) {
+  const auto& [when, transform, split, schema, input, on_error, timeout, max_size] = content;
+  return std::tie(when, transform, split, schema, input, on_error, timeout, max_size);
+}
+
 auto of(const Setting& setting) {
   const auto& [key, value, type] = setting;
   return std::tie(key, value, type);
@@ -177,9 +182,9 @@ bool runs_the_same(const Alias& a, const Alias& b) {
 bool runs_the_same(const Trigger& a, const Trigger& b) {
   const auto& [name, package, place, description, enabled, alias, topics, shared_group, plugin,
                service, service_place, concurrency, concurrency_place, brief, order, queue_capacity,
-               acknowledge, timeout, retained, retry, on_exhausted, dead_letter_topic,
-               monitor_plugin, monitor_service, monitor_place, monitor_interval, isolation,
-               isolation_memory, isolation_place, log_level, settings, written] = a;
+               acknowledge, timeout, retained, retry, on_exhausted, dead_letter_topic, content,
+               schema_file, monitor_plugin, monitor_service, monitor_place, monitor_interval,
+               isolation, isolation_memory, isolation_place, log_level, settings, written] = a;
   (void)place;
   (void)description;
   (void)service_place;
@@ -187,6 +192,7 @@ bool runs_the_same(const Trigger& a, const Trigger& b) {
   (void)monitor_place;
   (void)isolation_place;
   (void)written;
+  (void)schema_file;  // what was in it counts
   const auto& [max_attempts, backoff] = retry;
   const auto& [json, flat] = settings;
   return name == b.name && package == b.package && enabled == b.enabled && alias == b.alias &&
@@ -196,10 +202,11 @@ bool runs_the_same(const Trigger& a, const Trigger& b) {
          acknowledge == b.acknowledge && timeout == b.timeout && retained == b.retained &&
          max_attempts == b.retry.max_attempts && kSame(backoff, b.retry.backoff) &&
          on_exhausted == b.on_exhausted && dead_letter_topic == b.dead_letter_topic &&
-         monitor_plugin == b.monitor_plugin && monitor_service == b.monitor_service &&
-         monitor_interval == b.monitor_interval && isolation == b.isolation &&
-         isolation_memory == b.isolation_memory && log_level == b.log_level &&
-         json == b.settings.json && all_same(flat, b.settings.flat, kSame);
+         kSame(content, b.content) && monitor_plugin == b.monitor_plugin &&
+         monitor_service == b.monitor_service && monitor_interval == b.monitor_interval &&
+         isolation == b.isolation && isolation_memory == b.isolation_memory &&
+         log_level == b.log_level && json == b.settings.json &&
+         all_same(flat, b.settings.flat, kSame);
 }
 
 Difference difference(const Config& before, const Config& after) {

@@ -40,6 +40,7 @@ std::string_view last_key(std::string_view path) {
 bool names_file(Defined kind, std::string_view path) {
   const std::string name = lower_case(last_key(path));
   if (kind == Defined::alias) return path == "password_file" || path == "proxy_password_file";
+  if (path == "schema") return true;
   if (!path.starts_with("settings.")) return false;
   for (const std::string_view word : {"file", "dir", "folder", "directory", "socket"}) {
     if (name == word || name.ends_with(fmt::format("_{}", word))) return true;

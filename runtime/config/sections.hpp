@@ -87,6 +87,8 @@ void read_alias_tls(TableReader& reader, AliasDraft& draft);
 // The keys of an alias that depend on its protocol; clean_session must have been read.
 // (protocol.cpp)
 void read_protocol(TableReader& reader, Alias& alias);
+// What a trigger asks of the content of its messages. (content_section.cpp)
+void read_content(TableReader& reader, Trigger& trigger);
 // The proxy of an alias. (proxy_section.cpp)
 void read_proxy(TableReader& reader, Alias& alias);
 // Reports a listener that other machines can reach without a token. (admin_section.cpp)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@
 #include "config/delivery_rules.hpp"
 #include "config/place.hpp"
 #include "config/topic.hpp"
+#include "content/options.hpp"
 
 namespace triggerd::config {
 
@@ -58,9 +60,11 @@ struct Trigger {
   Retained retained = Retained::process;
   Retry retry;
   OnExhausted on_exhausted = OnExhausted::dead_letter;
-  std::string dead_letter_topic;  // empty: none
-  std::string monitor_plugin;     // the monitor's plugin; empty: the trigger's own service is asked
-  std::string monitor_service;    // as `service`
+  std::string dead_letter_topic;      // empty: none
+  content::Options content;           // which messages the service sees, and what of them
+  std::filesystem::path schema_file;  // that content.schema was read from; empty: none
+  std::string monitor_plugin;   // the monitor's plugin; empty: the trigger's own service is asked
+  std::string monitor_service;  // as `service`
   Place monitor_place;
   Millis monitor_interval{60'000};
   Isolation isolation = Isolation::none;

@@ -122,6 +122,11 @@ void read_brief(TableReader& reader, Trigger& trigger) {
                         "brief = true has no effect with isolation = \"process\": the receiving "
                         "thread cannot call a service in another process");
   }
+  if (brief && !trigger.content.empty()) {
+    reader.file().error(reader.spot_of("brief"),
+                        "brief = true has no effect with when, transform or schema: the receiving "
+                        "thread evaluates nothing");
+  }
 }
 
 void read_trigger_log_level(TableReader& reader, Trigger& trigger) {
@@ -183,6 +188,7 @@ void read_trigger(const SourceFile& file, const Node& table, Sections& sections)
                  {"suspend", OnExhausted::suspend},
                  {"discard", OnExhausted::discard}});
   read_dead_letter_topic(reader, trigger);
+  read_content(reader, trigger);
   reader.duration("monitor_interval", trigger.monitor_interval, Millis(100), kLongestCall);
   read_trigger_log_level(reader, trigger);
   read_isolation(reader, trigger);

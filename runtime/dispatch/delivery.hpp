@@ -77,6 +77,7 @@ struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
   std::shared_ptr<Delivery> behind;  // the next in the queue where it waits
   CrashHistory crashes;
   bool exhausted = false;  // it is out of attempts
+  bool filtered = false;   // its content is not what the trigger asks for
   // The reason of a dead letter that could not be written yet.
   std::unique_ptr<const std::string> unwritten_dead_letter;
   // Of the last failed attempt; empty if none has failed, or it gave no reason.

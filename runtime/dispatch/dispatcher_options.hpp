@@ -25,11 +25,13 @@ struct DispatcherOptions {
   Deaths* deaths = nullptr;  // outlives it; null: nothing is known about earlier runs
 };
 
-// received = ok + rejected + exhausted + discarded + expired + queued + in_flight + delayed.
+// received = ok + filtered + rejected + exhausted + discarded + expired + queued + in_flight +
+// delayed.
 struct DispatcherStats {
   std::uint64_t received = 0;
   std::array<std::uint64_t, 3> received_qos{};
   std::uint64_t ok = 0;
+  std::uint64_t filtered = 0;          // not for the service, by their content
   std::uint64_t retried = 0;           // attempts that failed and were not the last
   std::uint64_t rejected = 0;          // kept as dead letters, by the service's verdict
   std::uint64_t exhausted = 0;         // kept as dead letters, out of attempts

@@ -47,10 +47,13 @@ void Outcomes::settle(Attempt& attempt, plugin::Answer answer, DispatchReport& r
   const Monotonic now = report.time(clock_);
   const Monotonic::duration took = now - attempt.began;
   const bool tested = attempt.tests_outage;
-  if (answer.code == TRIGGER_REJECT) test_again(attempt);  // it may not have gone that far
+  const bool unseen = answer.unseen;
+  // It may not have gone that far, or not at all.
+  if (answer.code == TRIGGER_REJECT || unseen) test_again(attempt);
+  if (unseen && (admission_.repeat_half_open() || tested)) report.wake = true;  // another one does
   DeliveryPtr delivery = attempts_.remove(attempt);
   delivery->took = took;
-  handle_times_.add(nanoseconds_of(took));
+  if (!unseen) handle_times_.add(nanoseconds_of(took));
   if (answer.code == TRIGGER_OK || answer.code == TRIGGER_REJECT) {
     delivery_times_.add(nanoseconds_of(now - delivery->arrived));
   }
@@ -59,7 +62,11 @@ void Outcomes::settle(Attempt& attempt, plugin::Answer answer, DispatchReport& r
   Millis retry_after(answer.retry_after_ms);
   switch (answer.code) {
     case TRIGGER_OK:
-      finish(std::move(delivery), tested, was_suspect, report);
+      if (unseen) {
+        filter(std::move(delivery), was_suspect, report);
+      } else {
+        finish(std::move(delivery), tested, was_suspect, report);
+      }
       return;
     case TRIGGER_REJECT:
       reject(std::move(delivery), report);
@@ -86,6 +93,16 @@ void Outcomes::finish(DeliveryPtr delivery, bool tested, bool was_suspect, Dispa
   lanes_.release(*delivery);
   end_half_open(true, report);
   if (tested) end_outage(report);
+  survives(*delivery, report);
+  if (was_suspect) report.wake = true;
+  report.add_finished(std::move(delivery));
+}
+
+// It was not for the service, of which nothing is learned.
+void Outcomes::filter(DeliveryPtr delivery, bool was_suspect, DispatchReport& report) {
+  ++counts_.filtered;
+  delivery->filtered = true;
+  lanes_.release(*delivery);
   survives(*delivery, report);
   if (was_suspect) report.wake = true;
   report.add_finished(std::move(delivery));

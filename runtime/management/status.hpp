@@ -72,7 +72,8 @@ struct TriggerCounters {
   std::uint64_t received_qos[3] = {0, 0, 0};
   std::uint64_t received = 0;
   std::uint64_t ok = 0;
-  // received = ok + rejected + exhausted + discarded + expired + those not finished.
+  std::uint64_t filtered = 0;  // not for the service, by their content
+  // received = ok + filtered + rejected + exhausted + discarded + expired + those not finished.
   std::uint64_t retried = 0;    // attempts that failed and were not the last
   std::uint64_t rejected = 0;   // messages with the verdict reject
   std::uint64_t exhausted = 0;  // messages that became dead letters when they ran out of attempts
@@ -207,6 +208,7 @@ struct TopicMatch {
   bool gets_it = false;
   std::string filter;   // the one that matches; empty: none does
   std::string because;  // why not: no filter matches, disabled, not running...
+  std::string when;     // the program that decides by the content; empty: none does
 };
 
 // Reads the status. Thread-safe, for many threads at once. Every call takes locks that are held for

@@ -26,6 +26,9 @@ struct Answer {
   std::int32_t code = TRIGGER_RETRY;
   std::uint32_t retry_after_ms = 0;
   std::string reason;
+  // The service has not seen the message, since its content was not what the trigger asks for. With
+  // TRIGGER_OK that is all: the message is filtered.
+  bool unseen = false;
 };
 
 // The most messages in one call of handle_batch.
@@ -69,6 +72,11 @@ class WorkSource {
   virtual void batch_answered(std::span<const trigger_message* const> batch,
                               std::vector<Answer> answers) {
     for (std::size_t i = 0; i < batch.size(); ++i) answered(*batch[i], std::move(answers[i]));
+  }
+
+  // The message as it was received, where `message` was made of it: what identifies it to others.
+  virtual const trigger_message& as_received(const trigger_message& message) const {
+    return message;
   }
 
   // ---- For a brief service ----

@@ -29,8 +29,15 @@ DeliveryReporter::DeliveryReporter(const config::Trigger& config, Log& log,
 // ---- The message is done with ----
 
 void DeliveryReporter::finished(const dispatch::Delivery& delivery) const {
-  if (events_.wants_messages()) tell(delivery, "ok", "", delivery.attempts, delivery.took);
+  if (events_.wants_messages()) {
+    tell(delivery, delivery.filtered ? "filtered" : "ok", "", delivery.attempts, delivery.took);
+  }
   if (!log_.enabled(LogLevel::debug)) return;
+  if (delivery.filtered) {
+    log_.debug("message.filtered", fields(delivery), "\"{}\" is not for {}", delivery.message.topic,
+               service());
+    return;
+  }
   log_.debug("message.ok", fields(delivery), "{} handled \"{}\"", service(),
              delivery.message.topic);
 }

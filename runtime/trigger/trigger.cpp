@@ -594,6 +594,7 @@ void Trigger::fill_in(management::TriggerStatus& status) const {
   std::copy(stats.received_qos.begin(), stats.received_qos.end(), counters.received_qos);
   counters.received = stats.received;
   counters.ok = stats.ok;
+  counters.filtered = stats.filtered;
   counters.retried = stats.retried;
   counters.rejected = stats.rejected;
   counters.exhausted = stats.exhausted;

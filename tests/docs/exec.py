@@ -8,12 +8,11 @@ import os
 import pathlib
 import re
 import shutil
-import socket
 import sys
 import tempfile
 import unittest
 
-from scene import Processes, eventually, publish, received, run
+from scene import Processes, Subscriber, eventually, publish, run
 
 TREE, TRIGGERD, TRIGGERCTL, PLUGINS, MOSQUITTO = (pathlib.Path(argument).resolve()
                                                   for argument in sys.argv[1:6])
@@ -24,29 +23,6 @@ def block(language, begins=""):
     every = re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
     (found,) = [text for text in every if text.startswith(begins)]
     return found
-
-
-class Subscriber:
-    """Of one topic, QoS 0."""
-
-    def __init__(self, port, topic):
-        self.server = socket.create_connection(("127.0.0.1", port), 10)
-        self.server.settimeout(60)
-        self.server.sendall(b"\x10\x0f\x00\x04MQTT\x04\x02\x00\x00\x00\x03sub")
-        received(self.server, 4)
-        rest = b"\x00\x01" + len(topic).to_bytes(2, "big") + topic.encode() + b"\x00"
-        self.server.sendall(bytes([0x82, len(rest)]) + rest)
-        received(self.server, 5)
-
-    def next(self):
-        """"TOPIC PAYLOAD" of the next message, which is short."""
-        header = received(self.server, 2)
-        body = received(self.server, header[1])
-        end = 2 + int.from_bytes(body[:2], "big")
-        return f"{body[2:end].decode()} {body[end:].decode()}"
-
-    def close(self):
-        self.server.close()
 
 
 class ExecGuideTest(unittest.TestCase):

@@ -103,3 +103,26 @@ def received(server, count):
             raise OSError("the server has closed the connection")
         got += more
     return got
+
+
+class Subscriber:
+    """Of one topic, QoS 0."""
+
+    def __init__(self, port, topic):
+        self.server = socket.create_connection(("127.0.0.1", port), 10)
+        self.server.settimeout(60)
+        self.server.sendall(b"\x10\x0f\x00\x04MQTT\x04\x02\x00\x00\x00\x03sub")
+        received(self.server, 4)
+        rest = b"\x00\x01" + len(topic).to_bytes(2, "big") + topic.encode() + b"\x00"
+        self.server.sendall(bytes([0x82, len(rest)]) + rest)
+        received(self.server, 5)
+
+    def next(self):
+        """"TOPIC PAYLOAD" of the next message, which is short."""
+        header = received(self.server, 2)
+        body = received(self.server, header[1])
+        end = 2 + int.from_bytes(body[:2], "big")
+        return f"{body[2:end].decode()} {body[end:].decode()}"
+
+    def close(self):
+        self.server.close()

@@ -27,7 +27,12 @@ ConfigReloader::ConfigReloader(const Needs& needs, ConfigPtr base, LoadConfig lo
       watcher_(
           needs.control,
           [this, file = std::move(config_file)] {
-            return fingerprint(file, needs_.registry.config()->runtime.packages_dir);
+            const ConfigPtr now = needs_.registry.config();
+            std::vector<std::filesystem::path> schemas;
+            for (const config::Trigger& trigger : now->triggers) {
+              if (!trigger.schema_file.empty()) schemas.push_back(trigger.schema_file);
+            }
+            return fingerprint(file, now->runtime.packages_dir, schemas);
           },
           [this] { (void)reload("a changed file"); }) {}
 

@@ -11,7 +11,8 @@ namespace triggerd::control {
 
 namespace fs = std::filesystem;
 
-std::string fingerprint(const fs::path& config_file, const fs::path& packages_dir) {
+std::string fingerprint(const fs::path& config_file, const fs::path& packages_dir,
+                        const std::vector<fs::path>& others) {
   if (config_file.empty()) return {};
   std::string all;
   const auto add_file = [&all](const fs::path& file) {
@@ -36,6 +37,7 @@ std::string fingerprint(const fs::path& config_file, const fs::path& packages_di
   };
   add_folder(config_file.parent_path() / "conf.d", false);
   add_folder(packages_dir, true);
+  for (const fs::path& file : others) add_file(file);
   return all;
 }
 

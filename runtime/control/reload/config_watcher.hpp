@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "control/running/control_thread.hpp"
@@ -11,10 +12,11 @@
 namespace triggerd::control {
 
 // Which files make up a configuration, and when each was written: `config_file`, the conf.d beside
-// it, and the packages in `packages_dir`. Two equal fingerprints mean the same files. Empty if
-// there is no file.
+// it, the packages in `packages_dir`, and `others`, which these name. Two equal fingerprints mean
+// the same files. Empty if there is no file.
 std::string fingerprint(const std::filesystem::path& config_file,
-                        const std::filesystem::path& packages_dir);
+                        const std::filesystem::path& packages_dir,
+                        const std::vector<std::filesystem::path>& others = {});
 
 // Looks at the files twice a second, and reports a change once two looks in a row have seen the
 // same: a file that is being written is not read before it is complete. [control; main while

@@ -64,7 +64,7 @@ bool BriefWorker::call_while_quick(std::optional<Monotonic::duration>& too_long)
   const Monotonic began = clock_.now();
   for (Monotonic call_began = began; message != nullptr;) {
     if (!phase_.enter(Phase::in_service)) return false;
-    Answer answer = call_handle(service_, *message);
+    Answer answer = call_handle(service_, *message, *message);
     const Monotonic end = clock_.now();
     if (!phase_.enter(Phase::in_source)) return false;
     const Monotonic::duration took = end - call_began;

@@ -7,6 +7,7 @@
 #include "base/units.hpp"
 #include "plugin/host/guarded_call.hpp"
 #include "plugin/host/host_table.hpp"
+#include "plugin/instance/content_stage.hpp"
 #include "plugin/instance/leak.hpp"
 #include "plugin/instance/life_call.hpp"
 #include "plugin/instance/worker_pool.hpp"
@@ -48,7 +49,8 @@ std::size_t left_threads(const std::string& threads, const Clock& clock) {
 LocalInstance::LocalInstance(std::shared_ptr<Generation> generation, const trigger_service& service,
                              std::string trigger, const std::string& aside, Millis timeout,
                              std::shared_ptr<std::atomic<bool>> brief,
-                             std::unique_ptr<HostTable> host, void* handle)
+                             std::shared_ptr<ContentStage> content, std::unique_ptr<HostTable> host,
+                             void* handle)
     : generation_(std::move(generation)),
       service_(service),
       trigger_(std::move(trigger)),
@@ -59,6 +61,7 @@ LocalInstance::LocalInstance(std::shared_ptr<Generation> generation, const trigg
       timeout_(timeout),
       clock_(*generation_->source().clock),
       brief_(std::move(brief)),
+      content_(std::move(content)),
       host_(std::move(host)),
       handle_(handle) {}
 
@@ -144,9 +147,11 @@ Result<> LocalInstance::start() {
 Result<> LocalInstance::run_workers(WorkSource& source, unsigned count) {
   if (state_ == State::abandoned) return was_abandoned();
   assert(state_ == State::started && !workers_ && count > 0);
+  if (content_) content_->serve(source);
   auto workers = WorkerPool::start(
-      {service_.handle, handle_, service_.probe, service_.handle_batch, site_, brief_}, source,
-      count, worker_name(threads_), clock_);
+      {service_.handle, handle_, service_.probe, service_.handle_batch, site_, brief_},
+      content_ ? static_cast<WorkSource&>(*content_) : source, count, worker_name(threads_),
+      clock_);
   if (!workers) return tl::make_unexpected(workers.error());
   workers_ = std::move(*workers);
   return {};
@@ -172,6 +177,7 @@ void LocalInstance::stop() {
   if (!cancel_publishes()) return;
   if (!call("stop", service_.stop)) return;
   host_->set_state(HostTable::State::stopped);
+  if (content_) content_->forget();
   state_ = State::stopped;
   note_left_threads("stop");
 }
@@ -211,6 +217,7 @@ void LocalInstance::abandon_because(std::string_view reason) {
   host_->sever();
   generation_->abandon();
   leak(std::move(host_));
+  leak(std::move(content_));
   leak(generation_);
   leak(handle_);  // the service's, which nobody destroys
   state_ = State::abandoned;

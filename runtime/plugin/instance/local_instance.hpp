@@ -15,15 +15,18 @@
 namespace triggerd::plugin {
 
 struct CallSite;
+class ContentStage;
 
 class LocalInstance final : public Instance {
  public:
   // `service` belongs to the generation, and `handle` is what its create has made. `aside` is as in
   // Generation::create, `timeout` is the trigger's, and `brief` is as in WorkerPool::Service.
+  // `content` is what `host` goes through, and what workers take messages from; null: nothing
+  // stands between them and the source.
   LocalInstance(std::shared_ptr<Generation> generation, const trigger_service& service,
                 std::string trigger, const std::string& aside, Millis timeout,
-                std::shared_ptr<std::atomic<bool>> brief, std::unique_ptr<HostTable> host,
-                void* handle);
+                std::shared_ptr<std::atomic<bool>> brief, std::shared_ptr<ContentStage> content,
+                std::unique_ptr<HostTable> host, void* handle);
   ~LocalInstance() override;
 
   Result<> start() override;
@@ -62,6 +65,7 @@ class LocalInstance final : public Instance {
   const Millis timeout_;
   const Clock& clock_;  // the generation's
   const std::shared_ptr<std::atomic<bool>> brief_;
+  std::shared_ptr<ContentStage> content_;  // may be null
   std::unique_ptr<HostTable> host_;
   void* const handle_;
   std::unique_ptr<WorkerPool> workers_;

@@ -76,13 +76,17 @@ class WorkerPool::Worker {
   }
   bool handle(const trigger_message& message) {
     if (!enter(Phase::in_service)) return false;
-    answer_ = call_handle(service_, message);
+    answer_ = call_handle(service_, message, source_.as_received(message));
     answered_ = &message;
     return enter(Phase::in_source);
   }
   bool handle_batch() {
     if (!enter(Phase::in_service)) return false;
-    std::vector<Answer> answers = call_handle_batch(service_, batch_);
+    received_.clear();
+    for (const trigger_message* const message : batch_) {
+      received_.push_back(&source_.as_received(*message));
+    }
+    std::vector<Answer> answers = call_handle_batch(service_, batch_, received_);
     if (!enter(Phase::in_source)) return false;
     source_.batch_answered(batch_, std::move(answers));
     return true;
@@ -94,7 +98,8 @@ class WorkerPool::Worker {
   const std::stop_token stop_;
   const trigger_message* answered_ = nullptr;  // its answer is not given yet
   Answer answer_;
-  std::vector<const trigger_message*> batch_;  // kept for its memory
+  std::vector<const trigger_message*> batch_;     // kept for its memory
+  std::vector<const trigger_message*> received_;  // the same
   WorkPhase phase_;
 };
 
@@ -148,11 +153,12 @@ bool WorkerPool::join(Monotonic deadline) {
   return all;
 }
 
-Answer call_handle(const WorkerPool::Service& service, const trigger_message& message) {
+Answer call_handle(const WorkerPool::Service& service, const trigger_message& message,
+                   const trigger_message& received) {
   trigger_result result = empty_result();
   std::int32_t code = TRIGGER_RETRY;
   const CurrentMessage current(message);
-  const trigger_message* const one = &message;
+  const trigger_message* const one = &received;
   const CurrentCall call(service.site.get(), "handle", {&one, 1});
   const auto thrown = guarded([&] { code = service.handle(service.instance, &message, &result); });
   if (!thrown) return {code, result.retry_after_ms, reason_of(result)};
@@ -160,14 +166,15 @@ Answer call_handle(const WorkerPool::Service& service, const trigger_message& me
 }
 
 std::vector<Answer> call_handle_batch(const WorkerPool::Service& service,
-                                      std::span<const trigger_message* const> batch) {
+                                      std::span<const trigger_message* const> batch,
+                                      std::span<const trigger_message* const> received) {
   trigger_result prefilled = empty_result();
   prefilled.code = TRIGGER_RETRY;
   std::vector<trigger_result> results(batch.size(), prefilled);
   std::vector<trigger_result*> rows;
   rows.reserve(results.size());
   for (trigger_result& result : results) rows.push_back(&result);
-  const CurrentCall call(service.site.get(), "handle_batch", batch);
+  const CurrentCall call(service.site.get(), "handle_batch", received);
   const auto thrown = guarded(
       [&] { service.handle_batch(service.instance, batch.data(), rows.data(), batch.size()); });
   if (thrown) return std::vector<Answer>(batch.size(), thrown_answer(*thrown));

@@ -78,12 +78,15 @@ class WorkerPool {
 };
 
 // Calls handle(). An exception through the C ABI, which is the service's bug, counts as
-// TRIGGER_RETRY with a reason that says so.
-Answer call_handle(const WorkerPool::Service& service, const trigger_message& message);
+// TRIGGER_RETRY with a reason that says so. `received` is what `message` was made of, or the same:
+// it is named if the process ends in the call.
+Answer call_handle(const WorkerPool::Service& service, const trigger_message& message,
+                   const trigger_message& received);
 
 // The same for handle_batch(), with an answer for each message. After an exception all of them are
 // TRIGGER_RETRY: what the call did for messages it had answered may have been undone with it.
 std::vector<Answer> call_handle_batch(const WorkerPool::Service& service,
-                                      std::span<const trigger_message* const> batch);
+                                      std::span<const trigger_message* const> batch,
+                                      std::span<const trigger_message* const> received);
 
 }  // namespace triggerd::plugin

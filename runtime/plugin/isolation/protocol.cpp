@@ -51,6 +51,7 @@ void get_properties(Decoder& in, std::vector<trigger_property>& into) {
 
 void put(Encoder& out, const Answer& answer) {
   out.number(answer.code).number(answer.retry_after_ms).text(answer.reason);
+  out.number(static_cast<std::uint8_t>(answer.unseen));
 }
 
 Answer get_answer(Decoder& in) {
@@ -58,6 +59,7 @@ Answer get_answer(Decoder& in) {
   answer.code = in.number<std::int32_t>();
   answer.retry_after_ms = in.number<std::uint32_t>();
   answer.reason = in.text().substr(0, kMaxReason);
+  answer.unseen = in.number<std::uint8_t>() != 0;
   return answer;
 }
 
@@ -96,6 +98,12 @@ std::string encode(const Setup& setup) {
   out.number(setup.memory).number(setup.log_level);
   out.text(trigger.name).text(trigger.alias).text(trigger.plugin).text(trigger.service);
   out.number(trigger.concurrency).number(std::int64_t{trigger.timeout.count()});
+  const content::Options& content = trigger.content;
+  out.text(content.when).text(content.transform).text(content.schema);
+  out.number(static_cast<std::uint8_t>(content.split));
+  out.number(static_cast<std::uint8_t>(content.input));
+  out.number(static_cast<std::uint8_t>(content.on_error));
+  out.number(std::int64_t{content.timeout.count()}).number(content.max_size);
   out.text(trigger.settings.json);
   out.number(static_cast<std::uint32_t>(trigger.settings.flat.size()));
   for (const config::Setting& setting : trigger.settings.flat) {
@@ -120,6 +128,15 @@ std::optional<Setup> decode_setup(std::string_view bytes) {
   trigger.service = in.text();
   trigger.concurrency = in.number<std::uint32_t>();
   trigger.timeout = Millis(in.number<std::int64_t>());
+  content::Options& content = trigger.content;
+  content.when = in.text();
+  content.transform = in.text();
+  content.schema = in.text();
+  content.split = in.number<std::uint8_t>() != 0;
+  content.input = static_cast<content::Input>(in.number<std::uint8_t>());
+  content.on_error = static_cast<content::OnError>(in.number<std::uint8_t>());
+  content.timeout = Millis(in.number<std::int64_t>());
+  content.max_size = in.number<std::uint64_t>();
   trigger.settings.json = in.text();
   const std::uint32_t count = in.count(2 * 9 + 4);
   for (std::uint32_t i = 0; i < count; ++i) {

@@ -12,6 +12,7 @@
 
 namespace triggerd::plugin {
 
+class ContentStage;
 class HostTable;
 
 struct CreateCall {
@@ -25,8 +26,9 @@ struct CreateCall {
 
   CallSite site;
   config::Trigger trigger;
-  std::unique_ptr<HostTable> table;  // the instance's
-  void* handle = nullptr;            // what create has made
+  std::shared_ptr<ContentStage> content;  // the instance's; null: nothing is asked of messages
+  std::unique_ptr<HostTable> table;       // the instance's
+  void* handle = nullptr;                 // what create has made
   Result<> answer;
 };
 

@@ -8,6 +8,7 @@
 #include "plugin/host/guarded_call.hpp"
 #include "plugin/host/host_table.hpp"
 #include "plugin/instance/brief_services.hpp"
+#include "plugin/instance/content_stage.hpp"
 #include "plugin/instance/leak.hpp"
 #include "plugin/instance/life_call.hpp"
 #include "plugin/instance/local_instance.hpp"
@@ -195,8 +196,12 @@ Result<std::unique_ptr<Instance>> Generation::create_here(const config::Trigger&
   const auto call = std::make_shared<CreateCall>();
   call->site = {name(), std::string(name_of(service)), trigger.name};
   call->trigger = trigger;
+  if (!trigger.content.empty()) {
+    call->content = std::make_shared<ContentStage>(trigger.content, host, *source_.clock);
+  }
+  InstanceHost& used = call->content ? static_cast<InstanceHost&>(*call->content) : host;
   call->table =
-      std::make_unique<HostTable>(name(), trigger.name, log, trigger.log_level, host, completions_);
+      std::make_unique<HostTable>(name(), trigger.name, log, trigger.log_level, used, completions_);
   const bool returned = life_call(
       thread_name('p', trigger.name), [call, create = service.create] { call->run(create); },
       Millis(0));
@@ -217,14 +222,15 @@ Result<std::unique_ptr<Instance>> Generation::create_here(const config::Trigger&
     return fail("service \"{}:{}\" cannot be created: {}", name(), name_of(service),
                 call->answer.error().message);
   }
-  return std::unique_ptr<Instance>(
-      new LocalInstance(shared_from_this(), service, trigger.name, aside, trigger.timeout,
-                        brief_for(trigger, service), std::move(call->table), call->handle));
+  return std::unique_ptr<Instance>(new LocalInstance(
+      shared_from_this(), service, trigger.name, aside, trigger.timeout,
+      brief_for(trigger, service), std::move(call->content), std::move(call->table), call->handle));
 }
 
 // Null: the trigger's service is not called inline.
 std::shared_ptr<std::atomic<bool>> Generation::brief_for(const config::Trigger& trigger,
                                                          const trigger_service& service) {
+  if (!trigger.content.empty()) return nullptr;  // nothing is evaluated where messages are read
   if (!trigger.brief.value_or((service.flags & TRIGGER_SERVICE_BRIEF) != 0)) return nullptr;
   return brief_->flag_of(std::string(name_of(service)));
 }

@@ -88,6 +88,43 @@ TEST_F(OutcomesTest, OkFinishesAndReportsNothingElse) {
   EXPECT_NE(report.finished, nullptr) << "its lane goes on";
 }
 
+TEST_F(OutcomesTest, AFilteredMessageIsFinishedAndSaysNothingOfTheService) {
+  Attempt& attempt = begin("a");
+  const DeliveryPtr delivery = attempt.delivery;
+  outcomes_.settle(attempt, {.code = TRIGGER_OK, .unseen = true}, report_);
+  EXPECT_EQ(report_.finished, delivery);
+  EXPECT_TRUE(delivery->filtered);
+  EXPECT_FALSE(report_.wake);
+  EXPECT_EQ(delivery->lane, nullptr);
+  EXPECT_EQ(counts_.ok, 0U);
+  EXPECT_EQ(counts_.filtered, 1U);
+  EXPECT_EQ(outcomes_.handle_times().snapshot(1).count, 0U);
+}
+
+TEST_F(OutcomesTest, WhatTheServiceHasNotSeenIsNoHalfOpenAttempt) {
+  for (const std::int32_t code : {TRIGGER_OK, TRIGGER_REJECT}) {
+    admission_.hold();
+    ASSERT_TRUE(admission_.begin_half_open());
+    DispatchReport report;
+    outcomes_.settle(begin("a"), {.code = code, .reason = "no JSON", .unseen = true}, report);
+    EXPECT_FALSE(admission_.half_open());
+    EXPECT_TRUE(admission_.admits(0)) << "the next message is one";
+    EXPECT_TRUE(report.wake);
+    EXPECT_TRUE(!report.others || report.others->events.empty());
+    admission_.resume();
+  }
+}
+
+TEST_F(OutcomesTest, WhatTheServiceHasNotSeenDoesNotEndAnOutage) {
+  settle(begin("a"), TRIGGER_UNAVAILABLE, "no database");
+  ASSERT_TRUE(admission_.may_be_over());
+  DispatchReport report;
+  outcomes_.settle(begin("b"), {.code = TRIGGER_OK, .unseen = true}, report);
+  EXPECT_FALSE(admission_.outage().over());
+  EXPECT_TRUE(admission_.admits(0)) << "another message is to test it";
+  EXPECT_TRUE(report.wake);
+}
+
 TEST_F(OutcomesTest, WhatIsKnownOfACrashIsForgottenOnceAMessageIsDoneWith) {
   Attempt& attempt = begin("a");
   attempt.delivery->crashes.identity = 7;

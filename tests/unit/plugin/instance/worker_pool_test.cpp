@@ -48,7 +48,7 @@ TEST(WorkerPool, TheThreadKnowsItsMessageForAsLongAsTheServiceHasIt) {
     return TRIGGER_OK;
   };
   trigger_message message{};
-  EXPECT_EQ(call_handle(service(handle), message).code, TRIGGER_OK);
+  EXPECT_EQ(call_handle(service(handle), message, message).code, TRIGGER_OK);
   EXPECT_EQ(seen, (std::vector<const trigger_message*>{&message, &message}));
   EXPECT_EQ(CurrentMessage::get(), nullptr);
 }
