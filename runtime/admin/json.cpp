@@ -174,6 +174,7 @@ Json to_json(const management::TriggerStatus& trigger, Wall now, bool detail) {
   json["dead_letters_made"] = trigger.counters.dead_letters_made;
   json["received"] = trigger.counters.received;
   json["handled"] = {{"ok", trigger.counters.ok},
+                     {"filtered", trigger.counters.filtered},
                      {"retry", trigger.counters.retried},
                      {"reject", trigger.counters.rejected},
                      {"exhausted", trigger.counters.exhausted},
@@ -300,6 +301,14 @@ Json to_json(const management::TriggerTest& test) {
     json["retry_after_seconds"] = static_cast<double>(test.retry_after_ms) / 1000;
   }
   json["seconds"] = test.seconds;
+  if (test.payloads) {
+    json["payloads"] = Json::array();
+    for (const std::string& payload : *test.payloads) {
+      Json one = Json::object();
+      put_payload(one, payload);
+      json["payloads"].push_back(std::move(one));
+    }
+  }
   json["published"] = Json::array();
   for (const auto& message : test.published) {
     Json one = Json::object();
@@ -322,6 +331,7 @@ Json to_json(const management::TopicMatch& match) {
       {"trigger", match.trigger}, {"matches", !match.filter.empty()}, {"gets", match.gets_it}};
   put_text(json, "filter", match.filter);
   put_text(json, "reason", match.because);
+  if (!match.filter.empty()) put_text(json, "when", match.when);
   return json;
 }
 

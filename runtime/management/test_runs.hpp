@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,7 +30,7 @@ struct TriggerTestMessage {
 };
 
 struct TriggerTest {
-  std::string verdict;  // "ok", "retry", "unavailable", "reject", "timeout", "invalid"
+  std::string verdict;  // "ok", "filtered", "retry", "unavailable", "reject", "timeout", "invalid"
   std::string reason;
   std::uint64_t retry_after_ms = 0;
   double seconds = 0;  // spent in the service
@@ -46,6 +47,8 @@ struct TriggerTest {
     bool retained = false;
   };
   std::vector<Published> published;  // what it would have published; nothing was sent
+  // What the service gets of it, where the trigger asks for anything of its content.
+  std::optional<std::vector<std::string>> payloads{};
 };
 
 struct PublishMessage {

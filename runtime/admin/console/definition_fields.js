@@ -4,6 +4,7 @@
 const duration = (key, label, preset, hint) => ({key, label, type: 'amount', placeholder: preset, hint: hint ?? 'such as 500ms, 30s, 5m'});
 const integer = (key, label, preset, hint) => ({key, label, type: 'amount', placeholder: preset, hint});
 const choice = (key, label, choices, hint) => ({key, label, type: 'choice', choices, hint});
+const program = (key, label, placeholder, hint) => ({key, label, type: 'text', wide: true, placeholder, hint});
 const pick = (key, label, list, more = {}) => ({key, label, type: 'pick', list, ...more});
 const line = (key, label, hint, more = {}) => ({key, label, type: 'line', hint, ...more});
 
@@ -77,6 +78,16 @@ export const triggerGroups = [
     choice('retained', 'Retained messages', [['', 'process'], ['skip', 'skip'], ['once', 'once']]),
     {...choice('brief', 'Calls are brief', [['', 'as the service says'], ['true', 'yes'], ['false', 'no']], 'then made on the thread that received the message'), typed: true},
     line('shared_group', 'Shared group', 'share the messages with other runtimes'),
+  ]},
+  {title: 'Content', open: false, fields: [
+    program('when', 'When', '.temperature > 80', 'a program in jq: which messages the service sees'),
+    program('transform', 'Transform', '{id: .device, celsius: .temperature}', 'a program in jq: what it gets of them'),
+    {key: 'split', label: 'Each result of transform is a message', type: 'flag', preset: false},
+    line('schema', 'JSON Schema', 'a path on the triggerd machine'),
+    choice('on_error', 'What cannot be evaluated', [['', 'reject: a dead letter'], ['pass', 'pass: the service gets it as it came']]),
+    choice('evaluation.input', 'Payloads are', [['', 'JSON'], ['text', 'text']]),
+    duration('evaluation.timeout', 'Longest run', '100ms', 'of the processor’s time'),
+    integer('evaluation.max_size', 'Largest payload and result', '1MiB'),
   ]},
   {title: 'On failure', open: false, fields: [
     integer('retry.max_attempts', 'Attempts', '8', 'including the first'),

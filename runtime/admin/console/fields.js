@@ -77,6 +77,12 @@ const makers = {
     return field(spec, control, (into) =>
       put(into, spec.key, control.value === '' ? undefined : spec.typed ? typed(control.value) : control.value));
   },
+  // Of several lines, which stay as they are.
+  text(spec, {definition}) {
+    const was = textOf(at(definition, spec.key));
+    const control = area(spec, was, Math.max(2, was.split('\n').length));
+    return field(spec, control, (into) => put(into, spec.key, control.value.trim() === '' ? undefined : control.value));
+  },
   lines(spec, {definition}) {
     const control = area(spec, (at(definition, spec.key) ?? []).join('\n'), 2);
     return field(spec, control, (into) => put(into, spec.key, linesOf(control.value).length > 0 ? linesOf(control.value) : undefined));

@@ -207,6 +207,7 @@ std::vector<management::TopicMatch> Status::match(std::string_view topic) const 
   for (const config::Trigger& trigger : running->config->triggers) {
     management::TopicMatch match;
     match.trigger = trigger.name;
+    match.when = trigger.content.when;
     for (const config::Topic& wanted : trigger.topics) {
       if (match.filter.empty() && config::matches(wanted.filter, topic)) {
         match.filter = wanted.filter;

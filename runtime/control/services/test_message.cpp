@@ -72,11 +72,12 @@ management::TriggerTest TestMessage::result() {
   }
   test.reason = answer_->reason;
   test.seconds = seconds_;
-  test.verdict = answer_->code == TRIGGER_OK            ? "ok"
-                 : answer_->code == TRIGGER_RETRY       ? "retry"
-                 : answer_->code == TRIGGER_UNAVAILABLE ? "unavailable"
-                 : answer_->code == TRIGGER_REJECT      ? "reject"
-                                                        : "invalid";
+  test.verdict = answer_->code == TRIGGER_OK && answer_->unseen ? "filtered"
+                 : answer_->code == TRIGGER_OK                  ? "ok"
+                 : answer_->code == TRIGGER_RETRY               ? "retry"
+                 : answer_->code == TRIGGER_UNAVAILABLE         ? "unavailable"
+                 : answer_->code == TRIGGER_REJECT              ? "reject"
+                                                                : "invalid";
   test.retry_after_ms = answer_->retry_after_ms;
   if (test.verdict == "invalid") {
     test.reason = fmt::format("the service returned {}, which is not a verdict", answer_->code);

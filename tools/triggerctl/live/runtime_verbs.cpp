@@ -25,7 +25,7 @@ Result<int> match(const Api& api, const std::string& topic) {
     print_json(*matched);
     return kDone;
   }
-  Table table({"TRIGGER", "GETS IT", "FILTER", "WHY NOT"});
+  Table table({"TRIGGER", "GETS IT", "FILTER", "WHY NOT, OR WHEN"});
   for (const Json& each : list_of(*matched, "triggers")) {
     const bool gets = flag_of(each, "gets");
     const Colour colour = gets                       ? Colour::green
@@ -34,7 +34,8 @@ Result<int> match(const Api& api, const std::string& topic) {
     table.add({safe(text_of(each, "trigger")),
                {gets ? "yes" : "no", colour},
                safe(text_of(each, "filter", "-")),
-               safe(text_of(each, "reason"))});
+               safe(text_of(each, "reason",
+                            each.contains("when") ? "when " + text_of(each, "when") : ""))});
   }
   const std::string text = table.text();
   fmt::print("{}", text.empty() ? "there are no triggers\n" : text);
