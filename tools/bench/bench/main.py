@@ -11,14 +11,14 @@ from pathlib import Path
 
 from bench import charts, installation, machine, measuring, micro, report
 from bench.processes import Failure
-from bench.scenarios import (end_to_end, footprint, growth, ingest, isolation, languages, reload,
-                             work)
+from bench.scenarios import (content, end_to_end, footprint, growth, ingest, isolation, languages,
+                             reload, work)
 from bench.scenarios.setting import Paths, Setting
 
 SOURCE = Path(__file__).resolve().parent.parent
 ROOT = SOURCE.parent.parent
 SCENARIOS = ('ingest', 'end-to-end', 'work', 'growth', 'footprint', 'reload', 'isolation',
-             'languages')
+             'languages', 'content')
 
 
 def arguments():
@@ -51,7 +51,7 @@ def plan(setting, only):
     """Scenarios with the cells that were asked for."""
     scenarios = [module.scenario(setting)
                  for module in (ingest, end_to_end, work, growth, footprint, reload, isolation,
-                                languages)]
+                                languages, content)]
     if only:
         for scenario in scenarios:
             asked = [each.partition(':')[2] for each in only
@@ -148,7 +148,8 @@ def run(chosen, setting):
         'contenders': [{'name': each.name, 'title': each.title, 'guarantee': each.guarantee}
                        for each in [*setting.everybody, *end_to_end.brief(setting),
                                     isolation.contender(setting),
-                                    *languages.contenders(setting), setting.ceiling]],
+                                    *languages.contenders(setting),
+                                    *content.contenders(setting), setting.ceiling]],
         'scenarios': results,
         'pieces': pieces,
         'ahead': report.ahead(results),

@@ -14,7 +14,7 @@ class Triggerd(Contender):
     service = 'bench'
 
     def __init__(self, name, title, guarantee, program, plugins, acknowledge='durable',
-                 sync='disk', isolated=False, brief=False):
+                 sync='disk', isolated=False, brief=False, content=()):
         super().__init__(name, title, guarantee, ours=True)
         self._program = program
         self._plugins = plugins
@@ -22,6 +22,7 @@ class Triggerd(Contender):
         self.sync = sync
         self._isolated = isolated
         self._brief = brief
+        self._content = content  # lines of a trigger
         # With "finished" all that is acknowledged is handled.
         self.drains = acknowledge != 'finished'
 
@@ -100,6 +101,7 @@ class Triggerd(Contender):
             text += ['isolation = "process"']
         if self._brief:
             text += ['brief = true']
+        text += self._content
         if job.concurrency > 1:
             text += ['order = "none"', f'concurrency = {job.concurrency}']
         if job.queue_capacity:
@@ -203,6 +205,12 @@ def languages(mode, paths):
         Command(mode, paths, 'python-batch', 'Python, batches', python, BATCH),
         Forward(mode, paths, 'node', 'Node.js', ['node', services / 'http_server.js']),
     ]
+
+
+def content(mode, paths, name, title, lines, isolated=False):
+    """The same mode, with a trigger that asks something of the content of its messages."""
+    return Triggerd(f'{mode.name}-{name}', f'{mode.title}, {title}', mode.guarantee, mode.file(),
+                    paths.programs, mode.acknowledge, mode.sync, isolated=isolated, content=lines)
 
 
 def brief(mode, paths):

@@ -24,6 +24,8 @@ int main(int argc, char** argv) {
   root.option("--window", options.window, "QoS 1 and 2: messages not yet acknowledged, at most")
       .range(1, 32'000);
   root.option("--payload", options.payload, "bytes").range(0, 64 << 20);
+  root.option("--content", options.content,
+              "what each payload begins with; blanks follow, up to --payload bytes");
   root.option("--warmup", options.warmup, "seconds before it counts").non_negative();
   root.option("--seconds", options.seconds, "to count for").non_negative();
   root.option("--connections", options.connections,

@@ -14,6 +14,7 @@ struct Options {
   int qos = 0;
   std::size_t window = 20;
   std::size_t payload = 64;
+  std::string content;  // how each payload begins; blanks follow. Empty: it is all the same letter
   double warmup = 1;
   double seconds = 3;
   std::size_t connections = 1;

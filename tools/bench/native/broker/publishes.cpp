@@ -25,7 +25,8 @@ std::size_t round_size(const Options& options) {
 
 Publishes::Publishes(const Options& options) {
   const bool large = options.payload > kLargePayload;
-  const std::string payload(options.payload, 'x');
+  std::string payload(options.payload, options.content.empty() ? 'x' : ' ');
+  options.content.copy(payload.data(), payload.size());
   if (large) body_ = payload;
   const std::size_t size = round_size(options);
   std::size_t start = 0;
