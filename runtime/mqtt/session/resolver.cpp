@@ -20,10 +20,6 @@
 namespace triggerd::mqtt {
 namespace {
 
-constexpr Millis kExplainLimit{3'000};
-// A server with TLS answers at once, and one without may never.
-constexpr Millis kGuessLimit{500};
-
 struct FreeAddrinfo {
   void operator()(addrinfo* list) const { ::freeaddrinfo(list); }
 };
@@ -61,7 +57,8 @@ Result<Resolver::Addresses> addresses_of(const std::string& host) {
 }
 
 // Why a TCP connect fails; empty where it does not. `fd` is the socket, connected then.
-std::string why_unreachable(const std::string& address, std::uint16_t port, UniqueFd& fd) {
+std::string why_unreachable(const std::string& address, std::uint16_t port, Millis limit,
+                            UniqueFd& fd) {
   AddrinfoList list;
   if (look_up(address, std::to_string(port), AI_NUMERICHOST | AI_NUMERICSERV, list) != 0) return {};
   fd = UniqueFd(::socket(list->ai_family, list->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
@@ -69,8 +66,9 @@ std::string why_unreachable(const std::string& address, std::uint16_t port, Uniq
   if (::connect(fd.get(), list->ai_addr, list->ai_addrlen) == 0) return {};
   if (errno != EINPROGRESS) return errno_text(errno);
   pollfd waiting{fd.get(), POLLOUT, 0};
-  if (::poll(&waiting, 1, static_cast<int>(kExplainLimit.count())) == 0)
+  if (::poll(&waiting, 1, static_cast<int>(limit.count())) == 0) {
     return "no answer to a TCP connect";
+  }
   int error = 0;
   socklen_t size = sizeof error;
   ::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size);
@@ -100,8 +98,8 @@ void take_answer(int fd, wire::ProxyHandshake& handshake) {
 // Why the proxy at the other end of `fd` does not let us through; empty where it does, and then
 // `fd` is connected to the server.
 std::string why_no_way(int fd, const config::Proxy& proxy, const config::Server& server,
-                       const Clock& clock) {
-  const Monotonic deadline = clock.now() + kExplainLimit;
+                       Millis limit, const Clock& clock) {
+  const Monotonic deadline = clock.now() + limit;
   wire::ProxyHandshake handshake(proxy, {server.host, server.port});
   std::string output;
   while (!handshake.done() && handshake.fault().empty()) {
@@ -123,21 +121,22 @@ std::string why_no_way(int fd, const config::Proxy& proxy, const config::Server&
   return handshake.fault();
 }
 
-std::string why_failed(const Resolver::Failed& failed, const Clock& clock) {
+std::string why_failed(const Resolver::Failed& failed, const tls::HandshakeLimits& limits,
+                       const Clock& clock) {
   const config::Server& server = failed.server;
   const std::uint16_t port = failed.proxy ? failed.proxy->port : server.port;
   UniqueFd fd;
-  std::string why = why_unreachable(failed.address, port, fd);
+  std::string why = why_unreachable(failed.address, port, limits.answer, fd);
   if (!why.empty()) return failed.proxy ? "the proxy cannot be reached: " + why : why;
   if (!fd) return {};
   if (failed.proxy) {
-    why = why_no_way(fd.get(), *failed.proxy, server, clock);
+    why = why_no_way(fd.get(), *failed.proxy, server, limits.answer, clock);
     if (!why.empty()) return why;
   }
   if (failed.tls) {
-    return tls::why_handshake_fails(fd.get(), server.host, *failed.tls, kExplainLimit, clock);
+    return tls::why_handshake_fails(fd.get(), server.host, *failed.tls, limits, clock);
   }
-  if (tls::answers_in_tls(fd.get(), kGuessLimit, clock)) {
+  if (tls::answers_in_tls(fd.get(), limits.answer, clock)) {
     return fmt::format("the server speaks TLS on this port; write {}://",
                        server.is_websocket() ? "wss" : "ssl");
   }
@@ -146,7 +145,8 @@ std::string why_failed(const Resolver::Failed& failed, const Clock& clock) {
 
 class SystemResolver final : public Resolver {
  public:
-  explicit SystemResolver(const Clock& clock) : clock_(clock) {}
+  SystemResolver(const Clock& clock, const tls::HandshakeLimits& limits)
+      : clock_(clock), limits_(limits) {}
 
   void resolve(const std::string& host, Done done) override {
     AddrinfoList numeric;
@@ -167,7 +167,8 @@ class SystemResolver final : public Resolver {
   }
 
   void explain(const Failed& failed, std::function<void(std::string)> done) override {
-    start([failed, done, &clock = clock_] { done(why_failed(failed, clock)); },
+    start([failed, done, limits = limits_,
+           &clock = clock_] { done(why_failed(failed, limits, clock)); },
           [done](const std::string&) { done({}); });
   }
 
@@ -198,13 +199,15 @@ class SystemResolver final : public Resolver {
   }
 
   const Clock& clock_;
+  const tls::HandshakeLimits limits_;
   const std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
 };
 
 }  // namespace
 
-std::unique_ptr<Resolver> make_system_resolver(const Clock& clock) {
-  return std::make_unique<SystemResolver>(clock);
+std::unique_ptr<Resolver> make_system_resolver(const Clock& clock,
+                                               const tls::HandshakeLimits& limits) {
+  return std::make_unique<SystemResolver>(clock, limits);
 }
 
 }  // namespace triggerd::mqtt

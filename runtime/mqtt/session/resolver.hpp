@@ -16,6 +16,7 @@
 #include "base/result.hpp"
 #include "config/proxy.hpp"
 #include "config/server.hpp"
+#include "mqtt/tls/handshake.hpp"
 #include "mqtt/tls/tls_fwd.hpp"
 
 namespace triggerd::mqtt {
@@ -41,7 +42,9 @@ class Resolver {
   virtual void explain(const Failed& failed, std::function<void(std::string)> done) = 0;
 };
 
-// `clock` outlives the process's lookups, which may go on when the resolver is gone.
-std::unique_ptr<Resolver> make_system_resolver(const Clock& clock);
+// `clock` outlives the process's lookups, which may go on when the resolver is gone. explain()
+// gives each of its steps as long as `limits` give a handshake: a connect and a proxy, too.
+std::unique_ptr<Resolver> make_system_resolver(const Clock& clock,
+                                               const tls::HandshakeLimits& limits = {});
 
 }  // namespace triggerd::mqtt

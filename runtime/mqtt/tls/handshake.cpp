@@ -16,9 +16,6 @@
 namespace triggerd::mqtt::tls {
 namespace {
 
-// With TLS 1.3 a server looks at our certificate after its part of the handshake.
-constexpr Millis kObjection{700};
-
 int remember_failure(int good, X509_STORE_CTX* chain) {
   if (good == 1) return 1;
   const auto* ssl =
@@ -41,7 +38,8 @@ int remember_request(SSL* ssl, void*) {
 
 class TrialHandshake {
  public:
-  TrialHandshake(int fd, Millis limit, const Clock& clock) : fd_(fd), limit_(limit), clock_(clock) {
+  TrialHandshake(int fd, const HandshakeLimits& limits, const Clock& clock)
+      : fd_(fd), limits_(limits), clock_(clock) {
     // As the MQTT library has it.
     context_.reset(SSL_CTX_new(TLS_client_method()));
     SSL_CTX_set_security_level(context_.get(), kSecurityLevel);
@@ -83,11 +81,13 @@ class TrialHandshake {
       SSL_set_tlsext_host_name(ssl, plain.c_str());
     }
     ERR_clear_error();
-    drive(failure, limit_, [ssl] { return SSL_connect(ssl); });
+    drive(failure, limits_.answer, [ssl] { return SSL_connect(ssl); });
     failure.server_spoke = BIO_number_read(SSL_get_rbio(ssl)) > 0;
     if (failure.what != Failure::What::none) return failure;
+    // What it could object to now is the certificate that it has asked for.
+    if (!failure.asked_for_certificate) return failure;
     char byte = 0;
-    drive(failure, kObjection, [ssl, &byte] { return SSL_read(ssl, &byte, 1); });
+    drive(failure, limits_.objection, [ssl, &byte] { return SSL_read(ssl, &byte, 1); });
     // It may well be waiting for us.
     if (failure.what == Failure::What::timeout) failure.what = Failure::What::none;
     failure.after_handshake = true;
@@ -123,7 +123,7 @@ class TrialHandshake {
   }
 
   const int fd_;
-  const Millis limit_;
+  const HandshakeLimits limits_;
   const Clock& clock_;
   ContextPtr context_;
   SslPtr ssl_;
@@ -132,18 +132,17 @@ class TrialHandshake {
 }  // namespace
 
 std::string why_handshake_fails(int fd, const std::string& host, const Material& material,
-                                Millis limit, const Clock& clock) {
-  TrialHandshake trial(fd, limit, clock);
+                                const HandshakeLimits& limits, const Clock& clock) {
+  TrialHandshake trial(fd, limits, clock);
   if (!trial.use(material)) return fmt::format("cannot prepare TLS: {}", take_error());
   return reason_of(trial.run(host), host, material);
 }
 
 bool answers_in_tls(int fd, Millis limit, const Clock& clock) {
-  TrialHandshake trial(fd, limit, clock);
+  TrialHandshake trial(fd, {.answer = limit}, clock);
   const Failure failure = trial.run("");
   // A server that wants a name or a certificate answers with an alert, which is TLS too.
-  return failure.what == Failure::What::none || failure.after_handshake ||
-         alert_of(failure).has_value();
+  return failure.what == Failure::What::none || alert_of(failure).has_value();
 }
 
 }  // namespace triggerd::mqtt::tls

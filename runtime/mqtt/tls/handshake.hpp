@@ -10,13 +10,20 @@
 
 namespace triggerd::mqtt::tls {
 
-// `fd` is connected and non-blocking; the handshake may take until `limit`. Empty: it succeeded,
-// and the server did not object within a short while. Verifies what a connection verifies.
+// How long a server is waited for.
+struct HandshakeLimits {
+  Millis answer{3'000};  // until the handshake is done
+  // With TLS 1.3 a server looks at our certificate after its part of the handshake.
+  Millis objection{3'000};
+};
+
+// `fd` is connected and non-blocking. Empty: the handshake succeeded, and a server that asked for a
+// certificate did not object in time. Verifies what a connection verifies.
 std::string why_handshake_fails(int fd, const std::string& host, const Material& material,
-                                Millis limit, const Clock& clock);
+                                const HandshakeLimits& limits, const Clock& clock);
 
 // Whether the server at the other end of `fd` answers a TLS handshake in TLS. Nothing is verified,
-// since nothing is sent.
+// since nothing is sent. Takes until `limit` where the server is silent.
 bool answers_in_tls(int fd, Millis limit, const Clock& clock);
 
 }  // namespace triggerd::mqtt::tls

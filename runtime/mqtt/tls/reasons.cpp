@@ -107,7 +107,6 @@ std::string reason_of(const Failure& failure, const std::string& host, const Mat
                  : "the server accepts the connection but does not answer the TLS handshake";
     case What::closed:
       if (failure.after_handshake) {
-        if (!failure.asked_for_certificate) return {};  // it did not like to wait
         return client_reason("it closed the connection", failure, material);
       }
       return fmt::format(

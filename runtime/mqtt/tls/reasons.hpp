@@ -20,7 +20,7 @@ struct Failure {
   unsigned long error = 0;  // OpenSSL's
   int error_number = 0;     // errno's
   bool server_spoke = false;
-  bool after_handshake = false;
+  bool after_handshake = false;        // then the server had asked for our certificate
   bool asked_for_certificate = false;  // the server wants ours
   int verify_error = 0;                // X509_V_ERR_...
   int verify_depth = 0;
