@@ -25,4 +25,9 @@ std::uint64_t tcp_bytes_received(int fd) {
   return info ? info->tcpi_bytes_received : 0;
 }
 
+bool tcp_is_full(int fd) {
+  const auto info = state_of(fd);
+  return !info || (info->tcpi_snd_wnd == 0 && info->tcpi_unacked == 0);
+}
+
 }  // namespace triggerd::test

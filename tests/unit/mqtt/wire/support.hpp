@@ -21,6 +21,7 @@
 
 #include "mqtt/wire/table.hpp"
 #include "mqtt/wire/wire.hpp"
+#include "support/tcp_state.hpp"
 #include "unit/mqtt/wire/socket_bytes.hpp"
 
 // NOLINTBEGIN(bugprone-reserved-identifier): the linker chose the prefix.
@@ -118,7 +119,16 @@ class Pair {
     while ((sent = ::send(ours_, some.data(), some.size(), MSG_NOSIGNAL)) > 0) {
       filled += static_cast<std::size_t>(sent);
     }
-    while (::send(ours_, some.data(), 1, MSG_NOSIGNAL) == 1) ++filled;
+    // With TCP the kernel makes room when the peer acknowledges, or by a timer.
+    const auto until = Clock::now() + kBound;
+    for (bool full = false; !full && Clock::now() < until;) {
+      full = triggerd::test::tcp_is_full(ours_);
+      while (::send(ours_, some.data(), 1, MSG_NOSIGNAL) == 1) {
+        ++filled;
+        full = false;
+      }
+      if (!full) std::this_thread::sleep_for(1ms);
+    }
     return filled;
   }
 
