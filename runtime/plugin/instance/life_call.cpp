@@ -107,7 +107,7 @@ bool LifeThread::call(const std::string& name, std::function<void()> call, const
   return false;
 }
 
-bool LifeThread::end() {
+bool LifeThread::end(Millis at_most) {
   if (!shared_) return true;
   {
     MutexLock lock(shared_->mutex);
@@ -115,7 +115,7 @@ bool LifeThread::end() {
     shared_->changed.notify_all();
   }
   shared_.reset();
-  return thread_.join(Thread::kEndGrace);
+  return thread_.join(at_most);
 }
 
 }  // namespace triggerd::plugin

@@ -60,8 +60,8 @@ class LifeThread {
   [[nodiscard]] bool call(const std::string& name, std::function<void()> call,
                           const Patience* patience, Millis usual);
   // Ends the thread, and with it what the plugin keeps there in thread_locals. False: it has not
-  // ended in time.
-  [[nodiscard]] bool end();
+  // ended in time, in real time whatever the clock is.
+  [[nodiscard]] bool end(Millis at_most = Thread::kEndGrace);
 
  private:
   struct Shared;

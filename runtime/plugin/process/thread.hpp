@@ -21,8 +21,9 @@ namespace triggerd::plugin {
 class Thread {
  public:
   // For what is left once the body has returned: the system's work, and thread_local destructors of
-  // the plugin.
-  static constexpr Millis kEndGrace{1'000};
+  // the plugin. Long enough for a machine that has other things to do: a thread that is given up
+  // keeps its library loaded until a restart.
+  static constexpr Millis kEndGrace{5'000};
 
   // Runs `body`, which must not throw, with no signal blocked, so that none is blocked in threads
   // and programs that a plugin starts there. A blocked fault would end the process without the

@@ -28,7 +28,7 @@ TEST(LifeThread, AllCallsRunOnOneThread) {
   const std::thread::id first = thread_of_a_call(thread);
   EXPECT_NE(first, std::this_thread::get_id());
   EXPECT_EQ(thread_of_a_call(thread), first);
-  EXPECT_TRUE(thread.end());
+  EXPECT_TRUE(thread.end(kLong));
 }
 
 TEST(LifeThread, HasTheCallsNameMeanwhile) {
@@ -84,9 +84,9 @@ TEST(LifeThread, ItsEndIsThatOfWhatIsKeptOnIt) {
       },
       nullptr, kLong));
   EXPECT_EQ(alive, 1);
-  EXPECT_TRUE(thread.end());
+  EXPECT_TRUE(thread.end(kLong));
   EXPECT_EQ(alive, 0);
-  EXPECT_TRUE(thread.end()) << "once more is nothing";
+  EXPECT_TRUE(thread.end(kLong)) << "once more is nothing";
 }
 
 TEST(CallBound, IsTheUsualTimeWhileTheRuntimeGoesOn) {
