@@ -71,7 +71,7 @@ class RunningAdmin final : public Admin, private Application {
     streamer_.stop();
     server_->stop();
     socket_.reset();
-    return !workers_ || workers_->stop(system_clock().now() + Millis(1'000));
+    return !workers_ || workers_->stop(system_clock().now() + options_.handlers_end);
   }
 
  private:

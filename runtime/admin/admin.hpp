@@ -48,6 +48,7 @@ struct AdminOptions {
   std::filesystem::path token_file;
   std::filesystem::path read_token_file;
   const Clock* clock = &system_clock();  // outlives the Admin
+  Millis handlers_end{1'000};            // what stop() gives to handlers that still run
 };
 
 class Admin {
@@ -65,9 +66,9 @@ class Admin {
 
   // The port that `listen` got, which the kernel chose for port 0; 0 without TCP.
   virtual std::uint16_t port() const = 0;
-  // Closes all connections and waits a second at most for handlers that still run. False: one of
-  // them has not returned, and only the end of the process ends it; then this object must not be
-  // destroyed.
+  // Closes all connections and waits for handlers that still run, at most for `handlers_end`.
+  // False: one of them has not returned, and only the end of the process ends it; then this object
+  // must not be destroyed.
   [[nodiscard]] virtual bool stop() = 0;
 };
 

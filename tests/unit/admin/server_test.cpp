@@ -39,6 +39,7 @@ class AdminTest : public testing::Test {
     options.listen = config::ListenAddress{"127.0.0.1", 0};
     options.socket = dir_ / "admin.sock";
     options.token = token;
+    options.handlers_end = test::kPatience;
     auto started = Admin::start(options, runtime_.management(), log_);
     ASSERT_TRUE(started) << started.error().message;
     admin_ = std::move(*started);
