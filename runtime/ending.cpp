@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <future>
 #include <memory>
 #include <system_error>
 #include <thread>
@@ -15,13 +16,31 @@
 namespace triggerd {
 namespace {
 
-// Does nothing if the machine has no thread left for it.
+// Does nothing, and says so, if the machine has no thread left for it.
 template <class Body>
-void run_aside(Body body) {
+bool run_aside(Body body) {
   try {
     std::thread(std::move(body)).detach();
+    return true;
   } catch (const std::system_error&) {
+    return false;
   }
+}
+
+// Runs `body` aside, on the thread that signals are passed to when this returns. One that was
+// passed to the calling thread until then would stay there, where nobody waits any more.
+template <class Body>
+void take_signals_aside(const Signals& signals, Body body) {
+  const auto taken = std::make_shared<std::promise<void>>();
+  const auto is_taken = taken->get_future();
+  const bool runs = run_aside([&signals, taken, body = std::move(body)] {
+    signals.wait_here();
+    taken->set_value();
+    body();
+  });
+  if (!runs) return;
+  is_taken.wait();
+  signals.pass_on();
 }
 
 }  // namespace
@@ -41,11 +60,7 @@ StartWatch::StartWatch(const Signals& signals, std::function<void()> hurry)
     const MutexLock lock(shared_->mutex);
     shared_->hurry = std::move(hurry);
   }
-  run_aside([&signals, shared = shared_] {
-    {
-      const MutexLock lock(shared->mutex);
-      if (!shared->over) signals.wait_here();
-    }
+  take_signals_aside(signals, [&signals, shared = shared_] {
     for (;;) {
       const int signal = signals.wait_for(kLook);
       const MutexLock lock(shared->mutex);
@@ -74,7 +89,7 @@ bool StartWatch::end() {
 }
 
 void end_at_the_next(const Signals& signals) {
-  run_aside([&signals] {
+  take_signals_aside(signals, [&signals] {
     while (signals.wait() == SIGHUP) {
     }
     _exit(kRuntimeFailure);

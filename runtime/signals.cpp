@@ -68,6 +68,12 @@ void Signals::hand_to_waiting(int signal) const {
   ::syscall(SYS_tgkill, ::getpid(), waiter.load(), signal);
 }
 
+void Signals::pass_on() const {
+  for (int signal = wait_for(Millis{0}); signal != 0; signal = wait_for(Millis{0})) {
+    hand_to_waiting(signal);
+  }
+}
+
 int Signals::wait_for(Millis at_most) const {
   const auto seconds = std::chrono::floor<std::chrono::seconds>(at_most);
   const timespec time{.tv_sec = seconds.count(),

@@ -31,6 +31,8 @@ class Signals {
   // Makes wait() return a signal that another thread has received.
   void keep(int signal) const;
   void hand_to_waiting(int signal) const;
+  // Passes to the thread that waits what has arrived at the calling one, which waited before.
+  void pass_on() const;
 
  private:
   sigset_t set_{};
