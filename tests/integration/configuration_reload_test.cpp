@@ -31,14 +31,6 @@ class ConfigurationReloadTest : public testing::Test {
     runtime_->process().signal(SIGHUP);
     return runtime_->wait_for_event(event, {}, from).has_value();
   }
-  // How often the server has seen this client come.
-  std::size_t connects(const std::string& client_id) {
-    std::size_t count = 0;
-    for (const OutputLine& line : server_.process().lines()) {
-      if (line.text.find(fmt::format(" as {} (", client_id)) != std::string::npos) ++count;
-    }
-    return count;
-  }
   void expect_stopped() { EXPECT_EQ(runtime_->stop(), Exit{}) << runtime_->output(); }
 
   TempDir records_;
@@ -76,15 +68,16 @@ TEST_F(ConfigurationReloadTest, OneOfFiftyTriggersChangesAndTheStreamsOfTheOther
     const std::string name = fmt::format("t{}", i);
     ASSERT_TRUE(wait_for_records(file(name), kMessages)) << name;
     const auto handled = records(file(name), "end");
-    EXPECT_TRUE(eventually([&] { return connects("client-a." + name) == (i == 7 ? 2U : 1U); }))
-        << name;
+    EXPECT_TRUE(eventually([&] {
+      return server_.connects("client-a." + name) == (i == 7 ? 2U : 1U);
+    })) << name;
     if (i == 7) continue;  // it may get a message twice
     ASSERT_EQ(handled.size(), static_cast<std::size_t>(kMessages)) << name;
     for (int n = 0; n < kMessages; ++n) {
       ASSERT_EQ(handled[static_cast<std::size_t>(n)].hash, fnv1a(fmt::format("{}", n))) << name;
     }
   }
-  EXPECT_EQ(connects("client-a"), 1U);
+  EXPECT_EQ(server_.connects("client-a"), 1U);
   expect_stopped();
 }
 
@@ -100,7 +93,7 @@ TEST_F(ConfigurationReloadTest, AFileThatIsNotValidChangesNothingAndSaysWhy) {
   EXPECT_TRUE(runtime_->wait_for_event("runtime.reload_refused", {"nobody.so"}));
   ASSERT_TRUE(client.publish("x", "still", 1));
   ASSERT_TRUE(wait_for_records(file("t"), 1));
-  EXPECT_EQ(connects("client-a.t"), 1U);
+  EXPECT_EQ(server_.connects("client-a.t"), 1U);
   expect_stopped();
 }
 
@@ -120,14 +113,14 @@ TEST_F(ConfigurationReloadTest, TriggersComeGoAndAreRenamed) {
     EXPECT_TRUE(wait_for_records(file(name), 1)) << name;
   }
   EXPECT_TRUE(records(file("goes")).empty());
-  EXPECT_EQ(connects("client-a.stays"), 1U);
+  EXPECT_EQ(server_.connects("client-a.stays"), 1U);
 
   // It comes back, with other filters: what its session still has is unsubscribed.
   const std::size_t from = runtime_->process().line_count();
   ASSERT_TRUE(reload(base() + trigger("stays", "z") + trigger("goes", "y")));
   ASSERT_TRUE(runtime_->wait_for_event("trigger.running", {"trigger=goes"}, from));
   ASSERT_TRUE(runtime_->wait_for_event("trigger.running", {"trigger=stays"}, from));
-  EXPECT_EQ(connects("client-a.stays"), 2U);
+  EXPECT_EQ(server_.connects("client-a.stays"), 2U);
   ASSERT_TRUE(client.publish("x", "two", 1));
   ASSERT_TRUE(client.publish("y", "three", 1));
   ASSERT_TRUE(client.publish("z", "four", 1));
@@ -166,9 +159,9 @@ TEST_F(ConfigurationReloadTest, OneOfAThousandTriggersIsChangedInAMoment) {
   ASSERT_TRUE(reload(toml("queue_capacity = 7"))) << "within what a test waits for";
   EXPECT_TRUE(runtime_->wait_for_event("runtime.reloaded", {"1 changed, 1000 unchanged"}))
       << "999 triggers and an alias";
-  ASSERT_TRUE(eventually([&] { return connects("client-a.t500") == 2; }));
-  EXPECT_EQ(connects("client-a.t0"), 1U);
-  EXPECT_EQ(connects("client-a.t999"), 1U);
+  ASSERT_TRUE(eventually([&] { return server_.connects("client-a.t500") == 2; }));
+  EXPECT_EQ(server_.connects("client-a.t0"), 1U);
+  EXPECT_EQ(server_.connects("client-a.t999"), 1U);
   runtime_->kill();  // a thousand goodbyes are another test's
 }
 

@@ -54,13 +54,6 @@ class ReloadMembersTest : public testing::Test {
     Process process(std::move(argv));
     EXPECT_EQ(process.wait(), Exit{}) << process.output();
   }
-  static std::size_t connects(MosquittoServer& server, const std::string& client_id) {
-    std::size_t count = 0;
-    for (const OutputLine& line : server.process().lines()) {
-      if (line.text.find(fmt::format(" as {} (", client_id)) != std::string::npos) ++count;
-    }
-    return count;
-  }
   // That its trigger handles a message that is published now.
   void expect_handles(MosquittoServer& server, const std::string& name) {
     const std::size_t before = records(file(name), "end").size();
@@ -100,7 +93,7 @@ TEST_F(ReloadMembersTest, AnAliasWithAnotherServerOrClientIdIsRestartedAndNoOthe
   ASSERT_TRUE(reload());
   ASSERT_TRUE(says("trigger.running", {"trigger=t"})) << triggerd_.output();
   expect_handles(second, "t");
-  EXPECT_EQ(connects(second, "client-a"), 1U);
+  EXPECT_EQ(second.connects("client-a"), 1U);
 
   std::string renamed = alias_table("a", second.port());
   renamed.replace(renamed.find("client-a"), 8, "other-id");
@@ -109,11 +102,11 @@ TEST_F(ReloadMembersTest, AnAliasWithAnotherServerOrClientIdIsRestartedAndNoOthe
   ASSERT_TRUE(says("trigger.running", {"trigger=t"})) << triggerd_.output();
   EXPECT_TRUE(says("session.ended", {"client_id=client-a.t"})) << triggerd_.output();
   expect_handles(second, "t");
-  EXPECT_EQ(connects(second, "other-id.t"), 1U);
+  EXPECT_EQ(second.connects("other-id.t"), 1U);
 
   expect_handles(server_, "u");
-  EXPECT_EQ(connects(server_, "client-b"), 1U);
-  EXPECT_EQ(connects(server_, "client-b.u"), 1U);
+  EXPECT_EQ(server_.connects("client-b"), 1U);
+  EXPECT_EQ(server_.connects("client-b.u"), 1U);
   expect_stopped();
 }
 
@@ -126,9 +119,9 @@ TEST_F(ReloadMembersTest, AServiceThatCannotBeMadeChangesNothing) {
   EXPECT_TRUE(says("runtime.reload_refused", {"\"t\"", "unknown setting \"colour\""}))
       << triggerd_.output();
   expect_handles(server_, "t");
-  EXPECT_EQ(connects(server_, "client-a.t"), 1U);
-  EXPECT_EQ(connects(server_, "client-a.stays"), 1U);
-  EXPECT_EQ(connects(server_, "client-a.new"), 0U);
+  EXPECT_EQ(server_.connects("client-a.t"), 1U);
+  EXPECT_EQ(server_.connects("client-a.stays"), 1U);
+  EXPECT_EQ(server_.connects("client-a.new"), 0U);
   expect_stopped();
 }
 
@@ -149,7 +142,7 @@ TEST_F(ReloadMembersTest, AServiceThatDoesNotStartCostsItsTriggerAloneAndNoMessa
   triggerd_.write_config(base + trigger("new", "a") + trigger("t", "a"));
   ASSERT_TRUE(reload());
   EXPECT_TRUE(wait_for_records(file("t"), 1)) << triggerd_.output();
-  EXPECT_EQ(connects(server_, "client-a.stays"), 1U);
+  EXPECT_EQ(server_.connects("client-a.stays"), 1U);
   expect_stopped();
 }
 
@@ -165,7 +158,7 @@ TEST_F(ReloadMembersTest, AServiceThatEndsTheProcessThatMakesItChangesNothing) {
   }
   expect_handles(server_, "t");
   expect_handles(server_, "stays");
-  EXPECT_EQ(connects(server_, "client-a.t"), 1U);
+  EXPECT_EQ(server_.connects("client-a.t"), 1U);
   expect_stopped();
 }
 
@@ -236,7 +229,7 @@ TEST_F(ReloadMembersTest, PackagesThatComeAndGoAreTakenAtAReload) {
   ASSERT_TRUE(reload());
   ASSERT_TRUE(says("trigger.running", {"trigger=three"})) << triggerd_.output();
   expect_handles(server_, "three");
-  EXPECT_EQ(connects(server_, "client-two.two"), 1U);
+  EXPECT_EQ(server_.connects("client-two.two"), 1U);
   expect_stopped();
 }
 
@@ -253,8 +246,8 @@ TEST_F(ReloadMembersTest, APackageWithABadCertificateRefusesTheReloadWhereItRanA
       << triggerd_.output();
   expect_handles(server_, "one");
   expect_handles(server_, "two");
-  EXPECT_EQ(connects(server_, "client-one.one"), 1U);
-  EXPECT_EQ(connects(server_, "client-three.three"), 0U);
+  EXPECT_EQ(server_.connects("client-one.one"), 1U);
+  EXPECT_EQ(server_.connects("client-three.three"), 0U);
   // One that was not there before costs itself alone.
   add("one");
   add("three", "missing.pem");
@@ -266,7 +259,7 @@ TEST_F(ReloadMembersTest, APackageWithABadCertificateRefusesTheReloadWhereItRanA
   add("three");
   ASSERT_TRUE(reload());
   ASSERT_TRUE(says("trigger.running", {"trigger=three"})) << triggerd_.output();
-  EXPECT_EQ(connects(server_, "client-two.two"), 1U);
+  EXPECT_EQ(server_.connects("client-two.two"), 1U);
   expect_stopped();
 }
 

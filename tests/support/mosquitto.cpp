@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <stdexcept>
@@ -14,10 +15,10 @@ namespace triggerd::test {
 namespace {
 
 // Whether a CONNECT gets its CONNACK, which may refuse it.
-bool answers(std::uint16_t port) {
+bool answers(std::uint16_t port, const std::string& client_id = {}) {
   const UniqueFd fd = connect_loopback(port, Millis(1000));
   if (!fd) return false;
-  const std::string hello = packet::encode(packet::Connect{});
+  const std::string hello = packet::encode(packet::Connect{.client_id = client_id});
   char connack[4];
   return ::send(fd.get(), hello.data(), hello.size(), MSG_NOSIGNAL) ==
              static_cast<ssize_t>(hello.size()) &&
@@ -88,6 +89,24 @@ void MosquittoServer::start() {
   process_->kill();
   process_->wait();
   throw std::runtime_error("mosquitto does not answer; it said:\n" + process_->output());
+}
+
+std::vector<OutputLine> MosquittoServer::log() {
+  const std::string marker = fmt::format("log-marker-{}-", ++markers_);
+  const std::size_t from = process_->line_count();
+  (void)eventually([&] { return answers(port(), marker); });
+  if (!process_->wait_for_line(marker, from)) {
+    throw std::runtime_error("mosquitto does not log a client; it said:\n" + process_->output());
+  }
+  return process_->lines();
+}
+
+std::size_t MosquittoServer::connects(const std::string& client_id) {
+  const auto lines = log();
+  const std::string came = fmt::format(" as {} (", client_id);
+  return static_cast<std::size_t>(std::count_if(lines.begin(), lines.end(), [&](const auto& line) {
+    return line.text.find(came) != std::string::npos;
+  }));
 }
 
 void MosquittoServer::stop() {

@@ -50,6 +50,11 @@ class MosquittoServer {
 
   // Since the last start; the server is running.
   Process& process() { return *process_; }
+  // The lines of its log so far. Nothing that it logged before this call is missing: a client of
+  // this function's own comes, and is waited for in the log. Throws where it does not get there.
+  std::vector<OutputLine> log();
+  // How often a client with this id has come.
+  std::size_t connects(const std::string& client_id);
   const TempDir& dir() const { return dir_; }
 
  private:
@@ -59,6 +64,7 @@ class MosquittoServer {
   TempDir dir_;
   ReservedPort port_;
   std::optional<ReservedPort> websocket_port_;
+  int markers_ = 0;  // clients of log()
   std::unique_ptr<Process> process_;
 };
 
