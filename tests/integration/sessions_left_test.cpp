@@ -189,6 +189,7 @@ TEST_F(SessionsLeftTest, NoneEndsWhileTheInboxDoesNotSayWhichAreWanted) {
   }
   ASSERT_EQ(inbox.run("INSERT INTO client_id VALUES ('own', '" + known->front() + "')"), SQLITE_OK);
   ASSERT_TRUE(reload(toml + trigger("other")));
+  ASSERT_TRUE(says("trigger.running", {"trigger=other"})) << "or it leaves no session";
   ASSERT_TRUE(reload(toml));
   expect_ends_only("other");
   expect_stopped();
