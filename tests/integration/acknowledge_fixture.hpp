@@ -99,6 +99,9 @@ class AcknowledgeFixture : public testing::Test {
   // Settings with which messages that begin with "wait" are in the service's hands until let_go().
   std::string waiting() const { return waiting_until(dir_ / "go"); }
   void let_go() const { std::ofstream(dir_ / "go") << "go"; }
+  // The same, each of them until the let_go() of its payload.
+  std::string waiting_one_by_one() const { return waiting_until_own(dir_ / "go-"); }
+  void let_go(const std::string& payload) const { std::ofstream(dir_ / ("go-" + payload)) << "go"; }
   // How many calls there were for this payload, begun or ended.
   std::size_t calls_for(const std::string& payload, const std::string& what = "begin") const {
     const auto all = records(file(), what);

@@ -67,15 +67,21 @@ TEST_P(AcknowledgeTest, ReceivedWaitsForNothing) {
 }
 
 TEST_P(AcknowledgeTest, AcknowledgementsLeaveInArrivalOrderWhateverFinishesFirst) {
-  start("acknowledge = \"finished\"\nconcurrency = 4\norder = \"none\"",
-        "mode = \"payload-delay\"");
-  const std::vector<std::string> delays{"600", "300", "150", "1"};
-  for (std::uint16_t id = 1; id <= 4; ++id) send(publish(id, 1, delays[id - 1U]));
+  start("acknowledge = \"finished\"\nconcurrency = 4\norder = \"none\"", waiting_one_by_one());
+  // Each waits for the file of its name, and they are let go from the last to the first.
+  const std::vector<std::string> payloads{"wait-1", "wait-2", "wait-3", "wait-4"};
+  for (std::uint16_t id = 1; id <= 4; ++id) send(publish(id, 1, payloads[id - 1U]));
+  for (std::size_t i = payloads.size(); i-- > 0;) {
+    let_go(payloads[i]);
+    ASSERT_TRUE(wait_for_records(file(), payloads.size() - i)) << triggerd_->output();
+  }
   ASSERT_TRUE(answered<packet::PubAck>(4)) << triggerd_->output();
   EXPECT_EQ(acknowledged<packet::PubAck>(), (std::vector<std::uint16_t>{1, 2, 3, 4}));
   const auto ended = records(file(), "end");
   ASSERT_EQ(ended.size(), 4U);
-  EXPECT_EQ(ended[0].hash, fnv1a("1")) << "they did finish the other way round";
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(ended[i].hash, fnv1a(payloads[3 - i])) << "they did finish the other way round";
+  }
 }
 
 TEST_P(AcknowledgeTest, WhatIsHeldIsDroppedWithItsConnection) {

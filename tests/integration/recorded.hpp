@@ -82,6 +82,10 @@ inline constexpr const char* kRestless = "reconnect = { min = \"1ms\", max = \"1
 inline std::string waiting_until(const std::filesystem::path& flag) {
   return fmt::format("mode = \"wait-until\"\nflag = \"{}\"", flag.string());
 }
+// The same, each of them until there is a file of its own: `flag` with its payload behind it.
+inline std::string waiting_until_own(const std::filesystem::path& flag) {
+  return fmt::format("mode = \"wait-until-own\"\nflag = \"{}\"", flag.string());
+}
 
 // A trigger whose service is "recorder:record" unless `more` names one; `more` stands before the
 // settings. It writes to FILE.

@@ -154,10 +154,12 @@ std::int32_t record(void* instance, const trigger_message* message, trigger_resu
     const std::string ms(reinterpret_cast<const char*>(message->payload.ptr), message->payload.len);
     std::this_thread::sleep_for(std::chrono::milliseconds(std::stoi(ms)));
   }
-  if (recorder.mode == "wait-until") {  // only what asks for it; anything else is handled meanwhile
-    const std::string_view payload(reinterpret_cast<const char*>(message->payload.ptr),
-                                   message->payload.len);
-    while (payload.starts_with("wait") && access(recorder.flag.c_str(), F_OK) != 0) {
+  // Only what asks for it; anything else is handled meanwhile.
+  if (recorder.mode == "wait-until" || recorder.mode == "wait-until-own") {
+    const std::string payload(reinterpret_cast<const char*>(message->payload.ptr),
+                              message->payload.len);
+    const std::string flag = recorder.flag + (recorder.mode == "wait-until" ? "" : payload);
+    while (payload.starts_with("wait") && access(flag.c_str(), F_OK) != 0) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
   }
