@@ -42,8 +42,11 @@ std::size_t group_size(pid_t pid) {
   std::size_t count = 0;
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     if (std::isdigit(entry.path().filename().string().front()) == 0) continue;
+    // Read as a line: that of a process which ends meanwhile cannot be read, which is no error
+    // here.
     std::ifstream in(entry.path() / "stat");
-    std::string text((std::istreambuf_iterator<char>(in)), {});
+    std::string text;
+    std::getline(in, text, '\0');
     const auto end = text.rfind(") ");
     if (end == std::string::npos) continue;
     char state = 0;
