@@ -77,6 +77,26 @@ class InboxUpgradeTest : public AcknowledgeFixture,
     send(packet::PubRel{id});
     ASSERT_TRUE(answered<packet::PubComp>(id));
   }
+  // Before, between and after the transactions of a start, of which `messages` are the work.
+  void kill_three_times(int messages) {
+    {
+      const LockedInbox lock(*triggerd_);
+      triggerd_->start();
+      EXPECT_FALSE(triggerd_->wait_until_running(300ms)) << "the schema's step waits";
+      triggerd_->kill();
+    }
+    EXPECT_EQ(rows(*triggerd_, "staged"), messages) << "nothing was done";
+    for (const int accepted : {2, 500, 1500}) {
+      triggerd_->start();
+      ASSERT_TRUE(eventually([&] { return rows(*triggerd_, "message") >= accepted; }));
+      triggerd_->kill();
+      EXPECT_EQ(rows(*triggerd_, "staged") + rows(*triggerd_, "message"), messages);
+      EXPECT_EQ(rows(*triggerd_,
+                     "(SELECT message_id FROM staged UNION"
+                     " SELECT message_id FROM message)"),
+                messages);
+    }
+  }
   std::string id_of(int n) const { return kRun + std::to_string(n); }
   // Everything was handled once, under the ids that were given to it, and nothing is left over.
   void expect_handled(const std::vector<std::string>& ids) {
@@ -181,25 +201,15 @@ TEST_P(InboxUpgradeTest, KilledInTheMidstOfTheStart) {
     sql += packet_row(static_cast<std::uint16_t>(n), fmt::format("k3wz81mqa{:06}", n), "one");
   }
   sql += key_row(9000, "k3wz81mqa900000") + message_row(9000, "k3wz81mqa900000", "two");
-  prepare(sql);
-  {
-    const LockedInbox lock(*triggerd_);
-    triggerd_->start();
-    EXPECT_FALSE(triggerd_->wait_until_running(300ms)) << "the schema's step waits";
-    triggerd_->kill();
+  // A kill that comes so late that all is done shows nothing: then once more, on a new inbox.
+  int left = 0;
+  for (int i = 0; i < 10 && left == 0; ++i) {
+    prepare(sql);
+    kill_three_times(kMany + 1);
+    ASSERT_FALSE(HasFailure());
+    left = rows(*triggerd_, "staged");
   }
-  EXPECT_EQ(rows(*triggerd_, "staged"), kMany + 1) << "nothing was done";
-  for (const int accepted : {2, 500, 1500}) {
-    triggerd_->start();
-    ASSERT_TRUE(eventually([&] { return rows(*triggerd_, "message") >= accepted; }));
-    triggerd_->kill();
-    EXPECT_EQ(rows(*triggerd_, "staged") + rows(*triggerd_, "message"), kMany + 1);
-    EXPECT_EQ(rows(*triggerd_,
-                   "(SELECT message_id FROM staged UNION"
-                   " SELECT message_id FROM message)"),
-              kMany + 1);
-  }
-  EXPECT_GT(rows(*triggerd_, "staged"), 0) << "it was in the midst of it";
+  EXPECT_GT(left, 0) << "it was in the midst of it";
 
   const SqliteConnection inbox((triggerd_->dir() / "var" / "inbox.db").string());
   ASSERT_EQ(inbox.run("DELETE FROM trigger_state"), SQLITE_OK);
