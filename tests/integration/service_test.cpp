@@ -104,14 +104,14 @@ TEST_F(ServiceTest, ARetryIsHandledInTheEnd) {
 
 struct Misbehaviour {
   const char* mode;
-  const char* reason;  // of the dead letter
+  const char* reason;        // of the dead letter
+  const char* timeout = "";  // of the trigger, where it is to be over
 };
 
 class MisbehavingService : public ServiceTest, public testing::WithParamInterface<Misbehaviour> {};
 
 TEST_P(MisbehavingService, CostsItsAttemptsAndNothingElse) {
-  TriggerdProcess triggerd(
-      config(GetParam().mode, std::string("timeout = \"200ms\"\n") + kQuickRetry));
+  TriggerdProcess triggerd(config(GetParam().mode, std::string(GetParam().timeout) + kQuickRetry));
   triggerd.start();
   ASSERT_TRUE(triggerd.wait_until_running()) << triggerd.output();
   publish();
@@ -130,7 +130,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(Misbehaviour{"throw", "thrown through the ABI"},
                     Misbehaviour{"throw-int", "out of attempts (3)"},
                     Misbehaviour{"nonsense", "the service returned 4711, which is not a verdict"},
-                    Misbehaviour{"never", "no verdict within 200ms"},
+                    Misbehaviour{"never", "no verdict within 200ms", "timeout = \"200ms\"\n"},
                     Misbehaviour{"reject", "not to my taste"},
                     Misbehaviour{"unterminated-reason", "xxxxx"},
                     Misbehaviour{"retry", "the service gave no reason"}),
@@ -141,11 +141,14 @@ INSTANTIATE_TEST_SUITE_P(
     });
 
 TEST_F(ServiceTest, ALateAnswerIsRefused) {
-  TriggerdProcess triggerd(config("late", "timeout = \"200ms\"\nretry = { max_attempts = 1 }"));
+  const auto flag = dir_ / "late";
+  TriggerdProcess triggerd(config(fmt::format("late\"\nflag = \"{}", flag.string()),
+                                  "timeout = \"200ms\"\nretry = { max_attempts = 1 }"));
   triggerd.start();
   ASSERT_TRUE(triggerd.wait_until_running()) << triggerd.output();
   publish();
   EXPECT_TRUE(triggerd.wait_for_event("message.dead_letter", {"no verdict within 200ms"}));
+  std::ofstream(flag) << "now";
   EXPECT_TRUE(triggerd.process().wait_for_line("late answer: -3")) << triggerd.output();
   EXPECT_EQ(triggerd.stop(), (Exit{0, 0}));
   EXPECT_EQ(dead_letters(triggerd).size(), 1U);
@@ -283,26 +286,31 @@ TEST_F(ServiceTest, SigtermFinishesWhatWasAccepted) {
 }
 
 TEST_F(ServiceTest, WhatDrainTimeoutCutsOffIsHandledAfterTheNextStart) {
-  TriggerdProcess triggerd(runtime_table("drain_timeout = \"600ms\"") +
-                           alias_table("a", server_.port()) +
-                           trigger_table("t", "a", "\"x\"", file(), "", "delay_ms = 200"));
+  const auto config = [this](const std::string& settings) {
+    return runtime_table("drain_timeout = \"600ms\"") + alias_table("a", server_.port()) +
+           trigger_table("t", "a", "\"x\"", file(), "", settings);
+  };
+  // Half a minute of work, so that some is left however late the stop comes.
+  constexpr std::size_t kMessages = 300;
+  TriggerdProcess triggerd(config("delay_ms = 200"));
   triggerd.start();
   ASSERT_TRUE(triggerd.wait_until_running()) << triggerd.output();
   TestClient client(server_.port());
-  for (int i = 0; i < 20; ++i) client.publish_later("x", std::to_string(i), 1);
+  for (std::size_t i = 0; i < kMessages; ++i) client.publish_later("x", std::to_string(i), 1);
   ASSERT_TRUE(client.wait_published());
   ASSERT_TRUE(wait_for_records(file(), 1));
   EXPECT_EQ(triggerd.stop(), (Exit{0, 0})) << triggerd.output();
   const std::size_t handled = records(file(), "end").size();
   EXPECT_GT(handled, 0U);
-  EXPECT_LT(handled, 20U);
+  EXPECT_LT(handled, kMessages);
   EXPECT_GT(kept_messages(triggerd).size(), 0U);
   EXPECT_EQ(dead_letters(triggerd).size(), 0U);
+  triggerd.write_config(config(""));
   triggerd.start();
-  ASSERT_TRUE(wait_for_records(file(), 20)) << triggerd.output();
+  ASSERT_TRUE(wait_for_records(file(), kMessages)) << triggerd.output();
   std::set<std::string> seen;
   for (const Record& record : records(file())) seen.insert(record.hash);
-  EXPECT_EQ(seen.size(), 20U);
+  EXPECT_EQ(seen.size(), kMessages);
 }
 
 TEST_F(ServiceTest, DrainDoesNotWaitForARetryThatIsFarAway) {

@@ -248,7 +248,9 @@ std::int32_t misbehave(void* instance, const trigger_message* message, trigger_r
   }
   if (mode == "late") {
     recorder.threads.emplace_back([&recorder, token] {
-      std::this_thread::sleep_for(std::chrono::milliseconds(600));
+      while (access(recorder.flag.c_str(), F_OK) != 0) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      }
       say(recorder, "late answer: " + std::to_string(complete(recorder, token, TRIGGER_OK)));
     });
     return TRIGGER_PENDING;
