@@ -38,12 +38,12 @@ class LifecycleTest : public testing::Test {
 TEST_F(LifecycleTest, ASlowTriggerCostsTheOthersNothing) {
   const std::string config =
       runtime_table("drain_timeout = \"100ms\"") +
-      alias_table("a", server_.port(), "keep_alive = \"1s\"") +
+      alias_table("a", server_.port(), "keep_alive = \"3s\"") +
       trigger_table("quick", "a", "\"quick\"", file("beside"), "", "mode = \"payload-delay\"") +
       trigger_table("slow", "a", "\"slow\"", file("slow"), "queue_capacity = 4",
                     waiting_until(file("never")));
   TriggerdProcess alone(
-      runtime_table() + alias_table("alone", server_.port(), "keep_alive = \"1s\"") +
+      runtime_table() + alias_table("alone", server_.port(), "keep_alive = \"3s\"") +
       trigger_table("quick", "alone", "\"quick\"", file("alone"), "", "mode = \"payload-delay\""));
   TriggerdProcess beside(config);
   for (TriggerdProcess* const triggerd : {&alone, &beside}) {
@@ -54,13 +54,20 @@ TEST_F(LifecycleTest, ASlowTriggerCostsTheOthersNothing) {
   for (int i = 0; i < 30; ++i) client.publish_later("slow", "wait", 1);
   ASSERT_TRUE(client.wait_published());
   ASSERT_TRUE(wait_for_calls(file("slow"), 1));
-  // Work of a known length, so that the time is the trigger's and not the machine's.
-  constexpr int kMessages = 150;
-  for (int i = 0; i < kMessages; ++i) client.publish_later("quick", "20", 1);
-  ASSERT_TRUE(client.wait_published());
-  ASSERT_TRUE(wait_for_records(file("alone"), kMessages, 60'000ms)) << alone.output();
-  EXPECT_GT(records(file("beside"), "end").size(), 0.9 * kMessages) << "it is as far by then";
-  EXPECT_TRUE(wait_for_records(file("beside"), kMessages)) << beside.output();
+  // Work of a known length, so that the time is the trigger's and not the machine's. Either process
+  // may be held up once, which is one round: what a slow trigger costs it costs in each.
+  constexpr int kRounds = 6;
+  constexpr std::size_t kMessages = 50;
+  int as_far = 0;
+  for (std::size_t round = 1; round <= kRounds; ++round) {
+    for (std::size_t i = 0; i < kMessages; ++i) client.publish_later("quick", "20", 1);
+    ASSERT_TRUE(client.wait_published());
+    ASSERT_TRUE(wait_for_records(file("alone"), round * kMessages, 60'000ms)) << alone.output();
+    const std::size_t missing = round * kMessages - records(file("beside"), "end").size();
+    if (missing < kMessages / 10) ++as_far;
+    ASSERT_TRUE(wait_for_records(file("beside"), round * kMessages)) << beside.output();
+  }
+  EXPECT_GE(as_far, kRounds - 2) << "it is as far by then";
   EXPECT_EQ(beside.output().find("ended the connection"), std::string::npos) << beside.output();
 }
 
