@@ -140,6 +140,7 @@ TEST_F(ExecServiceTest, ACommandThatDoesNotStartIsTriedAgainAndLosesNothing) {
   TriggerdProcess triggerd(config());
   triggerd.start();
   ASSERT_TRUE(triggerd.process().wait_for_line("no table yet")) << triggerd.output();
+  ASSERT_TRUE(server_.process().wait_for_match("client-a\\.t [0-2] ")) << "it has subscribed";
   publish("early");
   write_service("1");
   EXPECT_TRUE(all_handled(1)) << triggerd.output();
