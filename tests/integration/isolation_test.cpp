@@ -291,6 +291,10 @@ TEST_F(IsolationTest, NoMoreThreadsOrProcessesAreNoFaultOfTheConfiguration) {
          fmt::format("--reuid={}", user), "--regid=65534", "--clear-groups"});
     std::filesystem::permissions(triggerd.dir().path(), std::filesystem::perms::all);
     triggerd.start();
+    ASSERT_TRUE(eventually([&] {
+      return !triggerd.process().running() ||
+             triggerd.output().find("runtime.started") != std::string::npos;
+    })) << triggerd.output();
     // What a service or a connection has no thread for waits for one.
     const bool ready = triggerd.wait_for_event("runtime.ready", {}, 0, Millis(1'000)).has_value();
     const auto exit = triggerd.stop();
