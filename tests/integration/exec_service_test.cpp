@@ -94,6 +94,7 @@ TEST_F(ExecServiceTest, NothingIsLostWhenRuntimeAndCommandsAreKilled) {
     triggerd.kill();  // with messages in the commands' hands
   }
   triggerd.start();
+  ASSERT_TRUE(triggerd.wait_until_running()) << triggerd.output();
   EXPECT_TRUE(all_handled(300)) << triggerd.output();
   EXPECT_EQ(triggerd.stop(), (Exit{0, 0})) << triggerd.output();
 }
