@@ -101,7 +101,8 @@ class ExecTest : public testing::Test {
   static bool has_logged(const Instance& instance, std::string_view text) {
     return times_logged(instance, text) > 0;
   }
-  // run() returns once one of them is; another may be reading its file only then.
+  // run() returns once one of them is; another may be reading its file only then. The same for one
+  // that is started again: what is sent before is given back where that takes more than a second.
   static bool come_to_be_ready(const Instance& instance, int processes) {
     return eventually([&] { return times_logged(instance, " is ready") == processes; });
   }
@@ -565,6 +566,7 @@ for message in messages():
   EXPECT_EQ(answer.code, TRIGGER_RETRY);
   EXPECT_EQ(answer.reason,
             "the command ended while it had the message: exit code 7; its last line: out of paper");
+  ASSERT_TRUE(come_to_be_ready(instance, 2));
   EXPECT_EQ(instance.send({"a", "b"}).wait().code, TRIGGER_OK);
   EXPECT_EQ(instance.metric("exec_starts_total"), 2);
   EXPECT_EQ(instance.metric("exec_processes"), 1);
@@ -582,6 +584,7 @@ for message in messages():
     ASSERT_TRUE(eventually([&] {
       return instance.metric("exec_starts_total") == i && instance.metric("exec_processes") == 1;
     }));
+    ASSERT_TRUE(come_to_be_ready(instance, i));
     EXPECT_EQ(instance.send({"a", "b"}).wait().reason, "last words");
   }
 }
@@ -617,6 +620,7 @@ for message in messages():
   EXPECT_EQ(answer.reason,
             "the command ended while it had the message: it gave no verdict in time on any message "
             "that it had");
+  ASSERT_TRUE(come_to_be_ready(instance, 2));
   EXPECT_EQ(instance.send({"a", "b"}).wait().code, TRIGGER_OK);
 }
 
@@ -760,6 +764,7 @@ for message in messages():
               std::string::npos)
         << answer.reason;
     other.wait();
+    ASSERT_TRUE(come_to_be_ready(instance, 2));
     Message again{"a", "b"};
     again.attempt = 2;
     EXPECT_EQ(instance.send(again).wait().code, TRIGGER_OK);
