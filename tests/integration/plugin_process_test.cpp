@@ -78,8 +78,8 @@ TEST_F(PluginProcessTest, AServiceCatchesItsFaultsAndSignalsItsThreadsAndCopies)
 
 TEST_F(PluginProcessTest, ASignalForTheRuntimeThatAPluginsThreadGetsEndsItInGoodOrder) {
   start();
-  const pid_t worker = thread_named("w:hostile");
-  ASSERT_NE(worker, 0);
+  pid_t worker = 0;  // it has its name a moment after its start
+  ASSERT_TRUE(eventually([&] { return (worker = thread_named("w:hostile")) != 0; }));
   ASSERT_EQ(::syscall(SYS_tgkill, triggerd_->process().pid(), worker, SIGTERM), 0);
   EXPECT_EQ(triggerd_->process().wait(), (Exit{0, 0}));
   EXPECT_TRUE(wait_for_event("runtime.stopped"));
