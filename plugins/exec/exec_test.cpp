@@ -598,6 +598,7 @@ for message in messages(): os._exit(0)
   auto instance = run();
   write("broken", "");
   EXPECT_EQ(instance.send({"a", "b"}).wait().code, TRIGGER_RETRY);
+  ASSERT_TRUE(eventually([&] { return has_logged(instance, "exit code 1"); }));
   // The pauses become longer until a message that waits is given back.
   const auto answer = instance.send({"a", "b"}).wait(20s);
   EXPECT_EQ(answer.code, TRIGGER_UNAVAILABLE);
