@@ -427,6 +427,7 @@ TEST(HttpForwardLife, ItsLibraryIsLoadedAndUnloadedManyTimes) {
       ASSERT_EQ(send(instance, {"a", "x"}).code, TRIGGER_OK);
     }
     ASSERT_EQ(count_maps(file.string()), 0U) << "still mapped after its end";
+    ASSERT_TRUE(server.wait_until_alone()) << "or its threads, whose stacks count, become more";
     if (generation == kWarm) {
       maps = count_maps("");
       resident = resident_kib();
