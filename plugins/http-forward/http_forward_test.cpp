@@ -62,7 +62,7 @@ TEST(HttpForwardSettings, KnowsItsWords) {
             "setting \"method\" must be \"POST\", \"PUT\" or \"PATCH\"");
   EXPECT_EQ(why_not({{"http_version", "3"}}), "setting \"http_version\" must be \"1.1\" or \"2\"");
   EXPECT_EQ(why_not({{"modes", "plain"}})
-                .rfind("setting \"modes\" is unknown; this service knows "
+                .rfind("setting \"modes\" is unknown; did you mean \"mode\"? This service knows "
                        "url, unix_socket, method, mode",
                        0),
             0U);

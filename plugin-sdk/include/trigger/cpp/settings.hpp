@@ -93,8 +93,9 @@ class Settings {
       if (list.empty()) {
         throw SettingError(leaf.key, "is unknown; this service takes no settings");
       }
-      const std::string_view meant = closest(leaf.key, keys.begin(), keys.end());
-      throw SettingError(leaf.key, "is unknown; this service knows " + list + did_you_mean(meant));
+      throw SettingError(
+          leaf.key,
+          is_unknown(leaf.key, list, did_you_mean(closest(leaf.key, keys.begin(), keys.end()))));
     }
   }
 
@@ -193,6 +194,16 @@ class Settings {
 
   static std::string did_you_mean(std::string_view word) {
     return word.empty() ? std::string() : "; did you mean \"" + std::string(word) + "\"?";
+  }
+
+  // A reason has room for so much, and the hint must not be what is cut off.
+  static std::string is_unknown(std::string_view key, const std::string& list,
+                                const std::string& hint) {
+    constexpr std::size_t room = sizeof(trigger_result::reason) - 80;
+    if (hint.empty() || key.size() + list.size() + hint.size() <= room) {
+      return "is unknown; this service knows " + list + hint;
+    }
+    return "is unknown" + hint + " This service knows " + list;
   }
 
   // How many characters must be added, removed or replaced to turn one into the other.
