@@ -20,8 +20,8 @@
 #include <string_view>
 #include <vector>
 
+#include "common/limited_log.hpp"
 #include "item.hpp"
-#include "limited_log.hpp"
 #include "mailbox.hpp"
 #include "process.hpp"
 #include "protocol.hpp"
@@ -34,7 +34,7 @@ struct Surroundings {
   const Settings& settings;
   const trigger::Context& context;
   std::shared_ptr<Mailbox> mailbox;
-  LimitedLog& log;
+  plugin_common::LimitedLog& log;
 };
 
 class Command {

@@ -50,7 +50,7 @@ Pool::Pool(const Settings& settings, const trigger::Context& context)
       reloads_(context.counter("exec_reloads_total",
                                "Changed files that were taken over by new processes.")),
       mailbox_(std::make_shared<Mailbox>()),
-      log_(context),
+      log_(context, "the command"),
       watch_(settings.watched) {}
 
 Pool::~Pool() {

@@ -85,7 +85,7 @@ class Pool {
   std::thread thread_;
 
   // The thread's.
-  LimitedLog log_;
+  plugin_common::LimitedLog log_;
   Watch watch_;
   std::vector<pollfd> polled_;
   Commands commands_;  // in service

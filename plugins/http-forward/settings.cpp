@@ -1,9 +1,7 @@
 #include "settings.hpp"
 
 #include <curl/curl.h>
-#include <sys/stat.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -21,6 +19,7 @@ namespace {
 
 using plugin_common::choice;
 using plugin_common::integer_between;
+using plugin_common::readable_file;
 using plugin_common::seconds;
 using trigger::SettingError;
 
@@ -56,17 +55,6 @@ std::string checked_url(std::string_view key, std::string text) {
     throw SettingError(key, "must not contain a #: what follows it is never sent to a server");
   }
   return text;
-}
-
-std::string readable_file(const trigger::Settings& settings, std::string_view key) {
-  std::string file = settings.text(key, "");
-  if (!settings.has(key)) return file;
-  struct stat about {};
-  if (::stat(file.c_str(), &about) != 0 || !S_ISREG(about.st_mode) ||
-      ::access(file.c_str(), R_OK) != 0) {
-    throw SettingError(key, "must name a readable file");
-  }
-  return file;
 }
 
 std::string socket_path(const trigger::Settings& settings) {

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/password_file.hpp"
 #include "session.hpp"
 
 namespace sql {
@@ -174,7 +175,7 @@ class Postgresql : public Session {
     std::string password;
     if (!settings_.password_file.empty()) {
       try {
-        password = read_password(settings_.password_file);
+        password = plugin_common::read_password(settings_.password_file);
       } catch (const std::runtime_error& error) {
         throw Unreachable(std::string("setting \"password_file\" ") + error.what());
       }

@@ -2,12 +2,10 @@
 
 #include <libpq-fe.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <fstream>
 #include <initializer_list>
 #include <memory>
 #include <set>
@@ -15,6 +13,7 @@
 #include <string_view>
 #include <utility>
 
+#include "common/password_file.hpp"
 #include "common/settings.hpp"
 
 namespace sql {
@@ -118,7 +117,7 @@ void read_postgresql(const trigger::Settings& settings, Settings& out) {
     }
   }
   try {
-    read_password(out.password_file);
+    plugin_common::read_password(out.password_file);
   } catch (const std::runtime_error& error) {
     throw SettingError("password_file", error.what());
   }
@@ -145,17 +144,6 @@ void read_sqlite(const trigger::Settings& settings, Settings& out) {
 }
 
 }  // namespace
-
-std::string read_password(const std::string& file) {
-  std::ifstream in(file);
-  std::string line;
-  std::getline(in, line);
-  if (!line.empty() && line.back() == '\r') line.pop_back();
-  if (!in || line.empty()) {
-    throw std::runtime_error("must name a readable file with the password in its first line");
-  }
-  return line;
-}
 
 Settings read_settings(const trigger::Context& context) {
   constexpr std::array<std::pair<std::string_view, Kind>, 2> kinds{

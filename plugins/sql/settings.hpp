@@ -34,8 +34,4 @@ struct Settings {
 // Throws trigger::SettingError. Checks files, but never uses the network or a database.
 Settings read_settings(const trigger::Context& context);
 
-// The first line of password_file, which may change between two connections. Throws
-// std::runtime_error, without the password.
-std::string read_password(const std::string& file);
-
 }  // namespace sql

@@ -1,6 +1,9 @@
 // Settings that several plugins have.
 #pragma once
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -50,6 +53,18 @@ inline std::chrono::milliseconds seconds(const trigger::Settings& settings, std:
     throw trigger::SettingError(key, "must be from 0.001 to 86400 seconds");
   }
   return std::chrono::milliseconds(static_cast<std::int64_t>(value * 1000));
+}
+
+// A file that is there and may be read; empty if the setting is absent.
+inline std::string readable_file(const trigger::Settings& settings, std::string_view key) {
+  std::string file = settings.text(key, "");
+  if (!settings.has(key)) return file;
+  struct stat about {};
+  if (::stat(file.c_str(), &about) != 0 || !S_ISREG(about.st_mode) ||
+      ::access(file.c_str(), R_OK) != 0) {
+    throw trigger::SettingError(key, "must name a readable file");
+  }
+  return file;
 }
 
 }  // namespace plugin_common

@@ -1,19 +1,24 @@
-// The log, for what a command makes the plugin say: so many lines a second and no more.
+// The log, for what a plugin passes on from others, such as a command or a library: so many lines a
+// second and no more.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <string>
 #include <string_view>
-#include <trigger/plugin.hpp>
+#include <trigger/cpp/context.hpp>
+#include <utility>
 
-#include "item.hpp"
-
-namespace exec_plugin {
+namespace plugin_common {
 
 // Threads: one.
 class LimitedLog {
  public:
-  explicit LimitedLog(const trigger::Context& context) : context_(context) {}
+  using Clock = std::chrono::steady_clock;
+
+  // `whose` says of whom the lines are, for the line about those that were left out.
+  LimitedLog(const trigger::Context& context, std::string whose)
+      : context_(context), whose_(std::move(whose)) {}
 
   void say(trigger::Level level, std::string_view text) {
     if (!context_.log_enabled(level)) return;
@@ -39,10 +44,9 @@ class LimitedLog {
   // How many lines did not get into the log since this was last said.
   void tell_left_out() {
     if (left_out_ == 0) return;
-    context_.warn(std::to_string(left_out_) +
-                  " lines of the command were left out: it wrote more "
-                  "than " +
-                  std::to_string(most_lines) + " in a second");
+    context_.warn(std::to_string(left_out_) + " lines of " + whose_ +
+                  " were left out: it wrote more than " + std::to_string(most_lines) +
+                  " in a second");
     left_out_ = 0;
   }
 
@@ -50,9 +54,10 @@ class LimitedLog {
   static constexpr std::size_t most_lines = 200;
 
   const trigger::Context context_;
+  const std::string whose_;
   Clock::time_point second_{};
   std::size_t lines_ = 0;
   std::size_t left_out_ = 0;
 };
 
-}  // namespace exec_plugin
+}  // namespace plugin_common
