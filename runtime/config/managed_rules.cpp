@@ -116,10 +116,10 @@ void for_each_leaf(const Node& node, const std::string& path, const Visit& visit
 // Settings that decide where a service connects, which peer it trusts there, and by which route.
 // The runtime does not know what a setting means, so whatever may be one of these counts as one.
 bool names_destination(std::string_view path) {
-  static constexpr std::array<std::string_view, 22> kParts = {
+  static constexpr std::array<std::string_view, 23> kParts = {
       "url",    "uri",    "host",   "server",     "address",  "endpoint", "port",     "proxy",
       "socket", "broker", "domain", "connection", "database", "dsn",      "redirect", "file",
-      "ca_",    "cert",   "tls",    "ssl",        "verify",   "alias"};
+      "ca_",    "cert",   "tls",    "ssl",        "verify",   "alias",    "sasl"};
   const std::string name = lower_case(path);
   return std::any_of(kParts.begin(), kParts.end(), [&name](std::string_view part) {
     return name.find(part) != std::string::npos;

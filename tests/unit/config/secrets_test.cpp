@@ -389,5 +389,19 @@ TEST_F(RulesTest, AStoredSecretOfASettingGoesOnlyWhereItWent) {
             key);
 }
 
+// Its password would be told to other brokers, or to everybody on the way, or to the broker itself.
+TEST_F(RulesTest, APasswordForKafkaGoesOnlyWhereItWent) {
+  const std::string service = "service = 'kafka'\n[settings]\ntopic = 't'\nusername = 'u'\n";
+  const std::string where = "brokers = ['a:9092']\ntls = true\nsasl_mechanism = 'scram-sha-512'\n";
+  const std::string before = service + where + "password = 'x'\n";
+  EXPECT_EQ(against(Defined::trigger, service + where + "linger_seconds = 1", before), "");
+  for (const char* other : {"brokers = ['b:9092']\ntls = true\nsasl_mechanism = 'scram-sha-512'",
+                            "brokers = ['a:9092']\nsasl_mechanism = 'scram-sha-512'",
+                            "brokers = ['a:9092']\ntls = true\nsasl_mechanism = 'plain'",
+                            "brokers = ['a:9092']\ntls = true"}) {
+    EXPECT_EQ(against(Defined::trigger, service + other, before), "settings.password") << other;
+  }
+}
+
 }  // namespace
 }  // namespace triggerd::config
