@@ -1,14 +1,19 @@
 // The plugin with librdkafka's mock cluster. In the runtime: tests/integration/kafka_test.cpp.
 #include <dirent.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <fstream>
 #include <map>
+#include <mutex>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <trigger/testing.hpp>
@@ -171,6 +176,7 @@ TEST_F(KafkaTest, AKeyHasItsPartitionAndItsOrder) {
   for (int i = 0; i < 400; ++i) {
     attempts.push_back(instance.send({"a/" + std::to_string(i % 40), std::to_string(1000 + i)}));
   }
+  attempts.push_back(instance.send({"a/foobar", "x"}));
   for (const Attempt& attempt : attempts) expect_ok(attempt);
   std::map<std::string, std::vector<std::string>> of_key;
   std::map<std::string, std::int32_t> partition;
@@ -181,13 +187,16 @@ TEST_F(KafkaTest, AKeyHasItsPartitionAndItsOrder) {
     if (first) partition[key] = record.partition;
     EXPECT_EQ(partition[key], record.partition) << key;
   }
-  EXPECT_EQ(of_key.size(), 40U);
+  EXPECT_EQ(of_key.size(), 41U);
+  EXPECT_EQ(of_key.extract("foobar").mapped(), (std::vector<std::string>{"x"}));
   for (const auto& [key, values] : of_key) {
     EXPECT_EQ(values.size(), 10U);
     EXPECT_TRUE(std::is_sorted(values.begin(), values.end())) << key;
   }
-  // Where Kafka's own clients put it: murmur2 of "21" is -973932308, without its sign 1173551340.
+  // Where Kafka's own clients put them: murmur2 of "21" is -973932308 and that of "foobar"
+  // -790332482, both without their sign.
   EXPECT_EQ(partition["21"], 1'173'551'340 % 8);
+  EXPECT_EQ(partition["foobar"], 1'357'151'166 % 8);
 }
 
 TEST_F(KafkaTest, EachOfABatchHasItsOwnVerdict) {
@@ -434,6 +443,129 @@ TEST_F(KafkaTest, WhoMayNotWriteIdempotentlyWritesNothing) {
     return instance.send({"a", "2"}).wait(patience).code == TRIGGER_OK;
   }));
   EXPECT_EQ(values(), (std::vector<std::string>{"2"}));
+}
+
+// ---- passwords ----
+
+// What a broker says and hears until somebody has said who he is, by SASL PLAIN.
+// Refuses until `accept` is called, and remembers what was said from then on.
+class Doorkeeper {
+ public:
+  Doorkeeper() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    if (::bind(listener_, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
+        ::listen(listener_, 16) != 0 ||
+        ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+      throw std::runtime_error("no socket");
+    }
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this] { run(); });
+  }
+  ~Doorkeeper() {
+    ::shutdown(listener_, SHUT_RDWR);
+    thread_.join();
+    ::close(listener_);
+  }
+  Doorkeeper(const Doorkeeper&) = delete;
+  Doorkeeper& operator=(const Doorkeeper&) = delete;
+
+  std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+  int refused() const { return refused_; }
+  void accept() { accepts_ = true; }
+  std::vector<std::string> said() const {
+    const std::lock_guard lock(mutex_);
+    return said_;
+  }
+
+ private:
+  // Four bytes of length, and so much; empty where the other end has closed.
+  static std::string frame(int fd) {
+    std::uint32_t length = 0;
+    if (::recv(fd, &length, sizeof length, MSG_WAITALL) != sizeof length) return {};
+    std::string bytes(ntohl(length), '\0');
+    const auto got = ::recv(fd, bytes.data(), bytes.size(), MSG_WAITALL);
+    return got == static_cast<ssize_t>(bytes.size()) ? bytes : std::string();
+  }
+  static void answer(int fd, const std::string& bytes) {
+    const std::uint32_t length = htonl(static_cast<std::uint32_t>(bytes.size()));
+    ::send(fd, &length, sizeof length, MSG_NOSIGNAL);
+    ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  }
+
+  void run() {
+    for (;;) {
+      const int fd = ::accept(listener_, nullptr, nullptr);
+      if (fd < 0) return;
+      talk(fd);
+      ::close(fd);
+    }
+  }
+  // A request begins with its kind and its version, of two bytes each, and a correlation id of
+  // four, which comes back. What follows the last one is SASL's own.
+  void talk(int fd) {
+    std::string id;
+    for (;;) {
+      const std::string request = frame(fd);
+      if (request.size() < 8) return;
+      id = request.substr(4, 4);
+      if (request[1] == 17) break;
+      // ApiVersions: 35, no such version; or what there is: 17 (SaslHandshake) and 18, 0 to 0.
+      answer(fd,
+             id + (request[3] > 0 ? std::string("\0\x23\0\0\0\0", 6)
+                                  : std::string("\0\0\0\0\0\2\0\x11\0\0\0\0\0\x12\0\0\0\0", 18)));
+    }
+    // SaslHandshake: 33, no such mechanism; or 0. Then those that there are.
+    const bool welcome = accepts_;
+    answer(fd, id + std::string(1, '\0') + (welcome ? '\0' : '\x21') +
+                   std::string("\0\0\0\x01\0\x05PLAIN", 11));
+    if (!welcome) {
+      ++refused_;
+      return;
+    }
+    const std::string token = frame(fd);
+    const std::lock_guard lock(mutex_);
+    said_.push_back(token);
+  }
+
+  const int listener_;
+  std::uint16_t port_ = 0;
+  std::atomic<int> refused_{0};
+  std::atomic<bool> accepts_{false};
+  mutable std::mutex mutex_;
+  std::vector<std::string> said_;  // protected by mutex_
+  std::thread thread_;
+};
+
+TEST_F(KafkaTest, APasswordThatIsRefusedIsReadAgain) {
+  const std::string file = testing::TempDir() + "kafka_secret_" + std::to_string(::getpid());
+  std::ofstream(file) << "old\n";
+  Doorkeeper broker;
+  auto instance = plugin_.run(
+      "kafka", settings(broker.address(), {{"username", "me"},
+                                           {"password_file", file},
+                                           {"sasl_mechanism", "plain"},
+                                           {"options.api.version.request", false},
+                                           {"options.broker.version.fallback", "0.10.0"},
+                                           {"options.reconnect.backoff.max.ms", 200}}));
+  const Attempt attempt = instance.send({"a", "1"});
+  ASSERT_TRUE(eventually([&] { return broker.refused() > 0; }));
+  std::ofstream(file) << "new\n";
+  const int so_far = broker.refused();
+  ASSERT_TRUE(eventually([&] { return broker.refused() > so_far + 1; }));
+  broker.accept();
+  const std::string wanted("\0me\0new", 7);
+  EXPECT_TRUE(eventually([&] {
+    const auto said = broker.said();
+    return std::find(said.begin(), said.end(), wanted) != said.end();
+  }));
+  EXPECT_TRUE(attempt.pending());
+  for (const auto& line : instance.log_lines()) {
+    EXPECT_EQ(line.text.find("new"), std::string::npos) << line.text;
+    EXPECT_EQ(line.text.find("old"), std::string::npos) << line.text;
+  }
 }
 
 // ---- the end ----
