@@ -3,13 +3,23 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <trigger/testing.hpp>
+#include <utility>
 
 namespace plugin_common {
 namespace {
 
-std::string expand(const char* text, const char* topic, const char* trigger = "t") {
-  const TopicTemplate::Topic result = TopicTemplate("topic", text).expand(topic, trigger);
+std::string topic_of(const char* text, trigger::testing::Message message,
+                     const char* trigger = "t") {
+  const trigger::testing::detail::MessageMemory memory(std::move(message), trigger, 1,
+                                                       trigger::testing::detail::FakeClock());
+  const TopicTemplate::Topic result =
+      TopicTemplate("topic", text).expand(trigger::Message(memory.raw(), nullptr));
   return result.topic ? *result.topic : "problem: " + result.problem;
+}
+
+std::string expand(const char* text, const char* topic, const char* trigger = "t") {
+  return topic_of(text, trigger::testing::Message{topic, "x"}, trigger);
 }
 
 std::string error_of(const char* text) {
@@ -34,6 +44,30 @@ TEST(TopicTemplate, KeepsEmptyLevels) {
   EXPECT_EQ(expand("x{topic:2}", "a/"), "x");
 }
 
+TEST(TopicTemplate, PutsInValuesOfThePayload) {
+  const auto of = [](const char* text, const char* payload) {
+    return topic_of(text, trigger::testing::Message{"a/b", payload});
+  };
+  EXPECT_EQ(of("x/{json:/id}/{json:/at/1}/{topic:2}", R"({"id": "a b", "at": [1, 2]})"),
+            "x/a b/2/b");
+  EXPECT_EQ(of("{json:/a}", R"({"a": "b/c"})"), "b/c");
+  EXPECT_EQ(of("{json:/a}", R"({"a": "{trigger}"})"), "{trigger}");
+}
+
+TEST(TopicTemplate, ChecksWhatThePayloadMakesOfATopic) {
+  const auto of = [](const char* payload) {
+    return topic_of("{json:/a}", trigger::testing::Message{"t", payload});
+  };
+  const std::string problem = "problem: the template \"{json:/a}\" does not fit this message: ";
+  EXPECT_EQ(of(R"({"a": ""})"), problem + "the topic would be empty");
+  EXPECT_EQ(of(R"({"a": "x/#"})"),
+            problem + "the topic would be \"x/#\", but + and # are only for filters");
+  EXPECT_EQ(of(R"({"a": "x+"})"),
+            problem + "the topic would be \"x+\", but + and # are only for filters");
+  EXPECT_EQ(of("{}"), problem + "the payload has no \"/a\"");
+  EXPECT_EQ(of("ON"), problem + "the payload is not JSON");
+}
+
 TEST(TopicTemplate, DoesNotExpandWhatItPutIn) {
   EXPECT_EQ(expand("{topic}/{trigger}", "{trigger}/{topic}", "{topic}"),
             "{trigger}/{topic}/{topic}");
@@ -51,7 +85,14 @@ TEST(TopicTemplate, NamesWhatIsWrongWithIt) {
   EXPECT_EQ(error_of("a}b"), "setting \"alert_topic\" has a } without its {; write }} for a brace");
   EXPECT_EQ(error_of("{topics}"),
             "setting \"alert_topic\" has the unknown placeholder {topics}; use {topic}, "
-            "{topic:N} or {trigger}");
+            "{topic:N}, {trigger} or {json:/POINTER}");
+  EXPECT_EQ(error_of("{json:}"),
+            "setting \"alert_topic\" has the placeholder {json:}: it needs a JSON pointer to a "
+            "value in the payload, such as {json:/id}");
+  EXPECT_EQ(error_of("{json:id}"),
+            "setting \"alert_topic\" has the placeholder {json:id}: what follows json: must be a "
+            "JSON pointer, such as /sensor/0/name");
+  EXPECT_NE(error_of("{json:/a~2}"), "none") << "~0 and ~1 are all that there is";
   for (const char* level : {"{topic:0}", "{topic:}", "{topic:x}", "{topic:-1}", "{topic:1x}",
                             "{topic:99999999999999999999}"}) {
     EXPECT_NE(error_of(level).find("levels are counted {topic:1}, {topic:2}"), std::string::npos)

@@ -171,7 +171,7 @@ class HttpForward {
       auto topic = settings_.reply->topic.expand(message);
       if (topic.text) topic.problem = plugin_common::topic_problem(*topic.text);
       // Without a response topic, for example, nobody is waiting for an answer.
-      if (!topic.problem.empty() && !topic.lacks_property) {
+      if (!topic.problem.empty() && !topic.lacks_optional) {
         return Verdict::reject("reply_topic does not fit this message: " + topic.problem);
       }
       answer_topic = std::move(topic.text);

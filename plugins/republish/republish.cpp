@@ -26,7 +26,7 @@ class Republish {
   }
 
   trigger::Verdict handle(const trigger::Message& message) {
-    const auto [topic, problem] = topic_.expand(message.topic(), message.trigger());
+    const auto [topic, problem] = topic_.expand(message);
     if (!topic) return trigger::Verdict::reject(problem);
     const trigger::Publish copy{*topic, message.payload(), qos_, retain_, alias_};
     const std::int32_t code = context_.publish(

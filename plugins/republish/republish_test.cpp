@@ -44,6 +44,20 @@ TEST(Republish, UsesAliasQosAndRetain) {
   EXPECT_TRUE(published[0].retain);
 }
 
+TEST(Republish, TakesATopicFromThePayload) {
+  const Plugin plugin(PLUGIN_FILE);
+  auto instance = plugin.run("republish", {{"topic", "devices/{json:/id}"}});
+  instance.send({"a", R"({"id": 18446744073709551615})"});
+  const auto published = instance.publishes();
+  ASSERT_EQ(published.size(), 1u);
+  EXPECT_EQ(published[0].topic, "devices/18446744073709551615");
+  const auto without = instance.send({"a", "{}"});
+  EXPECT_EQ(without.code(), TRIGGER_REJECT);
+  EXPECT_EQ(without.reason(),
+            "the template \"devices/{json:/id}\" does not fit this message: the payload has no "
+            "\"/id\"");
+}
+
 TEST(Republish, IsOkOnlyOnceTheServerHasIt) {
   const Plugin plugin(PLUGIN_FILE);
   auto instance = plugin.run("republish", to_copy);
@@ -138,9 +152,9 @@ TEST(Republish, SurvivesAResultThatComesAfterTheDeadline) {
 TEST(Republish, NamesAWrongSetting) {
   const Plugin plugin(PLUGIN_FILE);
   EXPECT_EQ(plugin.why_not("republish", {}), "setting \"topic\" is missing; it must be a string");
-  EXPECT_EQ(
-      plugin.why_not("republish", {{"topic", "a/{x}"}}),
-      "setting \"topic\" has the unknown placeholder {x}; use {topic}, {topic:N} or {trigger}");
+  EXPECT_EQ(plugin.why_not("republish", {{"topic", "a/{x}"}}),
+            "setting \"topic\" has the unknown placeholder {x}; use {topic}, {topic:N}, {trigger} "
+            "or {json:/POINTER}");
   EXPECT_EQ(plugin.why_not("republish", {{"topic", "a"}, {"qos", 3}}),
             "setting \"qos\" must be 0, 1 or 2");
   EXPECT_EQ(plugin.why_not("republish", {{"topic", "a"}, {"retain", "yes"}}),

@@ -63,7 +63,7 @@ class HighTemperature {
     const std::optional<bool> to_high = change_for(sensor, *celsius);
     if (!to_high) return trigger::Verdict::ok();
 
-    const auto [topic, problem] = alert_topic_.expand(sensor, message.trigger());
+    const auto [topic, problem] = alert_topic_.expand(message);
     if (!topic) return trigger::Verdict::reject(problem);
     if (const std::optional<std::string> busy = begin_change(sensor, *to_high)) {
       return trigger::Verdict::retry(*busy);

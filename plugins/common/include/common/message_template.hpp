@@ -8,6 +8,7 @@
 //   {property:NAME}    its MQTT 5 user property NAME, the first of that name
 //   {content_type}     its MQTT 5 content type
 //   {response_topic}   its MQTT 5 response topic
+//   {json:/POINTER}    the text, number or boolean at that JSON pointer (RFC 6901) in its payload
 //   {{ and }}          a brace
 //
 // Inserted values are not expanded again.
@@ -27,6 +28,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/json_field.hpp"
 #include "common/template.hpp"
 
 namespace plugin_common {
@@ -58,7 +60,7 @@ class MessageTemplate {
       if (part.is_placeholder) {
         parts_.push_back(placeholder(key, part.text));
       } else {
-        parts_.push_back({Kind::literal, std::move(part.text), 0});
+        parts_.push_back({Kind::literal, std::move(part.text), 0, {}});
       }
     }
   }
@@ -70,14 +72,19 @@ class MessageTemplate {
   struct Text {
     std::optional<std::string> text;
     std::string problem;
-    bool lacks_property =
-        false;  // a property, which senders may leave out, rather than a topic level
+    // A property or a field of the payload, which senders may leave out, rather than a topic level.
+    bool lacks_optional = false;
   };
   Text expand(const trigger::Message& message, Write write = as_it_is) const {
+    JsonPayload payload(message.payload());
     std::string out;
     for (const Part& part : parts_) {
       if (part.kind == Kind::literal) {
         out += part.argument;
+      } else if (part.kind == Kind::json) {
+        JsonPayload::Found found = payload.find(*part.pointer);
+        if (!found.text) return {std::nullopt, std::move(found.problem), true};
+        write(out, *found.text);
       } else if (const auto value = value_of(part, message)) {
         write(out, *value);
       } else if (part.kind == Kind::number) {
@@ -116,12 +123,14 @@ class MessageTemplate {
     number,
     user_property,
     content_type,
-    response_topic
+    response_topic,
+    json
   };
   struct Part {
     Kind kind;
     std::string argument;  // the literal, or the property's name
     std::size_t level;     // of the topic; with `number` 0 is the QoS and 1 the attempt
+    std::optional<JsonPointer> pointer;  // of Kind::json
   };
 
   static void as_it_is(std::string& out, std::string_view value) { out += value; }
@@ -136,22 +145,25 @@ class MessageTemplate {
         {"response_topic", Kind::response_topic},
     }};
     for (const auto& [known, kind] : plain) {
-      if (known == name) return {kind, {}, 0};
+      if (known == name) return {kind, {}, 0, {}};
     }
-    if (name == "attempt") return {Kind::number, {}, 1};
+    if (name == "attempt") return {Kind::number, {}, 1, {}};
     if (const auto digits = placeholder_argument(name, "topic:")) {
-      return {Kind::level, {}, placeholder_level(key, *digits)};
+      return {Kind::level, {}, placeholder_level(key, *digits), {}};
     }
     if (const auto property = placeholder_argument(name, "property:")) {
       if (property->empty()) {
         throw trigger::SettingError(key, "has the placeholder {property:} without a name");
       }
-      return {Kind::user_property, std::string(*property), 0};
+      return {Kind::user_property, std::string(*property), 0, {}};
     }
-    throw trigger::SettingError(key,
-                                "has the unknown placeholder {" + std::string(name) +
-                                    "}; use {topic}, {topic:N}, {trigger}, {id}, {qos}, {attempt}, "
-                                    "{property:NAME}, {content_type} or {response_topic}");
+    if (const auto pointer = placeholder_argument(name, "json:")) {
+      return {Kind::json, {}, 0, JsonPointer(key, *pointer)};
+    }
+    throw trigger::SettingError(
+        key, "has the unknown placeholder {" + std::string(name) +
+                 "}; use {topic}, {topic:N}, {trigger}, {id}, {qos}, {attempt}, "
+                 "{property:NAME}, {content_type}, {response_topic} or {json:/POINTER}");
   }
 
   static std::optional<std::string_view> value_of(const Part& part,
@@ -173,6 +185,7 @@ class MessageTemplate {
         return property_of(message, response_topic_property);
       case Kind::literal:
       case Kind::number:
+      case Kind::json:
         break;
     }
     return std::nullopt;

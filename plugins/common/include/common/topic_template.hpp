@@ -1,9 +1,10 @@
 // Topics made from a message: "copy/{topic}".
 //
-//   {topic}     the message's topic
-//   {topic:N}   its level N, counted from 1
-//   {trigger}   the name of the trigger
-//   {{ and }}   a brace
+//   {topic}           the message's topic
+//   {topic:N}         its level N, counted from 1
+//   {trigger}         the name of the trigger
+//   {json:/POINTER}   the text, number or boolean at that JSON pointer (RFC 6901) in its payload
+//   {{ and }}         a brace
 //
 // Inserted values are not expanded again: a topic that contains "{trigger}" stays as it is.
 #pragma once
@@ -12,11 +13,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <trigger/cpp/message.hpp>
 #include <trigger/cpp/settings.hpp>
 #include <trigger/cpp/text.hpp>
 #include <utility>
 #include <vector>
 
+#include "common/json_field.hpp"
 #include "common/template.hpp"
 
 namespace plugin_common {
@@ -52,7 +55,9 @@ class TopicTemplate {
     std::optional<std::string> topic;
     std::string problem;
   };
-  Topic expand(std::string_view topic, std::string_view trigger) const {
+  Topic expand(const trigger::Message& message) const {
+    const std::string_view topic = message.topic();
+    JsonPayload payload(message.payload());
     std::string out;
     for (const Part& part : parts_) {
       switch (part.kind) {
@@ -63,8 +68,14 @@ class TopicTemplate {
           out += topic;
           break;
         case Kind::trigger:
-          out += trigger;
+          out += message.trigger();
           break;
+        case Kind::json: {
+          JsonPayload::Found found = payload.find(*part.pointer);
+          if (!found.text) return problem(found.problem);
+          out += *found.text;
+          break;
+        }
         case Kind::level: {
           const std::optional<std::string_view> level = topic_level(topic, part.level);
           if (!level) {
@@ -81,30 +92,34 @@ class TopicTemplate {
   }
 
  private:
-  enum class Kind { literal, topic, level, trigger };
+  enum class Kind { literal, topic, level, trigger, json };
   struct Part {
     Kind kind;
     std::string literal;
     std::size_t level;
+    std::optional<JsonPointer> pointer;  // of Kind::json
   };
 
   void add_literal(std::string_view key, std::string literal) {
     if (literal.find_first_of("+#") != std::string::npos) {
       throw trigger::SettingError(key, "must not contain + or #, which are only for filters");
     }
-    parts_.push_back({Kind::literal, std::move(literal), 0});
+    parts_.push_back({Kind::literal, std::move(literal), 0, {}});
   }
 
   void add_placeholder(std::string_view key, std::string_view name) {
     if (name == "topic") {
-      parts_.push_back({Kind::topic, {}, 0});
+      parts_.push_back({Kind::topic, {}, 0, {}});
     } else if (name == "trigger") {
-      parts_.push_back({Kind::trigger, {}, 0});
+      parts_.push_back({Kind::trigger, {}, 0, {}});
     } else if (const auto digits = placeholder_argument(name, "topic:")) {
-      parts_.push_back({Kind::level, {}, placeholder_level(key, *digits)});
+      parts_.push_back({Kind::level, {}, placeholder_level(key, *digits), {}});
+    } else if (const auto pointer = placeholder_argument(name, "json:")) {
+      parts_.push_back({Kind::json, {}, 0, JsonPointer(key, *pointer)});
     } else {
-      throw trigger::SettingError(key, "has the unknown placeholder {" + std::string(name) +
-                                           "}; use {topic}, {topic:N} or {trigger}");
+      throw trigger::SettingError(key,
+                                  "has the unknown placeholder {" + std::string(name) +
+                                      "}; use {topic}, {topic:N}, {trigger} or {json:/POINTER}");
     }
   }
 
