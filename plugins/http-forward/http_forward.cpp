@@ -59,8 +59,9 @@ void publish_answer(const trigger::Context& context, const Reply& reply, const s
 class Forwarding : public Exchange {
  public:
   Forwarding(const trigger::Context& context, const Settings& settings, const Message& message,
-             std::optional<std::string> answer_topic)
-      : Exchange(Kind::forward, make_content(settings, message), deadline_of(message)),
+             std::string url, std::optional<std::string> answer_topic)
+      : Exchange(Kind::forward, content_of(settings, message, std::move(url)),
+                 deadline_of(message)),
         context_(context),
         settings_(settings),
         message_(message),
@@ -82,6 +83,12 @@ class Forwarding : public Exchange {
   }
 
  private:
+  static Content content_of(const Settings& settings, const Message& message, std::string url) {
+    Content content = make_content(settings, message);
+    content.url = std::move(url);
+    return content;
+  }
+
   const trigger::Context& context_;
   const Settings& settings_;
   const Message message_;
@@ -139,7 +146,9 @@ class HttpForward {
   }
 
   Verdict handle(const Message& message) {
-    if (settings_.mode != Mode::batch) return forward(message);
+    auto url = url_for(settings_, message);
+    if (!url.text) return Verdict::reject("url does not fit this message: " + url.problem);
+    if (settings_.mode != Mode::batch) return forward(message, std::move(*url.text));
     batcher_.add(item_of(message));
     return Verdict::pending();
   }
@@ -156,7 +165,7 @@ class HttpForward {
     client_.submit(std::make_unique<Probe>(waiter, end));
     const std::optional<Outcome> outcome = waiter->wait_until(end + slack);
     const bool own_url = !settings_.probe_url.empty();
-    const std::string where = shown(own_url ? settings_.probe_url : settings_.url);
+    const std::string where = shown(own_url ? settings_.probe_url : settings_.server_url());
     if (!outcome) throw std::runtime_error("no answer from " + where + " in time");
     const int status = outcome->status;
     if (status == 0) throw std::runtime_error("no answer from " + where + ": " + outcome->problem);
@@ -165,7 +174,7 @@ class HttpForward {
   }
 
  private:
-  Verdict forward(const Message& message) {
+  Verdict forward(const Message& message, std::string url) {
     std::optional<std::string> answer_topic;
     if (settings_.reply) {
       auto topic = settings_.reply->topic.expand(message);
@@ -176,8 +185,8 @@ class HttpForward {
       }
       answer_topic = std::move(topic.text);
     }
-    client_.submit(
-        std::make_unique<Forwarding>(context_, settings_, message, std::move(answer_topic)));
+    client_.submit(std::make_unique<Forwarding>(context_, settings_, message, std::move(url),
+                                                std::move(answer_topic)));
     return Verdict::pending();
   }
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <trigger/testing.hpp>
 #include <vector>
@@ -53,6 +54,48 @@ TEST(HttpForwardSettings, SaysWhatIsWrongWithAUrl) {
             "setting \"url\" must not contain a #: what follows it is never sent to a server");
   EXPECT_EQ(why_not({{"probe_url", "gopher://a/"}}),
             "setting \"probe_url\" must begin with http:// or https://");
+}
+
+TEST(HttpForwardSettings, TakesPlaceholdersBehindTheHost) {
+  EXPECT_EQ(why_not({}, "http://127.0.0.1:8080/devices/{json:/id}?unit={property:unit}"), "");
+  EXPECT_EQ(why_not({}, "https://[::1]?{topic}"), "");
+  EXPECT_EQ(why_not({}, "http://a/{{b}}"), "");
+  EXPECT_EQ(why_not({{"mode", "batch"}}, "http://a/{trigger}"), "");
+  const std::string server =
+      "setting \"url\" may have placeholders in its path and query alone: scheme, host and port "
+      "must "
+      "be there as they are";
+  for (const char* url :
+       {"{topic}", "{topic}://a/", "http://{topic}/", "http://{json:/a}:80/", "http://a{topic}/b",
+        "http://a:{qos}/", "http:///{topic}/b", "http:/{topic}/b", "http://me@{topic}/"}) {
+    EXPECT_EQ(why_not({}, url), server) << url;
+  }
+  EXPECT_EQ(why_not({}, "http://a b/{topic}"),
+            "setting \"url\" must be a URL such as http://127.0.0.1:8080/events");
+  EXPECT_EQ(why_not({}, "ftp://a/{topic}"), "setting \"url\" must begin with http:// or https://");
+  EXPECT_EQ(why_not({}, "http://me:secret@a/{topic}"),
+            "setting \"url\" must not contain a login; send it as headers.Authorization");
+  EXPECT_EQ(why_not({}, "http://a/{topic}#b"),
+            "setting \"url\" must not contain a #: what follows it is never sent to a server");
+  EXPECT_EQ(why_not({}, "http://a/{topic"),
+            "setting \"url\" has a { without its }; write {{ for a brace");
+  EXPECT_EQ(
+      why_not({}, "http://a/{topics}").rfind("setting \"url\" has the unknown placeholder", 0), 0U);
+  for (const char* url : {"http://a/%{topic}", "http://a/%2{topic}", "http://a/{topic}?b=%"}) {
+    EXPECT_EQ(why_not({}, url), "setting \"url\" must have two hexadecimal digits after each %");
+  }
+  for (const char* url : {"http://a/../{topic}", "http://a/%2E/{topic}", "http://a/{topic}/.."}) {
+    EXPECT_EQ(why_not({}, url),
+              "setting \"url\" must not have placeholders while a segment of its path is . or ..");
+  }
+  EXPECT_EQ(why_not({}, "http://a//{topic}"),
+            "setting \"url\" must not have placeholders while a segment of its path is empty");
+  EXPECT_EQ(
+      why_not({{"mode", "batch"}}, "http://a/{topic}"),
+      "setting \"url\" may use only the placeholder {trigger}: with mode = \"batch\" a request "
+      "carries many messages");
+  EXPECT_EQ(why_not({{"probe_url", "http://{topic}/"}}),
+            "setting \"probe_url\" must be a URL such as http://127.0.0.1:8080/events");
 }
 
 TEST(HttpForwardSettings, KnowsItsWords) {
@@ -320,6 +363,81 @@ TEST(HttpForwardRequest, OwnHeadersComeFromTopicAndProperties) {
             (std::vector<std::string>{"Content-Type: text/plain", "X-Device: device a",
                                       "X-Unit: %C2%B0C 100%25%0D%0AX-Evil: 1",
                                       "X-About: t 1 3 id-7 to/me text/plain"}));
+}
+
+// Of a message with the payload {"v": VALUE}; "problem: " and why if there is none.
+std::string url_of(const char* text, const std::string& value) {
+  Message message = reading(nlohmann::json{{"v", value}}.dump());
+  message.properties = {{0x26, 0, "unit", "\xC2\xB0 C"}};
+  const Fixed fixed(message);
+  const auto made = http_forward::UrlTemplate("url", text).expand(fixed.view());
+  return made.text ? *made.text : "problem: " + made.problem;
+}
+
+TEST(HttpForwardRequest, AUrlTakesValuesOfTheMessage) {
+  EXPECT_EQ(url_of("http://h:1/{topic:2}/{json:/v}?unit={property:unit}&t={topic}", "x7"),
+            "http://h:1/a/x7?unit=%C2%B0%20C&t=plant%2Fa%2Ftemp");
+  EXPECT_EQ(url_of("http://h/a{{1}}/{json:/v}/", "AZaz09-._~"), "http://h/a{1}/AZaz09-._~/");
+  EXPECT_EQ(url_of("http://h?v={json:/v}", ""), "http://h?v=");
+}
+
+TEST(HttpForwardRequest, AUrlIsNotChangedByWhatIsPutIn) {
+  EXPECT_EQ(url_of("http://h/d/{json:/v}", "a/b?c#d%2F&e=f;g@h:i+j\\ \n"),
+            "http://h/d/a%2Fb%3Fc%23d%252F%26e%3Df%3Bg%40h%3Ai%2Bj%5C%20%0A");
+  EXPECT_EQ(url_of("http://h/d?x={json:/v}", "a&y=1#/../"), "http://h/d?x=a%26y%3D1%23%2F..%2F");
+  EXPECT_EQ(url_of("http://h/{json:/v}", "..."), "http://h/...");
+  EXPECT_EQ(url_of("http://h/{json:/v}", "%2e%2e"), "http://h/%252e%252e");
+  for (const char* value : {".", "..", "../x", "x/..", "x/../y", "..\\x", "a/./b", "..;a"}) {
+    EXPECT_EQ(url_of("http://h/d/{json:/v}/e", value), "problem: a segment of its path is . or ..")
+        << value;
+  }
+  EXPECT_EQ(url_of("http://h/d/.{json:/v}", "."), "problem: a segment of its path is . or ..");
+  EXPECT_EQ(url_of("http://h/d/%2E{json:/v}", "."), "problem: a segment of its path is . or ..");
+  EXPECT_EQ(url_of("http://h/d/{json:/v};a=b", ".."), "problem: a segment of its path is . or ..");
+  for (const char* value : {"", "/", "x/", "/x", "a//b"}) {
+    EXPECT_EQ(url_of("http://h/{json:/v}", value), "problem: a segment of its path is empty")
+        << value;
+    EXPECT_EQ(url_of("http://h/d/{json:/v}/e", value), "problem: a segment of its path is empty")
+        << value;
+  }
+}
+
+TEST(HttpForwardRequest, AUrlHasItsBound) {
+  EXPECT_EQ(url_of("http://h/{json:/v}", std::string(7991, 'a')).size(), 8000U);
+  EXPECT_EQ(url_of("http://h/{json:/v}", std::string(7992, 'a')),
+            "problem: it would have more than 8000 bytes");
+}
+
+TEST(HttpForwardRequest, AUrlBeginsAsItsSettingSays) {
+  const auto beginning = [](const char* text) {
+    return http_forward::UrlTemplate("url", text).beginning();
+  };
+  EXPECT_EQ(beginning("http://h:1/a/b{topic}/c?d"), "http://h:1/a/");
+  EXPECT_EQ(beginning("http://h:1/a/b?c=/{topic}"), "http://h:1/a/b");
+  EXPECT_EQ(beginning("http://h:1?{topic}"), "http://h:1");
+}
+
+// A message that lacks something for the url goes nowhere, whatever the mode.
+TEST(HttpForwardRequest, AMessageWithoutAUrlIsRejected) {
+  for (const char* mode : {"binary", "plain", "structured"}) {
+    auto instance =
+        Plugin(PLUGIN_FILE)
+            .run(service, {{"url", "http://127.0.0.1:1/devices/{json:/id}"}, {"mode", mode}});
+    const auto missing = instance.send({"a", "{}"}).wait(std::chrono::minutes(1));
+    EXPECT_EQ(missing.code, TRIGGER_REJECT);
+    EXPECT_EQ(missing.reason, "url does not fit this message: the payload has no \"/id\"");
+    const auto climbing = instance.send({"a", R"({"id": ".."})"}).wait(std::chrono::minutes(1));
+    EXPECT_EQ(climbing.reason, "url does not fit this message: a segment of its path is . or ..");
+  }
+}
+
+TEST(HttpForwardRequest, ABatchHasOneUrl) {
+  auto settings = settings_of(Mode::batch);
+  settings.url_template.emplace("url", "http://h/{trigger}");
+  const Fixed message(reading("1"));
+  EXPECT_EQ(http_forward::make_batch_content(settings, message.view(), {"{}"}).url, "http://h/t");
+  EXPECT_EQ(http_forward::make_batch_content(settings_of(Mode::batch), message.view(), {"{}"}).url,
+            "http://127.0.0.1:1/events?token=secret");
 }
 
 TEST(HttpForwardRequest, ABatchIsAJsonArray) {

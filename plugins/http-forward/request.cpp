@@ -11,6 +11,7 @@
 
 #include "base/base64.hpp"
 #include "common/utf8.hpp"
+#include "url.hpp"
 
 namespace http_forward {
 namespace {
@@ -18,12 +19,6 @@ namespace {
 using plugin_common::content_type_property;
 using plugin_common::is_utf8;
 using plugin_common::property_of;
-
-void append_percent(std::string& out, char c) {
-  constexpr const char* hex = "0123456789ABCDEF";
-  const auto byte = static_cast<unsigned char>(c);
-  out += {'%', hex[byte >> 4], hex[byte & 0xF]};
-}
 
 // As defined by the HTTP binding of CloudEvents, section 3.1.3.2.
 void append_attribute(std::string& out, std::string_view value) {
@@ -167,6 +162,12 @@ void add_own_headers(const Settings& settings, const trigger::Message& message,
 
 }  // namespace
 
+plugin_common::MessageTemplate::Text url_for(const Settings& settings,
+                                             const trigger::Message& message) {
+  if (settings.url_template) return settings.url_template->expand(message);
+  return {settings.url, {}, false};
+}
+
 std::string json_event(const Settings& settings, const trigger::Message& message) {
   const std::string content_type = content_type_of(settings, message);
   std::string out = "{\"specversion\":\"1.0\"";
@@ -213,6 +214,7 @@ Content make_batch_content(const Settings& settings, const trigger::Message& any
   content.own_body += ']';
   content.headers.emplace_back("Content-Type: application/cloudevents-batch+json");
   add_own_headers(settings, any_message, content.headers);
+  content.url = url_for(settings, any_message).text.value_or("");
   return content;
 }
 

@@ -14,6 +14,7 @@
 namespace http_forward {
 
 struct Content {
+  std::string url;                   // of a probe empty
   std::vector<std::string> headers;  // "Name: value", free of control characters, whatever was sent
   std::string own_body;
   std::string_view borrowed_body;  // the message's payload, if own_body is not used
@@ -22,10 +23,14 @@ struct Content {
   std::string_view body() const { return borrows ? borrowed_body : std::string_view(own_body); }
 };
 
-// The content of one message's request; not for Mode::batch.
+// Where a message's request goes, or why the message does not say.
+plugin_common::MessageTemplate::Text url_for(const Settings& settings,
+                                             const trigger::Message& message);
+
+// The content of one message's request, without its url; not for Mode::batch.
 Content make_content(const Settings& settings, const trigger::Message& message);
 
-// For Mode::batch: `events` are results of json_event().
+// For Mode::batch: `events` are results of json_event(), and the messages have a url, the same one.
 Content make_batch_content(const Settings& settings, const trigger::Message& any_message,
                            const std::vector<std::string_view>& events);
 

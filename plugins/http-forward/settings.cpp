@@ -23,6 +23,9 @@ using plugin_common::readable_file;
 using plugin_common::seconds;
 using trigger::SettingError;
 
+constexpr const char* only_trigger =
+    "may use only the placeholder {trigger}: with mode = \"batch\" a request carries many messages";
+
 // Printable ASCII, so that it can be put into a header as it is.
 void require_printable(std::string_view key, std::string_view text, bool spaces) {
   for (const char c : text) {
@@ -41,20 +44,17 @@ std::string text_for_header(const trigger::Settings& settings, std::string_view 
   return text;
 }
 
-std::string checked_url(std::string_view key, std::string text) {
-  const Url url(text);
-  if (!url) throw SettingError(key, "must be a URL such as http://127.0.0.1:8080/events");
-  const std::string scheme = url.part(CURLUPART_SCHEME);
-  if (scheme != "http" && scheme != "https") {
-    throw SettingError(key, "must begin with http:// or https://");
+// As it is, or with placeholders; braces that are doubled are one.
+void read_url(const trigger::Settings& settings, Settings& out) {
+  const std::string text = settings.text("url");
+  if (UrlTemplate::has_placeholders("url", text)) {
+    out.url = text;
+    out.url_template.emplace("url", text);
+  } else {
+    const bool braces = text.find_first_of("{}") != std::string::npos;
+    out.url =
+        checked_url("url", braces ? plugin_common::MessageTemplate("url", text).literals() : text);
   }
-  if (!url.part(CURLUPART_USER).empty() || !url.part(CURLUPART_PASSWORD).empty()) {
-    throw SettingError(key, "must not contain a login; send it as headers.Authorization");
-  }
-  if (!url.part(CURLUPART_FRAGMENT).empty()) {
-    throw SettingError(key, "must not contain a #: what follows it is never sent to a server");
-  }
-  return text;
 }
 
 std::string socket_path(const trigger::Settings& settings) {
@@ -116,9 +116,7 @@ std::vector<Header> read_headers(const trigger::Settings& settings, Mode mode) {
     Header header{name, {leaf.key, settings.text(leaf.key)}};
     require_printable(leaf.key, header.value.literals(), true);
     if (mode == Mode::batch && !header.value.is_the_same_for_all()) {
-      throw SettingError(leaf.key,
-                         "may use only the placeholder {trigger}: with mode = \"batch\" a request "
-                         "carries many messages");
+      throw SettingError(leaf.key, only_trigger);
     }
     headers.push_back(std::move(header));
   }
@@ -231,16 +229,19 @@ Settings read_settings(const trigger::Context& context) {
                           "probe_url"});
 
   Settings out;
-  out.url = checked_url("url", settings.text("url"));
+  read_url(settings, out);
   if (settings.has("probe_url")) {
     out.probe_url = checked_url("probe_url", settings.text("probe_url"));
   }
-  out.tls = Url(out.url).part(CURLUPART_SCHEME) == "https";
+  out.tls = Url(out.server_url()).part(CURLUPART_SCHEME) == "https";
   out.unix_socket = socket_path(settings);
   out.method =
       choice(settings, "method", "POST", methods, "must be \"POST\", \"PUT\" or \"PATCH\"");
   out.mode = choice(settings, "mode", "binary", modes,
                     "must be \"plain\", \"binary\", \"structured\" or \"batch\"");
+  if (out.mode == Mode::batch && out.url_template && !out.url_template->is_the_same_for_all()) {
+    throw SettingError("url", only_trigger);
+  }
   out.http2 = choice(settings, "http_version", "1.1", versions, "must be \"1.1\" or \"2\"");
 
   out.content_type = text_for_header(settings, "content_type", "application/octet-stream", true);

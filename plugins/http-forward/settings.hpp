@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/message_template.hpp"
+#include "url_template.hpp"
 
 namespace http_forward {
 
@@ -37,9 +38,10 @@ struct Reply {
 };
 
 struct Settings {
-  std::string url;
-  std::string probe_url;    // empty: none
-  std::string unix_socket;  // empty: none
+  std::string url;                          // where requests go; with placeholders for people alone
+  std::optional<UrlTemplate> url_template;  // if it has some
+  std::string probe_url;                    // empty: none
+  std::string unix_socket;                  // empty: none
   std::string method;
   Mode mode = Mode::binary;
   bool http2 = false;
@@ -65,6 +67,9 @@ struct Settings {
   std::string key_file;
 
   std::optional<Reply> reply;
+
+  // A URL of the server that requests go to, without placeholders.
+  const std::string& server_url() const { return url_template ? url_template->beginning() : url; }
 };
 
 // Throws trigger::SettingError. Checks files, but never uses the network.

@@ -60,8 +60,8 @@ bool Transfer::begin(std::unique_ptr<Exchange> exchange, Role role) {
 }
 
 const std::string& Transfer::url() const {
-  const bool probes = exchange_->kind == Exchange::Kind::probe && !settings_.probe_url.empty();
-  return probes ? settings_.probe_url : settings_.url;
+  if (exchange_->kind == Exchange::Kind::forward) return exchange_->content.url;
+  return settings_.probe_url.empty() ? settings_.server_url() : settings_.probe_url;
 }
 
 void Transfer::set_up_connection() {
@@ -188,7 +188,7 @@ bool Transfer::follows(CURLcode code) {
   char* target = nullptr;
   curl_easy_getinfo(easy_.get(), CURLINFO_REDIRECT_URL, &target);
   // Nowhere else: headers may contain a secret that is only for this server.
-  if (target == nullptr || !Url(target).has_origin_of(Url(settings_.url))) return false;
+  if (target == nullptr || !Url(target).has_origin_of(Url(settings_.server_url()))) return false;
   const std::string url = target;
   if (curl_easy_setopt(easy_.get(), CURLOPT_URL, url.c_str()) != CURLE_OK) return false;
   if (!set_time_limit()) return false;
@@ -227,7 +227,7 @@ void Transfer::end(CURLcode code) {
     outcome_.problem += ", and follow_redirects is 0";
   } else if (redirects_ >= settings_.follow_redirects) {
     outcome_.problem += ", after as many as follow_redirects allows";
-  } else if (!Url(text).has_origin_of(Url(settings_.url))) {
+  } else if (!Url(text).has_origin_of(Url(settings_.server_url()))) {
     outcome_.problem += ", which is another server";
   }
 }

@@ -5,6 +5,8 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
+#include <trigger/cpp/settings.hpp>
 
 namespace http_forward {
 
@@ -34,5 +36,29 @@ class Url {
  private:
   std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> url_;
 };
+
+// `text`. Throws trigger::SettingError about `key` if it is not a URL that a request can have.
+inline std::string checked_url(std::string_view key, std::string text) {
+  const Url url(text);
+  if (!url) throw trigger::SettingError(key, "must be a URL such as http://127.0.0.1:8080/events");
+  const std::string scheme = url.part(CURLUPART_SCHEME);
+  if (scheme != "http" && scheme != "https") {
+    throw trigger::SettingError(key, "must begin with http:// or https://");
+  }
+  if (!url.part(CURLUPART_USER).empty() || !url.part(CURLUPART_PASSWORD).empty()) {
+    throw trigger::SettingError(key, "must not contain a login; send it as headers.Authorization");
+  }
+  if (!url.part(CURLUPART_FRAGMENT).empty()) {
+    throw trigger::SettingError(key,
+                                "must not contain a #: what follows it is never sent to a server");
+  }
+  return text;
+}
+
+inline void append_percent(std::string& out, char c) {
+  constexpr const char* hex = "0123456789ABCDEF";
+  const auto byte = static_cast<unsigned char>(c);
+  out += {'%', hex[byte >> 4], hex[byte & 0xF]};
+}
 
 }  // namespace http_forward

@@ -69,6 +69,44 @@ TEST(HttpForwardServer, Http11) {
   EXPECT_EQ(requests[0].body, "hello");
 }
 
+// What the server makes of a target is not asserted: that it is sent as it has to be, and that what
+// could lead elsewhere is not sent at all.
+TEST(HttpForwardServer, AMessageSaysWhichPathItGoesTo) {
+  NginxServer server({.extra_config = "location /old/ { return 307 /new$request_uri; }"});
+  const std::string origin = fmt::format("http://127.0.0.1:{}", server.port());
+  auto instance = forward_to(origin + "/devices/{json:/id}?from={topic:1}", {{"mode", "plain"}});
+  const auto send_id = [](Instance& to, const char* id) {
+    return send(to, {"a b/c", nlohmann::json{{"id", id}}.dump()});
+  };
+  EXPECT_EQ(send_id(instance, "a/b?c#d").code, TRIGGER_OK);
+  for (const char* id : {"..", "../admin", "x/../../admin", ".", ""}) {
+    const Answer answer = send_id(instance, id);
+    EXPECT_EQ(answer.code, TRIGGER_REJECT) << id;
+    EXPECT_EQ(answer.reason.rfind("url does not fit this message: a segment of its path is ", 0),
+              0U)
+        << answer.reason;
+  }
+  EXPECT_EQ(send_id(instance, "..a").code, TRIGGER_OK);
+  auto follows = forward_to(origin + "/old/{json:/id}", {{"follow_redirects", 1}});
+  EXPECT_EQ(send_id(follows, "9").code, TRIGGER_OK);
+
+  std::vector<std::string> targets;
+  for (const auto& request : server.wait_for_requests(3)) targets.push_back(request.target);
+  EXPECT_EQ(targets, (std::vector<std::string>{"/devices/a%2Fb%3Fc%23d?from=a%20b",
+                                               "/devices/..a?from=a%20b", "/new/old/9"}));
+}
+
+// Without probe_url the server is asked for what the url begins with.
+TEST(HttpForwardServer, AProbeAsksForNoPlaceholder) {
+  NginxServer server;
+  auto instance = forward_to(fmt::format("http://127.0.0.1:{}/devices/{{topic}}", server.port()));
+  EXPECT_EQ(instance.probe().code, TRIGGER_OK);
+  const auto requests = server.wait_for_requests(1);
+  ASSERT_EQ(requests.size(), 1U);
+  EXPECT_EQ(requests[0].method, "HEAD");
+  EXPECT_EQ(requests[0].target, "/devices/");
+}
+
 TEST(HttpForwardServer, Http2SharesAConnection) {
   NginxServer server({.http2 = true});
   auto instance = forward_to(url_of(server), {{"http_version", "2"}});

@@ -26,7 +26,7 @@ void NginxServer::write_config(const NginxOptions& options) {
   // A body is known to the log once it was passed on, so the server passes it to itself.
   config +=
       "  log_format sent '$server_protocol\\t$connection\\t$request_method\\t$http_ce_subject\\t"
-      "$content_type\\t$request_body';\n"
+      "$content_type\\t$request_uri\\t$request_body';\n"
       "  client_body_buffer_size 2m;\n  client_max_body_size 16m;\n  access_log off;\n";
   const std::string sink = "unix:" + (dir_ / "sink.sock").string();
   config += fmt::format("  server {{\n    listen {}{}{};\n", fmt::format("127.0.0.1:{}", port()),
@@ -71,9 +71,9 @@ std::vector<NginxRequest> NginxServer::requests() const {
   std::ifstream in(dir_ / "requests.log");
   for (std::string line; std::getline(in, line);) {
     std::istringstream fields(line);
-    std::array<std::string, 6> field;
+    std::array<std::string, 7> field;
     for (std::string& text : field) std::getline(fields, text, '\t');
-    found.push_back({field[0], field[1], field[2], field[3], field[4], field[5]});
+    found.push_back({field[0], field[1], field[2], field[3], field[4], field[5], field[6]});
   }
   return found;
 }

@@ -29,6 +29,7 @@ struct NginxRequest {
   std::string method;
   std::string subject;  // the header ce-subject
   std::string content_type;
+  std::string target;  // path and query as they were sent
   std::string body;
 };
 
