@@ -88,11 +88,48 @@ def publish(port, topic, *payloads):
         for number, payload in enumerate(payloads, 1):
             rest = (len(topic).to_bytes(2, "big") + topic.encode() + number.to_bytes(2, "big") +
                     payload.encode())
-            if len(rest) > 127:
-                raise ValueError("a test's message has at most 127 bytes")
-            server.sendall(bytes([0x32, len(rest)]) + rest)
+            server.sendall(b"\x32" + remaining_length(len(rest)) + rest)
             received(server, 4)
         server.sendall(b"\xe0\x00")
+
+
+class Subscriber:
+    """Of one filter, QoS 0."""
+
+    def __init__(self, port, topic):
+        self.server = socket.create_connection(("127.0.0.1", port), 10)
+        self.server.settimeout(PATIENCE)
+        self.server.sendall(b"\x10\x0f\x00\x04MQTT\x04\x02\x00\x00\x00\x03sub")
+        received(self.server, 4)
+        rest = b"\x00\x01" + len(topic).to_bytes(2, "big") + topic.encode() + b"\x00"
+        self.server.sendall(b"\x82" + remaining_length(len(rest)) + rest)
+        received(self.server, 5)
+
+    def next(self):
+        """"TOPIC PAYLOAD" of the next message."""
+        received(self.server, 1)
+        length = shift = 0
+        more = True
+        while more:
+            byte = received(self.server, 1)[0]
+            length |= (byte & 0x7F) << shift
+            shift += 7
+            more = byte >= 0x80
+        body = received(self.server, length)
+        end = 2 + int.from_bytes(body[:2], "big")
+        return f"{body[2:end].decode()} {body[end:].decode()}"
+
+    def close(self):
+        self.server.close()
+
+
+def remaining_length(count):
+    """As MQTT writes it."""
+    out = b""
+    while count >= 0x80:
+        out += bytes([count & 0x7F | 0x80])
+        count >>= 7
+    return out + bytes([count])
 
 
 def received(server, count):
