@@ -177,7 +177,7 @@ Result<std::vector<std::string>> Evaluator::transform(const Value& input, const 
     if (is_text) payload = result.text();
     const bool written = is_text || write_json(result, *digits_, left, payload);
     // Where there may be many, one takes memory even if it is empty.
-    const std::uint64_t cost = payload.size() + (options_.split ? sizeof payload : 0);
+    const std::uint64_t cost = payload.size() + (options_.split ? sizeof(std::string) : 0);
     if (!written || cost > left) {
       fits = fail("the result is larger than {}, or nested too deeply",
                   format_size(options_.max_size));

@@ -337,30 +337,7 @@ void ContentStage::release(Part& part) {
 // ---- Host functions ----
 
 std::int32_t ContentStage::complete(std::uint64_t token, Answer answer) {
-  Told told;
-  std::uint64_t original_token = 0;
-  {
-    const MutexLock lock(mutex_);
-    const auto found = parts_.find(token);
-    if (found == parts_.end()) {
-      if ((token & kPartToken) != 0) return TRIGGER_E_STALE;
-    } else if (Part& part = *found->second; part.whole->is_split()) {
-      if (answer.code == TRIGGER_PENDING) return TRIGGER_E_INVALID;
-      Original& original = *part.whole;
-      if (part.state == Part::State::called) {
-        if (part.completed) return TRIGGER_E_STALE;
-        part.completed = std::move(answer);
-        return TRIGGER_OK;
-      }
-      --original.pending;
-      ++original.called;  // as if its call returned now
-      settle(part, std::move(answer));
-      if (original.pending > 0 || !original.told_pending) return TRIGGER_OK;
-      original_token = original.message.token;
-      told = finish(original);
-    }
-  }
-  if (told.original != nullptr) return host_.complete(original_token, std::move(told.answer));
+  if ((token & kPartToken) != 0) return complete_part(token, std::move(answer));
   const std::int32_t code = host_.complete(token, std::move(answer));
   if (code != TRIGGER_OK && code != TRIGGER_E_STALE) return code;
   const MutexLock lock(mutex_);
@@ -374,6 +351,30 @@ std::int32_t ContentStage::complete(std::uint64_t token, Answer answer) {
     part.completed.emplace();
   }
   return code;
+}
+
+// Of several parts: the host hears of it once all of them are done with.
+std::int32_t ContentStage::complete_part(std::uint64_t token, Answer answer) {
+  if (answer.code == TRIGGER_PENDING) return TRIGGER_E_INVALID;
+  Told told;
+  {
+    const MutexLock lock(mutex_);
+    const auto found = parts_.find(token);
+    if (found == parts_.end()) return TRIGGER_E_STALE;
+    Part& part = *found->second;
+    Original& original = *part.whole;
+    if (part.state == Part::State::called) {
+      if (part.completed) return TRIGGER_E_STALE;
+      part.completed = std::move(answer);
+      return TRIGGER_OK;
+    }
+    --original.pending;
+    ++original.called;  // as if its call returned now
+    settle(part, std::move(answer));
+    if (original.pending > 0 || !original.told_pending) return TRIGGER_OK;
+    told = finish(original);
+  }
+  return host_.complete(told.original->token, std::move(told.answer));
 }
 
 std::int32_t ContentStage::extend(std::uint64_t token, std::uint32_t ms) {

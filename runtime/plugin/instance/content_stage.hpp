@@ -78,6 +78,7 @@ class ContentStage final : public WorkSource, public InstanceHost {
   Told end_calls(Original& original) TRIGGERD_REQUIRES(mutex_);
   Told finish(Original& original) TRIGGERD_REQUIRES(mutex_);
   void release(Part& part) TRIGGERD_REQUIRES(mutex_);
+  std::int32_t complete_part(std::uint64_t token, Answer answer) TRIGGERD_EXCLUDES(mutex_);
   std::uint64_t now_ns() const;
 
   const content::Options options_;
