@@ -760,7 +760,8 @@ TEST_F(KafkaSettings, NamesAWrongOne) {
        "neither \".\" nor \"..\""},
       {{{"topic", "{x}"}},
        "setting \"topic\" has the unknown placeholder {x}; use {topic}, {topic:N}, {trigger}, "
-       "{id}, {qos}, {attempt}, {property:NAME}, {content_type} or {response_topic}"},
+       "{id}, {qos}, {attempt}, {property:NAME}, {content_type}, {response_topic} or "
+       "{json:/POINTER}"},
       {{{"max_topics", 0}}, "setting \"max_topics\" must be from 1 to 100000"},
       {{{"key", "{"}}, "setting \"key\" has a { without its }; write {{ for a brace"},
       {{{"headers", "x"}}, "setting \"headers\" must be a table: NAME = \"value\""},

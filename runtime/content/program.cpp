@@ -53,12 +53,15 @@ std::string compile_reason(std::string_view text) {
   const std::size_t place = text.rfind(kPlace);
   std::string_view what = text.substr(0, place);
   what = what.substr(0, what.find(" (Unix shell quoting"));
-  constexpr std::string_view kEnd = ", unexpected $end";  // as its parser calls it
   std::string said(what);
-  if (what.ends_with(kEnd)) said.replace(said.size() - 4, 4, "end of the program");
+  for (const std::string_view end : {"$end", "end of file"}) {  // as versions of jq call it
+    if (what.ends_with(fmt::format(", unexpected {}", end))) {
+      said.replace(said.size() - end.size(), end.size(), "end of the program");
+    }
+  }
   if (place == std::string_view::npos) return printable(said, kLongestReason);
   std::string_view line = text.substr(place + kPlace.size());
-  line = line.substr(0, line.find(':'));
+  line = line.substr(0, line.find_first_of(":,"));  // newer ones have the column, too
   return printable(fmt::format("{}: {}", line, said), kLongestReason);
 }
 

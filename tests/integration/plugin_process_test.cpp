@@ -133,7 +133,9 @@ TEST_F(PluginProcessTest, ACrashNamesItsMessageIsToldAgainAndSetsItAsideBeforeIt
   }
   EXPECT_EQ(triggerd_->stop(), (Exit{0, 0}));
   const SqliteConnection inbox(triggerd_->dir() / "var/inbox.db");
-  EXPECT_EQ(inbox.rows("SELECT count(*) FROM dead_letter"), (SqliteConnection::Rows{"1"}));
+  // One, or two where it was written and its acknowledgement had not left when the runtime ended.
+  EXPECT_EQ(inbox.rows("SELECT DISTINCT CAST(payload AS TEXT) FROM dead_letter"),
+            (SqliteConnection::Rows{"null"}));
   // Forgotten with the letter: the next start has nothing to tell.
   triggerd_->start();
   ASSERT_TRUE(triggerd_->wait_until_running());
