@@ -139,11 +139,12 @@ rd_kafka_resp_err_t Producer::hand_over(rd_kafka_t* kafka, const Record& record,
   const char* const key = record.key ? record.key->data() : nullptr;
   const std::size_t key_size = record.key ? record.key->size() : 0;
   // Without RD_KAFKA_MSG_F_COPY: the message stays valid until its verdict or the end of stop.
+  // The macros that check these types are an extension of GNU's.
+  const std::int64_t timestamp = milliseconds_of(message.received());
   const rd_kafka_resp_err_t code = rd_kafka_producev(
-      kafka, RD_KAFKA_V_TOPIC(record.topic.c_str()), RD_KAFKA_V_KEY(key, key_size),
-      RD_KAFKA_V_VALUE(const_cast<char*>(value), payload.size()), RD_KAFKA_V_HEADERS(headers),
-      RD_KAFKA_V_TIMESTAMP(milliseconds_of(message.received())), RD_KAFKA_V_OPAQUE(item),
-      RD_KAFKA_V_END);
+      kafka, RD_KAFKA_VTYPE_TOPIC, record.topic.c_str(), RD_KAFKA_VTYPE_KEY, key, key_size,
+      RD_KAFKA_VTYPE_VALUE, value, payload.size(), RD_KAFKA_VTYPE_HEADERS, headers,
+      RD_KAFKA_VTYPE_TIMESTAMP, timestamp, RD_KAFKA_VTYPE_OPAQUE, item, RD_KAFKA_VTYPE_END);
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR && headers != nullptr) rd_kafka_headers_destroy(headers);
   return code;
 }
