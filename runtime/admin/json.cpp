@@ -301,14 +301,6 @@ Json to_json(const management::TriggerTest& test) {
     json["retry_after_seconds"] = static_cast<double>(test.retry_after_ms) / 1000;
   }
   json["seconds"] = test.seconds;
-  if (test.payloads) {
-    json["payloads"] = Json::array();
-    for (const std::string& payload : *test.payloads) {
-      Json one = Json::object();
-      put_payload(one, payload);
-      json["payloads"].push_back(std::move(one));
-    }
-  }
   json["published"] = Json::array();
   for (const auto& message : test.published) {
     Json one = Json::object();

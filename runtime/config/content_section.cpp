@@ -1,5 +1,6 @@
 // What a trigger asks of the content of its messages: when, transform, schema and so on.
 #include "base/file.hpp"
+#include "base/units.hpp"
 #include "config/sections.hpp"
 #include "config/table_reader.hpp"
 #include "content/content.hpp"
@@ -75,6 +76,12 @@ void read_content(TableReader& reader, Trigger& trigger) {
   if (content.input == content::Input::text && has_schema) {
     file.error(reader.spot_of("schema"),
                "schema needs payloads in JSON; leave out input = \"text\"");
+  }
+  if (content.timeout > trigger.timeout) {
+    file.error(reader.spot_of("evaluation"),
+               "evaluation.timeout {} is longer than the trigger's timeout of {}, which is for the "
+               "evaluation too",
+               format_duration(content.timeout), format_duration(trigger.timeout));
   }
   if (has_when || has_transform || has_schema) return;
   for (const std::string_view key : {"on_error", "evaluation"}) {

@@ -104,6 +104,8 @@ void read_dead_letter_topic(TableReader& reader, Trigger& trigger) {
 
 void read_isolation(TableReader& reader, Trigger& trigger) {
   trigger.isolation_place = reader.file().place(reader.spot_of("isolation"));
+  // Programs of jq can end the process that they run in, so it is the service's own.
+  if (!trigger.content.empty()) trigger.isolation = Isolation::process;
   reader.choice("isolation", trigger.isolation,
                 {{"none", Isolation::none}, {"process", Isolation::process}});
   reader.size("isolation_memory", trigger.isolation_memory, kSmallestWorker, kLargestWorker);
@@ -117,15 +119,14 @@ void read_brief(TableReader& reader, Trigger& trigger) {
   bool brief = false;
   if (!reader.boolean("brief", brief)) return;
   trigger.brief = brief;
-  if (brief && trigger.isolation == Isolation::process) {
-    reader.file().error(reader.spot_of("brief"),
-                        "brief = true has no effect with isolation = \"process\": the receiving "
-                        "thread cannot call a service in another process");
-  }
   if (brief && !trigger.content.empty()) {
     reader.file().error(reader.spot_of("brief"),
                         "brief = true has no effect with when, transform or schema: the receiving "
                         "thread evaluates nothing");
+  } else if (brief && trigger.isolation == Isolation::process) {
+    reader.file().error(reader.spot_of("brief"),
+                        "brief = true has no effect with isolation = \"process\": the receiving "
+                        "thread cannot call a service in another process");
   }
 }
 

@@ -11,6 +11,8 @@ namespace {
 
 // A double has any number with so many significant digits, and gives them back.
 constexpr std::size_t kAlwaysKept = 15;
+// So many different numbers may have the same nearest double and stay different.
+constexpr int kNeighbours = 32;
 // Below this a double that is an integer is written as one.
 constexpr double kLongestInteger = 1e17;
 
@@ -29,12 +31,14 @@ std::size_t count_digits(std::string_view literal) {
 
 double Digits::keep(double nearest, std::string_view literal) {
   if (count_digits(literal) <= kAlwaysKept || !std::isfinite(nearest)) return nearest;
-  for (double number = nearest;;
-       number = std::nextafter(number, std::numeric_limits<double>::infinity())) {
+  double number = nearest;
+  for (int i = 0; i < kNeighbours && std::isfinite(number); ++i) {
     const auto [place, is_new] =
         literals_.try_emplace(std::bit_cast<std::uint64_t>(number), literal);
-    if (is_new || place->second == literal || !std::isfinite(number)) return number;
+    if (is_new || place->second == literal) return number;
+    number = std::nextafter(number, std::numeric_limits<double>::infinity());
   }
+  return nearest;
 }
 
 void Digits::write(double number, std::string& into) const {

@@ -3,7 +3,8 @@
 // for it, and where a result has that double, it is written as it was read.
 //
 // Two different numbers never have the same double here, even if it is the nearest one to both:
-// the second takes one beside it, so that they stay different, and each keeps its own digits.
+// the second takes one beside it, so that they stay different, and each keeps its own digits; as
+// far as there are a few of them: a sender could make any number.
 //
 // For the numbers of one message. One thread at a time.
 #pragma once

@@ -14,10 +14,13 @@ constexpr std::size_t kLongestReason = 200;
 
 // What comes before the text, on its first line, so that its lines keep their numbers. Programs may
 // come from elsewhere, and payloads from anywhere: what reads files, the environment or other
-// input, writes to the console, or ends the process is not there; nor do functions of jq see
-// what they would end the process over.
+// input, writes to the console, or ends the process is not there. Some functions of jq 1.6 end the
+// process over arguments that they do not expect, or never return, and these get none of them; and
+// an error without a message would be taken for the end of the program.
 constexpr std::string_view kBefore =
     "{} as $ENV | def env: $ENV; "
+    "def _error: error; def error: if . == null then \"null\" | _error else _error end; "
+    "def error(m): m | error; "
     "def _no(n): error(n + \" is not available here\"); "
     "def input: _no(\"input\"); def inputs: _no(\"inputs\"); "
     "def halt: _no(\"halt\"); def halt_error: _no(\"halt_error\"); "
@@ -31,11 +34,22 @@ constexpr std::string_view kBefore =
     "else error(\"implode needs an array of code points\") end; "
     "def _tonumber: tonumber; "
     "def tonumber: _tonumber | if isnan then error(\"no number\") else . end; "
-    "def _strftime(f): strftime(f); def strftime(f): f as $f | "
+    "def _fromjson: fromjson; "
+    "def fromjson: _fromjson | if type == \"number\" and isnan then error(\"no number\") else . "
+    "end; "
+    "def _seconds: if type != \"number\" or (. > -6e16 and . < 6e16) then . "
+    "else error(\"no time: seconds since 1970 are needed\") end; "
+    "def _strftime(f): strftime(f); def strftime(f): f as $f | _seconds | "
     "if $f | type == \"string\" then _strftime($f) else error(\"strftime needs a format\") end; "
-    "def _strflocaltime(f): strflocaltime(f); def strflocaltime(f): f as $f | "
+    "def _strflocaltime(f): strflocaltime(f); def strflocaltime(f): f as $f | _seconds | "
     "if $f | type == \"string\" then _strflocaltime($f) "
     "else error(\"strflocaltime needs a format\") end; "
+    "def todateiso8601: strftime(\"%Y-%m-%dT%H:%M:%SZ\"); def todate: todateiso8601; "
+    "def date: todate; "
+    "def dateadd(u; n): . + n; def datesub(u; n): . - n; "
+    "def _indices(i): indices(i); def indices(i): i as $i | "
+    "if $i == \"\" then null else _indices($i) end; "
+    "def index(i): indices(i) | .[0]; def rindex(i): indices(i) | .[-1:][0]; "
     ".[1] as [";
 
 std::string wrapped(std::string_view text) {

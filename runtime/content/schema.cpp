@@ -178,8 +178,9 @@ Result<Schema> Schema::parse(std::string_view json) {
       return fail("one of its schemas applies itself to the same value, without end");
     }
     auto parts = std::make_unique<Parts>();
-    parts->has_patterns =
-        has_keyword(document, "pattern") || has_keyword(document, "patternProperties");
+    parts->has_patterns = has_keyword(document, "pattern") ||
+                          has_keyword(document, "patternProperties") ||
+                          has_keyword(document, "format");
     parts->wants_unique = has_keyword(document, "uniqueItems");
     const Adapter adapter(document);
     valijson::SchemaParser parser;
@@ -198,8 +199,10 @@ Result<> Schema::validate(std::string_view payload) const {
     const Json value = payload.empty() ? Json() : Json::parse(payload, nullptr, false);
     if (value.is_discarded()) return fail("the payload is no JSON");
     if (parts_->has_patterns && has_long_string(value)) {
-      return fail("a string is longer than the {} bytes that a schema with \"pattern\" looks at",
-                  kLongestString);
+      return fail(
+          "a string is longer than the {} bytes that a schema with \"pattern\" or \"format\" looks "
+          "at",
+          kLongestString);
     }
     if (parts_->wants_unique && has_long_array(value)) {
       return fail(

@@ -1,9 +1,10 @@
 // A JSON Schema (draft 7), on valijson. It reads no other document: "$ref" leads to places in the
 // same one.
 //
-// What a schema costs depends on the payload. Two of its keywords could cost without bound, so
-// payloads are limited where a schema has these: strings are, with "pattern", and arrays are, with
-// "uniqueItems".
+// What a schema costs depends on the payload. Payloads are limited where a schema has keywords for
+// which valijson takes the square of a size, or a stack as deep as a text is long: strings are,
+// with "pattern" and "format", and arrays are, with "uniqueItems". A regular expression that goes
+// back and forth, and schemas that contain themselves under "oneOf", take as long as they like.
 #pragma once
 
 #include <memory>
@@ -18,8 +19,8 @@ namespace triggerd::content {
 // at a time.
 class Schema {
  public:
-  // With "pattern", bytes of the longest string, and with "uniqueItems", the most elements of an
-  // array.
+  // With "pattern" or "format", bytes of the longest string, and with "uniqueItems", the most
+  // elements of an array.
   static constexpr std::size_t kLongestString = 4096;
   static constexpr std::size_t kMostElements = 1000;
 

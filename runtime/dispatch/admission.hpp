@@ -55,12 +55,8 @@ class Admission {
     return true;
   }
 
-  // The half-open attempt has told nothing: another message is one. False: none was under way.
-  bool repeat_half_open() {
-    if (half_open_ != HalfOpen::running) return false;
-    half_open_ = HalfOpen::wanted;
-    return true;
-  }
+  // half_open() has told nothing: another message is one.
+  void repeat_half_open() { half_open_ = HalfOpen::wanted; }
 
   // From here until resume() everything ends as soon as it can. False: it is draining already.
   bool begin_draining();

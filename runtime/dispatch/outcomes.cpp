@@ -50,7 +50,8 @@ void Outcomes::settle(Attempt& attempt, plugin::Answer answer, DispatchReport& r
   const bool unseen = answer.unseen;
   // It may not have gone that far, or not at all.
   if (answer.code == TRIGGER_REJECT || unseen) test_again(attempt);
-  if (unseen && (admission_.repeat_half_open() || tested)) report.wake = true;  // another one does
+  if (unseen && tested) report.wake = true;  // another one does
+  if (unseen && admission_.half_open()) try_another(report);
   DeliveryPtr delivery = attempts_.remove(attempt);
   delivery->took = took;
   if (!unseen) handle_times_.add(nanoseconds_of(took));
@@ -96,6 +97,16 @@ void Outcomes::finish(DeliveryPtr delivery, bool tested, bool was_suspect, Dispa
   survives(*delivery, report);
   if (was_suspect) report.wake = true;
   report.add_finished(std::move(delivery));
+}
+
+// The half-open attempt has told nothing. Another message is one; if none is there, it is over.
+void Outcomes::try_another(DispatchReport& report) {
+  if (lanes_.size() == 0) {
+    end_half_open(false, report);
+    return;
+  }
+  admission_.repeat_half_open();
+  report.wake = true;
 }
 
 // It was not for the service, of which nothing is learned.

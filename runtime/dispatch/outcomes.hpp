@@ -70,6 +70,7 @@ class Outcomes {
 
  private:
   void finish(DeliveryPtr delivery, bool tested, bool was_suspect, DispatchReport& report);
+  void try_another(DispatchReport& report);
   void filter(DeliveryPtr delivery, bool was_suspect, DispatchReport& report);
   void reject(DeliveryPtr delivery, DispatchReport& report);
   void put_off(DeliveryPtr delivery, bool tested, Millis retry_after, DispatchReport& report);

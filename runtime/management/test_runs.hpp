@@ -47,8 +47,6 @@ struct TriggerTest {
     bool retained = false;
   };
   std::vector<Published> published;  // what it would have published; nothing was sent
-  // What the service gets of it, where the trigger asks for anything of its content.
-  std::optional<std::vector<std::string>> payloads{};
 };
 
 struct PublishMessage {

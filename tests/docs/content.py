@@ -55,7 +55,7 @@ class ContentGuideTest(unittest.TestCase):
             (socket,) = self.folder.glob("*/admin.sock")
             command = shlex.split(tested)
             printed = run(TRIGGERCTL, *command[1:], "--socket", socket, cwd=self.folder)
-            self.assertIn('service gets {"id":"boiler","celsius":90}', printed)
+            self.assertIn('the service gets {"id":"boiler","celsius":90}', printed)
             self.assertRegex(printed, "verdict +ok")
         except AssertionError:
             print(scene.log("triggerd"), file=sys.stderr)

@@ -173,6 +173,63 @@ TEST_P(ContentTest, AKillBetweenPartsLosesNone) {
 INSTANTIATE_TEST_SUITE_P(Isolation, ContentTest, testing::Values("none", "process"),
                          [](const auto& one) { return std::string(one.param); });
 
+// ---- Programs that end their process ----
+
+// Freeing what is nested so deeply overflows libjq's stack.
+constexpr const char* kDeadly =
+    "transform = 'reduce range(.n) as $i (null; [.]) | length'\nevaluation = { timeout = \"30s\" "
+    "}\n"
+    "retry = { max_attempts = 2, interval = \"10ms\" }\n";
+
+class ContentCrashTest : public testing::Test {
+ protected:
+  std::string config(const std::string& isolation) const {
+    return runtime_table() + alias_table("a", server_.port()) +
+           trigger_table("t", "a", "\"in/#\"", dir_ / "records", isolation + kDeadly);
+  }
+  void start(const std::string& toml) {
+    triggerd_.emplace(toml);
+    triggerd_->start();
+    ASSERT_TRUE(triggerd_->wait_until_running()) << triggerd_->output();
+  }
+  void publish(const std::string& payload) {
+    TestClient client(server_.port());
+    ASSERT_TRUE(client.publish("in/a", payload));
+  }
+  void TearDown() override {
+    if (HasFailure() && triggerd_) ADD_FAILURE() << triggerd_->output();
+  }
+
+  MosquittoServer server_;
+  TempDir dir_;
+  std::optional<TriggerdProcess> triggerd_;
+};
+
+TEST_F(ContentCrashTest, CostsAnAttemptInTheProcessThatSuchATriggerHasByItself) {
+  start(config(""));
+  publish(R"({"n":1000000})");
+  EXPECT_TRUE(triggerd_->wait_for_event("message.dead_letter", {"out of attempts (2)"}));
+  publish(R"({"n":3})");
+  EXPECT_TRUE(wait_for_records(dir_ / "records", 1));
+  EXPECT_EQ(triggerd_->stop(), (Exit{0, 0}));
+}
+
+TEST_F(ContentCrashTest, IsTheMessagesFaultWhereItEndsTheRuntime) {
+  start(config("isolation = \"none\"\n"));
+  publish(R"({"n":1000000})");
+  for (int death = 1; death <= 2; ++death) {
+    EXPECT_EQ(triggerd_->process().wait(), (Exit{0, SIGSEGV}));
+    EXPECT_TRUE(triggerd_->wait_for_event(
+        "runtime.crashed",
+        {"SIGSEGV in evaluate of recorder:record ends the runtime", "trigger=t"}));
+    triggerd_->start();
+  }
+  EXPECT_TRUE(triggerd_->wait_for_event("message.dead_letter", {"ended the runtime 2 times"}));
+  publish(R"({"n":3})");
+  EXPECT_TRUE(wait_for_records(dir_ / "records", 1));
+  EXPECT_EQ(triggerd_->stop(), (Exit{0, 0}));
+}
+
 // ---- Memory ----
 
 TEST(ContentMemoryTest, AProgramThatUsesUpItsMemoryEndsItsProcessAndCostsAnAttempt) {
@@ -185,7 +242,7 @@ TEST(ContentMemoryTest, AProgramThatUsesUpItsMemoryEndsItsProcessAndCostsAnAttem
       runtime_table() + alias_table("a", server.port()) +
       trigger_table("t", "a", "\"in/#\"", dir / "records",
                     "isolation = \"process\"\nisolation_memory = \"128MiB\"\n"
-                    "transform = '[range(.n)] | length'\nevaluation = { timeout = \"1m\" }\n"
+                    "transform = '[range(.n)] | length'\nevaluation = { timeout = \"30s\" }\n"
                     "retry = { max_attempts = 2, interval = \"10ms\" }\n"));
   triggerd.start();
   ASSERT_TRUE(triggerd.wait_until_running()) << triggerd.output();

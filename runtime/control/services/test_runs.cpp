@@ -12,7 +12,6 @@
 #include "config/load.hpp"
 #include "config/managed.hpp"
 #include "config/tree.hpp"
-#include "content/evaluator.hpp"
 #include "control/members/member_factory.hpp"
 #include "control/running/admin_errors.hpp"
 #include "control/services/definition_text.hpp"
@@ -72,34 +71,6 @@ management::AdminError not_published(std::int32_t code, const config::Config& co
                           message.topic, message.qos),
               {}};
   }
-}
-
-// What the trigger's service gets of it. Nothing if that cannot be evaluated: the verdict says why.
-std::optional<std::vector<std::string>> payloads_of(const config::Trigger& trigger,
-                                                    const management::TriggerTestMessage& message,
-                                                    const Clock& clock) {
-  using Kind = content::Evaluation::Kind;
-  if (trigger.content.empty()) return std::nullopt;
-  const auto evaluator = content::Evaluator::make(trigger.content);
-  if (!evaluator) return std::nullopt;
-  std::vector<content::Subject::Property> properties;
-  for (const auto& [name, value] : message.user_properties) {
-    properties.push_back({.id = mqtt::property::kUser, .name = name, .value = value});
-  }
-  const std::chrono::nanoseconds received = clock.wall().time_since_epoch();
-  content::Evaluation evaluation = (*evaluator)
-                                       ->evaluate({.topic = message.topic,
-                                                   .payload = message.payload,
-                                                   .qos = static_cast<unsigned>(message.qos),
-                                                   .retained = message.retained,
-                                                   .received_unix_ns = received.count(),
-                                                   .properties = properties});
-  if (evaluation.payloads) return std::move(evaluation.payloads);
-  const bool as_it_came =
-      evaluation.kind == Kind::handle ||
-      (evaluation.kind == Kind::fail && trigger.content.on_error == content::OnError::pass);
-  if (as_it_came) return std::vector<std::string>{message.payload};
-  return std::vector<std::string>{};
 }
 
 }  // namespace
@@ -204,7 +175,6 @@ management::Outcome<management::TriggerTest> TestRunner::test_trigger(
   (void)run->wait(needs_.clock.now() + timeout);
   management::TriggerTest test = run->result();
   test.log = run->log.take();
-  test.payloads = payloads_of(alone, message, needs_.clock);
   // Posted, not waited for: a service that does not return takes its time.
   if (!needs_.control.post([this, run, name = alone.name] { end(name, run); })) {
     (void)new std::shared_ptr<TestMessage>(run);  // the process ends

@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/text.hpp"
 #include "plugin/abi_text.hpp"
 
 namespace triggerd::plugin {
@@ -42,9 +43,12 @@ struct ContentStage::Part : trigger_message {
 };
 
 struct ContentStage::Original {
-  explicit Original(const trigger_message& of) : message(of), deadline_ns(of.deadline_mono_ns) {}
+  explicit Original(const trigger_message& of)
+      : message(of), token(of.token), deadline_ns(of.deadline_mono_ns) {}
 
+  // The source may have taken it back once it is completed, which another thread can do.
   const trigger_message& message;
+  const std::uint64_t token;
   std::vector<Part> parts{};  // it never grows: the service has their addresses
   std::size_t next = 0;       // the one to hand over next
   std::size_t called = 0;     // in a call that has not returned
@@ -57,10 +61,20 @@ struct ContentStage::Original {
   bool is_split() const { return parts.size() > 1; }
 };
 
-ContentStage::ContentStage(content::Options options, InstanceHost& host, const Clock& clock)
-    : options_(std::move(options)), host_(host), clock_(clock) {}
+ContentStage::ContentStage(std::string trigger, content::Options options, InstanceHost& host,
+                           Log& log, const Clock& clock)
+    : trigger_(std::move(trigger)),
+      options_(std::move(options)),
+      host_(host),
+      log_(log),
+      clock_(clock) {}
 
 ContentStage::~ContentStage() = default;
+
+void ContentStage::serve(WorkSource& source, std::shared_ptr<const CallSite> site) {
+  source_ = &source;
+  site_ = std::move(site);
+}
 
 std::uint64_t ContentStage::now_ns() const {
   const auto since_boot = clock_.now().time_since_epoch();
@@ -72,7 +86,13 @@ void ContentStage::forget() {
   const MutexLock lock(mutex_);
   parts_.clear();
   waiting_.clear();
+  put_back_.clear();
   originals_.clear();
+}
+
+std::size_t ContentStage::held() const {
+  const MutexLock lock(mutex_);
+  return originals_.size();
 }
 
 // ---- Messages ----
@@ -90,7 +110,15 @@ const trigger_message* ContentStage::take(std::stop_token stop) {
     }
     source_->answered(*told.original, std::move(told.answer));
   }
-  return next_wanted(source_->take(stop), stop);
+  const trigger_message* next = nullptr;
+  {
+    const MutexLock lock(mutex_);
+    if (!put_back_.empty()) {
+      next = put_back_.front();
+      put_back_.pop_front();
+    }
+  }
+  return next_wanted(next != nullptr ? next : source_->take(stop), stop);
 }
 
 const trigger_message* ContentStage::exchange(const trigger_message& message, Answer answer,
@@ -139,7 +167,14 @@ void ContentStage::take_more(std::vector<const trigger_message*>& batch) {
     originals.push_back(&first.message);
   }
   source_->take_more(originals);
+  const Monotonic enough = clock_.now() + options_.timeout;
   for (std::size_t i = 1; i < originals.size(); ++i) {
+    if (clock_.now() >= enough) {  // the first ones wait for their call
+      const MutexLock lock(mutex_);
+      put_back_.insert(put_back_.end(), originals.begin() + static_cast<std::ptrdiff_t>(i),
+                       originals.end());
+      return;
+    }
     Answer unwanted;
     if (const trigger_message* const part = begin(*originals[i], unwanted)) {
       batch.push_back(part);
@@ -187,7 +222,7 @@ const trigger_message* ContentStage::begin(const trigger_message& message, Answe
   std::string fault;
   std::unique_ptr<content::Evaluator> evaluator = lend_evaluator(fault);
   if (!evaluator) {
-    unwanted = {.code = TRIGGER_UNAVAILABLE, .reason = as_reason(std::move(fault)), .unseen = true};
+    unwanted = {.code = TRIGGER_UNAVAILABLE, .reason = as_reason(std::move(fault))};
     return nullptr;
   }
   content::Evaluation evaluation = evaluate(*evaluator, message);
@@ -216,14 +251,25 @@ const trigger_message* ContentStage::begin(const trigger_message& message, Answe
       part.id = {part.made_id.data(), part.made_id.size()};
     }
   }
+  if (log_.enabled(LogLevel::debug)) tell(*original);
   const MutexLock lock(mutex_);
   Original& kept = *original;
   originals_.emplace(&kept, std::move(original));
   return hand_over(kept);
 }
 
+void ContentStage::tell(const Original& original) const {
+  for (const Part& part : original.parts) {
+    log_.debug("message.evaluated",
+               {{"trigger", trigger_}, {"message", std::string(view(part.id))}},
+               "the service gets {}", printable(view(part.payload)));
+  }
+}
+
 content::Evaluation ContentStage::evaluate(content::Evaluator& evaluator,
-                                           const trigger_message& message) {
+                                           const trigger_message& message) const {
+  const trigger_message* const one = &message;
+  const CurrentCall call(site_.get(), "evaluate", {&one, 1});
   std::vector<content::Subject::Property> properties;
   for (std::size_t i = 0; i < message.property_count; ++i) {
     const trigger_property& property = message.properties[i];
@@ -320,11 +366,11 @@ ContentStage::Told ContentStage::end_calls(Original& original) {
   original.ends = true;
   if (original.pending == 0) return finish(original);
   original.told_pending = true;
-  return {&original.message, {TRIGGER_PENDING, 0, {}}};
+  return {&original.message, original.token, {TRIGGER_PENDING, 0, {}}};
 }
 
 ContentStage::Told ContentStage::finish(Original& original) {
-  Told told{&original.message, std::move(original.answer)};
+  Told told{&original.message, original.token, std::move(original.answer)};
   originals_.erase(&original);
   return told;
 }
@@ -347,7 +393,7 @@ std::int32_t ContentStage::complete(std::uint64_t token, Answer answer) {
   if (part.state == Part::State::pending) {
     release(part);
     originals_.erase(part.whole);
-  } else if (code == TRIGGER_OK) {
+  } else {
     part.completed.emplace();
   }
   return code;
@@ -374,7 +420,7 @@ std::int32_t ContentStage::complete_part(std::uint64_t token, Answer answer) {
     if (original.pending > 0 || !original.told_pending) return TRIGGER_OK;
     told = finish(original);
   }
-  return host_.complete(told.original->token, std::move(told.answer));
+  return host_.complete(told.token, std::move(told.answer));
 }
 
 std::int32_t ContentStage::extend(std::uint64_t token, std::uint32_t ms) {
@@ -385,7 +431,7 @@ std::int32_t ContentStage::extend(std::uint64_t token, std::uint32_t ms) {
       if ((token & kPartToken) != 0) return TRIGGER_E_STALE;
     } else {
       Original& original = *found->second->whole;
-      token = original.message.token;
+      token = original.token;
       original.deadline_ns = now_ns() + std::uint64_t{ms} * 1'000'000;
     }
   }

@@ -9,11 +9,13 @@
 // are: ok if all were, rejected if one was. A part that is to be tried again ends that at once, and
 // all parts are tried again, for they are one message to everybody but the service.
 //
-// Its own lock, a leaf, is not held while programs run, nor while the source or the host is called.
+// It has a lock of its own, which is a leaf. While programs run, and while the source or the host
+// is called, the lock is not held.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <span>
 #include <stop_token>
@@ -22,22 +24,28 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/log.hpp"
 #include "base/mutex.hpp"
 #include "content/evaluator.hpp"
+#include "plugin/process/current_call.hpp"
 #include "plugin/work.hpp"
 
 namespace triggerd::plugin {
 
 class ContentStage final : public WorkSource, public InstanceHost {
  public:
-  // `host` is the one of the instance; it and `clock` outlive the stage.
-  ContentStage(content::Options options, InstanceHost& host, const Clock& clock);
+  // `host` is the one of the instance; it, `log` and `clock` outlive the stage.
+  ContentStage(std::string trigger, content::Options options, InstanceHost& host, Log& log,
+               const Clock& clock);
   ~ContentStage() override;
 
-  // From here on workers take from the stage what `source` has. [control]
-  void serve(WorkSource& source) { source_ = &source; }
+  // From here on workers take from the stage what `source` has. `site` is what is named if the
+  // process ends in a program; may be null. [control]
+  void serve(WorkSource& source, std::shared_ptr<const CallSite> site = nullptr);
   // The instance was stopped, so that nobody reads a part any more. [control]
   void forget();
+  // How many messages the service has, or may still read. [any]
+  std::size_t held() const;
 
   // WorkSource [worker]
   const trigger_message* take(std::stop_token stop) override;
@@ -61,14 +69,14 @@ class ContentStage final : public WorkSource, public InstanceHost {
   struct Original;
   // What the source is to be told of an original, as far as it is known.
   struct Told {
-    const trigger_message* original = nullptr;  // null: nothing yet
+    const trigger_message* original = nullptr;
+    std::uint64_t token = 0;
     Answer answer;
   };
 
   const trigger_message* next_wanted(const trigger_message* original, const std::stop_token& stop);
   const trigger_message* begin(const trigger_message& original, Answer& unwanted);
-  static content::Evaluation evaluate(content::Evaluator& evaluator,
-                                      const trigger_message& message);
+  content::Evaluation evaluate(content::Evaluator& evaluator, const trigger_message& message) const;
   std::unique_ptr<content::Evaluator> lend_evaluator(std::string& fault);
   void give_back(std::unique_ptr<content::Evaluator> evaluator);
 
@@ -81,18 +89,25 @@ class ContentStage final : public WorkSource, public InstanceHost {
   std::int32_t complete_part(std::uint64_t token, Answer answer) TRIGGERD_EXCLUDES(mutex_);
   std::uint64_t now_ns() const;
 
+  void tell(const Original& original) const;
+
+  const std::string trigger_;
   const content::Options options_;
   InstanceHost& host_;
+  Log& log_;
   const Clock& clock_;
   WorkSource* source_ = nullptr;
+  std::shared_ptr<const CallSite> site_;  // may be null
 
-  Mutex mutex_;
+  mutable Mutex mutex_;
   std::vector<std::unique_ptr<content::Evaluator>> evaluators_ TRIGGERD_GUARDED_BY(mutex_);
   std::unordered_map<const Original*, std::unique_ptr<Original>> originals_
       TRIGGERD_GUARDED_BY(mutex_);
   // By the token that the service knows: parts it has, and parts it has answered with
   // TRIGGER_PENDING.
   std::unordered_map<std::uint64_t, Part*> parts_ TRIGGERD_GUARDED_BY(mutex_);
+  // Messages of the source that were to go into a batch, and for which there was no time.
+  std::deque<const trigger_message*> put_back_ TRIGGERD_GUARDED_BY(mutex_);
   // Those with parts that no worker has taken after the last batch.
   std::vector<Original*> waiting_ TRIGGERD_GUARDED_BY(mutex_);
   std::uint64_t last_serial_ TRIGGERD_GUARDED_BY(mutex_) = 0;

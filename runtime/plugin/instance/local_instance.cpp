@@ -147,7 +147,7 @@ Result<> LocalInstance::start() {
 Result<> LocalInstance::run_workers(WorkSource& source, unsigned count) {
   if (state_ == State::abandoned) return was_abandoned();
   assert(state_ == State::started && !workers_ && count > 0);
-  if (content_) content_->serve(source);
+  if (content_) content_->serve(source, site_);
   auto workers = WorkerPool::start(
       {service_.handle, handle_, service_.probe, service_.handle_batch, site_, brief_},
       content_ ? static_cast<WorkSource&>(*content_) : source, count, worker_name(threads_),

@@ -197,7 +197,8 @@ Result<std::unique_ptr<Instance>> Generation::create_here(const config::Trigger&
   call->site = {name(), std::string(name_of(service)), trigger.name};
   call->trigger = trigger;
   if (!trigger.content.empty()) {
-    call->content = std::make_shared<ContentStage>(trigger.content, host, *source_.clock);
+    call->content =
+        std::make_shared<ContentStage>(trigger.name, trigger.content, host, log, *source_.clock);
   }
   InstanceHost& used = call->content ? static_cast<InstanceHost&>(*call->content) : host;
   call->table =

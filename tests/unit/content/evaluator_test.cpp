@@ -133,6 +133,14 @@ TEST(EvaluatorTransform, NoResultIsNoMessage) {
   EXPECT_EQ(transformed(".[]", "[]"), "(filtered)");
 }
 
+TEST(EvaluatorTransform, AnErrorWithoutAMessageIsOneToo) {
+  EXPECT_EQ(transformed("error(null)", "1"), "(transform: null)");
+  EXPECT_EQ(transformed("null | error", "1"), "(transform: null)");
+  const Options split{.transform = ".[] | if . then . else error(.) end", .split = true};
+  EXPECT_EQ(evaluate(split, with("[1,null,3]")).reason, "transform: null");
+  EXPECT_EQ(evaluate({.when = "error(null)"}, with("1")).reason, "when: null");
+}
+
 TEST(EvaluatorTransform, SeveralResultsAreSeveralMessagesOnlyWhereAskedFor) {
   EXPECT_EQ(transformed(".[]", "[1,2]"),
             "(transform: it has more than one result; write split = true, or put them into an "
@@ -182,6 +190,13 @@ TEST(EvaluatorNumbers, DifferentOnesStayDifferent) {
   EXPECT_EQ(transformed(".", ids), ids);
   EXPECT_EQ(transformed("[.[0] == .[1], .[1] == .[2], .[1] == .[3]]", ids), "[false,false,true]");
   EXPECT_EQ(transformed("unique", ids), "[9007199254740992,9007199254740993,9007199254740994]");
+}
+
+TEST(EvaluatorNumbers, ManyThatAreNearlyTheSameCostNoMoreThanOthers) {
+  std::string many = "[9007199254740993";
+  for (int i = 0; i < 40'000; ++i) many += ",9007199254740993." + std::to_string(10'000 + i);
+  const Evaluation evaluation = evaluate({.when = "length == 40001"}, with(many + "]"));
+  EXPECT_EQ(evaluation.kind, Kind::handle) << evaluation.reason;
 }
 
 TEST(EvaluatorNumbers, AreComputedAsDoubles) {
@@ -262,6 +277,20 @@ TEST(EvaluatorBounds, NothingLeavesTheProgram) {
             "(transform: implode needs an array of code points)");
   EXPECT_EQ(transformed("[97, 252] | implode", "1"), "aü");
   EXPECT_EQ(transformed("\"nan\" | tonumber", "1"), "(transform: no number)");
+  EXPECT_EQ(transformed("\"nan\" | fromjson", "1"), "(transform: no number)");
+  EXPECT_EQ(transformed("\"[7]\" | fromjson | .[0]", "1"), "7");
+  for (const char* program :
+       {"todate", "todateiso8601", "date", "strftime(\"%Y\")", "strflocaltime(\"%Y\")"}) {
+    EXPECT_EQ(transformed(program, "1764490000000000000"),
+              "(transform: no time: seconds since 1970 are needed)")
+        << program;
+  }
+  EXPECT_EQ(transformed("todate", "1764490000"), "2025-11-30T08:06:40Z");
+  EXPECT_EQ(transformed("[index(\"\"), rindex(\"\"), indices(\"\")]", "\"abc\""),
+            "[null,null,null]");
+  EXPECT_EQ(transformed("[index(\"b\"), rindex(\"b\"), indices(\"b\")]", "\"abcb\""),
+            "[1,3,[1,3]]");
+  EXPECT_EQ(transformed("[index(1), indices([1, 2])]", "[0,1,2,1,2]"), "[1,[1,3]]");
   EXPECT_EQ(transformed("\"-2.5\" | tonumber", "1"), "-2.5");
   EXPECT_EQ(transformed("0 | strftime(7)", "1"), "(transform: strftime needs a format)");
   EXPECT_EQ(transformed("0 | strflocaltime(null)", "1"),

@@ -58,6 +58,8 @@ TEST(Schema, CostsHaveABound) {
   EXPECT_NE(violation(R"({"patternProperties":{"a":{}}})", "{\"" + longest + "a\":1}")
                 .find("a string is longer"),
             std::string::npos);
+  EXPECT_NE(violation(R"({"format":"date"})", "\"" + longest + "0\"").find("a string is longer"),
+            std::string::npos);
   EXPECT_EQ(violation("{}", "\"" + longest + "a\""), "");
   std::string many = "[0";
   for (std::size_t i = 1; i <= Schema::kMostElements; ++i) many += "," + std::to_string(i);

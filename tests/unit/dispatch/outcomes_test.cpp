@@ -105,14 +105,28 @@ TEST_F(OutcomesTest, WhatTheServiceHasNotSeenIsNoHalfOpenAttempt) {
   for (const std::int32_t code : {TRIGGER_OK, TRIGGER_REJECT}) {
     admission_.hold();
     ASSERT_TRUE(admission_.begin_half_open());
+    Attempt& attempt = begin("a");
+    DeliveryQueue waiting;
+    waiting.push_back(test::delivery("b"));
+    lanes_.push_all(std::move(waiting), 1, "b");
     DispatchReport report;
-    outcomes_.settle(begin("a"), {.code = code, .reason = "no JSON", .unseen = true}, report);
+    outcomes_.settle(attempt, {.code = code, .reason = "no JSON", .unseen = true}, report);
     EXPECT_FALSE(admission_.half_open());
     EXPECT_TRUE(admission_.admits(0)) << "the next message is one";
     EXPECT_TRUE(report.wake);
     EXPECT_TRUE(!report.others || report.others->events.empty());
+    settle(begin_next(), TRIGGER_OK);
+    EXPECT_TRUE(last<event::HalfOpenEnded>().handled);
     admission_.resume();
   }
+}
+
+TEST_F(OutcomesTest, AHalfOpenAttemptIsOverWhereNoOtherMessageCanBeOne) {
+  admission_.hold();
+  ASSERT_TRUE(admission_.begin_half_open());
+  outcomes_.settle(begin("a"), {.code = TRIGGER_OK, .unseen = true}, report_);
+  EXPECT_FALSE(last<event::HalfOpenEnded>().handled);
+  EXPECT_FALSE(admission_.admits(0));
 }
 
 TEST_F(OutcomesTest, WhatTheServiceHasNotSeenDoesNotEndAnOutage) {

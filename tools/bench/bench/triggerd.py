@@ -208,7 +208,10 @@ def languages(mode, paths):
 
 
 def content(mode, paths, name, title, lines, isolated=False):
-    """The same mode, with a trigger that asks something of the content of its messages."""
+    """The same mode, with a trigger that asks something of the content of its messages, which is
+    isolated by itself."""
+    if not isolated:
+        lines = [*lines, 'isolation = "none"']
     return Triggerd(f'{mode.name}-{name}', f'{mode.title}, {title}', mode.guarantee, mode.file(),
                     paths.programs, mode.acknowledge, mode.sync, isolated=isolated, content=lines)
 

@@ -40,9 +40,6 @@ Result<int> test_trigger(const Api& api, const TestOptions& options) {
   for (const Json& log : list_of(*tested, "log")) {
     fmt::print("log {:<7} {}\n", safe(text_of(log, "level")), safe(text_of(log, "text")));
   }
-  for (const Json& handed : list_of(*tested, "payloads")) {
-    fmt::print("service gets {}\n", shortened(payload_of(handed), 120));
-  }
   for (const Json& published : list_of(*tested, "published")) print_published(published);
   const std::string reason = text_of(*tested, "reason");
   fmt::print("verdict     {} in {}{}{}\n",

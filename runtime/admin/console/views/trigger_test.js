@@ -34,8 +34,6 @@ export function testPanel(name) {
         ['Verdict', el('span', {class: 'verdict', 'data-verdict': answer.verdict}, answer.verdict)], ['Reason', answer.reason && visible(answer.reason)],
         ['Took', seconds(answer.seconds)], ['Would the trigger get it', answer.matches ? `yes, by ${answer.filter}` : 'no: none of its filters matches'],
       ]),
-      answer.payloads && [el('p', {class: 'quiet'}, answer.payloads.length > 0 ? 'The service gets:' : 'The service gets nothing.'),
-        answer.payloads.length > 0 && el('ul', {class: 'plain-list'}, answer.payloads.map((one) => el('li', {class: 'row'}, el('code', {class: 'grow'}, preview(one)))))],
       answer.log.length > 0 && el('pre', {class: 'code'}, answer.log.map((line) => `${line.level}  ${visible(line.text)}`).join('\n')),
       answer.published.length > 0 && [el('p', {class: 'quiet'}, 'It would have published:'), el('ul', {class: 'plain-list'}, answer.published.map(published))]);
     });

@@ -75,7 +75,7 @@ class Messages final : public WorkSource {
 class ContentStageTest : public testing::Test {
  protected:
   ContentStage& stage(content::Options options) {
-    stage_ = std::make_unique<ContentStage>(std::move(options), host_, clock_);
+    stage_ = std::make_unique<ContentStage>("t", std::move(options), host_, log_, clock_);
     stage_->serve(source_);
     return *stage_;
   }
@@ -96,6 +96,7 @@ class ContentStageTest : public testing::Test {
 
   FakeClock clock_;
   RecordingHost host_;
+  RememberingLog log_;
   Messages source_{clock_};
   std::stop_source stop_;
   std::unique_ptr<ContentStage> stage_;
@@ -120,6 +121,13 @@ TEST_F(ContentStageTest, TheServiceSeesWhatTheProgramMakes) {
   EXPECT_EQ(&stage_->as_received(*message), source_.original(1));
   stage_->answered(*message, {.code = TRIGGER_RETRY, .reason = "busy"});
   EXPECT_EQ(source_.said, Texts{"1 retry: busy"});
+}
+
+TEST_F(ContentStageTest, TheLogSaysWhatTheServiceGets) {
+  stage({.when = ". != 2", .transform = "{n: .}"});
+  for (const char* payload : {"1", "2"}) source_.add(payload);
+  handle_all();
+  EXPECT_EQ(log_.texts("message.evaluated"), Texts{R"(the service gets {"n":1})"});
 }
 
 TEST_F(ContentStageTest, WhatCannotBeEvaluatedIsRejectedOrPassed) {
@@ -287,7 +295,9 @@ TEST_F(ContentStageTest, APendingMessageIsCompletedByItsOwnToken) {
   stage_->answered(*message, {.code = TRIGGER_PENDING});
   EXPECT_EQ(source_.said, Texts{"1 pending"});
   EXPECT_EQ(payload_of(message), R"({"n":7})");  // the service still reads it
+  EXPECT_EQ(stage_->held(), 1U);
   EXPECT_EQ(stage_->complete(1, {.code = TRIGGER_OK}), TRIGGER_OK);
+  EXPECT_EQ(stage_->held(), 0U);
   ASSERT_EQ(host_.completed().size(), 1U);
   EXPECT_EQ(host_.completed()[0].token, 1U);
   EXPECT_EQ(stage_->complete(1, {.code = TRIGGER_OK}), TRIGGER_E_STALE);
@@ -353,6 +363,17 @@ TEST_F(ContentStageTest, AFailedPartWaitsForThePendingOnes) {
   ASSERT_EQ(host_.completed().size(), 1U);
   EXPECT_EQ(host_.completed()[0].answer.code, TRIGGER_RETRY);
   EXPECT_EQ(host_.completed()[0].answer.reason, "part 2 of 3: busy");
+}
+
+TEST_F(ContentStageTest, ALateCompletionLeavesNothingBehind) {
+  stage({.transform = "{n: .}"});
+  source_.add("7");
+  const trigger_message* const message = stage_->take({});
+  ASSERT_EQ(host_.complete(1, {.code = TRIGGER_OK}), TRIGGER_OK);  // its deadline has passed
+  EXPECT_EQ(stage_->complete(1, {.code = TRIGGER_OK}), TRIGGER_E_STALE);
+  stage_->answered(*message, {.code = TRIGGER_PENDING});
+  EXPECT_EQ(source_.said, Texts{"1 pending"});
+  EXPECT_EQ(stage_->held(), 0U);
 }
 
 TEST_F(ContentStageTest, NothingIsKnownAfterTheServiceHasStopped) {
