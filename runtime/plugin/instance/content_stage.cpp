@@ -260,8 +260,7 @@ const trigger_message* ContentStage::begin(const trigger_message& message, Answe
 
 void ContentStage::tell(const Original& original) const {
   for (const Part& part : original.parts) {
-    log_.debug("message.evaluated",
-               {{"trigger", trigger_}, {"message", std::string(view(part.id))}},
+    log_.debug("plugin.message", {{"trigger", trigger_}, {"message", std::string(view(part.id))}},
                "the service gets {}", printable(view(part.payload)));
   }
 }

@@ -127,7 +127,7 @@ TEST_F(ContentStageTest, TheLogSaysWhatTheServiceGets) {
   stage({.when = ". != 2", .transform = "{n: .}"});
   for (const char* payload : {"1", "2"}) source_.add(payload);
   handle_all();
-  EXPECT_EQ(log_.texts("message.evaluated"), Texts{R"(the service gets {"n":1})"});
+  EXPECT_EQ(log_.texts("plugin.message"), Texts{R"(the service gets {"n":1})"});
 }
 
 TEST_F(ContentStageTest, WhatCannotBeEvaluatedIsRejectedOrPassed) {
