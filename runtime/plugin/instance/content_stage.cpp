@@ -110,14 +110,7 @@ const trigger_message* ContentStage::take(std::stop_token stop) {
     }
     source_->answered(*told.original, std::move(told.answer));
   }
-  const trigger_message* next = nullptr;
-  {
-    const MutexLock lock(mutex_);
-    if (!put_back_.empty()) {
-      next = put_back_.front();
-      put_back_.pop_front();
-    }
-  }
+  const trigger_message* const next = take_put_back();
   return next_wanted(next != nullptr ? next : source_->take(stop), stop);
 }
 
@@ -132,7 +125,7 @@ const trigger_message* ContentStage::exchange(const trigger_message& message, An
     if (goes_on(original, stop.stop_requested())) return hand_over(original);
     told = end_calls(original);
   }
-  return next_wanted(source_->exchange(*told.original, std::move(told.answer), stop), stop);
+  return next_wanted(exchange_original(*told.original, std::move(told.answer), stop), stop);
 }
 
 void ContentStage::answered(const trigger_message& message, Answer answer) {
@@ -142,13 +135,30 @@ void ContentStage::answered(const trigger_message& message, Answer answer) {
   batch_answered({&one, 1}, std::move(answers));
 }
 
+const trigger_message* ContentStage::take_put_back() {
+  const MutexLock lock(mutex_);
+  if (put_back_.empty()) return nullptr;
+  const trigger_message* const next = put_back_.front();
+  put_back_.pop_front();
+  return next;
+}
+
+// What was put back comes first: the source may have nothing more, and would wait.
+const trigger_message* ContentStage::exchange_original(const trigger_message& original,
+                                                       Answer answer, const std::stop_token& stop) {
+  const trigger_message* const next = take_put_back();
+  if (next == nullptr) return source_->exchange(original, std::move(answer), stop);
+  source_->answered(original, std::move(answer));
+  return next;
+}
+
 // The first part of the first message that is wanted; what is not is answered.
 const trigger_message* ContentStage::next_wanted(const trigger_message* original,
                                                  const std::stop_token& stop) {
   while (original != nullptr && original != &kProbe) {
     Answer unwanted;
     if (const trigger_message* const part = begin(*original, unwanted)) return part;
-    original = source_->exchange(*original, std::move(unwanted), stop);
+    original = exchange_original(*original, std::move(unwanted), stop);
   }
   return original;
 }

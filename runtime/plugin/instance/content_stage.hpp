@@ -74,6 +74,9 @@ class ContentStage final : public WorkSource, public InstanceHost {
     Answer answer;
   };
 
+  const trigger_message* take_put_back() TRIGGERD_EXCLUDES(mutex_);
+  const trigger_message* exchange_original(const trigger_message& original, Answer answer,
+                                           const std::stop_token& stop) TRIGGERD_EXCLUDES(mutex_);
   const trigger_message* next_wanted(const trigger_message* original, const std::stop_token& stop);
   const trigger_message* begin(const trigger_message& original, Answer& unwanted);
   content::Evaluation evaluate(content::Evaluator& evaluator, const trigger_message& message) const;

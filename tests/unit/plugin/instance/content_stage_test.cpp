@@ -246,6 +246,53 @@ TEST_F(ContentStageTest, ABatchHasOnlyWhatIsWanted) {
   EXPECT_EQ(source_.said, (Texts{"1 ok", "3 retry"}));
 }
 
+// Each look at it takes 60 ms.
+class TickingClock final : public Clock {
+ public:
+  Monotonic now() const override { return now_ += Millis(60); }
+  Wall wall() const override { return {}; }
+
+ private:
+  mutable Monotonic now_{std::chrono::seconds(1)};
+};
+
+TEST_F(ContentStageTest, ABatchDoesNotWaitForAllThatIsToBeEvaluated) {
+  const TickingClock clock;
+  ContentStage slow("t", {.when = ". != 5", .timeout = Millis(100)}, host_, log_, clock);
+  slow.serve(source_);
+  for (const char* payload : {"1", "2", "3", "4", "5", "6"}) source_.add(payload);
+  std::vector<const trigger_message*> batch{slow.take({})};
+  slow.take_more(batch);
+  ASSERT_EQ(batch.size(), 2U) << "the second one took more than half of the time";
+  slow.batch_answered(batch, {{.code = TRIGGER_OK}, {.code = TRIGGER_OK}});
+  std::vector<std::string> seen;
+  const trigger_message* message = slow.take({});
+  while (message != nullptr) {
+    seen.push_back(payload_of(message));
+    slow.answered(*message, {.code = TRIGGER_OK});
+    message = slow.take({});
+  }
+  EXPECT_EQ(seen, (Texts{"3", "4", "6"}));
+  EXPECT_EQ(source_.said.size(), 6U);
+}
+
+TEST_F(ContentStageTest, WhatABatchHasPutBackComesBeforeTheSourceIsWaitedFor) {
+  const TickingClock clock;
+  ContentStage slow("t", {.when = "true", .timeout = Millis(1)}, host_, log_, clock);
+  slow.serve(source_);
+  for (const char* payload : {"1", "2", "3"}) source_.add(payload);
+  std::vector<const trigger_message*> batch{slow.take({})};
+  slow.take_more(batch);
+  ASSERT_EQ(batch.size(), 1U);
+  std::vector<std::string> seen;
+  const trigger_message* message = batch.front();
+  while (message != nullptr) {  // as a worker does with one message
+    seen.push_back(payload_of(message));
+    message = slow.exchange(*message, {.code = TRIGGER_OK}, {});
+  }
+  EXPECT_EQ(seen, (Texts{"1", "2", "3"}));
+}
+
 TEST_F(ContentStageTest, PartsOfOneMessageAreABatch) {
   stage({.transform = ".[]", .split = true});
   source_.add("[1,2,3]");
