@@ -131,7 +131,7 @@ TEST_F(FullVolume, WithoutRoomForItsPluginsAnywhereIsNoConfigurationError) {
   const TempDir folder;
   // With room for one copy of the plugin beside the inbox; that of a sanitizer's build is large.
   const auto size = std::filesystem::file_size(TriggerdProcess::plugin_dir() / "http-forward.so");
-  const auto mebibytes = static_cast<unsigned>(1 + (size >> 20));
+  const auto mebibytes = static_cast<unsigned>(3 + (size >> 20));
   SmallDisk temporary(folder / "temporary", mebibytes);
   make_triggerd(mebibytes, temporary.path().string());
   triggerd_->start();
