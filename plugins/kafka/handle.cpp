@@ -1,11 +1,26 @@
 #include "handle.hpp"
 
+#include <dlfcn.h>
+
 #include <array>
 #include <stdexcept>
 
 namespace kafka {
+namespace {
+
+// The plugin is unloaded when another build takes over, but librdkafka stays: it and what it brings
+// keep memory that only their own variables lead to, and each unloading would leave that behind.
+void keep_librdkafka_loaded() {
+  Dl_info where{};
+  if (::dladdr(reinterpret_cast<const void*>(&rd_kafka_version), &where) == 0) return;
+  // The handle is for nobody to close.
+  static_cast<void>(::dlopen(where.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE));
+}
+
+}  // namespace
 
 Handle::Handle(Configuration configuration) {
+  keep_librdkafka_loaded();
   std::array<char, 512> problem{};
   kafka_ = rd_kafka_new(RD_KAFKA_PRODUCER, configuration.get(), problem.data(), problem.size());
   if (kafka_ == nullptr) {
