@@ -10,8 +10,9 @@
 //
 // jq is libjq. Its values are counted without atomics, so all that belongs to one evaluator is used
 // by one thread at a time. A program can neither read files nor the environment, and cannot end the
-// process; but libjq ends it where memory runs out, so who does not trust programs and payloads
-// gives the service a process of its own, where its programs then run too.
+// process; but libjq itself may end it, or never return from a step, over a payload. So a trigger
+// that has one is isolated unless it says otherwise (config/trigger_section.cpp), and its programs
+// run in the worker process (plugin/instance/content_stage.hpp).
 #pragma once
 
 #include <string>

@@ -20,6 +20,7 @@
 //   local_instance.hpp  its stages
 //   life_call.hpp    calls of create, start, stop and so on, which may hang
 //   worker_pool.hpp  threads that call handle()
+//   content_stage.hpp  evaluates messages between workers and their source (content/)
 //   brief_worker.hpp calls handle() on the thread that has read the message (brief_services.hpp)
 //   leak.hpp         leaking on purpose
 //
