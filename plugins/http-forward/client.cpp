@@ -3,35 +3,18 @@
 #include <curl/curl.h>
 
 #include <algorithm>
-#include <csignal>
 #include <exception>
 #include <iterator>
 #include <stdexcept>
 #include <unordered_map>
 #include <utility>
 
+#include "common/all_signals_blocked.hpp"
 #include "transfer.hpp"
 
 namespace http_forward {
-namespace {
 
-// The runtime's signals are for its own threads, and SIGPIPE, which OpenSSL may cause, is for none.
-class AllSignalsBlocked {
- public:
-  AllSignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~AllSignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  AllSignalsBlocked(const AllSignalsBlocked&) = delete;
-  AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
-
- private:
-  sigset_t before_{};
-};
-
-}  // namespace
+using plugin_common::AllSignalsBlocked;
 
 // libcurl counts its users, which may be several copies of this plugin, and other plugins.
 class Client::LibraryUse {

@@ -1,7 +1,6 @@
 #include "producer.hpp"
 
 #include <algorithm>
-#include <csignal>
 #include <cstdint>
 #include <mutex>
 #include <stdexcept>
@@ -9,30 +8,15 @@
 #include <utility>
 #include <vector>
 
+#include "common/all_signals_blocked.hpp"
 #include "outcome.hpp"
 
 namespace kafka {
 namespace {
 
+using plugin_common::AllSignalsBlocked;
 using trigger::Level;
 using trigger::Verdict;
-
-// The runtime's signals are for its own threads. librdkafka's threads are made with all of them
-// blocked.
-class AllSignalsBlocked {
- public:
-  AllSignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~AllSignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  AllSignalsBlocked(const AllSignalsBlocked&) = delete;
-  AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
-
- private:
-  sigset_t before_{};
-};
 
 // Those of syslog(3), as librdkafka has them.
 Level level_of(int syslog_level) {
