@@ -1,5 +1,7 @@
 #include "content/evaluator.hpp"
 
+#include <trigger/mqtt5.h>
+
 #include <system_error>
 
 #include "base/base64.hpp"
@@ -13,14 +15,6 @@
 
 namespace triggerd::content {
 namespace {
-
-// MQTT 5.0, section 2.2.2.2.
-constexpr std::uint32_t kPayloadFormat = 0x01;
-constexpr std::uint32_t kMessageExpiry = 0x02;
-constexpr std::uint32_t kContentType = 0x03;
-constexpr std::uint32_t kResponseTopic = 0x08;
-constexpr std::uint32_t kCorrelationData = 0x09;
-constexpr std::uint32_t kUser = 0x26;
 
 jv levels_of(std::string_view topic) {
   jv levels = jv_array();
@@ -40,22 +34,22 @@ jv properties_of(std::span<const Subject::Property> properties) {
   };
   for (const Subject::Property& property : properties) {
     switch (property.id) {
-      case kPayloadFormat:
+      case TRIGGER_PROPERTY_PAYLOAD_FORMAT:
         set("payload_format", jv_number(static_cast<double>(property.number)));
         break;
-      case kMessageExpiry:
+      case TRIGGER_PROPERTY_MESSAGE_EXPIRY:
         set("message_expiry", jv_number(static_cast<double>(property.number)));
         break;
-      case kContentType:
+      case TRIGGER_PROPERTY_CONTENT_TYPE:
         set("content_type", string_value(property.value));
         break;
-      case kResponseTopic:
+      case TRIGGER_PROPERTY_RESPONSE_TOPIC:
         set("response_topic", string_value(property.value));
         break;
-      case kCorrelationData:
+      case TRIGGER_PROPERTY_CORRELATION_DATA:
         set("correlation_data_base64", string_value(base64(property.value)));
         break;
-      case kUser: {
+      case TRIGGER_PROPERTY_USER: {
         // Of several with one name the first, as everywhere.
         const Value name(string_value(property.name));
         if (jv_object_has(jv_copy(user), name.copy()) == 0) {

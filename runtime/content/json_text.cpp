@@ -9,8 +9,6 @@
 namespace triggerd::content {
 namespace {
 
-constexpr std::size_t kDeepest = 256;
-
 // Makes jq's values of what the parser finds.
 class Builder final : public nlohmann::json_sax<nlohmann::json> {
  public:

@@ -11,6 +11,9 @@
 
 namespace triggerd::content {
 
+// Levels of arrays and objects, in what is read and in what is written.
+inline constexpr std::size_t kDeepest = 256;
+
 // `text` is one JSON value. An empty one is null, as retained messages that are deleted have it.
 Result<Value> read_json(std::string_view text, Digits& digits);
 

@@ -10,8 +10,6 @@
 namespace triggerd::content {
 namespace {
 
-constexpr std::size_t kLongestReason = 200;
-
 // What comes before the text, on its first line, so that its lines keep their numbers. Programs may
 // come from elsewhere, and payloads from anywhere: what reads files, the environment or other
 // input, writes to the console, or ends the process is not there. Some functions of jq 1.6 end the
@@ -73,10 +71,10 @@ std::string compile_reason(std::string_view text) {
       said.replace(said.size() - end.size(), end.size(), "end of the program");
     }
   }
-  if (place == std::string_view::npos) return printable(said, kLongestReason);
+  if (place == std::string_view::npos) return printable(said);
   std::string_view line = text.substr(place + kPlace.size());
   line = line.substr(0, line.find_first_of(":,"));  // newer ones have the column, too
-  return printable(fmt::format("{}: {}", line, said), kLongestReason);
+  return printable(fmt::format("{}: {}", line, said));
 }
 
 // [as jq's callback] The first error is the one that counts; `into` is a std::string.
@@ -118,7 +116,7 @@ std::string reason_of(Value ended) {
     const Value dumped(jv_dump_string(message.copy(), 0));
     text = dumped.text();
   }
-  return printable(text, kLongestReason);
+  return printable(text);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "base/json_depth.hpp"
 #include "base/text.hpp"
+#include "content/json_text.hpp"
 
 #define VALIJSON_USE_EXCEPTIONS 1
 #include <valijson/adapters/nlohmann_json_adapter.hpp>
@@ -22,9 +23,6 @@ namespace {
 
 using Json = nlohmann::json;
 using Adapter = valijson::adapters::NlohmannJsonAdapter;
-
-constexpr std::size_t kDeepest = 256;
-constexpr std::size_t kLongestReason = 200;
 
 // Keywords whose schemas are for the same value, so that one which leads back to itself never ends.
 constexpr std::array<std::string_view, 4> kOfOne = {"not", "if", "then", "else"};
@@ -187,7 +185,7 @@ Result<Schema> Schema::parse(std::string_view json) {
     parser.populateSchema(adapter, parts->schema);
     return Schema(std::move(parts));
   } catch (const std::exception& error) {
-    return fail("{}", printable(error.what(), kLongestReason));
+    return fail("{}", printable(error.what()));
   }
 }
 
@@ -219,9 +217,9 @@ Result<> Schema::validate(std::string_view payload) const {
     std::string what = first.description;
     if (what.ends_with('.')) what.pop_back();
     if (!what.empty() && what[0] >= 'A' && what[0] <= 'Z') what[0] += 'a' - 'A';
-    return fail("{}", printable(pointer_of(first.context) + ": " + what, kLongestReason));
+    return fail("{}", printable(pointer_of(first.context) + ": " + what));
   } catch (const std::exception& error) {
-    return fail("{}", printable(error.what(), kLongestReason));
+    return fail("{}", printable(error.what()));
   }
 }
 
