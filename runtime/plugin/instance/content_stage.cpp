@@ -30,12 +30,10 @@ std::string as_reason(std::string text) {
 }  // namespace
 
 struct ContentStage::Part : trigger_message {
-  enum class State { waits, called, pending, ended };
-
   Part(const trigger_message& received, Original& of) : trigger_message(received), whole(&of) {}
 
   Original* const whole;
-  State state = State::waits;
+  bool pending = false;  // otherwise its call has not returned, or not begun
   // What complete() said while the call of it had not returned yet.
   std::optional<Answer> completed;
   std::string made_payload;
@@ -318,7 +316,6 @@ void ContentStage::give_back(std::unique_ptr<content::Evaluator> evaluator) {
 const trigger_message* ContentStage::hand_over(Original& original) {
   Part& part = original.parts[original.next++];
   if (original.is_split()) part.token = kPartToken | ++last_serial_;
-  part.state = Part::State::called;
   ++original.called;
   parts_.insert_or_assign(part.token, &part);
   return &part;
@@ -332,7 +329,7 @@ void ContentStage::settle(Part& part, Answer answer) {
     // The original's own token was completed with the host, which waits for this answer.
     if (original.is_split()) answer = std::move(*part.completed);
   } else if (answer.code == TRIGGER_PENDING) {
-    part.state = Part::State::pending;
+    part.pending = true;
     ++original.pending;
     return;
   }
@@ -385,7 +382,6 @@ ContentStage::Told ContentStage::finish(Original& original) {
 }
 
 void ContentStage::release(Part& part) {
-  part.state = Part::State::ended;
   parts_.erase(part.token);
 }
 
@@ -399,7 +395,7 @@ std::int32_t ContentStage::complete(std::uint64_t token, Answer answer) {
   const auto found = parts_.find(token);
   if (found == parts_.end()) return code;
   Part& part = *found->second;
-  if (part.state == Part::State::pending) {
+  if (part.pending) {
     release(part);
     originals_.erase(part.whole);
   } else {
@@ -418,7 +414,7 @@ std::int32_t ContentStage::complete_part(std::uint64_t token, Answer answer) {
     if (found == parts_.end()) return TRIGGER_E_STALE;
     Part& part = *found->second;
     Original& original = *part.whole;
-    if (part.state == Part::State::called) {
+    if (!part.pending) {
       if (part.completed) return TRIGGER_E_STALE;
       part.completed = std::move(answer);
       return TRIGGER_OK;
