@@ -52,6 +52,12 @@ auto of(const Order& order) {
   return std::tie(by, level, pointer);
 }
 
+auto of(const Pacing& pacing) {
+  const auto& [max_rate, delay] = pacing;
+  const auto& [count, per] = max_rate;
+  return std::tie(count, per, delay);
+}
+
 auto of(const content::Options& content) {
   const auto& [when, transform, split, schema, input, on_error, timeout, max_size] = content;
   return std::tie(when, transform, split, schema, input, on_error, timeout, max_size);
@@ -182,9 +188,10 @@ bool runs_the_same(const Alias& a, const Alias& b) {
 bool runs_the_same(const Trigger& a, const Trigger& b) {
   const auto& [name, package, place, description, enabled, alias, topics, shared_group, plugin,
                service, service_place, concurrency, concurrency_place, brief, order, queue_capacity,
-               acknowledge, timeout, retained, retry, on_exhausted, dead_letter_topic, content,
-               schema_file, monitor_plugin, monitor_service, monitor_place, monitor_interval,
-               isolation, isolation_memory, isolation_place, log_level, settings, written] = a;
+               pacing, acknowledge, timeout, retained, retry, on_exhausted, dead_letter_topic,
+               content, schema_file, monitor_plugin, monitor_service, monitor_place,
+               monitor_interval, isolation, isolation_memory, isolation_place, log_level, settings,
+               written] = a;
   (void)place;
   (void)description;
   (void)service_place;
@@ -199,14 +206,14 @@ bool runs_the_same(const Trigger& a, const Trigger& b) {
          all_same(topics, b.topics, kSame) && shared_group == b.shared_group &&
          plugin == b.plugin && service == b.service && concurrency == b.concurrency &&
          brief == b.brief && kSame(order, b.order) && queue_capacity == b.queue_capacity &&
-         acknowledge == b.acknowledge && timeout == b.timeout && retained == b.retained &&
-         max_attempts == b.retry.max_attempts && kSame(backoff, b.retry.backoff) &&
-         on_exhausted == b.on_exhausted && dead_letter_topic == b.dead_letter_topic &&
-         kSame(content, b.content) && monitor_plugin == b.monitor_plugin &&
-         monitor_service == b.monitor_service && monitor_interval == b.monitor_interval &&
-         isolation == b.isolation && isolation_memory == b.isolation_memory &&
-         log_level == b.log_level && json == b.settings.json &&
-         all_same(flat, b.settings.flat, kSame);
+         kSame(pacing, b.pacing) && acknowledge == b.acknowledge && timeout == b.timeout &&
+         retained == b.retained && max_attempts == b.retry.max_attempts &&
+         kSame(backoff, b.retry.backoff) && on_exhausted == b.on_exhausted &&
+         dead_letter_topic == b.dead_letter_topic && kSame(content, b.content) &&
+         monitor_plugin == b.monitor_plugin && monitor_service == b.monitor_service &&
+         monitor_interval == b.monitor_interval && isolation == b.isolation &&
+         isolation_memory == b.isolation_memory && log_level == b.log_level &&
+         json == b.settings.json && all_same(flat, b.settings.flat, kSame);
 }
 
 Difference difference(const Config& before, const Config& after) {

@@ -89,6 +89,8 @@ void read_alias_tls(TableReader& reader, AliasDraft& draft);
 void read_protocol(TableReader& reader, Alias& alias);
 // What a trigger asks of the content of its messages. (content_section.cpp)
 void read_content(TableReader& reader, Trigger& trigger);
+// max_rate and delay of a trigger. (pacing.cpp)
+void read_pacing(TableReader& reader, Trigger& trigger);
 // The proxy of an alias. (proxy_section.cpp)
 void read_proxy(TableReader& reader, Alias& alias);
 // Reports a listener that other machines can reach without a token. (admin_section.cpp)

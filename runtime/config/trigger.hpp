@@ -11,6 +11,7 @@
 #include "base/clock.hpp"
 #include "base/log_level.hpp"
 #include "config/delivery_rules.hpp"
+#include "config/pacing.hpp"
 #include "config/place.hpp"
 #include "config/topic.hpp"
 #include "content/options.hpp"
@@ -55,6 +56,7 @@ struct Trigger {
   std::optional<bool> brief;
   Order order;
   std::uint32_t queue_capacity = 1000;
+  Pacing pacing;
   Acknowledge acknowledge = Acknowledge::durable;
   Millis timeout{30'000};
   Retained retained = Retained::process;

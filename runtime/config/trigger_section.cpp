@@ -127,6 +127,10 @@ void read_brief(TableReader& reader, Trigger& trigger) {
     reader.file().error(reader.spot_of("brief"),
                         "brief = true has no effect with isolation = \"process\": the receiving "
                         "thread cannot call a service in another process");
+  } else if (brief && trigger.pacing.delay > Millis(0)) {
+    reader.file().error(reader.spot_of("brief"),
+                        "brief = true has no effect with delay: the receiving thread hands on only "
+                        "what it has just read");
   }
 }
 
@@ -169,6 +173,7 @@ void read_trigger(const SourceFile& file, const Node& table, Sections& sections)
   read_service(reader, trigger);
   read_order(reader, draft);
   reader.integer("queue_capacity", trigger.queue_capacity, 1, 1'000'000);
+  read_pacing(reader, trigger);
   reader.choice("acknowledge", trigger.acknowledge,
                 {{"durable", Acknowledge::durable},
                  {"finished", Acknowledge::finished},

@@ -35,6 +35,7 @@ struct Attempt {
   Monotonic deadline{};
   plugin::Answer answer;
   bool tests_outage = false;  // its outcome tells whether the outage is over
+  std::uint64_t turn = 0;     // see Pace::begin()
   bool let_go = false;        // overrunning and completed: nobody reads it after handle()
   trigger_message message{};
 };

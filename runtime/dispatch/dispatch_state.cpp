@@ -12,6 +12,7 @@ DispatchState::DispatchState(const DispatcherOptions& options, const Clock& cloc
     : options_(options),
       clock_(clock),
       attempts_(options.trigger, options.timeout),
+      pace_(options.pacing.max_rate),
       admission_(options.retry.backoff, clock, random),
       outcomes_({.options = options,
                  .clock = clock,
@@ -20,6 +21,7 @@ DispatchState::DispatchState(const DispatcherOptions& options, const Clock& cloc
                  .attempts = attempts_,
                  .retries = retries_,
                  .admission = admission_,
+                 .pace = pace_,
                  .counts = counts_}),
       prefetch_(attempts_, lanes_),
       places_(options.concurrency) {}
@@ -27,13 +29,40 @@ DispatchState::DispatchState(const DispatcherOptions& options, const Clock& cloc
 // ---- In and out ----
 
 void DispatchState::accept(std::vector<Run> runs, std::size_t count,
-                           const std::array<std::uint64_t, 3>& count_by_qos) {
+                           const std::array<std::uint64_t, 3>& count_by_qos, bool at_once,
+                           DispatchReport& report) {
   counts_.received += count;
   for (std::size_t i = 0; i < count_by_qos.size(); ++i) counts_.received_qos[i] += count_by_qos[i];
-  for (Run& run : runs) lanes_.push_all(std::move(run.deliveries), run.count, run.key);
+  const Millis delay = options_.pacing.delay;
+  if (at_once || delay == Millis(0)) {
+    for (Run& run : runs) lanes_.push_all(std::move(run.deliveries), run.count, run.key);
+    return;
+  }
+  for (Run& run : runs) {
+    while (!run.deliveries.empty()) {
+      DeliveryPtr delivery = run.deliveries.pop_front();
+      // To the millisecond, so that one timer does for all messages of it.
+      const Monotonic due = std::chrono::ceil<Millis>(delivery->arrived + delay);
+      delays_.add({due, std::move(delivery), run.key});
+    }
+  }
+  release_delayed(report.time(clock_));
+  report.set_timer(delays_.next());
 }
 
-bool DispatchState::may_take() const {
+// Those whose delay is over go into their lanes. False: there were none.
+bool DispatchState::release_delayed(Monotonic now) {
+  bool any = false;
+  while (auto due = delays_.pop_due(now)) {
+    DeliveryQueue one;
+    one.push_back(std::move(due->delivery));
+    lanes_.push_all(std::move(one), 1, due->key);
+    any = true;
+  }
+  return any;
+}
+
+bool DispatchState::has_next() const {
   const std::size_t in_flight = attempts_.in_flight();
   return lanes_.has_ready() && admission_.admits(in_flight) && in_flight < places_ && !stalled() &&
          !suspect_is_out();
@@ -41,7 +70,8 @@ bool DispatchState::may_take() const {
 
 std::size_t DispatchState::calls_that_may_begin() const {
   if (admission_.outage().tests_next()) return 1;
-  const std::size_t messages = std::min(places_ - attempts_.in_flight(), lanes_.size());
+  const std::size_t messages =
+      std::min({places_ - attempts_.in_flight(), lanes_.size(), pace_.burst()});
   return max_batch_ == 1 ? messages : (messages + max_batch_ - 1) / max_batch_;
 }
 
@@ -75,16 +105,18 @@ const trigger_message* DispatchState::begin_next(DispatchReport& report) {
 const trigger_message* DispatchState::begin_attempt(DeliveryPtr delivery, DispatchReport& report) {
   Attempt& attempt = attempts_.add(std::move(delivery));
   attempts_.begin(attempt, report.time(clock_));
-  report.set_timer(attempt.deadline);
+  attempt.turn = pace_.begin(attempt.began);
+  report.set_timer(pace_.closed() ? std::min(attempt.deadline, pace_.opens_at())
+                                  : attempt.deadline);
   attempt.tests_outage = admission_.begin_attempt();
   return &attempt.message;
 }
 
 // Only where one message after another is handled: else there are places enough to keep the worker
-// busy.
+// busy. Where there is a rate, each waits for its turn.
 const trigger_message* DispatchState::hand_ahead(std::size_t ahead) {
   const std::size_t in_flight = attempts_.in_flight();
-  if (places_ != 1 || in_flight == 0 || in_flight > ahead) return nullptr;
+  if (pace_.limited() || places_ != 1 || in_flight == 0 || in_flight > ahead) return nullptr;
   if (!admission_.unrestricted() || suspect_is_out() || stalled()) return nullptr;
   const Attempt* const begun = attempts_.last_begun();
   if (begun == nullptr || begun->state != Attempt::State::running) return nullptr;
@@ -189,6 +221,13 @@ bool DispatchState::pass_time(Monotonic now, DispatchReport& report) {
     outcomes_.go_again(std::move(delivery), report);
   }
   report.set_timer(retries_.next());
+  if (release_delayed(now)) report.wake = true;
+  report.set_timer(delays_.next());
+  if (pace_.pass_time(now)) {
+    report.wake = true;
+  } else if (pace_.closed()) {
+    report.set_timer(pace_.opens_at());
+  }
   if (const auto until = admission_.outage().waits_until()) {
     if (*until > now) {
       report.set_timer(*until);
@@ -244,12 +283,15 @@ bool DispatchState::nothing_left_before(Monotonic deadline) const {
   if (attempts_.in_flight() > 0 || outcomes_.dead_letters_under_way() > 0) return false;
   const auto outage_until = admission_.outage().waits_until();
   const bool waits = outage_until && *outage_until > deadline;
-  if (lanes_.has_ready() && !admission_.held() && !waits && !stalled()) return false;
+  const bool may_go = !admission_.held() && !waits && !stalled() &&
+                      (!pace_.closed() || pace_.opens_at() <= deadline);
+  if (may_go && (lanes_.has_ready() || delays_.next() <= deadline)) return false;
   return retries_.empty() || retries_.next() > deadline;
 }
 
 std::vector<DeliveryPtr> DispatchState::take_unfinished() {
   std::vector<DeliveryPtr> all = lanes_.take_all();
+  for (DeliveryPtr& delivery : delays_.take_all()) all.push_back(std::move(delivery));
   for (DeliveryPtr& delivery : retries_.take_all()) all.push_back(std::move(delivery));
   attempts_.for_each([&all](const Attempt& attempt) {
     const bool in_hands =
@@ -271,18 +313,22 @@ DispatcherStats DispatchState::stats() const {
   stats.queued = lanes_.size();
   stats.in_flight = attempts_.in_flight();
   stats.delayed = retries_.size() + outcomes_.dead_letters_under_way();
+  stats.waiting_for_delay = delays_.size();
   stats.expired_pending = attempts_.expired_pending();
+  stats.rate_holds = pace_.holds();
+  if (pace_.limited()) stats.rate_held = pace_.held(clock_.now());
   return stats;
 }
 
 std::size_t DispatchState::unfinished() const {
-  return lanes_.size() + attempts_.in_flight() + retries_.size() +
+  return lanes_.size() + attempts_.in_flight() + delays_.size() + retries_.size() +
          outcomes_.dead_letters_under_way() + attempts_.expired_pending();
 }
 
 void DispatchState::for_each_unfinished(
     const std::function<void(const DeliveryPtr&)>& visit) const {
   lanes_.for_each(visit);
+  delays_.for_each(visit);
   retries_.for_each(visit);
   attempts_.for_each([&visit](const Attempt& attempt) { visit(attempt.delivery); });
 }

@@ -1,7 +1,7 @@
 // All that a dispatcher knows about its messages and its service, and decides about them: a state
-// machine without threads, composed of parts. Messages wait in lanes and in the retry queue;
-// admission says whether one may go; the table holds the attempts; outcomes say what the end of one
-// leads to.
+// machine without threads, composed of parts. Messages wait for their delay, in lanes and in the
+// retry queue; admission and pace say whether one may go; the table holds the attempts; outcomes
+// say what the end of one leads to.
 #pragma once
 
 #include <trigger/plugin.h>
@@ -16,10 +16,12 @@
 
 #include "dispatch/admission.hpp"
 #include "dispatch/attempt_table.hpp"
+#include "dispatch/delay_queue.hpp"
 #include "dispatch/dispatch_report.hpp"
 #include "dispatch/dispatcher_options.hpp"
 #include "dispatch/lane_queue.hpp"
 #include "dispatch/outcomes.hpp"
+#include "dispatch/pace.hpp"
 #include "dispatch/prefetch.hpp"
 #include "dispatch/retry_queue.hpp"
 #include "plugin/work.hpp"
@@ -42,10 +44,12 @@ class DispatchState {
 
   // ---- In and out ----
 
+  // `at_once`: the trigger's delay is over for them.
   void accept(std::vector<Run> runs, std::size_t count,
-              const std::array<std::uint64_t, 3>& count_by_qos);
+              const std::array<std::uint64_t, 3>& count_by_qos, bool at_once,
+              DispatchReport& report);
   // Whether a message may be handed out, and there is one and a place for it.
-  bool may_take() const;
+  bool may_take() const { return !pace_.closed() && has_next(); }
   // If may_take(): the most calls that the waiting messages can occupy.
   std::size_t calls_that_may_begin() const;
   // The next attempt; null if none may begin. Messages that no service may see end here.
@@ -70,6 +74,10 @@ class DispatchState {
   std::optional<Monotonic> extend(std::uint64_t token, std::uint32_t ms);
   // Does what is due by `now`. True: a call has not returned in time, and the link has to know.
   bool pass_time(Monotonic now, DispatchReport& report);
+  // Notes whether max_rate keeps a message waiting; at the end of every hold that may change it.
+  void note_pace(DispatchReport& report) {
+    if (pace_.limited()) pace_.note_waiting(pace_.closed() && has_next(), report.time(clock_));
+  }
   // The worker process is gone with all that it had.
   void lose_worker(const plugin::WorkSource::Loss& loss, DispatchReport& report);
 
@@ -96,6 +104,9 @@ class DispatchState {
   void for_each_unfinished(const std::function<void(const DeliveryPtr&)>& visit) const;
 
  private:
+  // may_take(), but for the rate.
+  bool has_next() const;
+  bool release_delayed(Monotonic now);
   bool stalled() const { return attempts_.expired_pending() >= options_.queue_capacity; }
   // Whether the message that was handed out last has to be alone.
   bool suspect_is_out() const;
@@ -106,7 +117,9 @@ class DispatchState {
   const Clock& clock_;
   LaneQueue lanes_;
   AttemptTable attempts_;
+  DelayQueue delays_;
   RetryQueue retries_;
+  Pace pace_;
   Admission admission_;
   DispatcherStats counts_;
   Outcomes outcomes_;

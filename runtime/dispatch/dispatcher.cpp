@@ -45,7 +45,7 @@ Dispatcher::~Dispatcher() = default;
 // ---- In ----
 
 // The lock is held for as short as can be: a worker takes it for each message.
-void Dispatcher::accept(std::vector<DeliveryPtr> deliveries) {
+void Dispatcher::accept(std::vector<DeliveryPtr> deliveries, bool at_once) {
   const std::size_t count = deliveries.size();
   // Once for all of them: what messages say of their arrival is on the other clock.
   const Monotonic now = timer_.clock().now();
@@ -67,7 +67,8 @@ void Dispatcher::accept(std::vector<DeliveryPtr> deliveries) {
   {
     MutexLock lock(mutex_);
     batches_.add(count);
-    state_.accept(std::move(runs), count, qos);
+    state_.accept(std::move(runs), count, qos, at_once, report);
+    arm(report.timer_at);
     if (may_take()) {
       // If these are all there are, this thread may call the service itself.
       if (may_run_inline() && state_.waiting() == count &&
@@ -78,6 +79,7 @@ void Dispatcher::accept(std::vector<DeliveryPtr> deliveries) {
         takers_.wake_link();
       }
     }
+    state_.note_pace(report);
     note_room(report);
   }
   sleepers().wake_workers(wake);  // without the lock, which they would wait for
@@ -109,6 +111,7 @@ const trigger_message* Dispatcher::try_take() {
 const trigger_message* Dispatcher::begin_next(Report& report) {
   if (inline_.under_way()) return nullptr;
   const trigger_message* const next = state_.begin_next(report);
+  state_.note_pace(report);
   arm(report.timer_at);
   if (report.others) {  // messages have expired
     note_room(report);
@@ -286,6 +289,7 @@ void Dispatcher::note_room(Report& report) {
 
 void Dispatcher::end_hold(Report& report) {
   if (report.wake && may_take()) wake();
+  state_.note_pace(report);
   report.wake = false;
   arm(report.timer_at);
   note_room(report);
@@ -418,8 +422,9 @@ void Dispatcher::set_inline_worker(std::shared_ptr<plugin::InlineWorker> worker)
 
 bool Dispatcher::may_run_inline() const {
   const Admission& admission = state_.admission();
-  return inline_.has_worker() && state_.attempts().in_flight() == 0 && admission.unrestricted() &&
-         !admission.draining() && !admission.probe().open();
+  return inline_.has_worker() && options_.pacing.delay == Millis(0) &&
+         state_.attempts().in_flight() == 0 && admission.unrestricted() && !admission.draining() &&
+         !admission.probe().open();
 }
 
 const trigger_message* Dispatcher::take_inline() {

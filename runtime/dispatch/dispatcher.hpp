@@ -53,7 +53,8 @@ class Dispatcher final : public plugin::WorkSource {
 
   // Takes them in this order. If the calling thread has a Deferred, it may call the service itself
   // later. [Paho receive thread, supervisor]
-  void accept(std::vector<DeliveryPtr> deliveries);
+  // `at_once`: the trigger's delay is over for them.
+  void accept(std::vector<DeliveryPtr> deliveries, bool at_once = false);
 
   // What take() would return at once; null if it would wait. [worker]
   const trigger_message* try_take();

@@ -9,6 +9,7 @@
 #include "base/clock.hpp"
 #include "base/histogram.hpp"
 #include "config/delivery_rules.hpp"
+#include "config/pacing.hpp"
 
 namespace triggerd::dispatch {
 
@@ -19,6 +20,7 @@ struct DispatcherOptions {
   std::uint32_t concurrency = 1;
   config::Order order;
   std::uint32_t queue_capacity = 1000;
+  config::Pacing pacing;
   Millis timeout{30'000};
   config::Retry retry;
   config::OnExhausted on_exhausted = config::OnExhausted::dead_letter;
@@ -26,7 +28,7 @@ struct DispatcherOptions {
 };
 
 // received = ok + filtered + rejected + exhausted + discarded + expired + queued + in_flight +
-// delayed.
+// delayed + waiting_for_delay.
 struct DispatcherStats {
   std::uint64_t received = 0;
   std::array<std::uint64_t, 3> received_qos{};
@@ -40,13 +42,16 @@ struct DispatcherStats {
   std::uint64_t late_answers = 0;
   std::uint64_t unavailable = 0;
   std::uint64_t expired = 0;
-  std::uint64_t discarded = 0;      // out of attempts
-  std::uint64_t inline_calls = 0;   // of the service, by the receive thread
-  std::uint64_t not_brief = 0;      // of these, those that took too long
-  std::size_t queued = 0;           // waiting for a worker
-  std::size_t in_flight = 0;        // in the service's hands
-  std::size_t delayed = 0;          // waiting for their retry, or to be kept as dead letters
+  std::uint64_t discarded = 0;     // out of attempts
+  std::uint64_t inline_calls = 0;  // of the service, by the receive thread
+  std::uint64_t not_brief = 0;     // of these, those that took too long
+  std::size_t queued = 0;          // waiting for a worker
+  std::size_t in_flight = 0;       // in the service's hands
+  std::size_t delayed = 0;         // waiting for their retry, or to be kept as dead letters
+  std::size_t waiting_for_delay = 0;
   std::size_t expired_pending = 0;  // past their deadline, and never completed
+  bool rate_holds = false;          // max_rate, and nothing else, keeps a message waiting now
+  Monotonic::duration rate_held{};  // how long it has done so, in all
 };
 
 struct DispatcherTimes {

@@ -67,7 +67,7 @@ Result<bool> Intake::take_backlog(std::size_t limit) {
 }
 
 void Intake::take_stored(const inbox::StoredMessage& message) {
-  dispatcher_.accept({make_stored(message)});
+  dispatcher_.accept({make_stored(message)}, true);
 }
 
 // ---- Messages ----

@@ -39,6 +39,7 @@ Outcomes::Outcomes(const Parts& parts)
       attempts_(parts.attempts),
       retries_(parts.retries),
       admission_(parts.admission),
+      pace_(parts.pace),
       counts_(parts.counts) {}
 
 // ---- Verdicts ----
@@ -52,6 +53,7 @@ void Outcomes::settle(Attempt& attempt, plugin::Answer answer, DispatchReport& r
   if (answer.code == TRIGGER_REJECT || unseen) test_again(attempt);
   if (unseen && tested) report.wake = true;  // another one does
   if (unseen && admission_.half_open()) try_another(report);
+  if (unseen && pace_.limited()) give_back_turn(attempt, report);
   DeliveryPtr delivery = attempts_.remove(attempt);
   delivery->took = took;
   if (!unseen) handle_times_.add(nanoseconds_of(took));
@@ -107,6 +109,16 @@ void Outcomes::try_another(DispatchReport& report) {
   }
   admission_.repeat_half_open();
   report.wake = true;
+}
+
+// The service has not seen it, so another message may go in its place.
+void Outcomes::give_back_turn(const Attempt& attempt, DispatchReport& report) {
+  pace_.give_back(attempt.turn);
+  if (pace_.pass_time(report.time(clock_))) {
+    report.wake = true;
+  } else if (pace_.closed()) {
+    report.set_timer(pace_.opens_at());
+  }
 }
 
 // It was not for the service, of which nothing is learned.

@@ -14,6 +14,7 @@
 #include "dispatch/dispatch_report.hpp"
 #include "dispatch/dispatcher_options.hpp"
 #include "dispatch/lane_queue.hpp"
+#include "dispatch/pace.hpp"
 #include "dispatch/retry_queue.hpp"
 #include "plugin/work.hpp"
 
@@ -31,6 +32,7 @@ class Outcomes {
     AttemptTable& attempts;
     RetryQueue& retries;
     Admission& admission;
+    Pace& pace;
     DispatcherStats& counts;
   };
   explicit Outcomes(const Parts& parts);
@@ -71,6 +73,7 @@ class Outcomes {
  private:
   void finish(DeliveryPtr delivery, bool tested, bool was_suspect, DispatchReport& report);
   void try_another(DispatchReport& report);
+  void give_back_turn(const Attempt& attempt, DispatchReport& report);
   void filter(DeliveryPtr delivery, bool was_suspect, DispatchReport& report);
   void reject(DeliveryPtr delivery, DispatchReport& report);
   void put_off(DeliveryPtr delivery, bool tested, Millis retry_after, DispatchReport& report);
@@ -93,6 +96,7 @@ class Outcomes {
   AttemptTable& attempts_;
   RetryQueue& retries_;
   Admission& admission_;
+  Pace& pace_;
   DispatcherStats& counts_;
   std::size_t dead_letters_under_way_ = 0;
   bool stall_told_ = false;

@@ -14,6 +14,7 @@ dispatch::DispatcherOptions options_of(const config::Trigger& config, dispatch::
           .concurrency = config.concurrency,
           .order = config.order,
           .queue_capacity = config.queue_capacity,
+          .pacing = config.pacing,
           .timeout = config.timeout,
           .retry = config.retry,
           .on_exhausted = config.on_exhausted,
@@ -114,7 +115,8 @@ Recovery::Steps Trigger::recovery_steps() {
           .try_message =
               [this] {
                 const dispatch::Dispatcher::Stats stats = dispatcher_.stats();
-                half_open_needs_message_ = stats.queued + stats.delayed == 0;
+                half_open_needs_message_ =
+                    stats.queued + stats.delayed + stats.waiting_for_delay == 0;
                 dispatcher_.begin_half_open();
                 room_changed();
               }};

@@ -65,14 +65,28 @@ TEST_F(DifferenceTest, LinesThatMoveAndDescriptionsMakeNone) {
 }
 
 TEST_F(DifferenceTest, EachKeyOfATriggerCounts) {
-  for (const char* key :
-       {"shared_group = \"g\"", "order = \"none\"", "queue_capacity = 7",
-        "acknowledge = \"finished\"", "timeout = \"1s\"", "retained = \"skip\"",
-        "retry = { max_attempts = 2 }", "retry = { interval = \"3s\" }",
-        "on_exhausted = \"discard\"", "dead_letter_topic = \"d\"", "monitor = \"m\"",
-        "monitor_interval = \"1s\"", "enabled = false", "settings = { a = 1 }", "brief = true",
-        "brief = false", "isolation = \"process\"", "log_level = \"debug\"",
-        "isolation = \"process\"\nisolation_memory = \"1GiB\""}) {
+  for (const char* key : {"shared_group = \"g\"",
+                          "order = \"none\"",
+                          "queue_capacity = 7",
+                          "max_rate = \"100/s\"",
+                          "max_rate = \"100/min\"",
+                          "delay = \"5s\"",
+                          "acknowledge = \"finished\"",
+                          "timeout = \"1s\"",
+                          "retained = \"skip\"",
+                          "retry = { max_attempts = 2 }",
+                          "retry = { interval = \"3s\" }",
+                          "on_exhausted = \"discard\"",
+                          "dead_letter_topic = \"d\"",
+                          "monitor = \"m\"",
+                          "monitor_interval = \"1s\"",
+                          "enabled = false",
+                          "settings = { a = 1 }",
+                          "brief = true",
+                          "brief = false",
+                          "isolation = \"process\"",
+                          "log_level = \"debug\"",
+                          "isolation = \"process\"\nisolation_memory = \"1GiB\""}) {
     const Difference found = after("name = \"one\"", std::string("name = \"one\"\n") + key);
     EXPECT_EQ(found.triggers.changed, Names{"one"}) << key;
     EXPECT_TRUE(found.aliases.changed.empty()) << key;

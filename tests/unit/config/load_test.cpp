@@ -85,6 +85,8 @@ TEST_F(LoadTest, FillsInDefaults) {
   EXPECT_EQ(trigger.concurrency, 1u);
   EXPECT_EQ(trigger.order.by, Order::By::trigger);
   EXPECT_EQ(trigger.queue_capacity, 1000u);
+  EXPECT_FALSE(trigger.pacing.max_rate.limited());
+  EXPECT_EQ(trigger.pacing.delay, Millis(0));
   EXPECT_EQ(trigger.timeout, Millis(30'000));
   EXPECT_EQ(trigger.retained, Retained::process);
   EXPECT_EQ(trigger.retry.max_attempts, 8u);
@@ -142,6 +144,8 @@ service = "thermostat:high"
 concurrency = 8
 order = "topic:2"
 queue_capacity = 7
+max_rate = "30/min"
+delay = "5s"
 acknowledge = "received"
 timeout = 2
 retained = "once"
@@ -208,6 +212,8 @@ settings = { a = 1 }
   EXPECT_EQ(trigger->order.by, Order::By::topic_level);
   EXPECT_EQ(trigger->order.level, 2u);
   EXPECT_EQ(trigger->queue_capacity, 7u);
+  EXPECT_EQ(format_rate(trigger->pacing.max_rate), "30/min");
+  EXPECT_EQ(trigger->pacing.delay, Millis(5'000));
   EXPECT_EQ(trigger->timeout, Millis(2'000));
   EXPECT_EQ(trigger->retained, Retained::once);
   EXPECT_EQ(trigger->retry.max_attempts, 1u);

@@ -31,7 +31,7 @@ class DispatchStateTest : public testing::Test {
     runs[0].key = topic;
     runs[0].deliveries.push_back(delivery);
     runs[0].count = 1;
-    state().accept(std::move(runs), 1, {1, 0, 0});
+    state().accept(std::move(runs), 1, {1, 0, 0}, false, report_);
     return delivery;
   }
   // The topic; empty: none may begin.

@@ -18,7 +18,7 @@ class DispatcherCountsTest : public DispatcherTest {
     const auto stats = dispatcher().stats();
     EXPECT_EQ(stats.received, stats.ok + stats.filtered + stats.rejected + stats.exhausted +
                                   stats.discarded + stats.expired + stats.queued + stats.in_flight +
-                                  stats.delayed);
+                                  stats.delayed + stats.waiting_for_delay);
   }
   // So many messages, each of its own lane, and what the service says of each attempt.
   void handle(int messages, const std::function<std::int32_t(int)>& verdict) {

@@ -60,6 +60,7 @@ class OutcomesTest : public testing::Test {
   AttemptTable attempts_{"t", Millis(3'000)};
   RetryQueue retries_;
   Admission admission_{{Millis(100), Millis(1'000), 2.0}, clock_, random_};
+  Pace pace_{config::Rate{}};
   DispatcherStats counts_;
   DispatchReport report_;
   Outcomes outcomes_{{.options = options_,
@@ -69,6 +70,7 @@ class OutcomesTest : public testing::Test {
                       .attempts = attempts_,
                       .retries = retries_,
                       .admission = admission_,
+                      .pace = pace_,
                       .counts = counts_}};
 };
 
