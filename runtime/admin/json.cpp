@@ -15,6 +15,11 @@ namespace {
 void put_text(Json& json, const char* name, const std::string& text) {
   if (!text.empty()) json[name] = text;
 }
+
+void put_pacing(Json& json, const management::PacingRules& rules) {
+  put_text(json, "max_rate", rules.max_rate);
+  put_text(json, "delay", rules.delay);
+}
 void put_time(Json& json, const char* name, const std::optional<Wall>& at) {
   if (at && *at != Wall{}) json[name] = time_text(*at);
 }
@@ -167,6 +172,10 @@ Json to_json(const management::TriggerStatus& trigger, Wall now, bool detail) {
   json["queued"] = trigger.queued;
   json["in_flight"] = trigger.in_flight;
   json["delayed"] = trigger.delayed;
+  put_pacing(json, trigger.pacing.rules);
+  json["waiting_for_delay"] = trigger.pacing.waiting_for_delay;
+  json["rate_holds"] = trigger.pacing.rate_holds;
+  json["rate_held_seconds"] = trigger.pacing.rate_held_seconds;
   json["late"] = trigger.late;
   json["inbox_messages"] = trigger.inbox_messages;
   put_age(json, trigger.inbox_oldest, now);
@@ -301,6 +310,7 @@ Json to_json(const management::TriggerTest& test) {
     json["retry_after_seconds"] = static_cast<double>(test.retry_after_ms) / 1000;
   }
   json["seconds"] = test.seconds;
+  put_pacing(json, test.pacing);
   json["published"] = Json::array();
   for (const auto& message : test.published) {
     Json one = Json::object();
@@ -323,7 +333,10 @@ Json to_json(const management::TopicMatch& match) {
       {"trigger", match.trigger}, {"matches", !match.filter.empty()}, {"gets", match.gets_it}};
   put_text(json, "filter", match.filter);
   put_text(json, "reason", match.because);
-  if (!match.filter.empty()) put_text(json, "when", match.when);
+  if (!match.filter.empty()) {
+    put_text(json, "when", match.when);
+    put_pacing(json, match.pacing);
+  }
   return json;
 }
 

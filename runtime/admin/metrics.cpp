@@ -109,6 +109,10 @@ void add_triggers(std::vector<MetricFamily>& all,
       counter("triggerd_messages_refused_total",
               "Messages over max_packet_size: acknowledged, but neither handled nor stored.");
   Family paused = counter("triggerd_paused_seconds_total", "Time for which receiving was paused.");
+  Family waiting =
+      gauge("triggerd_delay_messages", "Of the messages in memory, those whose delay is not over.");
+  Family held = counter("triggerd_rate_held_seconds_total",
+                        "Time for which messages waited for max_rate and nothing else.");
   Family state = gauge("triggerd_trigger_state", "1 for the state that the trigger is in.");
   for (const management::TriggerStatus& trigger : triggers) {
     const Labels labels = {{"trigger", trigger.definition.name}};
@@ -134,7 +138,7 @@ void add_triggers(std::vector<MetricFamily>& all,
     handle.add(labels, trigger.handle, kSecondBounds);
     delivery.add(labels, trigger.delivery, kSecondBounds);
     in_flight.add(labels, number(trigger.in_flight));
-    queued.add(labels, number(trigger.queued + trigger.delayed));
+    queued.add(labels, number(trigger.queued + trigger.delayed + trigger.pacing.waiting_for_delay));
     inbox.add(labels, number(trigger.inbox_messages));
     oldest.add(labels, age(trigger.inbox_oldest, now));
     retries.add(labels, number(counts.retried));
@@ -144,15 +148,17 @@ void add_triggers(std::vector<MetricFamily>& all,
     not_brief.add(labels, number(counts.not_brief));
     refused.add(labels, number(counts.refused));
     paused.add(labels, trigger.paused_seconds);
+    waiting.add(labels, number(trigger.pacing.waiting_for_delay));
+    held.add(labels, trigger.pacing.rate_held_seconds);
     using State = management::TriggerStatus::State;
     for (const State each : {State::enabled, State::disabled, State::suspended}) {
       const std::string name(to_string(each));
       state.add(with("state", name.c_str()), trigger.state == each ? 1 : 0);
     }
   }
-  for (Family* family :
-       {&received, &handled, &handle, &delivery, &in_flight, &queued, &inbox, &oldest, &retries,
-        &dead, &unavailable, &inline_calls, &not_brief, &refused, &paused, &state}) {
+  for (Family* family : {&received, &handled, &handle, &delivery, &in_flight, &queued, &inbox,
+                         &oldest, &retries, &dead, &unavailable, &inline_calls, &not_brief,
+                         &refused, &paused, &waiting, &held, &state}) {
     all.push_back(family->take());
   }
 }

@@ -105,9 +105,11 @@ const trigger_message* DispatchState::begin_next(DispatchReport& report) {
 const trigger_message* DispatchState::begin_attempt(DeliveryPtr delivery, DispatchReport& report) {
   Attempt& attempt = attempts_.add(std::move(delivery));
   attempts_.begin(attempt, report.time(clock_));
-  attempt.turn = pace_.begin(attempt.began);
-  report.set_timer(pace_.closed() ? std::min(attempt.deadline, pace_.opens_at())
-                                  : attempt.deadline);
+  report.set_timer(attempt.deadline);
+  if (pace_.limited()) {
+    attempt.turn = pace_.begin(attempt.began);
+    if (pace_.closed()) report.set_timer(pace_.opens_at());
+  }
   attempt.tests_outage = admission_.begin_attempt();
   return &attempt.message;
 }

@@ -48,8 +48,9 @@ Dispatcher::~Dispatcher() = default;
 void Dispatcher::accept(std::vector<DeliveryPtr> deliveries, bool at_once) {
   const std::size_t count = deliveries.size();
   // Once for all of them: what messages say of their arrival is on the other clock.
-  const Monotonic now = timer_.clock().now();
+  // In this order, so that a thread that is kept between the two makes no message older than it is.
   const Wall wall = timer_.clock().wall();
+  const Monotonic now = timer_.clock().now();
   std::uint64_t place = last_place_.fetch_add(count, std::memory_order_relaxed);
   std::array<std::uint64_t, 3> qos{};
   for (const DeliveryPtr& delivery : deliveries) {

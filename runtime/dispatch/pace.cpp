@@ -18,7 +18,6 @@ void Pace::count(Monotonic began) {
 }
 
 std::uint64_t Pace::begin(Monotonic now) {
-  if (!limited()) return 0;
   if (due_ <= now) {  // nothing before this matters any more
     first_turn_ += began_.size();
     began_.clear();

@@ -32,8 +32,8 @@ class Pace {
   // The most attempts that may begin at once.
   std::size_t burst() const { return burst_; }
 
-  // An attempt begins; not while closed(). Returns what give_back() is to be told. If there is no
-  // limit, this does nothing.
+  // An attempt begins; not while closed(), and only if limited(). Returns what give_back() is to be
+  // told.
   std::uint64_t begin(Monotonic now);
   // The service has not seen the message: it is as if the attempt had not begun. An attempt that is
   // followed by more than kRemembered others counts all the same.

@@ -13,6 +13,7 @@
 #include "base/histogram.hpp"
 #include "management/definitions.hpp"
 #include "management/errors.hpp"
+#include "management/pacing.hpp"
 
 namespace triggerd::management {
 
@@ -108,7 +109,8 @@ struct TriggerStatus {
   std::uint64_t queued = 0;  // waiting for a worker
   std::uint64_t in_flight = 0;
   std::uint64_t delayed = 0;  // waiting for their retry
-  std::uint64_t late = 0;     // attempts that have not returned and are past their deadline
+  PacingStatus pacing;
+  std::uint64_t late = 0;  // attempts that have not returned and are past their deadline
   std::uint64_t inbox_messages = 0;
   std::optional<Wall> inbox_oldest;
   std::uint64_t dead_letters = 0;
@@ -209,6 +211,7 @@ struct TopicMatch {
   std::string filter;   // the one that matches; empty: none does
   std::string because;  // why not: no filter matches, disabled, not running...
   std::string when;     // the program that decides by the content; empty: none does
+  PacingRules pacing;
 };
 
 // Reads the status. Thread-safe, for many threads at once. Every call takes locks that are held for

@@ -11,6 +11,7 @@
 #include "base/clock.hpp"
 #include "management/definitions.hpp"
 #include "management/errors.hpp"
+#include "management/pacing.hpp"
 
 namespace triggerd::management {
 
@@ -47,6 +48,7 @@ struct TriggerTest {
     bool retained = false;
   };
   std::vector<Published> published;  // what it would have published; nothing was sent
+  PacingRules pacing{};              // of the trigger; a test does not wait for them
 };
 
 struct PublishMessage {

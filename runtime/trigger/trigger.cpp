@@ -613,6 +613,9 @@ void Trigger::fill_in(management::TriggerStatus& status) const {
   status.queued = stats.queued;
   status.in_flight = stats.in_flight;
   status.delayed = stats.delayed;
+  status.pacing.waiting_for_delay = stats.waiting_for_delay;
+  status.pacing.rate_holds = stats.rate_holds;
+  status.pacing.rate_held_seconds = std::chrono::duration<double>(stats.rate_held).count();
   status.late = stats.expired_pending;
   if (const auto outage = dispatcher_.outage()) {
     status.unavailable_reason = outage->reason;

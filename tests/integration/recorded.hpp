@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -25,7 +26,10 @@ struct Record {
   unsigned attempt = 0;
   std::size_t size = 0;
   std::string hash;
-  std::string id;  // of the message
+  std::string id;                       // of the message
+  std::chrono::nanoseconds received{};  // since 1970
+  std::chrono::nanoseconds wall{};      // of this line, since 1970
+  std::chrono::nanoseconds monotonic{};
 };
 
 inline std::string fnv1a(std::string_view bytes) {
@@ -40,8 +44,15 @@ inline std::vector<Record> records(const std::filesystem::path& file,
   std::ifstream in(file);
   for (std::string line; std::getline(in, line);) {
     Record record;
+    std::int64_t received = 0;
+    std::int64_t wall = 0;
+    std::int64_t monotonic = 0;
     std::istringstream(line) >> record.what >> record.topic >> record.qos >> record.retain >>
-        record.dup >> record.attempt >> record.size >> record.hash >> record.id;
+        record.dup >> record.attempt >> record.size >> record.hash >> record.id >> received >>
+        wall >> monotonic;
+    record.received = std::chrono::nanoseconds(received);
+    record.wall = std::chrono::nanoseconds(wall);
+    record.monotonic = std::chrono::nanoseconds(monotonic);
     if (!record.hash.empty() && record.what == what) found.push_back(std::move(record));
   }
   return found;

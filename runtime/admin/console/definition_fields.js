@@ -75,6 +75,8 @@ export const triggerGroups = [
     duration('timeout', 'Timeout per call', '30s'),
     choice('acknowledge', 'Acknowledge', [['', 'durable: finished or in the inbox'], ['finished', 'finished'], ['received', 'received: at once']]),
     integer('queue_capacity', 'Queue capacity', '1000', 'messages in memory before receiving pauses'),
+    line('max_rate', 'Highest rate', 'such as 100/s, 30/min, 5/h: the rest waits', {placeholder: 'no limit'}),
+    duration('delay', 'Delay', 'none', 'from the receipt of a message to its first attempt'),
     choice('retained', 'Retained messages', [['', 'process'], ['skip', 'skip'], ['once', 'once']]),
     {...choice('brief', 'Calls are brief', [['', 'as the service says'], ['true', 'yes'], ['false', 'no']], 'then made on the thread that received the message'), typed: true},
     line('shared_group', 'Shared group', 'share the messages with other runtimes'),

@@ -26,6 +26,11 @@ export function seconds(value) {
   return age(value, value < 10 ? 1 : 0);
 }
 
+// When the service gets messages, of an object with max_rate and delay; empty without either.
+export function pacing({max_rate, delay}) {
+  return [max_rate && `at most ${max_rate}`, delay && `${delay} after receipt`].filter(Boolean).join(', ');
+}
+
 // How long ago, or for how long, in at most the two largest units.
 export function age(value, digits = 0) {
   if (value === undefined || value === null) return NONE;

@@ -42,4 +42,4 @@ export function originText(origin) {
 export const isManaged = (origin) => origin.kind === 'managed';
 
 // Everything unfinished: waiting for a worker, in one, waiting for a retry, or only on disk.
-export const backlog = (trigger) => Math.max(trigger.queued + trigger.in_flight + trigger.delayed, trigger.inbox_messages);
+export const backlog = (trigger) => Math.max(trigger.queued + trigger.in_flight + trigger.delayed + trigger.waiting_for_delay, trigger.inbox_messages);

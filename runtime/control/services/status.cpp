@@ -11,6 +11,7 @@
 #include "config/tree.hpp"
 #include "config/write_tree.hpp"
 #include "control/running/admin_errors.hpp"
+#include "control/services/pacing_rules.hpp"
 
 namespace triggerd::control {
 namespace {
@@ -78,6 +79,7 @@ management::TriggerStatus status_of(const Running& running, const config::Trigge
   status.service =
       trigger.service.empty() ? trigger.plugin : trigger.plugin + ":" + trigger.service;
   status.description = trigger.description;
+  status.pacing.rules = pacing_rules(trigger);
   if (const auto found = inbox.triggers.find(trigger.name); found != inbox.triggers.end()) {
     status.inbox_messages = found->second.messages;
     status.inbox_oldest = found->second.oldest;
@@ -208,6 +210,7 @@ std::vector<management::TopicMatch> Status::match(std::string_view topic) const 
     management::TopicMatch match;
     match.trigger = trigger.name;
     match.when = trigger.content.when;
+    match.pacing = pacing_rules(trigger);
     for (const config::Topic& wanted : trigger.topics) {
       if (match.filter.empty() && config::matches(wanted.filter, topic)) {
         match.filter = wanted.filter;

@@ -15,6 +15,7 @@
 #include "control/members/member_factory.hpp"
 #include "control/running/admin_errors.hpp"
 #include "control/services/definition_text.hpp"
+#include "control/services/pacing_rules.hpp"
 #include "mqtt/packet/properties.hpp"
 
 namespace triggerd::control {
@@ -175,6 +176,7 @@ management::Outcome<management::TriggerTest> TestRunner::test_trigger(
   (void)run->wait(needs_.clock.now() + timeout);
   management::TriggerTest test = run->result();
   test.log = run->log.take();
+  test.pacing = pacing_rules(alone);
   // Posted, not waited for: a service that does not return takes its time.
   if (!needs_.control.post([this, run, name = alone.name] { end(name, run); })) {
     (void)new std::shared_ptr<TestMessage>(run);  // the process ends

@@ -54,7 +54,8 @@ struct Recorder {
   }
 
   // One line: what happened, topic (or properties), qos, retain, dup, attempt, payload size, its
-  // FNV-1a hash, and the message's id.
+  // FNV-1a hash, the message's id, and in nanoseconds when it was received, the same clock now, and
+  // the monotonic clock now.
   void write(const char* what, const trigger_message& m) { write(what, m, view(m.topic)); }
   void write(const char* what, const trigger_message& m, std::string_view topic) {
     std::uint64_t hash = 14695981039346656037ULL;
@@ -62,11 +63,16 @@ struct Recorder {
       hash = (hash ^ m.payload.ptr[i]) * 1099511628211ULL;
     }
     char line[1024];
+    const auto nanoseconds = [](auto time) {
+      return static_cast<long long>(std::chrono::nanoseconds(time.time_since_epoch()).count());
+    };
     const int length = std::snprintf(
-        line, sizeof line, "%s %.*s %u %d %d %u %zu %016llx %.*s\n", what,
+        line, sizeof line, "%s %.*s %u %d %d %u %zu %016llx %.*s %lld %lld %lld\n", what,
         static_cast<int>(topic.size()), topic.data(), m.qos,
         (m.flags & TRIGGER_MESSAGE_RETAIN) != 0, (m.flags & TRIGGER_MESSAGE_DUP) != 0, m.attempt,
-        m.payload.len, static_cast<unsigned long long>(hash), static_cast<int>(m.id.len), m.id.ptr);
+        m.payload.len, static_cast<unsigned long long>(hash), static_cast<int>(m.id.len), m.id.ptr,
+        static_cast<long long>(m.received_unix_ns), nanoseconds(std::chrono::system_clock::now()),
+        nanoseconds(std::chrono::steady_clock::now()));
     if (length < 0 || file.empty()) return;
     const std::lock_guard lock(mutex);
     if (std::FILE* out = std::fopen(file.c_str(), "ae")) {

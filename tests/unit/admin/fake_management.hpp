@@ -176,6 +176,10 @@ class FakeManagement final : public management::StatusReader,
     trigger.queued = 11;
     trigger.in_flight = 12;
     trigger.delayed = 13;
+    trigger.pacing = {.rules = {.max_rate = "100/s", .delay = "5s"},
+                      .waiting_for_delay = 42,
+                      .rate_holds = true,
+                      .rate_held_seconds = 2.5};
     trigger.inbox_messages = 14;
     trigger.inbox_oldest = then;
     trigger.dead_letters = 15;

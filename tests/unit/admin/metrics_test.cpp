@@ -93,6 +93,8 @@ const std::map<std::string, std::string>& promised() {
       {"triggerd_brief_calls_too_long_total", "trigger"},
       {"triggerd_trigger_state", "trigger,state"},
       {"triggerd_paused_seconds_total", "trigger"},
+      {"triggerd_delay_messages", "trigger"},
+      {"triggerd_rate_held_seconds_total", "trigger"},
       {"triggerd_trigger_state", "trigger,state"},
       {"triggerd_connection_up", "alias,client_id"},
       {"triggerd_connection_wanted", "alias,client_id"},
@@ -177,7 +179,9 @@ TEST_F(MetricsTest, SayWhatWasCounted) {
   EXPECT_EQ(value(R"(triggerd_messages_received_total{trigger="see-all",qos="2"})"), 3);
   EXPECT_EQ(value(R"(triggerd_messages_handled_total{trigger="see-all",verdict="ok"})"), 4);
   EXPECT_EQ(value(R"(triggerd_messages_handled_total{trigger="see-all",verdict="discarded"})"), 10);
-  EXPECT_EQ(value(R"(triggerd_queue_messages{trigger="see-all"})"), 24);
+  EXPECT_EQ(value(R"(triggerd_queue_messages{trigger="see-all"})"), 11 + 13 + 42);
+  EXPECT_EQ(value(R"(triggerd_delay_messages{trigger="see-all"})"), 42);
+  EXPECT_EQ(value(R"(triggerd_rate_held_seconds_total{trigger="see-all"})"), 2.5);
   EXPECT_EQ(value(R"(triggerd_inbox_oldest_seconds{trigger="see-all"})"), 3600);
   EXPECT_EQ(value(R"(triggerd_connection_up{alias="plant",client_id="edge-1"})"), 1);
   EXPECT_EQ(value(R"(triggerd_connection_up{alias="plant",client_id="edge-1.see-all"})"), 0);

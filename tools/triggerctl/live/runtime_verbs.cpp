@@ -8,6 +8,7 @@
 #include "live/event_view.hpp"
 #include "live/live_verbs.hpp"
 #include "live/report_view.hpp"
+#include "live/status_view.hpp"
 
 namespace triggerctl {
 namespace {
@@ -17,6 +18,13 @@ struct TailOptions {
   std::string kinds;
   std::uint64_t count = 0;
 };
+
+// Which messages of the topic the service gets, and when.
+std::string conditions_of(const Json& match) {
+  const std::string pacing = pacing_text(match);
+  if (!match.contains("when")) return pacing;
+  return fmt::format("when {}{}{}", text_of(match, "when"), pacing.empty() ? "" : ", ", pacing);
+}
 
 Result<int> match(const Api& api, const std::string& topic) {
   const auto matched = api.get("/match" + query({{"topic", topic}}));
@@ -34,8 +42,7 @@ Result<int> match(const Api& api, const std::string& topic) {
     table.add({safe(text_of(each, "trigger")),
                {gets ? "yes" : "no", colour},
                safe(text_of(each, "filter", "-")),
-               safe(text_of(each, "reason",
-                            each.contains("when") ? "when " + text_of(each, "when") : ""))});
+               safe(text_of(each, "reason", conditions_of(each)))});
   }
   const std::string text = table.text();
   fmt::print("{}", text.empty() ? "there are no triggers\n" : text);

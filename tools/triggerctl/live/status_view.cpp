@@ -174,6 +174,15 @@ std::string Rates::picture(const std::string& trigger) const {
   return text;
 }
 
+std::string pacing_text(const Json& object) {
+  std::string text;
+  if (object.contains("max_rate")) text = "at most " + text_of(object, "max_rate");
+  if (object.contains("delay")) {
+    text += fmt::format("{}{} after receipt", text.empty() ? "" : ", ", text_of(object, "delay"));
+  }
+  return text;
+}
+
 std::string origin_text(const Json& object) {
   const auto at = object.find("origin");
   if (at == object.end() || !at->is_object()) return "-";
@@ -240,7 +249,8 @@ std::string triggers_text(const Json& triggers, const Rates* rates, const Causes
         std::to_string(count_of(verdicts, "reject") + count_of(verdicts, "invalid"))};
     const Cell busy = std::to_string(count_of(trigger, "in_flight"));
     const std::vector<Cell> waiting{
-        std::to_string(count_of(trigger, "queued") + count_of(trigger, "delayed")),
+        std::to_string(count_of(trigger, "queued") + count_of(trigger, "delayed") +
+                       count_of(trigger, "waiting_for_delay")),
         std::to_string(count_of(trigger, "inbox_messages")),
         worry_cell(count_of(trigger, "dead_letters")), p99 >= 0 ? about_latency(p99) : "-"};
     std::vector<Cell> row{safe(name), state_cell(trigger)};

@@ -40,6 +40,9 @@ std::string triggers_text(const Json& triggers, const Rates* rates = nullptr,
 std::string plugins_text(const Json& plugins, const std::string& now = "");
 std::string packages_text(const Json& packages);
 
+// "at most 100/s, 5s after receipt", of an object with max_rate and delay; "" without either.
+std::string pacing_text(const Json& object);
+
 // "triggers.toml:12", "managed", "package boilers".
 std::string origin_text(const Json& object);
 

@@ -52,6 +52,9 @@ Result<int> test_trigger(const Api& api, const TestOptions& options) {
              tested->contains("retry_after_seconds")
                  ? ", retry after " + about_seconds(number_of(*tested, "retry_after_seconds"))
                  : "");
+  if (const std::string pacing = pacing_text(*tested); !pacing.empty()) {
+    fmt::print("pace        {} (not for this test)\n", safe(pacing));
+  }
   if (flag_of(*tested, "matches")) {
     fmt::print("filter      {}\n", safe(text_of(*tested, "filter")));
   } else {
@@ -71,6 +74,13 @@ void print_trigger(const Json& trigger) {
                                               : safe(text_of(filter, "refusal", "-"))});
   }
   fmt::print("{}", table.text());
+  const std::string pacing = pacing_text(trigger);
+  if (pacing.empty()) return;
+  fmt::print("\npace        {}{}\n", safe(pacing),
+             flag_of(trigger, "rate_holds") ? ": messages wait for their turn" : "");
+  if (trigger.contains("delay")) {
+    fmt::print("waiting     {} for their delay\n", count_of(trigger, "waiting_for_delay"));
+  }
 }
 
 }  // namespace

@@ -68,6 +68,8 @@ export function trigger(context, name) {
     ]));
     replace(waiting, facts([
       ['For a worker', number(one.queued)], ['In the service', number(one.in_flight)], ['For a retry', number(one.delayed)],
+      ['For its delay', one.delay && number(one.waiting_for_delay)], ['For the highest rate', one.max_rate && (one.rate_holds ? 'yes' : 'no')],
+      ['For the rate in total', one.rate_held_seconds > 0 ? age(one.rate_held_seconds) : null],
       ['Past their deadline', one.late > 0 ? number(one.late) : null], ['In the inbox', number(one.inbox_messages)],
       ['Oldest', one.oldest_seconds === undefined ? null : age(one.oldest_seconds)], ['Dead letters', number(one.dead_letters)],
       ['Paused in total', one.paused_seconds > 0 ? age(one.paused_seconds) : null],
@@ -78,7 +80,7 @@ export function trigger(context, name) {
       replace(filters, one.filters.map(filterLine));
     }
     replace(about, facts([
-      ['Description', one.description], ['Alias', el('a', {href: `#${path('aliases', one.alias)}`}, one.alias)], ['Service', one.service],
+      ['Description', one.description], ['Alias', el('a', {href: `#${path('aliases', one.alias)}`}, one.alias)], ['Service', one.service], ['Highest rate', one.max_rate], ['Delay', one.delay],
       ['Since', one.since && moment(one.since)], ['By', one.changed_by], ['Defined in', originText(one.origin)],
     ]));
   }

@@ -1,7 +1,7 @@
 // Calls a trigger's service with a made-up message.
 import {path, post} from '../api.js';
 import {el, facts, panel, replace} from '../dom.js';
-import {seconds} from '../format.js';
+import {pacing, seconds} from '../format.js';
 import {framed} from '../framed.js';
 import {busy} from '../messages.js';
 import {preview, visible} from '../payload.js';
@@ -32,7 +32,7 @@ export function testPanel(name) {
       }
       replace(result, facts([
         ['Verdict', el('span', {class: 'verdict', 'data-verdict': answer.verdict}, answer.verdict)], ['Reason', answer.reason && visible(answer.reason)],
-        ['Took', seconds(answer.seconds)], ['Would the trigger get it', answer.matches ? `yes, by ${answer.filter}` : 'no: none of its filters matches'],
+        ['Took', seconds(answer.seconds)], ['Pace, not of this test', pacing(answer)], ['Would the trigger get it', answer.matches ? `yes, by ${answer.filter}` : 'no: none of its filters matches'],
       ]),
       answer.log.length > 0 && el('pre', {class: 'code'}, answer.log.map((line) => `${line.level}  ${visible(line.text)}`).join('\n')),
       answer.published.length > 0 && [el('p', {class: 'quiet'}, 'It would have published:'), el('ul', {class: 'plain-list'}, answer.published.map(published))]);

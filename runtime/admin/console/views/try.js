@@ -1,7 +1,7 @@
 // Publish a message, and see which triggers get a topic.
 import {get, path, post, query as queryOf} from '../api.js';
 import {el, panel, replace, setText} from '../dom.js';
-import {bytes, plural} from '../format.js';
+import {bytes, pacing, plural} from '../format.js';
 import {framed} from '../framed.js';
 import {busy} from '../messages.js';
 import {base64Of, fromHex, visible} from '../payload.js';
@@ -77,7 +77,7 @@ function matchPanel() {
   const list = el('ul', {class: 'plain-list'});
   const form = el('form', {}, el('div', {class: 'fields'}, frame.node), el('p', {class: 'buttons'}, go), summary, list);
   const item = (one) => el('li', {class: 'row'}, el('span', {class: 'mark', 'aria-hidden': 'true', 'data-tone': one.gets ? 'up' : one.matches ? 'wait' : 'off'}, one.gets ? '✓' : one.matches ? '!' : '–'),
-    el('span', {class: 'grow'}, el('a', {href: `#${path('triggers', one.trigger)}`}, one.trigger), one.filter && [' ', el('code', {}, visible(one.filter))], el('span', {class: 'sub'}, one.gets ? 'gets it' : visible(one.reason))));
+    el('span', {class: 'grow'}, el('a', {href: `#${path('triggers', one.trigger)}`}, one.trigger), one.filter && [' ', el('code', {}, visible(one.filter))], el('span', {class: 'sub'}, one.gets ? ['gets it', pacing(one)].filter(Boolean).join(', ') : visible(one.reason))));
   form.addEventListener('submit', (event) => {
     event.preventDefault();
     busy(go, async () => {
