@@ -188,6 +188,21 @@ TEST_F(PaceTest, WhatIsGivenBackAfterAnIdleTimeMakesNoRoom) {
   EXPECT_FALSE(pace.pass_time(now_)) << "its second is over anyway";
 }
 
+TEST_F(PaceTest, OfVeryManyOnlyTheLatestCanBeGivenBack) {
+  Pace pace({.count = 1'000'000, .per = kSecond});
+  std::vector<std::uint64_t> turns;
+  while (!pace.closed()) turns.push_back(pace.begin(now_));
+  ASSERT_GT(turns.size(), 1'024U);
+  const Monotonic opens = pace.opens_at();
+  pace.give_back(turns.front());
+  EXPECT_EQ(pace.opens_at(), opens) << "it counts all the same";
+  pace.give_back(turns[turns.size() - 1'024]);
+  pace.give_back(turns.back());
+  EXPECT_EQ(pace.opens_at(), opens - microseconds(2));
+  pace.give_back(turns.back());
+  EXPECT_EQ(pace.opens_at(), opens - microseconds(2)) << "once";
+}
+
 TEST_F(PaceTest, HowLongItHoldsIsAddedUp) {
   Pace pace({.count = 1, .per = kSecond});
   EXPECT_FALSE(pace.holds());

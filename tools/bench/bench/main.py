@@ -12,13 +12,13 @@ from pathlib import Path
 from bench import charts, installation, machine, measuring, micro, report
 from bench.processes import Failure
 from bench.scenarios import (content, end_to_end, footprint, growth, ingest, isolation, languages,
-                             reload, work)
+                             pacing, reload, work)
 from bench.scenarios.setting import Paths, Setting
 
 SOURCE = Path(__file__).resolve().parent.parent
 ROOT = SOURCE.parent.parent
 SCENARIOS = ('ingest', 'end-to-end', 'work', 'growth', 'footprint', 'reload', 'isolation',
-             'languages', 'content')
+             'languages', 'content', 'pacing')
 
 
 def arguments():
@@ -51,7 +51,7 @@ def plan(setting, only):
     """Scenarios with the cells that were asked for."""
     scenarios = [module.scenario(setting)
                  for module in (ingest, end_to_end, work, growth, footprint, reload, isolation,
-                                languages, content)]
+                                languages, content, pacing)]
     if only:
         for scenario in scenarios:
             asked = [each.partition(':')[2] for each in only
@@ -149,7 +149,8 @@ def run(chosen, setting):
                        for each in [*setting.everybody, *end_to_end.brief(setting),
                                     isolation.contender(setting),
                                     *languages.contenders(setting),
-                                    *content.contenders(setting), setting.ceiling]],
+                                    *content.contenders(setting), *pacing.contenders(setting),
+                                    setting.ceiling]],
         'scenarios': results,
         'pieces': pieces,
         'ahead': report.ahead(results),

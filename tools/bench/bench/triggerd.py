@@ -216,6 +216,12 @@ def content(mode, paths, name, title, lines, isolated=False):
                     paths.programs, mode.acknowledge, mode.sync, isolated=isolated, content=lines)
 
 
+def paced(mode, paths, name, title, lines):
+    """The same mode, with a highest rate or a delay."""
+    return Triggerd(f'{mode.name}-{name}', f'{mode.title}, {title}', mode.guarantee, mode.file(),
+                    paths.programs, mode.acknowledge, mode.sync, content=lines)
+
+
 def brief(mode, paths):
     """The same mode, with a service that says that it never takes long."""
     return Triggerd(f'{mode.name}-brief', f'{mode.title}, a brief service', mode.guarantee,
