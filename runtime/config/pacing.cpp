@@ -10,7 +10,7 @@
 namespace triggerd::config {
 namespace {
 
-constexpr std::uint32_t kHighestRate = 1'000'000;
+constexpr std::uint32_t kHighestRate = 10'000'000;
 constexpr Millis kLongestDelay = std::chrono::hours(24);
 
 struct Unit {

@@ -23,7 +23,7 @@ struct Pacing {
   Millis delay{0};  // from the receipt of a message to its first attempt
 };
 
-// "100/s", "30/min", "5/h": from 1 to 1,000,000. Errors do not quote the text. [any]
+// "100/s", "30/min", "5/h": from 1 to 10,000,000. Errors do not quote the text. [any]
 Result<Rate> parse_rate(std::string_view text);
 // As it is written; "" if there is no limit. [any]
 std::string format_rate(const Rate& rate);

@@ -18,9 +18,8 @@ def contenders(setting):
     """Those that no other scenario has."""
     mode, paths = setting.default, setting.paths
     return [
-        triggerd.paced(mode, paths, 'max-rate', 'max_rate = "1000000/s"',
-                       ['max_rate = "1000000/s"']),
-        triggerd.paced(mode, paths, 'delay', 'delay = "1ms"', ['delay = "1ms"']),
+        triggerd.paced(mode, paths, 'max-rate', 'highest rate', ['max_rate = "10000000/s"']),
+        triggerd.paced(mode, paths, 'delay', 'delay of 1 ms', ['delay = "1ms"']),
     ]
 
 
