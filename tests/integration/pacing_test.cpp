@@ -108,6 +108,15 @@ TEST_P(PacingRateTest, NeverMoreThanItIsAndNothingIsLost) {
   EXPECT_EQ(triggerd_->stop(), (Exit{0, 0}));
 }
 
+TEST_P(PacingRateTest, WhatTheServiceDoesNotSeeDoesNotCount) {
+  start(config(isolated("max_rate = \"1/h\"\nwhen = '. >= 30'")));
+  publish(32);
+  ASSERT_TRUE(wait_for_handled(1)) << "else it would take 30 hours";
+  ASSERT_TRUE(wait_for_status("queued", 1));
+  EXPECT_EQ(records(file()).size(), 1U);
+  EXPECT_EQ(records(file()).front().hash, fnv1a("30"));
+}
+
 TEST_P(PacingRateTest, AReloadChangesIt) {
   start(config(isolated("max_rate = \"1/h\"")));
   publish(5);
