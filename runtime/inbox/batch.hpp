@@ -26,8 +26,13 @@ struct Notes {
   Retained retained;                                         // digests, by trigger and topic
   std::vector<std::int64_t> removals;                        // of messages, by their numbers
   std::unordered_map<std::int64_t, std::uint32_t> attempts;  // by the same
+  std::vector<std::int64_t> sent;                            // outgoing messages, by their numbers
+  std::vector<PacketKey> completed;                          // their PUBCOMP has come
 
-  bool empty() const { return retained.empty() && removals.empty() && attempts.empty(); }
+  bool empty() const {
+    return retained.empty() && removals.empty() && attempts.empty() && sent.empty() &&
+           completed.empty();
+  }
   void remove(std::int64_t number);
   // Adds what was noted later.
   void add(Notes later);
@@ -35,26 +40,29 @@ struct Notes {
 
 // What one transaction takes of a batch. Valid until the batch is changed.
 struct Portion {
-  struct Message {
-    Accept* accept;
-    std::optional<std::int64_t> number;  // of its row; nullopt: it is finished, and gets none
+  struct Row {
+    Record* record;
+    std::optional<std::int64_t> number;  // nullopt: the record is finished, and gets none
   };
 
   std::span<Operation> operations;
   std::span<const std::int64_t> removals;
+  std::span<const std::int64_t> sent;
+  std::span<const PacketKey> completed;
   Notes::Retained retained;
   std::vector<std::pair<std::int64_t, std::uint32_t>> attempts;
-  std::vector<Message> messages;  // of the operations, in their order
-  bool writes_message = false;    // or a packet id
+  std::vector<Row> rows;    // of the operations that have a record, in their order
+  bool writes_row = false;  // or a packet id
 
   bool writes() const {
-    return writes_message || !removals.empty() || !retained.empty() || !attempts.empty();
+    return writes_row || !removals.empty() || !sent.empty() || !completed.empty() ||
+           !retained.empty() || !attempts.empty();
   }
   bool is_empty() const { return operations.empty() && !writes(); }
-  // How many of its messages have a row.
-  std::size_t rows() const;
+  // How many rows it writes.
+  std::size_t written() const;
 
-  // The transaction is over: tells each message. [with the inbox's lock held]
+  // The transaction is over: tells each record. [with the inbox's lock held]
   void settle(bool committed) const;
   // Once all is written: lets the acknowledgements leave. [without a lock]
   void acknowledge() const;
@@ -68,7 +76,7 @@ class Batch {
   bool is_done() const { return next_ == operations_.size() && notes_.empty(); }
   // What makes room does not wait behind what needs some.
   void add(Notes later) { notes_.add(std::move(later)); }
-  // As much as fits. Messages of it that are to be written have begun to be: Portion::settle() has
+  // As much as fits. Records of it that are to be written have begun to be: Portion::settle() has
   // to be called. [with the inbox's lock held]
   Portion next_portion(const RoomBudget& budget);
   // It is written.

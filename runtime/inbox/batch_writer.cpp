@@ -2,6 +2,7 @@
 
 #include "inbox/inbox_file.hpp"
 #include "inbox/message_rows.hpp"
+#include "inbox/outgoing_rows.hpp"
 
 namespace triggerd::inbox {
 namespace {
@@ -14,7 +15,8 @@ Result<> write_id(Statement& statement, const PacketKey& key, std::string_view m
   return statement.bind_view(message_id).finish("write");
 }
 
-Result<> remove_id(Statement& statement, const PacketKey& key) {
+// Inserts or deletes what is known by a packet id alone.
+Result<> run_for(Statement& statement, const PacketKey& key) {
   return statement.reset()
       .bind_view(key.client_id)
       .bind(std::int64_t{key.packet_id})
@@ -35,7 +37,13 @@ struct BatchWriter::Statements {
         attempted(database, "UPDATE message SET attempts = ? WHERE number = ?"),
         retained(database,
                  "INSERT OR REPLACE INTO handled_retained (trigger_name, topic, sha256)"
-                 " VALUES (?, ?, ?)") {}
+                 " VALUES (?, ?, ?)"),
+        keep(database),
+        sent(database, "DELETE FROM outgoing WHERE number = ?"),
+        await_pubcomp(database,
+                      "INSERT OR REPLACE INTO awaiting_pubcomp (client_id, packet_id)"
+                      " VALUES (?, ?)"),
+        completed(database, "DELETE FROM awaiting_pubcomp WHERE client_id = ? AND packet_id = ?") {}
 
   MessageInsert insert;
   Statement keep_id;
@@ -43,6 +51,10 @@ struct BatchWriter::Statements {
   Statement remove;
   Statement attempted;
   Statement retained;
+  OutgoingInsert keep;
+  Statement sent;
+  Statement await_pubcomp;
+  Statement completed;
 };
 
 BatchWriter::BatchWriter(InboxFile& file, Room& room, Transaction::Sync sync, Mended mended,
@@ -86,9 +98,9 @@ BatchWriter::Outcome BatchWriter::write_portion(Batch& batch, bool measure) {
   }
   outcome.took = clock_.now() - began;
   portion.acknowledge();
-  outcome.written = portion.rows();
-  outcome.finished = portion.messages.size() - outcome.written;
-  outcome.has_message = portion.writes_message;
+  outcome.written = portion.written();
+  outcome.finished = portion.rows.size() - outcome.written;
+  outcome.has_row = portion.writes_row;
   batch.drop(portion);
   return outcome;
 }
@@ -139,37 +151,64 @@ Result<> BatchWriter::write_notes(const Portion& portion) {
     sql.attempted.reset().bind(std::int64_t{attempts}).bind(number);
     if (auto done = sql.attempted.finish("write"); !done) return done;
   }
+  for (const std::int64_t number : portion.sent) {
+    if (auto done = sql.sent.reset().bind(number).finish("write"); !done) return done;
+  }
+  for (const PacketKey& key : portion.completed) {
+    if (auto done = run_for(sql.completed, key); !done) return done;
+  }
   return {};
 }
 
 Result<> BatchWriter::write_operations(Portion& portion) {
-  Statements& sql = *statements_;
-  auto next_message = portion.messages.begin();
+  auto next_row = portion.rows.begin();
   for (const Operation& operation : portion.operations) {
-    Result<> done;
-    if (std::holds_alternative<Accept>(operation)) {
-      done = write_message(*next_message++);
-    } else if (const auto* keep = std::get_if<KeepId>(&operation)) {
-      done = write_id(sql.keep_id, keep->key, keep->message_id);
-    } else {
-      done = remove_id(sql.forget_id, std::get<ForgetId>(operation).key);
+    const bool has_record =
+        std::holds_alternative<Accept>(operation) || std::holds_alternative<Keep>(operation);
+    if (auto done = write_operation(operation, has_record ? &*next_row++ : nullptr); !done) {
+      return done;
     }
-    if (!done) return done;
   }
   return {};
 }
 
-Result<> BatchWriter::write_message(Portion::Message& message) {
-  const Accept& accept = *message.accept;
+// `row` is that of its record, if it has one.
+Result<> BatchWriter::write_operation(const Operation& operation, Portion::Row* row) {
+  Statements& sql = *statements_;
+  if (const auto* accept = std::get_if<Accept>(&operation)) return write_message(*accept, *row);
+  if (const auto* keep = std::get_if<Keep>(&operation)) return write_outgoing(*keep, *row);
+  if (const auto* id = std::get_if<KeepId>(&operation)) {
+    return write_id(sql.keep_id, id->key, id->message_id);
+  }
+  if (const auto* release = std::get_if<ReleaseOutgoing>(&operation)) {
+    return release_outgoing(*release);
+  }
+  return run_for(sql.forget_id, std::get<ForgetId>(operation).key);
+}
+
+Result<> BatchWriter::write_message(const Accept& accept, Portion::Row& row) {
   if (accept.key) {
     auto done = write_id(statements_->keep_id, *accept.key, accept.entry->view().message_id);
     if (!done) return done;
   }
-  if (!message.number) return {};
-  auto row = statements_->insert.run(accept.entry->view(), file_.row_clock());
-  if (!row) return tl::make_unexpected(row.error());
-  message.number = *row;
+  if (!row.number) return {};
+  auto number = statements_->insert.run(accept.entry->view(), file_.row_clock());
+  if (!number) return tl::make_unexpected(number.error());
+  row.number = *number;
   return {};
+}
+
+Result<> BatchWriter::write_outgoing(const Keep& keep, Portion::Row& row) {
+  if (!row.number) return {};
+  auto number = statements_->keep.run(keep.entry->view(), file_.row_clock());
+  if (!number) return tl::make_unexpected(number.error());
+  row.number = *number;
+  return {};
+}
+
+Result<> BatchWriter::release_outgoing(const ReleaseOutgoing& release) {
+  if (auto done = run_for(statements_->await_pubcomp, release.key); !done) return done;
+  return statements_->sent.reset().bind(release.number).finish("write");
 }
 
 }  // namespace triggerd::inbox

@@ -41,9 +41,9 @@ class BatchWriter {
 
   struct Outcome {
     WriteTrouble trouble{};    // if there is one, nothing was written
-    std::size_t written = 0;   // messages
+    std::size_t written = 0;   // messages, outgoing ones too
     std::size_t finished = 0;  // messages that needed no row
-    bool has_message = false;  // the transaction wrote a message, or a packet id
+    bool has_row = false;      // the transaction wrote a message, or a packet id
     std::chrono::nanoseconds took{0};
   };
   // Writes what fits of it, lets its acknowledgements leave, and drops it from the batch.
@@ -57,7 +57,10 @@ class BatchWriter {
   Result<> transact(Portion& portion) TRIGGERD_NO_ANALYSIS;
   Result<> write_notes(const Portion& portion) TRIGGERD_NO_ANALYSIS;
   Result<> write_operations(Portion& portion) TRIGGERD_NO_ANALYSIS;
-  Result<> write_message(Portion::Message& message) TRIGGERD_NO_ANALYSIS;
+  Result<> write_operation(const Operation& operation, Portion::Row* row) TRIGGERD_NO_ANALYSIS;
+  Result<> write_message(const Accept& accept, Portion::Row& row) TRIGGERD_NO_ANALYSIS;
+  Result<> write_outgoing(const Keep& keep, Portion::Row& row) TRIGGERD_NO_ANALYSIS;
+  Result<> release_outgoing(const ReleaseOutgoing& release) TRIGGERD_NO_ANALYSIS;
 
   InboxFile& file_;
   Room& room_;

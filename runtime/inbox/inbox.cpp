@@ -13,6 +13,7 @@ Inbox::Inbox(std::unique_ptr<InboxFile> file)
     : file_(std::move(file)),
       messages_(*file_),
       packet_ids_(*file_),
+      outgoing_(*file_),
       dead_letters_(*file_),
       triggers_(*file_),
       sessions_(*file_) {}

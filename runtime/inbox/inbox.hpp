@@ -4,6 +4,7 @@
 //   inbox.hpp            opens the file, and has what is kept in it, table by table:
 //   messages.hpp           accepted messages that are not finished
 //   packet_ids.hpp         QoS 2 messages between PUBREC and PUBREL
+//   outgoing.hpp           messages that are to be published, and what servers have of them
 //   dead_letters.hpp       messages that are not tried again by themselves
 //   trigger_records.hpp    states of triggers, and which retained messages they have handled
 //   sessions.hpp           client ids, and the sessions that servers keep
@@ -18,7 +19,7 @@
 //                          it, in numbers; volume.hpp: the volume, and a reserve)
 //   inbox_file.hpp       the open file with its lock: kept at its name (folder.hpp), its times kept
 //                        true (row_clock.hpp), read without waiting (reader.hpp)
-//   message_rows.hpp     the columns of a message
+//   message_rows.hpp     the columns of a message; outgoing_rows.hpp: of an outgoing one
 //   schema.hpp           the tables, their version and its migrations
 //   database.hpp         SQLite behind RAII: open, statement, transaction
 #pragma once
@@ -32,6 +33,7 @@
 #include "base/result.hpp"
 #include "inbox/dead_letters.hpp"
 #include "inbox/messages.hpp"
+#include "inbox/outgoing.hpp"
 #include "inbox/packet_ids.hpp"
 #include "inbox/records.hpp"
 #include "inbox/sessions.hpp"
@@ -65,6 +67,7 @@ class Inbox {
 
   Messages& messages() { return messages_; }
   PacketIds& packet_ids() { return packet_ids_; }
+  Outgoing& outgoing() { return outgoing_; }
   DeadLetters& dead_letters() { return dead_letters_; }
   TriggerRecords& triggers() { return triggers_; }
   Sessions& sessions() { return sessions_; }
@@ -82,6 +85,7 @@ class Inbox {
   const std::unique_ptr<InboxFile> file_;
   Messages messages_;
   PacketIds packet_ids_;
+  Outgoing outgoing_;
   DeadLetters dead_letters_;
   TriggerRecords triggers_;
   Sessions sessions_;

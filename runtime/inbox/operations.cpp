@@ -7,6 +7,7 @@ namespace triggerd::inbox {
 
 std::vector<Operation> OperationQueue::take_finished() {
   const auto is_wanted = [](const Operation& operation) {
+    if (const auto* const keep = std::get_if<Keep>(&operation)) return keep->entry->wants_writing();
     const auto* const accept = std::get_if<Accept>(&operation);
     return accept == nullptr || accept->key || accept->entry->wants_writing();
   };

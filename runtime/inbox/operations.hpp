@@ -30,28 +30,55 @@ struct MessageView {
   std::optional<Monotonic> expires{};
 };
 
-// An accepted message. All but the destructor and flush_acknowledgement(): [the writer's thread,
-// with the inbox's lock held].
-// view() may be called whatever begin_write() has returned.
-class Entry {
+// Something that the writer is to write a row of. All but wants_writing() and
+// flush_acknowledgement(): [the writer's thread, with the inbox's lock held]. A view of it may be
+// asked for whatever begin_write() has returned.
+class Record {
  public:
-  virtual ~Entry() = default;
-  // False: the message is finished, and nobody waits for written(). [any]
+  virtual ~Record() = default;
+  // False: it is finished, and nobody waits for written(). [any]
   virtual bool wants_writing() const = 0;
-  // Called just before the message is written. False: it is finished and need not be.
+  // Called just before the row is written. False: it is finished and needs none.
   virtual bool begin_write() = 0;
-  virtual MessageView view() const = 0;
-  // The message is safe: on disk as message `number`; nullopt: it was finished before.
+  // It is safe: on disk as row `number`; nullopt: it was finished before.
   virtual void written(std::optional<std::int64_t> number) = 0;
   // The transaction has failed; begin_write() is called again.
   virtual void not_written() = 0;
-  // Called after written() was called for every message of a transaction, so that their
-  // acknowledgements leave together.
+  // Called after written() was called for every row of a transaction, so that what follows from
+  // them, such as their acknowledgements, leaves together. [the writer's thread, without a lock]
   virtual void flush_acknowledgement() = 0;
+};
+
+// An accepted message.
+class Entry : public Record {
+ public:
+  virtual MessageView view() const = 0;
 };
 using EntryPtr = std::shared_ptr<Entry>;
 
-// The QoS 2 message that the server knows by its packet id, in the session of `client_id`.
+// A message that is to be published, as the writer sees it. The views stay valid as those of
+// MessageView do.
+struct OutgoingView {
+  std::string_view alias;
+  std::uint16_t packet_id = 0;
+  std::string_view topic;
+  std::string_view payload;
+  int qos = 0;
+  bool retained = false;
+  std::optional<std::string_view> properties{};  // as OutgoingMessage has them
+  Wall kept{};
+  std::optional<Monotonic> expires{};
+};
+
+// A message that is kept until its server has it.
+class OutgoingEntry : public Record {
+ public:
+  virtual OutgoingView view() const = 0;
+};
+using OutgoingEntryPtr = std::shared_ptr<OutgoingEntry>;
+
+// The QoS 2 message that the server knows by its packet id, in the session of `client_id`: one that
+// it has sent, or one that was sent to it.
 struct PacketKey {
   std::string client_id;
   std::uint16_t packet_id;
@@ -82,7 +109,17 @@ struct ForgetId {
   PacketKey key;
   PacketIdWaiterPtr waiter;
 };
-using Operation = std::variant<Accept, KeepId, ForgetId>;
+struct Keep {
+  OutgoingEntryPtr entry;
+};
+// The server has the QoS 2 message of row `number`: that is removed, and its packet id is kept
+// until PUBCOMP.
+struct ReleaseOutgoing {
+  std::int64_t number;
+  PacketKey key;
+  PacketIdWaiterPtr waiter;
+};
+using Operation = std::variant<Accept, KeepId, ForgetId, Keep, ReleaseOutgoing>;
 
 // Operations in the order in which they were asked for.
 //

@@ -59,6 +59,19 @@ struct AwaitingPubrel {
   std::string message_id;
 };
 
+// A message that is to be published once its server takes it.
+struct OutgoingMessage {
+  std::int64_t number = 0;      // in the order of publishing
+  std::uint16_t packet_id = 0;  // under which it is sent
+  std::string topic;
+  std::string payload;
+  int qos = 1;
+  bool retained = false;
+  std::optional<std::string> properties{};  // of MQTT 5, as they are on the wire
+  Wall kept{};
+  std::optional<Monotonic> expires{};
+};
+
 // A persistent session that a server keeps for us.
 struct Session {
   std::string client_id;

@@ -18,7 +18,13 @@ Result<> shift_times(Database& database, std::int64_t ms, Transaction::Sync sync
                   "UPDATE message SET received_ms = received_ms + ?1, expires_ms = expires_ms + ?1"
                   " WHERE expires_ms IS NOT NULL");
   if (auto done = shift.bind(ms).finish("write"); !done) return done;
-  if (database.changes() == 0) return {};
+  std::int64_t changed = database.changes();
+  Statement shift_outgoing(database,
+                           "UPDATE outgoing SET kept_ms = kept_ms + ?1, expires_ms = expires_ms +"
+                           " ?1 WHERE expires_ms IS NOT NULL");
+  if (auto done = shift_outgoing.bind(ms).finish("write"); !done) return done;
+  changed += database.changes();
+  if (changed == 0) return {};
   return transaction->commit();
 }
 
@@ -39,7 +45,10 @@ Monotonic RowClock::time_of_row(std::int64_t ms) const {
 // The clock cannot have been before the newest message: it was set back while nobody looked.
 Result<> RowClock::begin(Database& database) const {
   std::int64_t newest = 0;
-  Statement query(database, "SELECT MAX(received_ms) FROM message WHERE expires_ms IS NOT NULL");
+  Statement query(database,
+                  "SELECT MAX(ms) FROM (SELECT MAX(received_ms) AS ms FROM message"
+                  " WHERE expires_ms IS NOT NULL UNION ALL"
+                  " SELECT MAX(kept_ms) FROM outgoing WHERE expires_ms IS NOT NULL)");
   if (query.step()) newest = query.number(0);
   if (auto read = query.finish("read"); !read) return read;
   const std::int64_t back = newest - ms_of(clock_.wall());

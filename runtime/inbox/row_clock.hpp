@@ -26,6 +26,7 @@ class RowClock {
   Result<> follow(Database& database, Transaction::Sync sync);
 
   std::int64_t row_time(Monotonic time) const;
+  std::int64_t row_now() const { return row_time(clock_.now()); }
   Monotonic time_of_row(std::int64_t ms) const;
 
  private:

@@ -8,7 +8,7 @@ namespace triggerd::inbox {
 namespace {
 
 // Step N brings version N to N + 1. A step that was released never changes; a change is a new step.
-constexpr std::array<const char*, 6> kSteps{R"sql(
+constexpr std::array<const char*, 7> kSteps{R"sql(
 CREATE TABLE client_id (           -- generated once for an alias that names none
   alias     TEXT PRIMARY KEY,
   client_id TEXT NOT NULL
@@ -105,6 +105,27 @@ CREATE TABLE awaiting_pubrel (     -- packet ids of QoS 2 messages that the serv
 INSERT INTO awaiting_pubrel SELECT client_id, CAST(substr(key, 4) AS INTEGER), message_id
   FROM staged WHERE substr(key, 1, 3) = 'r5-';
 DELETE FROM staged WHERE substr(key, 1, 3) = 'r5-';
+)sql",
+                                            R"sql(
+CREATE TABLE outgoing (            -- to be published, until their servers have them
+  number       INTEGER PRIMARY KEY AUTOINCREMENT,  -- in the order of publishing
+  alias        TEXT NOT NULL,
+  packet_id    INTEGER NOT NULL,   -- under which it is sent
+  topic        TEXT NOT NULL,
+  payload      BLOB NOT NULL,
+  qos          INTEGER NOT NULL,
+  retained     INTEGER NOT NULL,
+  properties   BLOB,               -- of MQTT 5, as they are on the wire; NULL: none
+  kept_ms      INTEGER NOT NULL,
+  expires_ms   INTEGER             -- message expiry; NULL: never
+) STRICT;
+CREATE INDEX outgoing_by_alias ON outgoing (alias, number);
+CREATE INDEX outgoing_expiring ON outgoing (number) WHERE expires_ms IS NOT NULL;
+CREATE TABLE awaiting_pubcomp (    -- packet ids of QoS 2 messages that the server has
+  client_id    TEXT NOT NULL,
+  packet_id    INTEGER NOT NULL,
+  PRIMARY KEY (client_id, packet_id)
+) STRICT, WITHOUT ROWID;
 )sql"};
 
 }  // namespace

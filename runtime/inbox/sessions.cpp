@@ -96,6 +96,7 @@ Result<> Sessions::forget(std::string_view client_id) {
   auto transaction = Transaction::begin(database, Transaction::Sync::disk);
   if (!transaction) return tl::make_unexpected(transaction.error());
   for (const char* sql : {"DELETE FROM session WHERE client_id = ?",
+                          "DELETE FROM awaiting_pubcomp WHERE client_id = ?",
                           "DELETE FROM awaiting_pubrel WHERE client_id = ?"}) {
     Statement clear(database, sql);
     if (auto done = clear.bind(client_id).finish("write"); !done) return done;

@@ -106,6 +106,16 @@ void Writer::forget_id(PacketKey key, PacketIdWaiterPtr waiter) {
   queue(ForgetId{std::move(key), std::move(waiter)});
 }
 
+void Writer::keep(OutgoingEntryPtr entry) {
+  MutexLock lock(mutex_);
+  queue(Keep{std::move(entry)});
+}
+
+void Writer::release_outgoing(std::int64_t number, PacketKey key, PacketIdWaiterPtr waiter) {
+  MutexLock lock(mutex_);
+  queue(ReleaseOutgoing{number, std::move(key), std::move(waiter)});
+}
+
 void Writer::hurry() {
   MutexLock lock(mutex_);
   write_within(Millis{0});
@@ -126,6 +136,18 @@ void Writer::note_attempts(std::int64_t number, std::uint32_t attempts) {
 void Writer::note_retained(std::string_view trigger, std::string_view topic, std::string digest) {
   MutexLock lock(mutex_);
   notes_.retained[{std::string(trigger), std::string(topic)}] = std::move(digest);
+  write_within(kRemovalGrace);
+}
+
+void Writer::remove_outgoing(std::int64_t number) {
+  MutexLock lock(mutex_);
+  notes_.sent.push_back(number);
+  write_within(kRemovalGrace);
+}
+
+void Writer::forget_completed(PacketKey key) {
+  MutexLock lock(mutex_);
+  notes_.completed.push_back(std::move(key));
   write_within(kRemovalGrace);
 }
 
@@ -196,7 +218,7 @@ WriteTrouble Writer::write(Batch& batch) {
     MutexLock lock(mutex_);
     stats_.messages += outcome.written;
     stats_.finished += outcome.finished;
-    if (!outcome.has_message) continue;
+    if (!outcome.has_row) continue;
     ++stats_.batches;
     stats_.commit_time += outcome.took;
     commit_times_.add(static_cast<std::uint64_t>(outcome.took.count()));

@@ -72,6 +72,11 @@ class Writer {
   // Keeps a packet id, replacing the same one.
   void keep_id(PacketKey key, std::string message_id, PacketIdWaiterPtr waiter);
   void forget_id(PacketKey key, PacketIdWaiterPtr waiter);
+  // A message that is to be published is kept until its server has it.
+  void keep(OutgoingEntryPtr entry);
+  // The server has the QoS 2 message of row `number`. In one transaction that is removed and its
+  // packet id is kept until PUBCOMP.
+  void release_outgoing(std::int64_t number, PacketKey key, PacketIdWaiterPtr waiter);
   // Some of what was accepted may be finished by now and need no writing. Where nothing else is
   // queued, the thread is not woken.
   void reconsider();
@@ -82,6 +87,11 @@ class Writer {
   void note_attempts(std::int64_t number, std::uint32_t attempts);
   // `trigger` has handled the retained message of `topic` with this digest. Not urgent, either.
   void note_retained(std::string_view trigger, std::string_view topic, std::string digest);
+  // A server has an outgoing message, or nobody wants it any more; its PUBCOMP has come. Not
+  // urgent, either: a message that is removed late is published twice (QoS 1), and a packet id that
+  // is forgotten late is released twice.
+  void remove_outgoing(std::int64_t number);
+  void forget_completed(PacketKey key);
 
   // Writes what is queued at once, and waits for that. False: it is not all written by `deadline`.
   // [any]
@@ -89,7 +99,7 @@ class Writer {
 
   struct Stats {
     std::uint64_t batches = 0;   // transactions that wrote a message
-    std::uint64_t messages = 0;  // written
+    std::uint64_t messages = 0;  // written, outgoing ones too
     std::uint64_t finished = 0;  // finished before they were to be written
     std::chrono::nanoseconds commit_time{0};
   };

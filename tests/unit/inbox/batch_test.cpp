@@ -61,8 +61,8 @@ class BatchTest : public testing::Test {
   }
   static std::vector<std::string> ids(const Portion& portion) {
     std::vector<std::string> found;
-    for (const Portion::Message& message : portion.messages) {
-      found.emplace_back(message.accept->entry->view().message_id);
+    for (const Portion::Row& message : portion.rows) {
+      found.emplace_back(dynamic_cast<const Entry&>(*message.record).view().message_id);
     }
     return found;
   }
@@ -79,8 +79,8 @@ TEST_F(BatchTest, WhatFitsIsOnePortion) {
   EXPECT_EQ(portion.removals.size(), 2U);
   EXPECT_EQ(portion.attempts.size(), 1U);
   EXPECT_EQ(ids(portion), (Lines{"a", "b"}));
-  EXPECT_EQ(portion.rows(), 1U) << "b is finished";
-  EXPECT_TRUE(portion.writes_message);
+  EXPECT_EQ(portion.written(), 1U) << "b is finished";
+  EXPECT_TRUE(portion.writes_row);
   EXPECT_FALSE(batch.is_done());
   batch.drop(portion);
   EXPECT_TRUE(batch.is_done());
@@ -133,7 +133,7 @@ TEST_F(BatchTest, WithoutRoomOnlyWhatIsFinishedAndRemovalsGo) {
   const Portion portion = batch.next_portion(budget_);
   EXPECT_EQ(ids(portion), Lines{"a"}) << "nothing overtakes";
   EXPECT_EQ(portion.removals.size(), 1U);
-  EXPECT_FALSE(portion.writes_message);
+  EXPECT_FALSE(portion.writes_row);
   batch.drop(portion);
   EXPECT_TRUE(batch.next_portion(budget_).is_empty());
   EXPECT_FALSE(batch.is_done());
@@ -164,8 +164,8 @@ TEST_F(BatchTest, APacketIdTakesRoomAlthoughItsMessageIsFinished) {
   EXPECT_TRUE(batch.next_portion(budget_).is_empty());
   leave(1'000 * kPortion);
   const Portion portion = batch.next_portion(budget_);
-  EXPECT_EQ(portion.rows(), 0U);
-  EXPECT_TRUE(portion.writes_message);
+  EXPECT_EQ(portion.written(), 0U);
+  EXPECT_TRUE(portion.writes_row);
 }
 
 TEST(Notes, ARemovedMessageHasNoAttemptsToNote) {

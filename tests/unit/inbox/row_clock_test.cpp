@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "inbox/message_rows.hpp"
+#include "inbox/outgoing_rows.hpp"
 #include "inbox/schema.hpp"
 #include "support/fake_clock.hpp"
 #include "support/lossy_vfs.hpp"
@@ -44,6 +45,22 @@ class RowClockTest : public testing::Test {
   test::LossyVfs vfs_{"row_clock"};
   std::unique_ptr<Database> database_;
 };
+
+TEST_F(RowClockTest, OutgoingMessagesFollowAClockThatIsSet) {
+  RowClock rows(clock_);
+  const Monotonic due = clock_.now() + kHour;
+  ASSERT_TRUE(
+      OutgoingInsert(*database_)
+          .run({.alias = "a", .topic = "up", .qos = 1, .kept = clock_.wall(), .expires = due},
+               rows));
+  clock_.set_wall(kYear);
+  ASSERT_TRUE(follow(rows));
+  Statement query(*database_, fmt::format("SELECT {} FROM outgoing", kOutgoingColumns));
+  ASSERT_TRUE(query.step());
+  const OutgoingMessage message = outgoing_of(query, rows);
+  EXPECT_EQ(message.expires, due);
+  EXPECT_EQ(to_ms(message.kept), to_ms(clock_.wall()));
+}
 
 TEST_F(RowClockTest, RowsFollowAClockThatIsSet) {
   for (const auto by : {kYear, -kYear - kHour}) {
