@@ -12,9 +12,11 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "mqtt/packet/packet_check.hpp"
+#include "mqtt/packet/publish_packet.hpp"
 #include "mqtt/wire/ack_queue.hpp"
 #include "mqtt/wire/proxy.hpp"
 #include "mqtt/wire/websocket.hpp"
@@ -55,6 +57,8 @@ class PacketSink {
   virtual void on_link(const std::shared_ptr<Link>& link) = 0;
   // In the order in which they came; no lock of the library is held. [receive thread]
   virtual void on_packets(Link& link, std::span<const Taken> packets) = 0;
+  // What the server says to publishes that were sent with Link::send(). [receive thread]
+  virtual void on_answers(std::vector<PublishAnswer> answers) { (void)answers; }
   // The last packet of those that came together has been handed over. [receive thread]
   virtual void on_batch_end() = 0;
 };
@@ -70,6 +74,7 @@ struct Dial {
   std::uint64_t max_message = 1 << 20;   // bytes of topic and payload
   std::size_t receive_maximum = 0;       // MQTT 5: unconfirmed messages; 0: any number
   bool hold = false;                     // acknowledgements wait for Receipt::release()
+  bool shared = false;                   // not only the library publishes: see Link::send()
   Millis keep_alive{0};                  // 0: without
   const Clock* clock = &system_clock();  // sockets that nobody dialled have this one
   std::shared_ptr<PacketSink> sink = nullptr;

@@ -154,6 +154,8 @@ void Link::take() {
     const auto type = static_cast<std::uint8_t>(packet->first >> 4);
     if (dial_->sink && (type == kPublish || type == kPubrel)) {
       take_packet(*packet);
+    } else if (dial_->shared && take_answer(*packet)) {
+      inbound_.pop();
     } else if (packet->skipped) {
       inbound_.pop();  // the library would wait for the rest of it
     } else {
@@ -225,7 +227,17 @@ void Link::take_message(const Packet& packet) {
   taken_.push_back(message);
 }
 
+// True: it is for somebody above the library.
+bool Link::take_answer(const Packet& packet) {
+  auto answer = read_publish_answer(packet.first, packet.body);
+  if (!answer) return false;
+  if (writer_.is_for_library(answer->packet_id, answer->ends())) return false;
+  answers_.push_back(*std::move(answer));
+  return true;
+}
+
 void Link::hand_over() {
+  if (!answers_.empty()) dial_->sink->on_answers(std::exchange(answers_, {}));
   if (taken_.empty()) return;
   const auto wrong = writer_.give_tickets(taken_);
   if (!taken_.empty()) {

@@ -24,6 +24,7 @@
 #include "base/clock.hpp"
 #include "base/mutex.hpp"
 #include "mqtt/packet/packet_check.hpp"
+#include "mqtt/packet/publish_packet.hpp"
 #include "mqtt/wire/ack_queue.hpp"
 #include "mqtt/wire/dial.hpp"
 #include "mqtt/wire/inbound.hpp"
@@ -53,6 +54,12 @@ class Link : public std::enable_shared_from_this<Link> {
   void release(AckKind kind, AckQueue::Ticket ticket) { writer_.release(kind, ticket); }
   // Writes what may leave, in one write. [any]
   void flush() { writer_.flush(); }
+  // Sends packets that the library knows nothing of: PUBLISH, which begin at `publishes`, and
+  // PUBREL. What the server says to them comes to PacketSink::on_answers(). False: they did not
+  // leave, since there is no connection. Wants: Dial::shared, and CONNACK has come. [any]
+  bool send(std::string_view packets, const std::vector<std::size_t>& publishes) {
+    return writer_.send(packets, publishes);
+  }
   // Stops reading: TCP flow control does the rest. Takes effect after CONNACK, and not while an
   // answer to SUBSCRIBE or UNSUBSCRIBE may be behind what has come. [any]
   void pause() { state_.paused = true; }
@@ -140,6 +147,7 @@ class Link : public std::enable_shared_from_this<Link> {
   void take_packet(const Packet& packet);
   void take_message(const Packet& packet);
   void hand_over();
+  bool take_answer(const Packet& packet);
   void refuse(const PacketCheck::Wrong& wrong, const std::string& packet);
   std::optional<PacketCheck::Wrong> look_at(const Packet& packet);
   std::optional<PacketCheck::Wrong> wrong_ack(const Packet& packet);
@@ -158,7 +166,8 @@ class Link : public std::enable_shared_from_this<Link> {
 
   // The receive thread's.
   Inbound inbound_;
-  std::vector<Taken> taken_;     // kept for its memory
+  std::vector<Taken> taken_;  // kept for its memory
+  std::vector<PublishAnswer> answers_;
   bool began_ = false;           // the first byte of the packet at the front was checked
   bool library_front_ = false;   // the packet at the front is the library's
   std::size_t served_ = 0;       // how much of it the library has read

@@ -88,6 +88,10 @@ std::size_t LinkWriter::held() const {
 
 void LinkWriter::flush() {
   MutexLock lock(mutex_);
+  flush_here_or_there();
+}
+
+void LinkWriter::flush_here_or_there() {
   if (ssl_ != nullptr && !Receiver::is_receive_thread()) {
     // One thread at a time may use an SSL object together with its error state.
     state_.we_wait = true;
@@ -95,6 +99,15 @@ void LinkWriter::flush() {
     return;
   }
   flush_locked();
+}
+
+bool LinkWriter::send(std::string_view packets, const std::vector<std::size_t>& publishes) {
+  MutexLock lock(mutex_);
+  if (state_.gone || state_.ended || state_.leaving || !opening_.open()) return false;
+  for (const std::size_t at : publishes) published_.note(packets.substr(at, kBeginning));
+  opening_.add_packet(packets, out_.bytes());
+  flush_here_or_there();
+  return true;
 }
 
 void LinkWriter::flush_locked() {
@@ -135,6 +148,11 @@ std::optional<PacketCheck::Wrong> LinkWriter::give_tickets(std::vector<Taken>& p
 bool LinkWriter::was_exactly_once(std::uint16_t packet_id) const {
   MutexLock lock(mutex_);
   return published_.was_exactly_once(packet_id);
+}
+
+bool LinkWriter::is_for_library(std::uint16_t packet_id, bool ends) {
+  MutexLock lock(mutex_);
+  return published_.is_for_library(packet_id, ends);
 }
 
 // ---- Ending it ----
@@ -320,7 +338,7 @@ void LinkWriter::note(const iovec* parts, int count) {
     check_.sends(beginning_of(parts, count, size_of(parts, count)));
     if (state_.paused) wake_receiver();  // it reads on until the answer is here
   } else if (is_publish_with_id(first)) {
-    published_.note(beginning_of(parts, count, kBeginning));
+    published_.note(beginning_of(parts, count, kBeginning), dial_->shared);
   } else if (first >> 4 == kPingreq) {
     keep_alive_.pinged(dial_->clock->now());
   } else if (first >> 4 == kDisconnect) {

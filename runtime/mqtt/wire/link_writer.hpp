@@ -60,6 +60,7 @@ class LinkWriter {
 
   void release(AckKind kind, AckQueue::Ticket ticket);
   void flush();
+  bool send(std::string_view packets, const std::vector<std::size_t>& publishes);
   void end(std::string why);
   std::string fault() const;
   std::size_t held() const;
@@ -94,6 +95,8 @@ class LinkWriter {
   std::optional<PacketCheck::Wrong> give_tickets(std::vector<Taken>& packets);
   // Whether a message was last published with this packet id and QoS 2.
   bool was_exactly_once(std::uint16_t packet_id) const;
+  // Whether the answer to a publish is for the library; `ends`: it is the last of its handshake.
+  bool is_for_library(std::uint16_t packet_id, bool ends);
   // Ends it for `wrong`, which DISCONNECT says where `may_say`; `packet` is for the fault.
   void refuse(const PacketCheck::Wrong& wrong, const std::string& packet, bool may_say);
   void ping();
@@ -110,6 +113,7 @@ class LinkWriter {
   bool pass_proxy_before_tls(int& error);
   void begin_opening() TRIGGERD_REQUIRES(mutex_);
   void flush_locked() TRIGGERD_REQUIRES(mutex_);
+  void flush_here_or_there() TRIGGERD_REQUIRES(mutex_);
   bool send_out() TRIGGERD_REQUIRES(mutex_);
   void end_locked(std::string why) TRIGGERD_REQUIRES(mutex_);
 

@@ -99,6 +99,10 @@ class AnySink final : public PacketSink {
       }
     }
   }
+  void on_answers(std::vector<PublishAnswer> answers) override {
+    expect_of_session(!answers.empty());
+    for (const PublishAnswer& one : answers) expect_of_session(one.packet_id != 0);
+  }
   void on_batch_end() override {
     expect_of_session(in_batch);
     in_batch = false;
@@ -122,6 +126,7 @@ class Session {
               .max_message = kMost,
               .receive_maximum = is(kFlagReceiveMaximum) ? std::size_t{3} : 0,
               .hold = is(kFlagHold),
+              .shared = is(kFlagHold),
               .keep_alive = kKeepAlive,
               .sink = sink_};
     if (is(kFlagWebSocket)) dial.websocket = WebSocket::Target{.host = "h", .path = "/mqtt"};

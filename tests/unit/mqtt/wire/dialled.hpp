@@ -73,6 +73,9 @@ class Recorder final : public PacketSink {
       std::free(one.memory);
     }
   }
+  void on_answers(std::vector<PublishAnswer> some) override {
+    answers.insert(answers.end(), some.begin(), some.end());
+  }
   void on_batch_end() override {
     happened.emplace_back("end");
     if (on_end) on_end();
@@ -86,6 +89,7 @@ class Recorder final : public PacketSink {
     return static_cast<std::size_t>(std::count(happened.begin(), happened.end(), "end"));
   }
 
+  std::vector<PublishAnswer> answers;
   std::vector<Got> got;
   std::vector<std::string> happened;  // beside the library
   std::vector<std::size_t> calls;     // of on_packets(): with how many
