@@ -28,6 +28,7 @@ struct ConnAck {
   std::optional<std::chrono::seconds> keep_alive = std::nullopt;
   // How many messages of QoS 1 and 2 the server takes before it has confirmed the first.
   std::optional<std::uint16_t> receive_maximum = std::nullopt;
+  PublishLimits limits = {};
 };
 
 // The `code` of on_connect_failed() when our own side ended the connection, for what the server or
@@ -56,6 +57,11 @@ class ClientEvents {
   // The reason codes of UNSUBACK (MQTT 5), as above; empty on 3.1.1.
   virtual void on_unsubscribed(ConnectAttempt attempt, std::vector<int> codes, std::string why) = 0;
   virtual void on_disconnected(ConnectAttempt attempt) = 0;
+  // What the server says to what send() sent.
+  virtual void on_answers(ConnectAttempt attempt, std::vector<PublishAnswer> answers) {
+    (void)attempt;
+    (void)answers;
+  }
 };
 
 struct ConnectRequest {
@@ -94,6 +100,8 @@ class Client {
   // server has said that it does not take such messages. [any thread that holds no lock a callback
   // takes]
   virtual Result<> publish(const PublishRequest& request, PublishDone done) = 0;
+  // See PublishLine::send(). Wants: ConnectionOptions::keeps_publishes, and to be connected.
+  virtual bool send(std::string_view packets, const std::vector<std::size_t>& publishes) = 0;
 };
 
 // Makes the client of a connection; `messages` and `events` outlive it.

@@ -42,6 +42,7 @@
 #include "config/topic.hpp"
 #include "mqtt/message.hpp"
 #include "mqtt/packet/properties.hpp"
+#include "mqtt/packet/publish_packet.hpp"
 #include "mqtt/tls/tls_fwd.hpp"
 
 namespace triggerd::mqtt {
@@ -75,6 +76,8 @@ struct ConnectionOptions {
   std::size_t filters_per_packet = 100;  // in one SUBSCRIBE or UNSUBSCRIBE, at most
   // Acknowledgements of QoS 1 and 2 wait for Receipt::release().
   bool hold_acknowledgements = false;
+  // Messages are published with PublishLine, too.
+  bool keeps_publishes = false;
 };
 
 // What the server answered to one filter.
@@ -123,8 +126,40 @@ class MessageListener {
   virtual void on_session_lost() {}
 };
 
+// What a server takes of what is published.
+struct PublishLimits {
+  int qos = 2;
+  bool retained = true;
+  std::uint64_t packet_size = 0;  // 0: any
+};
+
+// Where an outbox publishes: a connection that is up, and packets that the library knows nothing
+// of. [supervisor]
+class PublishLine {
+ public:
+  virtual ~PublishLine() = default;
+  struct Terms {
+    bool session_present = false;  // the server has what was sent before and not confirmed
+    bool v5 = false;
+    std::size_t window = 1;  // messages of QoS 1 and 2 that it takes unconfirmed
+    PublishLimits limits;
+  };
+  // As wire::Link::send().
+  virtual bool send(std::string_view packets, const std::vector<std::size_t>& publishes) = 0;
+  // Only a new connection helps, for this reason.
+  virtual void connect_again(const std::string& why) = 0;
+};
+
 class ConnectionListener : public MessageListener {
  public:
+  // Where ConnectionOptions::keeps_publishes is set: `line` may be used from now on until
+  // off_line(); what the server answers to what it sent. [supervisor]
+  virtual void on_line(PublishLine& line, const PublishLine::Terms& terms) {
+    (void)line;
+    (void)terms;
+  }
+  virtual void on_answers(const std::vector<PublishAnswer>& answers) { (void)answers; }
+  virtual void off_line(PublishLine& line) { (void)line; }
   // A message over max_packet_size came; it is without its payload. [Paho receive thread]
   virtual void on_refused(Message&& message) { message.receipt.release(); }
   // Called after every change. [supervisor]

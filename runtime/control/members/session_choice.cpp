@@ -12,7 +12,7 @@ namespace triggerd::control {
 namespace {
 
 struct Owner {
-  const config::Trigger* trigger;
+  const config::Trigger* trigger;  // null: the alias itself, which may keep what it publishes
   const config::Alias* alias;
 };
 using Owners = std::map<std::string, Owner>;  // by client id
@@ -23,7 +23,7 @@ bool has(const config::Alias& alias, const std::string& server) {
                      [&](const config::Server& one) { return config::to_string(one) == server; });
 }
 
-bool is_unreadable(const config::Config& config, const std::string& package) {
+bool in_unreadable_package(const config::Config& config, const std::string& package) {
   const config::Package* found = config.find_package(package);
   return found != nullptr && !found->problems.empty();
 }
@@ -36,6 +36,11 @@ bool are_all_readable(const config::Config& config) {
 // Whether they are enabled or not.
 Owners owners_of(const Identified& all) {
   Owners owners;
+  for (const config::Alias& alias : all.config.aliases) {
+    if (const auto id = all.ids.find(alias.name); id != all.ids.end()) {
+      owners[id->second] = {nullptr, &alias};
+    }
+  }
   for (const config::Trigger& trigger : all.config.triggers) {
     if (const auto id = all.ids.find(trigger.alias); id != all.ids.end()) {
       owners[trigger_client_id(id->second, trigger.name)] = {&trigger,
@@ -70,9 +75,7 @@ class Decision {
     const auto owner = earlier_.find(session.client_id);
     const bool known = owner != earlier_.end();
     // What is in a package that cannot be read is not removed.
-    const bool may_be_there = known ? is_unreadable(now_.config, owner->second.trigger->package) ||
-                                          is_unreadable(now_.config, owner->second.alias->package)
-                                    : !all_readable_;
+    const bool may_be_there = known ? is_unreadable(owner->second) : !all_readable_;
     if (may_be_there) return {.kind = Kind::unknown};
     const config::Alias* alias =
         known ? now_.config.find_alias(owner->second.alias->name) : alias_of(now_, session);
@@ -97,6 +100,12 @@ class Decision {
   }
 
  private:
+  // By what is configured now.
+  bool is_unreadable(const Owner& owner) const {
+    const config::Trigger* const trigger = owner.trigger;
+    return in_unreadable_package(now_.config, owner.alias->package) ||
+           (trigger != nullptr && in_unreadable_package(now_.config, trigger->package));
+  }
   static SessionFate stays(std::string why) {
     return {.kind = SessionFate::Kind::stays, .why = std::move(why)};
   }

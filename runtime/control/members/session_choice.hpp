@@ -20,7 +20,7 @@ struct Identified {
 // What is to become of one session.
 struct SessionFate {
   enum class Kind {
-    wanted,   // a trigger that is configured connects with it, whether it is enabled or not
+    wanted,   // a trigger or alias that is configured connects with it, be it enabled or not
     unknown,  // it may belong to a package that cannot be read: nothing is done
     stays,    // nobody wants it, and it cannot be ended; `why` says what to do
     end,      // nobody wants it

@@ -103,6 +103,10 @@ void CallbackContext::on_packets(wire::Link& from, std::span<const wire::Taken> 
   }
 }
 
+void CallbackContext::on_answers(std::vector<PublishAnswer> answers) {
+  tell([&](ClientEvents& told) { told.on_answers(attempt, std::move(answers)); });
+}
+
 void CallbackContext::on_batch_end() {
   batch_time = {};
   MutexLock lock(mutex);

@@ -23,13 +23,6 @@ struct PendingCall;
 // Where callbacks find their client. It outlives the client until Paho has nothing more to do with
 // the client's handle: see handles.hpp. Each member says who may use it; the mutexes are leaves.
 struct CallbackContext final : wire::PacketSink, std::enable_shared_from_this<CallbackContext> {
-  // What a server of MQTT 5 accepts from us.
-  struct Limits {
-    int qos = 2;
-    bool retained = true;
-    std::uint64_t packet_size = 0;  // 0: any
-  };
-
   // How many there are: of clients, and of handles whose client is gone.
   static inline std::atomic<std::size_t> alive{0};
   explicit CallbackContext(const Clock& its_clock) : clock(its_clock) { ++alive; }
@@ -56,7 +49,7 @@ struct CallbackContext final : wire::PacketSink, std::enable_shared_from_this<Ca
   Mutex link_mutex;
   std::shared_ptr<wire::Link> link TRIGGERD_GUARDED_BY(link_mutex);  // of the last connect
   bool reading_paused TRIGGERD_GUARDED_BY(link_mutex) = false;       // of this link and later ones
-  Limits limits TRIGGERD_GUARDED_BY(link_mutex);
+  PublishLimits limits TRIGGERD_GUARDED_BY(link_mutex);
 
   Mutex tls_mutex;
   // Of the last connect: Paho opens its files while it connects.
@@ -84,6 +77,7 @@ struct CallbackContext final : wire::PacketSink, std::enable_shared_from_this<Ca
   // wire::PacketSink
   void on_link(const std::shared_ptr<wire::Link>& made) override;
   void on_packets(wire::Link& from, std::span<const wire::Taken> packets) override;
+  void on_answers(std::vector<PublishAnswer> answers) override;
   void on_batch_end() override;
 
   // Calls `tell` with the client's events, unless the client is gone.

@@ -48,13 +48,14 @@ void connect_succeeded5(void* context, MQTTAsync_successData5* data) {
   if (const auto most = number_of(properties, property::kReceiveMaximum)) {
     connack.receive_maximum = static_cast<std::uint16_t>(*most);
   }
+  connack.limits = {
+      .qos = static_cast<int>(number_of(properties, property::kMaximumQos).value_or(2)),
+      .retained = number_of(properties, property::kRetainAvailable).value_or(1) != 0,
+      .packet_size = number_of(properties, property::kMaximumPacketSize).value_or(0)};
   CallbackContext& callbacks = call->callbacks;
   {
     MutexLock lock(callbacks.link_mutex);
-    callbacks.limits = {
-        .qos = static_cast<int>(number_of(properties, property::kMaximumQos).value_or(2)),
-        .retained = number_of(properties, property::kRetainAvailable).value_or(1) != 0,
-        .packet_size = number_of(properties, property::kMaximumPacketSize).value_or(0)};
+    callbacks.limits = connack.limits;
   }
   report_connected(*call, connack);
 }

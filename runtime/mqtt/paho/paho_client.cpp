@@ -144,7 +144,8 @@ class PahoClient final : public Client {
         receive_maximum_(options.receive_maximum),
         topic_aliases_(options.topics.empty() ? std::uint16_t{0} : options.topic_aliases),
         max_inflight_(options.max_inflight),
-        max_packet_size_(options.max_packet_size) {}
+        max_packet_size_(options.max_packet_size),
+        keeps_publishes_(options.keeps_publishes) {}
 
   ~PahoClient() override {
     {
@@ -318,6 +319,11 @@ class PahoClient final : public Client {
                  });
   }
 
+  bool send(std::string_view packets, const std::vector<std::size_t>& publishes) override {
+    const auto link = callbacks_.current_link();
+    return link && link->send(packets, publishes);
+  }
+
   void give_up_connect() override {
     if (const auto link = callbacks_.current_link()) link->end({});
   }
@@ -359,6 +365,7 @@ class PahoClient final : public Client {
     dial->max_message = max_packet_size_;
     dial->receive_maximum = callbacks_.v5 ? receive_maximum_ : 0;
     dial->hold = callbacks_.hold;
+    dial->shared = keeps_publishes_;
     dial->keep_alive = request.keep_alive;
     dial->clock = &callbacks_.clock;
     dial->sink = shared_callbacks_;
@@ -408,7 +415,7 @@ class PahoClient final : public Client {
 
   // What the server has said it does not take would end the connection (MQTT 5.0, section 3.2.2.3).
   Result<> fits_server(const PublishRequest& request) {
-    CallbackContext::Limits limits;
+    PublishLimits limits;
     {
       MutexLock lock(callbacks_.link_mutex);
       limits = callbacks_.limits;
@@ -452,6 +459,7 @@ class PahoClient final : public Client {
   const std::uint16_t topic_aliases_;
   const std::optional<std::uint16_t> max_inflight_;
   const std::uint64_t max_packet_size_;
+  const bool keeps_publishes_;
   wire::DialName dial_;  // of the last connect
   Mutex api_mutex_;
 };

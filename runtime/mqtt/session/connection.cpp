@@ -168,6 +168,12 @@ void Connection::on_disconnected(ConnectAttempt attempt) {
   post_for(attempt, [this] { disconnected(); });
 }
 
+void Connection::on_answers(ConnectAttempt attempt, std::vector<PublishAnswer> answers) {
+  post_for(attempt, [this, answers = std::move(answers)] {
+    if (on_line_) listener_.on_answers(answers);
+  });
+}
+
 void Connection::post_for(ConnectAttempt attempt, EventLoop::Task task) {
   context_.tasks.post([this, attempt, task = std::move(task)] {
     if (connector_.attempt() == attempt) task();
@@ -215,6 +221,7 @@ void Connection::connected(const ConnAck& connack) {
   if (will && will->on_connect_payload) {
     publishing_.publish_presence(*will->on_connect_payload, [](const Result<>&) {});
   }
+  if (options().keeps_publishes) go_on_line(connack);
   if (subscriptions_.begin(status_.server, connack.session_present)) ++status_.sessions_lost;
   enter(State::subscribing, "");
   if (subscriptions_.has_stale()) {
@@ -222,6 +229,28 @@ void Connection::connected(const ConnAck& connack) {
   } else {
     subscribe_next();
   }
+}
+
+// ---- What is published without the library ----
+
+void Connection::go_on_line(const ConnAck& connack) {
+  std::size_t window = publishing_.window();
+  // The on-connect payload has a place of it.
+  const auto& will = options().last_will;
+  if (will && will->on_connect_payload && will->qos > 0 && window > 1) --window;
+  on_line_ = true;
+  listener_.on_line(*this, {.session_present = connack.session_present,
+                            .v5 = options().protocol == config::Protocol::v5,
+                            .window = window,
+                            .limits = connack.limits});
+}
+
+void Connection::go_off_line() {
+  if (std::exchange(on_line_, false)) listener_.off_line(*this);
+}
+
+bool Connection::send(std::string_view packets, const std::vector<std::size_t>& publishes) {
+  return library_ == Library::connected && client_->send(packets, publishes);
 }
 
 // The library pings as often as it was told when it connected. False: it connects again, so that it
@@ -338,6 +367,7 @@ void Connection::lost(const std::string& why, int code) {
   timer_.cancel();
   library_ = Library::idle;
   publishing_.disconnected();
+  go_off_line();
   history_.lost(context_.now());
   publishing_.fail_all("the connection was lost before the server confirmed it");
   if (wishes_.leaving()) {
@@ -445,6 +475,7 @@ void Connection::begin_disconnect() {
   timer_.cancel();
   const bool was_connected = library_ == Library::connected;
   const bool was_connecting = !was_connected && connector_.stop();
+  go_off_line();
   if (was_connected) history_.ended_by_us();
   library_ = Library::disconnecting;
   enter(State::off, wishes_.reason());

@@ -37,7 +37,9 @@
 
 namespace triggerd::mqtt {
 
-class Connection final : public std::enable_shared_from_this<Connection>, private ClientEvents {
+class Connection final : public std::enable_shared_from_this<Connection>,
+                         private ClientEvents,
+                         private PublishLine {
  public:
   // `listener` outlives the connection.
   static Result<std::shared_ptr<Connection>> make(const ConnectionServices& services,
@@ -99,10 +101,16 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void on_subscribed(ConnectAttempt attempt, std::vector<int> codes, std::string why) override;
   void on_unsubscribed(ConnectAttempt attempt, std::vector<int> codes, std::string why) override;
   void on_disconnected(ConnectAttempt attempt) override;
+  void on_answers(ConnectAttempt attempt, std::vector<PublishAnswer> answers) override;
   // Posts `task`, to run only while `attempt` is still the current one.
   void post_for(ConnectAttempt attempt, EventLoop::Task task);
 
   // The rest runs on the supervisor.
+
+  bool send(std::string_view packets, const std::vector<std::size_t>& publishes) override;
+  void connect_again(const std::string& why) override { reconnect_because(why); }
+  void go_on_line(const ConnAck& connack);
+  void go_off_line();
   void follow_wishes();
   void begin_round();
   void connected(const ConnAck& connack);
@@ -136,6 +144,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   ConnectionWishes wishes_;
   ConnectionStatus status_;  // as the listener knows it
   Library library_ = Library::idle;
+  bool on_line_ = false;        // the listener has it as a PublishLine
   std::string broken_because_;  // why we end this session ourselves, to begin a new one
   OwnedTimer timer_;            // of the current state
   OwnedTimer password_timer_;

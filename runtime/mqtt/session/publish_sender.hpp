@@ -42,6 +42,8 @@ class PublishSender {
   // [supervisor]
   void fail_waiting(const std::string& why) { publishes_.fail_waiting(why); }
   void fail_all(const std::string& why) { publishes_.fail_all(why); }
+  // How many messages of QoS 1 and 2 the server takes unconfirmed. [any]
+  std::size_t window() const { return publishes_.window(); }
   // Every publish was confirmed or has failed. [any]
   bool idle() const { return publishes_.empty(); }
 

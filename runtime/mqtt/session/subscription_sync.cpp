@@ -50,7 +50,12 @@ bool SubscriptionSync::begin(const std::string& server, bool session_present) {
   stale_.clear();
   asked_.clear();
   unsubscribing_ = 0;
-  const bool lost = !options_.topics.empty() && compare_session(session_present);
+  bool lost = false;
+  if (!options_.topics.empty()) {
+    lost = compare_session(session_present);
+  } else if (options_.keeps_publishes) {
+    remember_empty_session();
+  }
   to_subscribe_.resize(options_.topics.size());
   std::iota(to_subscribe_.begin(), to_subscribe_.end(), std::size_t{0});
   return lost;
@@ -75,6 +80,12 @@ bool SubscriptionSync::compare_session(bool session_present) {
   sessions_.found_at(options_, server_);
   stale_ = std::move(plan.stale);
   return plan.lost;
+}
+
+// A session that is kept for what is published: whoever ends unwanted sessions has to know of it.
+void SubscriptionSync::remember_empty_session() {
+  if (!sessions_.filters(options_.client_id)) sessions_.remember(options_.client_id, {});
+  sessions_.found_at(options_, server_);
 }
 
 std::vector<std::string> SubscriptionSync::wanted_filters() const {

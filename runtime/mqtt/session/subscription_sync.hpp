@@ -65,6 +65,7 @@ class SubscriptionSync {
 
  private:
   bool compare_session(bool session_present);
+  void remember_empty_session();
   std::vector<std::string> wanted_filters() const;
   std::vector<std::size_t> asked_too_many(const std::vector<std::size_t>& asked,
                                           const std::vector<int>& codes);

@@ -38,6 +38,7 @@ struct Asked {
   bool refuse_connect = false;
   bool refuse_publish = false;
   int refuse_publish_code = 0;
+  std::vector<std::string> sent;           // with send()
   std::function<void()> while_publishing;  // called before a publish is taken or refused
 
   ConnectAttempt attempt() const { return connects.back().attempt; }
@@ -67,6 +68,10 @@ class FakeClient final : public Client {
   void pause_reading() override {}
   void resume_reading() override {}
   void flush_acknowledgements() override {}
+  bool send(std::string_view packets, const std::vector<std::size_t>&) override {
+    asked_.sent.emplace_back(packets);
+    return true;
+  }
   Result<> publish(const PublishRequest& request, PublishDone done) override {
     if (asked_.while_publishing) asked_.while_publishing();
     if (asked_.refuse_publish) {
@@ -154,7 +159,20 @@ class FakeListener final : public ConnectionListener {
   void on_session_lost() override { ++sessions_lost; }
   void on_status(const ConnectionStatus& status) override { statuses.push_back(status); }
   const ConnectionStatus& status() const { return statuses.back(); }
+  void on_line(PublishLine& its_line, const PublishLine::Terms& its_terms) override {
+    line = &its_line;
+    terms = its_terms;
+  }
+  void on_answers(const std::vector<PublishAnswer>& some) override { answers += some.size(); }
+  void off_line(PublishLine&) override {
+    line = nullptr;
+    ++lines_lost;
+  }
 
+  PublishLine* line = nullptr;
+  PublishLine::Terms terms;
+  std::size_t answers = 0;
+  int lines_lost = 0;
   std::vector<std::string> topics;
   std::vector<std::string> refused;
   std::vector<std::uint16_t> pubrels;
