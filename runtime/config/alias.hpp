@@ -12,6 +12,7 @@
 #include "base/backoff.hpp"
 #include "base/clock.hpp"
 #include "config/last_will.hpp"
+#include "config/outbox.hpp"
 #include "config/password_command.hpp"
 #include "config/place.hpp"
 #include "config/protocol.hpp"
@@ -51,7 +52,8 @@ struct Alias {
   PasswordCommand password_command;  // prints the password; then the two above are empty
   std::optional<Proxy> proxy;        // nullopt: connect to the servers directly
   std::optional<LastWill> last_will;
-  std::string truststore;  // empty: no server uses TLS
+  std::optional<Outbox> outbox;  // nullopt: what cannot be published at once is not
+  std::string truststore;        // empty: no server uses TLS
   Place truststore_place;
   std::string keystore;  // empty: no client certificate
   Place keystore_place;

@@ -21,6 +21,8 @@ constexpr std::size_t kMaxMqttField = 65'535;       // MQTT 3.1.1, section 1.5.3
 constexpr std::uint64_t kMaxPacket = 256ULL << 20;  // just above MQTT's largest, section 2.2.3
 constexpr std::int64_t kMaxInflight = 1'000;        // unconfirmed messages of one connection
 constexpr std::int64_t kMaxFilters = 100;
+constexpr std::uint64_t kLeastOutbox = 64ULL << 10;
+constexpr std::uint64_t kLargestOutbox = 1ULL << 40;
 constexpr Millis kLongestWait = std::chrono::hours(24);
 constexpr Millis kLongestPasswordCommand = std::chrono::minutes(5);
 constexpr Millis kLongestKeepAlive = std::chrono::seconds(65'535);  // section 3.1.2.10
@@ -213,6 +215,19 @@ void read_last_will(TableReader& alias_reader, Alias& alias) {
   alias.last_will = std::move(will);
 }
 
+void read_outbox(TableReader& alias_reader, Alias& alias) {
+  auto reader = alias_reader.table("outbox");
+  if (!reader) return;
+  Outbox outbox;
+  reader->size("max_size", outbox.max_size, kLeastOutbox, kLargestOutbox);
+  outbox.max_size_place = reader->file().place(reader->spot_of("max_size"));
+  reader->choice(
+      "when_full", outbox.when_full,
+      {{"refuse", Outbox::WhenFull::refuse}, {"drop-oldest", Outbox::WhenFull::drop_oldest}});
+  reader->report_unknown_keys();
+  alias.outbox = outbox;
+}
+
 }  // namespace
 
 void read_alias(const SourceFile& file, const Member& member, Sections& sections) {
@@ -243,6 +258,7 @@ void read_alias(const SourceFile& file, const Member& member, Sections& sections
   read_credentials(reader, alias);
   read_proxy(reader, alias);
   read_last_will(reader, alias);
+  read_outbox(reader, alias);
   read_alias_tls(reader, draft);
   reader.report_unknown_keys();
   draft.client_id_place = file.place(reader.spot_of("client_id"));

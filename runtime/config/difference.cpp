@@ -74,6 +74,13 @@ bool same_will(const std::optional<LastWill>& a, const std::optional<LastWill>& 
   return a.has_value() == b.has_value() && (!a || kSame(*a, *b));
 }
 
+bool same_outbox(const std::optional<Outbox>& a, const std::optional<Outbox>& b) {
+  if (!a || !b) return a.has_value() == b.has_value();
+  const auto& [max_size, place, when_full] = *a;
+  (void)place;
+  return max_size == b->max_size && when_full == b->when_full;
+}
+
 bool same_store(const Truststore* a, const Truststore* b) {
   if (a == nullptr || b == nullptr) return a == b;
   const auto& [name, place, system, file, file_place] = *a;
@@ -163,8 +170,9 @@ bool runs_the_same(const Alias& a, const Alias& b) {
   const auto& [name, package, place, description, enabled, servers, client_id, protocol, clean,
                session_expiry, receive_maximum, topic_aliases, max_inflight, filters_per_packet,
                connection_timeout, keep_alive, reconnect, max_packet_size, user_name, password,
-               password_file, password_command, proxy, last_will, truststore, truststore_place,
-               keystore, keystore_place, key_alias, key_alias_place, alpn, written] = a;
+               password_file, password_command, proxy, last_will, outbox, truststore,
+               truststore_place, keystore, keystore_place, key_alias, key_alias_place, alpn,
+               written] = a;
   (void)place;
   (void)description;
   (void)truststore_place;
@@ -181,8 +189,9 @@ bool runs_the_same(const Alias& a, const Alias& b) {
          user_name == b.user_name &&
          same_password(password, password_file, b.password, b.password_file) &&
          password_command == b.password_command && same_proxy(proxy, b.proxy) &&
-         same_will(last_will, b.last_will) && truststore == b.truststore &&
-         keystore == b.keystore && key_alias == b.key_alias && alpn == b.alpn;
+         same_will(last_will, b.last_will) && same_outbox(outbox, b.outbox) &&
+         truststore == b.truststore && keystore == b.keystore && key_alias == b.key_alias &&
+         alpn == b.alpn;
 }
 
 bool runs_the_same(const Trigger& a, const Trigger& b) {

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "base/text.hpp"
+#include "base/units.hpp"
 
 namespace triggerd::config {
 namespace {
@@ -39,6 +40,19 @@ void check_names(const Sections& sections, Diagnostics& diagnostics) {
   }
   for (const TriggerDraft& draft : sections.triggers) {
     claim(triggers, "trigger", draft.trigger.name, draft.name_place, diagnostics);
+  }
+}
+
+// What outboxes keep is in the inbox's file.
+void check_outboxes(const Sections& sections, Diagnostics& diagnostics) {
+  for (const AliasDraft& draft : sections.aliases) {
+    const std::optional<Outbox>& outbox = draft.alias.outbox;
+    if (!outbox || outbox->max_size < sections.inbox.max_size) continue;
+    diagnostics.add(
+        outbox->max_size_place,
+        fmt::format("max_size of the outbox ({}) is not less than max_size of [inbox] "
+                    "({}), in whose file it is; give it less, or the inbox more",
+                    format_size(outbox->max_size), format_size(sections.inbox.max_size)));
   }
 }
 
@@ -126,6 +140,7 @@ void check_client_ids(const Sections& sections, Diagnostics& diagnostics) {
 
 void validate(const Sections& sections, Diagnostics& diagnostics) {
   check_names(sections, diagnostics);
+  check_outboxes(sections, diagnostics);
   validate_tls(sections, diagnostics);
   check_protocols(sections, diagnostics);
   check_client_ids(sections, diagnostics);
