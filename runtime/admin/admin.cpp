@@ -171,6 +171,7 @@ void add_all_routes(Router& router, const management::Management& runtime, Event
   add_test_run_routes(router, runtime.test_runs, status);
   add_plugin_routes(router, runtime.plugins);
   add_dead_letter_routes(router, runtime.dead_letters, clock);
+  add_outbox_routes(router, runtime.outboxes);
   add_event_routes(router, streamer);
   router.add({"GET", "/metrics", Lane::metrics, [&status, &clock](const Request&) {
                 return Reply{200, std::string(kMetricsType), metrics_text(status, clock.wall())};

@@ -38,6 +38,7 @@ void add_test_run_routes(Router& router, management::TestRuns& test_runs,
 void add_plugin_routes(Router& router, management::PluginControl& plugins);
 void add_dead_letter_routes(Router& router, management::DeadLetterControl& dead_letters,
                             const Clock& clock);
+void add_outbox_routes(Router& router, management::OutboxControl& outboxes);
 void add_event_routes(Router& router, EventStreamer& streamer);
 // The console's files and openapi.yaml.
 void add_file_routes(Router& router);

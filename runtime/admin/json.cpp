@@ -63,6 +63,15 @@ Json properties_of(const std::vector<std::pair<std::string, std::string>>& prope
   return list;
 }
 
+Json outbox_json(const management::OutboxStatus& outbox) {
+  Json json = {
+      {"messages", outbox.messages},   {"bytes", outbox.bytes},     {"max_bytes", outbox.max_bytes},
+      {"in_flight", outbox.in_flight}, {"sent", outbox.sent},       {"refused", outbox.refused},
+      {"dropped", outbox.dropped},     {"expired", outbox.expired}, {"cleared", outbox.cleared}};
+  put_time(json, "oldest", outbox.oldest);
+  return json;
+}
+
 }  // namespace
 
 std::string time_text(Wall at) {
@@ -117,6 +126,7 @@ Json to_json(const management::AliasStatus& alias, bool detail) {
   json["origin"] = origin_of(alias.definition);
   json["published_ok"] = alias.published_ok;
   json["published_failed"] = alias.published_failed;
+  if (alias.outbox) json["outbox"] = outbox_json(*alias.outbox);
   json["connections"] = Json::array();
   for (const auto& connection : alias.connections) {
     Json one = {{"client_id", connection.client_id}};
@@ -356,6 +366,16 @@ Json to_json(const management::DeadLetterView& letter) {
   if (!letter.user_properties.empty()) {
     json["properties"] = properties_of(letter.user_properties);
   }
+  return json;
+}
+
+Json to_json(const management::KeptMessage& message) {
+  Json json = {{"topic", message.topic},
+               {"qos", message.qos},
+               {"retained", message.retained},
+               {"published", time_text(message.published)},
+               {"bytes", message.payload_size}};
+  put_payload(json, message.payload, message.payload.size() < message.payload_size);
   return json;
 }
 

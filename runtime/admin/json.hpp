@@ -7,6 +7,7 @@
 
 #include "management/dead_letters.hpp"
 #include "management/events.hpp"
+#include "management/outboxes.hpp"
 #include "management/status.hpp"
 #include "management/test_runs.hpp"
 
@@ -36,6 +37,7 @@ Json to_json(const management::AliasTest& test);
 Json to_json(const management::TriggerTest& test);
 Json to_json(const management::TopicMatch& match);
 Json to_json(const management::DeadLetterView& letter);
+Json to_json(const management::KeptMessage& message);
 Json to_json(const management::AdminEvent& event);
 
 // The state of a trigger in one word.

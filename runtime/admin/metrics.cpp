@@ -213,6 +213,36 @@ void add_aliases(std::vector<MetricFamily>& all,
   }
 }
 
+void add_outboxes(std::vector<MetricFamily>& all,
+                  const std::vector<management::AliasStatus>& aliases, Wall now) {
+  Family kept = gauge("triggerd_outbox_messages",
+                      "Messages in the outbox, those that were sent and not confirmed included.");
+  Family kept_bytes = gauge("triggerd_outbox_bytes", "Bytes of the messages in the outbox.");
+  Family kept_limit = gauge("triggerd_outbox_max_bytes", "What the outbox may hold.");
+  Family oldest =
+      gauge("triggerd_outbox_oldest_seconds", "Age of the oldest message in the outbox.");
+  Family left = counter("triggerd_outbox_left_total", "Messages that have left the outbox.");
+  for (const management::AliasStatus& alias : aliases) {
+    if (!alias.outbox) continue;
+    const std::string& name = alias.definition.name;
+    const management::OutboxStatus& outbox = *alias.outbox;
+    kept.add({{"alias", name}}, number(outbox.messages));
+    kept_bytes.add({{"alias", name}}, number(outbox.bytes));
+    kept_limit.add({{"alias", name}}, number(outbox.max_bytes));
+    const double age =
+        outbox.oldest ? std::chrono::duration<double>(now - *outbox.oldest).count() : 0;
+    oldest.add({{"alias", name}}, std::max(age, 0.0));
+    left.add({{"alias", name}, {"result", "sent"}}, number(outbox.sent));
+    left.add({{"alias", name}, {"result", "refused"}}, number(outbox.refused));
+    left.add({{"alias", name}, {"result", "dropped"}}, number(outbox.dropped));
+    left.add({{"alias", name}, {"result", "expired"}}, number(outbox.expired));
+    left.add({{"alias", name}, {"result", "cleared"}}, number(outbox.cleared));
+  }
+  for (Family* family : {&kept, &kept_bytes, &kept_limit, &oldest, &left}) {
+    all.push_back(family->take());
+  }
+}
+
 bool is_metric_name(std::string_view name) {
   const auto good = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
@@ -283,7 +313,9 @@ std::string metrics_text(const management::StatusReader& runtime, Wall now) {
   const auto triggers = runtime.triggers();
   add_triggers(all, triggers, now);
   add_inbox(all, runtime.inbox_status(), triggers);
-  add_aliases(all, runtime.aliases(), now);
+  const auto aliases = runtime.aliases();
+  add_aliases(all, aliases, now);
+  add_outboxes(all, aliases, now);
   add_plugins(all, runtime.plugins());
   std::ostringstream out;
   prometheus::TextSerializer().Serialize(out, all);

@@ -17,6 +17,7 @@
 #include "dispatch/deaths.hpp"
 #include "inbox/writer.hpp"
 #include "mqtt/session/resolver.hpp"
+#include "outbox/outboxes.hpp"
 #include "trigger/grace.hpp"
 #include "trigger/publisher.hpp"
 
@@ -37,6 +38,7 @@ struct Runtime::Parts {
   const std::unique_ptr<mqtt::Resolver> resolver;
   const std::unique_ptr<mqtt::PasswordCommands> password_commands;
   const mqtt::ConnectionServices connections;
+  outbox::Outboxes outboxes;
   trigger::Publisher publisher;
   dispatch::MessageIds ids;
   ClientIds client_ids;
@@ -81,6 +83,10 @@ Runtime::Parts::Parts(Runtime& runtime, std::unique_ptr<inbox::Inbox> opened)
                    .sessions = session_memory,
                    .random = system_random(),
                    .log = runtime.log_}),
+      outboxes({.stored = inbox->outgoing(),
+                .writer = *writer,
+                .supervisor = runtime.supervisor_,
+                .log = runtime.log_}),
       client_ids(inbox->sessions()),
       factory({.registry = runtime.registry_,
                .control = runtime.control_,
@@ -93,6 +99,7 @@ Runtime::Parts::Parts(Runtime& runtime, std::unique_ptr<inbox::Inbox> opened)
                .inbox = *inbox,
                .writer = *writer,
                .publisher = publisher,
+               .outboxes = outboxes,
                .ids = ids,
                .log = runtime.log_,
                .events = runtime.events_,
@@ -102,6 +109,7 @@ Runtime::Parts::Parts(Runtime& runtime, std::unique_ptr<inbox::Inbox> opened)
                 .reloader = runtime.plugin_reloader_,
                 .writer = *writer,
                 .publisher = publisher,
+                .outboxes = outboxes,
                 .supervisor = *runtime.supervisor_,
                 .timer = runtime.timer_,
                 .clock = system_clock()}),
@@ -139,6 +147,7 @@ Runtime::Parts::Parts(Runtime& runtime, std::unique_ptr<inbox::Inbox> opened)
                            .inbox = *inbox,
                            .writer = *writer,
                            .publisher = publisher,
+                           .outboxes = outboxes,
                            .clock = system_clock()},
                           {.version = runtime.options_.version,
                            .config_file = runtime.options_.config_file.string(),
@@ -173,7 +182,12 @@ Runtime::Parts::Parts(Runtime& runtime, std::unique_ptr<inbox::Inbox> opened)
                .dead_letters = DeadLetters({.control = runtime.control_,
                                             .registry = runtime.registry_,
                                             .stored = inbox->dead_letters(),
-                                            .log = runtime.log_})} {}
+                                            .log = runtime.log_}),
+               .outboxes = Outboxes({.registry = runtime.registry_,
+                                     .outboxes = outboxes,
+                                     .stored = inbox->outgoing(),
+                                     .clock = system_clock(),
+                                     .log = runtime.log_})} {}
 
 Runtime::Runtime(config::Config config, std::filesystem::path state_dir, Log& log,
                  RuntimeOptions options)
@@ -293,7 +307,7 @@ Result<> Runtime::make_aliases() {
     if (!alias.enabled) continue;
     auto one = parts_->factory.make_alias(alias);
     if (!one) return tl::make_unexpected(one.error());
-    parts_->publisher.add(alias.name, {*one, (*one)->connection().get()});
+    parts_->publisher.add(alias.name, {*one, (*one)->connection().get()}, (*one)->outbox());
     made.push_back(*std::move(one));
   }
   registry_.change(
@@ -381,6 +395,24 @@ void Runtime::report_orphaned() {
   }
 }
 
+// Messages in outboxes of aliases that have none any more.
+void Runtime::report_orphaned_outboxes() {
+  const auto counts = parts_->inbox->outgoing().counts();
+  if (!counts) return;
+  const ConfigPtr all = registry_.config();
+  for (const auto& [name, count] : *counts) {
+    const config::Alias* const alias = all->find_alias(name);
+    if (alias != nullptr && alias->outbox) continue;
+    log_.warn(
+        "outbox.orphaned", {{"alias", name}},
+        "the outbox has {} message{} of an alias that {}, and keeps {} until it has an outbox "
+        "again",
+        count, count == 1 ? "" : "s",
+        alias == nullptr ? "is not configured" : "has no outbox any more",
+        count == 1 ? "it" : "them");
+  }
+}
+
 // ---- Running ----
 
 void Runtime::start_threads() {
@@ -402,13 +434,14 @@ Result<> Runtime::start() {
   inbox_health_.begin();
   {
     const auto running = registry_.now();
-    for (const AliasPtr& alias : running->aliases) alias->connection()->open();
+    for (const AliasPtr& alias : running->aliases) alias->open();
     if (running->config->runtime.hot_reload) {
       if (auto watching = plugin_reloader_.watch(); !watching) return watching;
       parts_->reloader.watch_files();
     }
   }
   report_orphaned();
+  report_orphaned_outboxes();
   // Before whatever comes: one that hangs holds up changes, and not the end.
   control_.open([this] { start_services(); });
   return {};

@@ -117,6 +117,7 @@ class Runtime {
   void start_threads();
   void start_services();
   void report_orphaned();
+  void report_orphaned_outboxes();
 
   const std::filesystem::path state_dir_;
   const RuntimeOptions options_;

@@ -13,9 +13,12 @@ constexpr std::size_t kPacketOverhead = 8;  // topic length, packet id, and room
 
 }  // namespace
 
-void Publisher::add(const std::string& alias, std::shared_ptr<mqtt::Connection> connection) {
+void Publisher::add(const std::string& alias, std::shared_ptr<mqtt::Connection> connection,
+                    std::shared_ptr<outbox::Outbox> outbox) {
   MutexLock lock(mutex_);
-  entries_[alias].connection = std::move(connection);
+  Entry& entry = entries_[alias];
+  entry.connection = std::move(connection);
+  entry.outbox = std::move(outbox);
 }
 
 void Publisher::remove(const std::string& alias) {
@@ -46,28 +49,28 @@ std::int32_t Publisher::publish(std::string_view alias, const mqtt::PublishReque
     if (found == entries_.end() || !found->second.connection) return TRIGGER_E_NOT_FOUND;
     entry = found->second;
   }
-  const std::int32_t code =
-      publish_on(entry.connection, request,
-                 [counters = entry.counters, done = std::move(done)](const Result<>& outcome) {
-                   ++(outcome ? counters->ok : counters->failed);
-                   done(outcome);
-                 });
+  const std::int32_t code = publish_on(
+      entry, request, [counters = entry.counters, done = std::move(done)](const Result<>& outcome) {
+        ++(outcome ? counters->ok : counters->failed);
+        done(outcome);
+      });
   if (code != TRIGGER_OK) ++entry.counters->failed;
   return code;
 }
 
-std::int32_t Publisher::publish_on(const std::shared_ptr<mqtt::Connection>& connection,
-                                   const mqtt::PublishRequest& request,
-                                   mqtt::PublishDone done) const {
+std::int32_t Publisher::publish_on(const Entry& entry, const mqtt::PublishRequest& request,
+                                   mqtt::PublishDone done) {
   if (!config::check_topic_name(request.topic) || request.qos < 0 || request.qos > 2 ||
       request.topic.size() + request.payload.size() > kMaxPacketBytes - kPacketOverhead) {
     return TRIGGER_E_INVALID;
   }
   if (!request.properties.empty()) {
-    if (connection->options().protocol != config::Protocol::v5) return TRIGGER_E_UNSUPPORTED;
+    if (entry.connection->options().protocol != config::Protocol::v5) return TRIGGER_E_UNSUPPORTED;
     if (!mqtt::check_publish_properties(request.properties)) return TRIGGER_E_INVALID;
   }
-  const auto sent = connection->publish(request, std::move(done));
+  const auto sent = entry.outbox && request.qos > 0
+                        ? entry.outbox->publish(request, std::move(done))
+                        : entry.connection->publish(request, std::move(done));
   if (sent) return TRIGGER_OK;
   switch (sent.error()) {
     case mqtt::PublishError::full:

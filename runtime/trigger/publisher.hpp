@@ -1,4 +1,4 @@
-// Where services publish: the connection of an alias, found by its name.
+// Where services publish: the connection of an alias, or its outbox, found by its name.
 #pragma once
 
 #include <atomic>
@@ -9,13 +9,16 @@
 
 #include "base/mutex.hpp"
 #include "mqtt/session/connection.hpp"
+#include "outbox/outbox.hpp"
 
 namespace triggerd::trigger {
 
 // Thread-safe; publish() from any thread that may wait for Paho's lock, so not from its callbacks.
 class Publisher {
  public:
-  void add(const std::string& alias, std::shared_ptr<mqtt::Connection> connection);
+  // `outbox` takes what has QoS 1 or 2; null: the connection does.
+  void add(const std::string& alias, std::shared_ptr<mqtt::Connection> connection,
+           std::shared_ptr<outbox::Outbox> outbox = nullptr);
   void remove(const std::string& alias);
 
   // Whether messages may be published with properties.
@@ -39,11 +42,12 @@ class Publisher {
   };
   struct Entry {
     std::shared_ptr<mqtt::Connection> connection;  // null: not running now
+    std::shared_ptr<outbox::Outbox> outbox;        // null: without
     std::shared_ptr<Counters> counters = std::make_shared<Counters>();
   };
 
-  std::int32_t publish_on(const std::shared_ptr<mqtt::Connection>& connection,
-                          const mqtt::PublishRequest& request, mqtt::PublishDone done) const;
+  static std::int32_t publish_on(const Entry& entry, const mqtt::PublishRequest& request,
+                                 mqtt::PublishDone done);
 
   mutable Mutex mutex_;
   std::map<std::string, Entry, std::less<>> entries_ TRIGGERD_GUARDED_BY(mutex_);

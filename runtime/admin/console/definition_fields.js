@@ -45,6 +45,10 @@ export const aliasGroups = [
     line('last_will.on_connect_payload', 'Payload once connected'),
     line('last_will.on_disconnect_payload', 'Payload before a clean disconnect'),
   ]},
+  {title: 'Outbox', open: false, fields: [
+    {key: 'outbox.max_size', label: 'What is published while the server is away is kept, up to', type: 'amount', placeholder: '100MiB', hint: 'such as 64KiB, 100MiB, for QoS 1 and 2; empty: not kept'},
+    choice('outbox.when_full', 'When it is full', [['', 'refuse: what is published fails'], ['drop-oldest', 'drop-oldest: make room for what is newer']]),
+  ]},
   {title: 'Session and timing', open: false, fields: [
     {key: 'clean_session', label: 'Clean session: messages that arrive while disconnected are lost', type: 'flag', preset: false},
     duration('session_expiry', 'Session expiry (MQTT 5)', '7d'),

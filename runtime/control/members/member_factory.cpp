@@ -37,10 +37,17 @@ Result<AliasPtr> MemberFactory::make_alias(const config::Alias& alias) {
   auto client_id = needs_.client_ids.of(alias);
   if (!client_id) return tl::make_unexpected(client_id.error());
   mqtt::ConnectionOptions options =
-      connection_options(alias, *std::move(client_id), needs_.certificates.stores());
+      connection_options(alias, *client_id, needs_.certificates.stores());
   options.last_will = alias.last_will;
   auto made = std::make_shared<AliasConnection>(needs_.timer.clock(),
                                                 [this, name = alias.name] { alias_changed(name); });
+  if (alias.outbox) {
+    auto outbox = needs_.outboxes.open(alias.name, *client_id, *alias.outbox);
+    if (!outbox) return tl::make_unexpected(outbox.error());
+    made->use(*std::move(outbox), *alias.outbox);
+    options.keeps_publishes = true;
+    options.clean_session = false;  // the server knows what it has, over connections
+  }
   if (auto prepared = made->prepare(needs_.connections, std::move(options)); !prepared) {
     return tl::make_unexpected(prepared.error());
   }

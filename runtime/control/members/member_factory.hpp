@@ -12,6 +12,7 @@
 #include "control/running/registry.hpp"
 #include "inbox/writer.hpp"
 #include "mqtt/session/connection.hpp"
+#include "outbox/outboxes.hpp"
 #include "trigger/publisher.hpp"
 #include "trigger/trigger.hpp"
 
@@ -38,6 +39,7 @@ class MemberFactory {
     inbox::Inbox& inbox;
     inbox::Writer& writer;
     trigger::Publisher& publisher;
+    outbox::Outboxes& outboxes;
     dispatch::MessageIds& ids;
     Log& log;
     management::EventBus& events;

@@ -11,6 +11,9 @@ namespace triggerd::control {
 namespace {
 
 constexpr Millis kDestroyAgain{1'000};
+// How long the server may take to confirm what was sent from an outbox; without that, QoS 1 is sent
+// again.
+constexpr Millis kConfirmGrace{1'000};
 
 void close_connections(const std::vector<TriggerPtr>& triggers, Monotonic deadline) {
   close_all(
@@ -85,6 +88,9 @@ void ShutdownSequence::destroy_stopped() {
 void ShutdownSequence::take_out(const std::vector<AliasPtr>& aliases) {
   if (aliases.empty()) return;
   for (const AliasPtr& alias : aliases) needs_.publisher.remove(alias->name());
+  for (const AliasPtr& alias : aliases) {
+    if (alias->outbox()) (void)alias->outbox()->rest(in(kConfirmGrace));
+  }
   needs_.registry.change([&](Running& running) { running.aliases.remove(aliases); });
   close_connections(aliases, in(trigger::kDisconnectGrace + trigger::kDisconnectGrace));
   pass(needs_.supervisor);
@@ -98,6 +104,7 @@ bool ShutdownSequence::stop_all(const Deadlines& deadlines) {
   (void)needs_.writer.flush(deadlines.quiet);
   close_connections(triggers, deadlines.quiet);
   const bool quiet = finish(triggers, deadlines.quiet).empty() && hung_.empty();
+  needs_.outboxes.rest(std::min(in(kConfirmGrace), deadlines.ended));
   close_connections(running->aliases.all(), deadlines.ended);
   return quiet;
 }

@@ -25,6 +25,7 @@ class ShutdownSequence {
     PluginReloader& reloader;
     inbox::Writer& writer;
     trigger::Publisher& publisher;
+    outbox::Outboxes& outboxes;
     EventLoop& supervisor;
     EventLoop& timer;
     const Clock& clock;  // that of the threads it waits for

@@ -185,9 +185,9 @@ void ConfigReloader::start_alias(const config::Alias& alias, management::ReloadR
   auto made = needs_.factory.make_alias(alias);
   if (!made) return report_failure(report, "alias " + alias.name, made.error());
   // Whoever publishes keeps the listener of the connection with it.
-  needs_.publisher.add(alias.name, {*made, (*made)->connection().get()});
+  needs_.publisher.add(alias.name, {*made, (*made)->connection().get()}, (*made)->outbox());
   needs_.registry.change([&](Running& running) { running.aliases.add(*made); });
-  (*made)->connection()->open();
+  (*made)->open();
 }
 
 void ConfigReloader::start_trigger(const TriggerPtr& trigger, management::ReloadReport& report) {

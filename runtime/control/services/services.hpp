@@ -3,6 +3,7 @@
 
 #include "control/services/dead_letters.hpp"
 #include "control/services/definitions.hpp"
+#include "control/services/outboxes.hpp"
 #include "control/services/packages.hpp"
 #include "control/services/states.hpp"
 #include "control/services/status.hpp"
@@ -20,6 +21,7 @@ struct Services {
   TestRunner test_runs;
   Packages packages;
   DeadLetters dead_letters;
+  Outboxes outboxes;
 
   management::Management with(management::EventSource& events) {
     return {.status = status,
@@ -28,6 +30,7 @@ struct Services {
             .test_runs = test_runs,
             .plugins = packages,
             .dead_letters = dead_letters,
+            .outboxes = outboxes,
             .events = events};
   }
 };

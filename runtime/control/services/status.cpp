@@ -45,6 +45,19 @@ management::Definition definition_of(const config::Config& all, const std::strin
   return definition;
 }
 
+management::OutboxStatus outbox_status(const outbox::OutboxStats& stats) {
+  return {.messages = stats.messages,
+          .bytes = stats.bytes,
+          .max_bytes = stats.max_bytes,
+          .in_flight = stats.in_flight,
+          .oldest = stats.oldest,
+          .sent = stats.sent,
+          .refused = stats.refused,
+          .dropped = stats.dropped,
+          .expired = stats.expired,
+          .cleared = stats.cleared};
+}
+
 // As it was written. Lists are asked for often, and do without.
 void add_text(management::Definition& definition, const config::Node* written) {
   if (written == nullptr) return;
@@ -152,6 +165,9 @@ management::AliasStatus Status::status_of(const Running& running, const config::
   const trigger::Publisher::Counts counts = needs_.publisher.counts(alias.name);
   status.published_ok = counts.ok;
   status.published_failed = counts.failed;
+  if (const auto outbox = alias.outbox ? needs_.outboxes.find(alias.name) : nullptr) {
+    status.outbox = outbox_status(outbox->stats());
+  }
   return status;
 }
 

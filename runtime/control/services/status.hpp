@@ -17,6 +17,7 @@
 #include "inbox/writer.hpp"
 #include "management/status.hpp"
 #include "mqtt/tls/inventory.hpp"
+#include "outbox/outboxes.hpp"
 #include "trigger/publisher.hpp"
 
 namespace triggerd::control {
@@ -36,6 +37,7 @@ class Status final : public management::StatusReader {
     inbox::Inbox& inbox;
     const inbox::Writer& writer;
     const trigger::Publisher& publisher;
+    const outbox::Outboxes& outboxes;
     const Clock& clock;
   };
   // What stays as it is.

@@ -14,6 +14,7 @@
 #include "management/definitions.hpp"
 #include "management/events.hpp"
 #include "management/management.hpp"
+#include "management/outboxes.hpp"
 #include "management/plugins.hpp"
 #include "management/states.hpp"
 #include "management/status.hpp"
@@ -103,6 +104,7 @@ class FakeManagement final : public management::StatusReader,
                              public management::TestRuns,
                              public management::PluginControl,
                              public management::DeadLetterControl,
+                             public management::OutboxControl,
                              public management::EventSource {
  public:
   management::Management management() {
@@ -112,6 +114,7 @@ class FakeManagement final : public management::StatusReader,
             .test_runs = *this,
             .plugins = *this,
             .dead_letters = *this,
+            .outboxes = *this,
             .events = *this};
   }
 
@@ -140,6 +143,16 @@ class FakeManagement final : public management::StatusReader,
     alias.certificate_ends = then + std::chrono::hours(24);
     alias.published_ok = 12;
     alias.published_failed = 2;
+    alias.outbox = management::OutboxStatus{.messages = 51,
+                                            .bytes = 52,
+                                            .max_bytes = 53,
+                                            .in_flight = 54,
+                                            .oldest = then,
+                                            .sent = 55,
+                                            .refused = 56,
+                                            .dropped = 57,
+                                            .expired = 58,
+                                            .cleared = 59};
     alias.connections = {
         {"edge-1", "", "up", true, "", then, "tcp://localhost:1883", 1, 0},
         {"edge-1.see-all", "see-all", "waiting", false, "Connection refused", then, "", 3, 2}};
@@ -425,6 +438,18 @@ class FakeManagement final : public management::StatusReader,
       const management::DeadLetterFilter& filter, const management::Actor& by,
       const Progress& progress) override {
     return replay_dead_letters(filter, by, progress);
+  }
+  management::Outcome<std::vector<management::KeptMessage>> kept_messages(
+      std::string_view alias, std::size_t limit, std::size_t payload_bytes) const override {
+    if (error) return unexpected(*error);
+    remember("kept", alias, std::to_string(limit) + " " + std::to_string(payload_bytes));
+    return std::vector<management::KeptMessage>{
+        {.topic = "up", .payload = "8", .payload_size = 2, .published = status.started}};
+  }
+  management::Outcome<std::uint64_t> clear_outbox(std::string_view alias,
+                                                  const management::Actor&) override {
+    if (auto failed = did("clear_outbox", alias, ""); !failed) return unexpected(failed.error());
+    return 12;
   }
   std::unique_ptr<management::Subscription> subscribe(const management::EventFilter& filter,
                                                       std::size_t) override {

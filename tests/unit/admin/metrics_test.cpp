@@ -105,6 +105,11 @@ const std::map<std::string, std::string>& promised() {
       {"triggerd_plugin_reloads_total", "plugin,result"},
       {"triggerd_plugin_reload_pause_seconds", "plugin"},
       {"triggerd_published_total", "alias,result"},
+      {"triggerd_outbox_messages", "alias"},
+      {"triggerd_outbox_bytes", "alias"},
+      {"triggerd_outbox_max_bytes", "alias"},
+      {"triggerd_outbox_oldest_seconds", "alias"},
+      {"triggerd_outbox_left_total", "alias,result"},
   };
   return names;
 }
@@ -186,6 +191,10 @@ TEST_F(MetricsTest, SayWhatWasCounted) {
   EXPECT_EQ(value(R"(triggerd_connection_up{alias="plant",client_id="edge-1"})"), 1);
   EXPECT_EQ(value(R"(triggerd_connection_up{alias="plant",client_id="edge-1.see-all"})"), 0);
   EXPECT_EQ(value(R"(triggerd_certificate_expiry_seconds{alias="plant"})"), 23 * 3600);
+  EXPECT_EQ(value(R"(triggerd_outbox_messages{alias="plant"})"), 51);
+  EXPECT_EQ(value(R"(triggerd_outbox_bytes{alias="plant"})"), 52);
+  EXPECT_EQ(value(R"(triggerd_outbox_oldest_seconds{alias="plant"})"), 3600);
+  EXPECT_EQ(value(R"(triggerd_outbox_left_total{alias="plant",result="refused"})"), 56);
   EXPECT_EQ(value(R"(triggerd_published_total{alias="plant",result="failed"})"), 2);
   EXPECT_EQ(value(R"(log_lines_total{plugin="log",trigger="see-all"})"), 17);
   EXPECT_EQ(value(R"(triggerd_wire_batch_messages_bucket{le="2"})"), 0);

@@ -65,6 +65,8 @@ class Parts : public ::testing::Test {
     writer_ = std::make_unique<inbox::Writer>(*inbox_, inbox::Writer::Options{},
                                               [](const std::optional<std::string>&) {});
     client_ids_ = std::make_unique<ClientIds>(inbox_->sessions());
+    outboxes_ = std::make_unique<outbox::Outboxes>(outbox::OutboxNeeds{
+        .stored = inbox_->outgoing(), .writer = *writer_, .supervisor = supervisor_, .log = log_});
     factory_ = std::make_unique<MemberFactory>(MemberFactory::Needs{.registry = registry_,
                                                                     .control = control_,
                                                                     .plugins = plugins_,
@@ -76,6 +78,7 @@ class Parts : public ::testing::Test {
                                                                     .inbox = *inbox_,
                                                                     .writer = *writer_,
                                                                     .publisher = publisher_,
+                                                                    .outboxes = *outboxes_,
                                                                     .ids = ids_,
                                                                     .log = log_,
                                                                     .events = events_,
@@ -107,7 +110,7 @@ class Parts : public ::testing::Test {
   AliasPtr take_in(const config::Alias& alias) {
     AliasPtr made = factory_->make_alias(alias).value();
     registry_.change([&](Running& running) { running.aliases.add(made); });
-    made->connection()->open();
+    made->open();
     supervisor_->run_due();
     return made;
   }
@@ -157,6 +160,7 @@ class Parts : public ::testing::Test {
   trigger::Publisher publisher_;
   std::unique_ptr<inbox::Inbox> inbox_;
   std::unique_ptr<inbox::Writer> writer_;
+  std::unique_ptr<outbox::Outboxes> outboxes_;
   std::unique_ptr<ClientIds> client_ids_;
   std::unique_ptr<MemberFactory> factory_;
 };

@@ -20,6 +20,7 @@ class ReloadableParts : public Parts {
                                               .reloader = plugin_reloader_,
                                               .writer = *writer_,
                                               .publisher = publisher_,
+                                              .outboxes = *outboxes_,
                                               .supervisor = *supervisor_,
                                               .timer = timer_,
                                               .clock = waits});

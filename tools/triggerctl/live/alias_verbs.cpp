@@ -31,6 +31,34 @@ void print_alias(const Json& alias) {
   fmt::print("{}", aliases_text(Json::array({alias})));
 }
 
+Result<int> show_outbox(const Api& api, const std::string& name) {
+  auto alias = api.get(path_of(Kind::alias, name));
+  if (!alias) return tl::make_unexpected(alias.error());
+  const auto kept = api.get(path_of(Kind::alias, name) + "/outbox");
+  if (!kept) return tl::make_unexpected(kept.error());
+  if (json_wanted()) {
+    Json all = (*alias)["outbox"];
+    all["items"] = list_of(*kept, "items");
+    print_json(all);
+  } else {
+    fmt::print("{}", outbox_text((*alias)["outbox"], list_of(*kept, "items")));
+  }
+  return kDone;
+}
+
+Result<int> clear_outbox(const Api& api, const std::string& name) {
+  const auto cleared = api.post(path_of(Kind::alias, name) + "/outbox/clear");
+  if (!cleared) return tl::make_unexpected(cleared.error());
+  if (json_wanted()) {
+    print_json(*cleared);
+  } else {
+    const auto messages = count_of(*cleared, "cleared");
+    fmt::print("{} {} removed from the outbox of {}\n", counted(messages, "message"),
+               messages == 1 ? "was" : "were", safe(name));
+  }
+  return kDone;
+}
+
 }  // namespace
 
 void add_alias_verbs(CommandLine& line) {
@@ -47,6 +75,14 @@ void add_alias_verbs(CommandLine& line) {
                                 "connect once, with a client id of its own, and report the result",
                                 [name](const Api& api) { return test_alias(api, *name); });
   test.option("NAME", *name, "the alias").required();
+  Command outbox =
+      line.live_verb(group, "outbox", "what is kept to publish, and the oldest messages of it",
+                     [name](const Api& api) { return show_outbox(api, *name); });
+  outbox.option("NAME", *name, "the alias").required();
+  Command clear =
+      line.live_verb(group, "clear-outbox", "remove what is kept to publish and was not sent yet",
+                     [name](const Api& api) { return clear_outbox(api, *name); });
+  clear.option("NAME", *name, "the alias").required();
 }
 
 }  // namespace triggerctl

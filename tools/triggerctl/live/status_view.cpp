@@ -203,6 +203,12 @@ std::string aliases_text(const Json& aliases, const std::string& now, const Caus
                std::to_string(count_of(alias, "published_ok")),
                worry_cell(count_of(alias, "published_failed")), origin_text(alias)});
     note_reason(table, alias, told);
+    if (const auto outbox = alias.find("outbox");
+        outbox != alias.end() && count_of(*outbox, "messages") > 0) {
+      table.note(fmt::format(
+          "outbox: {} kept, {} of {}", counted(count_of(*outbox, "messages"), "message"),
+          about_bytes(count_of(*outbox, "bytes")), about_bytes(count_of(*outbox, "max_bytes"))));
+    }
     for (const Json& connection : list_of(alias, "connections")) {
       if (flag_of(connection, "up") || !connection.contains("trigger")) continue;
       const std::string why = text_of(connection, "reason");
@@ -222,6 +228,25 @@ std::string aliases_text(const Json& aliases, const std::string& now, const Caus
     }
   }
   return table.text();
+}
+
+std::string outbox_text(const Json& outbox, const Json& oldest) {
+  std::string text = fmt::format(
+      "{} kept, {} of them sent and not confirmed; {} of {}\n",
+      counted(count_of(outbox, "messages"), "message"), count_of(outbox, "in_flight"),
+      about_bytes(count_of(outbox, "bytes")), about_bytes(count_of(outbox, "max_bytes")));
+  text += fmt::format("since the start: {} sent, {} refused, {} dropped, {} expired, {} cleared\n",
+                      count_of(outbox, "sent"), count_of(outbox, "refused"),
+                      count_of(outbox, "dropped"), count_of(outbox, "expired"),
+                      count_of(outbox, "cleared"));
+  if (oldest.empty()) return text;
+  Table table({"PUBLISHED", "QOS", ">BYTES", "TOPIC"});
+  for (const Json& message : oldest) {
+    table.add({date_and_time(text_of(message, "published")),
+               std::to_string(count_of(message, "qos")), std::to_string(count_of(message, "bytes")),
+               safe(text_of(message, "topic"))});
+  }
+  return text + table.text();
 }
 
 // A screen is cut off at the right, so the columns that one watches go to the left there.

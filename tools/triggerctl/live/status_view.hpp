@@ -35,6 +35,8 @@ std::string status_text(const Json& status, const Rates* rates = nullptr);
 // Ages are relative to `now` (RFC 3339); if that is empty, times are shown instead. Reasons that
 // `told` says already are left out.
 std::string aliases_text(const Json& aliases, const std::string& now = "", const Causes& told = {});
+// What an alias keeps to publish, with the oldest messages of it.
+std::string outbox_text(const Json& outbox, const Json& oldest);
 std::string triggers_text(const Json& triggers, const Rates* rates = nullptr,
                           const Causes& told = {});
 std::string plugins_text(const Json& plugins, const std::string& now = "");

@@ -75,6 +75,7 @@ class ScriptedServer {
     void pause_reading() override {}
     void resume_reading() override {}
     void flush_acknowledgements() override {}
+    bool send(std::string_view, const std::vector<std::size_t>&) override { return false; }
     Result<> publish(const mqtt::PublishRequest&, mqtt::PublishDone done) override {
       ++server_.taken;
       if (server_.is_silent) return {};
@@ -238,6 +239,7 @@ class ManagedRuntime : public ReloadableParts {
                                .inbox = *runtime.inbox_,
                                .writer = *runtime.writer_,
                                .publisher = runtime.publisher_,
+                               .outboxes = *runtime.outboxes_,
                                .clock = runtime.clock_},
                               {.version = "1.2.3", .config_file = "triggers.toml", .started = {}}},
                    .states = States({.control = runtime.control_,
@@ -270,7 +272,12 @@ class ManagedRuntime : public ReloadableParts {
                    .dead_letters = DeadLetters({.control = runtime.control_,
                                                 .registry = runtime.registry_,
                                                 .stored = runtime.inbox_->dead_letters(),
-                                                .log = runtime.log_})} {}
+                                                .log = runtime.log_}),
+                   .outboxes = Outboxes({.registry = runtime.registry_,
+                                         .outboxes = *runtime.outboxes_,
+                                         .stored = runtime.inbox_->outgoing(),
+                                         .clock = system_clock(),
+                                         .log = runtime.log_})} {}
     Services services;
   };
   std::optional<Composed> composed_;
