@@ -12,6 +12,7 @@ BATCH = 50  # messages, of services that take several at once
 
 class Triggerd(Contender):
     service = 'bench'
+    topics = 'bench/#'
 
     def __init__(self, name, title, guarantee, program, plugins, acknowledge='durable',
                  sync='disk', isolated=False, brief=False, content=()):
@@ -91,7 +92,7 @@ class Triggerd(Contender):
         if job.filters:
             topics = [f'  {{ filter = "bench/{i}", qos = {job.qos} }},' for i in range(job.filters)]
         else:
-            topics = [f'  {{ filter = "bench/#", qos = {job.qos} }},']
+            topics = [f'  {{ filter = "{self.topics}", qos = {job.qos} }},']
         text = [
             '[[triggers]]', f'name = "t{number}"', 'alias = "bench"',
             f'service = "{self.service}"',
@@ -115,6 +116,32 @@ class Triggerd(Contender):
         if job.work_us:
             text += [f'work = "{job.work_us}us"']
         return text
+
+
+class Bridge(Triggerd):
+    """Its service gets what another trigger publishes again, with or without an outbox."""
+
+    topics = 'copied/#'
+
+    def __init__(self, mode, paths, qos, outbox):
+        kind = f'{"with" if outbox else "without"} an outbox, QoS {qos}'
+        super().__init__(f'{mode.name}-bridge-{qos}{"-outbox" if outbox else ""}', kind,
+                         mode.guarantee, mode.file(), paths.programs, mode.acknowledge, mode.sync)
+        self._republish = paths.plugins
+        self._qos = qos
+        self._outbox = outbox
+
+    def _configuration(self, job):
+        text = super()._configuration(job).replace(
+            f'plugin_dirs = ["{self._plugins}"]',
+            f'plugin_dirs = ["{self._plugins}", "{self._republish}"]')
+        return '\n'.join([
+            text, '[aliases.out]', f'host = "{job.url}"', 'client_id = "out"',
+            'max_inflight = 1000', *(['outbox = { max_size = "1GiB" }'] if self._outbox else []),
+            '[[triggers]]', 'name = "bridge"', 'alias = "bench"', 'service = "republish"',
+            'topics = [{ filter = "bench/#", qos = 1 }]', 'order = "none"', 'concurrency = 64',
+            '[triggers.settings]', 'alias = "out"', 'topic = "copied/{topic}"',
+            f'qos = {self._qos}', ''])
 
 
 class Command(Triggerd):
@@ -220,6 +247,11 @@ def paced(mode, paths, name, title, lines):
     """The same mode, with a highest rate or a delay."""
     return Triggerd(f'{mode.name}-{name}', f'{mode.title}, {title}', mode.guarantee, mode.file(),
                     paths.programs, mode.acknowledge, mode.sync, content=lines)
+
+
+def bridges(mode, paths):
+    """The same mode, behind another trigger that publishes again. The first one is the base."""
+    return [Bridge(mode, paths, qos, outbox) for qos in (1, 2) for outbox in (False, True)]
 
 
 def brief(mode, paths):
