@@ -54,7 +54,7 @@ Reply test_trigger(TestRuns& test_runs, const StatusReader& status, const Reques
   return json_reply(json);
 }
 
-Reply publish(TestRuns& test_runs, const Request& request) {
+Reply publish(TestRuns& test_runs, const StatusReader& status, const Request& request) {
   Body body(request, true);
   management::PublishMessage message;
   message.alias = body.text("alias", true);
@@ -63,10 +63,13 @@ Reply publish(TestRuns& test_runs, const Request& request) {
   if (const auto published = test_runs.publish(message, kPublishTimeout); !published) {
     return problem(published.error());
   }
-  return json_reply({{"alias", message.alias},
-                     {"topic", message.topic},
-                     {"qos", message.qos},
-                     {"bytes", message.payload.size()}});
+  Json json = {{"alias", message.alias},
+               {"topic", message.topic},
+               {"qos", message.qos},
+               {"bytes", message.payload.size()}};
+  const auto alias = status.alias(message.alias);
+  if (alias && alias->outbox && !alias->up && message.qos > 0) json["kept"] = true;
+  return json_reply(json);
 }
 
 Reply match(const StatusReader& status, const Request& request) {
@@ -97,8 +100,9 @@ void add_test_run_routes(Router& router, TestRuns& test_runs, const StatusReader
   waits("/api/v1/triggers/{name}/test", [&test_runs, &status](const Request& request) {
     return test_trigger(test_runs, status, request);
   });
-  waits("/api/v1/publish",
-        [&test_runs](const Request& request) { return publish(test_runs, request); });
+  waits("/api/v1/publish", [&test_runs, &status](const Request& request) {
+    return publish(test_runs, status, request);
+  });
   router.get("/api/v1/match", [&status](const Request& request) { return match(status, request); });
 }
 

@@ -23,9 +23,11 @@ Result<int> publish_one(const Api& api, const Json& message) {
   if (json_wanted()) {
     print_json(*published);
   } else {
-    fmt::print("published {} to {} on {}, QoS {}\n", counted(count_of(*published, "bytes"), "byte"),
-               safe(text_of(*published, "topic")), safe(text_of(*published, "alias")),
-               count_of(*published, "qos"));
+    const bool kept = flag_of(*published, "kept");
+    fmt::print("{} {} to {} on {}, QoS {}{}\n", kept ? "kept" : "published",
+               counted(count_of(*published, "bytes"), "byte"), safe(text_of(*published, "topic")),
+               safe(text_of(*published, "alias")), count_of(*published, "qos"),
+               kept ? ": its server is away" : "");
   }
   return kDone;
 }
