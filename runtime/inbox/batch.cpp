@@ -15,6 +15,8 @@ constexpr std::uint64_t kBytesOfNote = 2 * Database::kPageBytes;
 constexpr std::size_t kFewRemovals = 16;
 // Beside topic and payload.
 constexpr std::uint64_t kBytesOfRow = 512;
+// One is behind the other, so that a page has many.
+constexpr std::uint64_t kBytesOfKey = 128;
 
 // In the file: a row that is not small has pages of its own.
 template <class View>
@@ -32,6 +34,7 @@ PacketIdWaiter* waiter_of(const Operation& operation) {
   if (const auto* const release = std::get_if<ReleaseOutgoing>(&operation)) {
     return release->waiter.get();
   }
+  if (const auto* const keep = std::get_if<KeepKey>(&operation)) return keep->waiter.get();
   return nullptr;
 }
 
@@ -46,11 +49,14 @@ Record* record_of(const Operation& operation) {
 // packet id that replaces an outgoing message adds nothing.
 std::uint64_t bytes_of(const Operation& operation, bool wanted) {
   if (const auto* const accept = std::get_if<Accept>(&operation)) {
-    return (wanted ? bytes_of_row(accept->entry->view()) : 0) + (accept->key ? kBytesOfRow : 0);
+    const std::uint64_t id = accept->key ? kBytesOfRow : 0;
+    if (wanted) return id + bytes_of_row(accept->entry->view());
+    return id + (accept->entry->handled() != nullptr ? kBytesOfKey : 0);
   }
   if (const auto* const keep = std::get_if<Keep>(&operation)) {
     return wanted ? bytes_of_row(keep->entry->view()) : 0;
   }
+  if (std::holds_alternative<KeepKey>(operation)) return kBytesOfKey;
   return std::holds_alternative<KeepId>(operation) ? kBytesOfRow : 0;
 }
 
@@ -69,6 +75,11 @@ void Notes::remove(std::int64_t number) {
   attempts.erase(number);
 }
 
+void Notes::remove(std::int64_t number, const HandledKey& key) {
+  handled.push_back({number, key});
+  attempts.erase(number);
+}
+
 void Notes::add(Notes later) {
   removals.insert(removals.end(), later.removals.begin(), later.removals.end());
   sent.insert(sent.end(), later.sent.begin(), later.sent.end());
@@ -76,6 +87,7 @@ void Notes::add(Notes later) {
                    std::make_move_iterator(later.completed.end()));
   for (const auto& [number, count] : later.attempts) attempts[number] = count;
   for (const std::int64_t number : later.removals) attempts.erase(number);
+  for (const HandledRow& row : later.handled) remove(row.number, row.key);
   for (auto& [key, digest] : later.retained) retained[key] = std::move(digest);
 }
 
@@ -109,6 +121,7 @@ Portion Batch::next_portion(const RoomBudget& budget) {
   std::size_t most =
       std::max<std::size_t>(budget.removal_bytes_at_once() / kBytesOfRemoval, kFewRemovals);
   portion.removals = last_of(notes_.removals, most);
+  portion.handled = last_of(notes_.handled, most);
   portion.sent = last_of(notes_.sent, most);
   portion.completed = last_of(notes_.completed, most);
   if (!budget.takes_only_removals()) {
@@ -159,6 +172,7 @@ void Batch::drop(const Portion& portion) {
   notes_.completed.erase(
       notes_.completed.end() - static_cast<std::ptrdiff_t>(portion.completed.size()),
       notes_.completed.end());
+  notes_.handled.resize(notes_.handled.size() - portion.handled.size());
   for (const auto& [key, digest] : portion.retained) notes_.retained.erase(key);
   for (const auto& [number, attempts] : portion.attempts) notes_.attempts.erase(number);
 }

@@ -20,20 +20,28 @@ namespace triggerd::inbox {
 
 class RoomBudget;
 
+// The row of a message that was handled is removed, and its key is kept: in one transaction.
+struct HandledRow {
+  std::int64_t number = 0;
+  HandledKey key;
+};
+
 // What need not be done in the order in which it was asked for.
 struct Notes {
   using Retained = std::map<std::pair<std::string, std::string>, std::string>;
   Retained retained;                                         // digests, by trigger and topic
   std::vector<std::int64_t> removals;                        // of messages, by their numbers
+  std::vector<HandledRow> handled;                           // removals with a key
   std::unordered_map<std::int64_t, std::uint32_t> attempts;  // by the same
   std::vector<std::int64_t> sent;                            // outgoing messages, by their numbers
   std::vector<PacketKey> completed;                          // their PUBCOMP has come
 
   bool empty() const {
-    return retained.empty() && removals.empty() && attempts.empty() && sent.empty() &&
-           completed.empty();
+    return retained.empty() && removals.empty() && handled.empty() && attempts.empty() &&
+           sent.empty() && completed.empty();
   }
   void remove(std::int64_t number);
+  void remove(std::int64_t number, const HandledKey& key);
   // Adds what was noted later.
   void add(Notes later);
 };
@@ -47,16 +55,17 @@ struct Portion {
 
   std::span<Operation> operations;
   std::span<const std::int64_t> removals;
+  std::span<const HandledRow> handled;
   std::span<const std::int64_t> sent;
   std::span<const PacketKey> completed;
   Notes::Retained retained;
   std::vector<std::pair<std::int64_t, std::uint32_t>> attempts;
   std::vector<Row> rows;    // of the operations that have a record, in their order
-  bool writes_row = false;  // or a packet id
+  bool writes_row = false;  // or a packet id, or a key
 
   bool writes() const {
-    return writes_row || !removals.empty() || !sent.empty() || !completed.empty() ||
-           !retained.empty() || !attempts.empty();
+    return writes_row || !removals.empty() || !handled.empty() || !sent.empty() ||
+           !completed.empty() || !retained.empty() || !attempts.empty();
   }
   bool is_empty() const { return operations.empty() && !writes(); }
   // How many rows it writes.

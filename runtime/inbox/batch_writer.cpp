@@ -43,7 +43,12 @@ struct BatchWriter::Statements {
         await_pubcomp(database,
                       "INSERT OR REPLACE INTO awaiting_pubcomp (client_id, packet_id)"
                       " VALUES (?, ?)"),
-        completed(database, "DELETE FROM awaiting_pubcomp WHERE client_id = ? AND packet_id = ?") {}
+        completed(database, "DELETE FROM awaiting_pubcomp WHERE client_id = ? AND packet_id = ?"),
+        // Nothing, where the list has been dropped meanwhile.
+        keep_key(database,
+                 "INSERT OR REPLACE INTO handled_key (list, number, key, handled_ms)"
+                 " SELECT list, ?2, ?3, ?4 - shifted_ms FROM key_list WHERE list = ?1"),
+        forget_keys(database, "DELETE FROM handled_key WHERE list = ? AND number <= ?") {}
 
   MessageInsert insert;
   Statement keep_id;
@@ -55,6 +60,8 @@ struct BatchWriter::Statements {
   Statement sent;
   Statement await_pubcomp;
   Statement completed;
+  Statement keep_key;
+  Statement forget_keys;
 };
 
 BatchWriter::BatchWriter(InboxFile& file, Room& room, Transaction::Sync sync, Mended mended,
@@ -147,6 +154,10 @@ Result<> BatchWriter::write_notes(const Portion& portion) {
   for (const std::int64_t number : portion.removals) {
     if (auto done = sql.remove.reset().bind(number).finish("write"); !done) return done;
   }
+  for (const HandledRow& row : portion.handled) {
+    if (auto done = write_key(row.key); !done) return done;
+    if (auto done = sql.remove.reset().bind(row.number).finish("write"); !done) return done;
+  }
   for (const auto& [number, attempts] : portion.attempts) {
     sql.attempted.reset().bind(std::int64_t{attempts}).bind(number);
     if (auto done = sql.attempted.finish("write"); !done) return done;
@@ -180,6 +191,7 @@ Result<> BatchWriter::write_operation(const Operation& operation, Portion::Row* 
   if (const auto* id = std::get_if<KeepId>(&operation)) {
     return write_id(sql.keep_id, id->key, id->message_id);
   }
+  if (const auto* handled = std::get_if<KeepKey>(&operation)) return write_key(handled->key);
   if (const auto* release = std::get_if<ReleaseOutgoing>(&operation)) {
     return release_outgoing(*release);
   }
@@ -191,7 +203,10 @@ Result<> BatchWriter::write_message(const Accept& accept, Portion::Row& row) {
     auto done = write_id(statements_->keep_id, *accept.key, accept.entry->view().message_id);
     if (!done) return done;
   }
-  if (!row.number) return {};
+  if (!row.number) {
+    const HandledKey* const key = accept.entry->handled();
+    return key == nullptr ? Result<>() : write_key(*key);
+  }
   auto number = statements_->insert.run(accept.entry->view(), file_.row_clock());
   if (!number) return tl::make_unexpected(number.error());
   row.number = *number;
@@ -209,6 +224,18 @@ Result<> BatchWriter::write_outgoing(const Keep& keep, Portion::Row& row) {
 Result<> BatchWriter::release_outgoing(const ReleaseOutgoing& release) {
   if (auto done = run_for(statements_->await_pubcomp, release.key); !done) return done;
   return statements_->sent.reset().bind(release.number).finish("write");
+}
+
+Result<> BatchWriter::write_key(const HandledKey& key) {
+  Statements& sql = *statements_;
+  sql.keep_key.reset()
+      .bind(key.list)
+      .bind(key.number)
+      .bind_blob_view({reinterpret_cast<const char*>(key.key.data()), key.key.size()});
+  sql.keep_key.bind(file_.row_clock().row_time(key.handled));
+  if (auto done = sql.keep_key.finish("write"); !done) return done;
+  if (key.forget_to == 0) return {};
+  return sql.forget_keys.reset().bind(key.list).bind(key.forget_to).finish("write");
 }
 
 }  // namespace triggerd::inbox

@@ -61,6 +61,7 @@ class BatchWriter {
   Result<> write_message(const Accept& accept, Portion::Row& row) TRIGGERD_NO_ANALYSIS;
   Result<> write_outgoing(const Keep& keep, Portion::Row& row) TRIGGERD_NO_ANALYSIS;
   Result<> release_outgoing(const ReleaseOutgoing& release) TRIGGERD_NO_ANALYSIS;
+  Result<> write_key(const HandledKey& key) TRIGGERD_NO_ANALYSIS;
 
   InboxFile& file_;
   Room& room_;

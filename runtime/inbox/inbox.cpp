@@ -15,6 +15,7 @@ Inbox::Inbox(std::unique_ptr<InboxFile> file)
       packet_ids_(*file_),
       outgoing_(*file_),
       dead_letters_(*file_),
+      handled_keys_(*file_),
       triggers_(*file_),
       sessions_(*file_) {}
 Inbox::~Inbox() = default;

@@ -6,6 +6,7 @@
 //   packet_ids.hpp         QoS 2 messages between PUBREC and PUBREL
 //   outgoing.hpp           messages that are to be published, and what servers have of them
 //   dead_letters.hpp       messages that are not tried again by themselves
+//   handled_keys.hpp       keys of messages that were handled (key_list.hpp: in memory)
 //   trigger_records.hpp    states of triggers, and which retained messages they have handled
 //   sessions.hpp           client ids, and the sessions that servers keep
 //   figures.hpp            how much of it there is
@@ -32,6 +33,7 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "inbox/dead_letters.hpp"
+#include "inbox/handled_keys.hpp"
 #include "inbox/messages.hpp"
 #include "inbox/outgoing.hpp"
 #include "inbox/packet_ids.hpp"
@@ -69,6 +71,7 @@ class Inbox {
   PacketIds& packet_ids() { return packet_ids_; }
   Outgoing& outgoing() { return outgoing_; }
   DeadLetters& dead_letters() { return dead_letters_; }
+  HandledKeys& handled_keys() { return handled_keys_; }
   TriggerRecords& triggers() { return triggers_; }
   Sessions& sessions() { return sessions_; }
   // Counts every row, which takes time. Nobody who writes waits for it.
@@ -87,6 +90,7 @@ class Inbox {
   PacketIds packet_ids_;
   Outgoing outgoing_;
   DeadLetters dead_letters_;
+  HandledKeys handled_keys_;
   TriggerRecords triggers_;
   Sessions sessions_;
 };

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "inbox/records.hpp"
 
 namespace triggerd::inbox {
 
@@ -36,7 +37,7 @@ struct MessageView {
 class Record {
  public:
   virtual ~Record() = default;
-  // False: it is finished, and nobody waits for written(). [any]
+  // False: it is finished, has no key that is to be written, and nobody waits for written(). [any]
   virtual bool wants_writing() const = 0;
   // Called just before the row is written. False: it is finished and needs none.
   virtual bool begin_write() = 0;
@@ -53,6 +54,9 @@ class Record {
 class Entry : public Record {
  public:
   virtual MessageView view() const = 0;
+  // Where begin_write() has returned false: the key that the message was handled with, to be
+  // written before written() is called; null: it has none.
+  virtual const HandledKey* handled() const { return nullptr; }
 };
 using EntryPtr = std::shared_ptr<Entry>;
 
@@ -84,11 +88,11 @@ struct PacketKey {
   std::uint16_t packet_id;
 };
 
-// Waits until a packet id is kept, or forgotten. [the writer's thread]
+// Waits until a packet id is kept or forgotten, or a key is kept. [the writer's thread]
 class PacketIdWaiter {
  public:
   virtual ~PacketIdWaiter() = default;
-  // It is kept, or forgotten.
+  // That is done.
   virtual void done() = 0;
   // Called after done() was called for all of a transaction, so that what they send leaves
   // together.
@@ -119,7 +123,12 @@ struct ReleaseOutgoing {
   PacketKey key;
   PacketIdWaiterPtr waiter;
 };
-using Operation = std::variant<Accept, KeepId, ForgetId, Keep, ReleaseOutgoing>;
+// Of a message that has no row.
+struct KeepKey {
+  PacketIdWaiterPtr waiter;
+  HandledKey key;
+};
+using Operation = std::variant<Accept, KeepId, ForgetId, KeepKey, Keep, ReleaseOutgoing>;
 
 // Operations in the order in which they were asked for.
 //

@@ -1,6 +1,7 @@
 // What the inbox keeps, as values.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -70,6 +71,18 @@ struct OutgoingMessage {
   std::optional<std::string> properties{};  // of MQTT 5, as they are on the wire
   Wall kept{};
   std::optional<Monotonic> expires{};
+};
+
+// What tells whether two messages are the same: the first half of a SHA-256.
+using MessageKey = std::array<std::uint8_t, 16>;
+
+// The key of a message that was handled, as the writer gets it from a KeyList.
+struct HandledKey {
+  std::int64_t list = 0;
+  std::int64_t number = 0;  // in the order of handling; 0: the message was not handled yet
+  MessageKey key{};
+  Monotonic handled{};
+  std::int64_t forget_to = 0;  // keys up to this number are removed with it; 0: none are
 };
 
 // A persistent session that a server keeps for us.

@@ -8,7 +8,7 @@ namespace triggerd::inbox {
 namespace {
 
 // Step N brings version N to N + 1. A step that was released never changes; a change is a new step.
-constexpr std::array<const char*, 7> kSteps{R"sql(
+constexpr std::array<const char*, 8> kSteps{R"sql(
 CREATE TABLE client_id (           -- generated once for an alias that names none
   alias     TEXT PRIMARY KEY,
   client_id TEXT NOT NULL
@@ -105,6 +105,20 @@ CREATE TABLE awaiting_pubrel (     -- packet ids of QoS 2 messages that the serv
 INSERT INTO awaiting_pubrel SELECT client_id, CAST(substr(key, 4) AS INTEGER), message_id
   FROM staged WHERE substr(key, 1, 3) = 'r5-';
 DELETE FROM staged WHERE substr(key, 1, 3) = 'r5-';
+)sql",
+                                            R"sql(
+CREATE TABLE key_list (            -- triggers that handle each message once, by a key of it
+  list         INTEGER PRIMARY KEY AUTOINCREMENT,
+  trigger_name TEXT NOT NULL UNIQUE,
+  shifted_ms   INTEGER NOT NULL DEFAULT 0  -- to be added to handled_ms: the clock was set by this
+) STRICT;
+CREATE TABLE handled_key (         -- of messages that were handled
+  list         INTEGER NOT NULL,
+  number       INTEGER NOT NULL,   -- in the order of handling
+  key          BLOB NOT NULL,      -- the first 16 bytes of a SHA-256
+  handled_ms   INTEGER NOT NULL,
+  PRIMARY KEY (list, number)
+) STRICT, WITHOUT ROWID;
 )sql",
                                             R"sql(
 CREATE TABLE outgoing (            -- to be published, until their servers have them

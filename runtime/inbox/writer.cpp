@@ -127,6 +127,17 @@ void Writer::remove(std::int64_t number) {
   write_within(kRemovalGrace);
 }
 
+void Writer::remove(std::int64_t number, const HandledKey& key) {
+  MutexLock lock(mutex_);
+  notes_.remove(number, key);
+  write_within(options_.grace);
+}
+
+void Writer::keep_key(const HandledKey& key, PacketIdWaiterPtr waiter) {
+  MutexLock lock(mutex_);
+  queue(KeepKey{std::move(waiter), key});
+}
+
 void Writer::note_attempts(std::int64_t number, std::uint32_t attempts) {
   MutexLock lock(mutex_);
   notes_.attempts[number] = attempts;

@@ -84,6 +84,11 @@ class Writer {
   void hurry();
   // A written message is finished. Not urgent: a message that is removed late is handled twice.
   void remove(std::int64_t number);
+  // The same, and in the same transaction its key is kept. That is urgent: until then the message
+  // would be handled again after a restart.
+  void remove(std::int64_t number, const HandledKey& key);
+  // Keeps the key of a message that has no row.
+  void keep_key(const HandledKey& key, PacketIdWaiterPtr waiter);
   void note_attempts(std::int64_t number, std::uint32_t attempts);
   // `trigger` has handled the retained message of `topic` with this digest. Not urgent, either.
   void note_retained(std::string_view trigger, std::string_view topic, std::string digest);

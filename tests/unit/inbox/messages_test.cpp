@@ -212,6 +212,7 @@ TEST(Migration, AFileOfVersion2KeepsItsMessages) {
                    "DROP INDEX dead_letter_listed; DROP INDEX dead_letter_by_trigger;"
                    "DROP INDEX message_expiring; DROP TABLE awaiting_pubrel;"
                    "DROP TABLE outgoing; DROP TABLE awaiting_pubcomp;"
+                   "DROP TABLE key_list; DROP TABLE handled_key;"
                    "CREATE INDEX dead_letter_by_trigger ON dead_letter (trigger_name, number);"
                    "ALTER TABLE message DROP COLUMN properties;"
                    "ALTER TABLE message DROP COLUMN expires_ms;"
