@@ -2,7 +2,7 @@
 # in the folders that CMakeLists.txt names, behind the lists of their tests. A pattern is looked for in
 # "PROGRAM TEST", such as "integration_tls_test integration.TlsTest.WebSocketOnTls".
 set(area_admin "[Aa]dmin|Managed")
-set(area_delivery "^(content|inbox|dispatch|trigger)_test |^integration_(acknowledge|content|exactly_once|receive_maximum|redelivery|inbox_upgrade|large_message|batch|brief|keep_alive|proxy|websocket_frames|delivery|full_volume|hang|inbox_files|lifecycle|outage|pacing|scaling|service)_test |Gate|Leaving|Session|Wire(Link|Receiver)")
+set(area_delivery "^(content|inbox|dispatch|trigger)_test |^integration_(acknowledge|content|deduplicate|exactly_once|receive_maximum|redelivery|inbox_upgrade|large_message|batch|brief|keep_alive|proxy|websocket_frames|delivery|full_volume|hang|inbox_files|lifecycle|outage|outbox|pacing|scaling|service)_test |Gate|Leaving|Session|Wire(Link|Receiver)")
 set(area_isolation "[Ii]solat")
 set(area_mqtt5 "[Mm]qtt5|[.](Properties|Reason|TopicAliases)[.]")
 set(area_packages "[Pp]ackage")

@@ -194,6 +194,7 @@ Json to_json(const management::TriggerStatus& trigger, Wall now, bool detail) {
   json["received"] = trigger.counters.received;
   json["handled"] = {{"ok", trigger.counters.ok},
                      {"filtered", trigger.counters.filtered},
+                     {"duplicate", trigger.counters.duplicates},
                      {"retry", trigger.counters.retried},
                      {"reject", trigger.counters.rejected},
                      {"exhausted", trigger.counters.exhausted},
@@ -202,6 +203,11 @@ Json to_json(const management::TriggerStatus& trigger, Wall now, bool detail) {
                      {"unavailable", trigger.counters.unavailable},
                      {"expired", trigger.counters.expired},
                      {"discarded", trigger.counters.discarded}};
+  if (trigger.keys) {
+    json["deduplicate"] = {{"keys", *trigger.keys},
+                           {"forgotten", trigger.counters.keys_forgotten},
+                           {"without_key", trigger.counters.without_key}};
+  }
   json["paused_seconds"] = trigger.paused_seconds;
   json["handle_seconds"] = latency_of(trigger.handle);
   json["delivery_seconds"] = latency_of(trigger.delivery);
@@ -321,6 +327,10 @@ Json to_json(const management::TriggerTest& test) {
   }
   json["seconds"] = test.seconds;
   put_pacing(json, test.pacing);
+  if (test.key) {
+    json["deduplicate"] = {{"by", test.key->rule}, {"handled", test.key->handled}};
+    if (test.key->text) json["deduplicate"]["key"] = *test.key->text;
+  }
   json["published"] = Json::array();
   for (const auto& message : test.published) {
     Json one = Json::object();
@@ -346,6 +356,7 @@ Json to_json(const management::TopicMatch& match) {
   if (!match.filter.empty()) {
     put_text(json, "when", match.when);
     put_pacing(json, match.pacing);
+    put_text(json, "once_by", match.once_by);
   }
   return json;
 }

@@ -108,6 +108,11 @@ void add_triggers(std::vector<MetricFamily>& all,
   Family refused =
       counter("triggerd_messages_refused_total",
               "Messages over max_packet_size: acknowledged, but neither handled nor stored.");
+  Family keys = gauge("triggerd_deduplicate_keys", "Keys of handled messages that are remembered.");
+  Family forgotten = counter("triggerd_deduplicate_keys_forgotten_total",
+                             "Keys forgotten before their window had passed: there were too many.");
+  Family without_key = counter("triggerd_deduplicate_messages_without_key_total",
+                               "Messages received that have no key, and are handled each time.");
   Family paused = counter("triggerd_paused_seconds_total", "Time for which receiving was paused.");
   Family waiting =
       gauge("triggerd_delay_messages", "Of the messages in memory, those whose delay is not over.");
@@ -127,6 +132,7 @@ void add_triggers(std::vector<MetricFamily>& all,
     received.add(with("qos", "2"), number(counts.received_qos[2]));
     handled.add(with("verdict", "ok"), number(counts.ok));
     handled.add(with("verdict", "filtered"), number(counts.filtered));
+    handled.add(with("verdict", "duplicate"), number(counts.duplicates));
     handled.add(with("verdict", "retry"), number(counts.retried));
     handled.add(with("verdict", "reject"), number(counts.rejected));
     handled.add(with("verdict", "exhausted"), number(counts.exhausted));
@@ -135,6 +141,11 @@ void add_triggers(std::vector<MetricFamily>& all,
     handled.add(with("verdict", "unavailable"), number(counts.unavailable));
     handled.add(with("verdict", "expired"), number(counts.expired));
     handled.add(with("verdict", "discarded"), number(counts.discarded));
+    if (trigger.keys) {
+      keys.add(labels, number(*trigger.keys));
+      forgotten.add(labels, number(counts.keys_forgotten));
+      without_key.add(labels, number(counts.without_key));
+    }
     handle.add(labels, trigger.handle, kSecondBounds);
     delivery.add(labels, trigger.delivery, kSecondBounds);
     in_flight.add(labels, number(trigger.in_flight));
@@ -158,7 +169,7 @@ void add_triggers(std::vector<MetricFamily>& all,
   }
   for (Family* family : {&received, &handled, &handle, &delivery, &in_flight, &queued, &inbox,
                          &oldest, &retries, &dead, &unavailable, &inline_calls, &not_brief,
-                         &refused, &paused, &waiting, &held, &state}) {
+                         &refused, &keys, &forgotten, &without_key, &paused, &waiting, &held, &state}) {
     all.push_back(family->take());
   }
 }

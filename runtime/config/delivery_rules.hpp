@@ -25,6 +25,20 @@ struct Order {
   std::string pointer;  // By::json: the JSON pointer; By::property: the name
 };
 
+// Which messages of a trigger count as the same one: it is handled once within `window`.
+struct Deduplicate {
+  enum class By {
+    property,  // MQTT 5: those with the same value of user property `pointer`
+    json,    // those with the same text or whole number at JSON pointer `pointer` of their payload
+    payload  // those with the same payload
+  };
+  By by = By::payload;
+  std::string pointer;  // By::json: the JSON pointer; By::property: the name
+  bool topic = false;   // and the same topic
+  Millis window{3'600'000};
+  std::uint32_t max = 1'000'000;  // keys that are remembered
+};
+
 enum class Retained { process, skip, once };
 enum class Acknowledge { received, finished, durable };
 enum class OnExhausted { dead_letter, suspend, discard };

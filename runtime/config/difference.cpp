@@ -42,6 +42,12 @@ auto of(const LastWill& will) {
   return std::tie(enabled, topic, qos, retained, payload, on_connect, on_disconnect);
 }
 
+auto of(const Outbox& outbox) {
+  const auto& [max_size, place, when_full] = outbox;
+  (void)place;
+  return std::tie(max_size, when_full);
+}
+
 auto of(const Topic& topic) {
   const auto& [filter, qos, no_local, retain_as_published, retain_handling, id] = topic;
   return std::tie(filter, qos, no_local, retain_as_published, retain_handling, id);
@@ -58,6 +64,11 @@ auto of(const Pacing& pacing) {
   return std::tie(count, per, delay);
 }
 
+auto of(const Deduplicate& deduplicate) {
+  const auto& [by, pointer, topic, window, max] = deduplicate;
+  return std::tie(by, pointer, topic, window, max);
+}
+
 auto of(const content::Options& content) {
   const auto& [when, transform, split, schema, input, on_error, timeout, max_size] = content;
   return std::tie(when, transform, split, schema, input, on_error, timeout, max_size);
@@ -70,15 +81,9 @@ auto of(const Setting& setting) {
 
 constexpr auto kSame = [](const auto& a, const auto& b) { return of(a) == of(b); };
 
-bool same_will(const std::optional<LastWill>& a, const std::optional<LastWill>& b) {
+template <class T>
+bool same_optional(const std::optional<T>& a, const std::optional<T>& b) {
   return a.has_value() == b.has_value() && (!a || kSame(*a, *b));
-}
-
-bool same_outbox(const std::optional<Outbox>& a, const std::optional<Outbox>& b) {
-  if (!a || !b) return a.has_value() == b.has_value();
-  const auto& [max_size, place, when_full] = *a;
-  (void)place;
-  return max_size == b->max_size && when_full == b->when_full;
 }
 
 bool same_store(const Truststore* a, const Truststore* b) {
@@ -189,18 +194,18 @@ bool runs_the_same(const Alias& a, const Alias& b) {
          user_name == b.user_name &&
          same_password(password, password_file, b.password, b.password_file) &&
          password_command == b.password_command && same_proxy(proxy, b.proxy) &&
-         same_will(last_will, b.last_will) && same_outbox(outbox, b.outbox) &&
+         same_optional(last_will, b.last_will) && same_optional(outbox, b.outbox) &&
          truststore == b.truststore && keystore == b.keystore && key_alias == b.key_alias &&
          alpn == b.alpn;
 }
 
 bool runs_the_same(const Trigger& a, const Trigger& b) {
   const auto& [name, package, place, description, enabled, alias, topics, shared_group, plugin,
-               service, service_place, concurrency, concurrency_place, brief, order, queue_capacity,
-               pacing, acknowledge, timeout, retained, retry, on_exhausted, dead_letter_topic,
-               content, schema_file, monitor_plugin, monitor_service, monitor_place,
-               monitor_interval, isolation, isolation_memory, isolation_place, log_level, settings,
-               written] = a;
+               service, service_place, concurrency, concurrency_place, brief, order, deduplicate,
+               queue_capacity, pacing, acknowledge, timeout, retained, retry, on_exhausted,
+               dead_letter_topic, content, schema_file, monitor_plugin, monitor_service,
+               monitor_place, monitor_interval, isolation, isolation_memory, isolation_place,
+               log_level, settings, written] = a;
   (void)place;
   (void)description;
   (void)service_place;
@@ -214,15 +219,16 @@ bool runs_the_same(const Trigger& a, const Trigger& b) {
   return name == b.name && package == b.package && enabled == b.enabled && alias == b.alias &&
          all_same(topics, b.topics, kSame) && shared_group == b.shared_group &&
          plugin == b.plugin && service == b.service && concurrency == b.concurrency &&
-         brief == b.brief && kSame(order, b.order) && queue_capacity == b.queue_capacity &&
-         kSame(pacing, b.pacing) && acknowledge == b.acknowledge && timeout == b.timeout &&
-         retained == b.retained && max_attempts == b.retry.max_attempts &&
-         kSame(backoff, b.retry.backoff) && on_exhausted == b.on_exhausted &&
-         dead_letter_topic == b.dead_letter_topic && kSame(content, b.content) &&
-         monitor_plugin == b.monitor_plugin && monitor_service == b.monitor_service &&
-         monitor_interval == b.monitor_interval && isolation == b.isolation &&
-         isolation_memory == b.isolation_memory && log_level == b.log_level &&
-         json == b.settings.json && all_same(flat, b.settings.flat, kSame);
+         brief == b.brief && kSame(order, b.order) && same_optional(deduplicate, b.deduplicate) &&
+         queue_capacity == b.queue_capacity && kSame(pacing, b.pacing) &&
+         acknowledge == b.acknowledge && timeout == b.timeout && retained == b.retained &&
+         max_attempts == b.retry.max_attempts && kSame(backoff, b.retry.backoff) &&
+         on_exhausted == b.on_exhausted && dead_letter_topic == b.dead_letter_topic &&
+         kSame(content, b.content) && monitor_plugin == b.monitor_plugin &&
+         monitor_service == b.monitor_service && monitor_interval == b.monitor_interval &&
+         isolation == b.isolation && isolation_memory == b.isolation_memory &&
+         log_level == b.log_level && json == b.settings.json &&
+         all_same(flat, b.settings.flat, kSame);
 }
 
 Difference difference(const Config& before, const Config& after) {

@@ -1,6 +1,7 @@
 // "topic:2" -> Order.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "base/result.hpp"
@@ -10,5 +11,8 @@ namespace triggerd::config {
 
 // Parses the value of a trigger's key `order`. Errors do not quote the text.
 Result<Order> parse_order(std::string_view text);
+
+// The key as it is written: "json:/id".
+std::string to_string(const Deduplicate& rule);
 
 }  // namespace triggerd::config

@@ -95,6 +95,8 @@ void read_pacing(TableReader& reader, Trigger& trigger);
 void read_proxy(TableReader& reader, Alias& alias);
 // Reports a listener that other machines can reach without a token. (admin_section.cpp)
 void validate_admin(const Sections& sections, Diagnostics& diagnostics);
+// Which messages of a trigger count as the same. (deduplicate_section.cpp)
+void read_deduplicate(TableReader& reader, TriggerDraft& draft);
 // topics and shared_group of a trigger. (topics.cpp)
 void read_topics(TableReader& reader, TriggerDraft& draft);
 

@@ -55,6 +55,7 @@ struct Trigger {
   // the service decides.
   std::optional<bool> brief;
   Order order;
+  std::optional<Deduplicate> deduplicate;
   std::uint32_t queue_capacity = 1000;
   Pacing pacing;
   Acknowledge acknowledge = Acknowledge::durable;

@@ -172,6 +172,7 @@ void read_trigger(const SourceFile& file, const Node& table, Sections& sections)
   read_topics(reader, draft);
   read_service(reader, trigger);
   read_order(reader, draft);
+  read_deduplicate(reader, draft);
   reader.integer("queue_capacity", trigger.queue_capacity, 1, 1'000'000);
   read_pacing(reader, trigger);
   reader.choice("acknowledge", trigger.acknowledge,

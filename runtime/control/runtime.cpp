@@ -12,6 +12,7 @@
 #include "control/members/session_memory.hpp"
 #include "control/members/session_terminator.hpp"
 #include "control/members/shutdown_sequence.hpp"
+#include "control/members/unwanted_keys.hpp"
 #include "control/reload/alias_states.hpp"
 #include "control/services/services.hpp"
 #include "dispatch/deaths.hpp"
@@ -124,6 +125,7 @@ Runtime::Parts::Parts(Runtime& runtime, std::unique_ptr<inbox::Inbox> opened)
       reloader({.registry = runtime.registry_,
                 .control = runtime.control_,
                 .stored_states = inbox->triggers(),
+                .handled_keys = inbox->handled_keys(),
                 .plugins = runtime.plugins_,
                 .plugin_reloader = runtime.plugin_reloader_,
                 .certificates = runtime.certificates_,
@@ -453,6 +455,7 @@ void Runtime::start_services() {
   // All of them first: a start may take long, and hold up those behind it.
   for (const TriggerPtr& trigger : running->triggers) trigger->begin_receiving();
   parts_->sessions.end_unwanted(nullptr, certificates_.stores());
+  forget_unwanted_keys(parts_->inbox->handled_keys(), *running->config, log_);
   for (const TriggerPtr& trigger : running->triggers) {
     if (control_.stopping()) return;
     (void)trigger->start_again();

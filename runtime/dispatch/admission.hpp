@@ -55,6 +55,12 @@ class Admission {
     return true;
   }
 
+  // There is no message for the half-open attempt. False: none was wanted.
+  bool drop_half_open() {
+    if (half_open_ != HalfOpen::wanted) return false;
+    half_open_ = HalfOpen::none;
+    return true;
+  }
   // half_open() has told nothing: another message is one.
   void repeat_half_open() { half_open_ = HalfOpen::wanted; }
 

@@ -61,7 +61,10 @@ void Delivery::finish() {
   const Storing before = storing_.exchange(Storing::finished);
   if (before == Storing::finished) return;
   if (before == Storing::stored) {
-    home_->writer->remove(number_);
+    remove_row();
+  } else if (handled() != nullptr && home_->writer != nullptr) {
+    release_with_key();
+    return;
   } else if (keeps_id) {
     if (home_->acknowledge == Acknowledge::finished) release_with_id();
     return;  // durable: written() comes
@@ -69,10 +72,18 @@ void Delivery::finish() {
   release();
 }
 
-// PUBREC may leave once the packet id is there for good.
-class Delivery::WaitsForId final : public inbox::PacketIdWaiter {
+void Delivery::remove_row() {
+  if (const inbox::HandledKey* const kept = handled()) {
+    home_->writer->remove(number_, *kept);
+  } else {
+    home_->writer->remove(number_);
+  }
+}
+
+// The acknowledgement may leave once its packet id, or the key, is there for good.
+class Delivery::WaitsForDisk final : public inbox::PacketIdWaiter {
  public:
-  explicit WaitsForId(std::shared_ptr<Delivery> delivery) : delivery_(std::move(delivery)) {
+  explicit WaitsForDisk(std::shared_ptr<Delivery> delivery) : delivery_(std::move(delivery)) {
     ++delivery_->home_->ids_queued;
   }
   void done() override {
@@ -85,6 +96,21 @@ class Delivery::WaitsForId final : public inbox::PacketIdWaiter {
   const std::shared_ptr<Delivery> delivery_;
 };
 
+// Else the server would have no copy of it any more, and nobody would know that it was handled.
+void Delivery::release_with_key() {
+  const bool is_queued = home_->acknowledge == Acknowledge::durable && message.qos > 0;
+  if (is_queued) return;  // written() comes, with the key in the same transaction
+  const bool waits = home_->acknowledge == Acknowledge::finished && message.qos > 0;
+  home_->writer->keep_key(*handled(), waits && !keeps_id
+                                          ? std::make_unique<WaitsForDisk>(shared_from_this())
+                                          : nullptr);
+  if (!waits) {
+    release();
+  } else if (keeps_id) {
+    release_with_id();  // behind the key
+  }
+}
+
 void Delivery::release_with_id() {
   {
     // PUBREC may leave once the packet id is there for good: else it would be handled again one
@@ -92,7 +118,7 @@ void Delivery::release_with_id() {
     MutexLock lock(receipt_mutex_);
     if (!id_forgotten_) {
       home_->writer->keep_id({home_->client_id, message.packet_id}, id,
-                             std::make_unique<WaitsForId>(shared_from_this()));
+                             std::make_unique<WaitsForDisk>(shared_from_this()));
       return;
     }
   }
@@ -188,7 +214,7 @@ void Delivery::written(std::optional<std::int64_t> number) {
     number_ = *number;
     Storing expected = Storing::writing;
     if (!storing_.compare_exchange_strong(expected, Storing::stored)) {
-      home_->writer->remove(*number);  // finished meanwhile
+      remove_row();  // finished meanwhile
     }
   }
   release();

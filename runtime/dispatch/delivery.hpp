@@ -76,8 +76,16 @@ struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
   Lane* lane = nullptr;              // that it was popped from
   std::shared_ptr<Delivery> behind;  // the next in the queue where it waits
   CrashHistory crashes;
-  bool exhausted = false;  // it is out of attempts
-  bool filtered = false;   // its content is not what the trigger asks for
+  // By which it is handled once; null: it is handled whatever came before. Complete once it was
+  // handled, and constant then.
+  std::unique_ptr<inbox::HandledKey> key;
+  // Why it is no ordinary dead letter, or was not handled.
+  enum class Lot : std::uint8_t {
+    none,
+    exhausted,  // it is out of attempts
+    filtered    // its content is not what the trigger asks for
+  };
+  Lot lot = Lot::none;
   // The reason of a dead letter that could not be written yet.
   std::unique_ptr<const std::string> unwritten_dead_letter;
   // Of the last failed attempt; empty if none has failed, or it gave no reason.
@@ -97,7 +105,8 @@ struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
   void take_in();
   // Its number in the inbox, if it is there. [any]
   std::optional<std::int64_t> number() const;
-  // Nothing more is to be done: releases its acknowledgement, and has its row removed. [any]
+  // Nothing more is to be done: releases its acknowledgement, and has its row removed. If it was
+  // handled under a key, this is kept with the removal, or before the acknowledgement. [any]
   void finish();
   // Sends the acknowledgements of its connection that have been released. [any]
   void flush_acknowledgement() override;
@@ -114,16 +123,23 @@ struct Delivery final : inbox::Entry, std::enable_shared_from_this<Delivery> {
   static const std::size_t kWithoutContent;
 
   // inbox::Entry [the writer's thread]
-  bool wants_writing() const override { return storing_ != Storing::finished || keeps_id; }
+  bool wants_writing() const override {
+    return storing_ != Storing::finished || keeps_id || handled() != nullptr;
+  }
   bool begin_write() override;
   inbox::MessageView view() const override;
   void written(std::optional<std::int64_t> number) override;
   void not_written() override;
+  const inbox::HandledKey* handled() const override {
+    return key != nullptr && key->number != 0 ? key.get() : nullptr;
+  }
 
  private:
   enum class Storing : std::uint8_t { no, writing, stored, finished };
-  class WaitsForId;
+  class WaitsForDisk;
 
+  void remove_row();
+  void release_with_key();
   void release();
   void release_with_id();
 

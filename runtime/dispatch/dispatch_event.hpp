@@ -65,6 +65,15 @@ struct Expired {
   DeliveryPtr delivery;
 };
 
+// A message with its key was handled lately, and no service sees this one. The dispatcher is done
+// with it.
+struct Duplicate {
+  DeliveryPtr delivery;
+};
+
+// There are more keys of handled messages than are remembered: reported once.
+struct TooManyKeys {};
+
 // Out of attempts, with on_exhausted = "suspend": nothing is handed out until resume().
 struct Suspended {
   OngoingDelivery delivery;
@@ -104,7 +113,8 @@ struct NotBrief {
 
 using DispatchEvent =
     std::variant<event::Retrying, event::PutOff, event::Unavailable, event::Available,
-                 event::Discarded, event::Expired, event::Suspended, event::Overrunning,
-                 event::Stalled, event::ProbeEnded, event::HalfOpenEnded, event::NotBrief>;
+                 event::Discarded, event::Expired, event::Duplicate, event::TooManyKeys,
+                 event::Suspended, event::Overrunning, event::Stalled, event::ProbeEnded,
+                 event::HalfOpenEnded, event::NotBrief>;
 
 }  // namespace triggerd::dispatch

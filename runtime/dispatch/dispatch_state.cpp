@@ -20,6 +20,7 @@ DispatchState::DispatchState(const DispatcherOptions& options, const Clock& cloc
                  .lanes = lanes_,
                  .attempts = attempts_,
                  .retries = retries_,
+                 .deduplicator = deduplicator_,
                  .admission = admission_,
                  .pace = pace_,
                  .counts = counts_}),
@@ -83,7 +84,8 @@ bool DispatchState::suspect_is_out() const {
 }
 
 const trigger_message* DispatchState::begin_next(DispatchReport& report) {
-  while (may_take()) {
+  bool looked = false;
+  for (; may_take(); looked = true) {
     DeliveryPtr delivery = lanes_.pop();
     if (delivery->crashes.condemned) {
       outcomes_.condemn(std::move(delivery), report);
@@ -94,12 +96,33 @@ const trigger_message* DispatchState::begin_next(DispatchReport& report) {
       return nullptr;
     }
     const Monotonic expires = delivery->message.expires;
-    if (expires == Monotonic::max() || report.time(clock_) < expires) {
+    if (expires != Monotonic::max() && report.time(clock_) >= expires) {
+      outcomes_.expire(std::move(delivery), report);
+    } else if (is_alone_with_key(delivery, report)) {
       return begin_attempt(std::move(delivery), report);
     }
-    outcomes_.expire(std::move(delivery), report);
+  }
+  // All that waited has ended without the service, so none of it can be the half-open attempt.
+  if (looked && unfinished() == 0 && admission_.drop_half_open()) {
+    report.add(event::HalfOpenEnded{false});
   }
   return nullptr;
+}
+
+bool DispatchState::is_alone_with_key(DeliveryPtr& delivery, DispatchReport& report) {
+  using Answer = Deduplicator::Answer;
+  if (!deduplicator_.is_on()) return true;
+  switch (deduplicator_.ask(*delivery, report.time(clock_))) {
+    case Answer::go:
+      return true;
+    case Answer::wait:
+      deduplicator_.park(std::move(delivery));
+      break;
+    case Answer::handled:
+      outcomes_.end_duplicate(std::move(delivery), report);
+      break;
+  }
+  return false;
 }
 
 const trigger_message* DispatchState::begin_attempt(DeliveryPtr delivery, DispatchReport& report) {
@@ -117,6 +140,7 @@ const trigger_message* DispatchState::begin_attempt(DeliveryPtr delivery, Dispat
 // Only where one message after another is handled: else there are places enough to keep the worker
 // busy. Where there is a rate, each waits for its turn.
 const trigger_message* DispatchState::hand_ahead(std::size_t ahead) {
+  if (deduplicator_.is_on()) return nullptr;  // what goes before it decides whether it may go
   const std::size_t in_flight = attempts_.in_flight();
   if (pace_.limited() || places_ != 1 || in_flight == 0 || in_flight > ahead) return nullptr;
   if (!admission_.unrestricted() || suspect_is_out() || stalled()) return nullptr;
@@ -295,6 +319,7 @@ std::vector<DeliveryPtr> DispatchState::take_unfinished() {
   std::vector<DeliveryPtr> all = lanes_.take_all();
   for (DeliveryPtr& delivery : delays_.take_all()) all.push_back(std::move(delivery));
   for (DeliveryPtr& delivery : retries_.take_all()) all.push_back(std::move(delivery));
+  for (DeliveryPtr& delivery : deduplicator_.take_parked()) all.push_back(std::move(delivery));
   attempts_.for_each([&all](const Attempt& attempt) {
     const bool in_hands =
         attempt.state == Attempt::State::running || attempt.state == Attempt::State::overrunning;
@@ -314,17 +339,20 @@ DispatcherStats DispatchState::stats() const {
   DispatcherStats stats = counts_;
   stats.queued = lanes_.size();
   stats.in_flight = attempts_.in_flight();
-  stats.delayed = retries_.size() + outcomes_.dead_letters_under_way();
+  stats.delayed = retries_.size() + outcomes_.dead_letters_under_way() + deduplicator_.parked();
   stats.waiting_for_delay = delays_.size();
   stats.expired_pending = attempts_.expired_pending();
   stats.rate_holds = pace_.holds();
   if (pace_.limited()) stats.rate_held = pace_.held(clock_.now());
+  const inbox::KeyList::Stats keys = deduplicator_.stats(clock_.now());
+  stats.keys = keys.keys;
+  stats.keys_forgotten = keys.forgotten;
   return stats;
 }
 
 std::size_t DispatchState::unfinished() const {
   return lanes_.size() + attempts_.in_flight() + delays_.size() + retries_.size() +
-         outcomes_.dead_letters_under_way() + attempts_.expired_pending();
+         outcomes_.dead_letters_under_way() + attempts_.expired_pending() + deduplicator_.parked();
 }
 
 void DispatchState::for_each_unfinished(
@@ -332,6 +360,7 @@ void DispatchState::for_each_unfinished(
   lanes_.for_each(visit);
   delays_.for_each(visit);
   retries_.for_each(visit);
+  deduplicator_.for_each_parked(visit);
   attempts_.for_each([&visit](const Attempt& attempt) { visit(attempt.delivery); });
 }
 

@@ -10,12 +10,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "dispatch/admission.hpp"
 #include "dispatch/attempt_table.hpp"
+#include "dispatch/deduplicator.hpp"
 #include "dispatch/delay_queue.hpp"
 #include "dispatch/dispatch_report.hpp"
 #include "dispatch/dispatcher_options.hpp"
@@ -56,6 +58,11 @@ class DispatchState {
   const trigger_message* begin_next(DispatchReport& report);
   // A message that follows the one that is being handled, for a worker process; `ahead` at most.
   const trigger_message* hand_ahead(std::size_t ahead);
+  // The keys of what was handled before; without them nothing is told apart.
+  void set_keys(std::shared_ptr<inbox::KeyList> keys) { deduplicator_.set_keys(std::move(keys)); }
+  bool was_handled(const inbox::MessageKey& key) const {
+    return deduplicator_.was_handled(key, clock_.now());
+  }
   // The most messages of one call.
   void set_max_batch(std::size_t messages);
   std::size_t max_batch() const { return max_batch_; }
@@ -110,6 +117,8 @@ class DispatchState {
   bool stalled() const { return attempts_.expired_pending() >= options_.queue_capacity; }
   // Whether the message that was handed out last has to be alone.
   bool suspect_is_out() const;
+  // Whether it may go, as far as others with its key are concerned; else it is taken care of.
+  bool is_alone_with_key(DeliveryPtr& delivery, DispatchReport& report);
   const trigger_message* begin_attempt(DeliveryPtr delivery, DispatchReport& report);
   void lose_probe(const plugin::WorkSource::Loss& loss, DispatchReport& report);
 
@@ -119,6 +128,7 @@ class DispatchState {
   AttemptTable attempts_;
   DelayQueue delays_;
   RetryQueue retries_;
+  Deduplicator deduplicator_;
   Pace pace_;
   Admission admission_;
   DispatcherStats counts_;

@@ -6,6 +6,7 @@
 
 #include "base/units.hpp"
 #include "dispatch/deaths.hpp"
+#include "dispatch/message_key.hpp"
 #include "dispatch/order_key.hpp"
 
 namespace triggerd::dispatch {
@@ -28,6 +29,20 @@ std::vector<Run> runs_of(std::vector<DeliveryPtr> deliveries, const config::Orde
     ++runs.back().count;
   }
   return runs;
+}
+
+// How many have no key.
+std::size_t set_keys_of(const std::vector<DeliveryPtr>& deliveries,
+                        const config::Deduplicate& rule) {
+  std::size_t without = 0;
+  for (const DeliveryPtr& delivery : deliveries) {
+    if (const auto key = message_key(rule, delivery->message)) {
+      delivery->key = std::make_unique<inbox::HandledKey>(inbox::HandledKey{.key = *key});
+    } else {
+      ++without;
+    }
+  }
+  return without;
 }
 
 }  // namespace
@@ -62,6 +77,8 @@ void Dispatcher::accept(std::vector<DeliveryPtr> deliveries, bool at_once) {
       options_.deaths->mark(*delivery, options_.trigger, options_.retry.max_attempts);
     }
   }
+  const std::size_t without_key =
+      options_.deduplicate ? set_keys_of(deliveries, *options_.deduplicate) : 0;
   std::vector<Run> runs = runs_of(std::move(deliveries), options_.order);
   Report report;
   std::size_t wake = 0;
@@ -69,6 +86,7 @@ void Dispatcher::accept(std::vector<DeliveryPtr> deliveries, bool at_once) {
     MutexLock lock(mutex_);
     batches_.add(count);
     state_.accept(std::move(runs), count, qos, at_once, report);
+    state_.counts().without_key += without_key;
     arm(report.timer_at);
     if (may_take()) {
       // If these are all there are, this thread may call the service itself.
@@ -352,6 +370,16 @@ void Dispatcher::leave_dead_letters_to_timer(DeadLetters& dead_letters) {
 }
 
 // ---- Whether messages are handed out ----
+
+void Dispatcher::set_keys(std::shared_ptr<inbox::KeyList> keys) {
+  MutexLock lock(mutex_);
+  state_.set_keys(std::move(keys));
+}
+
+bool Dispatcher::was_handled(const inbox::MessageKey& key) const {
+  MutexLock lock(mutex_);
+  return state_.was_handled(key);
+}
 
 void Dispatcher::set_max_batch(std::size_t messages) {
   MutexLock lock(mutex_);

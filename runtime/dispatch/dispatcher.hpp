@@ -1,6 +1,7 @@
 // The dispatcher: the heart of a trigger. Messages go in at one end, attempts come out at the
-// other, and every message ends in one of five ways: finished, a dead letter, discarded because the
-// user chose that, expired because its sender did, or unfinished at shutdown.
+// other, and every message ends in one of six ways: finished, a duplicate of one that was handled,
+// a dead letter, discarded because the user chose that, expired because its sender did, or
+// unfinished at shutdown.
 //
 // It puts a lock and threads around DispatchState, which decides everything and has neither: it
 // knows whom to wake, what the timer is set to, and who calls a brief service. What is to be
@@ -85,6 +86,11 @@ class Dispatcher final : public plugin::WorkSource {
   std::int32_t complete(std::uint64_t token, plugin::Answer answer);
   std::int32_t extend(std::uint64_t token, std::uint32_t ms);
 
+  // What was handled before, of a trigger that handles each message once. [control, before anything
+  // is accepted]
+  void set_keys(std::shared_ptr<inbox::KeyList> keys);
+  // Whether a message with this key would be a duplicate now. [any]
+  bool was_handled(const inbox::MessageKey& key) const;
   // The most messages in one call of the current service; 1 at the start. Each of `concurrency`
   // calls may have this many. [control]
   void set_max_batch(std::size_t messages);

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/clock.hpp"
@@ -19,6 +20,7 @@ struct DispatcherOptions {
   std::string trigger;
   std::uint32_t concurrency = 1;
   config::Order order;
+  std::optional<config::Deduplicate> deduplicate;
   std::uint32_t queue_capacity = 1000;
   config::Pacing pacing;
   Millis timeout{30'000};
@@ -27,13 +29,15 @@ struct DispatcherOptions {
   Deaths* deaths = nullptr;  // outlives it; null: nothing is known about earlier runs
 };
 
-// received = ok + filtered + rejected + exhausted + discarded + expired + queued + in_flight +
-// delayed + waiting_for_delay.
+// received = ok + filtered + duplicates + rejected + exhausted + discarded + expired + queued +
+// in_flight + delayed + waiting_for_delay.
 struct DispatcherStats {
   std::uint64_t received = 0;
   std::array<std::uint64_t, 3> received_qos{};
   std::uint64_t ok = 0;
   std::uint64_t filtered = 0;          // not for the service, by their content
+  std::uint64_t duplicates = 0;        // not for the service: one with their key was handled
+  std::uint64_t without_key = 0;       // of those received, and handled whatever came before
   std::uint64_t retried = 0;           // attempts that failed and were not the last
   std::uint64_t rejected = 0;          // kept as dead letters, by the service's verdict
   std::uint64_t exhausted = 0;         // kept as dead letters, out of attempts
@@ -47,11 +51,14 @@ struct DispatcherStats {
   std::uint64_t not_brief = 0;     // of these, those that took too long
   std::size_t queued = 0;          // waiting for a worker
   std::size_t in_flight = 0;       // in the service's hands
-  std::size_t delayed = 0;         // waiting for their retry, or to be kept as dead letters
+  std::size_t delayed = 0;  // waiting for their retry, to be kept as dead letters, or for another
+                            // message with their key
   std::size_t waiting_for_delay = 0;
-  std::size_t expired_pending = 0;  // past their deadline, and never completed
-  bool rate_holds = false;          // max_rate, and nothing else, keeps a message waiting now
-  Monotonic::duration rate_held{};  // how long it has done so, in all
+  std::size_t expired_pending = 0;   // past their deadline, and never completed
+  bool rate_holds = false;           // max_rate, and nothing else, keeps a message waiting now
+  Monotonic::duration rate_held{};   // how long it has done so, in all
+  std::size_t keys = 0;              // of handled messages
+  std::uint64_t keys_forgotten = 0;  // before their time: there were too many
 };
 
 struct DispatcherTimes {

@@ -38,6 +38,7 @@ Outcomes::Outcomes(const Parts& parts)
       lanes_(parts.lanes),
       attempts_(parts.attempts),
       retries_(parts.retries),
+      deduplicator_(parts.deduplicator),
       admission_(parts.admission),
       pace_(parts.pace),
       counts_(parts.counts) {}
@@ -93,12 +94,26 @@ void Outcomes::settle(Attempt& attempt, plugin::Answer answer, DispatchReport& r
 
 void Outcomes::finish(DeliveryPtr delivery, bool tested, bool was_suspect, DispatchReport& report) {
   ++counts_.ok;
+  Deduplicator::End end = deduplicator_.handled(*delivery, report.time(clock_));
+  if (!end.parked.empty()) report.wake = true;  // what is behind them may go
+  for (DeliveryPtr& same : end.parked) end_duplicate(std::move(same), report);
+  if (end.is_first_too_many) report.add(event::TooManyKeys{});
   lanes_.release(*delivery);
   end_half_open(true, report);
   if (tested) end_outage(report);
   survives(*delivery, report);
   if (was_suspect) report.wake = true;
   report.add_finished(std::move(delivery));
+}
+
+// The message has ended without having been handled. Its lane goes on, and those that waited for it
+// are before all others of theirs again: the first that goes has the key. True: there are such.
+bool Outcomes::let_others_go(Delivery& delivery) {
+  std::vector<DeliveryPtr> parked = deduplicator_.give_up(delivery);
+  lanes_.release(delivery);
+  std::for_each(parked.rbegin(), parked.rend(),
+                [this](DeliveryPtr& each) { lanes_.put_back(std::move(each)); });
+  return !parked.empty();
 }
 
 // The half-open attempt has told nothing. Another message is one; if none is there, it is over.
@@ -124,10 +139,9 @@ void Outcomes::give_back_turn(const Attempt& attempt, DispatchReport& report) {
 // It was not for the service, of which nothing is learned.
 void Outcomes::filter(DeliveryPtr delivery, bool was_suspect, DispatchReport& report) {
   ++counts_.filtered;
-  delivery->filtered = true;
-  lanes_.release(*delivery);
+  delivery->lot = Delivery::Lot::filtered;
+  if (let_others_go(*delivery) || was_suspect) report.wake = true;
   survives(*delivery, report);
-  if (was_suspect) report.wake = true;
   report.add_finished(std::move(delivery));
 }
 
@@ -187,12 +201,12 @@ void Outcomes::exhaust(DeliveryPtr delivery, DispatchReport& report) {
                                    or_no_reason(delivery->last_reason()));
   switch (options_.on_exhausted) {
     case config::OnExhausted::dead_letter:
-      delivery->exhausted = true;
+      delivery->lot = Delivery::Lot::exhausted;
       make_dead_letter(std::move(delivery), std::move(reason), report);
       break;
     case config::OnExhausted::discard:
       ++counts_.discarded;
-      lanes_.release(*delivery);
+      if (let_others_go(*delivery)) report.wake = true;
       survives(*delivery, report);
       report.add(event::Discarded{std::move(delivery), std::move(reason)});
       break;
@@ -353,9 +367,16 @@ void Outcomes::condemn(DeliveryPtr delivery, DispatchReport& report) {
 
 void Outcomes::expire(DeliveryPtr delivery, DispatchReport& report) {
   ++counts_.expired;
-  lanes_.release(*delivery);
+  if (let_others_go(*delivery)) report.wake = true;
   survives(*delivery, report);
   report.add(event::Expired{std::move(delivery)});
+}
+
+void Outcomes::end_duplicate(DeliveryPtr delivery, DispatchReport& report) {
+  ++counts_.duplicates;
+  lanes_.release(*delivery);
+  survives(*delivery, report);
+  report.add(event::Duplicate{std::move(delivery)});
 }
 
 void Outcomes::go_again(DeliveryPtr delivery, DispatchReport& report) {
@@ -375,8 +396,9 @@ void Outcomes::make_dead_letter(DeliveryPtr delivery, std::string reason, Dispat
 
 void Outcomes::dead_letter_written(const DeliveryPtr& delivery) {
   --dead_letters_under_way_;
-  ++(delivery->exhausted || delivery->crashes.condemned ? counts_.exhausted : counts_.rejected);
-  lanes_.release(*delivery);
+  ++(delivery->lot == Delivery::Lot::exhausted || delivery->crashes.condemned ? counts_.exhausted
+                                                                              : counts_.rejected);
+  (void)let_others_go(*delivery);
 }
 
 void Outcomes::dead_letter_waits(DeliveryPtr delivery, std::string reason, Monotonic again) {

@@ -11,6 +11,7 @@
 #include "base/histogram.hpp"
 #include "dispatch/admission.hpp"
 #include "dispatch/attempt_table.hpp"
+#include "dispatch/deduplicator.hpp"
 #include "dispatch/dispatch_report.hpp"
 #include "dispatch/dispatcher_options.hpp"
 #include "dispatch/lane_queue.hpp"
@@ -31,6 +32,7 @@ class Outcomes {
     LaneQueue& lanes;
     AttemptTable& attempts;
     RetryQueue& retries;
+    Deduplicator& deduplicator;
     Admission& admission;
     Pace& pace;
     DispatcherStats& counts;
@@ -57,6 +59,8 @@ class Outcomes {
   void condemn(DeliveryPtr delivery, DispatchReport& report);
   // A message that no service sees: it is past its expiry.
   void expire(DeliveryPtr delivery, DispatchReport& report);
+  // A message that no service sees: one with its key was handled.
+  void end_duplicate(DeliveryPtr delivery, DispatchReport& report);
   // A message of the retry queue is due.
   void go_again(DeliveryPtr delivery, DispatchReport& report);
 
@@ -72,6 +76,7 @@ class Outcomes {
 
  private:
   void finish(DeliveryPtr delivery, bool tested, bool was_suspect, DispatchReport& report);
+  bool let_others_go(Delivery& delivery);
   void try_another(DispatchReport& report);
   void give_back_turn(const Attempt& attempt, DispatchReport& report);
   void filter(DeliveryPtr delivery, bool was_suspect, DispatchReport& report);
@@ -95,6 +100,7 @@ class Outcomes {
   LaneQueue& lanes_;
   AttemptTable& attempts_;
   RetryQueue& retries_;
+  Deduplicator& deduplicator_;
   Admission& admission_;
   Pace& pace_;
   DispatcherStats& counts_;

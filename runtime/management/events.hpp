@@ -28,8 +28,8 @@ struct AdminEvent {
   std::string payload;  // its beginning, kMaxEventPayload bytes at most
   std::uint64_t payload_size = 0;
   int qos = 0;
-  std::string
-      verdict;  // "ok", "filtered", "retry", "unavailable", "reject", "expired", "discarded"
+  std::string verdict;  // "ok", "filtered", "duplicate", "retry", "unavailable", "reject",
+                        // "expired", "discarded"
   std::uint32_t attempt = 0;
   double seconds = 0;  // spent in the service
 };

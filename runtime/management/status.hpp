@@ -88,8 +88,12 @@ struct TriggerCounters {
   std::uint64_t received_qos[3] = {0, 0, 0};
   std::uint64_t received = 0;
   std::uint64_t ok = 0;
-  std::uint64_t filtered = 0;  // not for the service, by their content
-  // received = ok + filtered + rejected + exhausted + discarded + expired + those not finished.
+  std::uint64_t filtered = 0;        // not for the service, by their content
+  std::uint64_t duplicates = 0;      // not for the service: one with their key was handled
+  std::uint64_t without_key = 0;     // handled whatever came before: they have no key
+  std::uint64_t keys_forgotten = 0;  // before their time: there were too many
+  // received = ok + filtered + duplicates + rejected + exhausted + discarded + expired + those not
+  // finished.
   std::uint64_t retried = 0;    // attempts that failed and were not the last
   std::uint64_t rejected = 0;   // messages with the verdict reject
   std::uint64_t exhausted = 0;  // messages that became dead letters when they ran out of attempts
@@ -125,7 +129,8 @@ struct TriggerStatus {
   std::uint64_t in_flight = 0;
   std::uint64_t delayed = 0;  // waiting for their retry
   PacingStatus pacing;
-  std::uint64_t late = 0;  // attempts that have not returned and are past their deadline
+  std::uint64_t late = 0;             // attempts that have not returned and are past their deadline
+  std::optional<std::uint64_t> keys;  // of handled messages; nullopt: it tells none apart
   std::uint64_t inbox_messages = 0;
   std::optional<Wall> inbox_oldest;
   std::uint64_t dead_letters = 0;
@@ -227,6 +232,7 @@ struct TopicMatch {
   std::string because;  // why not: no filter matches, disabled, not running...
   std::string when;     // the program that decides by the content; empty: none does
   PacingRules pacing;
+  std::string once_by;  // the key by which it handles each message once; empty: it does not
 };
 
 // Reads the status. Thread-safe, for many threads at once. Every call takes locks that are held for

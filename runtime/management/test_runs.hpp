@@ -49,6 +49,13 @@ struct TriggerTest {
   };
   std::vector<Published> published;  // what it would have published; nothing was sent
   PacingRules pacing{};              // of the trigger; a test does not wait for them
+  // Of a trigger that handles each message once. The call is made all the same.
+  struct Key {
+    std::string rule;                 // "json:/id"
+    std::optional<std::string> text;  // what the message has there; nullopt: it has no key
+    bool handled = false;             // one with its key was, so this one would be a duplicate
+  };
+  std::optional<Key> key{};
 };
 
 struct PublishMessage {

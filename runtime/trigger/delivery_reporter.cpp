@@ -29,11 +29,12 @@ DeliveryReporter::DeliveryReporter(const config::Trigger& config, Log& log,
 // ---- The message is done with ----
 
 void DeliveryReporter::finished(const dispatch::Delivery& delivery) const {
+  const bool filtered = delivery.lot == dispatch::Delivery::Lot::filtered;
   if (events_.wants_messages()) {
-    tell(delivery, delivery.filtered ? "filtered" : "ok", "", delivery.attempts, delivery.took);
+    tell(delivery, filtered ? "filtered" : "ok", "", delivery.attempts, delivery.took);
   }
   if (!log_.enabled(LogLevel::debug)) return;
-  if (delivery.filtered) {
+  if (filtered) {
     log_.debug("message.filtered", fields(delivery), "\"{}\" is not for {}", delivery.message.topic,
                service());
     return;
@@ -126,6 +127,23 @@ void DeliveryReporter::operator()(const dispatch::event::Expired& event) const {
   log_.info("message.expired", fields(delivery),
             "\"{}\" is past its message expiry: dropped without calling the service",
             delivery.message.topic);
+}
+
+void DeliveryReporter::operator()(const dispatch::event::Duplicate& event) const {
+  const dispatch::Delivery& delivery = *event.delivery;
+  if (events_.wants_messages()) tell(delivery, "duplicate", "", delivery.attempts);
+  if (!log_.enabled(LogLevel::debug)) return;
+  log_.debug("message.duplicate", fields(delivery),
+             "\"{}\": a message with its key was handled within {}", delivery.message.topic,
+             format_duration(config_.deduplicate->window));
+}
+
+void DeliveryReporter::operator()(const dispatch::event::TooManyKeys&) const {
+  log_.warn("trigger.keys", {{"trigger", config_.name}},
+            "more than {} messages are handled within {}: the oldest keys are forgotten before "
+            "their time, so that a message that comes again late is handled again; deduplicate.max "
+            "is too low, or window too long",
+            config_.deduplicate->max, format_duration(config_.deduplicate->window));
 }
 
 void DeliveryReporter::operator()(const dispatch::event::Suspended& event) const {

@@ -41,6 +41,8 @@ class DeliveryReporter {
   void operator()(const dispatch::event::Available& event);
   void operator()(const dispatch::event::Discarded& event) const;
   void operator()(const dispatch::event::Expired& event) const;
+  void operator()(const dispatch::event::Duplicate& event) const;
+  void operator()(const dispatch::event::TooManyKeys& event) const;
   void operator()(const dispatch::event::Suspended& event) const;
   void operator()(const dispatch::event::Overrunning& event) const;
   void operator()(const dispatch::event::Stalled& event) const;

@@ -13,6 +13,7 @@ dispatch::DispatcherOptions options_of(const config::Trigger& config, dispatch::
   return {.trigger = config.name,
           .concurrency = config.concurrency,
           .order = config.order,
+          .deduplicate = config.deduplicate,
           .queue_capacity = config.queue_capacity,
           .pacing = config.pacing,
           .timeout = config.timeout,
@@ -153,6 +154,12 @@ Result<> Trigger::make_connection(mqtt::ConnectionOptions options) {
     auto handled = services_.inbox.triggers().handled_retained(config_.name);
     if (!handled) return tl::make_unexpected(handled.error());
     retained_.load(*handled);
+  }
+  if (const auto& rule = config_.deduplicate) {
+    auto keys = services_.inbox.handled_keys().of(
+        config_.name, {.window = rule->window, .max = rule->max}, services_.timer.clock().now());
+    if (!keys) return tl::make_unexpected(keys.error());
+    dispatcher_.set_keys(*std::move(keys));
   }
   home_.client_id = options.client_id;
   options.hold_acknowledgements = holds_;
@@ -442,7 +449,8 @@ ReceiveControl::Wish Trigger::receive_wish() const {
 }
 
 void Trigger::inbox_trouble(const std::optional<std::string>& reason) {
-  if (config_.acknowledge != config::Acknowledge::durable) return;
+  // Without a key on the disk nothing of it is acknowledged, whatever else is.
+  if (config_.acknowledge != config::Acknowledge::durable && !config_.deduplicate) return;
   receive_.note_inbox_trouble(reason.value_or(""));
   room_changed();
 }
@@ -511,6 +519,10 @@ void Trigger::on_event(const dispatch::DispatchEvent& told) {
                           remember_retained(*e.delivery);
                         },
                         [&](const event::Expired& e) { acknowledge(*e.delivery, false); },
+                        [&](const event::Duplicate& e) {
+                          acknowledge(*e.delivery, false);
+                          remember_retained(*e.delivery);
+                        },
                         [&](const event::NotBrief&) { acks_.flush(); },  // of messages before it
                         [&](const event::Suspended& e) { on_suspended(e); },
                         [&](const event::ProbeEnded& e) { recovery_.probed(e.outcome); },
@@ -597,6 +609,9 @@ void Trigger::fill_in(management::TriggerStatus& status) const {
   counters.received = stats.received;
   counters.ok = stats.ok;
   counters.filtered = stats.filtered;
+  counters.duplicates = stats.duplicates;
+  counters.without_key = stats.without_key;
+  counters.keys_forgotten = stats.keys_forgotten;
   counters.retried = stats.retried;
   counters.rejected = stats.rejected;
   counters.exhausted = stats.exhausted;
@@ -617,6 +632,7 @@ void Trigger::fill_in(management::TriggerStatus& status) const {
   status.pacing.rate_holds = stats.rate_holds;
   status.pacing.rate_held_seconds = std::chrono::duration<double>(stats.rate_held).count();
   status.late = stats.expired_pending;
+  if (config_.deduplicate) status.keys = stats.keys;
   if (const auto outage = dispatcher_.outage()) {
     status.unavailable_reason = outage->reason;
     status.unavailable_since = outage->since;

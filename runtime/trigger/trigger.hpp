@@ -120,8 +120,7 @@ class Trigger final : public Draining,
 
   // ---- Another generation of a plugin: see control/plugins/plugin_reloader.hpp. [control] ----
 
-  // Whether its service or its monitor is of this generation.
-  bool uses(const plugin::Generation& generation) const;
+  bool uses(const plugin::Generation& generation) const;  // its service or its monitor
   // Makes the successors, of `next`, of what is of `old`. They are not started yet.
   Result<> make_successor(const plugin::Generation& old,
                           const std::shared_ptr<plugin::Generation>& next);
@@ -156,8 +155,9 @@ class Trigger final : public Draining,
   const mqtt::ConnectionOptions& connection_options() const { return connection_->options(); }
   // All of its status that it knows itself: nothing of the inbox, and no definition. [any]
   void fill_in(management::TriggerStatus& status) const;
-  // Acknowledgements that wait for the service or the disk. [any]
-  std::size_t acks_held() const;
+  std::size_t acks_held() const;  // that wait for the service or the disk [any]
+  // Whether one with this key would be a duplicate now. [any]
+  bool was_handled(const inbox::MessageKey& key) const { return dispatcher_.was_handled(key); }
   std::vector<plugin::Metric> metrics() const { return slot_.metrics(); }
 
  private:

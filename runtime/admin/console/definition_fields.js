@@ -95,6 +95,12 @@ export const triggerGroups = [
     duration('evaluation.timeout', 'Longest run', '100ms', 'of the processor’s time'),
     integer('evaluation.max_size', 'Largest payload and result', '1MiB'),
   ]},
+  {title: 'Once', open: false, fields: [
+    line('deduplicate.key', 'Key', 'messages with the same are handled once: property:NAME, json:/POINTER or payload', {placeholder: 'json:/id', list: 'keys'}),
+    {...choice('deduplicate.topic', 'The topic is part of it', [['', 'with payload'], ['true', 'yes'], ['false', 'no']]), typed: true},
+    duration('deduplicate.window', 'For how long', '1h'),
+    integer('deduplicate.max', 'Keys remembered', '1000000', 'about 40 bytes each, in memory and in the inbox'),
+  ]},
   {title: 'On failure', open: false, fields: [
     integer('retry.max_attempts', 'Attempts', '8', 'including the first'),
     duration('retry.interval', 'First interval', '1s'),
@@ -111,4 +117,4 @@ export const triggerGroups = [
   {title: 'More', open: false, fields: [others]},
 ];
 
-export const lists = {orders: () => ['trigger', 'topic', 'topic:1', 'json:/device/id', 'property:NAME', 'none']};
+export const lists = {orders: () => ['trigger', 'topic', 'topic:1', 'json:/device/id', 'property:NAME', 'none'], keys: () => ['property:message-id', 'json:/id', 'payload']};

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <utility>
 
+#include "control/members/unwanted_keys.hpp"
 #include "control/reload/alias_states.hpp"
 #include "control/running/admin_errors.hpp"
 #include "plugin/loader/watcher.hpp"
@@ -165,6 +166,7 @@ management::ReloadReport ConfigReloader::apply(ReloadPlan plan) {
   }
 
   needs_.sessions.end_unwanted(before.get(), had);
+  forget_unwanted_keys(needs_.handled_keys, *plan.config, needs_.log);
   needs_.plugin_reloader.drop_unused_plugins();
   warn_of_missing_plugins(report);
   if (auto watching = needs_.plugin_reloader.watch_again(); !watching) {

@@ -49,6 +49,7 @@ class ConfigReloader {
     Registry& registry;
     ControlThread& control;
     inbox::TriggerRecords& stored_states;
+    inbox::HandledKeys& handled_keys;
     PluginSet& plugins;
     PluginReloader& plugin_reloader;
     CertificateRotation& certificates;

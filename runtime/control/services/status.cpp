@@ -6,6 +6,7 @@
 #include <map>
 
 #include "config/load.hpp"
+#include "config/order.hpp"
 #include "config/secrets.hpp"
 #include "config/topic_filter.hpp"
 #include "config/tree.hpp"
@@ -227,6 +228,7 @@ std::vector<management::TopicMatch> Status::match(std::string_view topic) const 
     match.trigger = trigger.name;
     match.when = trigger.content.when;
     match.pacing = pacing_rules(trigger);
+    if (trigger.deduplicate) match.once_by = to_string(*trigger.deduplicate);
     for (const config::Topic& wanted : trigger.topics) {
       if (match.filter.empty() && config::matches(wanted.filter, topic)) {
         match.filter = wanted.filter;

@@ -11,11 +11,13 @@
 #include "base/task_guard.hpp"
 #include "config/load.hpp"
 #include "config/managed.hpp"
+#include "config/order.hpp"
 #include "config/tree.hpp"
 #include "control/members/member_factory.hpp"
 #include "control/running/admin_errors.hpp"
 #include "control/services/definition_text.hpp"
 #include "control/services/pacing_rules.hpp"
+#include "dispatch/message_key.hpp"
 #include "mqtt/packet/properties.hpp"
 
 namespace triggerd::control {
@@ -72,6 +74,24 @@ management::AdminError not_published(std::int32_t code, const config::Config& co
                           message.topic, message.qos),
               {}};
   }
+}
+
+// What the running trigger would make of the message by its key.
+management::TriggerTest::Key key_of(const config::Deduplicate& rule,
+                                    const management::TriggerTestMessage& message,
+                                    const TriggerPtr& running) {
+  mqtt::Message received;
+  received.topic = message.topic;
+  received.payload = {reinterpret_cast<const std::uint8_t*>(message.payload.data()),
+                      message.payload.size()};
+  for (const auto& [name, value] : message.user_properties) {
+    mqtt::encode_property(received.properties,
+                          {.id = mqtt::property::kUser, .number = 0, .name = name, .value = value});
+  }
+  const auto key = dispatch::message_key(rule, received);
+  return {.rule = to_string(rule),
+          .text = dispatch::message_key_text(rule, received),
+          .handled = key && running && running->was_handled(*key)};
 }
 
 }  // namespace
@@ -177,6 +197,9 @@ management::Outcome<management::TriggerTest> TestRunner::test_trigger(
   management::TriggerTest test = run->result();
   test.log = run->log.take();
   test.pacing = pacing_rules(alone);
+  if (alone.deduplicate) {
+    test.key = key_of(*alone.deduplicate, message, needs_.registry.now()->trigger(name));
+  }
   // Posted, not waited for: a service that does not return takes its time.
   if (!needs_.control.post([this, run, name = alone.name] { end(name, run); })) {
     (void)new std::shared_ptr<TestMessage>(run);  // the process ends

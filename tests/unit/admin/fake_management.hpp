@@ -186,6 +186,10 @@ class FakeManagement final : public management::StatusReader,
     trigger.counters.expired = 9;
     trigger.counters.discarded = 10;
     trigger.counters.exhausted = 41;
+    trigger.counters.duplicates = 42;
+    trigger.counters.without_key = 43;
+    trigger.counters.keys_forgotten = 44;
+    trigger.keys = 45;
     trigger.queued = 11;
     trigger.in_flight = 12;
     trigger.delayed = 13;

@@ -75,6 +75,9 @@ const std::map<std::string, std::string>& promised() {
   static const std::map<std::string, std::string> names = {
       {"triggerd_messages_received_total", "trigger,qos"},
       {"triggerd_messages_handled_total", "trigger,verdict"},
+      {"triggerd_deduplicate_keys", "trigger"},
+      {"triggerd_deduplicate_keys_forgotten_total", "trigger"},
+      {"triggerd_deduplicate_messages_without_key_total", "trigger"},
       {"triggerd_handle_seconds", "trigger"},
       {"triggerd_delivery_seconds", "trigger"},
       {"triggerd_in_flight", "trigger"},

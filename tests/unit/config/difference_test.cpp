@@ -71,6 +71,7 @@ TEST_F(DifferenceTest, EachKeyOfATriggerCounts) {
                           "max_rate = \"100/s\"",
                           "max_rate = \"100/min\"",
                           "delay = \"5s\"",
+                          "deduplicate = { key = \"payload\" }",
                           "acknowledge = \"finished\"",
                           "timeout = \"1s\"",
                           "retained = \"skip\"",

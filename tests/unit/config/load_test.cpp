@@ -84,6 +84,7 @@ TEST_F(LoadTest, FillsInDefaults) {
   EXPECT_EQ(trigger.service, "");
   EXPECT_EQ(trigger.concurrency, 1u);
   EXPECT_EQ(trigger.order.by, Order::By::trigger);
+  EXPECT_FALSE(trigger.deduplicate);
   EXPECT_EQ(trigger.queue_capacity, 1000u);
   EXPECT_FALSE(trigger.pacing.max_rate.limited());
   EXPECT_EQ(trigger.pacing.delay, Millis(0));
@@ -143,6 +144,7 @@ topics = [{ filter = "a/#", qos = 0 }, { filter = "b" }, "c"]
 service = "thermostat:high"
 concurrency = 8
 order = "topic:2"
+deduplicate = { key = "json:/id", window = "2h", max = 5 }
 queue_capacity = 7
 max_rate = "30/min"
 delay = "5s"
@@ -211,6 +213,12 @@ settings = { a = 1 }
   EXPECT_EQ(trigger->concurrency_place.line, 42u);
   EXPECT_EQ(trigger->order.by, Order::By::topic_level);
   EXPECT_EQ(trigger->order.level, 2u);
+  ASSERT_TRUE(trigger->deduplicate);
+  EXPECT_EQ(trigger->deduplicate->by, Deduplicate::By::json);
+  EXPECT_EQ(trigger->deduplicate->pointer, "/id");
+  EXPECT_FALSE(trigger->deduplicate->topic);
+  EXPECT_EQ(trigger->deduplicate->window, Millis(7'200'000));
+  EXPECT_EQ(trigger->deduplicate->max, 5U);
   EXPECT_EQ(trigger->queue_capacity, 7u);
   EXPECT_EQ(format_rate(trigger->pacing.max_rate), "30/min");
   EXPECT_EQ(trigger->pacing.delay, Millis(5'000));

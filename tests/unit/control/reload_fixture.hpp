@@ -32,6 +32,7 @@ class ReloadableParts : public Parts {
     return {.registry = registry_,
             .control = control_,
             .stored_states = inbox_->triggers(),
+            .handled_keys = inbox_->handled_keys(),
             .plugins = plugins_,
             .plugin_reloader = plugin_reloader_,
             .certificates = certificates_,

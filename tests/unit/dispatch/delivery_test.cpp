@@ -5,6 +5,7 @@
 #include <future>
 #include <string>
 
+#include "inbox/inbox_file.hpp"
 #include "support/eventually.hpp"
 #include "support/lossy_vfs.hpp"
 #include "unit/dispatch/messages.hpp"
@@ -74,6 +75,119 @@ TEST_F(DeliveryTest, OneThatIsWrittenIsAcknowledgedAndStaysUntilItIsFinished) {
   EXPECT_TRUE(messages().empty());
   EXPECT_FALSE(delivery->number());
 }
+
+// ---- Handled under a key ----
+
+class KeyedDeliveryTest : public DeliveryTest {
+ protected:
+  // As if a service had handled it.
+  static void handle(const DeliveryPtr& delivery, inbox::KeyList& keys) {
+    delivery->key =
+        std::make_unique<inbox::HandledKey>(keys.add(inbox::MessageKey{1}, Monotonic()).row);
+    delivery->finish();
+  }
+  void handle(const DeliveryPtr& delivery) { handle(delivery, *keys_); }
+  // Of a restart.
+  bool key_is_written() {
+    MutexLock lock(inbox_->file().mutex());
+    inbox::Statement query(inbox_->file().database(), "SELECT count(*) FROM handled_key");
+    return query.step() && query.number(0) == 1;
+  }
+  // Nothing is written until it ends.
+  class Pause {
+   public:
+    explicit Pause(inbox::Inbox& inbox) : lock_(inbox.file().mutex()) {}
+
+   private:
+    MutexLock lock_;
+  };
+
+  std::shared_ptr<inbox::KeyList> keys_ =
+      inbox_->handled_keys()
+          .of("alarms", {.window = Millis(1'000), .max = 10}, Monotonic())
+          .value();
+};
+
+TEST_F(KeyedDeliveryTest, OneThatIsFinishedFirstIsAcknowledgedOnceItsKeyIsWritten) {
+  const DeliveryPtr delivery = made(1);
+  handle(delivery);
+  EXPECT_FALSE(delivery->acknowledged());
+  writer_.accept({delivery});
+  writer_.reconsider();
+  flush();
+  EXPECT_TRUE(delivery->acknowledged());
+  EXPECT_TRUE(messages().empty());
+  EXPECT_TRUE(key_is_written());
+}
+
+TEST_F(KeyedDeliveryTest, OneThatIsStoredTakesItsRowWithIt) {
+  const DeliveryPtr delivery = stored();
+  handle(delivery);
+  flush();
+  EXPECT_TRUE(messages().empty());
+  EXPECT_TRUE(key_is_written());
+}
+
+TEST_F(KeyedDeliveryTest, OneThatIsFinishedWhileItIsWrittenTakesItsRowWithIt) {
+  const DeliveryPtr delivery = made(1);
+  ASSERT_TRUE(delivery->begin_write());
+  handle(delivery);
+  EXPECT_FALSE(delivery->acknowledged()) << "its row may come to nothing";
+  delivery->not_written();
+  EXPECT_FALSE(delivery->begin_write());
+  EXPECT_NE(delivery->handled(), nullptr);
+  delivery->written(std::nullopt);
+  EXPECT_TRUE(delivery->acknowledged());
+}
+
+TEST_F(KeyedDeliveryTest, WithFinishedTheAcknowledgementWaitsForTheKey) {
+  home_.acknowledge = config::Acknowledge::finished;
+  const DeliveryPtr delivery = made(1);
+  {
+    const Pause pause(*inbox_);
+    handle(delivery);
+    EXPECT_FALSE(delivery->acknowledged());
+  }
+  flush();
+  EXPECT_TRUE(delivery->acknowledged());
+  EXPECT_TRUE(key_is_written());
+}
+
+TEST_F(KeyedDeliveryTest, WithFinishedAPacketIdFollowsTheKey) {
+  home_.acknowledge = config::Acknowledge::finished;
+  const DeliveryPtr delivery = exactly_once();
+  {
+    const Pause pause(*inbox_);
+    handle(delivery);
+    EXPECT_FALSE(delivery->acknowledged());
+  }
+  flush();
+  EXPECT_TRUE(delivery->acknowledged());
+  EXPECT_TRUE(key_is_written());
+  EXPECT_EQ(kept_ids(), 1U);
+}
+
+TEST_F(KeyedDeliveryTest, WithDurableAPacketIdAndTheKeyAreWrittenTogether) {
+  const DeliveryPtr delivery = exactly_once();
+  handle(delivery);
+  writer_.accept({"edge", 7}, delivery);
+  flush();
+  EXPECT_TRUE(delivery->acknowledged());
+  EXPECT_TRUE(key_is_written());
+  EXPECT_EQ(kept_ids(), 1U);
+}
+
+TEST_F(KeyedDeliveryTest, WhatIsAcknowledgedAtOnceHasItsKeyWrittenToo) {
+  for (const int qos : {0, 1}) {
+    home_.acknowledge = config::Acknowledge::received;
+    handle(made(qos));
+    flush();
+    EXPECT_TRUE(key_is_written());
+    keys_ = std::make_shared<inbox::KeyList>(1, inbox::KeyLimits{.window = Millis(1), .max = 1});
+  }
+}
+
+// ---- Acknowledged and removed ----
 
 TEST_F(DeliveryTest, OneThatIsFinishedFirstIsAcknowledgedAndNeverWritten) {
   const DeliveryPtr delivery = made(1);

@@ -59,6 +59,22 @@ TEST_F(DispatchStateTest, AsManyGoAsThereArePlaces) {
   EXPECT_EQ(report_.timer_at, clock_.now() + Millis(3'000));
 }
 
+TEST_F(DispatchStateTest, TheEndOfAMessageOpensTheLanesOfThoseThatWaitedForIt) {
+  state().set_keys(
+      std::make_shared<inbox::KeyList>(1, inbox::KeyLimits{.window = Millis(1'000), .max = 10}));
+  for (const char* topic : {"a", "b", "c"}) {
+    accept(topic)->key = std::make_unique<inbox::HandledKey>();
+    accept(topic);
+  }
+  EXPECT_EQ(begin(), "a");
+  const trigger_message* const a = last_;
+  EXPECT_EQ(begin(), "");
+  EXPECT_EQ(state().unfinished(), 6U);
+  EXPECT_TRUE(state().take_answer(*a, {TRIGGER_OK, 0, {}}, report_));
+  EXPECT_TRUE(report_.wake) << "there is work for more than the one that brought the answer";
+  EXPECT_EQ(state().calls_that_may_begin(), 2U);
+}
+
 TEST_F(DispatchStateTest, WithBatchesACallIsWorthSeveral) {
   state().set_max_batch(4);
   for (const char* topic : {"a", "b", "c", "d", "e"}) accept(topic);

@@ -16,9 +16,9 @@ class DispatcherCountsTest : public DispatcherTest {
   // Every message that came is in exactly one place.
   void expect_sum() {
     const auto stats = dispatcher().stats();
-    EXPECT_EQ(stats.received, stats.ok + stats.filtered + stats.rejected + stats.exhausted +
-                                  stats.discarded + stats.expired + stats.queued + stats.in_flight +
-                                  stats.delayed + stats.waiting_for_delay);
+    EXPECT_EQ(stats.received, stats.ok + stats.filtered + stats.duplicates + stats.rejected +
+                                  stats.exhausted + stats.discarded + stats.expired + stats.queued +
+                                  stats.in_flight + stats.delayed + stats.waiting_for_delay);
   }
   // So many messages, each of its own lane, and what the service says of each attempt.
   void handle(int messages, const std::function<std::int32_t(int)>& verdict) {

@@ -52,6 +52,8 @@ class RecordingSink final : public DeliverySink {
   void operator()(const event::Discarded& e) {
     told.push_back(fmt::format("discarded {} {}", topic(*e.delivery), e.reason));
   }
+  void operator()(const event::Duplicate& e) { told.push_back("duplicate " + topic(*e.delivery)); }
+  void operator()(const event::TooManyKeys&) { told.emplace_back("too many keys"); }
   void operator()(const event::Suspended& e) { told.push_back("suspended " + topic(*e.delivery)); }
   void operator()(const event::Overrunning& e) {
     told.push_back("overrunning " + topic(*e.delivery));

@@ -59,6 +59,7 @@ class OutcomesTest : public testing::Test {
   LaneQueue lanes_;
   AttemptTable attempts_{"t", Millis(3'000)};
   RetryQueue retries_;
+  Deduplicator deduplicator_;
   Admission admission_{{Millis(100), Millis(1'000), 2.0}, clock_, random_};
   Pace pace_{config::Rate{}};
   DispatcherStats counts_;
@@ -69,6 +70,7 @@ class OutcomesTest : public testing::Test {
                       .lanes = lanes_,
                       .attempts = attempts_,
                       .retries = retries_,
+                      .deduplicator = deduplicator_,
                       .admission = admission_,
                       .pace = pace_,
                       .counts = counts_}};
@@ -95,7 +97,7 @@ TEST_F(OutcomesTest, AFilteredMessageIsFinishedAndSaysNothingOfTheService) {
   const DeliveryPtr delivery = attempt.delivery;
   outcomes_.settle(attempt, {.code = TRIGGER_OK, .unseen = true}, report_);
   EXPECT_EQ(report_.finished, delivery);
-  EXPECT_TRUE(delivery->filtered);
+  EXPECT_EQ(delivery->lot, Delivery::Lot::filtered);
   EXPECT_FALSE(report_.wake);
   EXPECT_EQ(delivery->lane, nullptr);
   EXPECT_EQ(counts_.ok, 0U);

@@ -13,7 +13,7 @@ constexpr std::size_t kPayloadColumns = 120;
 
 Colour colour_of(const std::string& verdict) {
   if (verdict == "ok") return Colour::green;
-  if (verdict == "filtered") return Colour::dim;
+  if (verdict == "filtered" || verdict == "duplicate") return Colour::dim;
   return verdict == "retry" || verdict == "unavailable" || verdict == "expired" ||
                  verdict == "discarded"
              ? Colour::yellow

@@ -21,9 +21,11 @@ struct TailOptions {
 
 // Which messages of the topic the service gets, and when.
 std::string conditions_of(const Json& match) {
-  const std::string pacing = pacing_text(match);
-  if (!match.contains("when")) return pacing;
-  return fmt::format("when {}{}{}", text_of(match, "when"), pacing.empty() ? "" : ", ", pacing);
+  std::vector<std::string> conditions;
+  if (match.contains("when")) conditions.push_back("when " + text_of(match, "when"));
+  if (match.contains("once_by")) conditions.push_back("once by " + text_of(match, "once_by"));
+  if (const std::string pacing = pacing_text(match); !pacing.empty()) conditions.push_back(pacing);
+  return fmt::format("{}", fmt::join(conditions, "; "));
 }
 
 Result<int> match(const Api& api, const std::string& topic) {

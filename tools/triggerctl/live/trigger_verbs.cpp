@@ -55,6 +55,16 @@ Result<int> test_trigger(const Api& api, const TestOptions& options) {
   if (const std::string pacing = pacing_text(*tested); !pacing.empty()) {
     fmt::print("pace        {} (not for this test)\n", safe(pacing));
   }
+  if (const auto once = tested->find("deduplicate"); once != tested->end()) {
+    fmt::print("key         {}{}\n",
+               once->contains("key")
+                   ? safe(text_of(*once, "by")) + " " + shortened(text_of(*once, "key"), 120)
+                   : "none by " + safe(text_of(*once, "by")) + ": handled each time",
+               flag_of(*once, "handled")
+                   ? coloured(Colour::yellow,
+                              "; a message with it was handled: this one would be a duplicate")
+                   : "");
+  }
   if (flag_of(*tested, "matches")) {
     fmt::print("filter      {}\n", safe(text_of(*tested, "filter")));
   } else {
@@ -74,12 +84,17 @@ void print_trigger(const Json& trigger) {
                                               : safe(text_of(filter, "refusal", "-"))});
   }
   fmt::print("{}", table.text());
-  const std::string pacing = pacing_text(trigger);
-  if (pacing.empty()) return;
-  fmt::print("\npace        {}{}\n", safe(pacing),
-             flag_of(trigger, "rate_holds") ? ": messages wait for their turn" : "");
+  if (const std::string pacing = pacing_text(trigger); !pacing.empty()) {
+    fmt::print("\npace        {}{}\n", safe(pacing),
+               flag_of(trigger, "rate_holds") ? ": messages wait for their turn" : "");
+  }
   if (trigger.contains("delay")) {
     fmt::print("waiting     {} for their delay\n", count_of(trigger, "waiting_for_delay"));
+  }
+  if (const auto once = trigger.find("deduplicate"); once != trigger.end()) {
+    fmt::print("\nkeys of handled messages  {}; duplicates  {}; without a key  {}\n",
+               count_of(*once, "keys"), count_of(trigger["handled"], "duplicate"),
+               count_of(*once, "without_key"));
   }
 }
 

@@ -72,6 +72,8 @@ export function trigger(context, name) {
       ['For the rate in total', one.rate_held_seconds > 0 ? age(one.rate_held_seconds) : null],
       ['Past their deadline', one.late > 0 ? number(one.late) : null], ['In the inbox', number(one.inbox_messages)],
       ['Oldest', one.oldest_seconds === undefined ? null : age(one.oldest_seconds)], ['Dead letters', number(one.dead_letters)],
+      ['Keys of handled messages', one.deduplicate ? number(one.deduplicate.keys) : null],
+      ['Without a key', one.deduplicate?.without_key > 0 ? number(one.deduplicate.without_key) : null],
       ['Paused in total', one.paused_seconds > 0 ? age(one.paused_seconds) : null],
     ]));
     const text = JSON.stringify(one.filters);

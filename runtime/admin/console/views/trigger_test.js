@@ -32,6 +32,7 @@ export function testPanel(name) {
       }
       replace(result, facts([
         ['Verdict', el('span', {class: 'verdict', 'data-verdict': answer.verdict}, answer.verdict)], ['Reason', answer.reason && visible(answer.reason)],
+        ['Key', answer.deduplicate && (answer.deduplicate.key === undefined ? `none by ${answer.deduplicate.by}` : `${answer.deduplicate.by} ${visible(answer.deduplicate.key)}${answer.deduplicate.handled ? ': was handled, so it would be a duplicate' : ''}`)],
         ['Took', seconds(answer.seconds)], ['Pace, not of this test', pacing(answer)], ['Would the trigger get it', answer.matches ? `yes, by ${answer.filter}` : 'no: none of its filters matches'],
       ]),
       answer.log.length > 0 && el('pre', {class: 'code'}, answer.log.map((line) => `${line.level}  ${visible(line.text)}`).join('\n')),
