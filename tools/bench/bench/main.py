@@ -12,13 +12,13 @@ from pathlib import Path
 from bench import charts, installation, machine, measuring, micro, report
 from bench.processes import Failure
 from bench.scenarios import (content, end_to_end, footprint, growth, ingest, isolation, languages,
-                             outbox, pacing, reload, work)
+                             once, outbox, pacing, reload, work)
 from bench.scenarios.setting import Paths, Setting
 
 SOURCE = Path(__file__).resolve().parent.parent
 ROOT = SOURCE.parent.parent
 SCENARIOS = ('ingest', 'end-to-end', 'work', 'growth', 'footprint', 'reload', 'isolation',
-             'languages', 'content', 'pacing', 'outbox')
+             'languages', 'content', 'pacing', 'outbox', 'once')
 
 
 def arguments():
@@ -51,7 +51,7 @@ def plan(setting, only):
     """Scenarios with the cells that were asked for."""
     scenarios = [module.scenario(setting)
                  for module in (ingest, end_to_end, work, growth, footprint, reload, isolation,
-                                languages, content, pacing, outbox)]
+                                languages, content, pacing, outbox, once)]
     if only:
         for scenario in scenarios:
             asked = [each.partition(':')[2] for each in only
@@ -150,7 +150,8 @@ def run(chosen, setting):
                                     isolation.contender(setting),
                                     *languages.contenders(setting),
                                     *content.contenders(setting), *pacing.contenders(setting),
-                                    *outbox.contenders(setting), setting.ceiling]],
+                                    *outbox.contenders(setting), *once.contenders(setting),
+                                    setting.ceiling]],
         'scenarios': results,
         'pieces': pieces,
         'ahead': report.ahead(results),

@@ -12,7 +12,7 @@ from pathlib import Path
 SOURCE = Path(__file__).resolve().parent.parent
 BUILD = Path(os.environ.get('BENCH_BUILD', SOURCE.parent.parent / 'build'))
 SCENARIOS = {'ingest', 'end-to-end', 'work', 'growth', 'footprint', 'reload', 'isolation',
-             'languages', 'content', 'pacing', 'outbox'}
+             'languages', 'content', 'pacing', 'outbox', 'once'}
 
 
 class Smoke(unittest.TestCase):
