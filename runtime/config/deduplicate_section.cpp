@@ -1,4 +1,6 @@
 // Which messages of a trigger are handled once: deduplicate = { key = ..., window = ... }.
+#include <charconv>
+
 #include "config/order.hpp"
 #include "config/sections.hpp"
 #include "config/table_reader.hpp"
@@ -45,6 +47,29 @@ void read_key(TableReader& reader, Deduplicate& deduplicate, TriggerDraft& draft
   }
 }
 
+// A number, or one with "k" or "M" behind it.
+void read_max(TableReader& reader, Deduplicate& deduplicate) {
+  const Node* const node = reader.get("max");
+  if (node == nullptr || node->as<std::string>() == nullptr) {
+    reader.integer("max", deduplicate.max, 1, kMostKeys);
+    return;
+  }
+  const auto said = reader.text("max");
+  if (!said) return;
+  const std::string& text = said->value;
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
+  const std::int64_t times = unit == "k" ? 1'000 : unit == "M" ? 1'000'000 : unit.empty() ? 1 : 0;
+  if (error != std::errc() || times == 0 || number < 1 || number > kMostKeys / times) {
+    reader.file().error(said->spot,
+                        "max = \"{}\" must be a number from 1 to {}, such as \"500k\" or \"1M\"",
+                        said->shown, kMostKeys);
+    return;
+  }
+  deduplicate.max = static_cast<decltype(deduplicate.max)>(number * times);
+}
+
 }  // namespace
 
 std::string to_string(const Deduplicate& rule) {
@@ -66,7 +91,7 @@ void read_deduplicate(TableReader& trigger_reader, TriggerDraft& draft) {
   read_key(*reader, deduplicate, draft);
   reader->boolean("topic", deduplicate.topic);
   reader->duration("window", deduplicate.window, kShortestWindow, kLongestWindow);
-  reader->integer("max", deduplicate.max, 1, kMostKeys);
+  read_max(*reader, deduplicate);
   reader->report_unknown_keys();
   draft.trigger.deduplicate = std::move(deduplicate);
 }

@@ -26,6 +26,9 @@ namespace triggerd::control {
 namespace {
 
 constexpr Millis kTrialsKept{1'000};  // after the start
+// How often it is looked for keys that are forgotten and still have rows; and the next ones.
+constexpr Millis kKeysLooked{10'000};
+constexpr Millis kMoreKeys{50};
 
 }  // namespace
 
@@ -467,6 +470,19 @@ void Runtime::start_services() {
             triggers == 1 ? "" : "s");
   // While it connects it has better things to do.
   control_.after(kTrialsKept, [this] { plugins_.keep_trials(); });
+  control_.after(kKeysLooked, [this] { remove_forgotten_keys(); });
+}
+
+// [control]
+void Runtime::remove_forgotten_keys() {
+  if (control_.stopping()) return;
+  const auto more = parts_->inbox->handled_keys().remove_forgotten(system_clock().now());
+  if (!more) {
+    log_.warn("inbox.error", {}, "cannot remove keys of handled messages: {}",
+              more.error().message);
+  }
+  control_.after(more.value_or(false) ? kMoreKeys : kKeysLooked,
+                 [this] { remove_forgotten_keys(); });
 }
 
 void Runtime::request_reload(const std::string& by, std::function<void()> done) {

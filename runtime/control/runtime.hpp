@@ -118,6 +118,7 @@ class Runtime {
   void start_services();
   void report_orphaned();
   void report_orphaned_outboxes();
+  void remove_forgotten_keys();
 
   const std::filesystem::path state_dir_;
   const RuntimeOptions options_;

@@ -63,6 +63,29 @@ Result<std::shared_ptr<KeyList>> HandledKeys::load(std::string_view trigger, Key
   return list;
 }
 
+Result<bool> HandledKeys::remove_forgotten(Monotonic now) {
+  std::vector<KeyList::Removal> removals;
+  {
+    MutexLock lock(mutex_);
+    for (const auto& [trigger, list] : lists_) {
+      if (const auto removal = list->take_removal(now)) removals.push_back(*removal);
+    }
+  }
+  if (removals.empty()) return false;
+  MutexLock lock(file_.mutex());
+  Database& database = file_.database();
+  auto transaction = Transaction::begin(database, Transaction::Sync::process);
+  if (!transaction) return tl::make_unexpected(transaction.error());
+  for (const KeyList::Removal& removal : removals) {
+    Statement rows(database, "DELETE FROM handled_key WHERE list = ? AND number <= ?");
+    if (auto done = rows.bind(removal.list).bind(removal.up_to).finish("write"); !done) {
+      return tl::make_unexpected(done.error());
+    }
+  }
+  if (auto done = transaction->commit(); !done) return tl::make_unexpected(done.error());
+  return true;
+}
+
 Result<> HandledKeys::keep_only(const std::function<bool(std::string_view trigger)>& is_wanted) {
   MutexLock lock(mutex_);
   std::vector<std::int64_t> unwanted;

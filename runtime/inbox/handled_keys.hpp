@@ -28,6 +28,10 @@ class HandledKeys {
   // from then on. So a trigger that is made anew knows what its predecessor has handled, whether or
   // not that is written.
   Result<std::shared_ptr<KeyList>> of(std::string_view trigger, KeyLimits limits, Monotonic now);
+  // Removes rows of keys that are forgotten and that no new key has taken along: those of triggers
+  // that are quiet, or whose messages a full inbox keeps away. Some at a time; true: there are
+  // more.
+  Result<bool> remove_forgotten(Monotonic now);
   // Forgets those of triggers that are not wanted, some at a time, so that the writer gets its
   // turn.
   Result<> keep_only(const std::function<bool(std::string_view trigger)>& is_wanted);

@@ -137,6 +137,14 @@ KeyList::Added KeyList::add(const MessageKey& key, Monotonic now) {
   return added;
 }
 
+std::optional<KeyList::Removal> KeyList::take_removal(Monotonic now) {
+  MutexLock lock(mutex_);
+  forget_old(now, kForgetForStats);
+  if (forgotten_to_ <= removed_to_) return std::nullopt;
+  removed_to_ = std::min(forgotten_to_, removed_to_ + kRemoveAtOnce);
+  return Removal{.list = id_, .up_to = removed_to_};
+}
+
 KeyList::Stats KeyList::stats(Monotonic now) {
   MutexLock lock(mutex_);
   forget_old(now, kForgetForStats);

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -40,6 +41,14 @@ class KeyList {
     bool is_first_too_many = false;  // the oldest one was forgotten for it, for the first time
   };
   Added add(const MessageKey& key, Monotonic now);
+
+  // Rows that are of no use any more, up to a number, to be removed by the caller: some at a time.
+  // nullopt: there are none.
+  struct Removal {
+    std::int64_t list = 0;
+    std::int64_t up_to = 0;
+  };
+  std::optional<Removal> take_removal(Monotonic now);
 
   struct Stats {
     std::size_t keys = 0;

@@ -39,14 +39,22 @@ class Outgoing {
   // In the session of `client_id`, the packet ids of QoS 2 messages that the server has and whose
   // PUBCOMP has not come.
   Result<std::vector<std::uint16_t>> awaiting_pubcomp(std::string_view client_id);
-  // Removes those of `alias` with numbers above `after` up to `up_to`. Returns what was removed.
+  // The oldest messages, with at most `payload_bytes` of each payload. Nobody who writes waits.
+  struct Listed {
+    OutgoingMessage message;
+    std::uint64_t payload_size = 0;
+  };
+  Result<std::vector<Listed>> oldest(std::string_view alias, std::size_t limit,
+                                     std::size_t payload_bytes);
+  // Removes those of `alias` with numbers above `after` up to `up_to`, in several transactions.
+  // Returns what was removed; when it returns, that is on the disk.
   Result<Total> clear(std::string_view alias, std::int64_t after, std::int64_t up_to);
-  // Removes those of them that have expired.
+  // Removes those of them that have expired, some thousands at most.
   Result<Total> expire(std::string_view alias, std::int64_t after, std::int64_t up_to);
 
  private:
-  Result<Total> remove(std::string_view alias, std::int64_t after, std::int64_t up_to,
-                       bool only_expired);
+  Result<Total> remove_some(std::string_view alias, std::int64_t after, std::int64_t up_to,
+                            bool only_expired);
 
   InboxFile& file_;
 };

@@ -19,6 +19,8 @@ Result<> shift_times(Database& database, std::int64_t ms, Transaction::Sync sync
   for (const char* sql :
        {"UPDATE message SET received_ms = received_ms + ?1, expires_ms = expires_ms + ?1"
         " WHERE expires_ms IS NOT NULL",
+        "UPDATE outgoing SET kept_ms = kept_ms + ?1, expires_ms = expires_ms + ?1"
+        " WHERE expires_ms IS NOT NULL",
         "UPDATE key_list SET shifted_ms = shifted_ms + ?1"}) {
     Statement shift(database, sql);
     if (auto done = shift.bind(ms).finish("write"); !done) return done;

@@ -134,7 +134,7 @@ CREATE TABLE outgoing (            -- to be published, until their servers have 
   expires_ms   INTEGER             -- message expiry; NULL: never
 ) STRICT;
 CREATE INDEX outgoing_by_alias ON outgoing (alias, number);
-CREATE INDEX outgoing_expiring ON outgoing (number) WHERE expires_ms IS NOT NULL;
+CREATE INDEX outgoing_expiring ON outgoing (alias, expires_ms) WHERE expires_ms IS NOT NULL;
 CREATE TABLE awaiting_pubcomp (    -- packet ids of QoS 2 messages that the server has
   client_id    TEXT NOT NULL,
   packet_id    INTEGER NOT NULL,

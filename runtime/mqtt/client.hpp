@@ -102,6 +102,7 @@ class Client {
   virtual Result<> publish(const PublishRequest& request, PublishDone done) = 0;
   // See PublishLine::send(). Wants: ConnectionOptions::keeps_publishes, and to be connected.
   virtual bool send(std::string_view packets, const std::vector<std::size_t>& publishes) = 0;
+  virtual std::size_t unsent() const = 0;
 };
 
 // Makes the client of a connection; `messages` and `events` outlive it.

@@ -146,6 +146,8 @@ class PublishLine {
   };
   // As wire::Link::send().
   virtual bool send(std::string_view packets, const std::vector<std::size_t>& publishes) = 0;
+  // Bytes that were sent and wait for room in the socket.
+  virtual std::size_t unsent() const = 0;
   // Only a new connection helps, for this reason.
   virtual void connect_again(const std::string& why) = 0;
 };
@@ -173,6 +175,10 @@ class SessionMemory {
   virtual ~SessionMemory() = default;
   // The filters that were subscribed to last; nullopt: no session is expected.
   virtual std::optional<std::vector<std::string>> filters(const std::string& client_id) = 0;
+  // Whether the session under the client id was made for this alias.
+  virtual bool is_known(const ConnectionOptions& options) {
+    return filters(options.client_id).has_value();
+  }
   virtual void remember(const std::string& client_id, const std::vector<std::string>& filters) = 0;
   virtual void forget(const std::string& client_id) = 0;
   // `server`, one of those in `options`, has the session now.

@@ -48,10 +48,14 @@ class Backlog {
 
   // How many messages that are.
   std::uint64_t behind() const { return behind_; }
-  // They are to be read, from after this number.
-  bool wants_page() const { return behind_ > 0 && queue_.size() < kMessages / 4; }
+  // Some of them have rows, and are to be read, from after this number.
+  bool wants_page() const {
+    return behind_ > 0 && last_written_ > last_in_memory_ && queue_.size() < kMessages / 4;
+  }
   std::int64_t last_in_memory() const { return last_in_memory_; }
   std::int64_t last_written() const { return last_written_; }
+  // Those up to the last that is written are removed: nobody reads them.
+  void skip_written() { last_in_memory_ = last_written_; }
   // What was read.
   void add_page(const std::vector<KeptPublishPtr>& page);
   // At the start: the file has `messages`, the last of them with number `last`.

@@ -24,8 +24,7 @@ std::optional<Monotonic> expiry_of(std::span<const mqtt::Property> properties, M
 }  // namespace
 
 KeptPublish::KeptPublish(std::shared_ptr<RowListener> outbox, std::string_view alias,
-                         const mqtt::PublishRequest& request, std::uint16_t packet_id,
-                         const Clock& clock)
+                         const mqtt::PublishRequest& request, const Clock& clock)
     : outbox_(std::move(outbox)),
       alias_(alias),
       topic_(request.topic),
@@ -33,7 +32,6 @@ KeptPublish::KeptPublish(std::shared_ptr<RowListener> outbox, std::string_view a
       properties_(encoded_without_expiry(request.properties)),
       qos_(request.qos),
       retained_(request.retained),
-      packet_id_(packet_id),
       kept_(clock.wall()),
       expires_(expiry_of(request.properties, clock.now())) {}
 

@@ -1,6 +1,7 @@
 // A message of QoS 1 or 2 that an outbox keeps: what is published, and how far it is.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -20,7 +21,6 @@ class KeptPublish;
 class RowListener {
  public:
   virtual ~RowListener() = default;
-  virtual bool wants_writing(const KeptPublish& message) const = 0;
   virtual bool begin_write(KeptPublish& message) = 0;
   virtual void written(KeptPublish& message, std::optional<std::int64_t> number) = 0;
   virtual void not_written(KeptPublish& message) = 0;
@@ -45,8 +45,9 @@ class KeptPublish final : public inbox::OutgoingEntry {
     pubrel     // that is written; PUBREL may be sent
   };
 
+  // It gets its packet id with its place.
   KeptPublish(std::shared_ptr<RowListener> outbox, std::string_view alias,
-              const mqtt::PublishRequest& request, std::uint16_t packet_id, const Clock& clock);
+              const mqtt::PublishRequest& request, const Clock& clock);
   KeptPublish(std::shared_ptr<RowListener> outbox, std::string_view alias,
               inbox::OutgoingMessage stored);
   // A QoS 2 message of which only PUBREL is left.
@@ -60,6 +61,7 @@ class KeptPublish final : public inbox::OutgoingEntry {
   int qos() const { return qos_; }
   bool retained() const { return retained_; }
   std::uint16_t packet_id() const { return packet_id_; }
+  void set_packet_id(std::uint16_t packet_id) { packet_id_ = packet_id; }
   Wall kept() const { return kept_; }
   // As inbox::Outgoing counts them.
   std::size_t bytes() const { return topic_.size() + payload_.size() + properties_.size(); }
@@ -77,7 +79,10 @@ class KeptPublish final : public inbox::OutgoingEntry {
   Row row = Row::queued;
   std::int64_t number = 0;  // of its row, once that is written
   Sent sent = Sent::no;
-  bool finished = false;                  // the server has it, or nobody wants it any more
+  // The server has it, or nobody wants it any more. Changed under the lock, and read by the writer
+  // without, which has a lock of its own.
+  std::atomic<bool> finished{false};
+  bool counted = true;                    // among the messages and bytes of the outbox
   bool may_be_sent = false;               // an earlier connection or process may have sent it
   bool in_memory = true;                  // the outbox has it, and not only the writer
   std::uint64_t place = 0;                // in the order of publishing
@@ -86,7 +91,7 @@ class KeptPublish final : public inbox::OutgoingEntry {
 
  private:
   // inbox::OutgoingEntry
-  bool wants_writing() const override { return outbox_->wants_writing(*this); }
+  bool wants_writing() const override { return !finished; }
   bool begin_write() override { return outbox_->begin_write(*this); }
   void written(std::optional<std::int64_t> of_row) override { outbox_->written(*this, of_row); }
   void not_written() override { outbox_->not_written(*this); }
@@ -100,7 +105,7 @@ class KeptPublish final : public inbox::OutgoingEntry {
   std::string properties_;  // of MQTT 5, as they are on the wire, without the expiry
   const int qos_;
   const bool retained_ = false;
-  const std::uint16_t packet_id_;
+  std::uint16_t packet_id_ = 0;
   const Wall kept_{};
   std::optional<Monotonic> expires_;
 };

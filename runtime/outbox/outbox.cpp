@@ -9,6 +9,8 @@ namespace triggerd::outbox {
 namespace {
 
 constexpr int kSentAtOnce = 64;  // other connections get their turn
+// No more is sent while so many bytes wait for room: reading goes on, and pings find their way.
+constexpr std::size_t kUnsent = 65'536;
 constexpr Millis kLook{1'000};
 
 }  // namespace
@@ -19,7 +21,8 @@ class Outbox::ReleaseWaiter final : public inbox::PacketIdWaiter {
   ReleaseWaiter(std::shared_ptr<Outbox> outbox, std::uint16_t packet_id)
       : outbox_(std::move(outbox)), packet_id_(packet_id) {}
   void done() override { outbox_->received_is_written(packet_id_); }
-  void flush_acknowledgement() override {}
+  // PUBREL leaves from the supervisor, which alone knows the connection: for all of them at once.
+  void flush_acknowledgement() override { outbox_->go_on_later(); }
 
  private:
   const std::shared_ptr<Outbox> outbox_;
@@ -44,7 +47,7 @@ Result<std::shared_ptr<Outbox>> Outbox::open(const OutboxNeeds& needs, std::stri
   }
   if (total->messages == 0) return outbox;
   // What an earlier process has sent is among the first.
-  if (auto read = outbox->read_page(true); !read) return tl::make_unexpected(read.error());
+  if (auto read = outbox->read_page(); !read) return tl::make_unexpected(read.error());
   outbox->look_later();
   return outbox;
 }
@@ -66,14 +69,11 @@ tl::expected<void, mqtt::PublishError> Outbox::publish(const mqtt::PublishReques
                                                        mqtt::PublishDone done) {
   Actions actions;
   tl::expected<void, mqtt::PublishError> result;
+  const auto message = std::make_shared<KeptPublish>(shared_from_this(), alias_, request, clock_);
   {
     MutexLock lock(mutex_);
-    auto accepted = state_.accept(shared_from_this(), request, std::move(done), actions);
-    if (accepted) {
-      needs_.writer.keep(*accepted);  // in the order of their places
-    } else {
-      result = tl::make_unexpected(accepted.error());
-    }
+    result = state_.accept(message, done, request.wait_limit, actions);
+    if (result) needs_.writer.keep(message);  // in the order of their places
   }
   carry_out(actions);
   if (result) {
@@ -84,11 +84,6 @@ tl::expected<void, mqtt::PublishError> Outbox::publish(const mqtt::PublishReques
 }
 
 // ---- The writer's thread ----
-
-bool Outbox::wants_writing(const KeptPublish& message) const {
-  MutexLock lock(mutex_);
-  return !message.finished;
-}
 
 bool Outbox::begin_write(KeptPublish& message) {
   MutexLock lock(mutex_);
@@ -116,16 +111,8 @@ void Outbox::after_write(KeptPublish& message) {
 }
 
 void Outbox::received_is_written(std::uint16_t packet_id) {
-  // PUBREL leaves from the supervisor, which alone knows the connection.
-  needs_.supervisor->post([self = shared_from_this(), packet_id] {
-    Actions actions;
-    {
-      MutexLock lock(self->mutex_);
-      self->state_.received_is_written(packet_id, actions);
-    }
-    self->carry_out(actions);
-    self->go_on_later();
-  });
+  MutexLock lock(mutex_);
+  released_.push_back(packet_id);
 }
 
 // ---- What follows ----
@@ -174,19 +161,26 @@ void Outbox::go_on_later() {
 void Outbox::go_on() {
   going_on_ = false;
   read_more();
-  if (line_ == nullptr) return;
+  // What finds no room in the socket waits here: answers, and look(), come back.
+  const bool has_room = line_ != nullptr && line_->unsent() < kUnsent;
   Actions actions;
-  int sent = 0;
+  bool more = has_room;
   {
     MutexLock lock(mutex_);
-    while (sent < kSentAtOnce && state_.send_next(actions)) ++sent;
+    for (const std::uint16_t id : std::exchange(released_, {})) {
+      state_.received_is_written(id, actions);
+    }
+    int sent = 0;
+    while (more && sent++ < kSentAtOnce && actions.packets.size() < kUnsent) {
+      more = state_.send_next(actions);
+    }
   }
   carry_out(actions);
-  if (sent == kSentAtOnce) go_on_later();
+  if (more) go_on_later();
 }
 
 void Outbox::read_more() {
-  const Result<> read = read_page(false);
+  const Result<> read = read_page();
   if (read) return;
   // look() comes back.
   needs_.log.error("inbox.error", {{"alias", alias_}}, "cannot read the outbox: {}",
@@ -195,7 +189,7 @@ void Outbox::read_more() {
 
 // What is only in the file, if its turn comes. [the supervisor, or control before the first
 // connection]
-Result<> Outbox::read_page(bool may_be_sent) {
+Result<> Outbox::read_page() {
   std::int64_t after = 0;
   {
     MutexLock lock(mutex_);
@@ -209,40 +203,56 @@ Result<> Outbox::read_page(bool may_be_sent) {
   for (inbox::OutgoingMessage& stored : *page) {
     messages.push_back(
         std::make_shared<KeptPublish>(shared_from_this(), alias_, std::move(stored)));
-    messages.back()->may_be_sent = may_be_sent;
   }
-  MutexLock lock(mutex_);
-  state_.add_page(messages);
+  Actions actions;
+  bool again = false;
+  {
+    MutexLock lock(mutex_);
+    state_.add_page(messages, actions);
+    again = state_.backlog().wants_page();  // those were too many
+  }
+  carry_out(actions);
+  if (again) go_on_later();
   return {};
 }
 
 void Outbox::on_line(mqtt::PublishLine& line, const mqtt::PublishLine::Terms& terms) {
   line_ = &line;
-  const std::vector<KeptPublishPtr> awaiting = awaiting_pubcomp();
+  waiting_terms_ = terms;
+  begin_line();
+}
+
+// Once it is known which packet ids wait for PUBCOMP.
+void Outbox::begin_line() {
+  if (line_ == nullptr || !waiting_terms_) return;
+  const auto awaiting = awaiting_pubcomp();
+  if (!awaiting) {
+    needs_.log.error("inbox.error", {{"alias", alias_}}, "cannot read the outbox: {}",
+                     awaiting.error().message);
+    look_later();
+    return;
+  }
   Actions actions;
   {
     MutexLock lock(mutex_);
-    state_.on_line(terms, awaiting, actions);
+    state_.on_line(*std::exchange(waiting_terms_, std::nullopt), *awaiting, actions);
   }
   carry_out(actions);
   go_on();
 }
 
 // Of earlier processes, in this session.
-std::vector<KeptPublishPtr> Outbox::awaiting_pubcomp() {
+Result<std::vector<KeptPublishPtr>> Outbox::awaiting_pubcomp() {
   std::vector<KeptPublishPtr> awaiting;
+  std::string client_id;
   {
     MutexLock lock(mutex_);
-    if (session_ == client_id_) return awaiting;
-    session_ = client_id_;
+    client_id = client_id_;
   }
-  const auto ids = needs_.stored.awaiting_pubcomp(session_);
-  if (!ids) {
-    needs_.log.error("inbox.error", {{"alias", alias_}}, "cannot read the outbox: {}",
-                     ids.error().message);
-    session_.clear();
-    return awaiting;
-  }
+  if (session_ == client_id) return awaiting;
+  const auto ids = needs_.stored.awaiting_pubcomp(client_id);
+  if (!ids) return tl::make_unexpected(ids.error());
+  session_ = client_id;
   awaiting.reserve(ids->size());
   for (const std::uint16_t id : *ids) {
     awaiting.push_back(std::make_shared<KeptPublish>(shared_from_this(), id));
@@ -264,6 +274,7 @@ void Outbox::on_answers(const std::vector<mqtt::PublishAnswer>& answers) {
 void Outbox::off_line(const mqtt::PublishLine& line) {
   if (line_ != &line) return;
   line_ = nullptr;
+  waiting_terms_.reset();
   MutexLock lock(mutex_);
   state_.off_line();
   rested_.notify_all();  // nothing is confirmed any more
@@ -283,38 +294,48 @@ bool Outbox::rest(Monotonic deadline) {
 Result<std::uint64_t> Outbox::clear(Monotonic deadline) {
   // What is still with the writer is cleared, too, and then it has rows.
   if (!needs_.writer.flush(deadline)) return fail("the inbox cannot be written");
-  auto cleared = std::make_shared<std::promise<Result<std::uint64_t>>>();
+  auto cleared = std::make_shared<std::promise<Cleared>>();
   auto waits = cleared->get_future();
   needs_.supervisor->post(
       [self = shared_from_this(), cleared] { cleared->set_value(self->clear_here()); });
   if (waits.wait_until(deadline) != std::future_status::ready) {
     return fail("it was not cleared in time");
   }
-  Result<std::uint64_t> removed = waits.get();
-  // So that none of them comes back with another process.
-  if (removed && !needs_.writer.flush(deadline)) return fail("the inbox cannot be written");
-  return removed;
-}
-
-Result<std::uint64_t> Outbox::clear_here() {
-  Actions actions;
-  std::uint64_t cleared = 0;
-  std::int64_t after = 0;
-  std::int64_t up_to = 0;
+  const Cleared memory = waits.get();
+  const auto in_file = needs_.stored.clear(alias_, memory.after, memory.up_to);
+  if (!in_file) return tl::make_unexpected(in_file.error());
   {
     MutexLock lock(mutex_);
-    after = state_.backlog().last_in_memory();
-    up_to = state_.backlog().last_written();
-    cleared = state_.clear(actions);
-    state_.count_cleared(cleared);
+    state_.forget_in_file(in_file->messages, in_file->bytes);
+    state_.count_cleared(memory.messages + in_file->messages);
+  }
+  // So that none of them comes back with another process.
+  if (!needs_.writer.flush(deadline)) return fail("the inbox cannot be written");
+  return memory.messages + in_file->messages;
+}
+
+// Those in memory. What is only in the file is not read from here on.
+Outbox::Cleared Outbox::clear_here() {
+  Actions actions;
+  Cleared cleared;
+  {
+    MutexLock lock(mutex_);
+    cleared.after = state_.backlog().last_in_memory();
+    cleared.up_to = state_.backlog().last_written();
+    state_.skip_written();
+    cleared.messages = state_.clear(actions);
   }
   carry_out(actions);
-  const auto in_file = needs_.stored.clear(alias_, after, up_to);
-  if (!in_file) return tl::make_unexpected(in_file.error());
-  MutexLock lock(mutex_);
-  state_.forget_in_file(in_file->messages, in_file->bytes);
-  state_.count_cleared(in_file->messages);
-  return cleared + in_file->messages;
+  return cleared;
+}
+
+void Outbox::end() {
+  Actions actions;
+  {
+    MutexLock lock(mutex_);
+    state_.end(actions);
+  }
+  carry_out(actions);
 }
 
 // ---- What is due ----
@@ -343,9 +364,13 @@ void Outbox::look() {
     stalled = state_.is_stalled(now);
   }
   carry_out(actions);
-  if (stalled && line_ != nullptr) {
+  if (line_ != nullptr && line_->unsent() > 0) {  // who takes nothing is noticed by keep_alive
+    MutexLock lock(mutex_);
+    state_.note_progress(now);
+  } else if (stalled && line_ != nullptr) {
     line_->connect_again("it has confirmed nothing of what was sent from the outbox for a minute");
   }
+  begin_line();
   if (line_ == nullptr) expire_in_file();
   go_on();
   if (!idle) look_later();

@@ -27,12 +27,14 @@
 //
 // Threads: publish() any; the connection, and what is sent, belong to the supervisor; the writer
 // tells on its own thread. One lock guards the state. While it is held, only the writer's own lock
-// is taken; the inbox's may be held already, and is never taken.
+// is taken; the inbox's may be held already, and is never taken. With the writer's lock held,
+// nothing of this is locked.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -69,13 +71,16 @@ class Outbox final : public RowListener, public std::enable_shared_from_this<Out
   // error says that there is no room: full, or not_connected where that is why. [any]
   tl::expected<void, mqtt::PublishError> publish(const mqtt::PublishRequest& request,
                                                  mqtt::PublishDone done);
-  // Removes what is kept and was not sent; returns how many messages that is. An error: the inbox
-  // cannot be written or read, or not by `deadline`. [any but the supervisor]
+  // Removes what is kept and was not sent; returns how many messages that is. It may take as long
+  // as the file is large. An error: the inbox cannot be written, or not by `deadline`. [any but the
+  // supervisor]
   Result<std::uint64_t> clear(Monotonic deadline);
   // Sends nothing new until the next connection, and waits until what was sent is confirmed. False:
   // it is not by `deadline`. [any but the supervisor]
   bool rest(Monotonic deadline);
   OutboxStats stats() const;
+  // Nothing is sent any more, and whoever waits is told so. Then it can be destroyed.
+  void end();
 
   // ---- Its connection [supervisor] ----
 
@@ -87,7 +92,6 @@ class Outbox final : public RowListener, public std::enable_shared_from_this<Out
   Outbox(const OutboxNeeds& needs, std::string alias, const config::Outbox& options);
 
   // RowListener
-  bool wants_writing(const KeptPublish& message) const override;
   bool begin_write(KeptPublish& message) override;
   void written(KeptPublish& message, std::optional<std::int64_t> number) override;
   void not_written(KeptPublish& message) override;
@@ -99,13 +103,19 @@ class Outbox final : public RowListener, public std::enable_shared_from_this<Out
   void go_on_later();
   void go_on();
   void read_more();
-  Result<> read_page(bool may_be_sent);
-  Result<std::uint64_t> clear_here();
+  Result<> read_page();
+  struct Cleared {
+    std::uint64_t messages = 0;  // of those in memory
+    std::int64_t after = 0;      // in the file, those above this number
+    std::int64_t up_to = 0;      // up to this one
+  };
+  Cleared clear_here();
+  void begin_line();
   void look_later();
   void look();
   void expire_in_file();
 
-  std::vector<KeptPublishPtr> awaiting_pubcomp();
+  Result<std::vector<KeptPublishPtr>> awaiting_pubcomp();
   void carry_out(Actions& actions);
   class ReleaseWaiter;
 
@@ -116,13 +126,15 @@ class Outbox final : public RowListener, public std::enable_shared_from_this<Out
   mutable Mutex mutex_;
   OutboxState state_ TRIGGERD_GUARDED_BY(mutex_);
   std::string client_id_ TRIGGERD_GUARDED_BY(mutex_);
+  std::vector<std::uint16_t> released_ TRIGGERD_GUARDED_BY(mutex_);  // written; PUBREL is due
   CondVar rested_;
   std::atomic<bool> going_on_{false};  // go_on() will run
   std::atomic<bool> looking_{false};   // look() will run
 
   // The supervisor's.
-  mqtt::PublishLine* line_ = nullptr;  // null: there is no connection
-  std::string session_;                // whose packet ids are known
+  mqtt::PublishLine* line_ = nullptr;                      // null: there is no connection
+  std::string session_;                                    // whose packet ids are known
+  std::optional<mqtt::PublishLine::Terms> waiting_terms_;  // until they are
 };
 
 }  // namespace triggerd::outbox

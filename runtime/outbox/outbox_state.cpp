@@ -17,6 +17,9 @@ using Sent = KeptPublish::Sent;
 // A server that confirms nothing for so long has forgotten what it was sent, and only a new
 // connection sends it again (MQTT 3.1.1 and 5, section 4.4).
 constexpr Millis kStalled{60'000};
+// Where the oldest messages are only in the file, it may be over its size by a part until they are
+// read and dropped.
+constexpr std::uint64_t kOverSize = 8;
 // It is said again that it is full once a tenth of it has become free.
 constexpr double kRoomAgain = 0.9;
 
@@ -34,6 +37,7 @@ void OutboxState::begin(const inbox::Outgoing::Total& total) {
   messages_ = total.messages;
   bytes_ = total.bytes;
   oldest_in_file_ = total.oldest;
+  last_at_start_ = total.last;
   if (total.messages > 0) {
     next_id_ = static_cast<std::uint16_t>(std::max<unsigned>(total.last_packet_id + 1U, kFirstId));
     if (next_id_ < kFirstId) next_id_ = kFirstId;
@@ -42,11 +46,13 @@ void OutboxState::begin(const inbox::Outgoing::Total& total) {
 
 // ---- Publishing ----
 
-tl::expected<KeptPublishPtr, mqtt::PublishError> OutboxState::accept(
-    std::shared_ptr<RowListener> listener, const mqtt::PublishRequest& request,
-    mqtt::PublishDone done, Actions& actions) {
-  auto message =
-      std::make_shared<KeptPublish>(std::move(listener), alias_, request, next_id_, clock_);
+tl::expected<void, mqtt::PublishError> OutboxState::accept(const KeptPublishPtr& message,
+                                                           mqtt::PublishDone& done,
+                                                           Millis wait_limit, Actions& actions) {
+  if (message->bytes() > options_.max_size) {
+    ++counts_.dropped;
+    return tl::make_unexpected(mqtt::PublishError::invalid);  // there never is room for it
+  }
   if (!make_room(message->bytes(), actions)) {
     note_full(actions);
     ++counts_.dropped;
@@ -54,29 +60,42 @@ tl::expected<KeptPublishPtr, mqtt::PublishError> OutboxState::accept(
     return tl::make_unexpected(terms_ ? mqtt::PublishError::full
                                       : mqtt::PublishError::not_connected);
   }
+  message->set_packet_id(next_id_);
   if (++next_id_ < kFirstId) next_id_ = kFirstId;
   message->place = ++last_place_;
-  message->deadline = clock_.now() + request.wait_limit;
+  message->deadline = clock_.now() + wait_limit;
   message->done = std::move(done);
   ++messages_;
   bytes_ += message->bytes();
   unsafe_.emplace(message->place, message);
   backlog_.push(message);
-  return message;
+  return {};
 }
 
 bool OutboxState::make_room(std::size_t bytes, Actions& actions) {
-  const auto fits = [&] { return bytes_ + bytes <= options_.max_size; };
-  if (fits()) return true;
-  if (options_.when_full == config::Outbox::WhenFull::refuse || bytes > options_.max_size) {
-    return false;
-  }
+  const auto fits = [&](std::uint64_t more) { return bytes_ + bytes <= options_.max_size + more; };
+  if (fits(0)) return true;
+  if (options_.when_full == config::Outbox::WhenFull::refuse) return false;
   note_full(actions);
-  while (!fits() && !backlog_.empty()) {
-    ++counts_.dropped;
-    give_up(backlog_.pop(), actions, "it was dropped from the outbox to make room for newer ones");
+  while (!fits(0) && !backlog_.empty()) drop_oldest(actions);
+  // The oldest of the rest are in the file: add_page() drops them, once they are read.
+  return fits(backlog_.behind() > 0 ? options_.max_size / kOverSize : 0);
+}
+
+void OutboxState::drop_oldest(Actions& actions) {
+  ++counts_.dropped;
+  give_up(backlog_.pop(), actions, "it was dropped from the outbox to make room for newer ones");
+}
+
+void OutboxState::add_page(const std::vector<KeptPublishPtr>& page, Actions& actions) {
+  for (const KeptPublishPtr& message : page) {
+    if (message->number > last_at_start_) break;
+    // All of QoS 2 that was sent is before all that was not; DUP of QoS 1 does no harm.
+    message->may_be_sent = message->qos() == 1 || sent_at_start_++ < kMostSent;
   }
-  return fits();
+  backlog_.add_page(page);
+  if (options_.when_full == config::Outbox::WhenFull::refuse) return;
+  while (is_over() && backlog_.behind() > 0 && !backlog_.empty()) drop_oldest(actions);
 }
 
 void OutboxState::note_full(Actions& actions) {
@@ -124,7 +143,7 @@ void OutboxState::after_write(KeptPublish& message, Actions& actions) {
 void OutboxState::received_is_written(std::uint16_t packet_id, Actions& actions) {
   const KeptPublishPtr message = in_flight_.take(packet_id);
   if (!message) return;
-  forget(1, message->bytes());
+  forget(*message);
   message->row = Row::none;
   message->finished = true;
   message->forget_content();
@@ -149,18 +168,19 @@ void OutboxState::on_line(const mqtt::PublishLine::Terms& terms,
     actions.lines.push_back({LogLevel::info, "outbox.sending",
                              fmt::format("sending {} from the outbox", plural(messages_))});
   }
-  const std::vector<KeptPublishPtr> sent = in_flight_.take_all();
   if (!terms.session_present) backlog_.forget_that_sent();
+  // What is not confirmed goes before all others, as the window of this connection lets it.
   std::vector<KeptPublishPtr> again;
-  for (const KeptPublishPtr& message : sent) {
-    if (terms.session_present) {
-      send(message, actions);
-    } else if (message->sent == Sent::publish) {
+  for (const KeptPublishPtr& message : in_flight_.take_all()) {
+    if (message->sent == Sent::publish) {
       message->sent = Sent::no;
-      message->may_be_sent = false;
+      message->may_be_sent = terms.session_present;
       again.push_back(message);
-    } else if (message->sent == Sent::received) {
-      in_flight_.add(message);  // until that is written
+    } else if (message->sent == Sent::received || terms.session_present) {
+      in_flight_.add(message);  // PUBREL leaves once the packet id is written, or again
+      if (message->sent == Sent::pubrel) {
+        mqtt::append_pubrel(actions.packets, message->packet_id());
+      }
     } else {
       actions.completed.push_back(message->packet_id());
     }
@@ -168,17 +188,12 @@ void OutboxState::on_line(const mqtt::PublishLine::Terms& terms,
   backlog_.put_back(again);
 }
 
-// For the first time, or again.
 void OutboxState::send(const KeptPublishPtr& message, Actions& actions) {
-  if (message->sent == Sent::pubrel) {
-    mqtt::append_pubrel(actions.packets, message->packet_id());
-  } else if (message->sent != Sent::received) {
-    std::string properties;
-    actions.publishes.push_back(actions.packets.size());
-    mqtt::append_publish(actions.packets, message->packet(terms_->v5, clock_.now(), properties));
-    message->sent = Sent::publish;
-    message->may_be_sent = true;
-  }
+  std::string properties;
+  actions.publishes.push_back(actions.packets.size());
+  mqtt::append_publish(actions.packets, message->packet(terms_->v5, clock_.now(), properties));
+  message->sent = Sent::publish;
+  message->may_be_sent = true;
   if (in_flight_.empty()) progress_ = clock_.now();
   in_flight_.add(message);
 }
@@ -271,7 +286,11 @@ void OutboxState::answered(const mqtt::PublishAnswer& answer, Actions& actions) 
 }
 
 bool OutboxState::is_stalled(Monotonic now) const {
-  return terms_ && !in_flight_.empty() && now - progress_ >= kStalled;
+  if (!terms_ || now - progress_ < kStalled) return false;
+  const std::vector<KeptPublishPtr> all = in_flight_.all();
+  // What the server has said waits for our disk is not its fault.
+  return std::any_of(all.begin(), all.end(),
+                     [](const auto& message) { return message->sent != Sent::received; });
 }
 
 // ---- The end of a message ----
@@ -283,7 +302,7 @@ void OutboxState::finish(KeptPublish& message, Actions& actions, const Result<>&
     actions.remove.push_back(message.number);
     message.row = Row::none;
   }
-  forget(1, message.bytes());
+  forget(message);
   tell(message, actions, outcome);
   note_drained(actions);
 }
@@ -291,7 +310,10 @@ void OutboxState::finish(KeptPublish& message, Actions& actions, const Result<>&
 // One of QoS 2 that the server may have is not forgotten: its packet id would be taken for this
 // message when another one has it. It is released instead.
 void OutboxState::give_up(const KeptPublishPtr& message, Actions& actions, const std::string& why) {
-  if (message->qos() == 2 && message->may_be_sent && message->row == Row::written) {
+  const bool may_be_there =
+      message->qos() == 2 && message->may_be_sent && message->row == Row::written;
+  if (may_be_there && !in_flight_.contains(message->packet_id())) {
+    forget(*message);
     message->sent = Sent::received;
     in_flight_.add(message);
     actions.release.emplace_back(message->number, message->packet_id());
@@ -304,6 +326,10 @@ void OutboxState::give_up(const KeptPublishPtr& message, Actions& actions, const
 void OutboxState::tell(KeptPublish& message, Actions& actions, const Result<>& outcome) {
   unsafe_.erase(message.place);
   if (message.done) actions.told.emplace_back(std::exchange(message.done, nullptr), outcome);
+}
+
+void OutboxState::forget(KeptPublish& message) {
+  if (std::exchange(message.counted, false)) forget(1, message.bytes());
 }
 
 void OutboxState::forget(std::uint64_t messages, std::uint64_t bytes) {
@@ -351,6 +377,16 @@ std::uint64_t OutboxState::clear(Actions& actions) {
   const std::vector<KeptPublishPtr> all = backlog_.take_all();
   for (const KeptPublishPtr& message : all) give_up(message, actions, "the outbox was cleared");
   return all.size();
+}
+
+void OutboxState::end(Actions& actions) {
+  terms_.reset();
+  const Result<> ended = fail("the runtime has ended before the message was safe");
+  for (auto& [place, message] : std::exchange(unsafe_, {})) {
+    if (message->done) actions.told.emplace_back(std::exchange(message->done, nullptr), ended);
+  }
+  (void)backlog_.take_all();
+  (void)in_flight_.take_all();
 }
 
 OutboxStats OutboxState::stats() const {

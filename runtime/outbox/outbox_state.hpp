@@ -59,6 +59,8 @@ class OutboxState {
   static constexpr std::uint16_t kFirstId = 0x8000;
   // Bytes in flight, unless it is a single message.
   static constexpr std::size_t kBytesInFlight = 4 << 20;
+  // At most so many QoS 2 messages of an earlier process may have been sent: no more are in flight.
+  static constexpr std::size_t kMostSent = 1'000;
 
   // The clock outlives it.
   OutboxState(std::string alias, const config::Outbox& options, const Clock& clock);
@@ -68,9 +70,11 @@ class OutboxState {
 
   // ---- Publishing ----
 
-  tl::expected<KeptPublishPtr, mqtt::PublishError> accept(std::shared_ptr<RowListener> listener,
-                                                          const mqtt::PublishRequest& request,
-                                                          mqtt::PublishDone done, Actions& actions);
+  // Gives it a place and a packet id, and takes `done`. An error says why it is not kept; then
+  // `done` is left.
+  tl::expected<void, mqtt::PublishError> accept(const KeptPublishPtr& message,
+                                                mqtt::PublishDone& done, Millis wait_limit,
+                                                Actions& actions);
 
   // ---- The writer, as inbox::Record has it ----
 
@@ -93,8 +97,9 @@ class OutboxState {
   // Nothing new is sent until on_line().
   void rest() { resting_ = true; }
   bool is_resting() const { return resting_; }
-  // The server has confirmed nothing for too long.
+  // The server has confirmed nothing for too long. Bytes that leave are progress, too.
   bool is_stalled(Monotonic now) const;
+  void note_progress(Monotonic now) { progress_ = now; }
 
   // ---- What is in the file alone ----
 
@@ -103,7 +108,9 @@ class OutboxState {
   void forget_in_file(std::uint64_t messages, std::uint64_t bytes);
   void count_expired(std::uint64_t messages) { counts_.expired += messages; }
   void count_cleared(std::uint64_t messages) { counts_.cleared += messages; }
-  void add_page(const std::vector<KeptPublishPtr>& page) { backlog_.add_page(page); }
+  void add_page(const std::vector<KeptPublishPtr>& page, Actions& actions);
+  // Up to the last that is written: they are removed there.
+  void skip_written() { backlog_.skip_written(); }
 
   // ---- Giving up ----
 
@@ -111,6 +118,8 @@ class OutboxState {
   void look(Monotonic now, Actions& actions);
   // All that are in memory and were not sent. Returns how many.
   std::uint64_t clear(Actions& actions);
+  // Nobody goes on with them: whoever waits is told so.
+  void end(Actions& actions);
 
   bool is_on_line() const { return terms_.has_value(); }
   bool is_idle() const { return messages_ == 0 && in_flight_.empty(); }
@@ -126,7 +135,10 @@ class OutboxState {
   void give_up(const KeptPublishPtr& message, Actions& actions, const std::string& why);
   void tell(KeptPublish& message, Actions& actions, const Result<>& outcome);
   bool make_room(std::size_t bytes, Actions& actions);
+  bool is_over() const { return bytes_ > options_.max_size; }
+  void drop_oldest(Actions& actions);
   void note_full(Actions& actions);
+  void forget(KeptPublish& message);
   void forget(std::uint64_t messages, std::uint64_t bytes);
   void note_drained(Actions& actions);
 
@@ -142,6 +154,8 @@ class OutboxState {
   std::uint64_t bytes_ = 0;
   std::uint64_t last_place_ = 0;
   std::uint16_t next_id_ = kFirstId;
+  std::int64_t last_at_start_ = 0;  // the highest number that an earlier process has left
+  std::size_t sent_at_start_ = 0;   // of its QoS 2 messages, those that may have been sent
   bool resting_ = false;
   bool full_ = false;                   // it was said
   bool announced_ = false;              // that kept messages are being sent

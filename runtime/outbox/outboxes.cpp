@@ -1,8 +1,10 @@
 #include "outbox/outboxes.hpp"
 
-#include <vector>
-
 namespace triggerd::outbox {
+
+Outboxes::~Outboxes() {
+  for (const auto& [alias, outbox] : outboxes_) outbox->end();
+}
 
 Result<OutboxPtr> Outboxes::open(const std::string& alias, const std::string& client_id,
                                  const config::Outbox& options) {
@@ -25,7 +27,13 @@ void Outboxes::rest(Monotonic deadline) {
     MutexLock lock(mutex_);
     for (const auto& [alias, outbox] : outboxes_) all.push_back(outbox);
   }
-  for (const OutboxPtr& outbox : all) (void)outbox->rest(deadline);
+  rest(all, deadline);
+}
+
+// All of them stop sending before any is waited for.
+void Outboxes::rest(const std::vector<OutboxPtr>& outboxes, Monotonic deadline) {
+  for (const OutboxPtr& outbox : outboxes) (void)outbox->rest(Monotonic{});
+  for (const OutboxPtr& outbox : outboxes) (void)outbox->rest(deadline);
 }
 
 }  // namespace triggerd::outbox

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/mutex.hpp"
 #include "outbox/outbox.hpp"
@@ -18,6 +19,10 @@ using OutboxPtr = std::shared_ptr<Outbox>;
 class Outboxes {
  public:
   explicit Outboxes(const OutboxNeeds& needs) : needs_(needs) {}
+  // Ends each of them.
+  ~Outboxes();
+  Outboxes(const Outboxes&) = delete;
+  Outboxes& operator=(const Outboxes&) = delete;
 
   // The outbox of `alias`; `client_id` and `options` are for one that is made now. [control]
   Result<OutboxPtr> open(const std::string& alias, const std::string& client_id,
@@ -26,6 +31,7 @@ class Outboxes {
   OutboxPtr find(std::string_view alias) const;
   // Each rests: see Outbox::rest(). [any but the supervisor]
   void rest(Monotonic deadline);
+  static void rest(const std::vector<OutboxPtr>& outboxes, Monotonic deadline);
 
  private:
   const OutboxNeeds needs_;

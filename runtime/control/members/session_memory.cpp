@@ -1,5 +1,7 @@
 #include "control/members/session_memory.hpp"
 
+#include <algorithm>
+
 namespace triggerd::control {
 
 std::optional<std::vector<std::string>> InboxSessions::filters(const std::string& client_id) {
@@ -9,6 +11,18 @@ std::optional<std::vector<std::string>> InboxSessions::filters(const std::string
     return std::nullopt;
   }
   return std::move(*kept);
+}
+
+bool InboxSessions::is_known(const mqtt::ConnectionOptions& options) {
+  const auto all = stored_.all();
+  if (!all) {
+    report(options.client_id, all.error());
+    return true;
+  }
+  return std::any_of(all->begin(), all->end(), [&](const inbox::Session& session) {
+    return session.client_id == options.client_id &&
+           (session.alias.empty() || session.alias == options.alias);
+  });
 }
 
 void InboxSessions::remember(const std::string& client_id,

@@ -20,6 +20,7 @@ class InboxSessions final : public mqtt::SessionMemory {
   InboxSessions(inbox::Sessions& stored, Log& log) : stored_(stored), log_(log) {}
 
   std::optional<std::vector<std::string>> filters(const std::string& client_id) override;
+  bool is_known(const mqtt::ConnectionOptions& options) override;
   void remember(const std::string& client_id, const std::vector<std::string>& filters) override;
   void forget(const std::string& client_id) override;
   void found_at(const mqtt::ConnectionOptions& options, const std::string& server) override;

@@ -87,10 +87,13 @@ void ShutdownSequence::destroy_stopped() {
 
 void ShutdownSequence::take_out(const std::vector<AliasPtr>& aliases) {
   if (aliases.empty()) return;
-  for (const AliasPtr& alias : aliases) needs_.publisher.remove(alias->name());
+  // What is published meanwhile is kept.
+  std::vector<outbox::OutboxPtr> outboxes;
   for (const AliasPtr& alias : aliases) {
-    if (alias->outbox()) (void)alias->outbox()->rest(in(kConfirmGrace));
+    if (alias->outbox()) outboxes.push_back(alias->outbox());
   }
+  outbox::Outboxes::rest(outboxes, in(kConfirmGrace));
+  for (const AliasPtr& alias : aliases) needs_.publisher.remove(alias->name());
   needs_.registry.change([&](Running& running) { running.aliases.remove(aliases); });
   close_connections(aliases, in(trigger::kDisconnectGrace + trigger::kDisconnectGrace));
   pass(needs_.supervisor);

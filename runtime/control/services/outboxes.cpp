@@ -11,43 +11,50 @@ using Kind = management::AdminError::Kind;
 
 // The writer may be busy with a batch, and the supervisor with other connections.
 constexpr Millis kClearLimit{10'000};
-// Of messages that are listed, at once in memory.
-constexpr std::size_t kListedBytes = 64 << 20;
 
 }  // namespace
 
-management::Outcome<outbox::OutboxPtr> Outboxes::find(std::string_view alias) const {
-  if (outbox::OutboxPtr found = needs_.outboxes.find(alias)) return found;
+// Why an alias has nothing to show or to clear.
+management::AdminError Outboxes::none(std::string_view alias) const {
   const ConfigPtr all = needs_.registry.config();
-  if (all->find_alias(alias) == nullptr) return no_alias(*all, alias);
-  return conflict(fmt::format("alias \"{}\" has no outbox", alias));
+  if (all->find_alias(alias) == nullptr) return no_alias(*all, alias).value();
+  return conflict(fmt::format("alias \"{}\" has no outbox", alias)).value();
 }
 
 management::Outcome<std::vector<management::KeptMessage>> Outboxes::kept_messages(
     std::string_view alias, std::size_t limit, std::size_t payload_bytes) const {
-  if (auto found = find(alias); !found) return tl::make_unexpected(found.error());
-  auto page = needs_.stored.page(alias, 0, limit, kListedBytes);
-  if (!page) return tl::make_unexpected(management::AdminError{Kind::failed, page.error().message});
+  auto kept = needs_.stored.oldest(alias, limit, payload_bytes);
+  if (!kept) return tl::make_unexpected(management::AdminError{Kind::failed, kept.error().message});
+  // Messages of an alias that has none any more are still there.
+  if (kept->empty() && !needs_.outboxes.find(alias)) return tl::make_unexpected(none(alias));
   std::vector<management::KeptMessage> messages;
-  messages.reserve(page->size());
-  for (inbox::OutgoingMessage& stored : *page) {
-    management::KeptMessage message{.topic = std::move(stored.topic),
-                                    .payload = std::move(stored.payload),
-                                    .qos = stored.qos,
-                                    .retained = stored.retained,
-                                    .published = stored.kept};
-    message.payload_size = message.payload.size();
-    if (message.payload.size() > payload_bytes) message.payload.resize(payload_bytes);
-    messages.push_back(std::move(message));
+  messages.reserve(kept->size());
+  for (inbox::Outgoing::Listed& one : *kept) {
+    messages.push_back({.topic = std::move(one.message.topic),
+                        .payload = std::move(one.message.payload),
+                        .payload_size = one.payload_size,
+                        .qos = one.message.qos,
+                        .retained = one.message.retained,
+                        .published = one.message.kept});
   }
   return messages;
 }
 
 management::Outcome<std::uint64_t> Outboxes::clear_outbox(std::string_view alias,
                                                           const management::Actor& by) {
-  const auto found = find(alias);
-  if (!found) return tl::make_unexpected(found.error());
-  const auto cleared = (*found)->clear(needs_.clock.now() + kClearLimit);
+  Result<std::uint64_t> cleared = 0;
+  if (const auto found = needs_.outboxes.find(alias)) {
+    cleared = found->clear(needs_.clock.now() + kClearLimit);
+  } else {
+    const auto left = needs_.stored.clear(alias, 0, INT64_MAX);
+    if (!left) {
+      cleared = tl::make_unexpected(left.error());
+    } else if (left->messages == 0) {
+      return tl::make_unexpected(none(alias));
+    } else {
+      cleared = left->messages;
+    }
+  }
   if (!cleared) {
     return tl::make_unexpected(management::AdminError{
         Kind::unavailable, fmt::format("the outbox of alias \"{}\" was not cleared: {}", alias,

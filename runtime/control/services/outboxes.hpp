@@ -31,7 +31,7 @@ class Outboxes final : public management::OutboxControl {
                                                   const management::Actor& by) override;
 
  private:
-  management::Outcome<outbox::OutboxPtr> find(std::string_view alias) const;
+  management::AdminError none(std::string_view alias) const;
 
   const Needs needs_;
 };

@@ -324,6 +324,11 @@ class PahoClient final : public Client {
     return link && link->send(packets, publishes);
   }
 
+  std::size_t unsent() const override {
+    const auto link = callbacks_.current_link();
+    return link ? link->unsent() : 0;
+  }
+
   void give_up_connect() override {
     if (const auto link = callbacks_.current_link()) link->end({});
   }

@@ -211,18 +211,14 @@ void Connection::connected(const ConnAck& connack) {
   publishing_.connected(connack.receive_maximum);
   context_.log.info("connection.up", "connected to {}{}", connector_.where(),
                     connack.session_present ? ", session resumed" : "");
-  if (!keeps_alive_as(connack)) return;
+  if (!keeps_alive_as(connack) || ends_unknown_session(connack)) return;
   if (connack.session_expiry && *connack.session_expiry < options().session_expiry) {
     context_.log.warn("session.shorter", "{} keeps the session for {} instead of {}",
                       status_.server, format_duration(*connack.session_expiry),
                       format_duration(options().session_expiry));
   }
-  const auto& will = options().last_will;
-  if (will && will->on_connect_payload) {
-    publishing_.publish_presence(*will->on_connect_payload, [](const Result<>&) {});
-  }
-  if (options().keeps_publishes) go_on_line(connack);
   if (subscriptions_.begin(status_.server, connack.session_present)) ++status_.sessions_lost;
+  announce_presence(connack);
   enter(State::subscribing, "");
   if (subscriptions_.has_stale()) {
     unsubscribe_next();
@@ -233,11 +229,43 @@ void Connection::connected(const ConnAck& connack) {
 
 // ---- What is published without the library ----
 
-void Connection::go_on_line(const ConnAck& connack) {
-  std::size_t window = publishing_.window();
-  // The on-connect payload has a place of it.
+// In a session of somebody else, or of an inbox that is gone, the server may hold packet ids of QoS
+// 2 messages, and take ours for repetitions. A clean session ends it. True: another connection
+// comes.
+bool Connection::ends_unknown_session(const ConnAck& connack) {
+  if (!options().keeps_publishes) return false;
+  const bool ended = std::exchange(clean_once_, false);
+  clean_once_ =
+      !ended && connack.session_present && !context_.services.sessions.is_known(options());
+  connector_.make_clean(clean_once_);
+  if (clean_once_) reconnect_because("ending a session that is not known here, to begin another");
+  if (ended) reconnect_because("beginning another session");
+  return ended || clean_once_;
+}
+
+// The on-connect payload, and from when on an outbox may publish: the payload has a place of the
+// window.
+void Connection::announce_presence(const ConnAck& connack) {
   const auto& will = options().last_will;
-  if (will && will->on_connect_payload && will->qos > 0 && window > 1) --window;
+  const bool announces = will && will->on_connect_payload;
+  const bool takes_all = announces && will->qos > 0 && publishing_.window() == 1;
+  const bool waits = options().keeps_publishes && takes_all;
+  if (announces) {
+    const ConnectAttempt attempt = connector_.attempt();
+    publishing_.publish_presence(
+        *will->on_connect_payload,
+        context_.tasks.guarded([this, attempt, connack, waits](const Result<>&) {
+          if (!waits) return;
+          post_for(attempt, [this, connack] { go_on_line(connack, 1); });
+        }));
+  }
+  if (!options().keeps_publishes || waits) return;
+  const bool has_place = announces && will->qos > 0;
+  go_on_line(connack, publishing_.window() - (has_place ? 1 : 0));
+}
+
+void Connection::go_on_line(const ConnAck& connack, std::size_t window) {
+  if (library_ != Library::connected || on_line_) return;
   on_line_ = true;
   listener_.on_line(*this, {.session_present = connack.session_present,
                             .v5 = options().protocol == config::Protocol::v5,

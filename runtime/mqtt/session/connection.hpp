@@ -108,8 +108,11 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   // The rest runs on the supervisor.
 
   bool send(std::string_view packets, const std::vector<std::size_t>& publishes) override;
+  std::size_t unsent() const override { return client_->unsent(); }
   void connect_again(const std::string& why) override { reconnect_because(why); }
-  void go_on_line(const ConnAck& connack);
+  bool ends_unknown_session(const ConnAck& connack);
+  void announce_presence(const ConnAck& connack);
+  void go_on_line(const ConnAck& connack, std::size_t window);
   void go_off_line();
   void follow_wishes();
   void begin_round();
@@ -145,6 +148,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   ConnectionStatus status_;  // as the listener knows it
   Library library_ = Library::idle;
   bool on_line_ = false;        // the listener has it as a PublishLine
+  bool clean_once_ = false;     // this connection only ends a session that nobody knows
   std::string broken_because_;  // why we end this session ourselves, to begin a new one
   OwnedTimer timer_;            // of the current state
   OwnedTimer password_timer_;

@@ -117,7 +117,7 @@ ConnectRequest Connector::request() {
           .address = schedule_.address(),
           .proxy = proxy_,
           .tls = material_,
-          .clean_session = options.clean_session,
+          .clean_session = options.clean_session || clean_,
           .session_expiry = options.session_expiry,
           .timeout = options.connection_timeout,
           .keep_alive = keep_alive_,

@@ -40,6 +40,8 @@ class Connector {
 
   // Begins with the first server. Wants: no round is under way.
   void begin_round();
+  // The next connections are made with a clean session, or again as the options say.
+  void make_clean(bool clean) { clean_ = clean; }
   // Gives the round up. True: the library is at a connect, which cannot be taken back: it still
   // says how that ended, for attempt().
   bool stop();
@@ -83,6 +85,7 @@ class Connector {
   Client* client_ = nullptr;
 
   bool in_round_ = false;
+  bool clean_ = false;  // whatever the options say
   bool library_connects_ = false;
   ConnectAttempt attempt_ = 0;
   OwnedTimer timer_;  // of the connect under way

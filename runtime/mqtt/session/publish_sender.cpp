@@ -127,7 +127,9 @@ void PublishSender::publish_presence(const std::string& payload, PublishDone don
   const PublishRequest request{
       .topic = will.topic,
       .payload = {reinterpret_cast<const std::uint8_t*>(payload.data()), payload.size()},
-      .qos = will.qos,
+      // In a session that is kept, a new process would use a packet id again whose handshake is
+      // under way: with QoS 2 the server may take the payload for a repetition.
+      .qos = context_.options.keeps_publishes ? std::min(will.qos, 1) : will.qos,
       .retained = will.retained};
   auto shared_done = std::make_shared<PublishDone>(std::move(done));
   auto sent = publish(request, [shared_done](const Result<>& outcome) { (*shared_done)(outcome); });

@@ -9,6 +9,8 @@ namespace triggerd::mqtt::wire {
 KeepAlive::Verdict KeepAlive::look(Monotonic now, bool in_packet) {
   using Action = Verdict::Action;
   if (in_packet) {
+    // A ping that waits behind it has not been asked yet.
+    if (pinged_.load() != Monotonic{}) pinged_ = now;
     if (now < std::max(sent_.load(), received_) + keep_alive_ + patience()) {
       return {Action::none, now + patience()};
     }

@@ -42,8 +42,9 @@ class KeepAlive {
     Monotonic look_again;       // not after an end
     std::string_view why = {};  // it ends: what the server does not do
   };
-  // What to do now. `in_packet`: a packet has been written in part, so no ping can leave, and a
-  // server that takes more of it is there. Wants: not without(). [receive thread]
+  // What to do now. `in_packet`: a packet has been written in part, or others wait for room, so no
+  // ping can leave, and a server that takes more of them is there. Wants: not without(). [receive
+  // thread]
   Verdict look(Monotonic now, bool in_packet);
   // For a log line: how long the server has been silent, and `why`. [receive thread]
   std::string end_text(Monotonic now, std::string_view why) const;

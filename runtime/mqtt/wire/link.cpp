@@ -311,7 +311,7 @@ Monotonic Link::look(Monotonic now) {
     keep_alive_.not_reading(now);
     return now + keep_alive_.interval();
   }
-  const KeepAlive::Verdict verdict = keep_alive_.look(now, library_waits());
+  const KeepAlive::Verdict verdict = keep_alive_.look(now, library_waits() || we_wait());
   switch (verdict.action) {
     case KeepAlive::Verdict::Action::none:
       break;

@@ -60,6 +60,8 @@ class Link : public std::enable_shared_from_this<Link> {
   bool send(std::string_view packets, const std::vector<std::size_t>& publishes) {
     return writer_.send(packets, publishes);
   }
+  // Bytes that wait for room in the socket. [any]
+  std::size_t unsent() const { return writer_.unsent(); }
   // Stops reading: TCP flow control does the rest. Takes effect after CONNACK, and not while an
   // answer to SUBSCRIBE or UNSUBSCRIBE may be behind what has come. [any]
   void pause() { state_.paused = true; }

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <utility>
 
+#include "mqtt/packet/packet_bytes.hpp"
 #include "mqtt/packet/packet_type.hpp"
 #include "mqtt/wire/receiver.hpp"
 
@@ -21,6 +22,7 @@ using namespace packet_type;
 
 constexpr std::string_view kPing("\xc0\x00", 2);
 // As much of a PUBLISH of ours as has its packet id.
+constexpr std::size_t kPubrelBytes = 4;
 constexpr std::size_t kBeginning = 5 + 2 + 65'535 + 2;
 // When so many of our bytes wait for room, nothing is read any more, which would make more.
 constexpr std::size_t kMostUnsent = 262'144;
@@ -143,6 +145,11 @@ std::optional<PacketCheck::Wrong> LinkWriter::give_tickets(std::vector<Taken>& p
     one.ticket = acks_.hold({kind, one.packet_id}, !dial_->hold);
   }
   return std::nullopt;
+}
+
+std::size_t LinkWriter::unsent() const {
+  MutexLock lock(mutex_);
+  return out_.size();
 }
 
 bool LinkWriter::was_exactly_once(std::uint16_t packet_id) const {
@@ -339,6 +346,8 @@ void LinkWriter::note(const iovec* parts, int count) {
     if (state_.paused) wake_receiver();  // it reads on until the answer is here
   } else if (is_publish_with_id(first)) {
     published_.note(beginning_of(parts, count, kBeginning), dial_->shared);
+  } else if (first >> 4 == kPubrel) {
+    if (dial_->shared) published_.await(number_at(beginning_of(parts, count, kPubrelBytes), 2));
   } else if (first >> 4 == kPingreq) {
     keep_alive_.pinged(dial_->clock->now());
   } else if (first >> 4 == kDisconnect) {
@@ -349,7 +358,15 @@ void LinkWriter::note(const iovec* parts, int count) {
 LinkWriter::Writing LinkWriter::begin_write(const iovec* parts, int count) {
   begin_opening();
   if (state_.library_waits) return Writing::straight;  // the rest of a packet
-  if (!send_out()) return Writing::full;
+  if (!send_out()) {
+    // Behind what others publish. The library would give the connection up for a ping that does not
+    // leave.
+    const bool fits = out_.size() <= kMostUnsent || first_of(parts, count) >> 4 == kPingreq;
+    if (!dial_->shared || !opening_.open() || !fits) return Writing::full;
+    note(parts, count);
+    opening_.add_packet(beginning_of(parts, count, size_of(parts, count)), out_.bytes());
+    return Writing::taken;
+  }
   note(parts, count);
   if (!opening_.open()) {
     opening_.hold(beginning_of(parts, count, size_of(parts, count)));

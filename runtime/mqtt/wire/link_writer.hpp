@@ -61,6 +61,7 @@ class LinkWriter {
   void release(AckKind kind, AckQueue::Ticket ticket);
   void flush();
   bool send(std::string_view packets, const std::vector<std::size_t>& publishes);
+  std::size_t unsent() const;
   void end(std::string why);
   std::string fault() const;
   std::size_t held() const;

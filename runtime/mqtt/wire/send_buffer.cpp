@@ -10,6 +10,7 @@ namespace triggerd::mqtt::wire {
 
 void SendBuffer::clear() {
   bytes_.clear();
+  sent_ = 0;
   retry_.clear();
 }
 
@@ -27,10 +28,16 @@ SendBuffer::Sent SendBuffer::send(int fd, SSL* ssl, KeepAlive& keep_alive, const
 }
 
 SendBuffer::Step SendBuffer::send_plain(int fd, KeepAlive& keep_alive, const Clock& clock) {
-  const ssize_t sent = ::send(fd, bytes_.data(), bytes_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  const ssize_t sent =
+      ::send(fd, bytes_.data() + sent_, bytes_.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
   if (sent > 0) {
     keep_alive.sent(clock.now());
-    bytes_.erase(0, static_cast<std::size_t>(sent));
+    sent_ += static_cast<std::size_t>(sent);
+    // What has left is not moved out for each piece of a large message.
+    if (sent_ >= bytes_.size() / 2) {
+      bytes_.erase(0, sent_);
+      sent_ = 0;
+    }
     return Step::some;
   }
   if (sent < 0 && errno == EINTR) return Step::some;

@@ -23,7 +23,7 @@ class SendBuffer {
   // What is appended here leaves with the next send().
   std::string& bytes() { return bytes_; }
   bool empty() const { return bytes_.empty() && retry_.empty(); }
-  std::size_t size() const { return bytes_.size() + retry_.size(); }
+  std::size_t size() const { return bytes_.size() - sent_ + retry_.size(); }
   void clear();
 
   // Writes as much as there is room for, through `ssl` where that is not null, and tells
@@ -36,7 +36,8 @@ class SendBuffer {
   Step send_secured(SSL* ssl, KeepAlive& keep_alive, const Clock& clock);
 
   std::string bytes_;
-  std::string retry_;  // a TLS write that has to be repeated with the same bytes
+  std::size_t sent_ = 0;  // of bytes_, those at its front that have left
+  std::string retry_;     // a TLS write that has to be repeated with the same bytes
 };
 
 }  // namespace triggerd::mqtt::wire

@@ -25,6 +25,8 @@ class SentPublishes {
       exactly_once_.erase(published->packet_id);
     }
   }
+  // The library sends PUBREL, perhaps for a message of an earlier connection.
+  void await(std::uint16_t packet_id) { library_.insert(packet_id); }
   bool was_exactly_once(std::uint16_t packet_id) const {
     return exactly_once_.count(packet_id) != 0;
   }

@@ -37,6 +37,7 @@ class ModelledServer final : public mqtt::PublishLine {
     }
     return true;
   }
+  std::size_t unsent() const override { return unsent_bytes; }
   void connect_again(const std::string& why) override { asked_to_connect_again.push_back(why); }
 
   // The terms of a new connection.
@@ -93,6 +94,7 @@ class ModelledServer final : public mqtt::PublishLine {
   }
   std::vector<mqtt::PublishAnswer> take_answers() { return std::exchange(answers_, {}); }
 
+  std::size_t unsent_bytes = 0;
   bool v5 = false;
   std::size_t window = 20;
   mqtt::PublishLimits limits;

@@ -45,6 +45,7 @@ class OneProcess {
   }
   ~OneProcess() {
     loop_->run_due();
+    outbox_->end();
     writer_.reset();
     outbox_.reset();
   }

@@ -178,12 +178,94 @@ TEST_F(OutboxTest, OrDropsTheOldest) {
   ASSERT_TRUE(publish("abcdefgh", 2));
   process_->write();
   ASSERT_TRUE(publish("new"));
-  EXPECT_FALSE(publish(std::string(30, 'x'))) << "larger than all of it";
+  const auto too_large = publish(std::string(30, 'x'));
+  ASSERT_FALSE(too_large);
+  EXPECT_EQ(too_large.error(), mqtt::PublishError::invalid) << "larger than all of it";
   EXPECT_EQ(outbox().stats().dropped, 2U);
   process_->write();
   connect();
   settle();
   EXPECT_EQ(delivered(), Lines({"abcdefgh", "new"}));
+}
+
+// After a restart the server may have them, so that they are released and not forgotten at once.
+TEST_F(OutboxTest, DroppingMakesRoomAtOnce) {
+  options_ = {
+      .max_size = 60, .max_size_place = {}, .when_full = config::Outbox::WhenFull::drop_oldest};
+  start();
+  for (int i = 0; i < 6; ++i) ASSERT_TRUE(publish("12345678", 2));
+  process_->write();
+  start();
+  ASSERT_TRUE(publish("newest"));
+  EXPECT_EQ(outbox().stats().dropped, 1U);
+  EXPECT_EQ(outbox().stats().messages, 6U);
+  connect();
+  settle();
+  EXPECT_EQ(server_.delivered.size(), 6U);
+  EXPECT_EQ(delivered().back(), "newest");
+}
+
+TEST_F(OutboxTest, TheOldestAreDroppedThatAreOnlyInTheFile) {
+  constexpr int kMany = 2 * static_cast<int>(Backlog::kMessages);
+  options_ = {.max_size = kMany * 6,
+              .max_size_place = {},
+              .when_full = config::Outbox::WhenFull::drop_oldest};
+  start();
+  for (int i = 0; i < kMany; ++i) ASSERT_TRUE(publish(std::to_string(i + 1000)));
+  process_->write();
+  for (int i = 0; i < kMany; ++i) {
+    ASSERT_TRUE(publish(std::to_string(i + 6000))) << i;
+    if (i % 50 == 0) process_->write();
+  }
+  process_->write();
+  EXPECT_LE(outbox().stats().bytes, options_.max_size);
+  server_.window = 1'000;
+  connect();
+  for (int i = 0; i < 400 && outbox().stats().messages > 0; ++i) settle();
+  EXPECT_EQ(delivered().back(), std::to_string(kMany - 1 + 6000));
+  EXPECT_EQ(server_.delivered.size() + outbox().stats().dropped, 2U * kMany);
+  EXPECT_GT(server_.delivered.size(), static_cast<std::size_t>(kMany) / 2);
+}
+
+// The writer asks whether something is finished with its lock held, and a publish has the outbox's.
+TEST_F(OutboxTest, PublishersAndTheWriterDoNotWaitForEachOther) {
+  std::thread asking([this] {
+    for (int i = 0; i < 20'000; ++i) process_->writer().reconsider();
+  });
+  for (int i = 0; i < 2'000; ++i) ASSERT_TRUE(publish(std::to_string(i)));
+  asking.join();
+  process_->write();
+  EXPECT_EQ(outbox().stats().messages, 2'000U);
+}
+
+TEST_F(OutboxTest, ASmallerWindowHoldsForWhatIsSentAgain) {
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(publish(std::to_string(i), 2));
+  process_->write();
+  connect();
+  EXPECT_EQ(server_.coming(), 10U);
+  cut();
+  server_.window = 2;
+  connect();
+  EXPECT_EQ(server_.coming(), 2U);
+  settle();
+  EXPECT_EQ(delivered(), numbered(10));
+}
+
+TEST_F(OutboxTest, NothingMoreIsSentWhileTheSocketHasNoRoom) {
+  connect();
+  server_.unsent_bytes = 100'000;
+  ASSERT_TRUE(publish("a"));
+  process_->write();
+  EXPECT_EQ(server_.coming(), 0U);
+  for (int i = 0; i < 100; ++i) {  // what leaves slowly is no stall
+    clock_.advance(Millis(1'000));
+    process_->run();
+  }
+  EXPECT_TRUE(server_.asked_to_connect_again.empty());
+  server_.unsent_bytes = 0;
+  clock_.advance(Millis(1'000));
+  process_->run();
+  EXPECT_EQ(server_.coming(), 1U);
 }
 
 TEST_F(OutboxTest, ClearingLeavesWhatWasSent) {
@@ -237,7 +319,7 @@ TEST_F(OutboxTest, ExpiredMessagesAreNotSent) {
 TEST_F(OutboxTest, WhatIsLeftOfTheExpiryIsSent) {
   const mqtt::Property expiry{.id = mqtt::property::kMessageExpiry, .number = 60};
   const KeptPublish message(nullptr, "a",
-                            {.topic = "up", .payload = {}, .properties = {&expiry, 1}}, 1, clock_);
+                            {.topic = "up", .payload = {}, .properties = {&expiry, 1}}, clock_);
   std::string properties;
   (void)message.packet(true, clock_.now() + Millis(20'500), properties);
   const auto left = mqtt::decode_properties(properties);

@@ -25,7 +25,7 @@ std::string conditions_of(const Json& match) {
   if (match.contains("when")) conditions.push_back("when " + text_of(match, "when"));
   if (match.contains("once_by")) conditions.push_back("once by " + text_of(match, "once_by"));
   if (const std::string pacing = pacing_text(match); !pacing.empty()) conditions.push_back(pacing);
-  return fmt::format("{}", fmt::join(conditions, "; "));
+  return fmt::format("{}", fmt::join(conditions, ", "));
 }
 
 Result<int> match(const Api& api, const std::string& topic) {

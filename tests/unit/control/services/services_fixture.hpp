@@ -76,6 +76,7 @@ class ScriptedServer {
     void resume_reading() override {}
     void flush_acknowledgements() override {}
     bool send(std::string_view, const std::vector<std::size_t>&) override { return false; }
+    std::size_t unsent() const override { return 0; }
     Result<> publish(const mqtt::PublishRequest&, mqtt::PublishDone done) override {
       ++server_.taken;
       if (server_.is_silent) return {};

@@ -13,7 +13,39 @@ class ConnectionLineTest : public test::FakedConnection {
   }
 };
 
+// The server may hold packet ids there, and take ours for repetitions.
+TEST_F(ConnectionLineTest, ASessionThatNobodyKnowsIsEndedFirst) {
+  open();
+  connected(true);
+  EXPECT_EQ(listener_.line, nullptr);
+  disconnected();
+  advance(Millis(1'000));
+  EXPECT_TRUE(request().clean_session);
+  connected(false);
+  EXPECT_EQ(listener_.line, nullptr) << "this one ends with its connection";
+  disconnected();
+  advance(Millis(10'000));
+  EXPECT_FALSE(request().clean_session);
+  connected(false);
+  EXPECT_NE(listener_.line, nullptr);
+}
+
+TEST_F(ConnectionLineTest, AWindowOfOneIsTheOnConnectPayloadsFirst) {
+  options_.last_will = config::LastWill{.topic = "state", .qos = 2, .on_connect_payload = "up"};
+  open();
+  asked_.events->on_connected(asked_.attempt(), {.receive_maximum = 1});
+  loop_->run_due();
+  EXPECT_EQ(listener_.line, nullptr);
+  ASSERT_EQ(asked_.publishes.size(), 1U);
+  EXPECT_EQ(asked_.publishes[0].qos, 1) << "in a session that is kept";
+  asked_.publishes[0].done({});
+  loop_->run_due();
+  ASSERT_NE(listener_.line, nullptr);
+  EXPECT_EQ(listener_.terms.window, 1U);
+}
+
 TEST_F(ConnectionLineTest, IsThereFromConnackOnUntilItIsLost) {
+  sessions_.kept["edge"] = {};
   open();
   EXPECT_EQ(listener_.line, nullptr);
   asked_.events->on_connected(

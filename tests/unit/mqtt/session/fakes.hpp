@@ -72,6 +72,7 @@ class FakeClient final : public Client {
     asked_.sent.emplace_back(packets);
     return true;
   }
+  std::size_t unsent() const override { return 0; }
   Result<> publish(const PublishRequest& request, PublishDone done) override {
     if (asked_.while_publishing) asked_.while_publishing();
     if (asked_.refuse_publish) {

@@ -53,6 +53,34 @@ TEST(WireShared, TheLibraryGetsTheAnswersToItsOwn) {
   });
 }
 
+TEST(WireShared, APubrelOfTheLibraryAwaitsItsAnswerOnAnotherConnection) {
+  on_own_thread([] {
+    Dialled dialled({.shared = true});
+    dialled.connect();
+    const std::string pubrel = packet::encode(packet::PubRel{7});
+    ASSERT_EQ(dialled.writes(pubrel), static_cast<ssize_t>(pubrel.size()));
+    const std::string pubcomp = packet::encode(packet::PubComp{7});
+    dialled.server_sends(pubcomp);
+    EXPECT_EQ(dialled.library_takes(), pubcomp);
+  });
+}
+
+TEST(WireShared, APingOfTheLibraryWaitsBehindWhatFindsNoRoom) {
+  on_own_thread([] {
+    Dialled dialled({.shared = true}, Pair::Kind::tcp, 4'096);
+    dialled.connect();
+    std::string large;
+    append_publish(large, {.topic = "up", .payload = std::string(8'000'000, 'x'), .packet_id = 9});
+    ASSERT_TRUE(dialled.link->send(large, {0}));
+    ASSERT_GT(dialled.link->unsent(), 262'144U);
+    const std::string ping("\xc0\x00", 2);
+    const std::size_t before = dialled.link->unsent();
+    EXPECT_EQ(dialled.writes(ping), 2);
+    EXPECT_EQ(dialled.link->unsent(), before + 2);
+    EXPECT_LT(dialled.writes(publish(1)), 0) << "nothing else is taken";
+  });
+}
+
 TEST(WireShared, WhereBothUseOnePacketIdTheFirstAnswerIsTheLibrarys) {
   on_own_thread([] {
     Dialled dialled({.shared = true});
