@@ -167,9 +167,10 @@ void add_triggers(std::vector<MetricFamily>& all,
       state.add(with("state", name.c_str()), trigger.state == each ? 1 : 0);
     }
   }
-  for (Family* family : {&received, &handled, &handle, &delivery, &in_flight, &queued, &inbox,
-                         &oldest, &retries, &dead, &unavailable, &inline_calls, &not_brief,
-                         &refused, &keys, &forgotten, &without_key, &paused, &waiting, &held, &state}) {
+  for (Family* family :
+       {&received, &handled,   &handle,      &delivery,    &in_flight,    &queued,    &inbox,
+        &oldest,   &retries,   &dead,        &unavailable, &inline_calls, &not_brief, &refused,
+        &keys,     &forgotten, &without_key, &paused,      &waiting,      &held,      &state}) {
     all.push_back(family->take());
   }
 }

@@ -13,6 +13,20 @@
 
 namespace triggerd::management {
 
+struct OutboxStatus {
+  std::uint64_t messages = 0;  // that are kept, those that were sent and not confirmed included
+  std::uint64_t bytes = 0;     // of their topics, payloads and properties
+  std::uint64_t max_bytes = 0;
+  std::uint64_t in_flight = 0;  // sent, and not confirmed
+  std::optional<Wall> oldest;   // when the oldest of them was published
+  // Messages since the start.
+  std::uint64_t sent = 0;     // the server has them
+  std::uint64_t refused = 0;  // the server does not take them
+  std::uint64_t dropped = 0;  // for lack of room
+  std::uint64_t expired = 0;
+  std::uint64_t cleared = 0;
+};
+
 struct KeptMessage {
   std::string topic;
   std::string payload;  // only its beginning
