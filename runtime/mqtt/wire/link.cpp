@@ -154,10 +154,8 @@ void Link::take() {
     const auto type = static_cast<std::uint8_t>(packet->first >> 4);
     if (dial_->sink && (type == kPublish || type == kPubrel)) {
       take_packet(*packet);
-    } else if (dial_->shared && take_answer(*packet)) {
-      inbound_.pop();
-    } else if (packet->skipped) {
-      inbound_.pop();  // the library would wait for the rest of it
+    } else if (packet->skipped || (dial_->shared && take_answer(*packet))) {
+      inbound_.pop();  // the library would wait for the rest of what is skipped
     } else {
       library_front_ = true;
     }
