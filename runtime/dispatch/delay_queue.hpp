@@ -1,7 +1,6 @@
 // Messages whose delay is not over: first in, first out, before they come into their lanes.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <deque>
 #include <optional>
@@ -25,7 +24,9 @@ class DelayQueue {
 
   // Nothing overtakes: a message that would be due before the one ahead of it is due with that.
   void add(Waiting waiting) {
-    if (!waiting_.empty()) waiting.due = std::max(waiting.due, waiting_.back().due);
+    if (!waiting_.empty() && waiting.due < waiting_.back().due) {
+      waiting.due = waiting_.back().due;
+    }
     waiting_.push_back(std::move(waiting));
   }
   // The next one that is due; nullopt if none is by now.

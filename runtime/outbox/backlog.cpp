@@ -38,6 +38,10 @@ KeptPublishPtr Backlog::pop() {
   return message;
 }
 
+void Backlog::forget_behind(std::uint64_t messages) {
+  behind_ -= std::min(behind_, messages);
+}
+
 void Backlog::remove(const KeptPublish& message) {
   const auto found = std::find_if(queue_.begin(), queue_.end(),
                                   [&](const KeptPublishPtr& one) { return one.get() == &message; });

@@ -3,7 +3,6 @@
 // it.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -31,7 +30,7 @@ class Backlog {
   // It has row `number`.
   void note_written(const KeptPublish& message, std::int64_t number);
   // The writer alone had it, and it gets no row: nobody wants it.
-  void forget_behind(std::uint64_t messages = 1) { behind_ -= std::min(behind_, messages); }
+  void forget_behind(std::uint64_t messages = 1);
 
   // ---- What is to be sent ----
 

@@ -42,8 +42,9 @@ class Resolver {
   virtual void explain(const Failed& failed, std::function<void(std::string)> done) = 0;
 };
 
-// `clock` outlives the process's lookups, which may go on when the resolver is gone. explain()
-// gives each of its steps as long as `limits` give a handshake: a connect and a proxy, too.
+// A lookup may go on when the resolver is gone; an explanation is ended with it, and told.
+// explain() gives each of its steps as long as `limits` give a handshake: a connect and a proxy,
+// too.
 std::unique_ptr<Resolver> make_system_resolver(const Clock& clock,
                                                const tls::HandshakeLimits& limits = {});
 

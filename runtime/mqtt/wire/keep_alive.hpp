@@ -5,7 +5,6 @@
 // whoever owns it says what happens and when, and does what look() says.
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <string>
 #include <string_view>
