@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
 
@@ -9,6 +10,12 @@
 #include "base/text.hpp"
 
 namespace triggerd::admin {
+namespace {
+
+// The most payload bytes that one page of messages has.
+constexpr std::size_t kPageBytes = std::size_t{4} << 20;
+
+}  // namespace
 
 management::Actor who(const Request& request) {
   const std::string_view said = request.header("x-triggerd-by");
@@ -49,6 +56,17 @@ std::optional<std::int64_t> number_parameter(const Request& request, const char*
     return std::nullopt;
   }
   return number;
+}
+
+PageSize page_size_parameters(const Request& request, std::int64_t most_bytes,
+                              std::vector<FieldError>& errors) {
+  const auto limit = number_parameter(request, "limit", 1, 1'000, errors);
+  const auto bytes = number_parameter(request, "payload_bytes", 0, most_bytes, errors);
+  const auto payload_bytes = static_cast<std::size_t>(bytes.value_or(256));
+  const std::size_t fit = kPageBytes / std::max<std::size_t>(payload_bytes, 1);
+  return {
+      .messages = std::clamp<std::size_t>(fit, 1, static_cast<std::size_t>(limit.value_or(100))),
+      .payload_bytes = payload_bytes};
 }
 
 std::optional<Wall> moment_parameter(const Request& request, const char* name, Wall now,

@@ -20,8 +20,6 @@ inline constexpr Millis kPublishTimeout{20'000};
 inline constexpr Millis kTestTimeout{15'000};
 // Many dead letters are replayed or dropped in portions, so that the client sees progress.
 inline constexpr Millis kPortion{2'000};
-// The most payload bytes that one page of dead letters has.
-inline constexpr std::size_t kPageBytes = std::size_t{4} << 20;
 
 // Adds all of them, and /metrics too. `clock` outlives the router, here and below.
 void add_all_routes(Router& router, const management::Management& runtime, EventStreamer& streamer,
@@ -58,6 +56,15 @@ bool flag_parameter(const Request& request, const char* name, std::vector<FieldE
 std::optional<std::int64_t> number_parameter(const Request& request, const char* name,
                                              std::int64_t least, std::int64_t most,
                                              std::vector<FieldError>& errors);
+// How much of a list of messages is wanted: `limit` of them, 100 unless it says otherwise, with
+// `payload_bytes` of each payload, 256 unless it says otherwise and `most_bytes` at most. No more
+// messages than a page has room for.
+struct PageSize {
+  std::size_t messages;
+  std::size_t payload_bytes;
+};
+PageSize page_size_parameters(const Request& request, std::int64_t most_bytes,
+                              std::vector<FieldError>& errors);
 // A duration is counted back from `now`.
 std::optional<Wall> moment_parameter(const Request& request, const char* name, Wall now,
                                      std::vector<FieldError>& errors);

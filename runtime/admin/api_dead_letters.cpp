@@ -45,14 +45,9 @@ Reply list(const DeadLetterControl& dead_letters, const Clock& clock, const Requ
   filter.since = moment_parameter(request, "since", now, errors);
   filter.until = moment_parameter(request, "until", now, errors);
   const auto before = number_parameter(request, "before", 1, INT64_MAX, errors);
-  const auto limit = number_parameter(request, "limit", 1, 1'000, errors);
-  const auto bytes = number_parameter(request, "payload_bytes", 0, 1 << 28, errors);
+  const PageSize size = page_size_parameters(request, 1 << 28, errors);
   if (!errors.empty()) return bad_parameters(errors);
-  const auto payload_bytes = static_cast<std::size_t>(bytes.value_or(256));
-  const std::size_t fit = kPageBytes / std::max<std::size_t>(payload_bytes, 1);
-  const std::size_t wanted =
-      std::clamp<std::size_t>(fit, 1, static_cast<std::size_t>(limit.value_or(100)));
-  const auto page = dead_letters.dead_letters(filter, before, wanted, payload_bytes);
+  const auto page = dead_letters.dead_letters(filter, before, size.messages, size.payload_bytes);
   if (!page) return problem(page.error());
   Json json = {{"items", Json::array()}};
   for (const auto& letter : page->dead_letters) json["items"].push_back(to_json(letter));

@@ -1,5 +1,4 @@
 // Outboxes: what aliases keep to publish, shown and cleared.
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "admin/api.hpp"
@@ -13,14 +12,9 @@ using management::OutboxControl;
 
 Reply list(const OutboxControl& outboxes, const Request& request) {
   std::vector<FieldError> errors;
-  const auto limit = number_parameter(request, "limit", 1, 1'000, errors);
-  const auto bytes = number_parameter(request, "payload_bytes", 0, 1 << 16, errors);
+  const PageSize size = page_size_parameters(request, 1 << 16, errors);
   if (!errors.empty()) return bad_parameters(errors);
-  const auto payload_bytes = static_cast<std::size_t>(bytes.value_or(256));
-  const std::size_t fit = kPageBytes / std::max<std::size_t>(payload_bytes, 1);
-  const std::size_t wanted =
-      std::clamp<std::size_t>(fit, 1, static_cast<std::size_t>(limit.value_or(100)));
-  const auto kept = outboxes.kept_messages(request.names[0], wanted, payload_bytes);
+  const auto kept = outboxes.kept_messages(request.names[0], size.messages, size.payload_bytes);
   if (!kept) return problem(kept.error());
   Json json = {{"items", Json::array()}};
   for (const management::KeptMessage& message : *kept) json["items"].push_back(to_json(message));
