@@ -148,8 +148,12 @@ void TrialSockets::end() {
 
 ConnectTrials::~ConnectTrials() {
   sockets_.end();
-  MutexLock lock(mutex_);
-  for (Trial& trial : trials_) trial.thread.join();
+  std::list<Trial> all;
+  {
+    MutexLock lock(mutex_);
+    all.swap(trials_);
+  }
+  for (Trial& trial : all) trial.thread.join();
 }
 
 void ConnectTrials::start(const Resolver::Failed& failed,
@@ -160,22 +164,33 @@ void ConnectTrials::start(const Resolver::Failed& failed,
 bool ConnectTrials::started(const Resolver::Failed& failed,
                             const std::function<void(std::string)>& done) {
   MutexLock lock(mutex_);
-  trials_.remove_if([](Trial& trial) {
-    if (!trial.finished) return false;
-    trial.thread.join();
-    return true;
-  });
   Trial& trial = trials_.emplace_back();
   try {
     trial.thread = std::thread([this, failed, done, &trial] {
       done(why_failed(failed, limits_, clock_, sockets_));
-      trial.finished = true;
+      // Each joins those that were over before it, so that one at most is left of many.
+      std::list<Trial> finished;
+      {
+        MutexLock own(mutex_);
+        finished = take_finished();
+        trial.finished = true;
+      }
+      for (Trial& other : finished) other.thread.join();
     });
   } catch (const std::system_error&) {
     trials_.pop_back();
     return false;
   }
   return true;
+}
+
+std::list<ConnectTrials::Trial> ConnectTrials::take_finished() {
+  std::list<Trial> finished;
+  for (auto next = trials_.begin(); next != trials_.end();) {
+    const auto trial = next++;
+    if (trial->finished) finished.splice(finished.end(), trials_, trial);
+  }
+  return finished;
 }
 
 }  // namespace triggerd::mqtt

@@ -5,7 +5,6 @@
 // OpenSSL, whose exit handlers free what a thread that still ran would use.
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <list>
 #include <set>
@@ -52,9 +51,10 @@ class ConnectTrials {
   bool started(const Resolver::Failed& failed, const std::function<void(std::string)>& done);
 
   struct Trial {
-    std::atomic<bool> finished = false;
     std::thread thread;
+    bool finished = false;  // guarded by mutex_: nothing but joining is left
   };
+  std::list<Trial> take_finished() TRIGGERD_REQUIRES(mutex_);
 
   const Clock& clock_;
   const tls::HandshakeLimits limits_;

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <atomic>
 #include <future>
 
 #include "base/file.hpp"
@@ -84,6 +85,22 @@ TEST_F(ConnectTrialsTest, OneThatWaitsForAProxyIsEnded) {
       {.identity = authority_.issue(), .handshake = TlsServerOptions::Handshake::silent});
   const auto proxy = config::parse_proxy("socks5://127.0.0.1:" + std::to_string(server.port()));
   expect_end({"127.0.0.1", {.host = "broker.invalid", .port = 1883}, nullptr, proxy.value()});
+}
+
+// Some are over, some wait, some have just begun.
+TEST_F(ConnectTrialsTest, OfManyAtOnceEachIsToldOnce) {
+  const FullQueue queue;
+  constexpr int kEach = 64;
+  std::atomic<int> told{0};
+  auto resolver = make_system_resolver(system_clock(), kForever);
+  for (int i = 0; i < kEach; ++i) {
+    for (const std::uint16_t port : {queue.port(), std::uint16_t{1}}) {
+      resolver->explain({"127.0.0.1", {.host = "127.0.0.1", .port = port}, nullptr, {}},
+                        [&told](const std::string&) { ++told; });
+    }
+  }
+  resolver.reset();
+  EXPECT_EQ(told, 2 * kEach);
 }
 
 }  // namespace
